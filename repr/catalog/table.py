@@ -1,0 +1,217 @@
+"""The catalog: what pictures of what products there are. One row a picture, or one a box of a checkout scene.
+
+In memory it is one Arrow table with the columns of SCHEMA; on disk a Parquet file whose schema metadata carries the
+names of the classes, the roots of the sources and whether any of it is the drawn sample shop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repr.errors import UserError
+from repr.files import replacing
+
+VERSION = 1
+METADATA_KEY = b"repr.catalog"
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),  # relative to the root of its source, with /
+        (
+            "product",
+            pa.string(),
+        ),  # key of the product, unique within the source: RPC's category id, the CSV's product, a folder's name, a MEP-3M picture path
+        ("class_1", pa.int32()),  # code: position in classes[0]; -1 for none
+        ("class_2", pa.int32()),
+        ("class_3", pa.int32()),
+        ("split", pa.string()),  # "train", "val", "test", or "" where the source has none
+        ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole picture
+        ("title", pa.string()),  # null when there is none
+        ("ocr", pa.string()),  # null when OCR was not run or found nothing ("FALSE"); "" where the source says ""
+        ("source", pa.int16()),  # position in sources
+        ("name", pa.string()),  # the product's display name, null when there is none
+        ("barcode", pa.string()),
+        ("width", pa.int32()),  # pixels, as the source's records say; null when they do not
+        ("height", pa.int32()),
+        ("scene", pa.string()),  # "easy", "medium", "hard" for checkout scenes, else null
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ClassName:
+    """One class of one level: the source's own id, its name, and the code of its parent one level up (-1 for none)."""
+
+    id: str
+    name: str
+    parent: int = -1
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows come from: a short name (prefix of its ids in a union), the kind of reader, and the folder that paths start from."""
+
+    name: str
+    kind: str  # "mep3m", "rpc", "folders", "csv"
+    root: Path
+    sample: bool = False
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The table with the names of its classes (one list a level, position = code) and its sources."""
+
+    table: pa.Table
+    classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...], tuple[ClassName, ...]]
+    sources: tuple[Source, ...]
+    default_level: int = 2  # the level that `labels(None)` means
+    notes: tuple[str, ...] = field(default=())  # what a reader should know: subset proposed, rows dropped, …
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def sample(self) -> bool:
+        """Whether any row comes from the drawn sample shop; results made on it are labelled so."""
+        return any(source.sample for source in self.sources)
+
+    @property
+    def name(self) -> str:
+        """A short name for tables and files: the sources' names joined by +."""
+        return "+".join(source.name for source in self.sources)
+
+    def column(self, name: str) -> np.ndarray[Any, Any]:
+        """A column as a NumPy array (text as objects, null as None; integers with nulls become floats)."""
+        return np.asarray(self.table.column(name).to_numpy(zero_copy_only=False))
+
+    def select(self, rows: np.ndarray[Any, Any]) -> Catalog:
+        """The rows given by positions or by a boolean mask; class names and codes stay as they are."""
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        return replace(self, table=self.table.take(pa.array(rows, type=pa.int64())))
+
+    def in_split(self, *names: str) -> Catalog:
+        """The rows whose split is one of `names`."""
+        return self.select(np.isin(self.column("split").astype(str), names))
+
+    def labels(self, level: int | None = None) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+        """Dense labels of a level: (n,) int64 in 0..c-1 with -1 for rows without a label, and the c class names.
+
+        Only classes that occur get a label, ordered by code. Level 3 is the papers' joint level: a record without a
+        third level keeps its sub-class (facts: J's 688-way task = 599 + 89). Names that occur twice get their id appended.
+        Raises UserError when no row has a label on that level.
+        """
+        level = level or self.default_level
+        codes = self.column(f"class_{level}").astype(np.int64)
+        entries = list(self.classes[level - 1])
+        if level == 3:
+            codes = np.where(codes >= 0, codes, self.column("class_2").astype(np.int64) + len(entries))
+            codes[(self.column("class_3") < 0) & (self.column("class_2") < 0)] = -1
+            entries += list(self.classes[1])
+        present = np.unique(codes[codes >= 0])
+        if not len(present):
+            raise UserError(f"no labels on level {level}", self.name, "Choose another --level")
+        dense = np.full(int(present.max()) + 2, -1, dtype=np.int64)
+        dense[present] = np.arange(len(present))
+        names = [entries[code].name for code in present]
+        seen: dict[str, int] = {}
+        for name in names:
+            seen[name] = seen.get(name, 0) + 1
+        unique = [name if seen[name] == 1 else f"{name} ({entries[code].id})" for name, code in zip(names, present, strict=True)]
+        return dense[codes], tuple(unique)
+
+    def product_labels(self) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+        """Dense labels of the products: (n,) int64, and the c product keys in numeric order if all are numbers, else sorted.
+
+        In a union of several sources the keys are prefixed by the source's name and a colon.
+        """
+        keys = self.product_keys()
+        unique, labels = np.unique(keys.astype(str), return_inverse=True)
+        if all(key.isdigit() for key in unique):
+            order = np.argsort(unique.astype(np.int64), kind="stable")
+            rank = np.empty_like(order)
+            rank[order] = np.arange(len(order))
+            unique, labels = unique[order], rank[labels]
+        return labels.astype(np.int64), tuple(str(key) for key in unique)
+
+    def product_keys(self) -> np.ndarray[Any, Any]:
+        """(n,) product keys, prefixed by "<source>:" when there are several sources."""
+        keys = self.column("product").astype(object)
+        if len(self.sources) > 1:
+            names = [source.name for source in self.sources]
+            keys = np.array([f"{names[s]}:{k}" for s, k in zip(self.column("source"), keys, strict=True)], dtype=object)
+        return keys
+
+    def file(self, row: int) -> Path:
+        """The picture file of a row. Raises UserError when the path would leave the source's root."""
+        source = self.sources[self.table.column("source")[row].as_py()]
+        return inside(source.root, self.table.column("path")[row].as_py())
+
+    def files(self) -> list[Path]:
+        """The picture file of every row."""
+        roots = [source.root for source in self.sources]
+        return [
+            inside(roots[s], path)
+            for s, path in zip(self.table.column("source").to_pylist(), self.table.column("path").to_pylist(), strict=True)
+        ]
+
+    def boxes(self) -> list[tuple[float, float, float, float] | None]:
+        """The box of every row, x, y, w, h in pixels, or None for the whole picture."""
+        return [None if box is None else (box[0], box[1], box[2], box[3]) for box in self.table.column("box").to_pylist()]
+
+    def write(self, path: Path) -> None:
+        """Write the Parquet file, whole or not at all."""
+        described = {
+            "version": VERSION,
+            "classes": [[[c.id, c.name, c.parent] for c in level] for level in self.classes],
+            "sources": [{"name": s.name, "kind": s.kind, "root": str(s.root), "sample": s.sample} for s in self.sources],
+            "default_level": self.default_level,
+            "notes": list(self.notes),
+        }
+        table = self.table.replace_schema_metadata({METADATA_KEY: json.dumps(described, ensure_ascii=False).encode()})
+        with replacing(Path(path)) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path) -> Catalog:
+        """Read a catalog file. Raises UserError when it is not one, is broken, or is of a newer version."""
+        try:
+            table = pq.read_table(path)
+        except FileNotFoundError:
+            raise UserError("there is no such catalog", path, "Make one with `repr catalog build`") from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"not a readable Parquet file ({error})", path, "Build the catalog again") from None
+        described = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        if "version" not in described:
+            raise UserError("a Parquet file, but not a catalog", path, "Make one with `repr catalog build`")
+        if described["version"] > VERSION:
+            raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
+        first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
+        sources = tuple(Source(s["name"], s["kind"], Path(s["root"]), s["sample"]) for s in described["sources"])
+        return cls(table.cast(SCHEMA), (first, second, third), sources, described["default_level"], tuple(described["notes"]))
+
+
+def inside(root: Path, relative: str) -> Path:
+    """`root / relative`, refused when it is absolute or climbs out of the root."""
+    if relative.startswith(("/", "\\")) or ".." in relative.replace("\\", "/").split("/"):
+        raise UserError(f"the picture path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
+    return root / relative
+
+
+def build(columns: dict[str, Sequence[Any]], **described: Any) -> Catalog:
+    """A catalog from plain columns; those left out are null (`split` "", `source` 0, classes -1). Keywords as in Catalog."""
+    n = len(columns["path"])
+    unknown = set(columns) - set(SCHEMA.names)
+    assert not unknown, f"unknown columns {unknown}"
+    empty: dict[str, Any] = {"split": "", "source": 0, "class_1": -1, "class_2": -1, "class_3": -1}
+    arrays = [pa.array(columns.get(f.name, [empty.get(f.name)] * n), type=f.type) for f in SCHEMA]
+    return Catalog(pa.Table.from_arrays(arrays, schema=SCHEMA), **described)

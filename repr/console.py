@@ -1,0 +1,221 @@
+"""What all commands share: lazy loading, common options, results to stdout, words to stderr, errors in one place.
+
+Imports click alone, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from repr.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in a plain table, name → "module:attribute", and imported when they are asked for."""
+
+    def __init__(self, *args: Any, table: dict[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.table, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = self.table[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            raise UserError(f"no such command: {args[0]}", "", nearest(args[0], known))
+        return super().resolve_command(ctx, args)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy that offers the nearest known name, or all of them."""
+    import difflib
+
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(names)}"
+
+
+def run(group: click.Command, program: str) -> None:
+    """Run a program's command group and turn every way it can end into an exit code.
+
+    0 done, 1 failed (a fault of ours, with a traceback), 2 wrong usage or input (one line), 130 interrupted.
+    With --json an error is one JSON object on stdout.
+    """
+    as_json = "--json" in sys.argv
+    try:
+        code = group.main(prog_name=program, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except UserError as error:
+        _fail(error, as_json)
+    except click.UsageError as error:
+        hint = f"Try '{error.ctx.command_path} --help'" if error.ctx else ""
+        _fail(UserError(error.format_message().rstrip("."), "", hint), as_json)
+    except click.ClickException as error:
+        _fail(UserError(error.format_message()), as_json)
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted. What was finished is kept; the same command goes on from there.")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        known = {errno.ENOSPC: "the disk is full", errno.EACCES: "no permission", errno.EROFS: "the disk is read-only"}
+        if error.errno not in known:
+            raise
+        _fail(UserError(known[error.errno], error.filename or "", "Free some space, or choose another folder with --out"), as_json)
+
+
+def _fail(error: UserError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.as_json()}, ensure_ascii=False))
+    click.secho(f"Error: {error}", fg="red", err=True)
+    sys.exit(2)
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal: to stderr, so that results can be piped."""
+    click.echo(text, err=True)
+
+
+def emit(value: Any) -> None:
+    """The command's one JSON object, on stdout. NaN is not JSON: pass None for what does not apply."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A plain text table: first column left, the others right; wide characters count double."""
+    from unicodedata import east_asian_width
+
+    def width(text: str) -> int:
+        return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+    lines = [header, *rows]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(header))]
+
+    def render(line: list[str]) -> str:
+        cells = [line[0] + " " * (widths[0] - width(line[0]))]
+        cells += [" " * (w - width(cell)) + cell for cell, w in zip(line[1:], widths[1:], strict=True)]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows)])
+
+
+def progress(items: Iterable[T], total: int | None, what: str, unit: str = "it") -> Iterator[T]:
+    """Go through `items` with a bar on stderr (none when stderr is not a terminal and the work is short)."""
+    from tqdm import tqdm
+
+    yield from tqdm(
+        items,
+        total=total,
+        desc=what,
+        unit=unit,
+        file=sys.stderr,
+        dynamic_ncols=True,
+        mininterval=0.5 if sys.stderr.isatty() else 10,
+        leave=False,
+    )
+
+
+def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    if value:
+        from repr.files import read_json
+
+        content = read_json(Path(value))
+        arguments = content.get("arguments") if isinstance(content, dict) else None
+        if not isinstance(arguments, dict):
+            raise UserError("no arguments in it", value, "Give the config.json of a run folder")
+        known = {p.name for p in ctx.command.params}
+        for name in arguments:
+            if name not in known:
+                raise UserError(f"{ctx.command_path} has no option {name}", value, nearest(name, known))
+        ctx.default_map = {**(ctx.default_map or {}), **arguments}
+    return value
+
+
+def json_option(command: Command) -> Command:
+    """--json: the result as exactly one JSON object on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object on standard output.")(command)
+
+
+def config_option(command: Command) -> Command:
+    """--config: the arguments of an earlier run as defaults; what is typed wins."""
+    return click.option(
+        "--config",
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=_config,
+        help="Take the options from a run's config.json; what is typed wins.",
+    )(command)
+
+
+def data_option(command: Command) -> Command:
+    """--data (also --root), repeatable. Reaches the function as `data: tuple[str, ...]`; empty means the default."""
+    return click.option(
+        "--data",
+        "--root",
+        "data",
+        multiple=True,
+        metavar="PATH",
+        help="MEP-3M or RPC folder, class folders, CSV or catalog; repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else the sample shop.",
+    )(command)
+
+
+def label_options(command: Command) -> Command:
+    """--level and --subset: which labels, which part."""
+    command = click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")(command)
+    return click.option("--level", type=click.IntRange(1, 3), help="Class level of the labels. Default: the source's usual one.")(command)
+
+
+def split_option(command: Command) -> Command:
+    """--split random|grouped for sources that bring no split of their own."""
+    return click.option(
+        "--split",
+        type=click.Choice(["random", "grouped"]),
+        default="grouped",
+        show_default=True,
+        help="How to divide a source that has no split of its own.",
+    )(command)
+
+
+def machine_options(command: Command) -> Command:
+    """--device and --workers."""
+    command = click.option("--workers", type=click.IntRange(0), default=None, help="Processes that decode pictures. Default: one a core.")(
+        command
+    )
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
+
+
+def out_option(what: str) -> Callable[[Command], Command]:
+    """--out PATH for `what`."""
+
+    def decorate(command: Command) -> Command:
+        return click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help=f"Where to write {what}.")(command)
+
+    return decorate
+
+
+def seed_option(command: Command) -> Command:
+    """--seed N, default 0."""
+    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything drawn by chance.")(command)

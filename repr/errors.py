@@ -1,0 +1,29 @@
+"""The one error a user meets: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+
+
+class UserError(Exception):
+    """Something the user can mend. Raised where the fact is known, printed in one place (`repr.console.run`).
+
+    message: what is wrong, one clause without a full stop.
+    where: the file, record or option it is wrong in ("" when there is no such place).
+    remedy: what to do next, one sentence.
+    """
+
+    def __init__(self, message: str, where: str | PathLike[str] = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = fspath(where)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        text = " ".join(f"{text}. {self.remedy}".split()) if self.remedy else " ".join(text.split())
+        return text.rstrip(".") + "."
+
+    def as_json(self) -> dict[str, str]:
+        """The object printed under "error" by every command called with --json."""
+        return {"message": self.message, "where": self.where, "remedy": self.remedy}

@@ -1,0 +1,83 @@
+"""Files that are either whole or not there, and the folder for what can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from repr.errors import UserError
+
+
+def cache_dir(*parts: str) -> Path:
+    """Where things that can be made again are kept: $REPR_CACHE, else $XDG_CACHE_HOME/repr, else ~/.cache/repr."""
+    root = os.environ.get("REPR_CACHE")
+    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "repr"
+    return base.joinpath(*parts)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; renamed to `path` when the block ends well, removed when it does not.
+
+    Works for a file or for a folder that the block creates under the temporary name (an old folder is replaced).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        if temporary.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as readable UTF-8 JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file (with or without a BOM). Raises UserError that names the place when it is missing or broken."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError("there is no such file", path, "Check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"not JSON: {error.msg}", f"{path}:{error.lineno}:{error.colno}", "Mend or fetch the file again") from None
+
+
+def content_key(*parts: Any) -> str:
+    """A short name (20 hex digits of SHA-256) for a combination of JSON-able values and bytes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        blob = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True, default=str).encode()
+        digest.update(len(blob).to_bytes(8, "little") + blob)
+    return digest.hexdigest()[:20]
+
+
+def need_space(folder: Path, n_bytes: int, what: str) -> None:
+    """Raise UserError before starting when the disk of `folder` has less than `n_bytes` free for `what`."""
+    existing = Path(folder).absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    if free < n_bytes:
+        raise UserError(
+            f"{what} needs {n_bytes / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} GiB free",
+            folder,
+            "Free some space or choose another folder with --out",
+        )

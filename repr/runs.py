@@ -1,0 +1,141 @@
+"""The run folder: what a run writes and how it is found again.
+
+config.json       version, command, arguments, data, sample, created, status ("running", "stopped", "done"), result
+environment.json  versions, machine, git commit
+metrics.csv       one row a logged step or epoch
+weights.safetensors, checkpoint/, report.html   where the command makes them
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from repr.errors import UserError
+from repr.files import read_json, write_json
+
+VERSION = 1
+PACKAGES = ("torch", "torchvision", "lightly", "pytorch-lightning", "faiss-gpu", "faiss-cpu", "scikit-learn", "numpy", "pillow", "timm")
+
+
+@dataclass
+class Run:
+    """One run folder. `path` is the folder; `config` is the content of its config.json."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def create(cls, path: Path, command: str, arguments: dict[str, Any], *, data: str, sample: bool) -> Run:
+        """Make the folder, or take an existing one over, and write config.json and environment.json.
+
+        command: as typed ("repr pretrain"); arguments: every option with its value, JSON-able;
+        data: the name of the data; sample: whether any of it is the drawn sample shop.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise UserError("is a file, not a folder", path, "Choose another --out")
+        path.mkdir(parents=True, exist_ok=True)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        config = {
+            "version": VERSION,
+            "command": command,
+            "arguments": arguments,
+            "data": data,
+            "sample": sample,
+            "created": now,
+            "status": "running",
+        }
+        write_json(path / "config.json", config)
+        write_json(path / "environment.json", environment())
+        return cls(path, config)
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open an existing run folder. Raises UserError when it is not one, or is of a newer version."""
+        path = Path(path)
+        if not (path / "config.json").is_file():
+            raise UserError("not a run folder (no config.json)", path, "Give the folder that a command wrote with --out")
+        config = read_json(path / "config.json")
+        if not isinstance(config, dict) or "command" not in config:
+            raise UserError("not a run's config.json", path / "config.json", "Give the folder that a command wrote with --out")
+        if config.get("version", 0) > VERSION:
+            raise UserError(f"written by a newer version ({config['version']} > {VERSION})", path, "Update the package")
+        return cls(path, config)
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append a row to metrics.csv; a new column rewrites the header, so rows of different kinds may alternate."""
+        file = self.path / "metrics.csv"
+        rows = self.metrics() if file.exists() else []
+        columns = list(rows[0]) if rows else []
+        new = [name for name in row if name not in columns]
+        if rows and not new:
+            with file.open("a", newline="", encoding="utf-8") as stream:
+                csv.DictWriter(stream, columns).writerow(row)
+            return
+        with file.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, columns + new)
+            writer.writeheader()
+            writer.writerows([*rows, row])
+
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv as text; empty when nothing was logged yet."""
+        file = self.path / "metrics.csv"
+        if not file.exists():
+            return []
+        with file.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    def finish(self, status: str, result: Any = None) -> None:
+        """Write the status ("done" or "stopped") and the command's JSON result into config.json."""
+        self.config.update(status=status, result=result)
+        write_json(self.path / "config.json", self.config)
+
+
+def environment() -> dict[str, Any]:
+    """What a reader needs to judge a number: versions, machine, processors. No user or host names."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": sys.version.split()[0],
+        "packages": versions,
+        "machine": platform.machine(),
+        "system": platform.platform(terse=True),
+        "cpus": os.cpu_count(),
+    }
+
+
+def default_out(kind: str) -> Path:
+    """runs/<kind>-<UTC time>, under the working folder; never an existing one."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    path, n = Path("runs", f"{kind}-{stamp}"), 1
+    while path.exists():
+        path, n = Path("runs", f"{kind}-{stamp}-{n}"), n + 1
+    return path
+
+
+def newest_weights(*, sample: bool, under: Path = Path("runs")) -> Path | None:
+    """The newest finished pretraining run below `under` whose data were (or were not) the sample shop; None if none."""
+    found: list[tuple[str, Path]] = []
+    for file in under.glob("*/config.json"):
+        run = Run.open(file.parent)
+        config = run.config
+        if (
+            config["command"] == "repr pretrain"
+            and config["status"] == "done"
+            and config["sample"] is sample
+            and (run.path / "weights.safetensors").exists()
+        ):
+            found.append((config["created"], run.path))
+    return max(found)[1] if found else None
