@@ -178,7 +178,7 @@ def data_option(command: Command) -> Command:
         "data",
         multiple=True,
         metavar="PATH",
-        help="MEP-3M or RPC folder, class folders, CSV or catalog; repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else the sample shop.",
+        help="MEP-3M or RPC folder, class folders, CSV or catalog; repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else the sample.",
     )(command)
 
 
