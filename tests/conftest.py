@@ -1,0 +1,24 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("REPR_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real pictures and records; tests that need it are skipped, with a word, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the folder of real data is not here ({SHARED}); set REPR_TEST_DATA to name it")
+    return SHARED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests never touch the user's cache."""
+    os.environ["REPR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
