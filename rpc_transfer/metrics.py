@@ -1,0 +1,135 @@
+"""What a transfer is judged by: pure functions on arrays.
+
+Labels and predictions are (n,) int64 class numbers: 0..base-1 are the base classes, base.. the novel ones, in the order
+they were taken in. All rates are fractions 0-1; a rate over no pictures is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def accuracy(labels: Ints, predictions: Ints) -> float:
+    """Share of pictures named rightly (micro: every picture counts the same)."""
+    return float(np.mean(labels == predictions)) if len(labels) else float("nan")
+
+
+def macro_accuracy(labels: Ints, predictions: Ints) -> float:
+    """Mean over the classes that occur in `labels` of the share named rightly (balanced accuracy)."""
+    if not len(labels):
+        return float("nan")
+    _, inverse = np.unique(labels, return_inverse=True)
+    return float(np.mean(np.bincount(inverse, weights=labels == predictions) / np.bincount(inverse)))
+
+
+def harmonic_mean(a: float, b: float) -> float:
+    """2ab / (a + b); 0 when both are 0, NaN when either is."""
+    return 2 * a * b / (a + b) if a + b != 0 else 0.0
+
+
+def accuracies(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
+    """acc_all, acc_base, acc_novel, each over all classes as choices, and the harmonic mean of base and novel."""
+    old = labels < base
+    acc_base, acc_novel = accuracy(labels[old], predictions[old]), accuracy(labels[~old], predictions[~old])
+    return {
+        "acc_all": accuracy(labels, predictions),
+        "acc_base": acc_base,
+        "acc_novel": acc_novel,
+        "harmonic_mean": harmonic_mean(acc_base, acc_novel),
+    }
+
+
+def macro_accuracies(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
+    """The macro counterparts: every class counts the same, however many test pictures it has."""
+    old = labels < base
+    return {
+        "macro_all": macro_accuracy(labels, predictions),
+        "macro_base": macro_accuracy(labels[old], predictions[old]),
+        "macro_novel": macro_accuracy(labels[~old], predictions[~old]),
+    }
+
+
+def confusion_rates(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
+    """base_to_novel: share of base pictures given a novel name; novel_to_base: share of novel pictures given a base name."""
+    old = labels < base
+    return {
+        "base_to_novel": float(np.mean(predictions[old] >= base)) if old.any() else float("nan"),
+        "novel_to_base": float(np.mean(predictions[~old] < base)) if (~old).any() else float("nan"),
+    }
+
+
+def per_group(labels: Ints, predictions: Ints, groups: Sequence[str]) -> dict[str, float]:
+    """Accuracy on the pictures of each group of classes; `groups[c]` is the group (the meta) of class c."""
+    of_picture = np.asarray(groups, dtype=object)[labels] if len(labels) else np.array([], dtype=object)
+    return {str(g): accuracy(labels[of_picture == g], predictions[of_picture == g]) for g in sorted(set(of_picture.tolist()))}
+
+
+def forgetting(before: float, after: float) -> float:
+    """forgetting_base: accuracy on base pictures over the base classes just after the base step, minus their accuracy
+    over all classes at the end. Negative when the base classes gained."""
+    return before - after
+
+
+def expected_calibration_error(confidence: Floats, correct: Bools, bins: int = 15) -> float:
+    """ECE (Guo et al., On Calibration of Modern Neural Networks, 2017): over `bins` equal bins of confidence in (0, 1],
+    the mean of abs(share right - mean confidence), weighted by the bin's pictures. 15 bins as in the paper."""
+    if not len(confidence):
+        return float("nan")
+    place = np.clip(np.ceil(np.asarray(confidence, dtype=np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
+    gap = np.bincount(place, weights=np.asarray(correct, dtype=np.float64) - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def risk_coverage(confidence: Floats, correct: Bools) -> tuple[Floats, Floats]:
+    """Coverage and risk when only the most confident pictures are answered (El-Yaniv and Wiener, 2010).
+
+    Returns two (m,) arrays in order of falling confidence, one point a distinct confidence: the share answered, and the
+    share of errors among those. Pictures of equal confidence are answered together.
+    """
+    order = np.argsort(-np.asarray(confidence, dtype=np.float64), kind="stable")
+    ranked = np.asarray(confidence, dtype=np.float64)[order]
+    wrong = np.cumsum(~np.asarray(correct, dtype=bool)[order])
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else np.array([], dtype=np.int64)
+    answered = last + 1
+    return answered / max(len(ranked), 1), wrong[last] / answered
+
+
+def area_under_risk_coverage(confidence: Floats, correct: Bools) -> float:
+    """Mean risk over all coverages (AURC): 0 is perfect, the error rate is what random order gives. NaN for no pictures."""
+    coverage, risk = risk_coverage(confidence, correct)
+    if not len(coverage):
+        return float("nan")
+    return float(np.sum(np.diff(coverage, prepend=0.0) * risk))
+
+
+def auroc(known: Floats, unknown: Floats) -> float:
+    """Area under the ROC of taught (`known`) against untaught products by score: the chance that a taught picture
+    scores higher than an untaught one, ties counting half (Mann-Whitney). NaN when either is empty."""
+    if not len(known) or not len(unknown):
+        return float("nan")
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.concatenate([known, unknown]))
+    n, m = len(known), len(unknown)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def threshold_keeping(scores: Floats, keep: float = 0.95) -> float:
+    """The highest threshold at which at least the share `keep` of `scores` is accepted (score >= threshold)."""
+    assert len(scores) and 0 < keep <= 1
+    ranked = np.sort(np.asarray(scores, dtype=np.float64))[::-1]
+    return float(ranked[int(np.ceil(keep * len(ranked) - 1e-9)) - 1])
+
+
+def fpr_at_tpr(known: Floats, unknown: Floats, tpr: float = 0.95) -> float:
+    """Share of untaught pictures accepted at the threshold that accepts at least `tpr` of the taught ones."""
+    if not len(known) or not len(unknown):
+        return float("nan")
+    return float(np.mean(np.asarray(unknown, dtype=np.float64) >= threshold_keeping(known, tpr)))

@@ -1,0 +1,263 @@
+"""Which products are novel, which pictures are shots and which are tests.
+
+Novel products are drawn by the split seed, evenly over the metas; the shots of each run seed are drawn by that seed.
+The split has a file of its own (`rpc_transfer.split_file`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Pictures = Mapping[str, Rows]  # product key -> positions in the catalog
+TestOn = Literal["leftover", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One experiment's products and pictures. Product keys are the catalog's; rows are positions in the catalog.
+
+    data: the catalog's name; split_seed: the seed that chose `novel` and `unknown`.
+    base, novel, unknown: product keys, `novel` in the order the products are taken in; `unknown` are never taught.
+    increments: `novel` cut into the steps in which it is taken in.
+    metas, names: meta ("" for none) and display name of each product.
+    shots, base_shots: pictures a novel and a base product ("all" for every one); support lists may be cut shorter, never longer.
+    support: run seed -> product -> its shots in the order drawn, so that the first k are the shots of a smaller experiment.
+    tests: run seed -> product -> its test pictures; the same object for every seed unless the tests are the leftover.
+    notes: what a reader should know.
+    """
+
+    data: str
+    split_seed: int
+    base: tuple[str, ...]
+    novel: tuple[str, ...]
+    unknown: tuple[str, ...]
+    increments: tuple[tuple[str, ...], ...]
+    metas: Mapping[str, str]
+    names: Mapping[str, str]
+    shots: int
+    base_shots: int | Literal["all"]
+    shots_from: str
+    test_on: str
+    support: Mapping[int, Pictures]
+    tests: Mapping[int, Pictures]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The taught products; the position of a product is its class number: base first, then novel in order."""
+        return self.base + self.novel
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The run seeds whose shots are in the split."""
+        return tuple(self.support)
+
+    def with_increments(self, sizes: Sequence[int]) -> Split:
+        """The same split with `novel` cut into steps of other sizes."""
+        from dataclasses import replace
+
+        return replace(self, increments=_cut(self.novel, sizes))
+
+    def used(self) -> Rows:
+        """Every row that is a shot or a test of some seed, ascending."""
+        parts = [rows for side in (self.support, self.tests) for pictures in side.values() for rows in pictures.values()]
+        return np.unique(np.concatenate(parts))
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """The generator of one seed for one named purpose, so that what is drawn for one does not move another."""
+    return np.random.default_rng([seed, *"/".join(names).encode()])
+
+
+def parse_increments(text: str, novel: int) -> tuple[int, ...]:
+    """Sizes of the increments: "34" one of 34, "17x2" seventeen of 2, "10,12x2" one of 10 and twelve of 2; "" means one step.
+
+    Raises UserError when the text is no plan or does not add up to `novel`.
+    """
+    sizes: list[int] = []
+    for part in (text or str(novel)).replace(" ", "").lower().split(","):
+        times, _, size = part.rpartition("x")
+        if not size.isdigit() or not (times or "1").isdigit() or int(size) < 1 or int(times or "1") < 1:
+            raise UserError(f"{text!r} is no increment plan", "--increments", "Write 34, 17x2 (17 increments of 2) or 10,12x2")
+        sizes += [int(size)] * int(times or "1")
+    if sum(sizes) != novel:
+        raise UserError(f"{text} adds up to {sum(sizes)} products, not to the {novel} novel ones", "--increments", "Mend the plan")
+    return tuple(sizes)
+
+
+def draw_evenly(products: Sequence[str], metas: Mapping[str, str], n: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """`n` of the products, evenly over their metas: metas take turns in random order, one random product a turn.
+
+    A meta's last product is never drawn; products without a meta ("") are one meta. With RPC's 17 metas, 34 are two of each.
+    Raises UserError when fewer than `n` can be drawn.
+    """
+    of_meta: dict[str, list[str]] = {}
+    for product in products:
+        of_meta.setdefault(metas.get(product, ""), []).append(product)
+    room = sum(len(members) - 1 for members in of_meta.values())
+    if n > room:
+        raise UserError(
+            f"{n} products cannot be drawn: {len(products)} products in {len(of_meta)} metas leave {room}, "
+            "as the last product of a meta stays a base product",
+            "--novel",
+            f"Ask for {room} or fewer" if room else "Use a set with more products",
+        )
+    order = [sorted(of_meta)[i] for i in rng.permutation(len(of_meta))]
+    queues = {meta: [of_meta[meta][i] for i in rng.permutation(len(of_meta[meta]))][:-1] for meta in order}
+    drawn: list[str] = []
+    while len(drawn) < n:
+        for meta in order:
+            if queues[meta] and len(drawn) < n:
+                drawn.append(queues[meta].pop())
+    return tuple(drawn)
+
+
+def make_split(
+    catalog: Catalog,
+    *,
+    novel: int,
+    shots: int,
+    seeds: Iterable[int],
+    split_seed: int = 0,
+    base_shots: int | Literal["all"] | None = None,
+    shots_from: Literal["train", "val"] = "train",
+    test_on: TestOn | None = None,
+    unknown: int = 0,
+    increments: str = "",
+) -> Split:
+    """Draw a split. Labels are the catalog's products, metas those of `repr.catalog.metas`.
+
+    novel: number of novel products; unknown: number of products never taught (drawn after the novel ones, so that these stay).
+    shots: pictures a novel product, and a base product unless `base_shots` says otherwise.
+    test_on: None means "test" where the catalog has such rows, else "leftover": what `shots_from` has beside the shots.
+    A test picture never holds a shot of the same seed, not even in another box of the same picture.
+    Raises UserError when the products or the pictures do not suffice, naming the products.
+    """
+    from repr.catalog.metas import metas as product_metas
+
+    if novel < 1 or shots < 1:
+        raise UserError("must be 1 or more", "--novel" if novel < 1 else "--shots", "Give a whole number from 1 up")
+    labels, keys = catalog.product_labels()
+    metas = dict(zip(keys, map(str, product_metas(catalog)), strict=True))
+    drawn = draw_evenly(keys, metas, novel, generator(split_seed, "novel"))
+    rest = [key for key in keys if key not in set(drawn)]
+    held_out = draw_evenly(rest, metas, unknown, generator(split_seed, "unknown")) if unknown else ()
+    base = tuple(key for key in rest if key not in set(held_out))
+
+    split_of = catalog.column("split").astype(str)
+    test_on = test_on or ("test" if (split_of == "test").any() else "leftover")
+    base_count: int | Literal["all"] = shots if base_shots is None else base_shots
+    if base_count == "all" and test_on in ("leftover", shots_from):
+        raise UserError("with all base pictures as shots none is left to test on", "--base-shots", "Use --test-on with another part")
+    pool = _by_product(labels, keys, split_of, shots_from)
+    wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
+    _enough(pool, wanted, _names(catalog, labels, keys), shots_from)
+    candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on)
+
+    paths = catalog.column("path")
+    source = catalog.column("source").astype(np.int64)
+    _, picture = np.unique(np.array([f"{s}:{p}" for s, p in zip(source, paths, strict=True)]), return_inverse=True)
+    support: dict[int, Pictures] = {}
+    tests: dict[int, Pictures] = {}
+    same_part = test_on in ("leftover", shots_from)
+    fixed = None if same_part else {key: candidates[key] for key in (*base, *drawn, *held_out)}
+    for seed in seeds:
+        support[seed] = {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)}
+        if fixed is None:
+            taken = np.zeros(int(picture.max()) + 1, dtype=bool)
+            taken[picture[np.concatenate(list(support[seed].values()))]] = True
+            tests[seed] = {key: candidates[key][~taken[picture[candidates[key]]]] for key in (*base, *drawn, *held_out)}
+        else:
+            tests[seed] = fixed
+    notes = _notes(catalog, tests, base, drawn, shots_from, test_on)
+    return Split(
+        data=catalog.name,
+        split_seed=split_seed,
+        base=base,
+        novel=drawn,
+        unknown=held_out,
+        increments=_cut(drawn, parse_increments(increments, novel)),
+        metas=metas,
+        names=_names(catalog, labels, keys),
+        shots=shots,
+        base_shots=base_count,
+        shots_from=shots_from,
+        test_on=test_on,
+        support=support,
+        tests=tests,
+        notes=notes,
+    )
+
+
+def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    assert sum(sizes) == len(products)
+    ends = np.cumsum(sizes)
+    return tuple(tuple(products[end - size : end]) for size, end in zip(sizes, ends, strict=True))
+
+
+def _by_product(labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str) -> dict[str, Rows]:
+    """product -> its rows in one part of the catalog; UserError when the part is empty."""
+    rows = np.flatnonzero(split_of == part)
+    if not len(rows):
+        option = "--shots-from" if part == "train" else "--shots-from/--test-on"
+        there = ", ".join(sorted(set(split_of.tolist()) - {""})) or "none"
+        raise UserError(f"the set has no {part} pictures (its parts: {there})", option, "Name another part")
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    ends = np.searchsorted(labels[rows], np.arange(len(keys) + 1))
+    return {key: rows[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
+
+
+def _draw(rows: Rows, n: int | Literal["all"], rng: np.random.Generator) -> Rows:
+    shuffled = rows[rng.permutation(len(rows))]
+    return shuffled if n == "all" else shuffled[:n]
+
+
+def _names(catalog: Catalog, labels: Rows, keys: Sequence[str]) -> dict[str, str]:
+    """Display name of each product: the catalog's, else the key."""
+    names = catalog.column("name")
+    _, first = np.unique(labels, return_index=True)
+    return {key: str(names[row]) if names[row] else key for key, row in zip(keys, first, strict=True)}
+
+
+def _enough(pool: Pictures, wanted: Mapping[str, int | str], names: Mapping[str, str], part: str) -> None:
+    """Raise UserError that names the products with fewer pictures than shots."""
+    short = [key for key, n in wanted.items() if len(pool[key]) < (1 if n == "all" else int(n))]
+    if not short:
+        return
+    short.sort(key=lambda key: len(pool[key]))
+    told = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
+    more = f" and {len(short) - 8} more" if len(short) > 8 else ""
+    numbers = sorted({int(n) for n in wanted.values() if n != "all"}) or [1]
+    raise UserError(
+        f"{len(short)} products have fewer {part} pictures than the {' or '.join(map(str, numbers))} shots asked for: {told}{more}",
+        "--shots",
+        f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
+    )
+
+
+def _notes(
+    catalog: Catalog, tests: Mapping[int, Pictures], base: Sequence[str], novel: Sequence[str], shots_from: str, test_on: str
+) -> tuple[str, ...]:
+    notes = []
+    lacking: set[str] = set()
+    for pictures in tests.values():
+        for kind, products in (("base", base), ("novel", novel)):
+            if not any(len(pictures[key]) for key in products):
+                raise UserError(f"no test pictures of {kind} products", "--test-on", "Test on another part, or ask for fewer shots")
+        lacking |= {key for key in (*base, *novel) if not len(pictures[key])}
+    if lacking:
+        notes.append(f"{len(lacking)} products have no test picture: {', '.join(sorted(lacking)[:8])}{' …' if len(lacking) > 8 else ''}")
+    if test_on in ("leftover", shots_from) and any(source.kind == "rpc" for source in catalog.sources):
+        notes.append(
+            "shots and tests come from the same part: neighbouring pictures of a turntable or a shelf are near-identical, "
+            "so these figures are higher than on pictures taken elsewhere"
+        )
+    return tuple(notes)
