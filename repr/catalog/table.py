@@ -7,6 +7,7 @@ names of the classes, the roots of the sources and whether any of it is the draw
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,14 +22,14 @@ from repr.files import replacing
 
 VERSION = 1
 METADATA_KEY = b"repr.catalog"
+# Dictionary pages only where values repeat: paths and titles are nearly all distinct.
+PARQUET = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["split", "source", "class_1", "class_2", "class_3", "scene"]}
 
 SCHEMA = pa.schema(
     [
         ("path", pa.string()),  # relative to the root of its source, with /
-        (
-            "product",
-            pa.string(),
-        ),  # key of the product, unique within the source: RPC's category id, the CSV's product, a folder's name, a MEP-3M picture path
+        # key of the product, unique within its source: RPC's category id, the CSV's product, a folder's name, a MEP-3M picture path
+        ("product", pa.string()),
         ("class_1", pa.int32()),  # code: position in classes[0]; -1 for none
         ("class_2", pa.int32()),
         ("class_3", pa.int32()),
@@ -170,6 +171,12 @@ class Catalog:
 
     def write(self, path: Path) -> None:
         """Write the Parquet file, whole or not at all."""
+        with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
+            writer.write_table(self.table)
+            writer.add_key_value_metadata(self.metadata())
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """What a catalog file carries beside the table, as Parquet key-value metadata."""
         described = {
             "version": VERSION,
             "classes": [[[c.id, c.name, c.parent] for c in level] for level in self.classes],
@@ -177,20 +184,19 @@ class Catalog:
             "default_level": self.default_level,
             "notes": list(self.notes),
         }
-        table = self.table.replace_schema_metadata({METADATA_KEY: json.dumps(described, ensure_ascii=False).encode()})
-        with replacing(Path(path)) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        return {METADATA_KEY: json.dumps(described, ensure_ascii=False).encode()}
 
     @classmethod
     def read(cls, path: Path) -> Catalog:
         """Read a catalog file. Raises UserError when it is not one, is broken, or is of a newer version."""
         try:
-            table = pq.read_table(path)
+            with pq.ParquetFile(path) as file:
+                table, metadata = file.read(), file.metadata.metadata or {}
         except FileNotFoundError:
             raise UserError("there is no such catalog", path, "Make one with `repr catalog build`") from None
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"not a readable Parquet file ({error})", path, "Build the catalog again") from None
-        described = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        described = json.loads(metadata.get(METADATA_KEY, b"{}"))
         if "version" not in described:
             raise UserError("a Parquet file, but not a catalog", path, "Make one with `repr catalog build`")
         if described["version"] > VERSION:
@@ -200,9 +206,12 @@ class Catalog:
         return cls(table.cast(SCHEMA), (first, second, third), sources, described["default_level"], tuple(described["notes"]))
 
 
+LEAVES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")  # a path that is absolute or climbs out of its folder
+
+
 def inside(root: Path, relative: str) -> Path:
     """`root / relative`, refused when it is absolute or climbs out of the root."""
-    if relative.startswith(("/", "\\")) or ".." in relative.replace("\\", "/").split("/"):
+    if LEAVES.search(relative):
         raise UserError(f"the picture path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
     return root / relative
 

@@ -1,0 +1,64 @@
+"""A CSV list of pictures: columns `picture` and `product`, and where wanted `name`, `barcode`, `title`, `class`."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from repr.catalog.table import LEAVES, Catalog, ClassName, Source, build
+from repr.errors import UserError
+
+OPTIONAL = ("name", "barcode", "title")
+
+
+def read(path: Path) -> Catalog:
+    """A CSV (UTF-8, comma, header) as a catalog; pictures are relative to its folder. Other columns are left alone.
+
+    Class level 1 is `class`, or the product itself without that column. Raises UserError for a missing column or cell,
+    and a path that leaves the folder.
+    """
+    rows = _rows(path)
+    columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": []}
+    columns |= {name: [] for name in OPTIONAL if name in rows[0]}
+    codes: dict[str, int] = {}
+    for n, row in enumerate(rows, 2):
+        picture, product = row["picture"], row["product"]
+        label = row.get("class", product)
+        for name, cell in (("picture", picture), ("product", product), ("class", label)):
+            if not cell:
+                raise UserError(f"no {name}", f"{path}, row {n}", "Fill the cell or remove the row")
+        if LEAVES.search(picture):
+            raise UserError(f"the picture path {picture!r} leaves the folder", f"{path}, row {n}", "Paths are relative to the CSV's folder")
+        columns["path"].append(picture.replace("\\", "/"))
+        columns["product"].append(product)
+        columns["class_1"].append(codes.setdefault(label, len(codes)))
+        for name in OPTIONAL:
+            if name in columns:
+                columns[name].append(row[name] or None)
+    root = path.resolve().parent
+    source = Source(path.stem, "csv", root, sample=(root / "sample.json").is_file())
+    first = tuple(ClassName(name, name) for name in codes)
+    return build(dict(columns), classes=(first, (), ()), sources=(source,), default_level=1)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            for needed in ("picture", "product"):
+                if needed not in header:
+                    raise UserError(
+                        f"no column {needed!r}", path, f"Name the columns picture, product in the first row (it has: {', '.join(header)})"
+                    )
+            rows = [{name: (row[name] or "").strip() for name in header} for row in reader]
+    except FileNotFoundError:
+        raise UserError("there is no such file", path, "Check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"not a readable CSV ({error})", path, "Save the file again as UTF-8 CSV") from None
+    if not rows:
+        raise UserError("no rows", path, "List at least one picture")
+    return rows

@@ -1,0 +1,118 @@
+"""From what is typed after --data to one catalog: detect, read, unite, choose a part, split."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from repr.catalog import folders, listing, mep3m, parts, rpc, splits
+from repr.catalog.table import Catalog
+from repr.catalog.union import union, with_split
+from repr.console import say
+from repr.errors import UserError
+from repr.files import cache_dir, content_key
+
+READERS: dict[str, Callable[[Path], Catalog]] = {
+    "mep3m": mep3m.read,
+    "rpc": rpc.read,
+    "folders": folders.read,
+    "csv": listing.read,
+    "catalog": Catalog.read,
+}
+VARIABLES = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
+BIG = 64 << 20  # bytes of annotations from which the parsed catalog is kept in the cache
+
+
+def open_data(
+    data: Sequence[str | Path],
+    *,
+    default: Literal["mep3m", "rpc"] = "mep3m",
+    subset: str | None = None,
+    split: str = "grouped",
+    seed: int = 0,
+) -> Catalog:
+    """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2).
+
+    data: folders, CSVs, annotation files or catalogs; empty for `default`'s environment variable, else the sample shop.
+    subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own.
+    Raises UserError for whatever is wrong with them.
+    """
+    paths = [Path(path).expanduser() for path in data] or [default_root(default)]
+    resolved = [path.resolve() for path in paths]
+    twice = next((path for path, full in zip(paths, resolved, strict=True) if resolved.count(full) > 1), None)
+    if twice is not None:
+        raise UserError("given twice", twice, "Name each source once")
+    catalogs = [read_source(path) for path in paths]
+    catalog = union(catalogs)
+    if subset:
+        catalog = parts.subset(catalog, subset)
+    return fill_split(catalog, split, seed)
+
+
+def default_root(default: Literal["mep3m", "rpc"]) -> Path:
+    """Where data come from when none are named: $MEP3M_ROOT or $RPC_ROOT, else the sample shop, which is drawn on first use."""
+    variable = VARIABLES[default]
+    if os.environ.get(variable):
+        return Path(os.environ[variable])
+    from repr.sample import sample_root
+
+    say(f"No --data and no ${variable}: using the drawn sample shop. It is an illustration, not real products.")
+    return sample_root(default)
+
+
+def kind_of(path: Path) -> str:
+    """Which reader a path is for, a key of READERS. Raises UserError when there is nothing there or nothing readable."""
+    if not path.exists():
+        raise UserError("there is no such folder or file", path, "Check the path")
+    if path.is_file():
+        kinds = {".csv": "csv", ".parquet": "catalog", ".json": "mep3m"}
+        if path.suffix.lower() not in kinds:
+            raise UserError(f"not a kind of data we read ({path.suffix or 'no ending'})", path, "Give a folder, .csv, .parquet or .json")
+        return kinds[path.suffix.lower()]
+    if rpc.instances_in(path):
+        return "rpc"
+    return "mep3m" if mep3m.annotations_in(path) else "folders"
+
+
+def read_source(path: Path) -> Catalog:
+    """One path's catalog, splits as its source has them. Annotations of more than 64 MB are parsed once and kept in the cache."""
+    kind = kind_of(path)
+    if kind == "mep3m":
+        annotations = path if path.is_file() else mep3m.annotations_in(path)
+        assert annotations is not None
+        if annotations.stat().st_size > BIG:
+            return Catalog.read(_parsed(annotations))
+    catalog = READERS[kind](path)
+    if not len(catalog):
+        raise UserError("no pictures in it", path, "Check that the data are whole")
+    return catalog
+
+
+def _parsed(annotations: Path) -> Path:
+    """The cached catalog of a big annotation file, made when the file or its pictures changed."""
+    root, info = annotations.parent, mep3m.info_in(annotations.parent)
+    images = root / "Images"
+    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (annotations, info, images) if file and file.exists()]
+    out = cache_dir("catalogs", f"{content_key(stamps)}.parquet")
+    if not out.exists():
+        say(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
+        mep3m.build_parquet(annotations, out, info=info)
+    return out
+
+
+def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
+    """Give the rows of every source without any split "train" or "test"; sources that have one keep it."""
+    column, source = catalog.column("split").astype(str), catalog.column("source")
+    bare = np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
+    rows = np.flatnonzero(bare[source])
+    if not len(rows):
+        return catalog
+    divided = splits.divide(catalog.select(rows), split, seed)
+    column[rows] = divided.split
+    for line in divided.report.lines():
+        say(line)
+    return with_split(catalog, column)

@@ -1,0 +1,204 @@
+"""Train and test, 8:2: `random` as the MEP-3M paper, `grouped` with identical titles and near-identical pictures on one side.
+
+A random split of a shop's listings puts the same title, and often the same picture, on both sides, so that a model that
+remembers scores like one that generalises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from repr.catalog import fingerprints
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+
+SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 6
+METHODS = ("random", "grouped")
+LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a split did. twins: test rows with an identical title or near-identical picture in training."""
+
+    method: str
+    train: int
+    test: int
+    groups: int
+    largest: int
+    twins: int
+    lonely: tuple[str, ...]  # classes with one group, which have no test row
+    unreadable: int
+
+    def lines(self) -> list[str]:
+        """The report in words, one fact a line."""
+        rows = self.train + self.test
+        out = [
+            f"Split {self.method}: {self.train} train, {self.test} test ({100 * self.test / rows:.1f} %); {self.groups} groups, "
+            f"the largest of {self.largest} rows; {self.twins} test rows have a twin in training."
+        ]
+        if self.lonely:
+            shown = ", ".join(self.lonely[:5]) + (", …" if len(self.lonely) > 5 else "")
+            out.append(f"{len(self.lonely)} classes are one group each and have no test row: {shown}.")
+        if self.unreadable:
+            out.append(f"{self.unreadable} pictures could not be read to compare them.")
+        return out
+
+
+@dataclass(frozen=True)
+class Divided:
+    """split: (n,) "train" or "test". groups: (n,) the group of each row, 0..g-1."""
+
+    split: np.ndarray[Any, Any]
+    groups: Ints
+    report: Report
+
+
+@dataclass(frozen=True)
+class Links:
+    """What ties rows together. title, content: (n,) ids, -1 for none, equal for identical; near: (m, 2) pairs of look-alikes."""
+
+    title: Ints
+    content: Ints
+    near: Ints
+    unreadable: int
+
+    def groups(self) -> Ints:
+        """(n,) connected components. A component above LARGEST of the rows (and 20) keeps only its identical rows together."""
+        groups = self._components(self.near)
+        sizes = np.bincount(groups)
+        if sizes.max(initial=0) <= max(LARGEST * len(groups), 20):
+            return groups
+        large = sizes > max(LARGEST * len(groups), 20)
+        return self._components(self.near[~large[groups[self.near[:, 0]]]])
+
+    def _components(self, near: Ints) -> Ints:
+        n, rows = len(self.title), np.arange(len(self.title))
+        titles = int(self.title.max(initial=-1)) + 1
+        nodes = n + titles + int(self.content.max(initial=-1)) + 1
+        titled, known = self.title >= 0, self.content >= 0
+        a = np.concatenate([rows[titled], rows[known], near[:, 0]])
+        b = np.concatenate([n + self.title[titled], n + titles + self.content[known], near[:, 1]])
+        graph = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(nodes, nodes))
+        _, component = connected_components(graph, directed=False)
+        _, groups = np.unique(component[:n], return_inverse=True)
+        return groups.astype(np.int64)
+
+    def twins(self, test: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
+        """How many test rows are tied directly to a training row."""
+        tied = np.zeros(len(test), bool)
+        for ids in (self.title, self.content):
+            tied |= test & (ids >= 0) & np.isin(ids, ids[~test])
+        a, b = self.near[:, 0], self.near[:, 1]
+        tied[a[test[a] & ~test[b]]] = True
+        tied[b[test[b] & ~test[a]]] = True
+        return int(tied.sum())
+
+
+def title_ids(catalog: Catalog) -> Ints:
+    """(n,) equal numbers for equal titles (after NFKC, case folding and squeezing blanks); -1 for no title or a class name."""
+    titles = _normal(catalog.table["title"].combine_chunks())
+    names = _normal(pa.array([entry.name for level in catalog.classes for entry in level], pa.string()))
+    tells_nothing = pc.or_(pc.equal(pc.fill_null(titles, ""), ""), pc.is_in(titles, value_set=names))
+    titles = pc.if_else(tells_nothing, pa.scalar(None, pa.string()), titles)
+    codes = pc.dictionary_encode(titles)
+    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    return np.asarray(pc.fill_null(codes.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _normal(texts: pa.Array) -> pa.Array:
+    folded = pc.utf8_lower(pc.utf8_normalize(texts, form="NFKC"))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"\s+", " "))
+
+
+def find_links(catalog: Catalog) -> Links:
+    """The ties between a catalog's rows by title and picture. Pictures that cannot be read are tied by title alone."""
+    prints = fingerprints.fingerprints(catalog)
+    return Links(title_ids(catalog), prints.content, fingerprints.near_pairs(prints), int((prints.content < 0).sum()))
+
+
+def divide(catalog: Catalog, method: str, seed: int) -> Divided:
+    """Train and test for every row. `random` draws 20 % of the rows; `grouped` about 20 % of each class by whole groups.
+
+    Grouped: every class, on every level, has at least one row on each side, if it has two groups; classes of one group stay in
+    training and are reported. Raises UserError for an unknown method or fewer than two rows.
+    """
+    if method not in METHODS:
+        raise UserError(f"no split is called {method!r}", "--split", f"Choose from: {', '.join(METHODS)}")
+    if len(catalog) < 2:
+        raise UserError("fewer than two pictures cannot be divided", catalog.name, "Give more pictures")
+    rng = np.random.default_rng(seed)
+    links = find_links(catalog)
+    groups = links.groups()
+    labels = [catalog.column(f"class_{level}").astype(np.int64) for level in (1, 2, 3)]
+    if method == "random":
+        test = np.zeros(len(catalog), bool)
+        test[rng.permutation(len(catalog))[: max(1, round(SHARE * len(catalog)))]] = True
+    else:
+        test = assign(groups, labels, rng)
+    level = catalog.default_level
+    entries = catalog.classes[level - 1]
+    lonely = tuple(entries[code].name for code in _lonely(labels[level - 1], groups))
+    report = Report(
+        method, int((~test).sum()), int(test.sum()), int(groups.max()) + 1, int(np.bincount(groups).max()), links.twins(test), lonely,
+        links.unreadable,
+    )  # fmt: skip
+    return Divided(np.where(test, "test", "train").astype(object), groups, report)
+
+
+def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows are for the test: (n,) bool, whole groups, about SHARE of each finest class.
+
+    groups: (n,) 0..g-1. labels: one (n,) array of codes a level, coarse to fine, -1 for none.
+    """
+    finest = _finest(labels)
+    sizes = np.bincount(groups)
+    _, first = np.unique(groups, return_index=True)
+    home = finest[first]  # a group counts for the class of its first row
+    goal = np.maximum(np.round(SHARE * np.bincount(finest)), 1).astype(np.int64)
+    filled = np.zeros_like(goal)
+    chosen = np.zeros(len(sizes), bool)
+    for group in rng.permutation(len(sizes)):
+        if filled[home[group]] + sizes[group] <= goal[home[group]]:
+            chosen[group] = True
+            filled[home[group]] += sizes[group]
+    for label in [finest, *reversed(labels)]:
+        _mend(chosen, groups, label, sizes)
+    return np.asarray(chosen[groups])
+
+
+def _mend(chosen: np.ndarray[Any, Any], groups: Ints, label: Ints, sizes: Ints) -> None:
+    """Move the smallest group of each class of two or more groups that has all its rows on one side. Later classes win a dispute."""
+    pairs = np.unique(np.stack([label, groups], 1)[label >= 0], axis=0)
+    starts = np.flatnonzero(np.r_[True, np.diff(pairs[:, 0]) != 0]) if len(pairs) else np.array([], np.int64)
+    for members in np.split(pairs[:, 1], starts[1:]) if len(starts) else []:
+        if len(members) < 2:
+            chosen[members] &= False if len(members) else chosen[members]
+        elif chosen[members].all() or not chosen[members].any():
+            smallest = members[np.argmin(sizes[members])]
+            chosen[smallest] = not chosen[smallest]
+
+
+def _finest(labels: list[Ints]) -> Ints:
+    """(n,) dense number of each row's finest class; rows without any class are one class."""
+    finest, offset = np.zeros(len(labels[0]), np.int64), 1
+    for level in labels:
+        finest = np.where(level >= 0, level + offset, finest)
+        offset += int(level.max(initial=-1)) + 1
+    return np.unique(finest, return_inverse=True)[1].astype(np.int64)
+
+
+def _lonely(label: Ints, groups: Ints) -> Ints:
+    """Classes whose rows are all in one group."""
+    pairs = np.unique(np.stack([label, groups], 1)[label >= 0], axis=0)
+    codes, counts = np.unique(pairs[:, 0], return_counts=True)
+    return np.asarray(codes[counts == 1], dtype=np.int64)
