@@ -6,8 +6,9 @@ The split has a file of its own (`rpc_transfer.split_file`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -62,8 +63,6 @@ class Split:
 
     def with_increments(self, sizes: Sequence[int]) -> Split:
         """The same split with `novel` cut into steps of other sizes."""
-        from dataclasses import replace
-
         return replace(self, increments=_cut(self.novel, sizes))
 
     def used(self) -> Rows:
@@ -84,10 +83,10 @@ def parse_increments(text: str, novel: int) -> tuple[int, ...]:
     """
     sizes: list[int] = []
     for part in (text or str(novel)).replace(" ", "").lower().split(","):
-        times, _, size = part.rpartition("x")
-        if not size.isdigit() or not (times or "1").isdigit() or int(size) < 1 or int(times or "1") < 1:
+        match = re.fullmatch(r"(?:([1-9]\d*)x)?([1-9]\d*)", part)
+        if not match:
             raise UserError(f"{text!r} is no increment plan", "--increments", "Write 34, 17x2 (17 increments of 2) or 10,12x2")
-        sizes += [int(size)] * int(times or "1")
+        sizes += [int(match[2])] * int(match[1] or 1)
     if sum(sizes) != novel:
         raise UserError(f"{text} adds up to {sum(sizes)} products, not to the {novel} novel ones", "--increments", "Mend the plan")
     return tuple(sizes)

@@ -1,0 +1,202 @@
+"""The split as a JSON file that another tool can read, and that can be given back.
+
+    {"format": "rpc_transfer split", "version": 1, "about": how to read it, "data": name of the set,
+     "split_seed": 0, "shots": 10, "base_shots": 10 or "all", "shots_from": "train", "test_on": "test",
+     "base": [product, …], "novel": [product, …], "unknown": [product, …], "increments": [[product, …], …],
+     "products": {product: {"name": …, "meta": …}}, "notes": [text, …],
+     "support": [{"seed": 0, "pictures": {product: [picture, …]}}, …],
+     "tests": [{"seeds": [0, 1], "pictures": {product: [picture, …]}}, …]}
+
+A picture is its path relative to the set's folder, with the source's name and a colon before it in a union of sets. Where a
+picture holds several products the box is added as a W3C media fragment: `path#xywh=x,y,w,h` in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.files import read_json, write_json
+from rpc_transfer.protocol import Pictures, Rows, Split
+
+FORMAT = "rpc_transfer split"
+VERSION = 1
+ABOUT = (
+    "base: products taught first; novel: products taken in later, in the steps of increments; unknown: never taught. "
+    "support: the training pictures (shots) of each seed in the order drawn; tests: the test pictures of these seeds. "
+    "A picture is a path relative to the set's folder; #xywh=x,y,w,h is a box in pixels."
+)
+
+
+def picture_ids(catalog: Catalog) -> list[str]:
+    """The name of every row in the split file (see the module's text)."""
+    paths: list[str] = catalog.column("path").tolist()
+    if len(catalog.sources) > 1:
+        names = [source.name for source in catalog.sources]
+        paths = [f"{names[s]}:{path}" for s, path in zip(catalog.column("source"), paths, strict=True)]
+    seen: set[str] = set()
+    double = {path for path in paths if path in seen or seen.add(path)}  # type: ignore[func-returns-value]
+    if not double:
+        return paths
+    boxes = catalog.boxes()
+    return [
+        f"{path}#xywh={','.join(f'{v:g}' for v in box)}" if path in double and box is not None else path
+        for path, box in zip(paths, boxes, strict=True)
+    ]
+
+
+def write_split(path: Path, split: Split, catalog: Catalog) -> None:
+    """Write the split file, whole or not at all."""
+    ids = picture_ids(catalog)
+
+    def pictures(of: Pictures) -> dict[str, list[str]]:
+        return {product: [ids[row] for row in rows] for product, rows in of.items()}
+
+    groups: list[tuple[list[int], Pictures]] = []
+    for seed, of in split.tests.items():
+        same = next((seeds for seeds, other in groups if other is of), None)
+        if same is None:
+            groups.append(([seed], of))
+        else:
+            same.append(seed)
+    write_json(
+        Path(path),
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "about": ABOUT,
+            "data": split.data,
+            "split_seed": split.split_seed,
+            "shots": split.shots,
+            "base_shots": split.base_shots,
+            "shots_from": split.shots_from,
+            "test_on": split.test_on,
+            "base": split.base,
+            "novel": split.novel,
+            "unknown": split.unknown,
+            "increments": split.increments,
+            "products": {key: {"name": split.names[key], "meta": split.metas[key]} for key in (*split.products, *split.unknown)},
+            "notes": split.notes,
+            "support": [{"seed": seed, "pictures": pictures(of)} for seed, of in split.support.items()],
+            "tests": [{"seeds": seeds, "pictures": pictures(of)} for seeds, of in groups],
+        },
+    )
+
+
+def read_split(path: Path, catalog: Catalog) -> Split:
+    """Read a split file and find its pictures in the catalog.
+
+    Raises UserError when it is not a split file or of a newer version, when its products or pictures are not in the
+    catalog (a split of another set), when picture files are gone, or when a shot is also a test.
+    """
+    content = read_json(Path(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError("not a split file", path, "Give the split.json of a run folder")
+    if int(content.get("version", 0)) > VERSION:
+        raise UserError(f"written by a newer version ({content['version']} > {VERSION})", path, "Update the package")
+    try:
+        return _build(content, Path(path), catalog)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"a split file with a missing or wrong field ({error!r})", path, "Write it as the module's text says") from None
+
+
+def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
+    base, novel, unknown = (tuple(map(str, content[kind])) for kind in ("base", "novel", "unknown"))
+    products = (*base, *novel, *unknown)
+    if len(set(products)) != len(products):
+        raise UserError("a product is named twice among base, novel and unknown", path, "Mend the file")
+    keys = set(map(str, catalog.product_keys()))
+    strange = [key for key in products if key not in keys]
+    if strange:
+        raise UserError(
+            f"a split of another set ({content['data']}): {len(strange)} of its {len(products)} products are not in "
+            f"{catalog.name}, the first is {strange[0]}",
+            path,
+            "Name the set it was made on with --root, or draw a new split",
+        )
+    find = _Finder(catalog, path)
+    support: dict[int, Pictures] = {int(e["seed"]): find.rows(e["pictures"], (*base, *novel)) for e in content["support"]}
+    tests: dict[int, Pictures] = {}
+    for entry in content["tests"]:
+        of = find.rows(entry["pictures"], products)
+        tests.update({int(seed): of for seed in entry["seeds"]})
+    find.complain(str(content["data"]))
+    increments = tuple(tuple(map(str, step)) for step in content["increments"])
+    if tuple(key for step in increments for key in step) != novel:
+        raise UserError("increments are not the novel products in their order", path, "Mend the file")
+    if set(tests) != set(support):
+        raise UserError("support and tests are not of the same seeds", path, "Mend the file")
+    split = Split(
+        data=str(content["data"]),
+        split_seed=int(content["split_seed"]),
+        base=base,
+        novel=novel,
+        unknown=unknown,
+        increments=increments,
+        metas={key: str(content["products"][key]["meta"]) for key in products},
+        names={key: str(content["products"][key]["name"]) for key in products},
+        shots=int(content["shots"]),
+        base_shots="all" if content["base_shots"] == "all" else int(content["base_shots"]),
+        shots_from=str(content["shots_from"]),
+        test_on=str(content["test_on"]),
+        support=support,
+        tests={seed: tests[seed] for seed in support},
+        notes=tuple(map(str, content["notes"])),
+    )
+    _check(split, path, catalog)
+    return split
+
+
+class _Finder:
+    """Finds the rows of pictures by product and name, and collects what is not there."""
+
+    def __init__(self, catalog: Catalog, path: Path) -> None:
+        keys = catalog.product_keys()
+        self.path = path
+        self.where = {(str(key), name): row for row, (key, name) in enumerate(zip(keys, picture_ids(catalog), strict=True))}
+        self.missing: list[str] = []
+        self.total = 0
+
+    def rows(self, pictures: Mapping[str, list[str]], products: tuple[str, ...]) -> dict[str, Rows]:
+        found: dict[str, Rows] = {}
+        for product in products:
+            names = pictures[product]
+            rows = [self.where.get((product, name), -1) for name in names]
+            self.missing += [name for name, row in zip(names, rows, strict=True) if row < 0]
+            self.total += len(names)
+            found[product] = np.array(rows, dtype=np.int64)
+        return found
+
+    def complain(self, data: str) -> None:
+        if self.missing:
+            raise UserError(
+                f"{len(self.missing)} of its {self.total} pictures are not in the set, the first is {self.missing[0]} "
+                f"(the split was made on {data})",
+                self.path,
+                "Name the set it was made on with --root, bring the pictures back, or draw a new split",
+            )
+
+
+def _check(split: Split, path: Path, catalog: Catalog) -> None:
+    for seed in split.seeds:
+        shots = np.concatenate(list(split.support[seed].values()))
+        both = np.intersect1d(shots, np.concatenate(list(split.tests[seed].values())))
+        if len(both):
+            name = catalog.column("path")[both[0]]
+            raise UserError(f"{len(both)} pictures of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")
+        least = 0 if split.base_shots == "all" else int(split.base_shots)
+        short = [
+            key for key in split.products if len(split.support[seed][key]) < (split.shots if key in set(split.novel) else max(least, 1))
+        ]
+        if short:
+            raise UserError(f"seed {seed} has fewer shots than the file says for: {', '.join(short[:8])}", path, "Mend the file")
+    used = split.used()
+    files = catalog.select(used).files()
+    gone = [file for file in dict.fromkeys(files) if not file.is_file()]
+    if gone:
+        raise UserError(f"{len(gone)} of its pictures are gone from the disk, the first is {gone[0]}", path, "Bring them back")

@@ -1,0 +1,111 @@
+"""The split file: written, read back the same, readable without us, and refused when it does not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from rpc_transfer.protocol import Split, make_split
+from rpc_transfer.split_file import picture_ids, read_split, write_split
+
+Shop = Callable[..., Catalog]
+
+
+@pytest.fixture
+def catalog(shop: Shop, tmp_path: Path) -> Catalog:
+    catalog = shop([3, 4], root=tmp_path)
+    for file in catalog.files():
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    return catalog
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
+
+
+@pytest.mark.parametrize("test_on", ["test", "leftover"])
+def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
+    split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1, increments="1,2", test_on=test_on)
+    write_split(tmp_path / "split.json", split, catalog)
+    back = read_split(tmp_path / "split.json", catalog)
+    for field in fields(Split):
+        if field.name in ("metas", "names"):
+            continue  # the file has those of its own products alone
+        assert same(getattr(back, field.name), getattr(split, field.name)), field.name
+
+
+def test_another_tool_can_read_it(catalog: Catalog, tmp_path: Path) -> None:
+    split = make_split(catalog, novel=2, shots=4, seeds=[0])
+    write_split(tmp_path / "split.json", split, catalog)
+    content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    pictures = content["support"][0]["pictures"][content["novel"][0]]
+    assert len(pictures) == 4 and all((tmp_path / picture).is_file() for picture in pictures)
+    assert content["products"][content["novel"][0]]["meta"] in ("meta 0", "meta 1")
+
+
+def test_pictures_with_several_products_carry_their_box(shop: Shop) -> None:
+    ids = picture_ids(shop([4], train=1, test=1, boxes=2))
+    assert ids[0] == "train/0_0.jpg"
+    assert ids[1] == "test/0_0.jpg#xywh=0,0,5,5"
+    assert len(set(ids)) == len(ids)
+
+
+def written(catalog: Catalog, path: Path, **changes: Any) -> Path:
+    write_split(path, make_split(catalog, novel=2, shots=4, seeds=[0]), catalog)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return path
+
+
+def test_a_split_of_another_set_is_refused(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    with pytest.raises(UserError, match="a split of another set"):
+        read_split(path, shop([2, 2], root=tmp_path))
+
+
+def test_pictures_that_are_not_in_the_set_are_named(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    with pytest.raises(UserError, match=r"7 of its 49 pictures are not in the set, the first is test/0_2.jpg"):
+        read_split(path, shop([3, 4], test=2, root=tmp_path))
+
+
+def test_pictures_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    (tmp_path / "test" / "0_2.jpg").unlink()
+    with pytest.raises(UserError, match=r"1 of its pictures are gone from the disk, the first is .*test/0_2.jpg"):
+        read_split(path, catalog)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "coco"}, "not a split file"),
+        ({"version": 99}, "newer version"),
+        ({"increments": [["1"]]}, "increments are not the novel products"),
+        ({"tests": []}, "not of the same seeds"),
+        ({"shots": None}, "missing or wrong field"),
+        ({"shots": 5}, "fewer shots than the file says"),
+    ],
+)
+def test_files_that_are_wrong(catalog: Catalog, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_split(written(catalog, tmp_path / "split.json", **changes), catalog)
+
+
+def test_a_shot_that_is_also_a_test_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    content = json.loads(path.read_text())
+    content["tests"][0]["pictures"] = {key: content["support"][0]["pictures"][key] for key in content["tests"][0]["pictures"]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="are shots and tests"):
+        read_split(path, catalog)
