@@ -1,0 +1,1 @@
+"""Models: backbones, encoders, and the weights that go into them."""

@@ -1,0 +1,92 @@
+"""The networks: torchvision's ResNets and timm's EfficientNet-Lite0, with their libraries' own parameter names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import nn
+
+from repr.console import nearest
+from repr.errors import UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # torchvision.transforms._presets.ImageClassification
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network: its library, the width of its pooled features, the name of its head, its usual picture size."""
+
+    library: str
+    dim: int
+    head: str
+    size: int
+
+
+BACKBONES = {
+    "resnet18": Backbone("torchvision", 512, "fc", 224),
+    "resnet34": Backbone("torchvision", 512, "fc", 224),
+    "resnet50": Backbone("torchvision", 2048, "fc", 224),
+    "resnet101": Backbone("torchvision", 2048, "fc", 224),
+    "resnet152": Backbone("torchvision", 2048, "fc", 224),
+    "tf_efficientnet_lite0": Backbone("timm", 1280, "classifier", 160),
+}
+
+
+def backbone(arch: str) -> Backbone:
+    """The entry of an architecture. Raises UserError that offers the nearest name when there is none."""
+    if arch not in BACKBONES:
+        raise UserError(f"no such architecture: {arch}", "", nearest(arch, BACKBONES))
+    return BACKBONES[arch]
+
+
+def feature_dim(arch: str) -> int:
+    """Width of the pooled features of an architecture."""
+    return backbone(arch).dim
+
+
+def build(arch: str, classes: int = 0, *, seed: torch.Generator | None = None) -> nn.Module:
+    """A network with random weights: (b, 3, s, s) → (b, classes), or → (b, dim) when classes is 0 and the head an Identity.
+
+    seed: generator that the initialisation follows; without one, torch's global generator. It leaves the global state alone.
+    Raises UserError for an unknown architecture and when timm is needed and missing.
+    """
+    if seed is None:
+        return _build(arch, classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=seed, device=seed.device)))
+        return _build(arch, classes)
+
+
+def _build(arch: str, classes: int) -> nn.Module:
+    entry = backbone(arch)
+    network: nn.Module
+    if entry.library == "torchvision":
+        import torchvision
+
+        network = getattr(torchvision.models, arch)(weights=None, num_classes=max(classes, 1))
+        if not classes:
+            network.fc = nn.Identity()
+    else:
+        try:
+            import timm
+        except ModuleNotFoundError:
+            raise UserError(f"{arch} needs the package timm", "", "Install it with `pip install 'product-repr[imagenet]'`") from None
+        network = timm.create_model(arch, pretrained=False, num_classes=classes)
+    return network
+
+
+@cache
+def expected_shapes(arch: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all tensors of an architecture without its head, in the library's order."""
+    with torch.device("meta"):
+        network = _build(arch, 0)
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def head_names(arch: str) -> tuple[str, str]:
+    """Names of the head's weight (classes, dim) and bias (classes,)."""
+    head = backbone(arch).head
+    return f"{head}.weight", f"{head}.bias"

@@ -1,0 +1,262 @@
+"""Weights files: one reader for all kinds, one writer, strict about what is in them.
+
+A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used:
+version, arch, size, mean, std, classes, method, trained_on, sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from repr.errors import UserError
+from repr.files import replacing
+from repr.models import foreign
+from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, backbone, build, expected_shapes, head_names
+from repr.models.encoder import Encoder
+
+VERSION = 1
+FILE = "weights.safetensors"  # in a run folder
+NONE_ARCH, NONE_SIZE = "resnet18", 64  # what "none" means where nothing else is said
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors with the library's names, on the CPU, and what must be known to use them.
+
+    tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
+    pixels; mean, std: normalisation of pictures in 0..1; method, trained_on: how and on what they were made; sample:
+    whether the drawn sample shop was part of that; name: for tables.
+    """
+
+    tensors: Mapping[str, Tensor]
+    arch: str
+    size: int
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    classes: tuple[str, ...] = ()
+    method: str = ""
+    trained_on: str = ""
+    sample: bool = False
+    name: str = ""
+
+    @cached_property
+    def identity(self) -> str:
+        """16 hex digits of SHA-256 over names, types, shapes and values, in the order of the names."""
+        digest = hashlib.sha256()
+        for name in sorted(self.tensors):
+            tensor = self.tensors[name].detach().contiguous()
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()[:16]
+
+    def headless(self) -> Weights:
+        """The same without the head."""
+        tensors = {name: tensor for name, tensor in self.tensors.items() if name not in head_names(self.arch)}
+        return replace(self, tensors=tensors, classes=())
+
+
+def read_weights(spec: str | Path) -> Weights:
+    """Weights by name or place, checked: "imagenet", "none" (fresh resnet18), a run folder, a .safetensors, .pth or .pt file.
+
+    Files of others may have torchvision's or timm's names, be wrapped ("state_dict", "model", "module.") and lack metadata:
+    the architecture is then found from names and shapes, the rest is ImageNet's. Only tensors are read, never pickled code.
+    Raises UserError that names the place and what differs.
+    """
+    if str(spec) == "imagenet":
+        tensors = foreign.imagenet_tensors()
+        size = backbone(foreign.LITE).size
+        return _checked(
+            Weights(tensors, foreign.LITE, size, classes=_numbers(1000), method="supervised", trained_on="ImageNet-1k"), "imagenet"
+        )
+    if str(spec) == "none":
+        return fresh(NONE_ARCH, NONE_SIZE, 0)
+    path = Path(spec)
+    if not path.exists():
+        raise UserError("no such weights", path, "Give a run folder, a .safetensors or .pth file, `imagenet` or `none`")
+    if path.is_dir():
+        if not (path / FILE).exists():
+            raise UserError(f"no {FILE} in this folder", path, "Give the run folder of a finished `repr pretrain`, or a weights file")
+        path = path / FILE
+    tensors, metadata = foreign.read_tensors(path)
+    name = path.parent.name if path.name == FILE and path.absolute().parent.name else path.stem
+    if "arch" not in metadata:
+        return _foreign(tensors, path, name)
+    return _checked(_described(tensors, metadata, path, name), path)
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    """Write a .safetensors with the metadata, whole or not at all. What is written is checked first, as when it is read."""
+    from safetensors.torch import save_file
+
+    _checked(weights, path)
+    metadata = {
+        "version": str(VERSION),
+        "arch": weights.arch,
+        "size": str(weights.size),
+        "mean": json.dumps(weights.mean),
+        "std": json.dumps(weights.std),
+        "classes": json.dumps(weights.classes, ensure_ascii=False),
+        "method": weights.method,
+        "trained_on": weights.trained_on,
+        "sample": json.dumps(weights.sample),
+        "name": weights.name,
+    }
+    with replacing(Path(path)) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in weights.tensors.items()}, temporary, metadata)
+
+
+def load_encoder(spec: str | Path | Weights, *, size: int | None = None, device: str | torch.device = "cpu") -> Encoder:
+    """The encoder of some weights, in eval mode on `device`. size: picture side in pixels, if not the weights' own."""
+    weights = spec if isinstance(spec, Weights) else read_weights(spec)
+    network = build(weights.arch)
+    network.load_state_dict(dict(weights.headless().tensors), strict=True)
+    encoder = Encoder(
+        network,
+        weights.arch,
+        size or weights.size,
+        mean=weights.mean,
+        std=weights.std,
+        name=weights.name,
+        identity=weights.identity,
+        sample=weights.sample,
+    )
+    return encoder.to(device).eval()
+
+
+def fresh(arch: str, size: int, seed: int) -> Weights:
+    """Random weights: the start called "none"."""
+    network = build(arch, seed=torch.Generator().manual_seed(seed))
+    return Weights(network.state_dict(), arch, size, method="none", name="none")
+
+
+def weights_of(
+    encoder: Encoder,
+    *,
+    head: nn.Linear | None = None,
+    classes: tuple[str, ...] = (),
+    method: str,
+    trained_on: str,
+    sample: bool,
+    name: str = "",
+) -> Weights:
+    """The weights of an encoder as it is now, copied to the CPU, with a head (a Linear with a bias, one output a class) or without."""
+    assert (head is None) == (not classes), "a head and its classes come together"
+    tensors = dict(encoder.network.state_dict())
+    if head is not None:
+        tensors |= dict(zip(head_names(encoder.arch), (head.weight, head.bias), strict=True))
+    copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
+    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, sample, name)
+
+
+def mix(a: Weights, b: Weights, share: float) -> Weights:
+    """Weights between two of one architecture: (1 - share) a + share b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
+
+    Batch-norm statistics are interpolated too; `reestimate_batchnorm` measures them anew. The head is kept only when both have
+    the same classes. Picture size: the larger one. Raises UserError when architecture or normalisation differ, or share is
+    not in 0..1.
+    """
+    if not 0 <= share <= 1:
+        raise UserError(f"a share of {share}", "--share", "Give a number from 0 (all of the first) to 1 (all of the second)")
+    if a.arch != b.arch:
+        raise UserError(f"cannot mix {a.arch} with {b.arch}", f"{a.name}, {b.name}", "Mix weights of one architecture")
+    if a.mean != b.mean or a.std != b.std:
+        raise UserError("the two normalise pictures differently", f"{a.name}, {b.name}", "Mix weights that share a start")
+    if a.classes != b.classes:
+        a, b = a.headless(), b.headless()
+    tensors = {
+        name: torch.lerp(tensor, b.tensors[name], share) if tensor.is_floating_point() else tensor.clone()
+        for name, tensor in a.tensors.items()
+    }
+    return Weights(
+        tensors,
+        a.arch,
+        max(a.size, b.size),
+        a.mean,
+        a.std,
+        a.classes,
+        method=f"{1 - share:g} {a.name} + {share:g} {b.name}",
+        trained_on=" + ".join(dict.fromkeys(filter(None, (a.trained_on, b.trained_on)))),
+        sample=a.sample or b.sample,
+        name=f"{a.name}+{share:g} {b.name}",
+    )
+
+
+def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device: str | torch.device = "cpu") -> Weights:
+    """The same weights with batch-norm means and variances measured on pictures: (b, h, h, 3) uint8 batches.
+
+    The statistics are the plain averages over the batches (as in stochastic weight averaging, Izmailov et al., UAI 2018,
+    section 3.2), so give batches of one size. Raises UserError when there are no pictures.
+    """
+    encoder = load_encoder(weights, device=device)
+    norms = [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative average
+        norm.train()
+    seen = 0
+    with torch.inference_mode():
+        for batch in batches:
+            encoder.encode(batch.to(device))
+            seen += len(batch)
+    if norms and not seen:
+        raise UserError("no pictures to measure batch-norm statistics on", weights.name, "Give training pictures with --data")
+    measured = {name: tensor.to("cpu", copy=True) for name, tensor in encoder.network.state_dict().items()}
+    return replace(weights, tensors={**weights.tensors, **measured})
+
+
+def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path, name: str) -> Weights:
+    """Weights from a file of ours, by its metadata."""
+    try:
+        version = int(metadata.get("version", 0))
+        if version > VERSION:
+            raise UserError(f"written by a newer version ({version} > {VERSION})", path, "Update the package")
+        return Weights(
+            tensors,
+            metadata["arch"],
+            int(metadata["size"]),
+            tuple(json.loads(metadata["mean"])),
+            tuple(json.loads(metadata["std"])),
+            tuple(json.loads(metadata["classes"])),
+            metadata["method"],
+            metadata["trained_on"],
+            bool(json.loads(metadata["sample"])),
+            metadata.get("name") or name,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
+
+
+def _foreign(tensors: dict[str, Tensor], path: Path, name: str) -> Weights:
+    """Weights from a file that says nothing about itself."""
+    arch, tensors = foreign.recognise(tensors, path)
+    head = tensors.get(head_names(arch)[0])
+    classes = _numbers(len(head)) if head is not None else ()
+    return _checked(Weights(tensors, arch, backbone(arch).size, classes=classes, name=name), path)
+
+
+def _checked(weights: Weights, where: str | Path) -> Weights:
+    """The weights, given a name if they lack one, if the tensors are exactly the architecture's; else UserError with what differs."""
+    backbone(weights.arch)
+    expected = dict(expected_shapes(weights.arch))
+    if weights.classes:
+        weight, bias = head_names(weights.arch)
+        expected |= {weight: (len(weights.classes), backbone(weights.arch).dim), bias: (len(weights.classes),)}
+    difference = foreign.difference(weights.tensors, expected)
+    if difference:
+        raise UserError(f"not the weights of {weights.arch}: {difference}", where, "Give weights of that architecture")
+    for name, tensor in weights.tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UserError(f"{name} holds values that are not finite", where, "Training has diverged; take an earlier checkpoint")
+    return weights if weights.name else replace(weights, name=str(where))
+
+
+def _numbers(n: int) -> tuple[str, ...]:
+    return tuple(map(str, range(n)))

@@ -1,0 +1,1 @@
+"""Pictures: file → decoded picture → packed uint8 → views of a batch."""

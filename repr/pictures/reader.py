@@ -1,0 +1,181 @@
+"""The one reader for picture files: anything on disk becomes an upright RGB picture, or Unreadable with the reason."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError, features
+
+Box = tuple[float, float, float, float]
+Fit = Literal["crop", "pad", "squash"]
+
+# By content, not by extension. Left out on purpose: EPS and WMF, whose decoding runs other programs.
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "MPO", "ICO", *(["AVIF"] if features.check("avif") else [])]
+MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (2 × Image.MAX_IMAGE_PIXELS, 0.5 GiB of RGB)
+MARGIN = 0.1  # of the box's longer side, on every side
+ORIENTATION = 0x0112  # EXIF tag; 2..8 say how to turn the stored picture upright
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Unreadable(Exception):
+    """A picture that cannot be had, with the reason. Not a user's error: the run goes on and counts it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_picture(path: Path, *, short_side: int | None = None, box: Box | None = None, margin: float = MARGIN) -> Image.Image:
+    """The picture in a file, upright, RGB, transparency on white; with a box, the square crop around it.
+
+    short_side: the size in pixels wanted of the shorter side (of the crop's side with a box). It is a hint: a big JPEG
+    is then decoded at a half, a quarter or an eighth, but never below that size. Nothing is resized to it.
+    box: x, y, w, h in pixels of the upright picture. The crop is `crop_square` of it.
+    Raises Unreadable with the reason: no such file, not a picture, truncated, over MAX_PIXELS, box outside the picture.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures and of odd metadata; the bound below decides
+            with Image.open(path, formats=FORMATS) as image:
+                full = image.size
+                if full[0] * full[1] > MAX_PIXELS:
+                    raise Unreadable(f"{full[0]} × {full[1]} pixels, over the bound of {MAX_PIXELS:,}")
+                if short_side:
+                    side = min(full) if box is None else _square(box, margin)[2]
+                    scale = short_side / max(side, 1.0)
+                    image.draft(None, (max(1, math.ceil(full[0] * scale)), max(1, math.ceil(full[1] * scale))))
+                image.load()
+                shrunk = image.size[0] / full[0]
+                upright = _upright(_rgb(image), _orientation(image))
+    except Unreadable:
+        raise
+    except FileNotFoundError:
+        raise Unreadable("no such file") from None
+    except UnidentifiedImageError:
+        raise Unreadable(_unknown(path)) from None
+    except Image.DecompressionBombError:
+        raise Unreadable(f"more pixels than the bound of {MAX_PIXELS:,}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever a broken file makes them trip over (SyntaxError, struct.error, …)
+        raise Unreadable(_reason(error)) from None
+    return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
+
+
+def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk: float = 1.0) -> Image.Image:
+    """The square around a box: its longer side and `margin` of it on every side, with the picture's own surroundings.
+
+    A square that reaches over the edge is shifted inside; where it is larger than the picture, the rest is white.
+    shrunk: size of `image` in units of the picture that the box was measured on (below 1 after draft decoding).
+    Raises Unreadable when no part of the box lies in the picture.
+    """
+    width, height = image.size
+    x, y, w, h = (value * shrunk for value in box)
+    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
+    if not (right > left and bottom > top):
+        raise Unreadable(f"box {tuple(round(v, 1) for v in box)} lies outside the picture")
+    x, y, side = _square((left, top, right - left, bottom - top), margin)
+    x = (width - side) / 2 if side > width else min(max(x, 0.0), width - side)
+    y = (height - side) / 2 if side > height else min(max(y, 0.0), height - side)
+    edge = max(1, round(side))
+    left_px, top_px = round(x), round(y)
+    if left_px >= 0 and top_px >= 0 and left_px + edge <= width and top_px + edge <= height:
+        return image.crop((left_px, top_px, left_px + edge, top_px + edge))
+    canvas = Image.new("RGB", (edge, edge), "white")
+    canvas.paste(image, (-left_px, -top_px))
+    return canvas
+
+
+def square(image: Image.Image, size: int, fit: Fit = "crop") -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A picture as a (size, size, 3) uint8 array.
+
+    fit: "crop" fills the square and cuts the longer side's ends off; "pad" shows all of it on white;
+    "squash" changes the aspect ratio. Bicubic with antialiasing.
+    """
+    width, height = image.size
+    if fit == "pad" and width != height:
+        scale = size / max(width, height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        canvas = Image.new("RGB", (size, size), "white")
+        canvas.paste(_resize(image, inner, (0, 0, width, height)), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        return np.asarray(canvas)
+    if fit == "crop":
+        edge = min(width, height)
+        left, top = (width - edge) / 2, (height - edge) / 2
+        return np.asarray(_resize(image, (size, size), (left, top, left + edge, top + edge)))
+    return np.asarray(_resize(image, (size, size), (0, 0, width, height)))
+
+
+def _resize(image: Image.Image, size: tuple[int, int], region: Box) -> Image.Image:
+    if image.size == size and region == (0, 0, *size):
+        return image
+    # A gap of 3 is close to the exact filter and skips most of the work on big pictures (Pillow's Image.resize).
+    return image.resize(size, Image.Resampling.BICUBIC, box=region, reducing_gap=3.0)
+
+
+def _square(box: Box, margin: float) -> tuple[float, float, float]:
+    """Left, top and side of the square around a box, wherever the picture ends."""
+    x, y, w, h = box
+    side = max(w, h) * (1 + 2 * margin)
+    return x + (w - side) / 2, y + (h - side) / 2, side
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """RGB from any mode: transparency on white, 16-bit and float grey scaled to 8 bits."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image.copy() if image.readonly else image
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        return Image.alpha_composite(white, layered).convert("RGB")
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(grey: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Deep grey values as uint8, by the range the format implies: 16 bits, or for 32 bits and floats the smallest that holds them."""
+    values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
+    if grey.dtype == np.uint16:
+        top = 65535.0
+    else:
+        bounds = (1.0, 255.0, 65535.0) if grey.dtype.kind == "f" else (255.0, 65535.0)
+        most = float(values.max())
+        top = next((bound for bound in bounds if most <= bound), most)
+    scaled: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(values * (255.0 / top)).astype(np.uint8)
+    return scaled
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata is no reason to lose a good picture
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+
+
+def _unknown(path: Path) -> str:
+    head = path.read_bytes()[:12] if path.stat().st_size < 2**16 else path.open("rb").read(12)
+    return f"not a picture (begins with {head!r})" if head else "an empty file"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split()) or type(error).__name__

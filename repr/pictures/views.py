@@ -1,0 +1,239 @@
+"""Views of a batch: random crops, turns, colours, blur and occlusion as a few tensor operations, where the model runs.
+
+Every sample has its own parameters, drawn at once from the generator that is passed in: no loop over samples, no wait for
+the device. All geometry is one affine grid (one `grid_sample`), all colour one 3 × 4 matrix a sample, blur two
+matrix products.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample, interpolate
+
+from repr.console import nearest
+from repr.errors import UserError
+
+GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as Pillow and torchvision
+BLUR_AT = 224  # the picture size on which blur's sigma is measured in pixels, as in SimCLR
+
+
+def plain(batch: Tensor, size: int) -> Tensor:
+    """The one evaluation transform: uint8 (b, h, h, 3) → float32 (b, 3, size, size) in 0..1, antialiased resize of the whole square."""
+    pixels = batch.permute(0, 3, 1, 2).contiguous().float().div_(255)
+    if pixels.shape[-2:] == (size, size):
+        return pixels
+    return interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+@dataclass(frozen=True)
+class Views:
+    """Random views of a batch. As it stands everything is off, and the view is `plain`.
+
+    size: side of the view in pixels. crop_scale: share of the picture's area; crop_ratio: width to height.
+    flip, jitter, grey, blur, erase: probabilities, 0..1. rotate: degrees to either side; 180 is any turn.
+    brightness, contrast, saturation: the factor is drawn from 1 ± that; hue: share of a full turn to either side.
+    blur_sigma: in pixels of a picture of 224. erase_scale: share of the view's area that is covered.
+    """
+
+    size: int
+    crop_scale: tuple[float, float] = (1.0, 1.0)
+    crop_ratio: tuple[float, float] = (1.0, 1.0)
+    flip: float = 0.0
+    rotate: float = 0.0
+    jitter: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    erase: float = 0.0
+    erase_scale: tuple[float, float] = (0.02, 0.33)
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        """A random view of each picture: uint8 (b, h, h, 3) → float32 (b, 3, size, size) in 0..1, on the batch's device.
+
+        The generator may live on the CPU while the batch is on a GPU; the views then are the same on both.
+        """
+        with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
+            draws = torch.rand((20, len(batch)), generator=generator, device=generator.device).to(batch.device, non_blocking=True)
+            geometry, colour, blur, erase = draws[:6], draws[6:12], draws[12:14], draws[14:]
+            pixels = self._placed(batch, geometry)
+            if self.jitter or self.grey:
+                pixels = self._coloured(pixels, colour)
+            if self.blur:
+                pixels = self._blurred(pixels, blur)
+            if self.erase:
+                pixels = self._erased(pixels, erase)
+            return pixels
+
+    def without(self, *names: str) -> Views:
+        """The same views with some kinds switched off: crop, flip, rotate, colour, grey, blur, erase."""
+        views = self
+        for name in names:
+            if name not in OFF:
+                raise UserError(f"no such kind of view: {name}", "", nearest(name, OFF))
+            views = replace(views, **OFF[name])
+        return views
+
+    def _placed(self, batch: Tensor, draws: Tensor) -> Tensor:
+        """Crop, flip and turn in one sampling. Beyond the picture it is mirrored."""
+        if self.crop_scale == (1.0, 1.0) and self.crop_ratio == (1.0, 1.0) and not self.flip and not self.rotate:
+            return plain(batch, self.size)
+        # Sampling a picture of more than twice the view's size would skip pixels: halve the gap with antialiasing first.
+        pixels = plain(batch, min(batch.shape[1], 2 * self.size))
+        area = _between(draws[0], *self.crop_scale)
+        ratio = _between(draws[1], math.log(self.crop_ratio[0]), math.log(self.crop_ratio[1])).exp().sqrt()
+        width, height = (area.sqrt() * ratio).clamp(max=1), (area.sqrt() / ratio).clamp(max=1)
+        x, y = (1 - width) * (2 * draws[2] - 1), (1 - height) * (2 * draws[3] - 1)
+        mirror = torch.where(draws[4] < self.flip, -1.0, 1.0)
+        angle = _between(draws[5], -self.rotate, self.rotate) * (math.pi / 180)
+        cos, sin = angle.cos(), angle.sin()
+        # From view to picture: turn, mirror and scale to the crop, move to its centre.
+        rows = [mirror * width * cos, mirror * -width * sin, x, height * sin, height * cos, y]
+        theta = torch.stack(rows, dim=1).view(-1, 2, 3)
+        grid = affine_grid(theta, [len(batch), 3, self.size, self.size], align_corners=False)
+        return grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    def _coloured(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """Brightness, contrast, saturation, hue and grey, in this order, as one matrix and offset a sample."""
+        b = len(pixels)
+        on = draws[0] < self.jitter
+
+        def factor(draw: Tensor, strength: float) -> Tensor:
+            return torch.where(on, _between(draw, max(0.0, 1 - strength), 1 + strength), 1.0)
+
+        brightness, contrast = factor(draws[1], self.brightness), factor(draws[2], self.contrast)
+        saturation = factor(draws[3], self.saturation)
+        turn = torch.where(on, _between(draws[4], -self.hue, self.hue), 0.0)
+        saturation = torch.where(draws[5] < self.grey, 0.0, saturation)
+        matrix, offset = colour_matrix(pixels, brightness, contrast, saturation, turn)
+        flat = torch.baddbmm(offset[:, :, None], matrix, pixels.reshape(b, 3, -1))
+        return flat.view_as(pixels).clamp_(0, 1)
+
+    def _blurred(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """Gaussian blur as a matrix for the rows and the same for the columns; the identity where it is off."""
+        sigma = _between(draws[1], *self.blur_sigma) * (self.size / BLUR_AT)
+        kernel = blur_matrix(torch.where(draws[0] < self.blur, sigma, 0.0), self.size)[:, None]
+        return kernel @ pixels @ kernel.mT
+
+    def _erased(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """A rectangle of one colour over part of the view."""
+        area = _between(draws[1], *self.erase_scale)
+        ratio = _between(draws[2], math.log(0.3), math.log(3.3)).exp().sqrt()  # Zhong et al., Random Erasing, 2017
+        width, height = (area.sqrt() * ratio).clamp(max=1), (area.sqrt() / ratio).clamp(max=1)
+        at = (torch.arange(self.size, device=pixels.device) + 0.5) / self.size
+        left, top = (1 - width) * draws[3], (1 - height) * draws[4]
+        columns = (at >= left[:, None]) & (at < (left + width)[:, None])
+        rows = (at >= top[:, None]) & (at < (top + height)[:, None]) & (draws[0] < self.erase)[:, None]
+        covered = rows[:, None, :, None] & columns[:, None, None, :]
+        return torch.where(covered, draws[5][:, None, None, None], pixels)
+
+
+def colour_matrix(pixels: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> tuple[Tensor, Tensor]:
+    """The colour changes of each sample as x → matrix x + offset: (b, 3, 3) and (b, 3).
+
+    pixels: (b, 3, h, w); the factors (b,) as torchvision's adjust_brightness, adjust_contrast (around the mean grey),
+    adjust_saturation; hue (b,) in full turns about the grey axis, which for small turns is close to HSV's hue.
+    """
+    eye = torch.eye(3, device=pixels.device)
+    grey = torch.tensor(GREY, device=pixels.device)
+    mean = (pixels.mean(dim=(2, 3)) @ grey) * brightness
+    scaled = eye * (brightness * contrast)[:, None, None]
+    shift = (1 - contrast) * mean
+    keep = saturation[:, None, None]
+    saturate = keep * eye + (1 - keep) * grey.expand(3, 3)
+    matrix = _hue_matrix(hue) @ saturate
+    # Grey stays grey under saturation and hue (their rows sum to 1), so the offset passes through unchanged.
+    return matrix @ scaled, shift[:, None].expand(-1, 3).contiguous()
+
+
+def _hue_matrix(turn: Tensor) -> Tensor:
+    """Rotation by `turn` full turns about the axis of greys (Rodrigues' formula): (b,) → (b, 3, 3)."""
+    angle = turn * (2 * math.pi)
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    axis = 1 / math.sqrt(3)
+    cross = torch.tensor([[0, -axis, axis], [axis, 0, -axis], [-axis, axis, 0]], device=turn.device)
+    return cos * torch.eye(3, device=turn.device) + sin * cross + (1 - cos) / 3
+
+
+def blur_matrix(sigma: Tensor, size: int) -> Tensor:
+    """(b,) standard deviations in pixels → (b, size, size) matrices of a Gaussian filter, normalised at the edges; the identity for 0."""
+    at = torch.arange(size, device=sigma.device, dtype=torch.float32)
+    distance = (at[:, None] - at[None, :]).square()
+    weight = torch.exp(-distance / (2 * sigma.square().clamp(min=1e-4))[:, None, None])
+    return weight / weight.sum(dim=2, keepdim=True)
+
+
+def _between(draw: Tensor, low: float, high: float) -> Tensor:
+    """Uniform draws in 0..1 → low..high."""
+    return low + (high - low) * draw
+
+
+OFF: dict[str, dict[str, Any]] = {
+    "crop": {"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)},
+    "flip": {"flip": 0.0},
+    "rotate": {"rotate": 0.0},
+    "colour": {"jitter": 0.0},
+    "grey": {"grey": 0.0},
+    "blur": {"blur": 0.0},
+    "erase": {"erase": 0.0},
+}
+
+PRESETS: dict[str, Views] = {
+    # Random resized crop and flip as torchvision's references/classification/presets.py (scale from 0.08, here from 0.25:
+    # at 64 px a twelfth of a picture is 18 px), with mild colour.
+    "supervised": Views(
+        224,
+        crop_scale=(0.25, 1.0),
+        crop_ratio=(3 / 4, 4 / 3),
+        flip=0.5,
+        jitter=0.8,
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.3,
+    ),
+    # lightly/transforms/simclr_transform.py of lightly 1.6
+    "simclr": Views(
+        224,
+        crop_scale=(0.08, 1.0),
+        crop_ratio=(3 / 4, 4 / 3),
+        flip=0.5,
+        jitter=0.8,
+        brightness=0.8,
+        contrast=0.8,
+        saturation=0.8,
+        hue=0.2,
+        grey=0.2,
+        blur=0.5,
+    ),
+    # For what lies on a counter in any direction; colour tells products apart, so the hue is all but kept and never greyed.
+    "product": Views(
+        224,
+        crop_scale=(0.2, 1.0),
+        crop_ratio=(3 / 4, 4 / 3),
+        flip=0.5,
+        rotate=180.0,
+        jitter=0.8,
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.3,
+        hue=0.02,
+        blur=0.3,
+        erase=0.25,
+        erase_scale=(0.02, 0.2),
+    ),
+}
+
+
+def preset(name: str, size: int) -> Views:
+    """The views of that name at a size in pixels. Raises UserError when there is no such name."""
+    if name not in PRESETS:
+        raise UserError(f"no views named {name}", "--views", nearest(name, PRESETS))
+    return replace(PRESETS[name], size=size)
