@@ -1,0 +1,176 @@
+"""One self-contained HTML page: text, tables, figures and pictures, readable on a phone, in the dark and on paper.
+
+Nothing is loaded from elsewhere: style, figures (SVG) and pictures (data URLs) are in the file. Text in figures stays
+text and is drawn by the reader's browser, so Chinese names need no font where the page is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repr.errors import UserError
+from repr.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    from repr.reports.sheet import SheetRow
+
+SAMPLE_NOTICE = (
+    "<strong>Sample.</strong> Made on the drawn sample shop: an illustration of what the tool does, "
+    "not a measurement. Figures here say nothing about real products."
+)
+
+
+class Page:
+    """A page that is filled from top to bottom and written once.
+
+    title: plain text; sample: whether any of it was made on the drawn sample shop (a banner says so, and the title).
+    """
+
+    def __init__(self, title: str, sample: bool) -> None:
+        self.title = f"{title} (sample)" if sample else title
+        self.sample = sample
+        self._parts: list[str] = []
+        self._sections: list[str] = []
+        self._figures = 0
+
+    def section(self, title: str) -> None:
+        """A heading of the second level, which also stands in the list of contents at the top."""
+        self._sections.append(title)
+        self._parts.append(f'<h2 id="s{len(self._sections)}">{escape(title)}</h2>')
+
+    def heading(self, title: str) -> None:
+        """A heading of the third level."""
+        self._parts.append(f"<h3>{escape(title)}</h3>")
+
+    def text(self, words: str) -> None:
+        """Paragraphs and lists in a small part of Markdown: blank lines, "- " items, **bold**, `code`, [words](address)."""
+        for block in re.split(r"\n\s*\n", words.strip()):
+            lines = block.splitlines()
+            if all(line.lstrip().startswith("- ") for line in lines):
+                items = "".join(f"<li>{inline(line.lstrip()[2:])}</li>" for line in lines)
+                self._parts.append(f"<ul>{items}</ul>")
+            else:
+                self._parts.append(f"<p>{inline(' '.join(line.strip() for line in lines))}</p>")
+
+    def code(self, text: str) -> None:
+        """Commands or other text as it stands."""
+        self._parts.append(f'<pre tabindex="0"><code>{escape(text)}</code></pre>')
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", *, words: bool = False) -> None:
+        """A table; the first column left, the others right, as numbers want it. `words`: all columns left, lines broken.
+
+        Cells may hold the inline marks of `text`. On a narrow screen the table scrolls sideways by itself.
+        """
+        for row in rows:
+            assert len(row) == len(header), f"{len(row)} cells under {len(header)} headings"
+        head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in header)
+        body = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        title = f"<caption>{inline(caption)}</caption>" if caption else ""
+        kind = ' class="words"' if words else ""
+        self._parts.append(
+            f'<div class="scroll" tabindex="0"><table{kind}>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        )
+
+    def figure(self, figure: Figure, caption: str, *, alt: str = "") -> None:
+        """A matplotlib figure as SVG. alt: what a person who cannot see it should know (default: the caption)."""
+        from repr.reports.figures import svg
+
+        self._figures += 1
+        drawn = svg(figure, f"f{self._figures}", alt or plain(caption))
+        self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
+
+    def pictures(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
+        """A picture, such as a contact sheet, at its own size; wide ones scroll sideways."""
+        source = data_url(image)
+        label = escape(alt or plain(caption), quote=True)
+        picture = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
+        self._parts.append(f'<figure><div class="scroll" tabindex="0">{picture}</div><figcaption>{inline(caption)}</figcaption></figure>')
+
+    def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
+        """Queries with their matches, one line each; the text under the pictures is text, in any script."""
+        from repr.reports.sheet import thumbnail
+
+        def cell(kind: str, picture: Image.Image | Path, text: str) -> str:
+            source = data_url(thumbnail(picture, thumb))
+            alt = escape(f"{kind}: {text}", quote=True)
+            words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
+            return f'<figure class="{kind}"><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
+
+        lines = []
+        for row in rows:
+            cells = [cell("query", row.query, row.label)]
+            cells += [cell({None: "match", True: "good", False: "bad"}[good], picture, text) for picture, text, good in row.matches]
+            lines.append(f'<div class="neighbours">{"".join(cells)}</div>')
+        self._parts.append(f'<p>{inline(caption)}</p><div class="scroll" tabindex="0">{"".join(lines)}</div>')
+
+    def html(self, fragment: str) -> None:
+        """HTML as it stands. The caller answers for its escaping and for its loading nothing from elsewhere."""
+        self._parts.append(fragment)
+
+    def write(self, path: Path) -> Path:
+        """Write the page, whole or not at all, and return its path."""
+        path = Path(path)
+        if path.is_dir():
+            raise UserError("is a folder, not a file", path, "Give a file name that ends in .html")
+        with replacing(path) as temporary:
+            temporary.write_text(self.render(), encoding="utf-8")
+        return path
+
+    def render(self) -> str:
+        """The whole page as text."""
+        style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+        banner = f'<p class="sample" role="note">{SAMPLE_NOTICE}</p>' if self.sample else ""
+        links = "".join(f'<a href="#s{n}">{escape(title)}</a>' for n, title in enumerate(self._sections, 1))
+        contents = f'<nav aria-label="Contents">{links}</nav>' if len(self._sections) > 1 else ""
+        body = "\n".join(self._parts)
+        return (
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+            "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
+            f"<title>{escape(self.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+            f"{banner}<h1>{escape(self.title)}</h1>\n{contents}\n<main>\n{body}\n</main>\n"
+            f"<footer>Made with product-repr {_version()}.</footer>\n</body>\n</html>\n"
+        )
+
+
+def inline(text: str) -> str:
+    """Escaped HTML of one line with **bold**, `code` and [words](address) (relative, # and http addresses alone)."""
+    html = escape(text, quote=True)
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
+    html = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html)
+    return re.sub(r"\[([^\]]+)\]\(((?:https?://|#|(?![a-zA-Z][\w+.-]*:|//))[^)\s]+)\)", r'<a href="\2">\1</a>', html)
+
+
+def plain(text: str) -> str:
+    """The words of a line without its inline marks, for alternative texts."""
+    return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text).replace("**", "").replace("`", "")
+
+
+def data_url(image: Image.Image) -> str:
+    """A picture as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
+    stream = io.BytesIO()
+    if image.mode in ("P", "1", "RGBA", "LA"):
+        image.save(stream, "PNG", optimize=True)
+        kind = "png"
+    else:
+        image.convert("RGB").save(stream, "JPEG", quality=85, optimize=True)
+        kind = "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _version() -> str:
+    try:
+        return metadata.version("product-repr")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,146 @@
+"""Contact sheets: queries on the left, what was found for them on the right, drawn with Pillow."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from repr.pictures.reader import Unreadable, read_picture
+
+# Fonts with Chinese characters as the usual systems name them; Pillow's own font, the fallback, has Latin alone.
+CHINESE_FONTS = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansSC-Regular.otf",
+    "wqy-microhei.ttc",
+    "wqy-zenhei.ttc",
+    "SourceHanSansSC-Regular.otf",
+    "PingFang.ttc",
+    "msyh.ttc",
+    "simsun.ttc",
+)
+GROUND, INK, SOFT = (255, 255, 255), (28, 33, 40), (200, 206, 212)
+GOOD, BAD = (0, 158, 115), (213, 94, 0)  # Okabe and Ito's green and vermillion: told apart by colour-blind readers too
+GAP, LINES = 8, 3
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """One query and its matches, best first: (picture, text below it, right / wrong / None where nobody knows)."""
+
+    query: Image.Image | Path
+    label: str
+    matches: Sequence[tuple[Image.Image | Path, str, bool | None]]
+
+
+def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
+    """One picture with a line a query: the query framed in grey, then its matches, green when right, orange dashes when wrong.
+
+    thumb: side of a small picture in pixels. A picture that cannot be read leaves an empty frame. Returns an RGB picture.
+    """
+    assert rows, "a contact sheet needs a row"
+    font = _font(12)
+    line = 15
+    cell_h = thumb + LINES * line + GAP
+    columns = 1 + max(len(row.matches) for row in rows)
+    width = columns * (thumb + GAP) + 3 * GAP
+    sheet = Image.new("RGB", (width, len(rows) * (cell_h + GAP) + GAP), GROUND)
+    draw = ImageDraw.Draw(sheet)
+    for r, row in enumerate(rows):
+        top = GAP + r * (cell_h + GAP)
+        cells = [(row.query, row.label, None), *row.matches]
+        for c, (picture, text, good) in enumerate(cells):
+            left = GAP + c * (thumb + GAP) + (GAP if c else 0)
+            small = thumbnail(picture, thumb)
+            sheet.paste(small, (left + (thumb - small.width) // 2, top + (thumb - small.height) // 2))
+            _frame(draw, (left, top, left + thumb - 1, top + thumb - 1), good, query=c == 0)
+            for n, words in enumerate(_wrap(readable(text, font), font, thumb, LINES)):
+                draw.text((left, top + thumb + 2 + n * line), words, INK, font)
+        if r:
+            draw.line((GAP, top - GAP // 2, width - GAP, top - GAP // 2), SOFT)
+    return sheet
+
+
+def thumbnail(picture: Image.Image | Path, side: int) -> Image.Image:
+    """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the file cannot be read."""
+    try:
+        image = read_picture(picture, short_side=side) if isinstance(picture, Path) else _on_white(picture)
+    except (Unreadable, OSError):
+        image = Image.new("RGB", (side, side), (235, 238, 241))
+        draw = ImageDraw.Draw(image)
+        draw.line([(0, 0), (side, side)], SOFT, 2)
+        draw.line([(0, side), (side, 0)], SOFT, 2)
+    return ImageOps.contain(image, (side, side), Image.Resampling.LANCZOS)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA", "P"):
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (*GROUND, 255)), image).convert("RGB")
+    return image.convert("RGB")
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    for name in CHINESE_FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def readable(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The text with each run of characters that the font lacks shortened to one "…", so that no row of boxes is drawn."""
+    kept = ""
+    for character in text:
+        if _has(font, character):
+            kept += character
+        elif not kept.endswith("…"):
+            kept += "…"
+    return kept
+
+
+def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, character: str) -> bool:
+    """Whether the font has a glyph of its own for it: one that differs from that of a code point that no font has."""
+    if character.isascii() or not isinstance(font, ImageFont.FreeTypeFont):
+        return character.isascii()
+    return bytes(font.getmask(character)) != bytes(font.getmask("\U0010fffe"))
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:
+    """The text in at most `lines` lines of `width` pixels, broken between characters; the last ends in … when cut."""
+    found: list[str] = []
+    for part in text.splitlines():
+        while part and len(found) < lines:
+            n = len(part)
+            while n > 1 and font.getlength(part[:n]) > width:
+                n -= 1
+            if n < len(part) and " " in part[1:n]:
+                n = part.rindex(" ", 1, n) + 1
+            found.append(part[:n].rstrip())
+            part = part[n:].lstrip()
+        if part:
+            found[-1] = found[-1][:-1] + "…"
+            break
+    return found
+
+
+def _frame(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], good: bool | None, *, query: bool) -> None:
+    left, top, right, bottom = box
+    if good is None:
+        if query:
+            draw.rectangle(box, outline=SOFT, width=3)
+    elif good:
+        draw.rectangle(box, outline=GOOD, width=3)
+    else:
+        step = 10
+        for x in range(left, right, 2 * step):
+            for y in (top + 1, bottom - 1):
+                draw.line((x, y, min(x + step, right), y), BAD, 3)
+        for y in range(top, bottom, 2 * step):
+            for x in (left + 1, right - 1):
+                draw.line((x, y, x, min(y + step, bottom)), BAD, 3)
