@@ -1,7 +1,9 @@
-"""Which pictures are the same or nearly the same: a digest of the file, a difference hash and a small colour map of each picture.
+"""Which pictures are the same or nearly the same: a digest of the file, a difference hash and a thumbnail of each picture.
 
-Difference hash: the signs of the differences between horizontal neighbours of a small grey picture (Krawetz, 2013), here
-16 × 16 signs with a dead zone, so that the noise of a plain background does not count.
+The difference hash (the signs of the differences between neighbours of a small grey picture; Krawetz 2013) only proposes
+pairs; the thumbnails decide. Measured on pictures of `fashion` and `freiburg` shrunk to 75 % and 43 % and saved as JPEG of
+quality 75: 99 % of such twins differ in at most 6 bits, 95 % stay within the bounds for thumbnails. Without the thumbnails
+the same hash ties 13,000 pairs of `fashion`, most of them merely alike (ties, pencils); with them, 140.
 """
 
 from __future__ import annotations
@@ -21,44 +23,64 @@ from repr.catalog.table import Catalog
 from repr.console import progress
 from repr.files import cache_dir, content_key, replacing
 
-VERSION = 1
-DEAD_ZONE = 3  # grey levels (of 255) below which neighbours count as equal
-BITS = 5  # of 256 that near-identical pictures may differ in
-COLOUR = 10  # levels (of 255) that a cell of the 4 × 4 colour map may differ by
-BUCKET = 64  # members of a bucket that are all compared; in larger ones each is compared with this many neighbours in hash order
-
-MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads three bands over one 64-bit key
+VERSION = 2
+SIDE = 16
+DEAD_ZONE = 8  # grey levels (of 255) of difference that count as one: less is the noise of JPEG
+BITS = 6  # of 256 that near-identical pictures may differ in
+RMS = 4.0  # levels, over the thumbnail
+SHARE = 0.08  # … and that as a share of the thumbnail's own standard deviation: pale things on white
+PEAK = 24  # levels, in any one cell and colour
+BUCKET = 32  # each picture is compared with so many neighbours, in hash order, of those that agree with it in two bands
+CHUNK = 20_000  # pictures a cache file
+MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads two bands over one 64-bit key
 POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
-RECORD = np.dtype([("digest", "u8"), ("bits", "u8", 4), ("colour", "u1", 48), ("readable", "?")])
+RECORD = np.dtype([("digest", "u8"), ("bits", "u8", 4), ("thumb", "u1", (SIDE, SIDE, 3)), ("readable", "?")])
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
 class Prints:
-    """content: (n,) equal numbers for byte-identical files, -1 for unreadable. bits: (n, 4) uint64. colour: (n, 48) uint8."""
+    """content: (n,) equal numbers for byte-identical files, -1 for unreadable. bits: (n, 4) uint64.
 
-    content: np.ndarray[Any, np.dtype[np.int64]]
+    thumbs: memory-mapped, CHUNK rows each.
+    """
+
+    content: Ints
     bits: np.ndarray[Any, np.dtype[np.uint64]]
-    colour: np.ndarray[Any, np.dtype[np.uint8]]
+    thumbs: list[np.ndarray[Any, np.dtype[np.uint8]]]
+
+    def thumb(self, rows: Ints) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The thumbnails of some rows, (m, 16, 16, 3)."""
+        out = np.empty((len(rows), SIDE, SIDE, 3), np.float32)
+        for i, chunk in enumerate(self.thumbs):
+            inside = rows // CHUNK == i
+            out[inside] = chunk[rows[inside] - i * CHUNK]
+        return out
 
 
 def fingerprints(catalog: Catalog) -> Prints:
-    """The fingerprints of every row's picture, kept in the cache; a bar on stderr while they are made."""
+    """The fingerprints of every row's picture. A bar on stderr while they are made; every CHUNK made is kept in the cache."""
     files = catalog.files()
-    stamps = [_stamp(file) for file in files]
-    store = cache_dir("fingerprints", f"{content_key(VERSION, [str(f) for f in files], stamps)}.npy")
-    if store.exists():
-        records = np.load(store)
-    else:
+    stores = [_stored(files[start : start + CHUNK], start, len(files)) for start in range(0, len(files), CHUNK)]
+    digest = np.concatenate([store["digest"] for store in stores])
+    content = np.unique(digest, return_inverse=True)[1].astype(np.int64)
+    content[~np.concatenate([store["readable"] for store in stores])] = -1
+    return Prints(content, np.concatenate([store["bits"] for store in stores]), [store["thumb"] for store in stores])
+
+
+def _stored(files: list[Path], start: int, total: int) -> np.ndarray[Any, Any]:
+    store = cache_dir("fingerprints", f"{content_key(VERSION, [(str(file), *_stamp(file)) for file in files])}.npy")
+    if not store.exists():
         records = np.zeros(len(files), RECORD)
+        what = f"Comparing pictures {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing pictures"
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for i, record in enumerate(progress(pool.map(_print, files, chunksize=64), len(files), "Comparing pictures", "picture")):
+            for i, record in enumerate(progress(pool.map(_print, files), len(files), what, "picture")):
                 records[i] = record
         with replacing(store) as temporary, temporary.open("wb") as out:
             np.save(out, records)
-    content = np.unique(records["digest"], return_inverse=True)[1].astype(np.int64)
-    content[~records["readable"]] = -1
-    return Prints(content, records["bits"], records["colour"])
+    return np.load(store, mmap_mode="r")  # type: ignore[no-any-return]
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -72,51 +94,62 @@ def _stamp(file: Path) -> tuple[int, int]:
 def _print(file: Path) -> tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
     try:
         data = file.read_bytes()
-        bits, colour = look(file)
+        bits, thumb = look(file)
     except Exception:  # a broken picture can raise nearly anything; `repr pack` gives the reason
-        return 0, np.zeros(4, np.uint64), np.zeros(48, np.uint8), False
-    digest = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
-    return digest, bits, colour, True
+        return 0, np.zeros(4, np.uint64), np.zeros((SIDE, SIDE, 3), np.uint8), False
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
 
 
-def look(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The difference hash, (4,) uint64, and the mean colours of 4 × 4 cells, (48,) uint8, of a picture."""
+def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], np.ndarray[Any, np.dtype[np.uint8]]]:
+    """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a picture."""
     with Image.open(file) as image:
-        image.draft("RGB", (64, 64))
+        image.draft("RGB", (8 * SIDE, 8 * SIDE))
         rgb = image.convert("RGB")
-        small = rgb.resize((68, 64), Image.Resampling.BOX)
-    grey = np.asarray(small.convert("L").resize((17, 16), Image.Resampling.BOX), np.int16)
-    signs = (grey[:, 1:] - grey[:, :-1]) > DEAD_ZONE
-    colour = np.asarray(small.resize((4, 4), Image.Resampling.BOX), np.uint8).reshape(48)
-    return np.packbits(signs.ravel()).view(np.uint64), colour
+    # Lanczos, since a box filter at fractional steps moves the signs: 14 bits between twins, not 2.
+    grey = np.asarray(rgb.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS), np.int16)
+    signs = grey[:, 1:] - grey[:, :-1] > DEAD_ZONE
+    return np.packbits(signs.ravel()).view(np.uint64), np.asarray(rgb.resize((SIDE, SIDE), Image.Resampling.LANCZOS), np.uint8)
 
 
-def near_pairs(prints: Prints) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Pairs of rows, (m, 2), whose pictures differ in at most BITS of 256 bits and COLOUR levels in every cell.
+def near_pairs(prints: Prints) -> Ints:
+    """Pairs of rows, (m, 2), whose hashes differ in at most BITS of 256 bits and whose thumbnails agree within the bounds above.
 
-    Pictures that differ in at most 5 bits agree in at least 3 of 8 bands of 32 bits, so rows that agree in 3 bands are compared.
-    Byte-identical files are compared once.
+    Pictures that differ in at most 6 bits agree in at least 2 of 8 bands of 32 bits, so rows that agree in two bands are
+    compared (in a crowd, each with BUCKET neighbours in hash order). Byte-identical files are compared once.
     """
     contents, rows = np.unique(prints.content, return_index=True)
     rows = rows[contents >= 0]
     rows = rows[np.lexsort(prints.bits[rows].T)]
-    bits, colour = prints.bits[rows], prints.colour[rows]
-    bands = np.ascontiguousarray(bits).view(np.uint32).reshape(len(rows), 8).astype(np.uint64)
-    found: list[np.ndarray[Any, np.dtype[np.int64]]] = [np.zeros((0, 2), np.int64)]
-    for i, j, k in combinations(range(8), 3):
-        key = (bands[:, i] * MIX + bands[:, j]) * MIX + bands[:, k]
+    pairs = rows[_alike(prints.bits[rows])]
+    agree = [np.zeros(0, bool)]
+    for start in range(0, len(pairs), CHUNK):
+        a, b = (prints.thumb(pairs[start : start + CHUNK, side]) for side in (0, 1))
+        agree.append(_agree(a, b))
+    return np.asarray(np.sort(pairs[np.concatenate(agree)], axis=1), dtype=np.int64)
+
+
+def _alike(bits: np.ndarray[Any, np.dtype[np.uint64]]) -> Ints:
+    """Pairs of positions in sorted `bits`, (n, 4), with at most BITS differing bits: (m, 2), each once."""
+    bands = np.ascontiguousarray(bits).view(np.uint32).reshape(len(bits), 8).astype(np.uint64)
+    found = [np.zeros(0, np.int64)]
+    for i, j in combinations(range(8), 2):
+        key = bands[:, i] * MIX + bands[:, j]
         order = np.argsort(key, kind="stable")
-        key = key[order]
-        at = np.arange(len(rows))
+        key, at = key[order], np.arange(len(bits))
         for step in range(1, BUCKET + 1):
-            at = at[at + step < len(rows)]
+            at = at[at + step < len(bits)]
             at = at[key[at] == key[at + step]]
             if not len(at):
                 break
             a, b = order[at], order[at + step]
             near = POPCOUNT[(bits[a] ^ bits[b]).view(np.uint16)].sum(axis=1) <= BITS
-            a, b = a[near], b[near]
-            same = (np.abs(colour[a].astype(np.int16) - colour[b]) <= COLOUR).all(axis=1)
-            found.append(np.stack([a[same], b[same]], axis=1))
-    pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return np.asarray(rows[pairs], dtype=np.int64)
+            found.append(np.minimum(a, b)[near] * len(bits) + np.maximum(a, b)[near])
+    unique = np.unique(np.concatenate(found))
+    return np.stack([unique // max(len(bits), 1), unique % max(len(bits), 1)], axis=1)
+
+
+def _agree(a: np.ndarray[Any, np.dtype[np.float32]], b: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether thumbnails, (m, 16, 16, 3) each, are of nearly identical pictures: (m,)."""
+    apart = np.abs(a - b)
+    rms = np.sqrt((apart**2).mean(axis=(1, 2, 3)))
+    return (apart.max(axis=(1, 2, 3)) <= PEAK) & (rms <= RMS) & (rms <= SHARE * a.std(axis=(1, 2, 3)))  # type: ignore[no-any-return]

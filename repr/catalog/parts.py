@@ -1,7 +1,8 @@
 """Named parts of a catalog: the MEP-3M papers' subsets, from editable CSV files of class ids, and any such file of one's own.
 
-A file has a first column `sub_class_id` or `subsub_class_id` (or `class_id`); further columns are for the reader. A column
-`status` that says "proposed" anywhere makes the whole subset a proposal, and the catalog's notes say so.
+A file has a column `subsub_class_id`, `sub_class_id` or `class_id`. With the column of names beside it (`sub_class_name`) a class
+is taken only when its name agrees too. A column `status` that says "proposed" anywhere makes the subset a proposal, and the
+catalog's notes say so. Further columns are for the reader.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from repr.catalog.table import Catalog
+from repr.catalog.table import Catalog, ClassName
 from repr.console import nearest
 from repr.errors import UserError
 
-LEVELS = {"class_id": 1, "sub_class_id": 2, "subsub_class_id": 3}
+LEVELS = {"subsub_class_id": 3, "sub_class_id": 2, "class_id": 1}
 # Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7.
 PAPER = {
     "mep-for-rpc": (26, 118_170),
@@ -34,7 +35,7 @@ class Subset:
 
     name: str
     level: int
-    ids: tuple[str, ...]
+    ids: dict[str, str]  # id → name, "" for any
     proposed: bool
 
 
@@ -59,7 +60,7 @@ def load(name: str) -> Subset:
     blank = next((n for n, row in enumerate(rows, 2) if not (row[column] or "").strip()), None)
     if blank:
         raise UserError(f"no {column}", f"{where}, row {blank}", "Fill the cell or remove the row")
-    ids = tuple(dict.fromkeys(row[column].strip() for row in rows))
+    ids = {row[column].strip(): (row.get(column.replace("_id", "_name")) or "").strip() for row in rows}
     return Subset(Path(name).stem, LEVELS[column], ids, any("proposed" in (row.get("status") or "") for row in rows))
 
 
@@ -73,22 +74,26 @@ def _text(path: Path) -> str:
 def subset(catalog: Catalog, name: str) -> Catalog:
     """The rows of a subset's classes, with the subset's level as default and notes on what is proposed or differs from the paper.
 
-    Raises UserError when none of its classes is in the catalog.
+    The ids are MEP-3M's: in a union, sources of other kinds are kept whole. Raises UserError when none of its classes is there.
     """
     part = load(name)
-    wanted = set(part.ids)
-    entries = catalog.classes[part.level - 1]
-    code_of = {code: entry.id.rpartition(":")[2] for code, entry in enumerate(entries)}
-    codes = [code for code, id_ in code_of.items() if id_ in wanted]
-    rows = np.flatnonzero(np.isin(catalog.column(f"class_{part.level}"), codes))
-    if not len(rows):
-        raise UserError(
-            f"none of the {len(wanted)} classes of the subset {part.name} is in these data", catalog.name, "Choose another --subset"
-        )
-    chosen = catalog.select(rows)
-    present = {code_of[code] for code in np.unique(chosen.column(f"class_{part.level}")).tolist()}
-    notes = differences(part, len(present), len(rows))
-    return replace(chosen, default_level=part.level, notes=(*catalog.notes, *notes))
+    source = catalog.column("source")
+    ours = np.array([s.kind == "mep3m" for s in catalog.sources])
+    if not ours.any() and name not in PAPER:
+        ours[:] = True  # a list of one's own, for data of one's own
+    codes = [code for code, entry in enumerate(catalog.classes[part.level - 1]) if _is_in(part, entry)]
+    label = catalog.column(f"class_{part.level}")
+    chosen = ours[source] & np.isin(label, codes)
+    if not chosen.any():
+        raise UserError(f"none of the {len(part.ids)} classes of the subset {part.name} is in it", catalog.name, "Choose another --subset")
+    notes = differences(part, len(np.unique(label[chosen])), int(chosen.sum()))
+    return replace(catalog.select(chosen | ~ours[source]), default_level=part.level, notes=(*catalog.notes, *notes))
+
+
+def _is_in(part: Subset, entry: ClassName) -> bool:
+    """Whether a class is listed; its id may carry the prefix of a union."""
+    name = part.ids.get(entry.id, part.ids.get(entry.id.rpartition(":")[2]))
+    return name is not None and name in ("", entry.name)
 
 
 def differences(part: Subset, classes: int, rows: int) -> list[str]:

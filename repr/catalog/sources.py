@@ -32,25 +32,33 @@ def open_data(
     *,
     default: Literal["mep3m", "rpc"] = "mep3m",
     subset: str | None = None,
-    split: str = "grouped",
+    split: str | None = "grouped",
     seed: int = 0,
 ) -> Catalog:
     """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2).
 
     data: folders, CSVs, annotation files or catalogs; empty for `default`'s environment variable, else the sample shop.
-    subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own.
+    subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own;
+    None leaves them without one (an index has no use for it).
     Raises UserError for whatever is wrong with them.
     """
+    catalog = open_sources(data, default=default, subset=subset)
+    return catalog if split is None else fill_split(catalog, split, seed)
+
+
+def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m", subset: str | None = None) -> Catalog:
+    """As `open_data`, with the splits as the sources have them ("" for none); no picture is opened. Says the catalog's notes on stderr."""
     paths = [Path(path).expanduser() for path in data] or [default_root(default)]
     resolved = [path.resolve() for path in paths]
     twice = next((path for path, full in zip(paths, resolved, strict=True) if resolved.count(full) > 1), None)
     if twice is not None:
         raise UserError("given twice", twice, "Name each source once")
-    catalogs = [read_source(path) for path in paths]
-    catalog = union(catalogs)
+    catalog = union([read_source(path) for path in paths])
     if subset:
         catalog = parts.subset(catalog, subset)
-    return fill_split(catalog, split, seed)
+    for note in catalog.notes:
+        say(f"Note: {note}.")
+    return catalog
 
 
 def default_root(default: Literal["mep3m", "rpc"]) -> Path:
@@ -112,7 +120,8 @@ def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
     if not len(rows):
         return catalog
     divided = splits.divide(catalog.select(rows), split, seed)
-    column[rows] = divided.split
     for line in divided.report.lines():
         say(line)
+    column = column.astype(object)
+    column[rows] = divided.split
     return with_split(catalog, column)

@@ -36,7 +36,7 @@ class Report:
     groups: int
     largest: int
     twins: int
-    lonely: tuple[str, ...]  # classes with one group, which have no test row
+    untested: tuple[str, ...]  # classes without a test row: of one group, which stays in training
     unreadable: int
 
     def lines(self) -> list[str]:
@@ -46,9 +46,10 @@ class Report:
             f"Split {self.method}: {self.train} train, {self.test} test ({100 * self.test / rows:.1f} %); {self.groups} groups, "
             f"the largest of {self.largest} rows; {self.twins} test rows have a twin in training."
         ]
-        if self.lonely:
-            shown = ", ".join(self.lonely[:5]) + (", …" if len(self.lonely) > 5 else "")
-            out.append(f"{len(self.lonely)} classes are one group each and have no test row: {shown}.")
+        if self.untested:
+            shown = ", ".join(self.untested[:5]) + (", …" if len(self.untested) > 5 else "")
+            why = "is one group" if self.method == "grouped" else "drew none"
+            out.append(f"{len(self.untested)} classes have no test row, since each {why}: {shown}.")
         if self.unreadable:
             out.append(f"{self.unreadable} pictures could not be read to compare them.")
         return out
@@ -147,11 +148,18 @@ def divide(catalog: Catalog, method: str, seed: int) -> Divided:
         test = assign(groups, labels, rng)
     level = catalog.default_level
     entries = catalog.classes[level - 1]
-    lonely = tuple(entries[code].name for code in _lonely(labels[level - 1], groups))
+    label = labels[level - 1]
+    untested = np.setdiff1d(label[label >= 0], label[test])
     report = Report(
-        method, int((~test).sum()), int(test.sum()), int(groups.max()) + 1, int(np.bincount(groups).max()), links.twins(test), lonely,
-        links.unreadable,
-    )  # fmt: skip
+        method=method,
+        train=int((~test).sum()),
+        test=int(test.sum()),
+        groups=int(groups.max()) + 1,
+        largest=int(np.bincount(groups).max()),
+        twins=links.twins(test),
+        untested=tuple(entries[code].name for code in untested),
+        unreadable=links.unreadable,
+    )
     return Divided(np.where(test, "test", "train").astype(object), groups, report)
 
 
@@ -171,19 +179,22 @@ def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> np.nda
         if filled[home[group]] + sizes[group] <= goal[home[group]]:
             chosen[group] = True
             filled[home[group]] += sizes[group]
-    for label in [finest, *reversed(labels)]:
-        _mend(chosen, groups, label, sizes)
+    for _ in range(3):  # groups that lie in two classes can undo what was done for the class before
+        before = chosen.copy()
+        for label in [finest, *reversed(labels)]:
+            _mend(chosen, groups, label, sizes)
+        if (chosen == before).all():
+            break
     return np.asarray(chosen[groups])
 
 
-def _mend(chosen: np.ndarray[Any, Any], groups: Ints, label: Ints, sizes: Ints) -> None:
-    """Move the smallest group of each class of two or more groups that has all its rows on one side. Later classes win a dispute."""
+def _mend(chosen: np.ndarray[Any, np.dtype[np.bool_]], groups: Ints, label: Ints, sizes: Ints) -> None:
+    """Where all groups of a class are on one side, move the smallest over; a class of one group stays in training."""
     pairs = np.unique(np.stack([label, groups], 1)[label >= 0], axis=0)
-    starts = np.flatnonzero(np.r_[True, np.diff(pairs[:, 0]) != 0]) if len(pairs) else np.array([], np.int64)
-    for members in np.split(pairs[:, 1], starts[1:]) if len(starts) else []:
-        if len(members) < 2:
-            chosen[members] &= False if len(members) else chosen[members]
-        elif chosen[members].all() or not chosen[members].any():
+    for members in np.split(pairs[:, 1], np.flatnonzero(np.diff(pairs[:, 0])) + 1):
+        if len(members) == 1:
+            chosen[members] = False
+        elif len(members) and (chosen[members].all() or not chosen[members].any()):
             smallest = members[np.argmin(sizes[members])]
             chosen[smallest] = not chosen[smallest]
 
@@ -195,10 +206,3 @@ def _finest(labels: list[Ints]) -> Ints:
         finest = np.where(level >= 0, level + offset, finest)
         offset += int(level.max(initial=-1)) + 1
     return np.unique(finest, return_inverse=True)[1].astype(np.int64)
-
-
-def _lonely(label: Ints, groups: Ints) -> Ints:
-    """Classes whose rows are all in one group."""
-    pairs = np.unique(np.stack([label, groups], 1)[label >= 0], axis=0)
-    codes, counts = np.unique(pairs[:, 0], return_counts=True)
-    return np.asarray(codes[counts == 1], dtype=np.int64)

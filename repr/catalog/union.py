@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -68,6 +69,6 @@ def _free(name: str, taken: Sequence[Source]) -> str:
     return next(f"{name}-{n}" for n in range(2, len(names) + 3) if f"{name}-{n}" not in names)
 
 
-def with_split(catalog: Catalog, split: np.ndarray[tuple[int], np.dtype[np.str_]]) -> Catalog:
-    """The catalog with another split column."""
+def with_split(catalog: Catalog, split: np.ndarray[Any, Any]) -> Catalog:
+    """The catalog with another split column: (n,) text."""
     return replace(catalog, table=_set(catalog.table, "split", pa.chunked_array([pa.array(split.tolist(), pa.string())])))
