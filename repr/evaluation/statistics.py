@@ -1,0 +1,68 @@
+"""Means with intervals over seeds, and the paired test between two rows of the same splits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LEVEL = 0.95
+
+
+def half_width(values: Sequence[float], level: float = LEVEL) -> float | None:
+    """Half the width of the two-sided confidence interval of the mean by Student's t; None for fewer than two values.
+
+    t(n - 1 degrees of freedom) times the sample standard deviation (n - 1) over the root of n.
+    """
+    from scipy import stats
+
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
+    return float(stats.t.ppf((1 + level) / 2, n - 1)) * deviation / math.sqrt(n)
+
+
+def interval(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """{"mean", "ci95", "values"} of one figure over the seeds; `ci95` is the half width, None for one seed.
+
+    None when no value is known (the figure does not apply to the row). Seeds without a value (None or NaN) stay in
+    "values" as None and are left out of the mean.
+    """
+    known = [float(v) for v in values if v is not None and not math.isnan(v)]
+    if not known:
+        return None
+    kept = [None if v is None or math.isnan(v) else float(v) for v in values]
+    return {"mean": math.fsum(known) / len(known), "ci95": half_width(known), "values": kept}
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A paired comparison: mean of a - b, half width of its 95 % interval, two-sided p of the t-test, number of pairs."""
+
+    difference: float
+    ci95: float | None
+    p: float | None
+    n: int
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
+    """Compare two rows seed by seed (Student's paired t-test); `a[i]` and `b[i]` must come from the same split.
+
+    With one pair there is no interval and no p. When all differences are the same number, p is 1 for no difference and 0 otherwise.
+    """
+    from scipy import stats
+
+    assert len(a) == len(b) and len(a) > 0, "paired values come from the same seeds"
+    differences = [x - y for x, y in zip(a, b, strict=True)]
+    n = len(differences)
+    mean = math.fsum(differences) / n
+    width = half_width(differences)
+    if width is None:
+        return Paired(mean, None, None, n)
+    if width < 1e-12:
+        return Paired(mean, 0.0, 1.0 if abs(mean) < 1e-12 else 0.0, n)
+    error = width / float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+    return Paired(mean, width, float(2 * stats.t.sf(abs(mean) / error, n - 1)), n)
