@@ -1,0 +1,210 @@
+"""`repr index`: build, change and describe an index of products."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr import console
+from repr.errors import UserError
+
+PARTS = click.Choice(["train", "val", "test"])
+INDEX = click.Path(path_type=Path)
+
+
+@click.group()
+def command() -> None:
+    """Build and change an index: a folder that finds stored products by photograph."""
+
+
+@command.command()
+@console.data_option
+@click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
+@click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
+@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
+@click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
+@console.out_option("the index folder (needed)")
+@console.seed_option
+@console.machine_options
+@console.json_option
+def build(
+    data: tuple[str, ...],
+    weights: str | None,
+    size: int | None,
+    parts: tuple[str, ...],
+    subset: str | None,
+    ivf: bool,
+    out: Path | None,
+    seed: int,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Embed every product picture of --data and store it under --out.
+
+    \b
+    Example:
+      repr index build --data shop/ --weights runs/mine --out shop.index
+
+    Product pictures are all but the boxes of checkout scenes. An interrupted build goes on with the same command.
+    """
+    if out is None:
+        raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
+    import numpy as np
+
+    from repr.catalog.sources import open_data
+    from repr.lookup.catalogs import add_catalog, common_root, stored_part
+    from repr.lookup.index import IMAGENET, Index
+    from repr.models.weights import load_encoder, read_weights
+
+    if weights is None:
+        console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
+    catalog, left_out = stored_part(open_data(data, default="rpc", subset=subset, split=None), parts)
+    if left_out:
+        console.say(left_out)
+    chosen = read_weights(weights or IMAGENET)
+    encoder = load_encoder(chosen, size=size)
+    index = _unfinished(out) or Index.create(
+        out, chosen, dim=encoder.dim, root=common_root(catalog), size=encoder.size, sample=catalog.sample
+    )
+    if index.manifest.weights["size"] != encoder.size:
+        raise UserError(f"an unfinished index of {index.manifest.weights['size']} px", out, "Delete it, or give its --size")
+    added = add_catalog(index, catalog, encoder, device=device, workers=workers)
+    if ivf:
+        cells = index.build_cells(np.random.default_rng(seed))
+        console.say(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
+    _report(index, added, as_json)
+
+
+@command.command()
+@click.argument("index", type=INDEX)
+@console.data_option
+@click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
+@click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
+@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
+@console.machine_options
+@console.json_option
+def add(
+    index: Path,
+    data: tuple[str, ...],
+    weights: str | None,
+    parts: tuple[str, ...],
+    subset: str | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Add the pictures of --data that INDEX does not hold yet. What is stored is not touched.
+
+    \b
+    Example:
+      repr index add shop.index --data new_products/
+    """
+    from repr.catalog.sources import open_data
+    from repr.lookup.catalogs import add_catalog, stored_part
+    from repr.lookup.index import Index
+
+    if not data:
+        raise UserError("no data named", "--data", "Add --data PATH")
+    opened = Index.open(index)
+    _check(opened, weights)
+    catalog, left_out = stored_part(open_data(data, default="rpc", subset=subset, split=None), parts)
+    if left_out:
+        console.say(left_out)
+    _report(opened, add_catalog(opened, catalog, opened.encoder(device), device=device, workers=workers), as_json)
+
+
+@command.command()
+@click.argument("index", type=INDEX)
+@click.argument("products", nargs=-1, required=True)
+@console.json_option
+def remove(index: Path, products: tuple[str, ...], as_json: bool) -> None:
+    """Take PRODUCTS (by their ids) out of INDEX.
+
+    \b
+    Example:
+      repr index remove shop.index 17 42
+    """
+    from repr.lookup.index import Index
+
+    opened = Index.open(index)
+    gone = opened.remove(products)
+    if as_json:
+        console.emit({"removed": gone, "index": str(index), **opened.info()})
+    else:
+        click.echo(f"Removed {gone} pictures of {len(set(products))} products; {opened.info()['products']} products stay.")
+
+
+@command.command()
+@click.argument("index", type=INDEX)
+@console.json_option
+def info(index: Path, as_json: bool) -> None:
+    """Say what INDEX holds and what it was made with.
+
+    \b
+    Example:
+      repr index info shop.index
+    """
+    from repr.lookup.index import Index
+
+    content = Index.open(index).info()
+    if as_json:
+        console.emit({"index": str(index), **content})
+    else:
+        click.echo(_described(content))
+
+
+def _unfinished(out: Path) -> Any:
+    """The index at `out` when an earlier build of it was interrupted, else None."""
+    from repr.lookup.index import Index
+
+    if not (out / "manifest.json").is_file():
+        return None
+    index = Index.open(out)
+    if index.manifest.complete:
+        return None
+    console.say(f"Going on with the unfinished index {out}")
+    return index
+
+
+def _check(index: Any, weights: str | None) -> None:
+    if weights is not None:
+        from repr.models.weights import read_weights
+
+        given = read_weights(weights)
+        index.check(given.identity, given.name)
+
+
+def _report(index: Any, added: Any, as_json: bool) -> None:
+    content = index.info()
+    for broken in added.quarantine[:5]:
+        console.say(f"left out: {broken.path}: {broken.reason}")
+    if len(added.quarantine) > 5:
+        console.say(f"left out: {len(added.quarantine) - 5} more")
+    if as_json:
+        counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
+        console.emit({"index": str(index.folder), **counts, **content})
+    else:
+        click.echo(f"Added {added.stored} pictures ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
+        click.echo(_described(content))
+        click.echo(f"Next: repr lookup --index {index.folder} PHOTO")
+
+
+def _described(content: dict[str, Any]) -> str:
+    weights, cells = content["weights"], content["cells"]
+    by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
+    lines = [
+        f"{content['products']} products in {content['pictures']} pictures"
+        + (f" ({content['removed_pictures']} removed)" if content["removed_pictures"] else "")
+        + (" - sample: drawn, not real products" if content["sample"] else ""),
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px, {weights['identity']})",
+        f"search   {by_cells or 'exact'}",
+        f"root     {content['root']}",
+        f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
+    ]
+    if not content["complete"]:
+        lines.append("UNFINISHED: give the same `repr index build` or `repr index add` again")
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""`repr lookup`: which stored products a photograph looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr import console
+from repr.errors import UserError
+
+
+@click.command()
+@click.option("--index", "folder", type=click.Path(path_type=Path), required=True, help="The index folder.")
+@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
+@click.option("-k", "k", type=click.IntRange(1), default=10, show_default=True, help="Products to name for each photograph.")
+@click.option("--per-picture", is_flag=True, help="Name the k best pictures, also several of one product.")
+@click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
+@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Draw a contact sheet of photographs and matches.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the index's pictures are now, for --sheet.")
+@console.machine_options
+@console.json_option
+def command(
+    folder: Path,
+    photos: tuple[Path, ...],
+    k: int,
+    per_picture: bool,
+    weights: str | None,
+    sheet: Path | None,
+    root: Path | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same picture.
+
+    \b
+    Example:
+      repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
+    """
+    from repr.evaluation.embeddings import embed_files
+    from repr.lookup.index import Index
+    from repr.models.weights import read_weights
+
+    index = Index.open(folder)
+    if weights is not None:
+        given = read_weights(weights)
+        index.check(given.identity, given.name)
+    content = index.info()
+    vectors, readable, unreadable = embed_files(index.encoder(device), photos, device=device, workers=workers)
+    if not len(readable):
+        raise UserError(unreadable[0].reason, unreadable[0].path, "Give picture files")
+    answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_picture=per_picture), strict=True))
+    for broken in unreadable:
+        console.say(f"left out: {broken.path}: {broken.reason}")
+    if not content["complete"]:
+        console.say("The index is unfinished: give its `repr index build` or `repr index add` again.")
+    most = max(len(matches) for matches in answers.values())
+    if most < k:
+        console.say(f"The index holds {most} {'pictures' if per_picture else 'products'}, fewer than -k {k}: all are listed.")
+    if sheet is not None:
+        _draw(sheet, photos, answers, root or Path(content["root"]), content["sample"])
+    if as_json:
+        reasons = {broken.path: broken.reason for broken in unreadable}
+        console.emit({"results": [_entry(photo, answers.get(i), reasons) for i, photo in enumerate(photos)], "sample": content["sample"]})
+        return
+    for i, photo in enumerate(photos):
+        if i in answers:
+            click.echo(f"{photo}" + ("  (sample: drawn, not real products)" if content["sample"] else ""))
+            rows = [[m.product, m.name or "", f"{m.score:.4f}", m.picture] for m in answers[i]]
+            click.echo(console.table(["product", "name", "score", "picture"], rows))
+
+
+def _entry(photo: Path, matches: list[Any] | None, reasons: dict[str, str]) -> dict[str, Any]:
+    if matches is None:
+        return {"query": str(photo), "matches": [], "error": reasons[str(photo)]}
+    return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "picture": m.picture} for m in matches]}
+
+
+def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Any]], root: Path, sample: bool) -> None:
+    from repr.files import replacing
+    from repr.pictures.reader import Unreadable, read_picture
+    from repr.reports.sheet import SheetRow, contact_sheet
+
+    def cell(match: Any) -> tuple[Any, str, None]:
+        try:
+            picture = read_picture(root / match.picture, short_side=192, box=match.box)
+        except Unreadable:
+            picture = root / match.picture  # drawn as an empty frame
+        return picture, f"{match.score:.3f} {match.name or match.product}", None
+
+    label = " (sample)" if sample else ""
+    rows = [SheetRow(photos[i], photos[i].name + label, [cell(match) for match in answers[i]]) for i in answers]
+    picture = contact_sheet(rows)
+    with replacing(sheet) as temporary, temporary.open("wb") as stream:
+        picture.save(stream, "JPEG" if sheet.suffix.lower() in (".jpg", ".jpeg") else "PNG")
+    console.say(f"Sheet: {sheet}")

@@ -1,0 +1,199 @@
+"""Embeddings: pictures in, one L2-normalised vector a picture out, streamed and kept.
+
+Decoding goes on in the background while the model works on the squares before; no picture is decoded twice, and no more
+than a few batches are in memory. The squares are those that a pack of the encoder's size holds, and the model sees them
+through the one evaluation transform (`Encoder.encode`), so that the result is that of packing first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from repr import console
+from repr.errors import UserError
+from repr.evaluation.search import Floats, Ints, check_finite, normalised
+from repr.files import cache_dir, content_key, replacing
+from repr.pictures.decode import Chunk, decode
+from repr.pictures.pack import Quarantined, source_key
+
+if TYPE_CHECKING:
+    import torch
+
+    from repr.catalog.table import Catalog
+    from repr.models.encoder import Encoder
+
+VERSION = 1  # of the file; raise it when the evaluation transform changes
+BATCH = 64  # pictures; larger ones gain little on a processor and only delay the first result
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The embeddings of a catalog's readable pictures.
+
+    vectors: (n, d) float32, L2-normalised. norms: (n,) float32, the lengths before. rows: (n,) int64, positions in the
+    catalog. identity: of the weights that made them. quarantine: the pictures left out, with the reason.
+    """
+
+    vectors: Floats
+    norms: Floats
+    rows: Ints
+    identity: str
+    quarantine: tuple[Quarantined, ...] = ()
+
+    @property
+    def features(self) -> Floats:
+        """(n, d) the features as the encoder gave them, before they were scaled to length 1."""
+        return np.asarray(self.vectors * self.norms[:, None], dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def write(self, path: Path) -> None:
+        """Write an .npz file (embeddings, norms, rows, described), whole or not at all."""
+        described = {"version": VERSION, "identity": self.identity, "quarantine": [[q.path, q.reason] for q in self.quarantine]}
+        with replacing(Path(path)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, embeddings=self.vectors, norms=self.norms, rows=self.rows, described=np.array(json.dumps(described)))
+
+    @classmethod
+    def read(cls, path: Path) -> Embeddings:
+        """Read what `write` wrote. Raises UserError when the file is missing, broken or of another version."""
+        remedy = "Delete it; it is made again"
+        try:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                described = json.loads(str(file["described"]))
+                arrays = file["embeddings"], file["norms"], file["rows"]
+        except FileNotFoundError:
+            raise UserError("there is no such file", path, "Check the path") from None
+        except Exception as error:  # zipfile, zlib, numpy and json each have their own
+            raise UserError(f"not a readable file of embeddings ({error})", path, remedy) from None
+        if described.get("version") != VERSION:
+            raise UserError(f"embeddings of version {described.get('version')}, not {VERSION}", path, remedy)
+        return cls(*arrays, described["identity"], tuple(Quarantined(*q) for q in described["quarantine"]))
+
+
+def embed(
+    encoder: Encoder,
+    catalog: Catalog,
+    *,
+    batch_size: int = BATCH,
+    device: str = "auto",
+    workers: int | None = None,
+    cache: bool = True,
+    quiet: bool = False,
+) -> Embeddings:
+    """Embed every readable picture (or box) of the catalog; the result is kept in the cache folder and found again.
+
+    The cache's key holds the weights' values, the picture size, the precision, and path, box, length and time of every
+    file. Raises UserError when no picture can be read, or an embedding is not finite.
+    """
+    kept = cache_dir("embeddings", f"{_key(encoder, catalog, device)}.npz") if cache else None
+    if kept and kept.exists():
+        try:
+            return Embeddings.read(kept)
+        except UserError as error:
+            console.say(f"Making embeddings again: {error}")
+    chunks: Iterable[Chunk] = decode(catalog.files(), catalog.boxes(), encoder.size, workers=workers)
+    if not quiet:
+        chunks = _bar(chunks, len(catalog), f"embed with {encoder.name}")
+    features, rows, bad = _features(encoder, chunks, len(catalog), batch_size=batch_size, device=device)
+    if not len(rows):
+        reason = bad[0][1] if bad else "there are no pictures"
+        raise UserError(f"none of the {len(catalog)} pictures can be read ({reason})", catalog.name, "Check --data and the pictures")
+    paths = catalog.table.column("path")
+    quarantine = tuple(Quarantined(str(paths[position]), reason) for position, reason in bad)
+    result = Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), rows, encoder.identity, quarantine)
+    if kept:
+        result.write(kept)
+    return result
+
+
+def embed_files(
+    encoder: Encoder,
+    paths: Sequence[str | Path],
+    *,
+    batch_size: int = BATCH,
+    device: str = "auto",
+    workers: int | None = None,
+) -> tuple[Floats, Ints, list[Quarantined]]:
+    """Embed whole picture files: vectors (m, d) L2-normalised, positions (m,) of the readable ones in `paths`, and the others."""
+    chunks = decode([Path(path) for path in paths], None, encoder.size, workers=workers)
+    features, rows, bad = _features(encoder, chunks, len(paths), batch_size=batch_size, device=device)
+    return normalised(features), rows, [Quarantined(str(paths[position]), reason) for position, reason in bad]
+
+
+def _features(
+    encoder: Encoder, chunks: Iterable[Chunk], n: int, *, batch_size: int, device: str
+) -> tuple[Floats, Ints, list[tuple[int, str]]]:
+    """Raw features (m, d) float32 of the readable ones of n pictures, their positions (m,), and (position, reason) of the others."""
+    import torch
+
+    from repr.models.devices import autocast_dtype, pick_device
+
+    target = pick_device(device)
+    half = autocast_dtype(target)
+    encoder.to(target).eval()
+    encoder.network.to(memory_format=torch.channels_last)  # up to twice as fast on every device
+    features, rows, done = np.empty((n, encoder.dim), np.float32), np.empty(n, np.int64), 0
+    bad: list[tuple[int, str]] = []
+    with torch.inference_mode(), torch.autocast(target.type, half, enabled=half is not None):
+        for pixels, positions in _batches(chunks, batch_size, bad):
+            part = slice(done, done + len(positions))
+            batch = torch.from_numpy(pixels).to(target, non_blocking=True)
+            features[part], rows[part] = _on_host(encoder.encode(batch)), positions
+            done = part.stop
+    check_finite(features[:done], encoder.name)
+    return features[:done], rows[:done], bad
+
+
+def _batches(chunks: Iterable[Chunk], size: int, bad: list[tuple[int, str]]) -> Iterator[tuple[npt.NDArray[np.uint8], Ints]]:
+    """Chunks regrouped to batches of `size` pictures; unreadable ones are noted in `bad`."""
+    pixels: list[npt.NDArray[np.uint8]] = []
+    positions: list[Ints] = []
+    for chunk in chunks:
+        bad += chunk.bad
+        pixels.append(chunk.pixels)
+        positions.append(chunk.positions)
+        while sum(map(len, positions)) >= size:
+            all_pixels, all_positions = np.concatenate(pixels), np.concatenate(positions)
+            yield all_pixels[:size], all_positions[:size]
+            pixels, positions = [all_pixels[size:]], [all_positions[size:]]
+    if sum(map(len, positions)):
+        yield np.concatenate(pixels), np.concatenate(positions)
+
+
+def _on_host(tensor: torch.Tensor) -> Floats:
+    return np.asarray(tensor.float().cpu().numpy())
+
+
+def _key(encoder: Encoder, catalog: Catalog, device: str) -> str:
+    import torch
+
+    from repr.models.devices import autocast_dtype, pick_device
+
+    # Not encoder.identity: that names the weights the encoder was made from, and it may have been trained since.
+    digest = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
+    for tensor in encoder.network.state_dict().values():
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    roots = [str(source.root.absolute()) for source in catalog.sources]
+    precision = str(autocast_dtype(pick_device(device)))
+    return content_key(VERSION, digest.digest(), precision, roots, source_key(catalog, encoder.size))
+
+
+def _bar(chunks: Iterable[Chunk], total: int, what: str) -> Iterator[Chunk]:
+    import sys
+    from typing import cast
+
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, unit="picture", file=sys.stderr, leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+        for chunk in chunks:
+            yield chunk
+            cast(Any, bar).update(len(chunk.positions) + len(chunk.bad))

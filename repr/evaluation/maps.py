@@ -1,0 +1,36 @@
+"""A map of the embedding: every picture a point in the plane, near ones near."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repr.evaluation.search import Floats
+
+TSNE_LIMIT = 5_000  # points; t-SNE of more takes minutes on two cores
+COMPONENTS = 50  # of the PCA before t-SNE (van der Maaten & Hinton 2008, section 4.2 use 30; scikit-learn advises 50)
+
+
+def flat_map(vectors: Floats, generator: np.random.Generator) -> tuple[Floats, str]:
+    """(n, 2) positions within -1..1, and how they were made: "t-SNE" up to 5,000 points, "PCA" for more or fewer than 4.
+
+    vectors: (n, d), L2-normalised, so that t-SNE's Euclidean neighbours are the cosine's.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    n, dim = vectors.shape
+    if n < 2:
+        return np.zeros((n, 2), np.float32), "PCA"
+    seed = int(generator.integers(2**31))
+    reduced = PCA(min(COMPONENTS, n, dim), random_state=seed).fit_transform(vectors)
+    if 4 <= n <= TSNE_LIMIT:
+        tsne = TSNE(init="pca", perplexity=min(30.0, (n - 1) / 3), random_state=seed)
+        return _scaled(tsne.fit_transform(reduced)), "t-SNE"
+    two = np.zeros((n, 2), np.float32)
+    two[:, : min(2, reduced.shape[1])] = reduced[:, :2]
+    return _scaled(two), "PCA"
+
+
+def _scaled(points: Floats) -> Floats:
+    centred = points - (points.max(axis=0) + points.min(axis=0)) / 2
+    return np.asarray(centred / max(float(np.abs(centred).max()), 1e-12), dtype=np.float32)

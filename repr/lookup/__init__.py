@@ -1,0 +1,1 @@
+"""The index of products as a folder: build, add, remove, search."""

@@ -1,0 +1,105 @@
+"""From a catalog to an index: embed its pictures piece by piece and store each piece as a segment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from repr import console
+from repr.errors import UserError
+from repr.evaluation.embeddings import embed
+from repr.lookup.index import Index, relative_to_root
+
+if TYPE_CHECKING:
+    from repr.catalog.table import Catalog
+    from repr.models.encoder import Encoder
+    from repr.pictures.pack import Quarantined
+
+PIECE = 16_384  # pictures a segment: what an interruption can lose
+
+
+@dataclass
+class Added:
+    """What an addition did: pictures stored, pictures that were there already, pictures that cannot be read."""
+
+    stored: int = 0
+    already: int = 0
+    quarantine: list[Quarantined] = field(default_factory=list)
+
+
+def common_root(catalog: Catalog) -> Path:
+    """The folder that a new index's picture paths start from: the source's root, or what several sources have in common."""
+    return Path(os.path.commonpath([source.root.absolute() for source in catalog.sources]))
+
+
+def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
+    """The rows that an index takes, and a sentence about those left out ("" when none are).
+
+    parts: "train", "val", "test"; without any, everything but the boxes of checkout scenes, which are queries, not stock.
+    Raises UserError when nothing is left.
+    """
+    if parts:
+        chosen = catalog.in_split(*parts)
+        if not len(chosen):
+            present = sorted(set(catalog.column("split").astype(str)) - {""})
+            remedy = f"Its parts are: {', '.join(present)}" if present else "It has no parts; leave --part out"
+            raise UserError(f"no pictures in part {', '.join(parts)}", catalog.name, remedy)
+        return chosen, ""
+    scenes = np.array([scene is not None for scene in catalog.column("scene")])
+    if not len(catalog) or scenes.all():
+        raise UserError("no product pictures, only checkout scenes" if len(catalog) else "no pictures", catalog.name, "Choose a --part")
+    left_out = f"{scenes.sum():,} boxes of checkout scenes are left out; take them in with --part." if scenes.any() else ""
+    return catalog.select(~scenes), left_out
+
+
+def add_catalog(
+    index: Index,
+    catalog: Catalog,
+    encoder: Encoder,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Added:
+    """Embed and store the catalog's pictures that are not in the index yet (same product, path and box).
+
+    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was.
+    Raises UserError when the encoder is not the index's own, or no picture can be read.
+    """
+    index.check(encoder.identity, encoder.name)
+    there = index.pictures()
+    root = Path(index.manifest.root)
+    paths = [relative_to_root(file, root) for file in catalog.files()]
+    keys = [str(key) for key in catalog.product_keys()]
+    entries = [(k, p, None if b is None else tuple(b)) for k, p, b in zip(keys, paths, catalog.boxes(), strict=True)]
+    new = [row for row, entry in enumerate(entries) if entry not in there]
+    added = Added(already=len(entries) - len(new))
+    for start in range(0, len(new), PIECE):
+        rows = new[start : start + PIECE]
+        part = catalog.select(np.array(rows))
+        if not quiet and len(new) > PIECE:
+            console.say(f"Pictures {start + 1:,} to {start + len(rows):,} of {len(new):,}")
+        embeddings = embed(encoder, part, device=device, workers=workers, cache=False, quiet=quiet)
+        kept = [rows[i] for i in embeddings.rows]
+        index.add_vectors(
+            embeddings.vectors,
+            [keys[row] for row in kept],
+            [paths[row] for row in kept],
+            boxes=[entries[row][2] for row in kept],
+            names=_texts(catalog, "name", kept),
+            barcodes=_texts(catalog, "barcode", kept),
+            complete=start + PIECE >= len(new),
+        )
+        added.stored += len(kept)
+        added.quarantine += embeddings.quarantine
+    return added
+
+
+def _texts(catalog: Catalog, column: str, rows: list[int]) -> list[str | None]:
+    values = catalog.table.column(column)
+    return [values[row].as_py() for row in rows]

@@ -1,0 +1,352 @@
+"""The index: a folder that finds the stored products most like a photograph.
+
+manifest.json             version, weights, root, segments, removals; replaced last, so that a reader sees a whole state
+weights.safetensors       a copy of the weights (none for `imagenet`, which is found by its name)
+segment-*.npy, *.parquet  one pair an addition, see segments.py
+ivf.faiss, *.cells.npy    only with cells, see ivf.py
+
+An addition writes a new segment and a removal one line of the manifest; neither touches what is stored. FAISS holds the
+live vectors in memory, in order; what stands at a position is looked up in a table of our own (FAISS's own id maps have
+answered wrongly after removals: faiss issues #1643, #2409, #4656).
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from repr.console import nearest
+from repr.errors import UserError
+from repr.evaluation.search import Floats, check_finite, load_faiss, normalised, pieces
+from repr.lookup import ivf, segments
+from repr.lookup.manifest import Manifest
+from repr.lookup.segments import Segment
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
+    from repr.models.weights import Weights
+
+IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One answer: a product, the cosine of its picture to the query (higher is better), the picture relative to the root."""
+
+    product: str
+    score: float
+    picture: str
+    name: str | None = None
+    barcode: str | None = None
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass
+class _Loaded:
+    """What a search needs: the FAISS index, the table of its positions, and the code (position in `products`) of each."""
+
+    engine: Any
+    table: pa.Table
+    codes: np.ndarray[Any, np.dtype[np.int64]]
+    products: list[str]
+
+
+class Index:
+    """An index folder, opened. Several processes may read while one writes."""
+
+    def __init__(self, folder: Path, manifest: Manifest, weights: Weights | None = None) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._weights = weights  # to be copied into the folder with the first segment
+        self._loaded: _Loaded | None = None
+
+    @classmethod
+    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, size: int | None = None, sample: bool = False) -> Index:
+        """A new, empty index; the folder appears with the first addition.
+
+        weights: kept as a copy, unless they are `imagenet`. dim: of their features. root: what picture paths are relative to.
+        size: picture side in pixels, default that of the weights. Raises UserError when there is something at `folder`.
+        """
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError("is there already", folder, "Add to it with `repr index add`, delete it, or choose another --out")
+        described = {
+            "identity": weights.identity,
+            "name": weights.name,
+            "arch": weights.arch,
+            "size": size or weights.size,
+            "dim": dim,
+            "sample": weights.sample,
+            "file": None if weights.name == IMAGENET else "weights.safetensors",
+        }
+        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        manifest = Manifest(described, str(Path(root).absolute()), sample or weights.sample, created=created)
+        return cls(folder, manifest, weights)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Index:
+        """Open an index folder; vectors are read at the first search. Raises UserError when it is not one."""
+        return cls(Path(folder), Manifest.read(Path(folder)))
+
+    # -- weights
+
+    def check(self, identity: str, name: str) -> None:
+        """Raise UserError unless `identity` is that of the weights the index was made with."""
+        own = self.manifest.weights
+        if identity != own["identity"]:
+            raise UserError(
+                f"the index was made with the weights {own['name']} ({own['identity']}), not with {name} ({identity})",
+                self.folder,
+                "Leave --weights out, or build another index with these weights",
+            )
+
+    def encoder(self, device: str = "auto") -> Encoder:
+        """The encoder of the weights the index was made with. Raises UserError when they were changed."""
+        from repr.models.devices import pick_device
+        from repr.models.weights import load_encoder
+
+        described = self.manifest.weights
+        spec: str | Path | Weights = IMAGENET if described["file"] is None else self.folder / described["file"]
+        encoder = load_encoder(self._weights or spec, size=described["size"], device=str(pick_device(device)))
+        if encoder.identity != described["identity"]:
+            where = IMAGENET if described["file"] is None else str(self.folder / described["file"])
+            raise UserError(f"not the weights the index was made with ({described['identity']})", where, segments.REMEDY)
+        return encoder
+
+    @cached_property
+    def _own_encoder(self) -> Encoder:
+        return self.encoder()
+
+    # -- change
+
+    def add_vectors(
+        self,
+        vectors: Floats,
+        products: Sequence[str],
+        pictures: Sequence[str],
+        *,
+        boxes: Sequence[Any] | None = None,
+        names: Sequence[str | None] | None = None,
+        barcodes: Sequence[str | None] | None = None,
+        complete: bool = True,
+    ) -> None:
+        """Store vectors (n, d) of pictures (paths relative to the root) of products as one new segment.
+
+        complete: False while more of the same addition is to come, so that an interrupted one can be told.
+        """
+        dim = self.manifest.weights["dim"]
+        if vectors.ndim != 2 or vectors.shape[1] != dim:
+            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers a picture", self.folder, "Embed again")
+        check_finite(vectors, str(self.folder))
+        with self._writing():
+            manifest = self.manifest
+            if len(vectors):
+                table = segments.entries(manifest.next_id, products, pictures, boxes=boxes, names=names, barcodes=barcodes)
+                unit = normalised(vectors)
+                segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
+                if manifest.cells:
+                    ivf.write_cells(self.folder, segment, ivf.read_centres(self.folder, manifest.cells), unit)
+                manifest.segments.append(segment)
+                manifest.next_segment += 1
+                manifest.next_id += len(vectors)
+            manifest.complete = complete
+
+    def remove(self, products: Sequence[str]) -> int:
+        """Take products out; returns how many pictures went. Raises UserError, and removes nothing, when one is unknown."""
+        with self._writing():
+            loaded = self._load()
+            known = set(loaded.products)
+            for product in products:
+                if product not in known:
+                    raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)[:20]))
+            before = loaded.table.num_rows
+            self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
+            gone = int(np.isin(loaded.codes, [loaded.products.index(product) for product in set(products)]).sum())
+        assert gone <= before
+        return gone
+
+    def build_cells(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Cells:
+        """Change to the faster, inexact search; see ivf.py. Raises UserError when the index is too small to gain from it."""
+        with self._writing():
+            stored = [(s, self._vectors(s)) for s in self.manifest.segments]
+            live = [vectors[self._live(s, segments.read_entries(self.folder, s))] for s, vectors in stored]
+            trained, cells = ivf.build_cells(np.concatenate(live), generator, smallest=smallest)
+            ivf.write_centres(self.folder, trained)
+            for segment, vectors in stored:
+                ivf.write_cells(self.folder, segment, trained, vectors)
+            self.manifest.cells = cells
+        return cells
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One writer at a time; the manifest is read again before and replaced after, and left alone when something fails."""
+        import fcntl
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError("another process is changing the index", self.folder, "Wait until it is done") from None
+            fresh = not (self.folder / "manifest.json").exists()
+            try:
+                if not fresh:
+                    self.manifest = Manifest.read(self.folder)
+                self._loaded = None
+                if fresh and self.manifest.weights["file"]:
+                    from repr.models.weights import write_weights
+
+                    assert self._weights is not None
+                    write_weights(self.folder / self.manifest.weights["file"], self._weights)
+                yield
+                self.manifest.write(self.folder)
+            except BaseException:
+                if fresh:
+                    self._clear()
+                else:
+                    self.manifest = Manifest.read(self.folder)
+                raise
+            finally:
+                self._loaded = None
+
+    def _clear(self) -> None:
+        """Take back the first addition, which failed."""
+        for file in [*self.folder.glob("segment-*"), self.folder / "weights.safetensors", self.folder / "lock"]:
+            file.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    # -- search
+
+    def search(self, vectors: Floats, k: int = 10, *, per_picture: bool = False) -> list[list[Match]]:
+        """For each vector (q, d) the k best products with their best picture, best first; per_picture: the k best pictures.
+
+        Fewer than k when the index holds fewer. Scores are cosines. Raises UserError for vectors that do not fit.
+        """
+        dim = self.manifest.weights["dim"]
+        if vectors.ndim != 2 or vectors.shape[1] != dim:
+            raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers a picture", self.folder, "Embed again")
+        check_finite(vectors, "queries")
+        loaded = self._load()
+        n = loaded.table.num_rows
+        wanted = min(k, n if per_picture else len(loaded.products))
+        queries, found = normalised(vectors), [np.empty((0, 2))] * len(vectors)
+        todo, depth = np.arange(len(queries)), min(n, wanted if per_picture else 4 * wanted)
+        while len(todo) and wanted:
+            unfinished: list[int] = []
+            for part in pieces(len(todo), depth):
+                scores, positions = loaded.engine.search(queries[todo[part]], depth)
+                for row, s, p in zip(todo[part], scores, positions, strict=True):
+                    found[row], ended = _best(s, p, None if per_picture else loaded.codes, wanted)
+                    if not ended and len(found[row]) < wanted and depth < n:
+                        unfinished.append(row)
+            todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
+        return [_matches(loaded.table, hits) for hits in found]
+
+    def lookup(self, photo: str | Path, k: int = 10, *, per_picture: bool = False) -> list[Match]:
+        """The k products most like a photograph, best first. Raises UserError when it cannot be read."""
+        from repr.evaluation.embeddings import embed_files
+
+        vectors, _, unreadable = embed_files(self._own_encoder, [photo])
+        if unreadable:
+            raise UserError(unreadable[0].reason, photo, "Give a picture file")
+        return self.search(vectors, k, per_picture=per_picture)[0]
+
+    def pictures(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
+        """Product, picture and box of everything stored, to tell what is new."""
+        table = self._table()
+        columns = (table.column(name).to_pylist() for name in ("product", "picture", "box"))
+        return {(product, picture, None if box is None else tuple(box)) for product, picture, box in zip(*columns, strict=True)}
+
+    def info(self) -> dict[str, Any]:
+        """What the index holds, in plain numbers."""
+        table, manifest = self._table(), self.manifest
+        stored = sum(segment.rows for segment in manifest.segments)
+        return {
+            "pictures": table.num_rows,
+            "products": len(pc.unique(table.column("product"))),
+            "removed_pictures": stored - table.num_rows,
+            "segments": len(manifest.segments),
+            "search": "exact" if manifest.cells is None else "cells",
+            "cells": asdict(manifest.cells) if manifest.cells else None,
+            "weights": manifest.weights,
+            "root": manifest.root,
+            "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
+            "complete": manifest.complete,
+            "created": manifest.created,
+            "sample": manifest.sample,
+            "version": manifest.version,
+        }
+
+    # -- inside
+
+    def _vectors(self, segment: Segment) -> Floats:
+        return segments.read_vectors(self.folder, segment, self.manifest.weights["dim"])
+
+    def _live(self, segment: Segment, table: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        gone = [product for product, first in self.manifest.removed.items() if segment.number < first]
+        return np.asarray(pc.invert(pc.is_in(table.column("product"), value_set=pa.array(gone, pa.string()))))
+
+    def _table(self) -> pa.Table:
+        if self._loaded is not None:
+            return self._loaded.table
+        tables = []
+        for segment in self.manifest.segments:
+            table = segments.read_entries(self.folder, segment)
+            tables.append(table.filter(pa.array(self._live(segment, table))))
+        return pa.concat_tables([segments.SCHEMA.empty_table(), *tables])
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            faiss, manifest = load_faiss(), self.manifest
+            cells = manifest.cells
+            engine = ivf.read_centres(self.folder, cells) if cells else faiss.IndexFlatIP(manifest.weights["dim"])
+            for segment in manifest.segments:
+                live = self._live(segment, segments.read_entries(self.folder, segment))
+                vectors = np.ascontiguousarray(self._vectors(segment)[live])
+                if cells:
+                    ivf.fill(engine, vectors, ivf.read_cells(self.folder, segment, cells)[live], engine.ntotal)
+                else:
+                    engine.add(vectors)
+            table = self._table()
+            assert engine.ntotal == table.num_rows
+            encoded = pc.dictionary_encode(table.column("product").combine_chunks())
+            codes = np.asarray(encoded.indices).astype(np.int64)
+            self._loaded = _Loaded(engine, table, codes, encoded.dictionary.to_pylist())
+        return self._loaded
+
+
+def relative_to_root(file: Path, root: Path) -> str:
+    """The path of a picture as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    return Path(os.path.relpath(file.absolute(), root)).as_posix()
+
+
+def _best(
+    scores: Floats, positions: np.ndarray[Any, Any], codes: np.ndarray[Any, Any] | None, wanted: int
+) -> tuple[np.ndarray[Any, Any], bool]:
+    """Rows (position, score) of the best `wanted` products (codes None: pictures), and whether the search has no more to give."""
+    real = positions >= 0  # FAISS fills short lists with -1, which only searches by cells can have
+    positions, scores = positions[real], scores[real]
+    if codes is not None:
+        _, first = np.unique(codes[positions], return_index=True)
+        first.sort()
+        positions, scores = positions[first], scores[first]
+    return np.column_stack([positions, scores])[:wanted], not real.all()
+
+
+def _matches(table: pa.Table, hits: np.ndarray[Any, Any]) -> list[Match]:
+    rows = table.take(pa.array(hits[:, 0].astype(np.int64))).to_pylist()
+    return [
+        Match(r["product"], float(score), r["picture"], r["name"], r["barcode"], tuple(r["box"]) if r["box"] else None)
+        for r, score in zip(rows, hits[:, 1], strict=True)
+    ]

@@ -1,0 +1,53 @@
+"""manifest.json: the state of an index in one small file, replaced whole after everything it names is written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from repr.errors import UserError
+from repr.files import read_json, write_json
+from repr.lookup.ivf import Cells
+from repr.lookup.segments import REMEDY, Segment
+
+VERSION = 1
+
+
+@dataclass
+class Manifest:
+    """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""
+
+    weights: dict[str, Any]  # identity, name, arch, size, dim, file (null for imagenet)
+    root: str
+    sample: bool
+    segments: list[Segment] = field(default_factory=list)
+    removed: dict[str, int] = field(default_factory=dict)
+    cells: Cells | None = None
+    next_segment: int = 1
+    next_id: int = 0
+    complete: bool = False
+    created: str = ""
+    version: int = VERSION
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Raises UserError when the folder is no index, is broken, or is of a newer version."""
+        file = folder / "manifest.json"
+        if not file.is_file():
+            raise UserError("not an index (no manifest.json)", folder, "Make one with `repr index build`")
+        content = read_json(file)
+        if not isinstance(content, dict) or content.get("kind") != "repr.index":
+            raise UserError("not the manifest of an index", file, "Make one with `repr index build`")
+        if content["version"] > VERSION:
+            raise UserError(f"written by a newer version ({content['version']} > {VERSION})", file, "Update the package")
+        try:
+            content.pop("kind")
+            content["segments"] = [Segment(**s) for s in content["segments"]]
+            content["cells"] = Cells(**content["cells"]) if content["cells"] else None
+            return cls(**content)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"a broken manifest ({error})", file, REMEDY) from None
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "manifest.json", {"kind": "repr.index", **asdict(self)})

