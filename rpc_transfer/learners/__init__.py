@@ -1,0 +1,67 @@
+"""Ways to take in new products: one file each, one small interface (`learner.Learner`): support sets in, predictions out.
+
+Adding one is adding a file and a line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from repr.console import nearest
+from repr.errors import UserError
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
+    from rpc_transfer.learners.learner import Learner
+
+# On the features of a frozen encoder.
+FROZEN = {
+    "ncm": "rpc_transfer.learners.ncm:NCM",
+    "cosine": "rpc_transfer.learners.cosine:Cosine",
+}
+
+# On pictures: the encoder is trained.
+TRAINED = {
+    "finetune": "rpc_transfer.learners.finetune:Finetune",
+}
+
+LEARNERS = {**FROZEN, **TRAINED}
+
+# Other names for a learner with settings of its own.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ncm-plain": ("ncm", {"distance": "plain"}),
+    "ncm-centred": ("ncm", {"distance": "centred"}),
+}
+
+
+def learner_class(name: str) -> type[Learner]:
+    """The class behind a name of LEARNERS or VARIANTS. Raises UserError, with the nearest name, for an unknown one."""
+    if name in VARIANTS:
+        name = VARIANTS[name][0]
+    if name not in LEARNERS:
+        raise UserError(f"there is no learner {name}", "--learner", nearest(name, [*LEARNERS, *VARIANTS]))
+    module, attribute = LEARNERS[name].split(":")
+    found: type[Learner] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def make(name: str, *, encoder: Encoder | None = None, **settings: Any) -> Learner:
+    """A fresh learner by its name, with settings of its constructor.
+
+    encoder: the starting encoder of a learner that takes pictures; it is copied, not changed. Others take none.
+    Raises UserError for an unknown name or setting, with the nearest one, and for a missing encoder.
+    """
+    cls = learner_class(name)
+    known = [p for p in inspect.signature(cls).parameters if p != "encoder"]
+    for setting in settings:
+        if setting not in known:
+            remedy = nearest(setting, known) if known else "It has no settings"
+            raise UserError(f"the learner {name} has no setting {setting}", "--learner", remedy)
+    settings = {**VARIANTS.get(name, ("", {}))[1], **settings}
+    if cls.input == "features":
+        return cls(**settings)
+    if encoder is None:
+        raise UserError(f"the learner {name} trains an encoder and was given none", "--learner", "Give weights")
+    return cls(encoder, **settings)  # type: ignore[call-arg]  # learners of pictures take the encoder first

@@ -1,0 +1,55 @@
+"""What every learner is: support sets in, scores and predictions out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from rpc_transfer.learners.arrays import Floats, Ints
+
+
+class Learner(ABC):
+    """Takes in classes step by step. What was learned ends in an underscore; pickled and read back, it answers the same.
+
+    input: what `x` is: "features", float32 (n, d), the encoder's raw outputs; or "pictures", uint8 (n, s, s, 3).
+    takes: which of a run's options the constructor takes as keywords, out of
+        seed, device, memory, epochs, lr, batch_size.
+
+    Decided for all learners:
+    - A class may have any number of shots from one up; classes of a step need not have equally many.
+    - A step may bring one class. It may bring more pictures of classes already known; they are added to what is known.
+    - A step without pictures changes nothing, except that the first must bring some (UserError).
+    - No query gives no answer: arrays of length 0. Queries before the first step are a UserError.
+    """
+
+    input: ClassVar[Literal["features", "pictures"]]
+    takes: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    @abstractmethod
+    def classes_(self) -> Ints:
+        """(C,) int64, the class numbers learned so far, sorted. Empty before the first step."""
+
+    @abstractmethod
+    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        """Take in a step: the base step first, then one call an increment with that increment's support set alone.
+
+        x: (n, d) or (n, s, s, 3); y: (n,) int64 class numbers, any. Returns itself.
+        Raises UserError for arrays that do not fit or are not finite.
+        """
+
+    @abstractmethod
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n, C) float32, columns as `classes_`; a softmax over a row gives the learner's probabilities."""
+
+    def predict(self, x: np.ndarray[Any, Any]) -> Ints:
+        """(n,) int64, the class with the highest score; of equal ones the lowest class number."""
+        best: Ints = self.classes_[self.scores(x).argmax(axis=1)]
+        return best
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) float32, higher for what is more surely one of the classes taught. Here: the highest score."""
+        highest: Floats = self.scores(x).max(axis=1)
+        return highest

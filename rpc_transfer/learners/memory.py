@@ -1,0 +1,64 @@
+"""The exemplar memory: which pictures of earlier classes a trained learner keeps, and the one way to pick them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repr.errors import UserError
+from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range, unit
+
+
+def herd(features: Floats, count: int) -> Ints:
+    """(min(count, n),) positions of the exemplars of one class, best first.
+
+    Each next one brings the mean of those picked nearest to the mean of the class, on features of length 1
+    (Rebuffi et al., iCaRL, CVPR 2017, algorithm 4). No picture is picked twice. features: (n, d).
+    """
+    directions = unit(features).astype(np.float64)
+    mean = directions.mean(axis=0)
+    picked: list[int] = []
+    total = np.zeros_like(mean)
+    free = np.ones(len(directions), dtype=bool)
+    for k in range(1, min(count, len(directions)) + 1):
+        distances = ((mean - (total + directions) / k) ** 2).sum(axis=1)
+        best = int(np.argmin(np.where(free, distances, np.inf)))
+        picked.append(best)
+        free[best] = False
+        total += directions[best]
+    return np.array(picked, dtype=np.int64)
+
+
+class Memory:
+    """Pictures of the classes learned, at most `capacity` in all, equally many a class; None keeps every one, 0 none."""
+
+    def __init__(self, capacity: int | None) -> None:
+        if capacity is not None:
+            check_range("memory", capacity, 0)
+        self.capacity = capacity
+        self._kept: dict[int, Pixels] = {}
+
+    def contents(self) -> tuple[Pixels, Ints]:
+        """All pictures kept, uint8 (n, s, s, 3), and their labels (n,), by class number; best exemplars first within a class."""
+        if not self._kept:
+            return np.zeros((0, 1, 1, 3), dtype=np.uint8), np.zeros(0, dtype=np.int64)
+        labels = sorted(self._kept)
+        y = np.repeat(np.array(labels, dtype=np.int64), [len(self._kept[c]) for c in labels])
+        return np.concatenate([self._kept[c] for c in labels]), y
+
+    def check_room(self, classes: int) -> None:
+        """Raise UserError when there is a memory, and not room for one picture of each class."""
+        if self.capacity and self.capacity < classes:
+            remedy = "Raise --memory, or leave it out to keep every shot"
+            raise UserError(f"a memory of {self.capacity} pictures cannot hold one of each of {classes} classes", "--memory", remedy)
+
+    def replace(self, pixels: Pixels, y: Ints, features: Floats) -> None:
+        """Keep the best of these pictures of all classes so far, and nothing else.
+
+        pixels: uint8 (n, s, s, 3); y: (n,); features: (n, d) of the pictures by the present encoder.
+        """
+        if self.capacity == 0:
+            return
+        groups = list(by_class(y))
+        self.check_room(len(groups))
+        room = None if self.capacity is None else self.capacity // len(groups)
+        self._kept = {c: pixels[rows if room is None else rows[herd(features[rows], room)]] for c, rows in groups}

@@ -1,0 +1,70 @@
+"""Softmax heads on frozen features, trained to the end by L-BFGS on the whole support set: no order, no seed, no rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from rpc_transfer.learners.arrays import Floats, Ints, unit
+
+
+def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: int) -> Floats:
+    """Logistic regression: minimise c · Σ cross-entropy + ½‖W‖², the last column (the biases) not penalised.
+
+    The objective of scikit-learn's LogisticRegression(C=c). x: (n, d); columns: (n,) 0..C-1; weights: (C, d + 1) start.
+    steps: at most so many iterations. Returns (C, d + 1) float32.
+    """
+    ones = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
+
+    def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+        w = flat.astype(np.float32).reshape(weights.shape)
+        loss, error = _cross_entropy(ones @ w.T, columns)
+        gradient = c * (error.T @ ones)
+        gradient[:, :-1] += w[:, :-1]
+        return c * loss + 0.5 * float(np.vdot(w[:, :-1], w[:, :-1])), gradient.ravel().astype(np.float64)
+
+    return _minimise(objective, weights, steps)
+
+
+def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, steps: int, moved: slice = slice(None)) -> Floats:
+    """Cosine head: minimise the mean cross-entropy of scale · n(x) · n(w_c).
+
+    x: (n, d); columns: (n,) 0..C-1; weights: (C, d) start. moved: the rows that are trained; the others stay.
+    steps: at most so many iterations. Returns (C, d) float32, rows of length 1.
+    """
+    x, weights = unit(x), unit(weights)
+    part = weights[moved]
+
+    def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+        w = flat.astype(np.float32).reshape(part.shape)
+        lengths = np.linalg.norm(w, axis=1, keepdims=True)
+        directions = weights.copy()
+        directions[moved] = w / lengths
+        loss, error = _cross_entropy(scale * (x @ directions.T), columns)
+        pull = scale * (error.T @ x)[moved]
+        # the derivative of w/‖w‖ takes away the part of the pull along w
+        gradient = (pull - (pull * directions[moved]).sum(axis=1, keepdims=True) * directions[moved]) / lengths
+        return loss / len(x), gradient.ravel().astype(np.float64) / len(x)
+
+    trained = weights.copy()
+    trained[moved] = unit(_minimise(objective, part, steps))
+    return trained
+
+
+def _cross_entropy(logits: Floats, columns: Ints) -> tuple[float, Floats]:
+    """Sum of the cross-entropies, and its gradient (n, C) by the logits."""
+    logs = log_softmax(logits, axis=1)
+    picked = np.arange(len(columns)), columns
+    error = np.exp(logs)
+    error[picked] -= 1
+    return -float(logs[picked].sum(dtype=np.float64)), error
+
+
+def _minimise(objective: Any, start: Floats, steps: int) -> Floats:
+    if not steps:  # asked for no iteration, scipy still makes one
+        return start
+    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-9})
+    return np.asarray(found.x, dtype=np.float32).reshape(start.shape)

@@ -1,0 +1,187 @@
+"""What the learners that train the encoder share: the network that grows, the exemplars, and the order of a step.
+
+A step: check, add rows to the head for new classes, train on the step's pictures and the exemplars, adjust the head,
+choose exemplars. A learner supplies its loss and its adjustment; the loop is `repr.training.finetune.fit_classifier`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repr.errors import UserError
+from repr.models.devices import pick_device
+from repr.models.encoder import Encoder
+from repr.pictures.views import preset
+from repr.training.finetune import fit_classifier
+from rpc_transfer.learners.arrays import Floats, Ints, Pixels, as_labels, as_pixels, check_range
+from rpc_transfer.learners.learner import Learner
+from rpc_transfer.learners.memory import Memory
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs (b, 3, s, s), logits (b, C), columns (b,) -> scalar
+
+BATCH = 128  # pictures at once where nothing is trained
+
+
+class Trained(Learner):
+    """A learner that trains an encoder and a linear head.
+
+    encoder: the start; copied. seed: of the head's new rows, the order of the pictures and their views.
+    memory: pictures of earlier steps that are kept in all (None: every one; 0: none).
+    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. views: the name of a set of random views
+    of `repr.pictures.views.PRESETS`, or "plain" for none.
+    """
+
+    input: ClassVar[Literal["features", "pictures"]] = "pictures"
+    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "lr", "batch_size"})
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        memory: int | None = None,
+        epochs: int = 30,
+        lr: float = 0.02,
+        batch_size: int = 64,
+        views: str = "supervised",
+    ) -> None:
+        check_range("epochs", epochs, 0)
+        check_range("lr", lr, 0)
+        check_range("batch-size", batch_size, 2)
+        self.seed = seed
+        self.device = pick_device(device) if isinstance(device, str) else device
+        self.epochs = epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.views = None if views == "plain" else preset(views, encoder.size)
+        self.generator_ = torch.Generator().manual_seed(seed)
+        self.encoder_ = copy.deepcopy(encoder).to(self.device).eval()
+        self.head_ = nn.Linear(encoder.dim, 0, device=self.device)
+        self.memory_ = Memory(memory)
+        self._order: list[int] = []  # the head's classes, in the order in which they came
+
+    @property
+    def classes_(self) -> Ints:
+        return np.array(sorted(self._order), dtype=np.int64)
+
+    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        x = as_pixels(x)
+        y = as_labels(y, len(x), first=not self._order)
+        if not len(x):
+            return self
+        old = self._frozen_copy() if self._order else None
+        new = [c for c in np.unique(y).tolist() if c not in self._order]
+        self.memory_.check_room(len(self._order) + len(new))
+        kept_x, kept_y = self.memory_.contents()
+        if len(kept_x):
+            x, y = np.concatenate([kept_x, x]), np.concatenate([kept_y, y])
+        self._grow(new)
+        self._train(x, y, old)
+        self._finish(x, y, old)
+        self.memory_.replace(x, y, self._features(x) if self.memory_.capacity else np.zeros((len(x), 1), dtype=np.float32))
+        return self
+
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        return self._in_order(self._logits(self._features(x)))
+
+    def _loss(self, old: Network) -> Loss | None:
+        """The loss of a later step, given the network before it; None is cross-entropy, which every first step has."""
+        return None
+
+    def _finish(self, x: Pixels, y: Ints, old: Network | None) -> None:
+        """What is adjusted when a step's training has ended. old: the network before the step; None in the first."""
+
+    def _train(self, x: Pixels, y: Ints, old: Network | None) -> None:
+        """Train encoder and head on pictures and class numbers."""
+        fit_classifier(
+            self.encoder_,
+            x,
+            self._columns(y),
+            classes=len(self._order),
+            head=self.head_,
+            epochs=self.epochs,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            views=self.views,
+            loss=self._loss(old) if old else None,
+            generator=self.generator_,
+            device=self.device,
+        )
+
+    def _columns(self, y: Ints) -> Ints:
+        """(n,) class numbers → positions in the head."""
+        position = {label: i for i, label in enumerate(self._order)}
+        return np.array([position[label] for label in y.tolist()], dtype=np.int64)
+
+    def _in_order(self, values: Floats) -> Floats:
+        """(n, C) columns of the head → columns of `classes_`."""
+        return values[:, np.argsort(self._order)]
+
+    def _grow(self, new: list[int]) -> None:
+        """Add rows to the head: uniform within ±1/√d as nn.Linear's own, drawn from the learner's generator."""
+        known = self.head_.out_features
+        head = nn.Linear(self.head_.in_features, known + len(new), device=self.device)
+        bound = head.in_features**-0.5
+        with torch.no_grad():
+            for drawn, old in ((head.weight, self.head_.weight), (head.bias, self.head_.bias)):
+                start = torch.empty(drawn.shape).uniform_(-bound, bound, generator=self.generator_)
+                drawn.copy_(start)
+                drawn[:known] = old
+        self.head_ = head
+        self._order += new
+
+    def _frozen_copy(self) -> Network:
+        return Network(copy.deepcopy(self.encoder_), copy.deepcopy(self.head_)).eval().requires_grad_(False)
+
+    def _features(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n, d) features of pictures, uint8 (n, s, s, 3). Raises UserError when nothing was learned yet."""
+        if not self._order:
+            raise UserError("nothing has been learned yet", "", "Teach it the first classes before asking")
+        x = as_pixels(x)
+        self.encoder_.eval()
+        with torch.no_grad():
+            batches = [self.encoder_.encode(torch.from_numpy(x[i : i + BATCH]).to(self.device)) for i in range(0, len(x), BATCH)]
+        if not batches:
+            return np.zeros((0, self.encoder_.dim), dtype=np.float32)
+        return np.asarray(torch.cat(batches).float().cpu().numpy(), dtype=np.float32)
+
+    def _logits(self, features: Floats) -> Floats:
+        """(n, C) the head's logits, columns in the order in which the classes came."""
+        with torch.no_grad():
+            logits = self.head_(torch.from_numpy(features).to(self.device))
+        return np.asarray(logits.cpu().numpy(), dtype=np.float32)
+
+
+class Network(nn.Module):
+    """An encoder and its head as they were before a step: the teacher of a distillation."""
+
+    def __init__(self, encoder: Encoder, head: nn.Linear) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    @property
+    def classes(self) -> int:
+        """How many classes it knows; they are the first columns of the network that follows it."""
+        return self.head.out_features
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(b, 3, s, s) float in 0..1 → (b, classes) logits."""
+        logits: Tensor = self.head(self.encoder(inputs))
+        return logits
+
+
+def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """−Σ softmax(teacher/T) · log softmax(logits/T), averaged over the batch (Hinton et al., 2015; Li & Hoiem, 2016, equation 3).
+
+    logits, teacher: (b, C) over the same C classes. Not multiplied by T², as in Li & Hoiem.
+    """
+    return functional.cross_entropy(logits / temperature, (teacher / temperature).softmax(dim=1))

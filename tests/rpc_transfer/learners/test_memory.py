@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repr.errors import UserError
+from rpc_transfer.learners.memory import Memory, herd
+
+Array = np.ndarray[Any, Any]
+
+
+def herding_by_the_paper(features: Array, m: int) -> list[int]:
+    """iCaRL, algorithm 4, line by line: p_k = argmin over x of ‖μ − (φ(x) + Σ φ(p_j)) / k‖."""
+    phi = [f / np.sqrt((f * f).sum()) for f in features.astype(np.float64)]
+    mu = sum(phi) / len(phi)
+    exemplars: list[int] = []
+    for k in range(1, m + 1):
+        best, best_distance = -1, np.inf
+        for i, f in enumerate(phi):
+            if i in exemplars:
+                continue
+            distance = float(np.linalg.norm(mu - (f + sum(phi[j] for j in exemplars)) / k))
+            if distance < best_distance:
+                best, best_distance = i, distance
+        exemplars.append(best)
+    return exemplars
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_herding_is_the_papers(seed: int) -> None:
+    features = np.random.default_rng(seed).normal(size=(12, 5)) + 1
+    assert herd(features.astype(np.float32), 8).tolist() == herding_by_the_paper(features.astype(np.float32), 8)
+
+
+def test_the_picture_nearest_to_the_mean_comes_first_and_none_twice() -> None:
+    angles = np.deg2rad([0, 40, 48, 90])
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert herd(features, 1).tolist() == [2]
+    assert sorted(herd(features, 10).tolist()) == [0, 1, 2, 3]
+
+
+def pictures(n: int) -> Array:
+    return np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), dtype=np.uint8)
+
+
+def test_room_is_shared_equally_and_shrinks_to_the_best() -> None:
+    features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    memory = Memory(9)
+    memory.replace(pictures(20), np.repeat([5, 2], 10), features)
+    x, y = memory.contents()
+    assert y.tolist() == [2] * 4 + [5] * 4
+    assert x[:4, 0, 0, 0].tolist() == (10 + herd(features[10:], 4)).tolist()
+    memory.replace(pictures(20), np.repeat([5, 2, 9, 1], 5), features)
+    assert memory.contents()[1].tolist() == [1, 1, 2, 2, 5, 5, 9, 9]
+
+
+def test_none_keeps_all_and_zero_nothing() -> None:
+    features = np.ones((6, 2), dtype=np.float32)
+    everything, nothing = Memory(None), Memory(0)
+    everything.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), features)
+    nothing.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), features)
+    x, y = everything.contents()
+    assert y.tolist() == [0, 0, 0, 0, 1, 1]
+    assert x[:, 0, 0, 0].tolist() == [1, 3, 4, 5, 0, 2]
+    assert len(nothing.contents()[1]) == 0
+
+
+def test_a_class_with_fewer_pictures_than_its_room_keeps_what_it_has() -> None:
+    memory = Memory(10)
+    memory.replace(pictures(6), np.array([0, 0, 0, 0, 0, 1]), np.eye(6, dtype=np.float32) + 1)
+    assert memory.contents()[1].tolist() == [0, 0, 0, 0, 0, 1]
+
+
+def test_no_room_for_each_class_is_an_error() -> None:
+    with pytest.raises(UserError, match="memory of 3 pictures cannot hold one of each of 4 classes"):
+        Memory(3).check_room(4)
+    with pytest.raises(UserError, match=r"memory is -1.*0 or more"):
+        Memory(-1)
