@@ -1,0 +1,21 @@
+"""Pretraining methods, one file each. Adding one is adding a file and a line to METHODS."""
+
+from __future__ import annotations
+
+import importlib
+
+from repr.methods.method import Method, Recipe
+
+METHODS = {
+    "supervised": "repr.methods.supervised:Supervised",
+}
+
+__all__ = ["METHODS", "Method", "Recipe", "load"]
+
+
+def load(name: str) -> type[Method]:
+    """The class of a method by its name in METHODS."""
+    module, attribute = METHODS[name].split(":")
+    method: type[Method] = getattr(importlib.import_module(module), attribute)
+    assert issubclass(method, Method)
+    return method

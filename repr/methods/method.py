@@ -1,0 +1,85 @@
+"""What a pretraining method is to the loop: it makes views of a batch and a loss of the views."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from repr.models.encoder import Encoder
+from repr.pictures.views import Views
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method's optimiser and rates, as its paper or lightly's benchmark sets them.
+
+    lr: base rate at a batch of 256 and training from nothing; lr_rule says how it follows the batch size B:
+    "linear" lr * B / 256, "sqrt" lr * sqrt(B / 256). lr_from_weights: the same when training starts from weights.
+    warmup: epochs of linear warm-up, at most a tenth of the run. final: share of the rate left at the end of the cosine.
+    """
+
+    optimiser: str
+    lr: float
+    lr_from_weights: float
+    lr_rule: str
+    weight_decay: float
+    warmup: float
+    final: float = 0.0
+
+    def rate(self, batch_size: int, *, from_weights: bool) -> float:
+        """The base rate for a batch of `batch_size` pictures (over all devices)."""
+        lr = self.lr_from_weights if from_weights else self.lr
+        share = batch_size / 256
+        return lr * (share if self.lr_rule == "linear" else math.sqrt(share))
+
+
+class Method(nn.Module):
+    """One pretraining method around an encoder. Subclasses: one file each in this folder.
+
+    takes: names of the settings that the constructor accepts as keywords, beside `encoder`, `classes` and `make_views`.
+    needs_labels: whether `loss` reads the labels. needs_pairs: whether every class must have two pictures.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset()
+    recipe: ClassVar[Recipe]
+    needs_labels: ClassVar[bool] = False
+    needs_pairs: ClassVar[bool] = False
+    default_views: ClassVar[str] = "product"
+
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
+        """classes: how many there are; 0 where there are no labels. Subclasses take their settings (`takes`) as keywords."""
+        super().__init__()
+        self.classes = classes
+        self.encoder = encoder
+        self.make_views = make_views
+
+    def views(self, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """The views of a batch: pixels uint8 (b, h, w, 3) → float (b, 3, size, size) each, in 0..1. Two by default."""
+        return self.make_views(pixels, generator), self.make_views(pixels, generator)
+
+    def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch (a scalar with gradient) and what to keep of it, detached.
+
+        labels: int64 (b,). In the second: scalars are logged under their names; "features" (b, dim), the encoder's output,
+        is watched for collapse; "logits" (b, classes), where the method has a classifier, gives the training accuracy.
+        """
+        raise NotImplementedError
+
+    def after_step(self, progress: float) -> None:
+        """Called after every optimiser step; progress: share of the run done, 0 to 1. For momentum teachers."""
+
+    def trivial(self, batch_size: int) -> float | None:
+        """The loss of a network that tells nothing apart, for a batch of `batch_size`; None where there is no such value."""
+        return None
+
+    def logits(self, features: Tensor) -> Tensor | None:
+        """(b, dim) features → (b, classes), where the method has a classifier; else None."""
+        return None
+
+    def classifier(self) -> nn.Linear | None:
+        """The linear head on the encoder's features that belongs into the weights; None where there is none."""
+        return None

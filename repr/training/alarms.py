@@ -1,0 +1,62 @@
+"""What is noticed while training: a loss that says nothing, embeddings that collapse, a loop that waits for pictures."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+STARVED = 0.05  # share of the time: the project's own bar for the data path
+STUCK = 0.02  # share by which the loss must be below its trivial value after STUCK_EPOCHS
+STUCK_EPOCHS = 3
+COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere; a healthy network is above 0.3
+COLLAPSED_RANK = 1.5
+
+
+def spread(features: Tensor) -> float:
+    """Standard deviation of the L2-normalised features (n, d), mean over the d numbers, times sqrt(d).
+
+    1 for directions spread evenly over the sphere, 0 when all are the same (the measure of SimSiam, Chen and He 2020, section 4.1).
+    """
+    unit = torch.nn.functional.normalize(features.float(), dim=1)
+    return float(unit.std(dim=0, unbiased=False).mean() * math.sqrt(features.shape[1]))
+
+
+def effective_rank(features: Tensor) -> float:
+    """exp of the entropy of the normalised singular values of the centred features (n, d): 1 to min(n - 1, d).
+
+    Roy and Vetterli, The effective rank, 2007. 0 when all rows are the same.
+    """
+    centred = features.float() - features.float().mean(dim=0)
+    values = torch.linalg.svdvals(centred)
+    total = values.sum()
+    if float(total) <= 1e-6 * math.sqrt(features.numel()):
+        return 0.0
+    share = values / total
+    return float(torch.exp(-(share * share.clamp(min=1e-12).log()).sum()))
+
+
+def judge(
+    *, epoch: int, warmup: float, loss: float, trivial: float | None, std: float, rank: float, data_wait: float, seconds: float
+) -> list[str]:
+    """Sentences for the person at the terminal; none when all is well.
+
+    epoch: epochs done. trivial: the loss of a network that tells nothing apart. data_wait: share of `seconds`, the epoch's time.
+    """
+    said = []
+    if trivial is not None and epoch >= warmup + STUCK_EPOCHS and loss > (1 - STUCK) * trivial:
+        said.append(
+            f"the loss ({loss:.3f}) is stuck near {trivial:.3f}, what a network that tells nothing apart has: try a lower --lr, "
+            "weaker --views or --init imagenet"
+        )
+    if std < COLLAPSED_STD or rank < COLLAPSED_RANK:
+        said.append(
+            f"the embeddings collapse (spread {std:.3f} of 1, effective rank {rank:.1f}): lower --lr, raise --batch-size "
+            "or take another --method"
+        )
+    if data_wait > STARVED and seconds > 2:
+        said.append(
+            f"the loop waits for pictures {data_wait:.0%} of the time: the disk is slow; put the cache ($REPR_CACHE) on a faster one"
+        )
+    return said

@@ -1,0 +1,225 @@
+"""The small loop: uint8 pictures and labels in memory → a trained encoder and head.
+
+One loop for whatever is trained on few pictures: the trained learners of rpc_transfer, the linear probe, classification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from repr.errors import UserError
+from repr.models.encoder import Encoder
+from repr.pictures.views import Views, plain
+from repr.training import optim
+from repr.training.precision import as_channels_last, autocast, laid_out
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs, logits, labels → scalar
+OnEpoch = Callable[[int, float], None]  # epoch from 1, mean loss
+ENCODED = 256  # pictures a batch when only features are computed
+
+
+class CosineHead(nn.Module):
+    """Logits = scale · cos(feature, weight of the class): (b, dim) → (b, classes).
+
+    Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020 (TFA), equation 2; scale 20 as COSINE_SCALE in
+    fsdet/config/defaults.py of ucbdrive/few-shot-object-detection.
+    """
+
+    def __init__(self, dim: int, classes: int, scale: float = 20.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.weight = nn.Parameter(torch.empty(classes, dim))
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(b, dim) → (b, classes)."""
+        return self.scale * normalize(features, dim=1) @ normalize(self.weight, dim=1).T
+
+
+def fit_classifier(
+    encoder: Encoder,
+    pixels: Tensor | np.ndarray[Any, Any],
+    labels: Tensor | np.ndarray[Any, Any],
+    *,
+    classes: int,
+    generator: torch.Generator,
+    epochs: int = 20,
+    lr: float = 0.02,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+    label_smoothing: float = 0.0,
+    views: Views | None = None,
+    head: nn.Module | None = None,
+    freeze: bool = False,
+    cosine_head: bool = False,
+    loss: Loss | None = None,
+    device: str | torch.device = "cpu",
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Encoder, nn.Module]:
+    """Train encoder and head in place, on `device`, and hand them back in eval mode.
+
+    pixels: uint8 (n, h, h, 3). labels: int64 (n,) in 0..classes-1. views: random views of each batch; None for the evaluation
+    transform. head: features (b, dim) → logits (b, classes); None for a new linear (or cosine) one, drawn from `generator`.
+    freeze: train the head alone, the encoder in eval mode; without views its features are computed once.
+    loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy; when frozen without views,
+    inputs are the features. generator: on the CPU; heads, order and views follow it. on_epoch: called with the epoch (from 1)
+    and its mean loss. SGD, cosine schedule a step, no decay on norms and biases. epochs 0 changes nothing.
+    Raises UserError when there is no picture, a label is outside 0..classes-1, or the loss is not finite.
+    """
+    device = torch.device(device)
+    pixels, labels = torch.as_tensor(pixels), torch.as_tensor(labels)
+    _check(pixels, labels, classes)
+    if head is None:
+        head = _new_head(encoder.dim, classes, cosine_head, generator)
+    encoder.to(device).eval()
+    head.to(device).eval()
+    if not epochs:
+        return encoder, head
+    laid_out(encoder.network)
+    inputs = pixels
+    transform: Callable[[Tensor], Tensor] = _viewer(views, encoder.size, generator)
+    forward: nn.Module = nn.Sequential(encoder, head)
+    if freeze:
+        encoder.requires_grad_(False)
+        if views is None:
+            inputs, transform, forward = _features(encoder, pixels, device), _as_is, head
+    trained = [head] if freeze else [encoder, head]
+    _loop(
+        forward, trained, transform, inputs, labels,
+        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
+        loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
+    )  # fmt: skip
+    if freeze:
+        encoder.requires_grad_(True)
+    return encoder, head
+
+
+def fit_linear(
+    features: Tensor | np.ndarray[Any, Any],
+    labels: Tensor | np.ndarray[Any, Any],
+    *,
+    classes: int,
+    generator: torch.Generator,
+    epochs: int = 90,
+    lr: float = 0.1,
+    batch_size: int = 256,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.0,
+    device: str | torch.device = "cpu",
+    on_epoch: OnEpoch | None = None,
+) -> nn.Linear:
+    """A linear classifier on vectors already computed, by the same loop; returned in eval mode.
+
+    features: float (n, d). labels: int64 (n,) in 0..classes-1. Defaults as lightly's linear_eval.py: SGD, lr 0.1 at a batch of 256,
+    momentum 0.9, no decay, 90 epochs, cosine without warm-up. Raises UserError as `fit_classifier`.
+    """
+    device = torch.device(device)
+    features, labels = torch.as_tensor(features, dtype=torch.float32), torch.as_tensor(labels)
+    _check(features, labels, classes)
+    head = _new_head(features.shape[1], classes, False, generator).to(device)
+    assert isinstance(head, nn.Linear)
+    _loop(
+        head, [head], _as_is, features, labels,
+        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
+        loss=_smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
+    )  # fmt: skip
+    return head
+
+
+def _loop(
+    forward: nn.Module,
+    trained: list[nn.Module],
+    transform: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    momentum: float,
+    weight_decay: float,
+    loss: Loss,
+    generator: torch.Generator,
+    device: torch.device,
+    on_epoch: OnEpoch | None,
+) -> None:
+    """The steps themselves: shuffled batches, cosine rate; `trained` modules are in training mode meanwhile."""
+    optimiser = optim.make("sgd", trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    parts = _parts(len(inputs), batch_size)
+    for module in trained:
+        module.train(len(inputs) > 1)  # batch norm of a single picture would divide by nothing
+    try:
+        for epoch in range(epochs):
+            order = torch.randperm(len(inputs), generator=generator)
+            total = torch.zeros((), dtype=torch.float64, device=device)
+            for i, chosen in enumerate(order.split(parts)):
+                optim.set_rate(optimiser, optim.factor(epoch * len(parts) + i, epochs * len(parts)))
+                batch, truth = transform(inputs[chosen].to(device)), labels[chosen].to(device)
+                with autocast(device):
+                    logits = forward(batch)
+                value = loss(batch, logits.float(), truth)
+                optimiser.zero_grad()
+                value.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                total += value.detach() * len(chosen)
+            mean = float(total) / len(inputs)
+            if not np.isfinite(mean):
+                raise UserError(f"the loss is not a finite number in epoch {epoch + 1}", "", f"Lower the rate (it was {lr:g})")
+            if on_epoch:
+                on_epoch(epoch + 1, mean)
+    finally:
+        for module in trained:
+            module.eval()
+
+
+def _parts(n: int, batch_size: int) -> list[int]:
+    """Sizes of an epoch's batches; a last one of a single picture joins the one before it."""
+    sizes = [min(batch_size, n - first) for first in range(0, n, batch_size)]
+    if len(sizes) > 1 and sizes[-1] == 1:
+        sizes[-2:] = [sizes[-2] + 1]
+    return sizes
+
+
+def _viewer(views: Views | None, size: int, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    if views is None:
+        return lambda batch: as_channels_last(plain(batch, size))
+    return lambda batch: as_channels_last(views(batch, generator))
+
+
+def _as_is(batch: Tensor) -> Tensor:
+    return batch
+
+
+def _smoothed(label_smoothing: float) -> Loss:
+    return lambda _, logits, labels: cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+
+@torch.no_grad()
+def _features(encoder: Encoder, pixels: Tensor, device: torch.device) -> Tensor:
+    parts = []
+    for batch in pixels.split(ENCODED):
+        with autocast(device):
+            parts.append(encoder.encode(batch.to(device)).float())
+    return torch.cat(parts)
+
+
+def _new_head(dim: int, classes: int, cosine: bool, generator: torch.Generator) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        return CosineHead(dim, classes) if cosine else nn.Linear(dim, classes)
+
+
+def _check(inputs: Tensor, labels: Tensor, classes: int) -> None:
+    assert len(inputs) == len(labels), f"{len(inputs)} inputs, {len(labels)} labels"
+    if not len(inputs):
+        raise UserError("no pictures to train on", "", "Check the data and the number of shots")
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        raise UserError(f"labels from {int(labels.min())} to {int(labels.max())} for {classes} classes", "", "Check the labels")

@@ -1,0 +1,265 @@
+"""Pretraining from a catalog to a run folder: `pretrain` is what `repr pretrain` calls."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.strategies.ddp import DDPStrategy
+from pytorch_lightning.strategies.strategy import Strategy
+from torch import Tensor
+
+from repr.catalog.table import Catalog
+from repr.console import say
+from repr.errors import UserError
+from repr.files import need_space
+from repr.methods import Method, load
+from repr.models.devices import autocast_dtype, pick_device
+from repr.models.encoder import Encoder
+from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
+from repr.pictures.pack import open_pack
+from repr.pictures.views import Views, preset
+from repr.runs import Run
+from repr.training import checkpoint
+from repr.training.checkpoint import Checkpoint
+from repr.training.data import HEADS, Batches, fit_batch, resident, stream
+from repr.training.estimate import checkpoint_bytes, seconds_a_step
+from repr.training.launch import launch
+from repr.training.loop import Loop, Place
+from repr.training.precision import laid_out
+from repr.training.prepare import Material, check_pairs, prepare
+from repr.training.progress import duration
+from repr.training.settings import Settings
+from repr.training.stop import Stop, Stopped
+
+ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
+
+
+def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """Train settings.method on the catalog's training rows and write the run folder; returns its {"run", "weights", "metrics"}.
+
+    metrics: the last epoch's row of metrics.csv, numbers only. resume: go on from the run's checkpoint, if it has one.
+    Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
+    Stopped when the user stops it (the run's status is then "stopped").
+    """
+    weights = starting_weights(settings)
+    settings = replace(settings, arch=weights.arch, size=weights.size)
+    method_class = load(settings.method)
+    material = prepare(
+        catalog,
+        size=weights.size,
+        level=settings.level,
+        needs_labels=method_class.needs_labels,
+        min_pictures=settings.min_pictures,
+        val_share=settings.val_share,
+        seed=settings.seed,
+        workers=settings.workers,
+        quiet=quiet,
+    )
+    if method_class.needs_pairs:
+        check_pairs(material, settings.method)
+    batch = fit_batch(len(material.train), settings.batch_size, settings.devices, has_batch_norm=True)
+    if batch != settings.batch_size:
+        say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
+        settings = replace(settings, batch_size=batch)
+    saved = _saved(run, settings, material) if resume else None
+    _cut_metrics(run, saved, len(material.train) // batch)
+    if not quiet:
+        _introduce(settings, material, saved)
+    try:
+        launch(settings.devices, train, material, settings, weights, run, saved, quiet)
+    except (Stopped, UserError):
+        run.finish("stopped")
+        raise
+    last = {name: float(value) for name, value in run.metrics()[-1].items() if value != ""}
+    metrics = {name: int(value) if name in ("epoch", "step") else value for name, value in last.items() if math.isfinite(value)}
+    result = {"run": str(run.path), "weights": str(run.path / "weights.safetensors"), "metrics": metrics}
+    run.finish("done", result)
+    return result
+
+
+def starting_weights(settings: Settings) -> Weights:
+    """The weights to start from, at the size to train at. Raises UserError when --arch and --init disagree."""
+    if settings.init == "none":
+        return fresh(settings.arch or ARCH, settings.size or SIZE, settings.seed)
+    weights = read_weights(settings.init)
+    if settings.arch and settings.arch != weights.arch:
+        raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "--init", "Leave --arch out")
+    return replace(weights, size=settings.size or weights.size)
+
+
+def make_views(spec: str, size: int) -> Views:
+    """Views by name: a preset, minus the kinds named after it, such as "product" or "product-rotate-blur"."""
+    name, *without = spec.split("-")
+    return preset(name, size).without(*without)
+
+
+def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
+    """The method around an encoder, its heads drawn from the run's seed, in training mode and in the fastest memory layout."""
+    method_class = load(settings.method)
+    views = make_views(settings.views or method_class.default_views, encoder.size)
+    laid_out(encoder.network)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(settings.seed, HEADS))
+        method = method_class(encoder, classes, views, **settings.of_method())
+    return method.train()
+
+
+def train(
+    material: Material,
+    settings: Settings,
+    weights: Weights,
+    run: Run,
+    saved: Checkpoint | None,
+    quiet: bool,
+    rank: int,
+    world: int,
+    stop: Stop,
+) -> None:
+    """One process of a run: from the packed pictures to the weights (which rank 0 writes)."""
+    device = _device(settings, rank, world)
+    method = build_method(settings, load_encoder(weights), len(material.classes)).to(device)
+    if saved:
+        method.load_state_dict(saved.method)
+    place = _place(material, settings, device, rank, world, saved.step if saved else 0)
+    if rank == 0 and not quiet:
+        _estimate(method, place, settings, run)
+    if settings.compile:
+        method.encoder.network.compile()
+    loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
+    with _silence():
+        trainer = pl.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=world if world > 1 or device.type == "cpu" else [device.index or 0],
+            strategy=_strategy(world, device),
+            max_epochs=1,
+            barebones=True,
+            use_distributed_sampler=False,
+            sync_batchnorm=world > 1 and device.type == "cuda",
+        )
+        trainer.fit(loop, train_dataloaders=place.batches)
+    if rank == 0:
+        if loop.average:
+            method.load_state_dict(loop.average.tensors)
+        head = method.classifier()
+        classes = material.classes if head is not None else ()
+        final = weights_of(
+            method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
+            sample=material.sample or weights.sample, name=run.path.name,
+        )  # fmt: skip
+        write_weights(run.path / "weights.safetensors", final)
+
+
+def _trained_on(weights: Weights, material: Material) -> str:
+    return " → ".join(filter(None, (weights.trained_on, material.data)))
+
+
+def _device(settings: Settings, rank: int, world: int) -> torch.device:
+    device = pick_device(settings.device)
+    if device.type != "cuda":
+        return device
+    if world > torch.cuda.device_count():
+        raise UserError(f"{world} devices were asked for and there are {torch.cuda.device_count()} GPUs", "--devices", "Lower --devices")
+    return torch.device("cuda", rank if world > 1 else device.index or 0)
+
+
+def _place(material: Material, settings: Settings, device: torch.device, rank: int, world: int, start: int) -> Place:
+    pack = open_pack(material.pack)
+    pixels: np.ndarray[Any, Any] | Tensor = pack.pixels
+    if resident(pack.pixels.nbytes, device, settings.pixels):
+        pixels = torch.from_numpy(np.ascontiguousarray(pack.pixels)).to(device)
+    batches = Batches(
+        pixels,
+        material.train_labels,
+        positions=material.train,
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=settings.seed,
+        balanced=settings.balanced,
+        device=device,
+        rank=rank,
+        world=world,
+        start=start,
+    )
+    return Place(device, rank, world, pixels, batches)
+
+
+def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | None:
+    """The checkpoint to go on from. Raises UserError when it is of other settings or other pictures."""
+    saved = checkpoint.load(run.path)
+    if saved is None:
+        say("There is no checkpoint yet: starting from the beginning.")
+        return None
+    differ = [name for name in settings.differences(saved.settings) if name != "lr"]  # a lower rate is the remedy for divergence
+    if differ:
+        words = ", ".join(f"{name} {saved.settings.get(name)} then, {getattr(settings, name)} now" for name in differ)
+        raise UserError(f"the checkpoint is of other settings ({words})", run.path, "Leave them out with --resume, or use another --out")
+    if saved.data != material.key:
+        raise UserError("the pictures or labels have changed since the checkpoint", run.path, "Start again with another --out")
+    return saved
+
+
+def _cut_metrics(run: Run, saved: Checkpoint | None, steps_an_epoch: int) -> None:
+    """Rows that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
+    known = 0 if saved is None else saved.step // steps_an_epoch - bool(saved.sums and saved.step % steps_an_epoch == 0)
+    rows = run.metrics()
+    if len(rows) > known:
+        (run.path / "metrics.csv").unlink()
+        for row in rows[:known]:
+            run.log(row)
+
+
+def _introduce(settings: Settings, material: Material, saved: Checkpoint | None) -> None:
+    sample = " (sample: drawn, an illustration)" if material.sample else ""
+    held = f", {len(material.val):,} held out to watch" if len(material.val) else ""
+    classes = f", {len(material.classes)} classes" if load(settings.method).needs_labels else ""
+    what = f"{settings.method}: {settings.arch} at {settings.size} px on {material.data}{sample}"
+    say(f"{what}: {len(material.train):,} pictures{classes}{held}.")
+    if saved:
+        say(f"Going on from step {saved.step}.")
+
+
+def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> None:
+    """Say what the rest of the run will take. Raises UserError when the disk is too small for it."""
+    batches = place.batches
+    if not len(batches):
+        return
+    n_bytes = checkpoint_bytes(method, averaged=settings.ema > 0)
+    need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
+    seconds = seconds_a_step(method, batches, optimiser=settings.optimiser or settings.recipe.optimiser)
+    precision = str(autocast_dtype(place.device) or torch.float32).removeprefix("torch.")
+    say(
+        f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {precision}: "
+        f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."
+    )
+
+
+def _strategy(world: int, device: torch.device) -> Strategy | str:
+    if world == 1:
+        return "auto"
+    return DDPStrategy(cluster_environment=LightningEnvironment(), process_group_backend="nccl" if device.type == "cuda" else "gloo")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Lightning's advice is for people who write loops, not for those who run this one."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric|torch\.utils\.data)\.")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,272 @@
+"""The loop around any method: a LightningModule that steps, counts, watches, checkpoints and stops."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from repr.errors import UserError
+from repr.methods import Method
+from repr.runs import Run
+from repr.training import alarms, checkpoint, optim
+from repr.training.average import Average
+from repr.training.checkpoint import Checkpoint
+from repr.training.data import VIEWS, Batch, Batches, stream
+from repr.training.precision import as_channels_last, autocast
+from repr.training.prepare import Material
+from repr.training.progress import Bar, epoch_line
+from repr.training.settings import Settings
+from repr.training.stop import PATIENCE, Stop, Stopped
+from repr.training.watch import accuracy
+
+SAVE_EVERY = 600.0  # seconds between checkpoints within an epoch
+CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
+
+
+@dataclass
+class Place:
+    """Where the loop runs: its device, its rank among `world` processes, and what it reads."""
+
+    device: torch.device
+    rank: int
+    world: int
+    pixels: np.ndarray[Any, Any] | Tensor  # where held-out pictures are read from
+    batches: Batches
+
+
+class Loop(pl.LightningModule):
+    """One run of a method, from the checkpoint's step to the last.
+
+    Lightning sees one long epoch of batches; the run's own epochs are counted here, so that a run can stop and go on at any step.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        settings: Settings,
+        material: Material,
+        run: Run,
+        place: Place,
+        stop: Stop,
+        saved: Checkpoint | None,
+        *,
+        quiet: bool,
+    ) -> None:
+        super().__init__()
+        self.method, self.settings, self.material, self.run = method, settings, material, run
+        self.place, self.stop, self.saved = place, stop, saved
+        self.done = saved.step if saved else 0
+        self.total = place.batches.steps
+        self.an_epoch = place.batches.steps_an_epoch
+        self.average = Average(method.state_dict(), settings.ema) if settings.ema else None
+        if saved and self.average:
+            self.average.tensors = {name: tensor.to(place.device) for name, tensor in saved.average.items()}
+        self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
+        self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
+        self.spread = torch.zeros(0)
+        self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
+        self.step_seconds = 0.0
+        self.last_saved = self.clock = time.monotonic()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """SGD or LARS over everything in the method that takes a gradient, as it was at the checkpoint."""
+        settings, recipe = self.settings, self.settings.recipe
+        decay = settings.weight_decay if settings.weight_decay is not None else recipe.weight_decay
+        optimiser = optim.make(
+            settings.optimiser or recipe.optimiser, [self.method], lr=settings.rate(), momentum=settings.momentum, weight_decay=decay
+        )
+        if self.saved:
+            optimiser.load_state_dict(self.saved.optimiser)
+            for group in optimiser.param_groups:
+                group["base_lr"] = settings.rate()
+        self.optimiser = optimiser
+        return optimiser
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The batches are on the device already."""
+        return batch
+
+    def on_train_start(self) -> None:
+        """An epoch that was complete when the run stopped is closed first."""
+        self.clock, self.waited = time.monotonic(), self.place.batches.waited
+        if self.done and self.done % self.an_epoch == 0 and self.sums:
+            self._end_epoch()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """The rate of this step."""
+        settings, recipe = self.settings, self.settings.recipe
+        multiplier = optim.factor(batch.step, self.total, warmup=self.warmup_steps(), schedule=settings.schedule, final=recipe.final)
+        self.rate = optim.set_rate(self.optimiser, multiplier)
+        self.stop.slow_step = self.step_seconds > PATIENCE
+        self.begun = time.monotonic()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Views and loss of a batch; what is counted stays on the device."""
+        generator = torch.Generator().manual_seed(stream(self.settings.seed, VIEWS, batch.step, self.place.rank))
+        views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
+        with autocast(self.place.device):
+            loss, kept = self.method.loss(views, batch.labels)
+        with torch.no_grad():
+            self._count(batch, loss.detach(), kept)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """After the update: teachers and averages follow, the epoch may end, a checkpoint may be due, the user may want to stop."""
+        self.done = batch.step + 1
+        self.method.after_step(self.done / self.total)
+        if self.average:
+            self.average.update(self.method.state_dict(), batch.step)
+        self.stop.slow_step = False
+        self.step_seconds = time.monotonic() - self.begun
+        if self.done % (CPU_CHECKS if self.place.device.type == "cpu" else GPU_CHECKS) == 0:
+            self._check_finite()
+        if self.bar.step():
+            self._show()
+        if self._all_agree_to_stop():
+            self._save()
+            raise Stopped
+        if self.done % self.an_epoch == 0:
+            self._end_epoch()
+        elif time.monotonic() - self.last_saved > SAVE_EVERY:
+            self._save()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Take the bar away before anything is said."""
+        self.bar.close()
+
+    def on_train_end(self) -> None:
+        """The same at the end."""
+        self.bar.close()
+
+    def warmup_steps(self) -> int:
+        """Steps of linear warm-up: as set, else the recipe's epochs, at most a tenth of the run."""
+        epochs = self.settings.warmup if self.settings.warmup is not None else min(self.settings.recipe.warmup, self.settings.epochs / 10)
+        return round(epochs * self.an_epoch)
+
+    def _count(self, batch: Batch, loss: Tensor, kept: dict[str, Tensor]) -> None:
+        self.bad = torch.where((self.bad < 0) & ~torch.isfinite(loss), batch.step, self.bad)
+        self._add("steps", 1.0)
+        self._add("loss", loss)
+        if "features" in kept:
+            self.spread = kept.pop("features")
+        if "logits" in kept:
+            self._add("correct", (kept.pop("logits").argmax(dim=1) == batch.labels).double().mean())
+        for name, value in kept.items():
+            self._add(name, value)
+
+    def _add(self, name: str, value: Tensor | float) -> None:
+        value = value.detach().double() if isinstance(value, Tensor) else value
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def _means(self) -> dict[str, float]:
+        steps = float(self.sums.get("steps", 0.0)) or 1.0
+        skipped = {"steps", "seconds", "waited"}
+        return {name: float(value) / steps for name, value in self.sums.items() if name not in skipped}
+
+    def _timed(self) -> tuple[float, float]:
+        """Seconds of this epoch so far, and those spent waiting for pictures, over all its parts."""
+        seconds = float(self.sums.get("seconds", 0.0)) + time.monotonic() - self.clock
+        return seconds, float(self.sums.get("waited", 0.0)) + self.place.batches.waited - self.waited
+
+    def _show(self) -> None:
+        seconds, waited = self._timed()
+        epoch = -(-self.done // self.an_epoch)
+        self.bar.show(f"{epoch}/{self.settings.epochs}", self._means()["loss"], waited / max(seconds, 1e-9))
+
+    def _check_finite(self) -> None:
+        step = int(self.bad)
+        if step >= 0:
+            raise self._diverged(step)
+
+    def _diverged(self, step: int) -> UserError:
+        kept = f"; the checkpoint before it is kept: --resume --out {self.run.path} --lr SMALLER goes on from there"
+        has = (self.run.path / checkpoint.FILE).exists()
+        return UserError(
+            f"the loss is not a finite number at step {step + 1} (epoch {step // self.an_epoch + 1})",
+            self.run.path,
+            f"Lower --lr (it was {self.settings.rate():g}){kept if has else ''}",
+        )
+
+    def _all_agree_to_stop(self) -> bool:
+        if self.place.world == 1:
+            return self.stop.requested
+        flag = torch.tensor(float(self.stop.requested), device=self.place.device)
+        torch.distributed.all_reduce(flag)
+        return bool(flag > 0)
+
+    def _save(self) -> None:
+        """The checkpoint of this step. Weights that are not finite end the run instead, and the old checkpoint stays."""
+        self._check_finite()
+        if self.place.rank > 0:
+            return
+        if not checkpoint.finite(self.method.state_dict()):
+            raise self._diverged(self.done)
+        seconds, waited = self._timed()
+        sums = {name: float(value) for name, value in self.sums.items()}
+        if sums:
+            sums |= {"seconds": seconds, "waited": waited}
+        average = self.average.tensors if self.average else {}
+        settings = self.settings.as_dict()
+        state = Checkpoint(self.done, settings, self.material.key, self.method.state_dict(), self.optimiser.state_dict(), average, sums)
+        checkpoint.save(self.run.path, state)
+        self.last_saved = time.monotonic()
+
+    def _end_epoch(self) -> None:
+        """Accuracy on what is held out, a row of metrics.csv, the alarms, the checkpoint."""
+        self._check_finite()
+        epoch = self.done // self.an_epoch
+        seconds, waited = self._timed()
+        if self.place.rank == 0:
+            try:
+                watched = self._accuracy()
+            except Stopped:
+                self._save()
+                raise
+            row = self._row(epoch, seconds, waited, watched)
+            self.run.log(row)
+            self.bar.say(epoch_line(row, self.settings.epochs))
+            self._alarm(row)
+        self.sums = {}
+        self._save()
+        self.clock, self.waited = time.monotonic(), self.place.batches.waited
+
+    def _accuracy(self) -> dict[str, float]:
+        def check() -> None:
+            if self.stop.requested:
+                raise Stopped
+
+        material = self.material
+        val = (material.val, material.val_labels)
+        return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+
+    def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
+        means = self._means()
+        row: dict[str, Any] = {"epoch": epoch, "step": self.done, "loss": means.pop("loss")}
+        row["train_acc"] = means.pop("correct", "")
+        row |= {"val_acc": "", "val_ncm": ""} | watched
+        row |= {"lr": self.rate if hasattr(self, "rate") else "", "seconds": seconds, "data_wait": waited / max(seconds, 1e-9)}
+        row["pictures_per_second"] = self.an_epoch * self.settings.batch_size / max(seconds, 1e-9)
+        if len(self.spread) > 1:
+            row |= {"std": alarms.spread(self.spread), "effective_rank": alarms.effective_rank(self.spread)}
+        return row | means
+
+    def _alarm(self, row: dict[str, Any]) -> None:
+        per_process = self.settings.batch_size // self.place.world
+        warnings = alarms.judge(
+            epoch=row["epoch"],
+            warmup=self.warmup_steps() / self.an_epoch,
+            loss=row["loss"],
+            trivial=self.method.trivial(per_process),
+            std=row.get("std", 1.0),
+            rank=row.get("effective_rank", float("inf")),
+            data_wait=row["data_wait"],
+            seconds=row["seconds"],
+        )
+        for text in warnings:
+            self.bar.say(f"Warning: {text}.")

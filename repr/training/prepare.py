@@ -1,0 +1,158 @@
+"""From a catalog to what the loop trains on: which rows, which labels, which pictures are held out to watch, packed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.catalog import splits
+from repr.catalog.table import Catalog
+from repr.console import say
+from repr.errors import UserError
+from repr.files import content_key
+from repr.pictures.pack import Pack, make_pack
+from repr.training.data import HOLDOUT, Ints, stream
+
+WATCHED = 5000  # pictures held out at most: a half-width of 1.4 points at worst, and an evaluation that stays short
+MARGIN = 1.25  # the pack's side over the views', so that a crop of a part keeps detail; 1.14 is usual for evaluation (256 to 224)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that a training process needs, small enough to be handed to another process.
+
+    pack: folder of the packed pictures; train, val: positions in it; their labels, 0..c-1, c = len(classes)
+    (-1 for rows without a label, where the method needs none). key: of pictures and labels together.
+    """
+
+    pack: Path
+    size: int
+    train: Ints
+    train_labels: Ints
+    val: Ints
+    val_labels: Ints
+    classes: tuple[str, ...]
+    data: str
+    sample: bool
+    key: str
+
+
+def prepare(
+    catalog: Catalog,
+    *,
+    size: int,
+    level: int | None,
+    needs_labels: bool,
+    min_pictures: int,
+    val_share: float,
+    seed: int,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Material:
+    """Choose rows and labels and pack the pictures, at MARGIN times the views' size.
+
+    Training rows are those of split "train", in classes of at least `min_pictures`. Watched rows are those of split "val"; where
+    there is none, `val_share` of the training rows, whole groups of `splits.find_links` so that no twin is on both sides. Test rows
+    are not touched. Raises UserError when nothing is left.
+    """
+    split = catalog.column("split").astype(str)
+    train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
+    if not len(train):
+        found = ", ".join(sorted(set(split) - {""})) or "none"
+        raise UserError(f"no pictures in the split `train` (splits found: {found})", catalog.name, "Give data that have one")
+    labels, names = _labels(catalog, level, needs_labels)
+    if needs_labels:
+        train, val = train[labels[train] >= 0], val[labels[val] >= 0]
+    rng = np.random.default_rng(stream(seed, HOLDOUT))
+    if not len(val) and val_share:
+        train, val = hold_out(splits.find_links(catalog).groups(), train, labels, val_share, rng)
+    val = np.sort(rng.permutation(val)[:WATCHED])
+    train = train[_in_big_classes(labels[train], min_pictures)]
+    if not len(train):
+        raise UserError(f"no class has {min_pictures} training pictures", catalog.name, "Lower --min-pictures")
+    labels, names = _dense(labels, names, train)
+    chosen = np.sort(np.concatenate([train, val]))
+    pack = make_pack(catalog.select(chosen), pack_size(size), workers=workers, quiet=quiet)
+    return _material(catalog, pack, chosen, train, val, labels, names)
+
+
+def pack_size(size: int) -> int:
+    """The pack's side for views of `size` pixels, a multiple of 8."""
+    return -(-round(size * MARGIN) // 8) * 8
+
+
+def hold_out(groups: Ints, train: Ints, labels: Ints, share: float, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Divide the row numbers `train` into those to train on and those to watch, by whole groups.
+
+    groups, labels: (n,) for all rows. Groups are drawn until `share` of the rows (at most WATCHED) is reached; a group that
+    would exceed it, or take the last training picture of a class, is passed over.
+    """
+    goal = min(round(share * len(train)), WATCHED)
+    order, inverse = np.unique(groups[train], return_inverse=True)
+    members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
+    left = np.bincount(labels[train] + 1, minlength=int(labels.max()) + 2)
+    held = np.zeros(len(train), bool)
+    n = 0
+    for group in rng.permutation(len(order)):
+        if n >= goal:
+            break
+        taken = np.bincount(labels[train[members[group]]] + 1, minlength=len(left))
+        if n + len(members[group]) <= goal and not ((taken > 0) & (left - taken < 1)).any():
+            held[members[group]] = True
+            left -= taken
+            n += len(members[group])
+    return train[~held], train[held]
+
+
+def check_pairs(material: Material, method: str) -> None:
+    """Raise UserError when a class has a single training picture and the method pairs pictures of a class."""
+    counts = np.bincount(material.train_labels, minlength=len(material.classes))
+    lone = np.flatnonzero(counts == 1)
+    if len(lone):
+        more = f" (and {len(lone) - 1} more classes)" if len(lone) > 1 else ""
+        raise UserError(
+            f"the class {material.classes[lone[0]]!r}{more} has one training picture, and {method} pairs the pictures of a class",
+            material.data,
+            "Leave such classes out with --min-pictures 2",
+        )
+
+
+def _labels(catalog: Catalog, level: int | None, needed: bool) -> tuple[Ints, tuple[str, ...]]:
+    try:
+        return catalog.labels(level)
+    except UserError:
+        if needed or level is not None:
+            raise
+        return np.full(len(catalog), -1, dtype=np.int64), ()
+
+
+def _in_big_classes(labels: Ints, least: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    counts = np.bincount(labels + 1)
+    return np.asarray((labels < 0) | (counts[labels + 1] >= least))
+
+
+def _dense(labels: Ints, names: tuple[str, ...], train: Ints) -> tuple[Ints, tuple[str, ...]]:
+    """Labels and names of the classes that have training rows only; other rows get -1."""
+    present = np.unique(labels[train][labels[train] >= 0])
+    dense = np.full(int(labels.max(initial=-1)) + 2, -1, dtype=np.int64)
+    dense[present] = np.arange(len(present))
+    return dense[labels], tuple(names[code] for code in present)
+
+
+def _material(catalog: Catalog, pack: Pack, chosen: Ints, train: Ints, val: Ints, labels: Ints, names: tuple[str, ...]) -> Material:
+    """Row numbers → positions in the pack; unreadable pictures are gone from it."""
+    place = np.full(len(catalog), -1, dtype=np.int64)
+    place[chosen[pack.rows]] = np.arange(len(pack.rows))
+    train, val = train[place[train] >= 0], val[place[val] >= 0]
+    if not len(train):
+        raise UserError("no training picture could be read", catalog.name, "Check the pictures")
+    if names and len(np.unique(labels[train][labels[train] >= 0])) < len(names):
+        say("Some classes have no readable training picture; they stay in the head and learn nothing.")
+    key = content_key(pack.key, place[train].tobytes(), labels[train].tobytes(), list(names))
+    known = val[labels[val] >= 0]
+    return Material(
+        pack.path, pack.size, place[train], labels[train], place[known], labels[known], names, catalog.name, catalog.sample, key
+    )

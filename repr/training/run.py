@@ -1,0 +1,44 @@
+"""The options of `repr pretrain` → data, settings, run folder, training, report."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from repr.catalog.sources import open_data
+from repr.console import say
+from repr.errors import UserError
+from repr.runs import Run, default_out
+from repr.training.checkpoint import FILE
+from repr.training.fit import pretrain
+from repr.training.settings import Settings
+from repr.training.stop import Stopped
+
+
+def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dict[str, Any]:
+    """Run `repr pretrain` with its options by name (as in config.json); returns {"run", "weights", "metrics"}.
+
+    Raises UserError, and Stopped (its text says how to go on) after Ctrl-C.
+    """
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in arguments.items() if name in names})
+    if out is not None and not resume and (out / FILE).exists():
+        raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
+    catalog = open_data(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"], split=arguments["split"], seed=settings.seed)
+    out = out or default_out("pretrain")
+    if resume and (out / "config.json").exists():
+        run = Run.open(out)
+        if run.config["status"] == "done":
+            say("This run is finished already.")
+            return dict(run.config["result"])
+        run.config["status"] = "running"
+    else:
+        data = list(map(str, arguments["data"]))
+        run = Run.create(out, "repr pretrain", {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
+    try:
+        return pretrain(catalog, settings, run, resume=resume)
+    except Stopped:
+        kept = (out / FILE).exists()
+        ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."
+        raise Stopped(f"Stopped. {ends}") from None

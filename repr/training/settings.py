@@ -1,0 +1,127 @@
+"""What a pretraining run is told: one dataclass, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from repr.console import nearest
+from repr.errors import UserError
+from repr.methods import METHODS, Recipe, load
+
+SCHEDULES = ("cosine", "step", "constant")
+
+# What may differ between a run and its continuation: where it runs, not what it computes.
+MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run. None means the method's own value, or that of the starting weights (arch, size).
+
+    size: side of the views in pixels. batch_size: pictures a step, over all devices. lr: the base rate itself, not scaled again.
+    warmup: epochs. views: name of a preset of repr.pictures.views. val_share: share of the training pictures held out
+    to watch generalisation where the data have no val split. pixels: where packed pictures live while training.
+    The last block belongs to single methods; None means its default, and setting one that the method does not take is an error.
+    """
+
+    method: str = "supervised"
+    arch: str | None = None
+    size: int | None = None
+    init: str = "none"
+    epochs: int = 20
+    batch_size: int = 64
+    lr: float | None = None
+    optimiser: str | None = None
+    momentum: float = 0.9
+    weight_decay: float | None = None
+    warmup: float | None = None
+    schedule: str = "cosine"
+    balanced: bool = False
+    min_pictures: int = 1
+    val_share: float = 0.05
+    ema: float = 0.0
+    views: str | None = None
+    level: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    devices: int = 1
+    workers: int | None = None
+    pixels: str = "auto"
+    compile: bool = False
+
+    label_smoothing: float | None = None
+    projector: bool | None = None
+    temperature: float | None = None
+    decoupled: bool | None = None
+    queue: int | None = None
+    contrast: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UserError(f"no such method: {self.method}", "--method", nearest(self.method, METHODS))
+        _one_of("--schedule", self.schedule, SCHEDULES)
+        _one_of("--optimiser", self.optimiser, (None, "sgd", "lars"))
+        _one_of("--pixels", self.pixels, ("auto", "disk", "device"))
+        for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_pictures", 1), ("size", 16)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"must be at least {least}, not {value}", _option(name), "")
+        for name, (low, below) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value < below:
+                limits = f"at least {low:g}" + (f" and below {below:g}" if below < float("inf") else "")
+                raise UserError(f"must be {limits}, not {value}", _option(name), "")
+        takes = load(self.method).takes
+        for name in OF_METHODS:
+            if getattr(self, name) is not None and name not in takes:
+                able = [method for method in METHODS if name in load(method).takes]
+                raise UserError(f"the method {self.method} has no such setting", _option(name), f"It belongs to {', '.join(able)}")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The method's recipe for this start (from nothing, or from weights)."""
+        return load(self.method).recipe
+
+    def rate(self) -> float:
+        """The base rate: the one given, else the method's, scaled to the batch size."""
+        return self.lr if self.lr is not None else self.recipe.rate(self.batch_size, from_weights=self.init != "none")
+
+    def of_method(self) -> dict[str, Any]:
+        """The keywords for the method's constructor: what it takes and was set."""
+        return {name: getattr(self, name) for name in OF_METHODS if getattr(self, name) is not None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, JSON-able."""
+        return asdict(self)
+
+    def differences(self, other: dict[str, Any]) -> list[str]:
+        """Names of the settings that change what is computed and differ from `other`'s (an older run's `as_dict`)."""
+        mine = self.as_dict()
+        return [name for name in mine if name not in MACHINE and mine[name] != other.get(name)]
+
+
+INF = float("inf")
+LIMITS = {
+    "lr": (0.0, INF),
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, INF),
+    "warmup": (0.0, INF),
+    "val_share": (0.0, 0.5),
+    "ema": (0.0, 1.0),
+    "label_smoothing": (0.0, 1.0),
+    "temperature": (1e-4, INF),
+    "contrast": (0.0, INF),
+}
+OF_METHODS = ("label_smoothing", "projector", "temperature", "decoupled", "queue", "contrast")
+assert set(OF_METHODS) <= {f.name for f in fields(Settings)}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        names = [name for name in known if name]
+        raise UserError(f"no such choice: {value}", option, nearest(str(value), names))
