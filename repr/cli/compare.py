@@ -1,0 +1,36 @@
+"""`repr compare`: runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repr import console
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
+@console.out_option("the comparison as an HTML page")
+@console.json_option
+def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+    """Put the results of run folders side by side.
+
+    Shows the settings that differ, what came out, and, for transfer runs, a paired t-test between every two rows with
+    the same learner, shots and splits.
+
+    \b
+    Example:
+      repr compare runs/scratch runs/shop --out compared.html
+    """
+    from repr.reports.compare import compare, tables, write_page
+
+    compared = compare(runs)
+    if out:
+        console.say(f"Wrote {write_page(compared, out)}")
+    if as_json:
+        console.emit(compared)
+        return
+    for n, table in enumerate(tables(compared)):
+        click.echo(("\n" if n else "") + table.title)
+        click.echo(console.table(table.header, table.rows))

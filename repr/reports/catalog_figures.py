@@ -1,0 +1,113 @@
+"""The figures of a catalog, as the MEP-3M papers draw them, and the page that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repr.catalog.statistics import BIN, Statistics
+from repr.files import replacing
+from repr.reports import figures
+from repr.reports.page import Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 12  # resolutions drawn; the rest are one bar
+
+
+@figures.styled
+def long_tail(numbers: Statistics) -> Figure:
+    """Samples of each class, largest first, on a logarithmic axis."""
+    figure = figures.new_figure(height=2.8)
+    axes = figure.add_subplot()
+    counts = [row.samples for row in numbers.long_tail]
+    axes.fill_between(range(1, len(counts) + 1), counts, 0.5, step="mid", color=figures.PALETTE[0], alpha=0.25, lw=0)
+    axes.step(range(1, len(counts) + 1), counts, where="mid", color=figures.PALETTE[0], lw=1.4)
+    axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", yscale="log", ylim=(0.5, max(counts) * 1.5))
+    return figure
+
+
+@figures.styled
+def resolutions(numbers: Statistics) -> Figure:
+    """Pictures by size in pixels, the most frequent ones."""
+    shown = [(f"{r.width}×{r.height}", r.samples) for r in numbers.resolutions[:SHOWN]]
+    others = numbers.resolutions[SHOWN:]
+    if others:
+        shown.append((f"{len(others)} others", sum(r.samples for r in others)))
+    return _bars([name for name, _ in shown], [n for _, n in shown], "pictures (width × height in pixels, as the records say)")
+
+
+@figures.styled
+def title_lengths(numbers: Statistics) -> Figure:
+    """Histogram of title lengths in characters."""
+    assert numbers.titles
+    figure = figures.new_figure(height=2.8)
+    axes = figure.add_subplot()
+    at, counts = zip(*numbers.titles.histogram, strict=True)
+    axes.bar(at, counts, width=BIN * 0.92, align="edge", color=figures.PALETTE[0])
+    axes.axvline(numbers.titles.mean, color=figures.PALETTE[5], lw=1.2, label=f"mean {numbers.titles.mean:.1f}")
+    axes.set(xlabel="characters a title", ylabel="titles")
+    axes.legend()
+    return figure
+
+
+@figures.styled
+def classes(numbers: Statistics) -> Figure:
+    """Table 2 as bars: samples of each level-1 class, with the number of its sub-classes."""
+    names = [f"{row.name} ({row.sub_classes})" if row.sub_classes else row.name for row in numbers.classes]
+    return _bars(names, [row.samples for row in numbers.classes], "pictures (in brackets: sub-classes)")
+
+
+@figures.styled
+def ocr(numbers: Statistics) -> Figure:
+    """Share of records with OCR text, for each level-1 class."""
+    return _bars([row.name for row in numbers.classes], [100 * row.ocr / row.samples for row in numbers.classes], "% with OCR text")
+
+
+def _bars(names: list[str], values: list[float] | list[int], label: str) -> Figure:
+    figure = figures.new_figure(height=0.8 + 0.24 * len(names))
+    axes = figure.add_subplot()
+    axes.barh(range(len(names)), values, color=figures.PALETTE[0])
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def draw(numbers: Statistics, out: Path) -> list[Path]:
+    """Write the figures that the data allow as SVG files, and catalog.html with all of them, into the folder `out`. The files written."""
+    mark = " (sample: drawn, not real)" if numbers.sample else ""
+    wanted = {"long_tail": (long_tail, f"Pictures a class of level {numbers.level}{mark}")}
+    if len(numbers.classes) > 1:
+        wanted["classes"] = (classes, f"Pictures and sub-classes a class{mark}")
+    if numbers.resolutions:
+        wanted["resolutions"] = (resolutions, f"Resolutions{mark}")
+    if numbers.titles:
+        wanted["title_lengths"] = (title_lengths, f"Title lengths{mark}")
+    if numbers.ocr_text:
+        wanted["ocr"] = (ocr, f"Share with OCR text: {100 * numbers.ocr_share:.1f} % over all{mark}")
+    out.mkdir(parents=True, exist_ok=True)
+    page = Page(f"Catalog {numbers.data}", numbers.sample)
+    page.table(["Class", "Pictures", "Sub-classes"], [[r.name, f"{r.samples:,}", str(r.sub_classes)] for r in numbers.classes], "Classes")
+    written = []
+    for name, (function, caption) in wanted.items():
+        figure = function(numbers)
+        page.figure(figure, caption)
+        with replacing(out / f"{name}.svg") as temporary:
+            temporary.write_text(_alone(figures.svg(figure, name, caption), caption), encoding="utf-8")
+        written.append(out / f"{name}.svg")
+    page.write(out / "catalog.html")
+    return [*written, out / "catalog.html"]
+
+
+def _alone(svg: str, title: str) -> str:
+    """A figure of a page as a file of its own: with a title and colours that no page supplies."""
+    from html import escape
+
+    head, _, body = svg.partition(">")
+    if "xmlns=" not in head:
+        head += ' xmlns="http://www.w3.org/2000/svg"'
+    body = body.replace("var(--line)", "#d0d0d0").replace("var(--ground)", "#ffffff")
+    return f"{head}><title>{escape(title)}</title>{body}"

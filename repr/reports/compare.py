@@ -1,0 +1,236 @@
+"""Runs side by side: what they were told differently, what came out, and paired tests where two rows share their splits."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repr.errors import UserError
+from repr.evaluation.statistics import paired
+from repr.files import read_json
+from repr.reports.page import Page
+from repr.reports.training_report import SHARES, number
+from repr.runs import Run
+
+TRANSFER = "rpc_transfer run"
+MEASURES = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
+SHOWN = ("acc_all", "acc_novel")  # of the tests; the others are in the JSON
+# Where results were put and what they ran on is not what makes two runs differ.
+NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
+# Rows of a transfer run are told apart by these; one that never varies is left out of the table.
+ROW_KEYS = ("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "arch", "size")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to print or to put on a page: cells are text."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def compare(paths: Sequence[Path]) -> dict[str, Any]:
+    """Read run folders and put them side by side.
+
+    Returns {"runs": [{"run", "command", "data", "sample", "status", "created", "settings", "metrics"}], "rows": [...],
+    "tests": [...]}: `settings` holds the arguments that differ among runs of one command; `rows` the rows of the transfer
+    runs with "run" added; `tests` a paired t-test for every two of these rows with the same learner, shots and splits:
+    {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
+    Raises UserError when a folder is no run, or when fewer than two are given.
+    """
+    if len(paths) < 2:
+        raise UserError("one run alone cannot be compared", paths[0] if paths else "", "Give two run folders or more")
+    if len({Path(path).resolve() for path in paths}) < len(paths):
+        raise UserError("the same run is given twice", "", "Give each run folder once")
+    runs = [Run.open(Path(path)) for path in paths]
+    names = _names(runs)
+    described = []
+    for run, name in zip(runs, names, strict=True):
+        alike = [other for other in runs if other.config["command"] == run.config["command"]]
+        arguments = run.config["arguments"]
+        differing = {key: arguments[key] for key in arguments if key not in NOT_SETTINGS and _differs(key, alike)}
+        kept = {key: run.config[key] for key in ("command", "data", "sample", "status", "created")}
+        described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
+    rows = [{"run": name, **row} for run, name in zip(runs, names, strict=True) for row in _transfer_rows(run)]
+    splits = {name: _split(run) for run, name in zip(runs, names, strict=True) if run.config["command"] == TRANSFER}
+    return {"runs": described, "rows": rows, "tests": _tests(rows, splits)}
+
+
+def tables(compared: dict[str, Any]) -> list[Table]:
+    """The comparison as tables: the runs of each command, the transfer rows (same learner together), the paired tests."""
+    found = []
+    for command in dict.fromkeys(run["command"] for run in compared["runs"]):
+        runs = [run for run in compared["runs"] if run["command"] == command]
+        settings = list(dict.fromkeys(key for run in runs for key in run["settings"]))
+        metrics = list(dict.fromkeys(key for run in runs for key in run["metrics"]))
+        body = []
+        for run in runs:
+            told = [_text(run["settings"].get(key)) for key in settings]
+            came = [_measure(key, run["metrics"].get(key)) for key in metrics]
+            body.append([_label(run["run"], run["sample"]), run["data"], run["status"], *told, *came])
+        found.append(Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body))
+    rows = compared["rows"]
+    if rows:
+        found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
+    if compared["tests"]:
+        body = [
+            [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], _points(test), _p(test["p"]), str(test["n"])]
+            for test in compared["tests"]
+            if test["metric"] in SHOWN
+        ]
+        header = ["learner", "shots", "a", "b", "measure", "a - b, points", "p", "seeds"]
+        found.append(Table("Paired t-tests, same splits (p not corrected for their number)", header, body))
+    return found
+
+
+def write_page(compared: dict[str, Any], path: Path) -> Path:
+    """The comparison as a self-contained page."""
+    from repr.reports.figures import ladder
+
+    page = Page("Runs side by side", any(run["sample"] for run in compared["runs"]))
+    found = tables(compared)
+    for table in found:
+        page.section(table.title)
+        page.table(table.header, table.rows)
+    rows = [row for row in compared["rows"] if row["acc_novel"]]
+    if rows:
+        page.section("Accuracy on novel products")
+        keys = [key for key in ("learner", "shots") if len({str(row[key]) for row in rows}) > 1] or ["learner"]
+        groups = list(dict.fromkeys(_row_name(row, keys) for row in rows))
+        series: dict[str, list[tuple[float, float] | None]] = {}
+        for row in rows:
+            bars = series.setdefault(_side(row), [None] * len(groups))
+            bars[groups.index(_row_name(row, keys))] = (100 * row["acc_novel"]["mean"], 100 * (row["acc_novel"]["ci95"] or 0.0))
+        page.figure(ladder(groups, series, xlabel="acc_novel, per cent"), "Mean over the seeds with the 95 % interval of the mean.")
+    return page.write(path)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The folders' names, as far up as is needed to tell them apart."""
+    paths = [run.path.resolve() for run in runs]
+    depth = 1
+    while len({path.parts[-depth:] for path in paths}) < len(paths):
+        depth += 1
+    return ["/".join(path.parts[-depth:]) for path in paths]
+
+
+def _differs(key: str, runs: Iterable[Run]) -> bool:
+    values = [run.config["arguments"].get(key) for run in runs]
+    return any(value != values[0] for value in values)
+
+
+def _metrics(run: Run) -> dict[str, float]:
+    """The numbers of a run's result, or of the last row of its metrics.csv."""
+    result = run.config.get("result")
+    if isinstance(result, dict) and isinstance(result.get("metrics"), dict):
+        given = result["metrics"]
+    else:
+        rows = run.metrics()
+        given = {key: number(text) for key, text in rows[-1].items()} if rows else {}
+    return {key: float(value) for key, value in given.items() if isinstance(value, int | float) and math.isfinite(value)}
+
+
+def _transfer_rows(run: Run) -> list[dict[str, Any]]:
+    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file():
+        return []
+    content = read_json(run.path / "results.json")
+    kept = (*ROW_KEYS, *MEASURES, "sample", "error")
+    return [{**{key: row.get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
+
+
+def _split(run: Run) -> dict[int, Any]:
+    """What must be equal for seed-by-seed pairs: of each seed the products, shots and tests."""
+    file = run.path / "split.json"
+    if not file.is_file():
+        return {}
+    split = read_json(file)
+    tests = {seed: entry["pictures"] for entry in split["tests"] for seed in entry["seeds"]}
+    fixed = [split["data"], split["base"], split["novel"], split["increments"]]
+    return {entry["seed"]: (fixed, entry["pictures"], tests.get(entry["seed"])) for entry in split["support"]}
+
+
+def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for b, a in itertools.combinations(rows, 2):  # a is the later row: the difference says what it gains over the earlier
+        if any(a[key] != b[key] for key in ("learner", "shots", "base_shots")) or not (a["acc_novel"] and b["acc_novel"]):
+            continue
+        ours, theirs = splits.get(a["run"], {}), splits.get(b["run"], {})
+        seeds = [seed for seed in a["seeds"] if seed in b["seeds"] and seed in ours and ours[seed] == theirs.get(seed)]
+        for measure in MEASURES:
+            if not (a[measure] and b[measure]):
+                continue
+            of_a = dict(zip(a["seeds"], a[measure]["values"], strict=True))
+            of_b = dict(zip(b["seeds"], b[measure]["values"], strict=True))
+            pairs = [(of_a[seed], of_b[seed]) for seed in seeds if of_a[seed] is not None and of_b[seed] is not None]
+            if not pairs:
+                continue
+            test = paired([x for x, _ in pairs], [y for _, y in pairs])
+            sides = {"learner": a["learner"], "shots": a["shots"], "a": _side(a), "b": _side(b), "metric": measure}
+            found.append({**sides, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
+    return found
+
+
+def _row_table(rows: Sequence[dict[str, Any]], sample: dict[str, bool]) -> Table:
+    """The rows with those of one learner and number of shots together, so that the runs stand side by side."""
+    order = list(dict.fromkeys((row["shots"], row["learner"]) for row in rows))
+    together = sorted(rows, key=lambda row: order.index((row["shots"], row["learner"])))
+    keys = [key for key in ROW_KEYS if key in ("learner", "weights") or len({_text(row[key]) for row in rows}) > 1]
+    body = []
+    for row in together:
+        told = [_weights(row["weights"]) if key == "weights" else _text(row[key]) for key in keys]
+        came = [f"not run: {row['error']}" if row["error"] and i == 0 else percent(row[measure]) for i, measure in enumerate(MEASURES)]
+        body.append([*told, _label(row["run"], sample[row["run"]]), *came])
+    return Table("Transfer, per cent, mean ± half of the 95 % interval", [*(key.replace("_", " ") for key in keys), "run", *MEASURES], body)
+
+
+def percent(figure: dict[str, Any] | None) -> str:
+    """A figure {"mean", "ci95", …} of fractions as "52.1 ± 0.5" per cent; "-" when it does not apply."""
+    if not figure:
+        return "-"
+    width = figure.get("ci95")
+    return f"{100 * figure['mean']:.1f}" + (f" ± {100 * width:.1f}" if width is not None else "")
+
+
+def _side(row: dict[str, Any]) -> str:
+    return f"{row['run']}: {_weights(row['weights'])}" + (", base-trained" if row["features"] == "base-trained" else "")
+
+
+def _row_name(row: dict[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{row[key]} shots" if key == "shots" else str(row[key]) for key in keys)
+
+
+def _weights(spec: str | None) -> str:
+    return "none" if spec is None else Path(spec).name
+
+
+def _label(name: str, sample: bool) -> str:
+    return f"{name} (sample)" if sample else name
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return str(value)
+
+
+def _measure(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f} %" if key in SHARES else f"{value:.4g}"
+
+
+def _points(test: dict[str, Any]) -> str:
+    return f"{100 * test['difference']:+.1f}" + (f" ± {100 * test['ci95']:.1f}" if test["ci95"] is not None else "")
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

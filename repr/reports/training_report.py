@@ -1,0 +1,160 @@
+"""report.html of a pretraining run: how it went, with what settings, on what machine, and what to do next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from repr.files import read_json
+from repr.reports.figures import lines
+from repr.reports.page import Page
+from repr.runs import Run
+
+# Columns of metrics.csv that are fractions, shown in per cent.
+SHARES = ("train_acc", "val_acc", "data_wait")
+NAMES = {
+    "loss": "training loss",
+    "train_acc": "accuracy on training views",
+    "val_acc": "accuracy on held-out pictures",
+    "lr": "learning rate",
+    "data_wait": "share of the time spent waiting for data",
+    "std": "standard deviation of the embeddings",
+    "effective_rank": "effective rank of the embeddings",
+    "pictures_per_second": "pictures a second",
+    "seconds": "seconds an epoch",
+}
+
+
+def write(run: Run) -> Path:
+    """Write `report.html` into the folder of a pretraining run (finished, stopped or still running) and return its path."""
+    config = run.config
+    arguments = config["arguments"]
+    page = Page(f"Pretraining: {arguments.get('method', 'a run')} on {config['data']}", config["sample"])
+    page.text(_summary(run))
+    rows = run.metrics()
+    if rows:
+        page.section("How it went")
+        _curves(page, rows)
+        _last(page, rows)
+    else:
+        page.text("No epoch was finished, so there are no curves.")
+    preview = run.path / "views.png"
+    if preview.is_file():
+        from PIL import Image
+
+        page.section("What the network saw")
+        with Image.open(preview) as image:
+            page.pictures(image.convert("RGB"), "Views of some training pictures, as they were changed at random.")
+    page.section("What to do next")
+    _next(page, run)
+    page.section("Settings")
+    settings = [[f"`--{name.replace('_', '-')}`", _shown(value)] for name, value in sorted(arguments.items()) if value is not None]
+    page.table(["option", "value"], settings, "The whole command, as in config.json: `--config config.json` gives it back.", words=True)
+    page.section("Machine")
+    _machine(page, run.path / "environment.json")
+    return page.write(run.path / "report.html")
+
+
+def number(text: str | None) -> float | None:
+    """A cell of metrics.csv as a finite number; None when it is empty or says nothing."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _summary(run: Run) -> str:
+    config, arguments = run.config, run.config["arguments"]
+    start = arguments.get("init") or "none"
+    created = config["created"].replace("T", " ").removesuffix("+00:00")
+    begun = "from random weights" if start == "none" else f"from `{start}`"
+    state = {
+        "done": "It is finished.",
+        "stopped": "It was stopped before its end.",
+        "running": "It was still running when this was written.",
+    }
+    return (
+        f"`{config['command']}` trained {arguments.get('arch') or 'a network'} {begun} with the method **{arguments.get('method', '?')}** "
+        f"on **{config['data']}**, begun {created} UTC. {state.get(config['status'], '')}"
+    )
+
+
+def _column(rows: Sequence[dict[str, str]], name: str) -> list[float | None]:
+    scale = 100 if name in SHARES else 1
+    found = [number(row.get(name)) for row in rows]
+    return [None if value is None else value * scale for value in found]
+
+
+def _curves(page: Page, rows: list[dict[str, str]]) -> None:
+    epochs = [number(row.get("epoch")) for row in rows]
+    x = [float(n) if epoch is None else epoch for n, epoch in enumerate(epochs, 1)]
+    parts = [name for name in rows[0] if name == "loss" or name.startswith("loss_")]
+    plots: list[tuple[list[str], str, str, bool]] = [
+        (parts, "loss", "Loss on the training views, a mean over each epoch.", False),
+        (
+            ["train_acc", "val_acc"],
+            "accuracy, per cent",
+            "Accuracy at the training's own task. The held-out pictures choose nothing: the last epoch is kept.",
+            False,
+        ),
+        (["lr"], "learning rate", "Learning rate.", False),
+        (["std"], "standard deviation", "Spread of the L2-normalised embeddings. Near 0 they have collapsed into one point.", False),
+        (["effective_rank"], "effective rank", "Effective rank of the embeddings: how many directions they use.", False),
+        (["data_wait"], "per cent of the time", "Share of the time the loop waited for pictures. Under 5 per cent is the aim.", False),
+    ]
+    for names, label, caption, log in plots:
+        series = {NAMES.get(name, name.replace("_", " ")): _column(rows, name) for name in names}
+        series = {name: values for name, values in series.items() if any(value is not None for value in values)}
+        if series and len(rows) > 1:
+            page.figure(lines(x, series, xlabel="epoch", ylabel=label, log=log), caption)
+
+
+def _last(page: Page, rows: list[dict[str, str]]) -> None:
+    last = rows[-1]
+    cells = []
+    for name, text in last.items():
+        value = number(text)
+        if value is None or name in ("epoch", "step"):
+            continue
+        shown = f"{100 * value:.1f} %" if name in SHARES else f"{value:.4g}"
+        cells.append([NAMES.get(name, name.replace("_", " ")), shown])
+    seconds = [value for value in (number(row.get("seconds")) for row in rows) if value is not None]
+    if seconds:
+        cells.append(["seconds, all epochs", f"{sum(seconds):.0f}"])
+    page.table(["at the last epoch", ""], cells, f"{len(rows)} epochs.")
+
+
+def _next(page: Page, run: Run) -> None:
+    folder = run.path.as_posix()
+    sample = " (without `--data` it does so on the sample shop)" if run.config["sample"] else ""
+    page.text(f"Measure these weights, transfer them to new products, or look products up with them{sample}:")
+    page.code(
+        f"repr evaluate --weights {folder} --weights imagenet\n"
+        f"rpc_transfer run --novel 34 --weights {folder}\n"
+        f"repr index build --weights {folder} --out shop-index"
+    )
+    page.text(
+        "The file `weights.safetensors` holds torchvision's (or timm's) own parameter names: without the package it loads with "
+        "`safetensors.torch.load_file` into the plain model."
+    )
+
+
+def _machine(page: Page, file: Path) -> None:
+    if not file.is_file():
+        page.text("No record of the machine was kept.")
+        return
+    environment = read_json(file)
+    rows = [[name, _shown(value)] for name, value in environment.items() if name != "packages"]
+    rows += [[name, version] for name, version in environment.get("packages", {}).items()]
+    page.table(["", ""], rows, words=True)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "(none)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

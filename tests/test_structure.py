@@ -1,0 +1,127 @@
+"""The rooms of the house: imports go down the lists, never round in a circle, never to a command line, and not too deep."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Top to bottom: a room imports itself and rooms after it. A module straight below the package is a room of its own.
+ROOMS = {
+    "repr": [
+        *("cli", "reports", "classify", "lookup", "evaluation", "training", "methods", "models", "pictures", "catalog", "sample"),
+        *("runs", "console", "files", "errors"),
+    ],
+    "rpc_transfer": ["cli", "report", "experiment", "results", "learners", "checkout", "metrics", "split_file", "protocol"],
+}
+PACKAGES = tuple(ROOMS)
+MAX_DEPTH = 8
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the two packages, by dotted name."""
+    found = {}
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+MODULES = modules()
+
+
+@cache
+def imports(name: str, *, top_level_only: bool = False) -> frozenset[str]:
+    """The modules of ours that a module imports, inside functions too unless told otherwise."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    found = set()
+    for node in _nodes(tree, top_level_only):
+        if isinstance(node, ast.Import):
+            found |= {resolve(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: a relative import; write the whole name"
+            # `from repr import console` names a module, `from repr.console import say` a thing in one.
+            base = node.module or ""
+            found |= {resolve(f"{base}.{alias.name}") for alias in node.names}
+    return frozenset(module for module in found if module and module != name)
+
+
+def _nodes(tree: ast.AST, top_level_only: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if top_level_only and isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        yield from _nodes(node, top_level_only)
+
+
+def resolve(dotted: str) -> str:
+    """The longest beginning of a dotted name that is a module of ours; "" for somebody else's."""
+    parts = dotted.split(".")
+    while parts and ".".join(parts) not in MODULES:
+        parts.pop()
+    return ".".join(parts)
+
+
+def room(name: str) -> tuple[str, str]:
+    """The package and the room of a module; the package's own __init__ stands above all rooms."""
+    package, _, rest = name.partition(".")
+    return package, rest.split(".")[0]
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_go_down(name: str) -> None:
+    package, own = room(name)
+    if own:
+        assert own in ROOMS[package], f"{name} is in no room of the list; add it where it belongs"
+    for other in imports(name):
+        other_package, other_room = room(other)
+        if other_package == package:
+            if own and other_room:
+                order = ROOMS[package]
+                assert order.index(own) <= order.index(other_room), f"{name} imports {other}, which stands above it"
+        else:
+            assert (package, other_package) == ("rpc_transfer", "repr"), f"{name} imports {other}: repr never imports rpc_transfer"
+        assert "cli" not in (other_room,) or own == "cli", f"{name} imports the command line {other}"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if room(name)[1] == "cli"))
+def test_a_command_imports_no_other_command(name: str) -> None:
+    assert not [other for other in imports(name) if room(other)[1] == "cli"]
+
+
+def test_no_cycles() -> None:
+    state: dict[str, str] = {}
+
+    def visit(name: str, trail: list[str]) -> None:
+        if state.get(name) == "done":
+            return
+        assert state.get(name) != "open", " → ".join([*trail[trail.index(name) :], name])
+        state[name] = "open"
+        for other in sorted(imports(name)):
+            visit(other, [*trail, name])
+        state[name] = "done"
+
+    for name in sorted(MODULES):
+        visit(name, [])
+
+
+def test_not_too_deep() -> None:
+    @cache
+    def chain(name: str) -> tuple[str, ...]:
+        below = [chain(other) for other in imports(name, top_level_only=True)]
+        return (name, *max(below, key=len, default=()))
+
+    longest = max((chain(name) for name in sorted(MODULES)), key=len)
+    assert len(longest) <= MAX_DEPTH, " → ".join(longest)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_files_keep_to_one_idea(name: str) -> None:
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= 400, "past 400 lines: split it"
