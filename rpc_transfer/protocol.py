@@ -29,7 +29,7 @@ class Split:
     base, novel, unknown: product keys, `novel` in the order the products are taken in; `unknown` are never taught.
     increments: `novel` cut into the steps in which it is taken in.
     metas, names: meta ("" for none) and display name of each product.
-    shots, base_shots: pictures a novel and a base product ("all" for every one); support lists may be cut shorter, never longer.
+    shots, base_shots: pictures a novel and a base product; base_shots is None for as many as `shots`, "all" for every one.
     support: run seed -> product -> its shots in the order drawn, so that the first k are the shots of a smaller experiment.
     tests: run seed -> product -> its test pictures; the same object for every seed unless the tests are the leftover.
     notes: what a reader should know.
@@ -44,7 +44,7 @@ class Split:
     metas: Mapping[str, str]
     names: Mapping[str, str]
     shots: int
-    base_shots: int | Literal["all"]
+    base_shots: int | Literal["all"] | None
     shots_from: str
     test_on: str
     support: Mapping[int, Pictures]
@@ -64,6 +64,10 @@ class Split:
     def with_increments(self, sizes: Sequence[int]) -> Split:
         """The same split with `novel` cut into steps of other sizes."""
         return replace(self, increments=_cut(self.novel, sizes))
+
+    def of_seeds(self, seeds: Sequence[int]) -> Split:
+        """The same split with these of its seeds alone."""
+        return replace(self, support={s: self.support[s] for s in seeds}, tests={s: self.tests[s] for s in seeds})
 
     def used(self) -> Rows:
         """Every row that is a shot or a test of some seed, ascending."""
@@ -187,13 +191,36 @@ def make_split(
         metas=metas,
         names=_names(catalog, labels, keys),
         shots=shots,
-        base_shots=base_count,
+        base_shots=base_shots,
         shots_from=shots_from,
         test_on=test_on,
         support=support,
         tests=tests,
         notes=notes,
     )
+
+
+SPARE = 10  # spare pictures a product: enough for a quantile over all products, few enough to embed
+
+
+def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]:
+    """Up to SPARE pictures of each taught product that are neither shots nor tests of the seed, from where the shots came.
+
+    They choose the rejection threshold. Raises UserError when there is none at all.
+    """
+    labels, keys = catalog.product_labels()
+    pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
+    taken = np.zeros(len(catalog), dtype=bool)
+    for of in (split.support[seed], split.tests[seed]):
+        taken[np.concatenate(list(of.values()))] = True
+    spare = {key: _draw(pool[key][~taken[pool[key]]], SPARE, generator(seed, "spare", key)) for key in split.products}
+    if not any(len(rows) for rows in spare.values()):
+        raise UserError(
+            f"no {split.shots_from} picture is neither a shot nor a test, so no threshold can be chosen",
+            "--reject",
+            "Use --test-on val or test, or fewer shots",
+        )
+    return spare
 
 
 def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:

@@ -1,7 +1,7 @@
 """The split as a JSON file that another tool can read, and that can be given back.
 
     {"format": "rpc_transfer split", "version": 1, "about": how to read it, "data": name of the set,
-     "split_seed": 0, "shots": 10, "base_shots": 10 or "all", "shots_from": "train", "test_on": "test",
+     "split_seed": 0, "shots": 10, "base_shots": null (as many), a number or "all", "shots_from": "train", "test_on": "test",
      "base": [product, …], "novel": [product, …], "unknown": [product, …], "increments": [[product, …], …],
      "products": {product: {"name": …, "meta": …}}, "notes": [text, …],
      "support": [{"seed": 0, "pictures": {product: [picture, …]}}, …],
@@ -141,7 +141,7 @@ def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
         metas={key: str(content["products"][key]["meta"]) for key in products},
         names={key: str(content["products"][key]["name"]) for key in products},
         shots=int(content["shots"]),
-        base_shots="all" if content["base_shots"] == "all" else int(content["base_shots"]),
+        base_shots=content["base_shots"] if content["base_shots"] in ("all", None) else int(content["base_shots"]),
         shots_from=str(content["shots_from"]),
         test_on=str(content["test_on"]),
         support=support,
@@ -189,10 +189,9 @@ def _check(split: Split, path: Path, catalog: Catalog) -> None:
         if len(both):
             name = catalog.column("path")[both[0]]
             raise UserError(f"{len(both)} pictures of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")
-        least = 0 if split.base_shots == "all" else int(split.base_shots)
-        short = [
-            key for key in split.products if len(split.support[seed][key]) < (split.shots if key in set(split.novel) else max(least, 1))
-        ]
+        least = split.shots if split.base_shots is None else 1 if split.base_shots == "all" else split.base_shots
+        wanted = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
+        short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]
         if short:
             raise UserError(f"seed {seed} has fewer shots than the file says for: {', '.join(short[:8])}", path, "Mend the file")
     used = split.used()

@@ -1,0 +1,125 @@
+"""`rpc_transfer run`: base step, increments, and what is then recognised, beside other starting weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr import console
+from repr.errors import UserError
+
+
+@click.command("run")
+@console.data_option
+@click.option("--novel", type=click.IntRange(1), metavar="N", help="How many products are novel, drawn evenly over the metas.")
+@click.option("--shots", default="10", show_default=True, metavar="N[,N…]", help="Pictures a product; several for a curve.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="W",
+    help="Starting weights: a run folder, .safetensors or .pth; repeatable. none and imagenet are always shown. "
+    "Default on the sample shop: the newest made on it.",
+)
+@click.option(
+    "--learner",
+    multiple=True,
+    metavar="NAME",
+    help="Repeatable; all for every one. Default: finetune, ncm, cosine.",
+)
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
+@console.seed_option
+@click.option("--split-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the choice of novel products.")
+@click.option(
+    "--split",
+    default="grouped",
+    show_default=True,
+    metavar="random|grouped|FILE",
+    help="How to divide a source that has no split of its own, or the split.json of an earlier run.",
+)
+@click.option("--base-shots", metavar="N|all", help="Pictures a base product. Default: as many as --shots.")
+@click.option("--shots-from", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Where shots come from.")
+@click.option(
+    "--test-on",
+    type=click.Choice(["leftover", "val", "test"]),
+    help="Test pictures; leftover: what --shots-from has beside the shots. Default: test where the set has one.",
+)
+@click.option("--increments", default="", metavar="PLAN", help="Steps of the novel products: 34, 17x2 or 10,12x2. Default: one step.")
+@click.option("--unknown", type=click.IntRange(0), default=0, show_default=True, help="Products never taught, to measure rejection.")
+@click.option(
+    "--reject",
+    is_flag=False,
+    flag_value=0.95,
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="[SHARE]",
+    help="Reject what looks untaught; the threshold accepts this share of training pictures that are not shots. Bare: 0.95.",
+)
+@click.option(
+    "--features",
+    type=click.Choice(["given", "base-trained", "both"]),
+    default="given",
+    show_default=True,
+    help="Encoder of frozen learners: the weights as given, or as the base step leaves them. Without weights: base-trained.",
+)
+@click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
+@click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
+@click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; the random start's is 64.")
+@click.option("--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: the learner's.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
+@click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
+@click.option("--preset", type=click.Choice(["paper"]), help="paper: all that the MEP-3M paper states, and say what it leaves open.")
+@console.machine_options
+@console.out_option("the run folder; an unfinished run there goes on")
+@console.config_option
+@console.json_option
+def command(as_json: bool, out: Path | None, preset: str | None, **options: Any) -> None:
+    """Teach base products, take in novel ones from a few pictures each, and measure what is then recognised.
+
+    Prints one row a learner and starting weights: none, yours, imagenet. Finished parts are kept; the same command
+    goes on after an interruption.
+
+    \b
+    Examples:
+      rpc_transfer run --novel 34                                     on the drawn sample shop
+      rpc_transfer run --root RPC --novel 34 --shots 10 --weights runs/pretrain-1 --seeds 5
+      rpc_transfer run --root RPC --novel 34 --learner ncm --increments 17x2 --shots 1,5,10
+    """
+    settings = _settings(options, preset)
+    from rpc_transfer import experiment, summary
+
+    results = experiment.run(settings, out)
+    if as_json:
+        console.emit(results.content)
+        return
+    click.echo("\n".join(summary.lines(results.content)))
+    console.say(f"Run folder: {results.folder}. Next: rpc_transfer report {results.folder}")
+
+
+def _settings(options: dict[str, Any], preset: str | None) -> Any:
+    """The options as Settings: texts to numbers, "all" to every learner."""
+    from rpc_transfer.settings import FIRST_LEARNERS, Settings, paper
+
+    shots = [part.strip() for part in options.pop("shots").split(",")]
+    if not all(part.isdigit() for part in shots):
+        raise UserError("not a number, nor numbers with commas", "--shots", "Write 10, or 1,5,10")
+    base_shots = options.pop("base_shots")
+    if base_shots not in (None, "all") and not (base_shots.isdigit() and int(base_shots) > 0):
+        raise UserError(f"{base_shots!r} is neither a number nor all", "--base-shots", "Write 10, or all")
+    learners = options.pop("learner") or FIRST_LEARNERS
+    if "all" in learners:
+        from rpc_transfer.learners import LEARNERS
+
+        learners = tuple(LEARNERS)
+    values = {
+        **options,
+        "shots": tuple(map(int, shots)),
+        "base_shots": int(base_shots) if base_shots and base_shots != "all" else base_shots,
+        "learner": tuple(learners),
+    }
+    typed = {
+        name for name in values if click.get_current_context().get_parameter_source(name) not in (click.core.ParameterSource.DEFAULT, None)
+    }
+    if preset == "paper":
+        values = paper(values, typed)
+    return Settings(**values)

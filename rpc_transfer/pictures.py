@@ -1,0 +1,104 @@
+"""The pictures of a run as learners take them: pixels packed once a size, features made once a start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from rpc_transfer.protocol import Rows
+
+if TYPE_CHECKING:
+    import torch
+
+    from repr.models.encoder import Encoder
+    from repr.models.weights import Weights
+
+
+@dataclass(frozen=True)
+class Table:
+    """Pictures in a learner's form. x: (n, …) pixels or features; place: (catalog rows,) position in x, -1 for none."""
+
+    x: np.ndarray[Any, Any]
+    place: Rows
+
+    def has(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which of the catalog rows are there (readable)."""
+        return np.asarray(self.place[rows] >= 0)
+
+    def take(self, rows: Rows) -> np.ndarray[Any, Any]:
+        """x of the catalog rows, all of which are there."""
+        return np.asarray(self.x[self.place[rows]])
+
+
+class Shelf:
+    """Serves the pictures `rows` of a catalog, as pixels of any size and as features of any weights.
+
+    Pixels are packed and features cached on disk (by `repr.pictures` and `repr.evaluation`), so that every learner, seed
+    and later run shares them.
+    """
+
+    def __init__(self, catalog: Catalog, rows: Rows, *, device: str, workers: int | None) -> None:
+        self.catalog, self.rows = catalog, rows
+        self.device, self.workers = device, workers
+        self.packs: dict[int, Table] = {}
+        self.made: dict[tuple[str, int], Table] = {}
+        self.unreadable: dict[str, str] = {}  # file -> reason
+
+    @cached_property
+    def chosen(self) -> Catalog:
+        """The catalog of the rows served."""
+        return self.catalog.select(self.rows)
+
+    def pixels(self, size: int) -> Table:
+        """uint8 (n, size, size, 3) of every readable picture, memory-mapped."""
+        if size not in self.packs:
+            from repr.pictures.pack import make_pack
+
+            pack = make_pack(self.chosen, size, workers=self.workers)
+            self.unreadable.update({str(q.path): q.reason for q in pack.quarantine})
+            self.packs[size] = Table(pack.pixels, self._places(pack.rows))
+        return self.packs[size]
+
+    def features(self, weights: Weights, size: int) -> Table:
+        """float32 (n, d) raw features of every readable picture by an encoder as it came."""
+        key = (weights.identity, size)
+        if key not in self.made:
+            from repr.evaluation.embeddings import embed
+            from repr.models.weights import load_encoder
+
+            made = embed(load_encoder(weights, size=size), self.chosen, device=self.device, workers=self.workers)
+            self.unreadable.update({str(q.path): q.reason for q in made.quarantine})
+            self.made[key] = Table(made.features, self._places(made.rows))
+        return self.made[key]
+
+    def _places(self, positions: Rows) -> Rows:
+        place = np.full(len(self.catalog), -1, dtype=np.int64)
+        place[self.rows[positions]] = np.arange(len(positions))
+        return place
+
+
+def encode(encoder: Encoder, pixels: Table, rows: Rows, device: torch.device, batch_size: int = 256) -> Table:
+    """float32 (n, d) raw features of those of the catalog rows that are there, by an encoder in memory."""
+    import torch
+
+    from repr.models.devices import autocast_dtype
+
+    rows = rows[pixels.has(rows)]
+    dtype = autocast_dtype(device)
+    encoder.to(device).eval()
+    parts = []
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype is not None):
+        for start in range(0, len(rows), batch_size):
+            batch = torch.from_numpy(pixels.take(rows[start : start + batch_size])).to(device)
+            parts.append(encoder.encode(batch).float().cpu().numpy())
+    x = np.concatenate(parts)
+    if not np.isfinite(x).all():
+        raise UserError("the trained encoder gives values that are not finite", encoder.name, "Train it with a smaller --lr")
+    place = np.full(len(pixels.place), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return Table(x, place)

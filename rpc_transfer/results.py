@@ -1,0 +1,114 @@
+"""What a transfer run leaves on disk: results.json and one .npz a cell, so that a run goes on and reports can be drawn.
+
+A cell is one learner with one start, one number of shots and one seed: `cells/<learner>-<key>.npz` with
+
+    tests        (n,) positions in the list of test pictures of its seed in split.json (products in the order base, novel,
+                 unknown, the pictures of each in the file's order); unreadable pictures are missing
+    labels       (n,) class numbers: base products in their order, then novel ones; -1 for unknown products
+    predictions  (n,) class numbers, over all classes
+    novel_only   (n,) class numbers, the best novel class
+    confidence   (n,) probability of the prediction; known (n,) higher for what is more surely taught
+    figures      JSON text: the cell's metrics by name (null where one does not apply), "steps" and "per_meta"
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.errors import UserError
+from repr.files import read_json, replacing, write_json
+
+VERSION = 1
+FILE = "results.json"
+ARRAYS = ("tests", "labels", "predictions", "novel_only", "confidence", "known")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One learner, start, number of shots and seed: the arrays of the module's text by name, and the figures."""
+
+    arrays: dict[str, Any]
+    figures: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Write the cell's file, whole or not at all. NaN figures become null."""
+        text = json.dumps({"version": VERSION, **_without_nan(self.figures)}, allow_nan=False)
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, figures=np.array(text, dtype=np.str_), **self.arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Cell:
+        """Read a cell. Raises UserError when the file is missing or broken."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                figures = json.loads(str(file["figures"]))
+                arrays = {name: file[name] for name in ARRAYS}
+        except Exception as error:  # zipfile, zlib, numpy and json each have their own
+            raise UserError(f"not a readable cell of a run ({error})", path, "Delete it and run the same command again") from None
+        return cls(arrays, figures)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run's results. content: the object of results.json, `rows` in it; folder: the run folder."""
+
+    folder: Path
+    content: dict[str, Any]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows; one that could not be run has "error" and null figures."""
+        rows: list[dict[str, Any]] = self.content["rows"]
+        return rows
+
+    @property
+    def split_path(self) -> Path:
+        """The split file of the run."""
+        return self.folder / "split.json"
+
+    def cell(self, row: int, seed: int) -> Cell:
+        """The cell of a row and a seed. Raises UserError when it is not there."""
+        for entry in self.rows[row]["cells"]:
+            if entry["seed"] == seed:
+                return Cell.read(self.folder / entry["file"])
+        raise UserError(f"row {row} has no seed {seed}", self.folder / FILE, "Run it with more --seeds")
+
+    def test_pictures(self, seed: int) -> list[str]:
+        """The picture names that `tests` of a cell counts in."""
+        split = read_json(self.split_path)
+        pictures = next(entry["pictures"] for entry in split["tests"] if seed in entry["seeds"])
+        return [name for kind in ("base", "novel", "unknown") for product in split[kind] for name in pictures[product]]
+
+
+def write(folder: Path, content: dict[str, Any]) -> None:
+    """Write results.json, whole or not at all."""
+    write_json(folder / FILE, {"version": VERSION, **content})
+
+
+def read(folder: Path) -> Results:
+    """Read a run's results. Raises UserError when the folder holds none, or those of a newer version."""
+    folder = Path(folder)
+    if not (folder / FILE).is_file():
+        raise UserError("no results in this folder", folder, "Give the folder that `rpc_transfer run` wrote, of a finished run")
+    content = read_json(folder / FILE)
+    if not isinstance(content, dict) or "rows" not in content:
+        raise UserError("not the results of a transfer run", folder / FILE, "Give the folder that `rpc_transfer run` wrote")
+    if content.get("version", 0) > VERSION:
+        raise UserError(f"written by a newer version ({content['version']} > {VERSION})", folder / FILE, "Update the package")
+    return Results(folder, content)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return value

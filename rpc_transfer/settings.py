@@ -1,0 +1,133 @@
+"""What a transfer run is told: the options of `rpc_transfer run`, usable without the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from repr.errors import UserError
+
+FIRST_LEARNERS = ("finetune", "ncm", "cosine")
+SIZE = 64  # pixels a side of pictures for a random start, when no weights say otherwise
+ARCH = "resnet18"
+
+Encoders = Literal["given", "base-trained", "both"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of a run; see `rpc_transfer run --help`. The names are those of the options.
+
+    data: sources, empty for $RPC_ROOT or the sample shop. novel: number of novel products, not needed with a split file.
+    shots: one number, or several for a curve. weights: starting weights beside "none" and "imagenet", which are always shown.
+    seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
+    split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
+    features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
+    epochs, lr, batch_size, memory: for the learners that take them; None for the learner's own.
+    reject: the share of known training pictures, not shots, that the rejection threshold must accept; None for no threshold.
+    """
+
+    data: tuple[str, ...] = ()
+    novel: int | None = None
+    shots: tuple[int, ...] = (10,)
+    weights: tuple[str, ...] = ()
+    learner: tuple[str, ...] = FIRST_LEARNERS
+    seeds: int = 5
+    seed: int = 0
+    split_seed: int = 0
+    split: str = "grouped"
+    base_shots: int | Literal["all"] | None = None
+    shots_from: Literal["train", "val"] = "train"
+    test_on: Literal["leftover", "val", "test"] | None = None
+    increments: str = ""
+    unknown: int = 0
+    reject: float | None = None
+    features: Encoders = "given"
+    memory: int | None = None
+    arch: str | None = None
+    size: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    device: str = "auto"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UserError for numbers that make no sense."""
+        if not self.shots or min(self.shots) < 1:
+            raise UserError("must be 1 or more", "--shots", "Give a whole number, or several such as 1,5,10")
+        if self.seeds < 1:
+            raise UserError("must be 1 or more", "--seeds", "Five give an interval worth reading")
+        if self.novel is None and self.split_file is None:
+            raise UserError("how many products are novel was not said", "--novel", "Give --novel N, or a split file with --split FILE")
+        if self.reject is not None and not 0 < self.reject <= 1:
+            raise UserError(f"{self.reject} is no share", "--reject", "Give the share of known pictures to accept, such as 0.95")
+
+    @property
+    def split_file(self) -> Path | None:
+        """The split file given, if any."""
+        return None if self.split in ("random", "grouped") else Path(self.split)
+
+    @property
+    def run_seeds(self) -> tuple[int, ...]:
+        """The seeds of the runs."""
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    def arguments(self) -> dict[str, Any]:
+        """The options as typed, JSON-able: what config.json keeps and --config gives back."""
+        values = asdict(self)
+        values["shots"] = ",".join(map(str, self.shots))
+        values["base_shots"] = None if self.base_shots is None else str(self.base_shots)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def for_learner(self, takes: frozenset[str]) -> dict[str, Any]:
+        """The settings typed that a learner takes (`Learner.takes`), beside seed and device."""
+        typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size}
+        return {name: value for name, value in typed.items() if value is not None and name in takes}
+
+
+# MEP-3M (Pattern Recognition 140, 2023), section 7: what the text fixes, and the choices made where it is silent (facts/rpc.md, section 3).
+PAPER_SAYS: dict[str, tuple[Any, str]] = {
+    "novel": (34, "two SKUs of each of RPC's 17 metas are novel"),
+    "shots": ((10,), "10 random pictures a class"),
+    "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
+    "increments": ("", "all novel classes at once"),
+}
+PAPER_SILENT: dict[str, tuple[Any, str]] = {
+    "base_shots": (None, "base classes have 10 pictures too"),
+    "memory": (None, "base pictures are seen again with the novel ones"),
+    "shots_from": ("train", "pictures are exemplars, cropped to their box"),
+    "test_on": ("leftover", "tested on the exemplars that are not shots"),
+    "seeds": (5, "5 seeds"),
+    "split_seed": (0, "which 34 products: split seed 0"),
+    "arch": (None, "ResNet depth: that of the weights, else resnet18"),
+    "size": (None, "picture size: that of the weights, else 64 px"),
+    "epochs": (None, "epochs, rate and batch: the learner's own"),
+}
+
+
+def paper(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
+    """The options with those of `--preset paper`; what is typed wins where the paper is silent.
+
+    values: options by name; typed: the names typed by the user. Prints both lists to stderr.
+    Raises UserError when an option typed contradicts the paper.
+    """
+    from repr.console import say
+
+    values = dict(values)
+    say("Preset paper, stated by the MEP-3M paper:")
+    for name, (value, why) in PAPER_SAYS.items():
+        if name in typed and values[name] != value:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"the paper says otherwise: {why}", option, f"Leave {option} out, or --preset")
+        values[name] = value
+        say(f"  {why}")
+    say("Our choice where it is silent (each can be given as an option):")
+    for name, (value, why) in PAPER_SILENT.items():
+        if name in typed:
+            say(f"  {name.replace('_', ' ')}: {values[name]}, as given")
+        else:
+            values[name] = value
+            say(f"  {why}")
+    return values

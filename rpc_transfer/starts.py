@@ -1,0 +1,76 @@
+"""The starting weights of a run: none, the user's, and what a user has without us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repr.errors import UserError
+from repr.models.weights import Weights, fresh, read_weights
+from repr.runs import newest_weights
+from rpc_transfer.protocol import generator
+from rpc_transfer.settings import ARCH, SIZE
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had."""
+
+    spec: str | None
+    weights: Weights | None
+    size: int
+    arch: str
+    error: str = ""
+
+    @property
+    def sample(self) -> bool:
+        """Whether the weights saw the drawn sample shop."""
+        return self.weights is not None and self.weights.sample
+
+    @property
+    def identity(self) -> str:
+        """What tells its results from those of another start."""
+        return self.weights.identity if self.weights else f"none {self.arch}"
+
+    def for_seed(self, seed: int) -> Weights:
+        """The weights to start a run seed from; random ones are drawn by the seed."""
+        if self.weights is not None:
+            return self.weights
+        return fresh(self.arch, self.size, int(generator(seed, "weights").integers(2**31)))
+
+
+def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: int | None) -> list[Start]:
+    """none, then `specs` (on the sample and none given: the newest weights made on it), then imagenet.
+
+    The random start has the architecture and the picture size of the first weights given, so that the two can be
+    compared, else `settings.ARCH` and `settings.SIZE`; `arch` and `size` override. Weights named in `specs` that cannot
+    be read raise UserError; the newest ones and imagenet are then a start with the reason.
+    """
+    given: list[Start] = []
+    for spec in dict.fromkeys(specs):
+        if spec not in ("none", "imagenet"):
+            given.append(_start(spec, read_weights(spec), size))
+    if not given and sample:
+        newest = newest_weights(sample=True)
+        if newest is None:
+            reason = "no weights were made on the sample shop yet: run `repr pretrain`"
+            given.append(Start("newest", None, size or SIZE, ARCH, reason))
+        else:
+            given.append(_start(str(newest), read_weights(Path(newest)), size))
+    usable = next((start for start in given if not start.error), None)
+    none = Start(
+        None,
+        None,
+        size or (usable.size if usable else SIZE),
+        arch or (usable.arch if usable else ARCH),
+    )
+    try:
+        imagenet = _start("imagenet", read_weights("imagenet"), size)
+    except UserError as error:
+        imagenet = Start("imagenet", None, size or SIZE, "", str(error))
+    return [none, *given, imagenet]
+
+
+def _start(spec: str, weights: Weights, size: int | None) -> Start:
+    return Start(spec, weights, size or weights.size, weights.arch)

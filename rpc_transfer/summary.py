@@ -1,0 +1,71 @@
+"""A run's results as text: Table 9's rows side by side, what could not be run, and the paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repr.console import table
+
+COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
+# Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
+PAPER = {"without pretraining": (59.63, 52.05), "with MEP-for-RPC": (64.40, 64.01)}
+RPC = {"base": 166, "novel": 34}
+
+
+def lines(content: Mapping[str, Any]) -> list[str]:
+    """The lines to print. content: the object of results.json."""
+    rows = content["rows"]
+    first = rows[0]
+    sample = " [sample: drawn pictures, an illustration]" if content["sample"] else ""
+    products, tests = content["products"], content["tests"]
+    seeds = len(content["seeds"])
+    out = [
+        f"{content['data']}{sample}: {products['base']} base and {products['novel']} novel products, shots from {first['shots_from']}, "
+        f"tested on {first['test_on']} ({tests['base']:,} base and {tests['novel']:,} novel pictures), {seeds} seed{'s' * (seeds > 1)}.",
+        "Accuracy over all products, per cent; " + ("± half the 95 % interval of the mean." if seeds > 1 else "one seed, so no interval."),
+        "",
+        _table(rows, sample=bool(content["sample"])),
+    ]
+    failed = {row["weights"]: row["error"] for row in rows if row["error"]}
+    out += ["", *(f"{name} could not be run: {error}" for name, error in failed.items())] if failed else []
+    out += [f"Note: {note}." for note in content["notes"]]
+    tested = _tests(content["paired"])
+    out += ["", "Same splits, difference in points (paired t-test):", *tested] if tested else []
+    if {kind: products[kind] for kind in RPC} == RPC and content["metas"] == 17:
+        told = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
+        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other pictures and settings: {told}."]
+    return out
+
+
+def cell(figure: Mapping[str, Any] | None) -> str:
+    """A rate with its interval in per cent: "52.1 ± 0.5"; "–" where there is none."""
+    if figure is None:
+        return "–"
+    width = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.1f}"
+    return f"{100 * figure['mean']:.1f}{width}"
+
+
+def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
+    shots = len({row["shots"] for row in rows}) > 1
+    header = ["learner", *(["shots"] if shots else []), "weights", "encoder", *COLUMNS.values(), *(["data"] if sample else [])]
+    body = []
+    for row in rows:
+        known = [row["learner"], *([str(row["shots"])] if shots else []), row["weights"] or "none", row["features"]]
+        figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [cell(row[name]) for name in COLUMNS]
+        body.append(known + figures + (["sample"] if sample else []))
+    return table(header, body)
+
+
+def _tests(paired: list[dict[str, Any]]) -> list[str]:
+    """One line a pair of starts: all and novel, where there is a test."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for test in paired:
+        if test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None:
+            key = (test["learner"], test["shots"], test["a"], test["a_features"], test["b"], test["b_features"])
+            groups.setdefault(key, []).append(test)
+    return [
+        f"  {key[0]}, {key[1]} shots, {key[2] or 'none'} ({key[3]}) against {key[4] or 'none'} ({key[5]}): "
+        + ", ".join(f"{COLUMNS[t['metric']]} {100 * t['difference']:+.1f} ± {100 * t['ci95']:.1f} (p = {t['p']:.2g})" for t in tests)
+        for key, tests in groups.items()
+    ]
