@@ -11,6 +11,7 @@ import csv
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +37,23 @@ class Subset:
     name: str
     level: int
     ids: dict[str, str]  # id → name, "" for any
+    archives: tuple[str, ...]  # the sub-classes whose archives hold its pictures; empty when the file does not say
     proposed: bool
 
 
 def names() -> list[str]:
     """The subsets that come with the package."""
     return list(PAPER)
+
+
+def listing() -> list[dict[str, Any]]:
+    """The subsets that come with the package, with the number of classes in our list and the paper's counts."""
+    found = []
+    for name, (classes, products) in PAPER.items():
+        part = load(name)
+        counts = {"classes": len(part.ids), "paper_classes": classes, "paper_products": products}
+        found.append({"name": name, "level": part.level, **counts, "proposed": part.proposed})
+    return found
 
 
 def load(name: str) -> Subset:
@@ -61,7 +73,9 @@ def load(name: str) -> Subset:
     if blank:
         raise UserError(f"no {column}", f"{where}, row {blank}", "Fill the cell or remove the row")
     ids = {row[column].strip(): (row.get(column.replace("_id", "_name")) or "").strip() for row in rows}
-    return Subset(Path(name).stem, LEVELS[column], ids, any("proposed" in (row.get("status") or "") for row in rows))
+    holder = {3: "parent_id", 2: "sub_class_id", 1: ""}[LEVELS[column]]
+    archives = tuple(dict.fromkeys(row[holder].strip() for row in rows if row.get(holder)))
+    return Subset(Path(name).stem, LEVELS[column], ids, archives, any("proposed" in (row.get("status") or "") for row in rows))
 
 
 def _text(path: Path) -> str:

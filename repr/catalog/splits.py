@@ -6,7 +6,7 @@ remembers scores like one that generalises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class Report:
     twins: int
     untested: tuple[str, ...]  # classes without a test row: of one group, which stays in training
     unreadable: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as `repr catalog split --json` prints it."""
+        return asdict(self) | {"untested": list(self.untested)}
 
     def lines(self) -> list[str]:
         """The report in words, one fact a line."""

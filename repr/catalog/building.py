@@ -1,0 +1,75 @@
+"""From a data set to one catalog file, with the figures that `repr catalog build` prints."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repr.catalog import mep3m, sources
+from repr.errors import UserError
+
+
+@dataclass(frozen=True)
+class Build:
+    """What was built. quarantine: the list of records left out, if any. peak_mb: most memory of the process, in 10^6 bytes."""
+
+    catalog: Path
+    records: int
+    quarantined: int
+    quarantine: Path | None
+    seconds: float
+    peak_mb: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `repr catalog build --json` prints."""
+        return {
+            "records": self.records,
+            "quarantined": self.quarantined,
+            "seconds": self.seconds,
+            "peak_mb": self.peak_mb,
+            "catalog": str(self.catalog),
+        }
+
+
+def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = None, info: Path | None = None) -> Build:
+    """Write the catalog of a folder, a CSV or an annotation file to `out`; annotations are streamed, with a bar on stderr.
+
+    Neither root nor annotations: as open_data without data. info: the class table of MEP-3M, for annotations that have none beside them.
+    Raises UserError for contradicting arguments and bad input; nothing is left at `out` then.
+    """
+    begun = time.monotonic()
+    if root and annotations:
+        raise UserError("both --root and --annotations are given", "", "Give one of them")
+    if out.is_dir():
+        raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
+    root = root or (None if annotations else sources.default_root("mep3m"))
+    if annotations is None and root and sources.kind_of(root) == "mep3m":
+        annotations = root if root.is_file() else mep3m.annotations_in(root)
+    if annotations:
+        built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
+        return Build(out, built.records, built.quarantined, built.quarantine, time.monotonic() - begun, peak_mb())
+    assert root
+    if info:
+        raise UserError("--info belongs to MEP-3M's annotations, which are not there", root, "Leave --info out")
+    catalog = sources.read_source(root)
+    catalog.write(out)
+    return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb())
+
+
+def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
+    from tqdm import tqdm
+
+    size = annotations.stat().st_size if annotations.is_file() else None
+    every = 0.5 if sys.stderr.isatty() else 10
+    with tqdm(total=size, desc="Reading records", unit="B", unit_scale=True, file=sys.stderr, mininterval=every, leave=False) as bar:
+        return mep3m.build_parquet(annotations, out, info=info, on_bytes=bar.update)
+
+
+def peak_mb() -> float:
+    """The most memory this process has held, in 10^6 bytes (getrusage counts in KiB, on macOS in bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,99 @@
+"""What a catalog holds, for the eye: sources, classes, splits and its first rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from repr.catalog.table import Catalog
+from repr.console import nearest, table
+from repr.errors import UserError
+
+LONGEST = 40  # characters of a cell in the printed table
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A summary of a catalog and some of its rows, each with class names in place of codes."""
+
+    summary: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `repr catalog show --json` prints."""
+        return {**self.summary, "rows": self.rows}
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        summary = self.summary
+        out = [f"{summary['records']:,} records of {summary['data']}" + (" (sample: drawn, not real)" if summary["sample"] else "")]
+        out += [f"  source {s['name']} ({s['kind']}): {s['records']:,} records under {s['root']}" for s in summary["sources"]]
+        out.append(
+            "  classes on levels 1, 2, 3: {}, {}, {} occur, of {}, {}, {} in the table".format(*summary["occur"], *summary["classes"])
+        )
+        splits = ", ".join(f"{name or 'none'} {n:,}" for name, n in summary["splits"].items())
+        out.append(f"  default level {summary['level']}; split: {splits}")
+        if not self.rows:
+            return out
+        columns = [name for name in self.rows[0] if any(row[name] not in (None, "") for row in self.rows)]
+        if all(row["product"] == row["path"] for row in self.rows):
+            columns.remove("product")
+        cells = [[_cell(row[name]) for name in columns] for row in self.rows]
+        return [*out, "", table(columns, cells)]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = " ".join(f"{number:g}" for number in value) if isinstance(value, list) else " ".join(str(value).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def show(catalog: Catalog, *, rows: int, level: int | None = None, wanted: str | None = None) -> Shown:
+    """A summary of the catalog, and the first `rows` rows; of one class of `level`, by name or id, when `wanted` is given.
+
+    Raises UserError for an unknown class.
+    """
+    level = level or catalog.default_level
+    names = catalog.labels(level)[1]
+    names_of_splits, counts = np.unique(catalog.column("split").astype(str), return_counts=True)
+    source = np.bincount(catalog.column("source"), minlength=len(catalog.sources))
+    summary: dict[str, Any] = {
+        "data": catalog.name,
+        "sample": catalog.sample,
+        "records": len(catalog),
+        "level": level,
+        "labels": len(names),
+        "sources": [
+            {"name": s.name, "kind": s.kind, "root": str(s.root), "sample": s.sample, "records": int(n)}
+            for s, n in zip(catalog.sources, source, strict=True)
+        ],
+        "classes": [len(entries) for entries in catalog.classes],
+        "occur": [len(np.setdiff1d(catalog.column(f"class_{n}"), [-1])) for n in (1, 2, 3)],
+        "splits": {str(name): int(n) for name, n in zip(names_of_splits, counts, strict=True)},
+        "notes": list(catalog.notes),
+    }
+    picked = np.arange(len(catalog))
+    if wanted is not None:
+        picked = np.flatnonzero(np.isin(catalog.column(f"class_{level}"), _codes(catalog, level, wanted)))
+    return Shown(summary, [_row(catalog, row) for row in catalog.select(picked[:rows]).table.to_pylist()])
+
+
+def _codes(catalog: Catalog, level: int, wanted: str) -> list[int]:
+    entries = catalog.classes[level - 1]
+    codes = [code for code, entry in enumerate(entries) if wanted in (entry.id, entry.name)]
+    if not codes:
+        known = [entry.name for entry in entries]
+        remedy = nearest(wanted, known) if len(known) <= 30 else "Give the name or id of a class of that level, or another --level"
+        raise UserError(f"no class {wanted!r} on level {level}", catalog.name, remedy)
+    return codes
+
+
+def _row(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
+    for level, entries in enumerate(catalog.classes, 1):
+        code = row[f"class_{level}"]
+        row[f"class_{level}"] = entries[code].name if code >= 0 else None
+    row["source"] = catalog.sources[row["source"]].name
+    return row
