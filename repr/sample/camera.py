@@ -1,0 +1,139 @@
+"""Looking at a package: a pinhole camera, a lamp, and the cut-out picture that comes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from repr.sample.packages import Cloud
+
+Array = np.ndarray
+FINER = 2  # the surface is drawn this many times finer and then reduced
+
+
+def turned(axis: str, angle: float) -> Array:
+    """The rotation (3, 3) by `angle` radians about x, y or z."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrix = np.eye(3, dtype=np.float32)
+    matrix[first, first] = matrix[second, second] = cos
+    matrix[first, second], matrix[second, first] = -sin, sin
+    return matrix
+
+
+UPRIGHT = turned("x", np.pi / 2)  # package up → world up
+FACE_UP = np.eye(3, dtype=np.float32)  # front → world up
+FACE_DOWN = turned("y", np.pi)
+HEAD_DOWN = turned("x", -np.pi / 2)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole at `place` (world centimetres, z up); rows of `axes`: right, down, forward; `focal` and `centre` in pixels."""
+
+    place: Array
+    axes: Array
+    focal: float
+    centre: tuple[float, float]
+
+    @classmethod
+    def at(cls, elevation: float, distance: float, pixels_a_cm: float, centre: tuple[float, float], height: float = 0.0) -> Camera:
+        """Looks at (0, 0, height) from the side of -y, `elevation` degrees above level, at that scale in the middle."""
+        angle = np.radians(elevation)
+        forward = np.array([0, np.cos(angle), -np.sin(angle)])
+        axes = np.stack([np.array([1.0, 0, 0]), np.array([0, -np.sin(angle), -np.cos(angle)]), forward])
+        return cls(
+            (np.array([0, 0, height]) - forward * distance).astype(np.float32), axes.astype(np.float32), pixels_a_cm * distance, centre
+        )
+
+    def project(self, place: Array) -> tuple[Array, Array, Array]:
+        """x, y in pixels and depth in centimetres of world points (3, n)."""
+        right, down, depth = np.einsum("ij,jn->in", self.axes, place - self.place[:, None])
+        return self.centre[0] + self.focal * right / depth, self.centre[1] + self.focal * down / depth, depth
+
+
+@dataclass(frozen=True)
+class Light:
+    """A lamp far away (`towards` points at it) and light from all round."""
+
+    towards: Array
+    ambient: float = 0.55
+    direct: float = 0.5
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, steep: float, spread: float) -> Light:
+        """From above (`steep` is its height against the sideways part); `spread` scales how much strength and tint vary."""
+        turn = rng.uniform(0, 2 * np.pi)
+        towards = np.array([np.cos(turn), np.sin(turn), steep], dtype=np.float32)
+        warm, green = rng.normal(0, 0.045 * spread), rng.normal(0, 0.02 * spread)
+        strength = 1 + rng.normal(0, 0.09 * spread)
+        tint = (strength * (1 + warm), strength * (1 + green), strength * (1 - warm))
+        return cls(towards / np.linalg.norm(towards), rng.uniform(0.5, 0.62), rng.uniform(0.38, 0.55), tint)
+
+
+@dataclass
+class Sprite:
+    """A cut-out: RGBA picture and where its top left corner lies in the whole picture."""
+
+    picture: Image.Image
+    left: int
+    top: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width, height of what is more than half opaque, in the whole picture."""
+        alpha = self.picture.getchannel("A").point(lambda a: 255 if a > 127 else 0)
+        left, top, right, bottom = alpha.getbbox() or (0, 0, 1, 1)
+        return self.left + left, self.top + top, right - left, bottom - top
+
+
+def pose(cloud: Cloud, rotation: Array, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Cloud:
+    """The cloud turned, and set down at (x, y) on the plane at height z."""
+    place = np.einsum("ij,jn->in", rotation, cloud.place)
+    place += np.array([x, y, z - place[2].min()], dtype=np.float32)[:, None]
+    return Cloud(place, np.einsum("ij,jn->in", rotation, cloud.normal), cloud.colour)
+
+
+def look(cloud: Cloud, camera: Camera, light: Light, gloss: float) -> Sprite:
+    """The picture of a posed cloud."""
+    towards = camera.place[:, None] - cloud.place
+    seen = np.einsum("in,in->n", cloud.normal, towards) > 0
+    place, normal, colour = cloud.place[:, seen], cloud.normal[:, seen], cloud.colour[:, seen]
+    x, y, depth = camera.project(place)
+    view = towards[:, seen].mean(axis=1)
+    half = light.towards + view / np.linalg.norm(view)
+    half /= np.linalg.norm(half)
+    lit = light.ambient + light.direct * np.clip(np.einsum("i,in->n", light.towards, normal), 0, 1)
+    lit += 0.12 * normal[2]
+    shine = 210 * gloss * np.clip(np.einsum("i,in->n", half.astype(np.float32), normal), 0, 1) ** 40
+    tint = np.array(light.tint, dtype=np.float32)[:, None]
+    painted = np.clip((colour * lit + shine) * tint, 0, 255).astype(np.uint32)
+    packed = painted[0] | painted[1] << 8 | painted[2] << 16 | np.uint32(255 << 24)
+
+    left, top = int(np.floor(x.min())) - 1, int(np.floor(y.min())) - 1
+    width, height = int(np.ceil(x.max())) - left + 2, int(np.ceil(y.max())) - top + 2
+    spot = ((y - top) * FINER).astype(np.int32) * (width * FINER) + ((x - left) * FINER).astype(np.int32)
+    near, far = float(depth.min()), float(depth.max())
+    order = np.argsort(((far - depth) * (65535 / max(far - near, 1e-6))).astype(np.uint16), kind="stable")
+    canvas = np.zeros(width * height * FINER * FINER, dtype=np.uint32)
+    canvas[spot[order]] = packed[order]
+    fine = Image.fromarray(canvas.view(np.uint8).reshape(height * FINER, width * FINER, 4), "RGBA")
+    return Sprite(fine.resize((width, height), Image.Resampling.BOX), left, top)
+
+
+def shadow(cloud: Cloud, camera: Camera, light: Light, size: tuple[int, int], blur: float, ground: float = 0.0) -> Image.Image:
+    """How dark the plane at height `ground` is (L, 0–255) in a picture of `size`: a blurred cast shadow."""
+    step = max(1, cloud.place.shape[1] // 6000)
+    place = cloud.place[:, ::step]
+    fall = (place[2] - ground) / light.towards[2]
+    x, y, _ = camera.project(place - light.towards[:, None] * fall)
+    width, height = size[0] // 4 + 1, size[1] // 4 + 1
+    column, row = (x / 4).astype(np.int32), (y / 4).astype(np.int32)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    mask = np.zeros((height, width), dtype=np.uint8)
+    mask[row[inside], column[inside]] = 255
+    soft = Image.fromarray(mask, "L").filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.GaussianBlur(blur / 4))
+    return soft.resize(size, Image.Resampling.BILINEAR)

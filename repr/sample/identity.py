@@ -1,0 +1,182 @@
+"""Who a product is: brand, item, flavour and the small things that tell it from its neighbours on the shelf.
+
+A brand fixes palette, emblem, pattern and layout; a SKU adds item (its motif) and flavour (its colour band). So two SKUs of one
+brand share most of their look, which is what makes the shop hard. MEP-3M's products come from the same brands but are never
+one of the 200 SKUs.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from repr.sample.vocabulary import FLAVOURS, FORMS, METAS, SUB_CLASSES, Form, Meta, SubClass
+
+Colour = tuple[int, int, int]
+
+LAYOUTS = ("logo top", "logo left", "band middle", "diagonal", "frame")
+EMBLEMS = ("ellipse", "shield", "ribbon", "disc", "hexagon", "plate")
+BRANDS_A_META = 4
+_FIRST, _MIDDLE, _LAST = "云禾麦稻星月晨青悦乐橙松竹溪岚帆", "小満里间上边见知有吾半又", "屋坊集社铺仓舍园匠记"
+
+
+def colour(hue: float, saturation: float, value: float) -> Colour:
+    """Hue, saturation and value (0–1, hue wraps) as 8-bit RGB."""
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+@dataclass(frozen=True)
+class Brand:
+    """What all products of a maker share."""
+
+    name: str
+    base: Colour
+    second: Colour
+    accent: Colour
+    ink: Colour
+    emblem: str
+    pattern: str
+    layout: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product as it can be drawn. `look` seeds what is only decoration; `emblem_mark` is the small seal near the edge."""
+
+    meta: str
+    brand: Brand
+    form_name: str
+    item: str
+    motif: str
+    flavour: str
+    arrangement: str  # of the motif: one, pair, ring, row, scatter
+    mark: str  # the seal's shape
+    scale: float  # of the package against its form's size
+    amount: str
+    look: int
+
+    @property
+    def form(self) -> Form:
+        return FORMS[self.form_name]
+
+    @property
+    def band(self) -> Colour:
+        return colour(*FLAVOURS[self.flavour])
+
+    @property
+    def size(self) -> tuple[float, float, float]:
+        """Width, height, depth in centimetres."""
+        width, height, depth = self.form.size
+        return width * self.scale, height * self.scale, depth * self.scale
+
+    @property
+    def title(self) -> str:
+        """The name on the shelf label."""
+        return f"{self.brand.name}{self.flavour}味{self.item}{self.amount}"
+
+
+ARRANGEMENTS = ("one", "pair", "ring", "row", "scatter")
+MARKS = ("disc", "star", "square", "flag", "none")
+
+
+@cache
+def brands(seed: int) -> dict[str, tuple[Brand, ...]]:
+    """The brands of every meta, the same in both parts of the shop."""
+    rng = np.random.default_rng([seed, 1])
+    taken: set[str] = set()
+    return {meta.name: tuple(_brand(meta, number, rng, taken) for number in range(BRANDS_A_META)) for meta in METAS}
+
+
+def _brand(meta: Meta, number: int, rng: np.random.Generator, taken: set[str]) -> Brand:
+    name = ""
+    while not name or name in taken:
+        name = "".join(str(rng.choice(list(letters))) for letters in (_FIRST, _MIDDLE, _LAST))
+    taken.add(name)
+    hue = meta.hues[number % len(meta.hues)] + rng.uniform(-0.02, 0.02)
+    saturation, value = meta.tone[0] + rng.uniform(-0.1, 0.1), meta.tone[1] + rng.uniform(-0.08, 0.05)
+    dark = colour(hue + rng.choice([0.0, 0.5, 0.62]), 0.85, 0.32)
+    return Brand(
+        name=name,
+        base=colour(hue, saturation, value),
+        second=colour(hue + rng.uniform(-0.04, 0.04), saturation * 0.35, min(1.0, value + 0.25)),
+        accent=colour(hue + rng.choice([0.12, 0.42, 0.5, 0.88]), 0.85, 0.85),
+        ink=dark if rng.random() < 0.5 else (250, 250, 246),
+        emblem=EMBLEMS[int(rng.integers(len(EMBLEMS)))],
+        pattern=meta.patterns[number % len(meta.patterns)],
+        layout=LAYOUTS[int(rng.integers(len(LAYOUTS)))],
+    )
+
+
+def _draw(
+    meta: Meta, brand: Brand, forms: tuple[str, ...], items: list[tuple[str, str]], flavour: str, rng: np.random.Generator
+) -> Product:
+    form_name = forms[int(rng.integers(len(forms)))]
+    item, motif = items[int(rng.integers(len(items)))]
+    scale = float(rng.uniform(0.86, 1.12))
+    width, height, depth = FORMS[form_name].size
+    volume = width * height * depth * scale**3
+    amount = "1件" if meta.unit == "件" else f"{max(1, round(volume * (0.16 if meta.unit == 'g' else 0.75) / 5)) * 5}{meta.unit}"
+    return Product(
+        meta=meta.name,
+        brand=brand,
+        form_name=form_name,
+        item=item,
+        motif=motif,
+        flavour=flavour,
+        arrangement=ARRANGEMENTS[int(rng.integers(len(ARRANGEMENTS)))],
+        mark=MARKS[int(rng.integers(len(MARKS)))],
+        scale=scale,
+        amount=amount,
+        look=int(rng.integers(2**31)),
+    )
+
+
+@cache
+def skus(seed: int) -> dict[int, Product]:
+    """The 200 SKUs by category id. Each has its own pair of item and flavour within its brand; a brand keeps to two forms."""
+    found: dict[int, Product] = {}
+    for meta in METAS:
+        rng = np.random.default_rng([seed, 2, meta.ids[0]])
+        makers = brands(seed)[meta.name][:3]
+        used: set[tuple[str, str, str]] = set()
+        for number, category in enumerate(meta.ids):
+            maker = makers[number % len(makers)]
+            start = makers.index(maker)
+            forms = (meta.forms[start % len(meta.forms)], meta.forms[(start + 1) % len(meta.forms)])
+            while True:
+                flavour = str(rng.choice(meta.flavours))
+                product = _draw(meta, maker, forms, list(meta.items), flavour, rng)
+                key = (maker.name, product.item, flavour)
+                if key not in used:
+                    break
+            used.add(key)
+            found[category] = product
+    return dict(sorted(found.items()))
+
+
+def web_product(sub_class: SubClass, seed: int, rng: np.random.Generator) -> Product:
+    """A product of a MEP-3M sub-class: the brands and words of its metas, but none of the 200 SKUs."""
+    metas = {meta.name: meta for meta in METAS}
+    keys = _taken(seed)
+    while True:
+        meta = metas[sub_class.metas[int(rng.integers(len(sub_class.metas)))]]
+        makers = brands(seed)[meta.name]
+        items = [pair for pair in meta.items if not sub_class.items or pair[0] in sub_class.items]
+        maker = makers[int(rng.integers(len(makers)))]
+        product = _draw(meta, maker, sub_class.forms or meta.forms, items, str(rng.choice(meta.flavours)), rng)
+        if (product.brand.name, product.item, product.flavour) not in keys:
+            return product
+
+
+@cache
+def _taken(seed: int) -> frozenset[tuple[str, str, str]]:
+    return frozenset((p.brand.name, p.item, p.flavour) for p in skus(seed).values())
+
+
+def sub_class(number: int) -> SubClass:
+    """The sub-class with this id."""
+    return next(s for s in SUB_CLASSES if s.id == number)

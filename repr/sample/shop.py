@@ -1,0 +1,128 @@
+"""Draw the sample shop: both parts, on all cores, whole or not at all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from repr import console, files
+from repr.errors import UserError
+from repr.sample import mep3m, rpc
+from repr.sample.identity import skus
+
+VERSION = 1  # of the drawing; another number draws anew into the cache
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most."""
+
+    records: int
+    exemplars: int
+    val: int
+    test: int
+    room: int
+
+
+SCALES = {
+    "full": Scale(3000, 24, 90, 168, 170_000_000),
+    "tiny": Scale(260, 8, 6, 12, 40_000_000),
+}
+
+Job = tuple[Callable[..., list[Any]], tuple[Any, ...]]
+
+
+def draw_sample(out: Path, *, seed: int = 0, scale: str = "full", workers: int | None = None, quiet: bool = False) -> Path:
+    """Draw the sample shop into `out`: `out/mep3m`, `out/rpc`, and a `sample.json` in each folder. Returns `out`.
+
+    The same seed and scale give the same bytes, however many processes draw. A sample that is there already is kept.
+    Raises UserError when `out` holds something else, when the disk is too full, or for an unknown scale.
+    """
+    out = Path(out).absolute()
+    if scale not in SCALES:
+        raise UserError(f"no such scale: {scale}", "--scale", console.nearest(scale, SCALES))
+    mark = {"version": VERSION, "seed": seed, "scale": scale, "sample": True, "note": "Drawn pictures of products that do not exist."}
+    if _is_there(out, mark):
+        return out
+    files.need_space(out, SCALES[scale].room, "the sample shop")
+    with files.replacing(out) as folder:
+        folder.mkdir()
+        _draw_all(folder, SCALES[scale], seed, workers or _cores(), quiet)
+        for part in (folder, folder / "mep3m", folder / "rpc"):
+            files.write_json(part / "sample.json", mark)
+    return out
+
+
+def sample_root(part: Literal["mep3m", "rpc"], *, seed: int = 0) -> Path:
+    """The folder of that part of the sample shop in the cache, drawn on first use (which says so on stderr)."""
+    folder = files.cache_dir("sample", f"v{VERSION}-{seed}")
+    if not (folder / "sample.json").is_file():
+        console.say(f"Drawing the sample shop into {folder} (about a minute, once).")
+        draw_sample(folder, seed=seed)
+    return folder / part
+
+
+def _is_there(out: Path, mark: dict[str, Any]) -> bool:
+    """True when `out` is this very sample. Raises when it is something that drawing would overwrite."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / "sample.json").is_file():
+        raise UserError("there is something else here", out, "Name a new or an empty folder with --out")
+    return bool(files.read_json(out / "sample.json") == mark)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _draw_all(folder: Path, scale: Scale, seed: int, workers: int, quiet: bool) -> None:
+    web, checkout = folder / "mep3m", folder / "rpc"
+    mep3m.folders(web)
+    rpc.folders(checkout)
+    listings = mep3m.plan(scale.records, seed)
+    scenes = rpc.plan({"val": scale.val, "test": scale.test}, seed)
+    chunks = [listings[i : i + mep3m.CHUNK] for i in range(0, len(listings), mep3m.CHUNK)]
+    with _pool(workers) as go:
+        records = go([(mep3m.draw_listings, (web, chunk, seed)) for chunk in chunks], len(listings), "Drawing the web shop", quiet)
+        mep3m.write_annotations(web, records)
+        categories = sorted(skus(seed))
+        jobs: list[Job] = [(rpc.draw_sku, (checkout, category, scale.exemplars, seed)) for category in categories]
+        rpc.write_annotations(checkout, "train", go(jobs, scale.exemplars * len(categories), "Drawing exemplars", quiet), seed)
+        drawn = go([(rpc.draw_checkout, (checkout, scene, seed)) for scene in scenes], len(scenes), "Drawing checkouts", quiet)
+    for split in ("val", "test"):
+        rpc.write_annotations(checkout, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[[list[Job], int, str, bool], list[Any]]]:
+    """Something that runs jobs in order and gathers their lists, with a bar for each stage.
+
+    Children are forked where that is possible, so that a script without a main guard can draw the sample too; they ignore Ctrl-C
+    and end with the pool.
+    """
+    if workers < 2:
+        yield lambda jobs, total, what, quiet: _gather(map(_run, jobs), total, what, quiet)
+        return
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    pool = multiprocessing.get_context(method).Pool(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield lambda jobs, total, what, quiet: _gather(pool.imap(_run, jobs), total, what, quiet)
+    finally:
+        pool.terminate()
+        pool.join()
+
+
+def _run(job: Job) -> list[Any]:
+    function, arguments = job
+    return function(*arguments)
+
+
+def _gather(results: Iterator[list[Any]], total: int, what: str, quiet: bool) -> list[Any]:
+    one_by_one = (item for result in results for item in result)
+    return list(one_by_one if quiet else console.progress(one_by_one, total, what, "picture"))
