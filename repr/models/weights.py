@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from repr.errors import UserError
 from repr.files import replacing
 from repr.models import foreign
-from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, backbone, build, expected_shapes, head_names
+from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, backbone, build, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
 
 VERSION = 1
@@ -116,7 +116,7 @@ def write_weights(path: Path, weights: Weights) -> None:
 def load_encoder(spec: str | Path | Weights, *, size: int | None = None, device: str | torch.device = "cpu") -> Encoder:
     """The encoder of some weights, in eval mode on `device`. size: picture side in pixels, if not the weights' own."""
     weights = spec if isinstance(spec, Weights) else read_weights(spec)
-    network = build(weights.arch)
+    network = empty(weights.arch)
     network.load_state_dict(dict(weights.headless().tensors), strict=True)
     encoder = Encoder(
         network,
@@ -245,6 +245,8 @@ def _foreign(tensors: dict[str, Tensor], path: Path, name: str) -> Weights:
 def _checked(weights: Weights, where: str | Path) -> Weights:
     """The weights, given a name if they lack one, if the tensors are exactly the architecture's; else UserError with what differs."""
     backbone(weights.arch)
+    if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
+        raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:
         weight, bias = head_names(weights.arch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from repr.pictures.reader import MARGIN, Box, Fit, Unreadable, read_picture, square
 
-CHUNK = 64  # pictures a task: long enough to hide the hand-over, short enough for a smooth bar
+CHUNK = 64  # pictures a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,13 @@ def decode(
 
     boxes: one a file, None for the whole picture; None for all of them. workers: cores to use; default all that this
     process may use; 0 or 1 decodes in the calling thread. Broken pictures come back in `bad`, with their reason.
+
+    The workers are threads: Pillow decodes and resizes without the interpreter's lock, which leaves 0.1 ms a picture that
+    is not shared (0.3 ms in all for a JPEG of 176 px, 5 ms for one of 2592 × 1944), and no process has to be started.
     """
-    spans = [(at, min(at + CHUNK, len(files))) for at in range(start, len(files), CHUNK)]
     workers = cores() if workers is None else workers
+    chunk = max(1, min(CHUNK, math.ceil((len(files) - start) / (4 * max(workers, 1)))))
+    spans = [(at, min(at + chunk, len(files))) for at in range(start, len(files), chunk)]
 
     def task(span: tuple[int, int]) -> Chunk:
         part = slice(*span)

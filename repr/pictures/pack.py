@@ -1,16 +1,17 @@
 """The pack: pictures decoded once into a memory-mapped uint8 array that training reads without decoding again.
 
-A folder. pixels.npy (n, size, size, 3) uint8, in catalog order, unreadable pictures left out; index.json, written last:
-version, size, fit, key of the sources, rows, quarantine, checksums. While it is being made there is progress.jsonl
-instead, one line a finished chunk, from which a killed run goes on.
+A folder. pixels.npy (n, size, size, 3) uint8, in catalog order, unreadable pictures left out; sources.npy, the fingerprint
+of every row of the catalog; index.json, written last: version, size, fit, key, rows, quarantine, checksums. While it is
+being made there is progress.jsonl instead, one line a finished chunk, from which a killed run goes on.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,13 +22,17 @@ from numpy.lib import format as npy
 from repr import console
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.files import cache_dir, content_key, need_space, read_json, write_json
-from repr.pictures.decode import Chunk, decode
+from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
+from repr.pictures.decode import CHUNK, Chunk, decode
+from repr.pictures.known import Prints, fingerprints, finished, places, register
 from repr.pictures.reader import MARGIN, Fit
 
 VERSION = 1
 HEADER = 128  # bytes of the .npy header; numpy leaves room in it for the first axis to grow
 CHECKED = 64  # pictures whose checksum is kept and compared on opening
+FILES = {"pixels.npy", "sources.npy", "progress.jsonl", "index.json"}
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,10 @@ class Pack:
     """A finished pack. pixels: (n, size, size, 3) uint8 memory map; rows: (n,) int64, the catalog row of each picture, ascending."""
 
     pixels: np.memmap[Any, np.dtype[np.uint8]]
-    rows: np.ndarray[Any, np.dtype[np.int64]]
+    rows: Rows
     quarantine: list[Quarantined]
     size: int
+    fit: str
     key: str
     path: Path
     sample: bool
@@ -63,29 +69,30 @@ def make_pack(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Pack:
-    """Decode every picture of the catalog to size × size and open the pack; a finished one of the same pictures is opened at once.
+    """Decode every picture of the catalog to size × size and open the pack.
 
-    out: the folder; default one in the cache, named after the sources. A run that was killed goes on where it was.
-    Raises UserError when `out` holds a pack of other pictures, another size, or of pictures that have changed since;
+    out: the folder; default one in the cache, named after the sources. A finished pack of the same pictures is opened at once,
+    one that holds them among others is copied from, and a run that was killed goes on where it was.
+    Raises UserError when `out` holds a pack of other pictures, of another size, or of pictures that have changed since;
     when the disk is too small; and when no picture at all could be read.
     """
     if size < 1:
         raise UserError(f"a picture size of {size} pixels", "--size", "Give a size of 1 or more")
-    key = source_key(catalog, size, fit)
+    prints = fingerprints(catalog)
+    key = _key(prints, size, fit)
     folder = Path(out) if out is not None else cache_dir("packs", key)
     if (folder / "index.json").exists():
         pack = open_pack(folder)
         if pack.key != key:
             raise UserError(
-                f"a pack of other pictures or of another size ({pack.size} px), or its pictures have changed since",
+                f"a pack of other pictures or of another size ({pack.size} px), or its pictures have changed or moved since",
                 folder,
                 "Remove the folder to pack again, or choose another --out",
             )
     else:
-        if folder.exists() and (not folder.is_dir() or any(file.name not in _OURS for file in folder.iterdir())):
-            raise UserError("exists and is not a pack", folder, "Choose another --out")
-        _write(catalog, folder, size, fit, key, workers, quiet)
-        pack = open_pack(folder)
+        pack = _write(catalog, prints, folder, size, fit, workers, quiet)
+        if out is not None:
+            register(folder, key)
     if pack.quarantine and not quiet:
         first = pack.quarantine[0]
         console.say(
@@ -117,88 +124,155 @@ def open_pack(path: Path) -> Pack:
         if zlib.crc32(pixels[position].tobytes()) != checksum:
             raise UserError(f"damaged: picture {position} does not match its checksum", file, remedy)
     quarantine = [Quarantined(entry["path"], entry["reason"]) for entry in index["quarantine"]]
-    return Pack(pixels, rows, quarantine, size, index["key"], path, index["sample"])
+    return Pack(pixels, rows, quarantine, size, index["fit"], index["key"], path, index["sample"])
 
 
 def source_key(catalog: Catalog, size: int, fit: Fit = "crop") -> str:
     """A name for exactly these pictures at this size: changes when a file, its size in bytes, its time or its box changes."""
-    stats: list[tuple[int, int]] = []
-    for file in catalog.files():
-        try:
-            stat = os.stat(file)  # noqa: PTH116 - twice as fast as Path.stat, and there may be millions
-            stats.append((stat.st_size, stat.st_mtime_ns))
-        except OSError:
-            stats.append((-1, 0))
-    paths = "\n".join(catalog.column("path").astype(str)).encode()
-    sources = catalog.column("source").astype(np.int16).tobytes()
-    return content_key(VERSION, size, fit, MARGIN, paths, sources, np.array(stats, np.int64).tobytes(), repr(catalog.boxes()).encode())
+    return _key(fingerprints(catalog), size, fit)
 
 
-_OURS = {"pixels.npy", "progress.jsonl"}
+def _key(prints: Prints, size: int, fit: str) -> str:
+    return content_key(VERSION, size, fit, MARGIN, prints.tobytes())
 
 
-def _write(catalog: Catalog, folder: Path, size: int, fit: Fit, key: str, workers: int | None, quiet: bool) -> None:
-    n, picture = len(catalog), size * size * 3
+def _write(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: Fit, workers: int | None, quiet: bool) -> Pack:
+    if folder.exists() and not (folder.is_dir() and all(_ours(file) for file in folder.iterdir())):
+        raise UserError("exists and is not a pack", folder, "Choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    journal = folder / "progress.jsonl"
-    rows, bad, done = _resume(journal, key)
-    data = folder / "pixels.npy"
-    need_space(folder, (n - done) * picture, "the pack")
-    files, boxes = catalog.files(), catalog.boxes()
-    with data.open("r+b" if data.exists() else "w+b") as stream, journal.open("a", encoding="utf-8") as log:
-        if not done:
-            log.truncate(0)
-            _line(log, {"version": VERSION, "key": key})
-        stream.truncate(HEADER + len(rows) * picture)
-        stream.seek(0, os.SEEK_END)
-        chunks: Iterable[Chunk] = decode(files, boxes, size, fit=fit, workers=workers, start=done)
-        for chunk in chunks if quiet else _bar(chunks, n, done):
-            stream.write(chunk.pixels.tobytes())
-            stream.flush()
-            rows.extend(chunk.positions.tolist())
-            bad.extend(chunk.bad)
-            done += len(chunk.positions) + len(chunk.bad)
-            _line(log, {"done": done, "rows": _spans(chunk.positions.tolist()), "bad": chunk.bad})
-        if not rows:
-            reason = bad[0][1] if bad else "there are no pictures"
-            raise UserError(f"none of the {n} pictures could be read ({reason})", catalog.name, "Check --data and the pictures")
-        stream.seek(0)
-        npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(rows), size, size, 3)})
-        assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
-    pixels = np.memmap(data, np.uint8, "r", HEADER, (len(rows), size, size, 3))
+    key, picture = _key(prints, size, fit), size * size * 3
+    with (folder / "progress.jsonl").open("a+", encoding="utf-8") as log:
+        _lock(log, folder)
+        if (folder / "index.json").exists():  # another process made it while we waited
+            return open_pack(folder)
+        rows, bad, done = _resume(log, key, folder)
+        _need_space(folder, (len(catalog) - done) * picture, rows)
+        files = catalog.files()
+        chunks = _from_known(prints, size, fit, done)
+        if chunks is None:
+            chunks = decode(files, catalog.boxes(), size, fit=fit, workers=workers, start=done)
+        mode = "r+b" if (folder / "pixels.npy").exists() else "w+b"
+        with (folder / "pixels.npy").open(mode) as stream:
+            stream.truncate(HEADER + len(rows) * picture)  # what was written after the last line of the log is done again
+            stream.seek(0, os.SEEK_END)
+            for chunk in chunks if quiet else _bar(chunks, len(catalog), done):
+                stream.write(chunk.pixels.tobytes())
+                stream.flush()
+                rows.extend(chunk.positions.tolist())
+                bad.extend(chunk.bad)
+                done += len(chunk.positions) + len(chunk.bad)
+                _line(log, {"done": done, "rows": _spans(chunk.positions.tolist()), "bad": chunk.bad})
+            if not rows:
+                _clear(folder)
+                reason = bad[0][1] if bad else "there are no pictures"
+                raise UserError(f"none of the {len(catalog)} pictures could be read ({reason})", catalog.name, "Check --data")
+            stream.seek(0)
+            npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(rows), size, size, 3)})
+            assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
+        quarantine = [{"row": row, "path": str(files[row]), "reason": reason} for row, reason in bad]
+        _finish(catalog, prints, folder, size, fit, rows, quarantine)
+        (folder / "progress.jsonl").unlink()
+    return open_pack(folder)
+
+
+def _finish(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: str, rows: list[int], quarantine: list[dict[str, Any]]) -> None:
+    """Write sources.npy and index.json over a complete pixels.npy."""
+    pixels = np.memmap(folder / "pixels.npy", np.uint8, "r", HEADER, (len(rows), size, size, 3))
     checked = np.unique(np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).astype(int)).tolist()
+    with replacing(folder / "sources.npy") as temporary, temporary.open("wb") as stream:
+        np.save(stream, prints)
     index = {
         "kind": "pack",
         "version": VERSION,
         "size": size,
         "fit": fit,
-        "key": key,
+        "key": _key(prints, size, fit),
         "sample": catalog.sample,
         "source": catalog.name,
         "rows": _spans(rows),
-        "quarantine": [{"path": str(files[row]), "reason": reason} for row, reason in bad],
+        "quarantine": quarantine,
         "checksums": [[position, zlib.crc32(pixels[position].tobytes())] for position in checked],
     }
     write_json(folder / "index.json", index)
-    journal.unlink()
 
 
-def _resume(journal: Path, key: str) -> tuple[list[int], list[tuple[int, str]], int]:
-    """What a killed run had finished: rows written, unreadable (row, reason), and rows done. Nothing if it was of other pictures."""
+def _from_known(prints: Prints, size: int, fit: str, done: int) -> Iterator[Chunk] | None:
+    """The pictures of rows done… from a finished pack that holds all of them among others; None when there is none."""
+    for folder in finished():
+        try:
+            index = read_json(folder / "index.json")
+            if (index.get("size"), index.get("fit"), index.get("version")) != (size, fit, VERSION):
+                continue
+            at = places(prints, np.load(folder / "sources.npy"))
+            if at is not None:
+                reasons = {entry["row"]: entry["reason"] for entry in index["quarantine"]}
+                return _copied(open_pack(folder), reasons, at, done)
+        except (UserError, OSError, ValueError):
+            continue  # a damaged pack is no help here; whoever opens it will be told
+    return None
+
+
+def _copied(pack: Pack, reasons: dict[int, str], at: Rows, done: int) -> Iterator[Chunk]:
+    """Chunks of the pictures at rows `at[done:]` of the catalog that `pack` was made from; reasons: why some of its rows are missing."""
+    for first in range(done, len(at), CHUNK):
+        rows = np.arange(first, min(first + CHUNK, len(at)))
+        readable = np.array([row not in reasons for row in at[rows].tolist()])
+        positions = np.searchsorted(pack.rows, at[rows[readable]])
+        bad = [(int(row), reasons[int(at[row])]) for row in rows[~readable]]
+        yield Chunk(rows[readable], pack.pixels[positions], bad)
+
+
+def _ours(file: Path) -> bool:
+    return any(name in file.name for name in FILES)  # or a temporary name of one
+
+
+def _need_space(folder: Path, n_bytes: int, rows: list[int]) -> None:
+    try:
+        need_space(folder, n_bytes, "the pack")
+    except UserError:
+        if not rows:
+            _clear(folder)
+        raise
+
+
+def _clear(folder: Path) -> None:
+    """Take away a pack that came to nothing."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _lock(log: IO[str], folder: Path) -> None:
+    """Hold the log for this process alone; say so when another one is packing the same."""
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        console.say(f"Another process is making {folder}; waiting for it.")
+        fcntl.flock(log, fcntl.LOCK_EX)
+
+
+def _resume(log: IO[str], key: str, folder: Path) -> tuple[list[int], list[tuple[int, str]], int]:
+    """What a killed run had finished: rows written, unreadable (row, reason), and rows done. Nothing if it was of other pictures.
+
+    Leaves the log with the lines that count, ready for more.
+    """
     rows: list[int] = []
     bad: list[tuple[int, str]] = []
     done = 0
-    if not journal.exists():
-        return rows, bad, done
-    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    if whole and json.loads(whole[0]).get("key") == key:
-        for line in whole[1:]:
-            entry = json.loads(line)
-            rows.extend(_from_spans(entry["rows"]).tolist())
-            bad.extend((row, reason) for row, reason in entry["bad"])
-            done = entry["done"]
-    journal.write_text("".join(whole) if done else "", encoding="utf-8")
+    log.seek(0)
+    whole = [line for line in log if line.endswith("\n")]  # the last one may be cut
+    if not whole or json.loads(whole[0]).get("key") != key:
+        if len(whole) > 1:
+            console.say(f"The pictures or the size have changed since {folder} was begun; starting it again.")
+        whole = [json.dumps({"version": VERSION, "key": key}) + "\n"]
+    for line in whole[1:]:
+        entry = json.loads(line)
+        rows.extend(_from_spans(entry["rows"]).tolist())
+        bad.extend((row, reason) for row, reason in entry["bad"])
+        done = entry["done"]
+    log.truncate(0)
+    log.writelines(whole)
+    log.flush()
     return rows, bad, done
 
 
@@ -207,11 +281,11 @@ def _line(log: IO[str], entry: dict[str, Any]) -> None:
     log.flush()
 
 
-def _bar(chunks: Iterable[Chunk], total: int, done: int) -> Iterable[Chunk]:
+def _bar(chunks: Iterable[Chunk], total: int, done: int) -> Iterator[Chunk]:
     """The chunks, with a bar that counts pictures."""
     from tqdm import tqdm
 
-    with tqdm(total=total, initial=done, desc="decode", unit="picture", leave=False, dynamic_ncols=True) as bar:
+    with tqdm(total=total, initial=done, desc="decode", unit="picture", leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk.positions) + len(chunk.bad))
@@ -225,5 +299,5 @@ def _spans(rows: list[int]) -> list[list[int]]:
     return [[int(part[0]), int(part[-1]) + 1] for part in np.split(np.array(rows), cuts)]
 
 
-def _from_spans(spans: list[list[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _from_spans(spans: list[list[int]]) -> Rows:
     return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in spans] or [np.empty(0, np.int64)])

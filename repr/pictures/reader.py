@@ -29,6 +29,12 @@ UPRIGHT = {
 }
 
 
+# Pillow warns of large pictures and of odd metadata; MAX_PIXELS decides, and broken metadata is no news. Set once and not around
+# each call, since pictures are read in several threads and `catch_warnings` is not safe there.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 class Unreadable(Exception):
     """A picture that cannot be had, with the reason. Not a user's error: the run goes on and counts it."""
 
@@ -47,19 +53,17 @@ def read_picture(path: Path, *, short_side: int | None = None, box: Box | None =
     """
     path = Path(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures and of odd metadata; the bound below decides
-            with Image.open(path, formats=FORMATS) as image:
-                full = image.size
-                if full[0] * full[1] > MAX_PIXELS:
-                    raise Unreadable(f"{full[0]} × {full[1]} pixels, over the bound of {MAX_PIXELS:,}")
-                if short_side:
-                    side = min(full) if box is None else _square(box, margin)[2]
-                    scale = short_side / max(side, 1.0)
-                    image.draft(None, (max(1, math.ceil(full[0] * scale)), max(1, math.ceil(full[1] * scale))))
-                image.load()
-                shrunk = image.size[0] / full[0]
-                upright = _upright(_rgb(image), _orientation(image))
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise Unreadable(f"{width} × {height} pixels, over the bound of {MAX_PIXELS:,}")
+            if short_side:
+                side = min(width, height) if box is None else _crop_side(box, image, margin)
+                scale = short_side / max(side, 1.0)
+                image.draft(None, (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))))
+            image.load()
+            shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
+            upright = _upright(_rgb(image), _orientation(image))
     except Unreadable:
         raise
     except FileNotFoundError:
@@ -83,11 +87,8 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
     Raises Unreadable when no part of the box lies in the picture.
     """
     width, height = image.size
-    x, y, w, h = (value * shrunk for value in box)
-    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
-    if not (right > left and bottom > top):
-        raise Unreadable(f"box {tuple(round(v, 1) for v in box)} lies outside the picture")
-    x, y, side = _square((left, top, right - left, bottom - top), margin)
+    x, y, w, h = box
+    x, y, side = _square((x * shrunk, y * shrunk, w * shrunk, h * shrunk), width, height, margin)
     x = (width - side) / 2 if side > width else min(max(x, 0.0), width - side)
     y = (height - side) / 2 if side > height else min(max(y, 0.0), height - side)
     edge = max(1, round(side))
@@ -126,30 +127,41 @@ def _resize(image: Image.Image, size: tuple[int, int], region: Box) -> Image.Ima
     return image.resize(size, Image.Resampling.BICUBIC, box=region, reducing_gap=3.0)
 
 
-def _square(box: Box, margin: float) -> tuple[float, float, float]:
-    """Left, top and side of the square around a box, wherever the picture ends."""
+def _square(box: Box, width: float, height: float, margin: float) -> tuple[float, float, float]:
+    """Left, top and side of the square around the part of a box that lies in the picture; the square itself may reach out of it."""
     x, y, w, h = box
-    side = max(w, h) * (1 + 2 * margin)
-    return x + (w - side) / 2, y + (h - side) / 2, side
+    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
+    if not (right > left and bottom > top):
+        raise Unreadable(f"the box {x:.0f}, {y:.0f}, {w:.0f} × {h:.0f} has no part in the picture of {width:.0f} × {height:.0f}")
+    side = max(right - left, bottom - top) * (1 + 2 * margin)
+    return (left + right - side) / 2, (top + bottom - side) / 2, side
+
+
+def _crop_side(box: Box, image: Image.Image, margin: float) -> float:
+    """Side in pixels of the crop that a box will need, before the picture is decoded."""
+    if image.format not in ("JPEG", "MPO"):
+        return 1.0  # others are not drafted, and may have to be decoded to find their EXIF data
+    width, height = image.size
+    return _square(box, *((height, width) if _orientation(image) >= 5 else (width, height)), margin)[2]
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     """RGB from any mode: transparency on white, 16-bit and float grey scaled to 8 bits."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image.copy() if image.readonly else image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         layered = image.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         return Image.alpha_composite(white, layered).convert("RGB")
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     return image.convert("RGB")
 
 
 def _eight_bits(grey: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Deep grey values as uint8, by the range the format implies: 16 bits, or for 32 bits and floats the smallest that holds them."""
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    if grey.dtype == np.uint16:
+    if grey.dtype.itemsize == 2:
         top = 65535.0
     else:
         bounds = (1.0, 255.0, 65535.0) if grey.dtype.kind == "f" else (255.0, 65535.0)
@@ -171,8 +183,11 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _unknown(path: Path) -> str:
-    head = path.read_bytes()[:12] if path.stat().st_size < 2**16 else path.open("rb").read(12)
-    return f"not a picture (begins with {head!r})" if head else "an empty file"
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] == b"ftyp":
+        return f"a {head[8:12].decode('latin-1').strip()} file, which is not read here; convert it to JPEG or PNG"
+    return f"not a picture, or broken at its start (begins with {head!r})" if head else "an empty file"
 
 
 def _reason(error: Exception) -> str:

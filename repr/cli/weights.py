@@ -1,0 +1,122 @@
+"""`repr weights`: look into weights files and mix them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr import console
+
+
+@click.group("weights")
+def command() -> None:
+    """Show what weights are, and mix two of them.
+
+    Weights are named by a run folder, a .safetensors or .pth file, `imagenet` or `none`.
+    """
+
+
+@command.command("show")
+@click.argument("weights", metavar="WEIGHTS")
+@console.json_option
+def show(weights: str, as_json: bool) -> None:
+    """Say what WEIGHTS are: architecture, picture size, classes, how and on what they were made.
+
+    \b
+    Example:
+      repr weights show runs/first
+    """
+    from repr.models.weights import read_weights
+
+    read = read_weights(weights)
+    facts: dict[str, Any] = {
+        "name": read.name,
+        "arch": read.arch,
+        "size": read.size,
+        "mean": list(read.mean),
+        "std": list(read.std),
+        "classes": list(read.classes),
+        "method": read.method,
+        "trained_on": read.trained_on,
+        "sample": read.sample,
+        "identity": read.identity,
+        "tensors": len(read.tensors),
+        "parameters": sum(tensor.numel() for tensor in read.tensors.values()),
+    }
+    if as_json:
+        console.emit(facts)
+        return
+    shown = ", ".join(read.classes[:3]) + (", …" if len(read.classes) > 3 else "")
+    facts["classes"] = f"{len(read.classes)} ({shown})" if read.classes else "none: no head"
+    facts["sample"] = "yes: made on the drawn sample shop" if read.sample else "no"
+    facts["mean"], facts["std"] = ", ".join(map(str, read.mean)), ", ".join(map(str, read.std))
+    width = max(map(len, facts))
+    click.echo("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items() if value != ""))
+
+
+@command.command("mix")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
+@console.data_option
+@click.option(
+    "--batch-norm",
+    is_flag=True,
+    help="Measure the batch-norm statistics anew on training pictures of --data; else they are interpolated as well.",
+)
+@click.option("--pictures", type=click.IntRange(2), default=2000, show_default=True, help="How many pictures to measure them on.")
+@click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture size of the mix. Default: the larger of the two.")
+@console.seed_option
+@console.machine_options
+@console.out_option("the mixed weights (default: mixed.safetensors)")
+@console.json_option
+def mix(
+    first: str,
+    second: str,
+    share: float,
+    data: tuple[str, ...],
+    batch_norm: bool,
+    pictures: int,
+    size: int | None,
+    seed: int,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Interpolate two weights of one architecture: (1 - share) of A and share of B.
+
+    Between weights and what further training made of them there is often a point better than both. The head is kept only when
+    both have the same classes.
+
+    \b
+    Example:
+      repr weights mix imagenet runs/tuned --share 0.25 --out mixed.safetensors
+    """
+    from dataclasses import replace
+
+    from repr.errors import UserError
+    from repr.models.weights import mix as mix_weights
+    from repr.models.weights import read_weights, reestimate_batchnorm, write_weights
+
+    if data and not batch_norm:
+        raise UserError("--data is given and nothing is measured on it", "--data", "Add --batch-norm, or leave --data out")
+    mixed = mix_weights(read_weights(first), read_weights(second), share)
+    mixed = replace(mixed, size=size or mixed.size)
+    if batch_norm:
+        from repr.catalog.sources import open_data
+        from repr.models.devices import pick_device
+        from repr.pictures.batches import training_batches
+
+        catalog = open_data(data)
+        batches = training_batches(catalog, mixed.size, pictures, seed=seed, workers=workers)
+        mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
+        mixed = replace(mixed, sample=mixed.sample or catalog.sample)
+    path = out or Path("mixed.safetensors")
+    write_weights(path, mixed)
+    if as_json:
+        console.emit({"weights": str(path), "identity": mixed.identity, "arch": mixed.arch, "share": share, "sample": mixed.sample})
+        return
+    click.echo(f"{mixed.method}{' (sample)' if mixed.sample else ''}, {mixed.identity}, in {path}")
