@@ -64,9 +64,10 @@ def read(path: Path) -> Catalog:
 
 def _pictures(root: Path) -> Iterator[tuple[str, ...]]:
     """The parts of each picture's path below the root; hidden files and folders are skipped."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for folder, folders, files in os.walk(root, followlinks=True):
         parts = Path(folder).relative_to(root).parts
+        deeper = len(parts) <= DEEPEST + 1  # a linked folder may contain itself
+        folders[:] = [name for name in folders if deeper and not name.startswith(".")]
         for name in files:
             if parts and not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield (*parts, name)

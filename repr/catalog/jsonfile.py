@@ -59,23 +59,28 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
             chunk = file.read(BLOCK)
             if on_bytes:
                 on_bytes(len(chunk))
-            rest += chunk
+            final = not chunk
             if not started:
-                rest, started = _after_bracket(path, rest), True
-            body, left = _cut(rest) if chunk else (_before_bracket(path, rest, first), b"")
-            if body is None:
-                if len(rest) > LONGEST + BLOCK:
-                    raise UserError("not JSON, or not a list of records", f"{path}, record {first}", MEND)
+                chunk, started = _after_bracket(path, chunk), True
+            cut = _gap(chunk) if chunk else None
+            if cut:
+                body, left = b"".join((b"[", rest, memoryview(chunk)[: cut[0]], b"]")), chunk[cut[1] :]
+            elif final:
+                body, left = b"".join((b"[", _before_bracket(path, rest, first), b"]")), b""
+            elif len(rest) > LONGEST + BLOCK:
+                raise UserError("not JSON, or not a list of records", f"{path}, record {first}", MEND)
+            else:
+                rest += chunk
                 continue
             try:
-                records = decoder.decode(b"[" + body + b"]")
+                records = decoder.decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                records, left = _one_by_one(path, rest if chunk else body, single, first, final=not chunk)
+                records, left = _one_by_one(path, body[1:-1] if final else rest + chunk, single, first, final=final)
             rest = left
             if records:
                 yield first, records
             first += len(records)
-            if not chunk:
+            if final:
                 return
 
 
@@ -93,13 +98,13 @@ def _after_bracket(path: Path, data: bytes) -> bytes:
     return text[1:]
 
 
-def _cut(data: bytes) -> tuple[bytes | None, bytes]:
-    """Everything up to the last gap between two records, and what comes after the comma. (None, data) without a gap."""
+def _gap(data: bytes) -> tuple[int, int] | None:
+    """The last gap between two records: where the one ends and the other begins. It may lie inside a title; then decoding fails."""
     for start in (max(0, len(data) - LONGEST // 16), 0):
-        gaps = list(BETWEEN.finditer(data, start)) if start else [*BETWEEN.finditer(data)][-1:]
+        gaps = list(BETWEEN.finditer(data, start))
         if gaps:
-            return data[: gaps[-1].start() + 1], data[gaps[-1].end() - 1 :]
-    return None, data
+            return gaps[-1].start() + 1, gaps[-1].end() - 1
+    return None
 
 
 def _before_bracket(path: Path, data: bytes, first: int) -> bytes:
@@ -132,7 +137,7 @@ def objects(data: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
 def _one_by_one(path: Path, data: bytes, decoder: msgspec.json.Decoder[T], first: int, *, final: bool) -> tuple[list[T], bytes]:
     """Decode record by record: either the block was only cut in a wrong place, or a record is broken and is named."""
     records: list[T] = []
-    at = 0
+    begin = at = 0
     for begin, end in objects(data):
         where = f"{path}, record {first + len(records)}"
         between = data[at:begin].strip()
@@ -150,7 +155,9 @@ def _one_by_one(path: Path, data: bytes, decoder: msgspec.json.Decoder[T], first
         raise UserError("not JSON", where, MEND)
     elif rest.startswith(b","):
         rest = rest[1:]
-    elif rest and records:
+    elif not rest and records:  # its comma comes with the next block
+        return records[:-1], data[begin:]
+    elif rest and records and not rest.startswith(b"]"):
         raise UserError("no comma after the record before", where, MEND)
     return records, rest
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,14 @@ NONE = frozenset({"FALSE", "FLASE", "", False, None})  # no third level: as the 
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
 
 
+class Size(msgspec.Struct, array_like=True, gc=False):
+    """img_resolution: pixels, in the order of an array's shape. A grey picture may have no third number."""
+
+    height: int
+    width: int
+    channels: int = 3
+
+
 class Record(msgspec.Struct, gc=False):
     """One record as the file spells it. The workshop's version has no OCR."""
 
@@ -42,7 +51,7 @@ class Record(msgspec.Struct, gc=False):
     subsub_class_id: str | int | bool | None
     subsub_class_name: str | bool | None
     img_path: str
-    img_resolution: list[int]  # height, width, channels
+    img_resolution: Size
     title: str
     OCR: str | bool | None = None
 
@@ -58,7 +67,8 @@ class ClassTable:
     levels: tuple[list[ClassName], list[ClassName], list[ClassName]] = field(default_factory=lambda: ([], [], []))
     code_of: tuple[dict[str, int], dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}, {}))
     renamed: set[tuple[str, str]] = field(default_factory=set)
-    seen: dict[tuple[Any, ...], tuple[int, int, int]] = field(default_factory=dict)
+    seen: dict[tuple[Any, ...], int] = field(default_factory=dict)  # the six class fields of a record → position in `triples`
+    triples: list[tuple[int, int, int]] = field(default_factory=list)  # codes on the three levels, the third -1 for none
 
     def add(self, level: int, id_: str, name: str, parent: int, where: str) -> int:
         """The code of a class on level 0, 1 or 2, made when the table is not fixed. Raises UserError when it does not fit the tree."""
@@ -83,15 +93,14 @@ class ClassTable:
             self.renamed.add((known.name, name))
         return code
 
-    def codes(self, key: tuple[Any, ...], where: str) -> tuple[int, int, int]:
-        """Codes on the three levels of six fields in the order of COLUMNS; the third is -1 when there is none."""
-        found = self.seen.get(key)
-        if found is None:
-            first = self.add(0, str(key[0]), key[1], -1, where)
-            second = self.add(1, str(key[2]), key[3], first, where)
-            third = -1 if key[4] in NONE else self.add(2, str(key[4]), str(key[5]), second, where)
-            found = self.seen[key] = (first, second, third)
-        return found
+    def take(self, key: tuple[Any, ...], where: str) -> int:
+        """Take six fields in the order of COLUMNS in; the position of their codes in `triples`."""
+        first = self.add(0, str(key[0]), key[1], -1, where)
+        second = self.add(1, str(key[2]), key[3], first, where)
+        third = -1 if key[4] in NONE else self.add(2, str(key[4]), str(key[5]), second, where)
+        self.seen[key] = len(self.triples)
+        self.triples.append((first, second, third))
+        return self.seen[key]
 
 
 def read_info(path: Path) -> ClassTable:
@@ -103,9 +112,8 @@ def read_info(path: Path) -> ClassTable:
     for n, row in enumerate(rows[1:], 2):
         if any(cell is None or cell == "" for cell in row[:4]):
             raise UserError("an empty cell", f"{path}, row {n}", "Mend the row")
-        table.codes(tuple(row[:6]), f"{path}, row {n}")
+        table.take(tuple(row[:6]), f"{path}, row {n}")
     table.fixed = True
-    table.seen.clear()
     return table
 
 
@@ -204,13 +212,13 @@ def batches(
 
 def _batch(annotations: Path, first: int, records: list[Record], classes: ClassTable, pictures: Pictures) -> pa.RecordBatch:
     keys = [(r.class_id, r.class_name, r.sub_class_id, r.sub_class_name, r.subsub_class_id, r.subsub_class_name) for r in records]
-    seen = classes.seen
-    codes = [seen.get(key) or classes.codes(key, f"{annotations}, record {first + i}") for i, key in enumerate(keys)]
-    try:
-        sizes = [(r.img_resolution[0], r.img_resolution[1]) for r in records]
-    except IndexError:
-        bad = next(i for i, r in enumerate(records) if len(r.img_resolution) < 2)
-        raise UserError("img_resolution has fewer than two numbers", f"{annotations}, record {first + bad}", jsonfile.MEND) from None
+    known = classes.seen.get
+    triples = [known(key, -1) for key in keys]
+    for i, triple in enumerate(triples):
+        if triple < 0:
+            triples[i] = known(keys[i], -1)
+            if triples[i] < 0:
+                triples[i] = classes.take(keys[i], f"{annotations}, record {first + i}")
     paths = pa.array([r.img_path for r in records], pa.string())
     leaving = pc.match_substring_regex(paths, LEAVES.pattern)
     if pc.any(leaving).as_py():
@@ -221,7 +229,7 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
             "Mend the record; paths are relative to the folder of the annotations",
         )
     n = len(records)
-    code, size = np.array(codes, np.int32), np.array(sizes, np.int32)
+    code = np.array(classes.triples, np.int32)[triples]
     columns: dict[str, pa.Array] = {
         "path": paths,
         "product": paths,
@@ -232,8 +240,8 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
         "title": pa.array([r.title for r in records], pa.string()),
         "ocr": pa.array([None if (o := r.OCR) in ("FALSE", "FLASE", False) else o for r in records], pa.string()),
         "source": pa.array(np.zeros(n, np.int16)),
-        "height": pa.array(size[:, 0]),
-        "width": pa.array(size[:, 1]),
+        "height": pa.array([r.img_resolution.height for r in records], pa.int32()),
+        "width": pa.array([r.img_resolution.width for r in records], pa.int32()),
     }
     batch = pa.RecordBatch.from_arrays([columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in SCHEMA], schema=SCHEMA)
     if pictures.check:
@@ -290,10 +298,18 @@ def build_parquet(
     root = root or annotations.parent
     classes, pictures, records = read_info(info) if info else ClassTable(), Pictures(root), 0
     with replacing(out) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
-        for batch in batches(annotations, classes, pictures, on_bytes=on_bytes):
-            records += batch.num_rows
-            writer.write_batch(batch)
+        with ThreadPoolExecutor(1) as pool:  # compressing lets the next block be decoded meanwhile
+            written: Future[None] | None = None
+            for batch in batches(annotations, classes, pictures, on_bytes=on_bytes):
+                if written:
+                    written.result()
+                records += batch.num_rows
+                written = pool.submit(writer.write_batch, batch)
+            if written:
+                written.result()
         writer.add_key_value_metadata(describe(root, classes, pictures, SCHEMA.empty_table()).metadata())
+        if not records and not pictures.quarantined:
+            raise UserError("no records in it", annotations, "Fetch the file again")
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if pictures.quarantined else None
     if quarantine:
         pictures.write(quarantine)

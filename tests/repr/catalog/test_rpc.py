@@ -1,0 +1,127 @@
+"""RPC's layout: real sets in it, files made in its form, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from repr.catalog import rpc
+from repr.errors import UserError
+
+CATEGORIES = [
+    {"supercategory": "puffed_food", "id": 1, "name": "1_puffed_food"},
+    {"supercategory": "drink", "id": 2, "name": "2_drink"},
+    {"supercategory": "puffed_food", "id": 11, "name": "11_puffed_food"},
+]
+NAMES = [
+    {
+        "sku_name": "1_puffed_food",
+        "category_id": 1,
+        "sku_class": "puffed_food",
+        "code": 6909409012031,
+        "name": "peas",
+        "clas": "x",
+        "known": True,
+    }
+]
+
+
+def box(category: int, xywh: list[float], image: int = 7, id_: int = 1) -> dict[str, Any]:
+    area = xywh[-1] * xywh[-2]
+    return {"area": area, "bbox": xywh, "category_id": category, "id": id_, "image_id": image, "iscrowd": 0, "segmentation": [[]]}
+
+
+def layout(root: Path, split: str = "val", *, bom: bool = False, **changes: Any) -> Path:
+    content = {
+        "info": {},
+        "licenses": [],
+        "categories": CATEGORIES,
+        "__raw_Chinese_name_df": NAMES,
+        "images": [{"file_name": "20180912-14-02-35-410.jpg", "width": 1860, "height": 1859, "id": 7, "level": "hard"}],
+        "annotations": [box(1, [10.5, 20, 100, 50]), box(11, [0, 0, 1860, 1859])],
+    } | changes
+    root.mkdir(exist_ok=True)
+    text = json.dumps(content, ensure_ascii=False)
+    (root / f"instances_{split}2019.json").write_text(text, encoding="utf-8-sig" if bom else "utf-8")
+    return root
+
+
+@pytest.mark.parametrize("bom", [False, True])
+def test_scenes_give_a_row_a_box(tmp_path: Path, bom: bool) -> None:
+    catalog = rpc.read(layout(tmp_path / "r", bom=bom))
+    assert catalog.table["path"].to_pylist() == ["val2019/20180912-14-02-35-410.jpg"] * 2
+    assert catalog.boxes() == [(10.5, 20, 100, 50), None]
+    assert catalog.table["product"].to_pylist() == ["1", "11"]
+    assert catalog.table["scene"].to_pylist() == ["hard", "hard"]
+    assert catalog.table["split"].to_pylist() == ["val", "val"]
+    assert catalog.table["name"].to_pylist() == ["peas", "11_puffed_food"]
+    assert catalog.table["barcode"].to_pylist() == ["6909409012031", None]
+    assert [catalog.classes[1][code].name for code in catalog.column("class_2")] == ["1_puffed_food", "11_puffed_food"]
+    assert catalog.labels(1)[1] == ("puffed_food",)
+
+
+def test_grocery(shared: Path) -> None:
+    catalog = rpc.read(shared / "grocery")
+    assert len(catalog) == 5421
+    assert [len(level) for level in catalog.classes] == [43, 81, 0]
+    names, counts = np.unique(catalog.column("split").astype(str), return_counts=True)
+    assert dict(zip(names, counts, strict=True)) == {"train": 2640, "val": 296, "test": 2485}
+    assert catalog.table["box"].null_count == 5421
+    assert catalog.product_labels()[1] == tuple(str(n) for n in range(1, 82))
+    assert len(set(catalog.files())) == 5421  # one name in two folders is two pictures
+    assert all(file.exists() for file in catalog.files()[::97])
+
+
+def test_fruits_have_no_val(shared: Path) -> None:
+    assert set(rpc.read(shared / "fruits").column("split")) == {"train", "test"}
+
+
+def test_ids_need_not_begin_at_one_and_metas_may_be_absent(tmp_path: Path) -> None:
+    catalog = rpc.read(layout(tmp_path, categories=[{"id": 0, "name": "a"}, {"id": 90, "name": "b"}], annotations=[box(90, [0, 0, 9, 9])]))
+    assert catalog.table["product"].to_pylist() == ["90"]
+    assert catalog.column("class_1").tolist() == [-1]
+
+
+def test_pictures_without_a_box_are_noted(tmp_path: Path) -> None:
+    images = [{"file_name": f"{n}.jpg", "width": 100, "height": 100, "id": n} for n in (1, 2, 3)]
+    catalog = rpc.read(layout(tmp_path, images=images, annotations=[box(1, [0, 0, 9, 9], image=2)]))
+    assert catalog.notes == ("2 pictures of val2019 have no box and are left out",)
+
+
+def test_a_box_is_clipped_to_its_picture(tmp_path: Path) -> None:
+    assert rpc.read(layout(tmp_path, annotations=[box(1, [-1.5, 5, 20, 1855])])).boxes() == [(0, 5, 18.5, 1854)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "words"),
+    [
+        ({"annotations": [box(1, [0, 0, 9, 9]), box(3, [0, 0, 9, 9])]}, "record 2 of annotations", "category id 3 is not in the table"),
+        ({"annotations": [box(1, [1800, 0, 90, 9])]}, "record 1 of annotations", "not inside the picture of 1860×1859"),
+        ({"annotations": [box(1, [-9, 0, 90, 9])]}, "record 1 of annotations", "not inside"),
+        ({"annotations": [box(1, [5, 5, 0, 9])]}, "record 1 of annotations", "not inside"),
+        ({"annotations": [box(1, [5, 5, float("nan"), 9])]}, "record 1 of annotations", "not JSON"),
+        ({"annotations": [box(1, [5, 5, 9])]}, "record 1 of annotations", "3 numbers"),
+        ({"annotations": [box(1, [0, 0, 9, 9], image=8)]}, "record 1 of annotations", "image id 8"),
+        ({"annotations": [{"id": 1, "image_id": 7, "category_id": 1}]}, "record 1 of annotations", "no field bbox"),
+        ({"images": [{"file_name": "../x.jpg", "width": 9, "height": 9, "id": 7}]}, "record 1 of images", "leaves the folder"),
+        ({"images": [{"file_name": "x.jpg", "height": 9, "id": 7}]}, "record 1 of images", "no field width"),
+        ({"categories": [*CATEGORIES, CATEGORIES[0]]}, "record 4 of categories", "twice"),
+        ({"annotations": []}, "", "no annotations"),
+    ],
+)
+def test_bad_input_is_named(tmp_path: Path, changes: dict[str, Any], place: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        rpc.read(layout(tmp_path, **changes))
+    assert caught.value.where.endswith(place)
+    assert caught.value.remedy
+
+
+def test_the_splits_share_one_table(tmp_path: Path) -> None:
+    layout(tmp_path, "train")
+    layout(tmp_path, "test", categories=[CATEGORIES[0] | {"name": "1_drink"}, *CATEGORIES[1:]])
+    with pytest.raises(UserError, match="'1_drink' here and '1_puffed_food'"):
+        rpc.read(tmp_path)

@@ -1,0 +1,86 @@
+"""What --data takes: detection, defaults, unions, splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from repr.catalog import mep3m, sources
+from repr.errors import UserError
+
+
+def shop(root: Path, *classes: str, pictures: int = 10) -> Path:
+    for k, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for n in range(pictures):
+            Image.effect_noise((24, 24), 20 + k + n).save(root / name / f"{n}.png")
+    return root
+
+
+def test_kinds(shared: Path, tmp_path: Path) -> None:
+    for name, kind in (("mep3m", "mep3m"), ("fashion", "mep3m"), ("grocery", "rpc"), ("freiburg", "folders")):
+        assert sources.kind_of(shared / name) == kind
+    assert sources.kind_of(shared / "fashion" / "annotation.json") == "mep3m"
+    assert sources.kind_of(shared / "fashion" / "classes.csv") == "csv"
+    with pytest.raises(UserError, match="no such folder"):
+        sources.kind_of(tmp_path / "none")
+    (tmp_path / "x.docx").write_text("")
+    with pytest.raises(UserError, match=r"\.docx"):
+        sources.kind_of(tmp_path / "x.docx")
+
+
+def test_every_kind_has_a_reader() -> None:
+    assert set(sources.READERS) == {"mep3m", "rpc", "folders", "csv", "catalog"}
+
+
+def test_bare_sources_are_split_and_others_keep_theirs(shared: Path, tmp_path: Path) -> None:
+    both = sources.open_data([shop(tmp_path / "shop", "a", "b"), shared / "fruits"])
+    names = both.column("source")
+    split = both.column("split")
+    assert sorted(split[names == 0]) == ["test"] * 4 + ["train"] * 16
+    assert (split[names == 1] == "train").sum() == 480
+    assert set(sources.open_data([tmp_path / "shop"], split=None).column("split")) == {""}
+
+
+def test_a_catalog_is_a_source_and_keeps_its_split(tmp_path: Path) -> None:
+    first = sources.open_data([shop(tmp_path / "shop", "a", "b")], seed=3)
+    first.write(tmp_path / "c.parquet")
+    again = sources.open_data([tmp_path / "c.parquet"], seed=4)
+    assert again.column("split").tolist() == first.column("split").tolist()
+
+
+def test_the_environment_names_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop(tmp_path / "shop", "a", "b")
+    monkeypatch.setenv("MEP3M_ROOT", str(tmp_path / "shop"))
+    assert sources.open_data([]).name == "shop"
+    monkeypatch.setenv("RPC_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="nowhere"):
+        sources.open_data([], default="rpc")
+
+
+def test_without_a_word_the_sample_is_drawn_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shop(tmp_path / "drawn", "a", "b")
+    (root / "sample.json").write_text("{}")
+    monkeypatch.delenv("MEP3M_ROOT", raising=False)
+    monkeypatch.setattr("repr.sample.sample_root", lambda default: root, raising=False)
+    assert sources.open_data([]).sample
+    assert "sample shop" in capsys.readouterr().err.splitlines()[0]
+
+
+def test_the_same_source_twice(tmp_path: Path) -> None:
+    shop(tmp_path / "shop", "a")
+    with pytest.raises(UserError, match="given twice"):
+        sources.open_data([tmp_path / "shop", str(tmp_path / "x" / ".." / "shop")])
+
+
+def test_big_annotations_are_parsed_once(shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sources, "BIG", 1000)
+    first = sources.read_source(shared / "mep3m")
+    assert "once" in capsys.readouterr().err
+    again = sources.read_source(shared / "mep3m" / "annotations-1k.json")
+    assert capsys.readouterr().err == ""
+    assert first.table.equals(again.table) and first.table.equals(mep3m.read(shared / "mep3m").table)
