@@ -1,0 +1,317 @@
+"""report.html of a transfer run: Table 9, the ladder with intervals, forgetting, certainty, confusions, pictures, a map.
+
+Everything but the pictures and the map is drawn from the run folder alone; `report_pictures` opens the data again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.files import read_json
+from repr.reports import figures
+from repr.reports.page import Page
+from repr.runs import Run
+from rpc_transfer import metrics, report_pictures, results
+from rpc_transfer.results import Results
+from rpc_transfer.summary import COLUMNS, PAPER, RPC, cell
+
+Row = dict[str, Any]
+Interval = tuple[float, float]
+
+CERTAINTY = {
+    "acc_novel_only": "novel among novel",
+    "base_to_novel": "base taken for novel",
+    "novel_to_base": "novel taken for base",
+    "forgetting_base": "forgetting of base",
+    "avg_incremental_acc": "mean over the steps",
+    "macro_all": "all, every product alike",
+    "ece": "calibration error",
+    "auroc_unknown": "AUROC unknown",
+    "fpr95_unknown": "FPR at 95 % TPR",
+}
+
+
+def write(folder: Path, out: Path | None = None) -> Path:
+    """Write the report of a transfer run (default: report.html in its folder) and return its path.
+
+    Raises UserError when the folder holds no finished transfer run. Pictures that cannot be opened any more are left out
+    with a word on the page.
+    """
+    found, run = results.read(folder), Run.open(folder)
+    content = found.content
+    page = Page(f"Taking in new products: {content['data']}", bool(content["sample"]))
+    _opening(page, found)
+    _table_9(page, content)
+    _ladder(page, content)
+    _shots(page, content["rows"])
+    _steps(page, found)
+    _certainty(page, found)
+    best = best_row(content["rows"])
+    if best is not None:
+        _confusion(page, found, best)
+        report_pictures.add(page, found, run, best)
+    _record(page, run, content)
+    return page.write(out or found.folder / "report.html")
+
+
+def best_row(rows: Sequence[Row]) -> int | None:
+    """The row with the most shots and then the highest harmonic mean: the one that is looked at closely. It chooses nothing else."""
+    ran = [i for i, row in enumerate(rows) if row["harmonic_mean"]]
+    return max(ran, key=lambda i: (rows[i]["shots"], rows[i]["harmonic_mean"]["mean"]), default=None)
+
+
+def start(row: Row) -> str:
+    """The starting weights of a row in words, with the encoder that a frozen learner worked on."""
+    name = "none" if row["weights"] is None else Path(row["weights"]).name
+    return name + (", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else "")
+
+
+def _opening(page: Page, found: Results) -> None:
+    content, first = found.content, found.content["rows"][0]
+    products, tests, seeds = content["products"], content["tests"], len(content["seeds"])
+    best = best_row(content["rows"])
+    page.text(
+        f"{products['base']} products were taught first; then {products['novel']} novel ones were taken in from "
+        f"**{_shots_of(content['rows'])} pictures each** (from {first['shots_from']}), {_plan(first['increments'])}. Every "
+        f"figure is accuracy over all {products['base'] + products['novel']} products as choices, on {tests['base']:,} pictures of base "
+        f"and {tests['novel']:,} of novel products ({first['test_on']}). "
+        + (
+            f"Mean of {seeds} draws of shots, ± half of the 95 % interval of the mean."
+            if seeds > 1
+            else "One draw of shots, so no intervals."
+        )
+    )
+    if best is not None:
+        row = content["rows"][best]
+        page.text(
+            f"Highest harmonic mean of base and novel: **{row['learner']}** starting from **{start(row)}**, "
+            f"{cell(row['acc_novel'])} per cent on novel and {cell(row['acc_base'])} on base products."
+        )
+    if content["notes"]:
+        page.text("\n".join(f"- {note}" for note in content["notes"]))
+
+
+def _table_9(page: Page, content: dict[str, Any]) -> None:
+    """The paper's comparison, where its learner was run: full fine-tuning from one start or another."""
+    rows = [row for row in content["rows"] if row["learner"] == "finetune"]
+    if not rows:
+        return
+    page.section("Table 9: what pretraining gives when everything is fine-tuned")
+    several = len({row["shots"] for row in rows}) > 1
+    body = [[f"**ours**, from {start(row)}" + (f", {row['shots']} shots" if several else ""), *_cells(row, list(COLUMNS))] for row in rows]
+    body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
+    same = (
+        "They are on RPC too, but with another choice of novel products, pictures and settings, and one seed."
+        if {kind: content["products"][kind] for kind in RPC} == RPC and not content["sample"]
+        else "They are on RPC, another set than this run's: they show the size of the effect, not a target."
+    )
+    page.table(["", *COLUMNS.values()], body, f"Accuracy, per cent. The rows named the paper's are the figures of its Table 9. {same}")
+
+
+def _ladder(page: Page, content: dict[str, Any]) -> None:
+    page.section("The ladder")
+    rows: list[Row] = content["rows"]
+    several = len({row["shots"] for row in rows}) > 1
+    header = ["learner", *(["shots"] if several else []), "weights", "encoder", *COLUMNS.values(), "seconds to take in"]
+    body = []
+    for row in rows:
+        told = [row["learner"], *([str(row["shots"])] if several else []), start(row), row["features"]]
+        body.append([*told, *_cells(row, list(COLUMNS)), _seconds(row)])
+    page.table(header, body, "Accuracy over all products, per cent." + _sample(content))
+    for spec, error in {row["weights"]: row["error"] for row in rows if row["error"]}.items():
+        page.text(f"Rows from {spec} could not be run: {error}.")
+    most = [row for row in rows if row["shots"] == max(row["shots"] for row in rows)]
+    for name, label in (("acc_novel", "novel products"), ("acc_base", "base products"), ("forgetting_base", "forgetting of base products")):
+        if any(row[name] for row in most):
+            caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
+            page.figure(_bars(most, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
+    _paired(page, content["paired"])
+
+
+FORGETTING = (
+    "Forgetting: accuracy on base pictures over the base products just after the base step, minus accuracy over all products at the end, "
+    "in points. Below 0 the base products gained."
+)
+
+
+def _bars(rows: Sequence[Row], name: str, label: str) -> Any:
+    learners = list(dict.fromkeys(row["learner"] for row in rows))
+    series: dict[str, list[Interval | None]] = {}
+    for row in rows:
+        bars = series.setdefault(start(row), [None] * len(learners))
+        if row[name]:
+            bars[learners.index(row["learner"])] = _percent(row[name])
+    return figures.ladder(learners, {key: bars for key, bars in series.items() if any(bars)}, xlabel=label)
+
+
+def _paired(page: Page, tests: Sequence[dict[str, Any]]) -> None:
+    body = [
+        [
+            test["learner"],
+            str(test["shots"]),
+            f"{_spec(test['a'], test['a_features'])} against {_spec(test['b'], test['b_features'])}",
+            COLUMNS[test["metric"]],
+            f"{100 * test['difference']:+.1f} ± {100 * test['ci95']:.1f}",
+            "< 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}",
+        ]
+        for test in tests
+        if test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None
+    ]
+    if body:
+        page.heading("Starting weights on the same splits")
+        caption = "Paired t-test over the seeds. The p-values are not corrected for their number."
+        page.table(["learner", "shots", "weights", "on", "points", "p"], body, caption)
+
+
+def _shots(page: Page, rows: Sequence[Row]) -> None:
+    """Accuracy against shots, where there are several numbers of them."""
+    if len({row["shots"] for row in rows}) < 2:
+        return
+    page.section("Accuracy against shots")
+    for origin in dict.fromkeys(start(row) for row in rows):
+        series: dict[str, list[tuple[float, float, float]]] = {}
+        for row in rows:
+            if start(row) == origin and row["acc_novel"]:
+                series.setdefault(row["learner"], []).append((row["shots"], *_percent(row["acc_novel"])))
+        if series:
+            drawn = figures.against(series, xlabel="pictures a product", ylabel="novel products, per cent", log_x=True)
+            page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
+
+
+def _steps(page: Page, found: Results) -> None:
+    """Accuracy after each increment, where there are several."""
+    rows = found.rows
+    if len(rows[0]["increments"]) < 2:
+        return
+    page.section("After each increment")
+    for origin in dict.fromkeys(start(row) for row in rows):
+        series: dict[str, list[tuple[float, float, float]]] = {}
+        for i, row in enumerate(rows):
+            if start(row) != origin or row["shots"] != max(r["shots"] for r in rows):
+                continue
+            steps = [found.cell(i, entry["seed"]).figures["steps"] for entry in row["cells"]]
+            for step in zip(*(step for step in steps if step), strict=True):
+                mean = float(np.mean([100 * seed["acc_all"] for seed in step]))
+                series.setdefault(row["learner"], []).append((step[0]["classes"], mean, 0.0))
+        if series:
+            drawn = figures.against(series, xlabel="products known", ylabel="accuracy on these, per cent")
+            page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far, mean over the seeds.")
+
+
+def _certainty(page: Page, found: Results) -> None:
+    rows = [row for row in found.rows if row["acc_all"]]
+    shown = {name: label for name, label in CERTAINTY.items() if any(row.get(name) for row in rows)}
+    if not shown:
+        return
+    page.section("Errors, forgetting and certainty")
+    several = len({row["shots"] for row in rows}) > 1
+    body = [[row["learner"] + (f", {row['shots']} shots" if several else ""), start(row), *_cells(row, list(shown))] for row in rows]
+    caption = "Per cent. Unknown products are tested only in runs with --unknown." + _sample(found.content)
+    page.table(["learner", "weights", *shown.values()], body, caption)
+    curves: dict[str, list[tuple[float, float, float]]] = {}
+    best = best_row(found.rows)
+    for i, row in enumerate(found.rows):
+        if best is None or not row["cells"] or start(row) != start(found.rows[best]) or row["shots"] != found.rows[best]["shots"]:
+            continue
+        arrays = found.cell(i, row["cells"][0]["seed"]).arrays
+        known = arrays["labels"] >= 0
+        correct = arrays["predictions"][known] == arrays["labels"][known]
+        coverage, risk = metrics.risk_coverage(arrays["confidence"][known], correct)
+        picked = np.unique(np.linspace(0, len(coverage) - 1, 60).astype(int))
+        curves[row["learner"]] = [(100 * c, 100 * r, 0.0) for c, r in zip(coverage[picked], risk[picked], strict=True) if c >= 0.02]
+    if curves and best is not None:
+        drawn = figures.against(curves, xlabel="share of the pictures answered, per cent", ylabel="errors among them, per cent")
+        page.figure(drawn, f"What is gained by leaving the least certain pictures to a person; from {start(found.rows[best])}, first seed.")
+
+
+def _confusion(page: Page, found: Results, best: int) -> None:
+    split, row = read_json(found.split_path), found.rows[best]
+    products = [*split["base"], *split["novel"]]
+    groups = [split["products"][key]["meta"] for key in products]
+    counts = confusion_counts(found, best, len(products))
+    novel = np.arange(len(products)) >= len(split["base"])
+    page.section("What is taken for what")
+    page.text(f"Of the row looked at closely: **{row['learner']}** from **{start(row)}**, {row['shots']} shots, all seeds together.")
+    order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
+    drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])
+    page.figure(
+        drawn,
+        f"{len(products)} products"
+        + (" in blocks by meta" if any(groups) else "")
+        + "; each row adds up to 1, darker is more. Novel products are marked in orange at the edges.",
+        alt="Confusion matrix of all products; the numbers by meta are in the table below.",
+    )
+    if any(groups):
+        page.table(
+            ["meta", "products", "accuracy", "errors inside the meta"],
+            _by_meta(counts, groups),
+            "Per cent of the pictures, and of the errors.",
+        )
+
+
+def confusion_counts(found: Results, row: int, classes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """(classes, classes) test pictures of all seeds together: rows true, columns predicted. Untaught products are left out."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    for entry in found.rows[row]["cells"]:
+        arrays = found.cell(row, entry["seed"]).arrays
+        known = arrays["labels"] >= 0
+        np.add.at(counts, (arrays["labels"][known], arrays["predictions"][known]), 1)
+    return counts
+
+
+def _by_meta(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> list[list[str]]:
+    body = []
+    of = np.asarray(groups)
+    for group in sorted(set(groups)):
+        mine = of == group
+        pictures, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])
+        inside, wrong = counts[np.ix_(mine, mine)].sum() - right, pictures - right
+        share = "–" if not wrong else f"{100 * inside / wrong:.0f}"
+        body.append([group, str(int(mine.sum())), f"{100 * right / max(pictures, 1):.1f}", share])
+    return body
+
+
+def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
+    page.section("How it was done")
+    arguments = [
+        [f"`--{name.replace('_', '-')}`", str(value)] for name, value in run.config["arguments"].items() if value not in (None, [], "")
+    ]
+    page.table(["option", "value"], arguments, "The run's options. `--config config.json` gives them back.", words=True)
+    environment = read_json(run.path / "environment.json")
+    body = [[name, str(value)] for name, value in environment.items() if name != "packages"]
+    page.table(["machine", ""], [*body, *([name, version] for name, version in environment.get("packages", {}).items())], words=True)
+    page.text("The products, shots and test pictures of every seed are in `split.json`; `--split split.json` repeats the run on them.")
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    if row["error"]:
+        return ["not run", *[""] * (len(names) - 1)]
+    return [cell(row.get(name)) for name in names]
+
+
+def _seconds(row: Row) -> str:
+    return "" if row["error"] else "–" if not row["seconds"] else f"{row['seconds']['mean']:.2f}"
+
+
+def _percent(figure: dict[str, Any]) -> Interval:
+    return 100 * figure["mean"], 100 * (figure["ci95"] or 0.0)
+
+
+def _spec(weights: str | None, features: str) -> str:
+    return start({"weights": weights, "features": features})
+
+
+def _plan(increments: Sequence[int]) -> str:
+    return "all at once" if len(increments) == 1 else f"in {len(increments)} steps"
+
+
+def _shots_of(rows: Sequence[Row]) -> str:
+    return ", ".join(map(str, dict.fromkeys(row["shots"] for row in rows)))
+
+
+def _sample(content: dict[str, Any]) -> str:
+    return " Sample: drawn pictures, an illustration." if content["sample"] else ""
