@@ -32,7 +32,7 @@ from rpc_transfer.results import Cell, Results
 from rpc_transfer.settings import Settings
 from rpc_transfer.split_file import read_split, write_split
 from rpc_transfer.starts import Start, find_starts
-from rpc_transfer.statistics import interval, paired
+from repr.evaluation.statistics import interval, paired
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder

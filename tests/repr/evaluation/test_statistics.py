@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rpc_transfer.statistics import half_width, interval, paired
+from repr.evaluation.statistics import half_width, interval, paired
 
 
 def test_half_width_by_hand() -> None:
