@@ -144,7 +144,7 @@ def colour_matrix(pixels: Tensor, brightness: Tensor, contrast: Tensor, saturati
     """The colour changes of each sample as x → matrix x + offset: (b, 3, 3) and (b, 3).
 
     pixels: (b, 3, h, w); the factors (b,) as torchvision's adjust_brightness, adjust_contrast (around the mean grey),
-    adjust_saturation; hue (b,) in full turns about the grey axis, which for small turns is close to HSV's hue.
+    adjust_saturation; hue (b,) in full turns about the grey axis: HSV's hue moves by it, while its value and saturation may too.
     """
     eye, grey, _ = _constants(pixels.device)
     mean = (pixels.mean(dim=(2, 3)) @ grey) * brightness
