@@ -193,7 +193,8 @@ def _bar(chunks: Iterable[Chunk], total: int, what: str) -> Iterator[Chunk]:
 
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=what, unit="picture", file=sys.stderr, leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+    pause = 0.5 if sys.stderr.isatty() else 10.0
+    with tqdm(total=total, desc=what, unit="picture", file=sys.stderr, leave=False, dynamic_ncols=True, mininterval=pause) as bar:
         for chunk in chunks:
             yield chunk
             cast(Any, bar).update(len(chunk.positions) + len(chunk.bad))

@@ -1,0 +1,84 @@
+"""`repr evaluate`: how good representations are, in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr import console
+
+
+@click.command()
+@click.option(
+    "--weights", multiple=True, metavar="W", help="Run folder, .safetensors, .pth, none or imagenet; repeatable.  [default: imagenet]"
+)
+@click.option(
+    "--embeddings", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Your own vectors (.npz); repeatable."
+)
+@console.data_option
+@console.label_options
+@console.split_option
+@click.option("-k", "k", type=click.IntRange(1), default=200, show_default=True, help="Neighbours that vote in kNN.")
+@click.option(
+    "--temperature", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T)."
+)
+@click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
+@click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of each weights.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures embedded at once.")
+@click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the pictures' plain pixels.")
+@console.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
+@console.seed_option
+@console.machine_options
+@console.config_option
+@console.json_option
+@click.pass_context
+def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments: Any) -> None:
+    """Measure representations: kNN, linear probe, retrieval. Several in one table.
+
+    Train pictures are stored, test pictures are the queries. FILE holds arrays `embeddings` and `labels`, and
+    `gallery_embeddings` and `gallery_labels` where the stored ones are apart.
+
+    \b
+    Examples:
+      repr evaluate --weights runs/mine --weights imagenet --data shop/ --out runs/compare
+      repr evaluate --embeddings vectors.npz
+    """
+    from repr.evaluation.evaluate import Constants, announce, caption, evaluate, evaluate_vectors, table
+
+    constants = Constants(arguments["k"], arguments["temperature"], arguments["epochs"], arguments["seed"])
+    files: tuple[Path, ...] = arguments["files"]
+    evaluation = None
+    if arguments["weights"] or arguments["data"] or not files:
+        from repr.catalog.sources import open_data
+        from repr.models.weights import read_weights
+
+        if not arguments["weights"]:
+            console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
+        weights = [read_weights(spec) for spec in arguments["weights"] or ("imagenet",)]
+        catalog = open_data(arguments["data"], default="rpc", subset=arguments["subset"], split=arguments["split"], seed=arguments["seed"])
+        shared = {name: arguments[name] for name in ("level", "size", "raw_pixels", "batch_size", "device", "workers")}
+        evaluation = evaluate(catalog, weights, constants, **shared)
+        announce(evaluation)
+    rows = [*(evaluation.rows if evaluation else ()), *(evaluate_vectors(file, constants) for file in files)]
+    pixels = evaluation.raw_pixels if evaluation else None
+    result = {
+        "rows": [row.as_json() for row in rows],
+        "raw_pixels": pixels.as_json() if pixels else None,
+        "quarantined": len(evaluation.quarantine) if evaluation else 0,
+        "settings": constants.as_json(),
+    }
+    if out is not None:
+        from repr.reports import evaluation_report
+
+        page = evaluation_report.save(out, arguments, evaluation, rows, constants, result)
+        console.say(f"Report: {page}")
+    if as_json:
+        console.emit(result)
+        return
+    shown = [*rows, pixels] if pixels else rows
+    click.echo(console.table(*table(shown)))
+    click.echo(caption(shown, constants))
+    if evaluation and out is None:
+        console.say("Add --out DIR for the page with neighbours and the map of the embedding.")

@@ -1,0 +1,216 @@
+"""One table: several encoders, and raw pixels, measured on the same pictures of a catalog; or somebody's vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr import console
+from repr.errors import UserError
+from repr.evaluation.embeddings import BATCH, embed
+from repr.evaluation.knn import TEMPERATURE, K
+from repr.evaluation.linear import EPOCHS
+from repr.evaluation.measure import Row, measure, settings
+from repr.evaluation.pixels import NAME, pixel_features
+from repr.evaluation.resolution import by_resolution, short_sides
+from repr.evaluation.search import Floats, Ints, normalised
+from repr.evaluation.task import Task, read_vectors, task
+
+if TYPE_CHECKING:
+    from repr.catalog.table import Catalog
+    from repr.models.weights import Weights
+    from repr.pictures.pack import Quarantined
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Of the measurement; see knn.py and linear.py for where they come from."""
+
+    k: int = K
+    temperature: float = TEMPERATURE
+    epochs: int = EPOCHS
+    seed: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return settings(self.k, self.temperature, self.epochs, self.seed)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured. rows: one an encoder, in the order given; raw_pixels: the same with nothing learned, or None.
+
+    part: the readable pictures; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
+    labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised.
+    """
+
+    rows: list[Row]
+    raw_pixels: Row | None
+    part: Catalog
+    stored: Ints
+    asked: Ints
+    labels: Ints
+    names: tuple[str, ...]
+    level: int
+    quarantine: tuple[Quarantined, ...]
+    vectors: dict[str, Floats] = field(default_factory=dict)
+
+    @property
+    def leave_one_out(self) -> bool:
+        """Whether stored pictures were searched among each other, for lack of pictures kept apart."""
+        return len(self.stored) == len(self.asked) == len(self.part)
+
+
+def evaluate(
+    catalog: Catalog,
+    weights: Sequence[Weights],
+    constants: Constants,
+    *,
+    level: int | None = None,
+    size: int | None = None,
+    raw_pixels: bool = True,
+    batch_size: int = BATCH,
+    device: str = "auto",
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Evaluation:
+    """Embed the catalog's labelled pictures with each of the weights and measure them: stored = train, asked = test.
+
+    Unreadable pictures are left out and listed. Raises UserError when the catalog has no labels on the level, or nothing
+    can be read.
+    """
+    from repr.models.devices import pick_device
+    from repr.models.weights import load_encoder
+
+    target = pick_device(device)
+    whole = task(catalog, level)
+    pictures = catalog.select(whole.rows)
+    rows: list[Row] = []
+    vectors: dict[str, Floats] = {}
+    readable = np.arange(len(pictures))
+    quarantine: tuple[Quarantined, ...] = ()
+    for name, spec in zip(_names(weights), weights, strict=True):
+        encoder = load_encoder(spec, size=size, device=target)
+        made = embed(encoder, pictures, batch_size=batch_size, device=device, workers=workers, quiet=quiet)
+        readable, quarantine = made.rows, made.quarantine
+        rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.sample or catalog.sample))
+        vectors[name] = made.vectors
+    pixels = None
+    if raw_pixels:
+        features, readable = pixel_features(pictures, workers=workers, quiet=quiet)
+        pixels = _row(NAME, features, whole, readable, constants, str(target), catalog.sample)
+        vectors[NAME] = normalised(features)
+    stored, asked = _positions(whole, readable)
+    part = pictures.select(readable)
+    sides = short_sides(part, asked)
+    labels = np.concatenate([whole.bank_labels, whole.query_labels])[readable] if whole.queries is not None else whole.bank_labels[readable]
+    return Evaluation(
+        [replace(row, by_resolution=by_resolution(sides, row.correct)) for row in rows],
+        replace(pixels, by_resolution=by_resolution(sides, pixels.correct)) if pixels else None,
+        part,
+        stored,
+        asked,
+        labels,
+        whole.names,
+        whole.level,
+        quarantine,
+        vectors,
+    )
+
+
+def evaluate_vectors(path: Path, constants: Constants) -> Row:
+    """Measure somebody's vectors; see `read_vectors` for the file. Raises UserError when it does not fit."""
+    given = read_vectors(path)
+    return measure(
+        given.name,
+        given.bank,
+        given.bank_labels,
+        given.queries,
+        given.query_labels,
+        seed=constants.seed,
+        k=constants.k,
+        temperature=constants.temperature,
+        epochs=constants.epochs,
+    )
+
+
+def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of the table, rates in per cent. Rows made on the sample shop are marked."""
+    header = ["weights", "kNN", "linear", "recall@1", "recall@5", "recall@10", "map@r", "r-precision", "mrr", "macro recall@1", "rank"]
+    lines = []
+    for row in rows:
+        micro = row.retrieval.micro
+        rates = [row.knn_top1, row.linear_top1, *micro.values(), row.retrieval.macro["recall@1"]]
+        name = f"{row.name} (sample)" if row.sample else row.name
+        lines.append([name, *("–" if rate is None else f"{rate:.1%}".rstrip("%") for rate in rates), f"{row.effective_rank:.0f}"])
+    return header, lines
+
+
+def caption(rows: Sequence[Row], constants: Constants) -> str:
+    """What the table's numbers are, with every constant."""
+    first = rows[0]
+    same = all((row.bank, row.queries, row.knn_k) == (first.bank, first.queries, first.knn_k) for row in rows)
+    sizes = f"{first.queries:,} queries against {first.bank:,} stored pictures" if same else "several sets"
+    lone = sorted({row.retrieval.lone for row in rows})
+    capped = f" (capped from {constants.k} to the stored pictures)" if first.knn_k < constants.k else ""
+    return (
+        f"Per cent; {sizes}. kNN: cosine, k = {first.knn_k}{capped}, T = {constants.temperature:g}. "
+        f"Linear: SGD {constants.epochs} epochs on stored features, last epoch, seed {constants.seed}. "
+        f"Retrieval: micro means unless said; {' or '.join(f'{n:,}' for n in lone)} lone queries left out. Rank: effective rank."
+    )
+
+
+def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Constants, device: str, sample: bool) -> Row:
+    n = len(whole.bank)
+    stored = readable[readable < n]
+    if whole.queries is None:
+        queries, asked = None, stored
+    else:
+        queries, asked = features[readable >= n], readable[readable >= n] - n
+    if not len(stored) or not len(asked):
+        raise UserError("no readable pictures left on one side of the split", name, "Check the pictures and the split")
+    return measure(
+        name,
+        features[readable < n],
+        whole.bank_labels[stored],
+        queries,
+        whole.query_labels[asked],
+        seed=constants.seed,
+        k=constants.k,
+        temperature=constants.temperature,
+        epochs=constants.epochs,
+        bank_levels={number: labels[stored] for number, labels in whole.bank_levels.items()},
+        query_levels={number: labels[asked] for number, labels in whole.query_levels.items()},
+        device=device,
+        sample=sample,
+    )
+
+
+def _positions(whole: Task, readable: Ints) -> tuple[Ints, Ints]:
+    """Positions among the readable pictures of those stored and of those asked for."""
+    stored = np.flatnonzero(readable < len(whole.bank))
+    return stored, stored if whole.queries is None else np.flatnonzero(readable >= len(whole.bank))
+
+
+def _names(weights: Sequence[Weights]) -> list[str]:
+    """One name a row, numbered where two weights have the same."""
+    names: list[str] = []
+    for each in weights:
+        name, n = each.name, 2
+        while name in names:
+            name, n = f"{each.name} ({n})", n + 1
+        names.append(name)
+    return names
+
+
+def announce(evaluation: Evaluation) -> None:
+    """Say what was left out and how the pictures were divided."""
+    for broken in evaluation.quarantine[:5]:
+        console.say(f"left out: {broken.path}: {broken.reason}")
+    if len(evaluation.quarantine) > 5:
+        console.say(f"left out: {len(evaluation.quarantine) - 5} more pictures that cannot be read")
+    if evaluation.leave_one_out:
+        console.say("No train and test parts: every picture is searched among all the others, and there is no linear probe.")

@@ -1,0 +1,52 @@
+"""Weighted k-nearest-neighbour classification on embeddings: how good they are with nothing trained on top.
+
+Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018 (arXiv 1805.01978), section
+3.4: each of the k nearest stored pictures votes for its class with exp(cosine / T). Constants as in lightly's ImageNet
+benchmark (benchmarks/imagenet/resnet50/knn_eval.py): k = 200, T = 0.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repr.evaluation.search import Floats, Ints, neighbours, pieces
+
+K = 200
+TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True)
+class KNN:
+    """predictions: (q, min(5, c)) int64 class numbers, best first. k: neighbours that voted (fewer than asked in a small bank)."""
+
+    predictions: Ints
+    k: int
+    temperature: float
+
+    def accuracy(self, labels: Ints, top: int = 1) -> float:
+        """Share (0-1) of queries whose label is among the `top` first predictions; a label the bank lacks counts as wrong."""
+        return float((self.predictions[:, :top] == labels[:, None]).any(axis=1).mean())
+
+
+def knn(bank: Floats, bank_labels: Ints, queries: Floats, *, k: int = K, temperature: float = TEMPERATURE, own: Ints | None = None) -> KNN:
+    """Classify queries (q, d) by their k nearest in the bank (n, d), both L2-normalised; bank_labels: (n,) int64 >= 0.
+
+    own: (q,) each query's position in the bank, which is then left out of its neighbours; None when the two are apart.
+    k is capped to the bank; the result says what was used. Equal votes go to the lower class number.
+    """
+    k = min(k, len(bank) - (own is not None))
+    assert k > 0, "an empty bank"
+    classes = np.unique(bank_labels)
+    compact = np.searchsorted(classes, bank_labels)
+    top = min(5, len(classes))
+    predictions = np.empty((len(queries), top), np.int64)
+    for part in pieces(len(queries), max(k, len(classes))):
+        scores, positions = neighbours(queries[part], bank, k, None if own is None else own[part])
+        votes = np.zeros((len(scores), len(classes)))
+        # exp(s / T) grows to e^14 at T = 0.07; relative to the nearest neighbour it stays within 0..1
+        weights = np.exp((scores.astype(np.float64) - scores[:, :1]) / temperature)
+        np.add.at(votes, (np.arange(len(scores))[:, None], compact[positions]), weights)
+        predictions[part] = classes[np.argsort(-votes, axis=1, kind="stable")[:, :top]]
+    return KNN(predictions, k, temperature)

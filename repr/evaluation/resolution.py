@@ -1,0 +1,46 @@
+"""Accuracy by the resolution of the source: small pictures are often the hard ones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr.evaluation.search import Ints
+
+if TYPE_CHECKING:
+    from repr.catalog.table import Catalog
+
+# MEP-3M has pictures of 75 and of 220 pixels; the bounds keep the two apart, and RPC's exemplars from both.
+BOUNDS = (75, 150, 220, 400, 1000)
+
+
+def short_sides(catalog: Catalog, rows: Ints) -> Ints:
+    """(n,) shorter side in pixels of the picture (or box) of each row: of the box, of the records, else of the file's header."""
+    from PIL import Image
+
+    widths, heights = catalog.column("width"), catalog.column("height")
+    boxes, sides = catalog.boxes(), np.zeros(len(rows), np.int64)
+    for i, row in enumerate(rows):
+        box, width, height = boxes[row], widths[row], heights[row]
+        if box is not None:
+            width, height = box[2], box[3]
+        elif not (width and height and width == width and height == height):  # null, or NaN from a column with nulls
+            with Image.open(catalog.file(int(row))) as image:
+                width, height = image.size
+        sides[i] = int(min(width, height))
+    return sides
+
+
+def by_resolution(sides: Ints, correct: np.ndarray[Any, np.dtype[np.bool_]]) -> list[dict[str, Any]]:
+    """Accuracy (fraction 0-1) and number of pictures for each range of the shorter side that occurs: [{"from", "to", "n", "accuracy"}]."""
+    edges = [0, *BOUNDS, None]
+    found = []
+    for low, high in itertools.pairwise(edges):
+        assert low is not None
+        inside = (sides > low) & (sides <= (high or np.iinfo(np.int64).max))
+        if inside.any():
+            share = float(correct[inside].mean())
+            found.append({"from": low + 1, "to": high, "n": int(inside.sum()), "accuracy": share})
+    return found

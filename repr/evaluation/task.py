@@ -1,0 +1,128 @@
+"""What is measured on what: the labelled pictures of a catalog, or somebody's vectors, as stored ones and queries."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr.errors import UserError
+from repr.evaluation.search import Floats, Ints, check_finite
+
+if TYPE_CHECKING:
+    from repr.catalog.table import Catalog
+
+
+@dataclass(frozen=True)
+class Task:
+    """Stored pictures and queries with their labels. `queries` None: every stored picture is searched among the others.
+
+    bank, queries: (n,), (q,) int64 rows of the catalog. bank_labels, query_labels: int64 class numbers on the measured
+    level. bank_levels, query_levels: the labels on each level 1-3 that the catalog has, for hits by level; -1 for none.
+    """
+
+    bank: Ints
+    bank_labels: Ints
+    queries: Ints | None
+    query_labels: Ints
+    names: tuple[str, ...]
+    level: int
+    bank_levels: dict[int, Ints]
+    query_levels: dict[int, Ints]
+
+    @property
+    def rows(self) -> Ints:
+        """All rows that need an embedding: stored ones, then queries."""
+        return self.bank if self.queries is None else np.concatenate([self.bank, self.queries])
+
+
+def task(catalog: Catalog, level: int | None = None) -> Task:
+    """Stored = train, queries = test (val where there is no test); pictures without a label on the level are left out.
+
+    Without a train part, or without anything else, all pictures are searched among each other. Raises UserError when no
+    picture has a label on the level.
+    """
+    level = level or catalog.default_level
+    labels, names = catalog.labels(level)
+    split = catalog.column("split").astype(str)
+    labelled = labels >= 0
+    train = np.flatnonzero(labelled & (split == "train"))
+    apart = next((rows for part in ("test", "val") if len(rows := np.flatnonzero(labelled & (split == part)))), None)
+    both = len(train) > 0 and apart is not None
+    bank = train if both else np.flatnonzero(labelled)
+    queries = apart if both else None
+    asked = bank if queries is None else queries
+    of_level = _levels(catalog)
+    return Task(
+        bank,
+        labels[bank],
+        queries,
+        labels[asked],
+        names,
+        level,
+        {number: found[bank] for number, found in of_level.items()},
+        {number: found[asked] for number, found in of_level.items()},
+    )
+
+
+def _levels(catalog: Catalog) -> dict[int, Ints]:
+    found: dict[int, Ints] = {}
+    for number in (1, 2, 3):
+        if (catalog.column(f"class_{number}") >= 0).any():
+            found[number] = catalog.labels(number)[0]
+    return found
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Somebody's vectors: bank (n, d) with labels (n,); queries (q, d) or None to search the bank in itself."""
+
+    name: str
+    bank: Floats
+    bank_labels: Ints
+    queries: Floats | None
+    query_labels: Ints
+    names: tuple[str, ...]
+
+
+def read_vectors(path: Path) -> Vectors:
+    """An .npz with arrays `embeddings` (q, d) and `labels` (q,), numbers or text; and, for a gallery apart from the
+    queries, `gallery_embeddings` (n, d) and `gallery_labels` (n,). Raises UserError that names what is missing or wrong.
+    """
+    remedy = "Write it with numpy.savez(file, embeddings=..., labels=...)"
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays: dict[str, np.ndarray[Any, Any]] = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise UserError("there is no such file", path, "Check the path") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError, TypeError) as error:
+        raise UserError(f"not a readable .npz file of plain arrays ({error})", path, remedy) from None
+    gallery = "gallery_embeddings" in arrays
+    for name in ("embeddings", "labels", *(("gallery_embeddings", "gallery_labels") if gallery or "gallery_labels" in arrays else ())):
+        if name not in arrays:
+            raise UserError(f"no array `{name}` in it (it has: {', '.join(sorted(arrays)) or 'none'})", path, remedy)
+    queries, labels = _checked(arrays["embeddings"], arrays["labels"], "", path)
+    names, codes = np.unique(labels, return_inverse=True)
+    if not gallery:
+        return Vectors(Path(path).stem, queries, codes.astype(np.int64), None, codes.astype(np.int64), tuple(map(str, names)))
+    bank, bank_labels = _checked(arrays["gallery_embeddings"], arrays["gallery_labels"], "gallery_", path)
+    if bank.shape[1] != queries.shape[1]:
+        raise UserError(f"embeddings have {queries.shape[1]} numbers each and gallery_embeddings {bank.shape[1]}", path, remedy)
+    if (bank_labels.dtype.kind in "iu") != (labels.dtype.kind in "iu"):
+        raise UserError(f"labels are {labels.dtype} and gallery_labels {bank_labels.dtype}", path, "Give both as numbers or both as text")
+    names, codes = np.unique(np.concatenate([bank_labels, labels]), return_inverse=True)
+    codes = codes.astype(np.int64)
+    return Vectors(Path(path).stem, bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
+
+
+def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix: str, path: Path) -> tuple[Floats, np.ndarray[Any, Any]]:
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not vectors.size:
+        raise UserError(f"`{prefix}embeddings` is {vectors.dtype} {vectors.shape}", path, "Give numbers of shape (pictures, dimensions)")
+    if labels.shape != (len(vectors),) or labels.dtype.kind not in "iuUSb":
+        message = f"`{prefix}labels` is {labels.dtype} {labels.shape} for {len(vectors)} embeddings"
+        raise UserError(message, path, "Give one whole number or text an embedding")
+    check_finite(vectors, f"{path}: {prefix}embeddings")
+    return vectors.astype(np.float32), labels
