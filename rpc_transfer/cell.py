@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from repr.errors import UserError
 from rpc_transfer import metrics
@@ -198,22 +200,28 @@ def _certainty(learner: Learner, table: Table, task: Task, arrays: dict[str, Any
 def _measured() -> Iterator[dict[str, float]]:
     """Wall seconds and peak memory in MB (10**6 bytes) that a block takes on top of what was there before.
 
-    Memory is the process's resident peak, which Linux lets one set back (proc(5), clear_refs); NaN elsewhere.
+    Memory is the process's resident peak, which Linux lets one set back (proc(5), clear_refs), and on a GPU what PyTorch
+    held there at most; NaN where neither can be told.
     """
     used = {"seconds": float("nan"), "memory_mb": float("nan")}
     status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     before = float("nan")
-    if peak.exists():
-        try:
-            peak.write_text("5")
-            before = _kilobytes(status, "VmRSS")
-        except OSError:
-            before = float("nan")
+    with suppress(OSError):
+        peak.write_text("5")
+        before = _kilobytes(status, "VmRSS") * 1024
+    cuda = torch.cuda if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    if cuda:
+        cuda.synchronize()
+        cuda.reset_peak_memory_stats()
+        before += cuda.memory_allocated()
     start = time.perf_counter()
     yield used
+    if cuda:
+        cuda.synchronize()
     used["seconds"] = time.perf_counter() - start
-    if before == before:
-        used["memory_mb"] = max(_kilobytes(status, "VmHWM") - before, 0.0) * 1024 / 1e6
+    if not math.isnan(before):
+        most = _kilobytes(status, "VmHWM") * 1024 + (cuda.max_memory_allocated() if cuda else 0)
+        used["memory_mb"] = max(most - before, 0.0) / 1e6
 
 
 def _kilobytes(status: Path, name: str) -> float:

@@ -19,6 +19,7 @@ from repr import console
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.evaluation.statistics import interval, paired
 from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
@@ -29,10 +30,9 @@ from rpc_transfer.learners import learner_class, make
 from rpc_transfer.pictures import Shelf, Table, encode
 from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, spare_pictures
 from rpc_transfer.results import Cell, Results
-from rpc_transfer.settings import Settings
+from rpc_transfer.settings import MOST_EPOCHS, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
 from rpc_transfer.starts import Start, find_starts
-from repr.evaluation.statistics import interval, paired
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
@@ -66,8 +66,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     out: the run folder; by default that of an unfinished run of the same settings, else a new one under runs/. Cells that
     are there are not computed again. Raises UserError for bad input; nothing half-written is left.
     """
-    for name in settings.learner:
-        learner_class(name)
+    taken = frozenset().union(*(learner_class(name).takes for name in settings.learner))
+    if settings.memory is not None and "memory" not in taken:
+        raise UserError(f"no memory is kept by {', '.join(settings.learner)}", "--memory", "Leave it out, or add a trained learner")
     device = pick_device(settings.device)
     catalog = open_data(settings.data, default="rpc", split="grouped" if settings.split_file else settings.split, seed=settings.split_seed)
     split = _split(settings, catalog)
@@ -181,10 +182,19 @@ class _Bench:
             console.say(f"{len(files) - len(todo)} of {len(files)} cells are already there.")
         group: tuple[Any, ...] = ()
         stage: _Stage | None = None
-        with tqdm(total=len(files), initial=len(files) - len(todo), unit="cell", file=sys.stderr, leave=False, dynamic_ncols=True) as bar:
+        with tqdm(
+            total=len(files),
+            initial=len(files) - len(todo),
+            unit="cell",
+            file=sys.stderr,
+            leave=False,
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 10,
+        ) as bar:
             for i, seed in todo:
                 row = rows[i]
-                bar.set_description(f"{row.start.spec or 'none'}, {row.shots} shots, seed {seed}, {row.learner}")
+                stage_now = f"{row.start.spec or 'none'}, {row.shots} shots, seed {seed}, {row.learner}"
+                bar.set_description(stage_now, refresh=sys.stderr.isatty())
                 if stage is None or group != (row.start, row.shots, seed):
                     group = (row.start, row.shots, seed)
                     based = [rows[j] for j, other in todo if rows[j].encoder == BASE_TRAINED and other == seed]
@@ -206,7 +216,7 @@ class _Bench:
             [self.source, split.base, split.novel, split.unknown, split.increments],
             b"".join(pictures),
             [row.start.identity, row.start.size, row.learner, row.encoder, row.shots, split.base_shots, seed],
-            [options, settings.reject],
+            [options, UPDATES, MOST_EPOCHS, settings.reject],
         )
         return self.folder / "cells" / f"{row.learner}-{key}.npz"
 
@@ -233,10 +243,10 @@ class _Stage:
             task = self._task(table)
             if row.learner == "finetune" and self.shared:
                 return run_cell(copy.deepcopy(self._base()), table, task, reject=reject)
-            learner = self._make(row.learner, load_encoder(self.weights, size=self.start.size))
+            learner = self._make(row.learner, task, load_encoder(self.weights, size=self.start.size))
         else:
             task, table = self._features(row.encoder)
-            learner = self._make(row.learner, None)
+            learner = self._make(row.learner, task, None)
         if not learner_class(row.learner).at_once:
             base_step(learner, table, task)
         return run_cell(learner, table, task, reject=reject)
@@ -259,13 +269,14 @@ class _Stage:
         """The fine-tuned network after its base step."""
         if self.based is None:
             table = self.bench.shelf.pixels(self.start.size)
-            learner = self._make("finetune", load_encoder(self.weights, size=self.start.size))
-            self.based = base_step(learner, table, self._task(table))
+            task = self._task(table)
+            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.size))
+            self.based = base_step(learner, table, task)
         return self.based
 
-    def _make(self, name: str, encoder: Encoder | None) -> Learner:
+    def _make(self, name: str, task: Task, encoder: Encoder | None) -> Learner:
         takes = learner_class(name).takes
-        options = self.bench.settings.for_learner(takes)
+        options = self.bench.settings.for_learner(takes, pictures=len(task.steps[0][0]))
         if "seed" in takes:
             options["seed"] = int(generator(self.seed, "loader", name).integers(2**31))
         if "device" in takes:

@@ -29,7 +29,7 @@ from repr.errors import UserError
     help="Repeatable; all for every one. Default: finetune, ncm, cosine.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
-@console.seed_option
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")
 @click.option("--split-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the choice of novel products.")
 @click.option(
     "--split",
@@ -65,7 +65,9 @@ from repr.errors import UserError
 @click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
 @click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
 @click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; the random start's is 64.")
-@click.option("--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: the learner's.")
+@click.option(
+    "--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: 300 updates, 30 epochs at most."
+)
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
 @click.option("--preset", type=click.Choice(["paper"]), help="paper: all that the MEP-3M paper states, and say what it leaves open.")
