@@ -41,12 +41,12 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
     Neither root nor annotations: as open_data without data. info: the class table of MEP-3M, for annotations that have none beside them.
     Raises UserError for contradicting arguments and bad input; nothing is left at `out` then.
     """
-    begun = time.monotonic()
     if root and annotations:
         raise UserError("both --root and --annotations are given", "", "Give one of them")
     if out.is_dir():
         raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
     root = root or (None if annotations else sources.default_root("mep3m"))
+    begun = time.monotonic()  # drawing the sample does not count
     if annotations is None and root and sources.kind_of(root) == "mep3m":
         annotations = root if root.is_file() else mep3m.annotations_in(root)
     if annotations:

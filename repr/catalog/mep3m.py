@@ -307,7 +307,7 @@ def build_parquet(
                 written = pool.submit(writer.write_batch, batch)
             if written:
                 written.result()
-        writer.add_key_value_metadata(describe(root, classes, pictures, SCHEMA.empty_table()).metadata())
+        writer.add_key_value_metadata(describe(root, classes, pictures, SCHEMA.empty_table()).metadata(out))
         if not records and not pictures.quarantined:
             raise UserError("no records in it", annotations, "Fetch the file again")
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if pictures.quarantined else None

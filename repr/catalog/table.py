@@ -7,6 +7,7 @@ names of the classes, the roots of the sources and whether any of it is the draw
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -173,14 +174,20 @@ class Catalog:
         """Write the Parquet file, whole or not at all."""
         with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
             writer.write_table(self.table)
-            writer.add_key_value_metadata(self.metadata())
+            writer.add_key_value_metadata(self.metadata(Path(path)))
 
-    def metadata(self) -> dict[bytes, bytes]:
-        """What a catalog file carries beside the table, as Parquet key-value metadata."""
+    def metadata(self, path: Path) -> dict[bytes, bytes]:
+        """What the catalog file at `path` carries beside the table, as Parquet key-value metadata.
+
+        Roots are kept as they are and as seen from the file, so that a folder can move together with its catalog.
+        """
         described = {
             "version": VERSION,
             "classes": [[[c.id, c.name, c.parent] for c in level] for level in self.classes],
-            "sources": [{"name": s.name, "kind": s.kind, "root": str(s.root), "sample": s.sample} for s in self.sources],
+            "sources": [
+                {"name": s.name, "kind": s.kind, "root": str(s.root), "relative": relative_to(s.root, path.parent), "sample": s.sample}
+                for s in self.sources
+            ],
             "default_level": self.default_level,
             "notes": list(self.notes),
         }
@@ -202,7 +209,8 @@ class Catalog:
         if described["version"] > VERSION:
             raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
-        sources = tuple(Source(s["name"], s["kind"], Path(s["root"]), s["sample"]) for s in described["sources"])
+        roots = [_root(Path(path), source) for source in described["sources"]]
+        sources = tuple(Source(s["name"], s["kind"], root, s["sample"]) for s, root in zip(described["sources"], roots, strict=True))
         return cls(table.cast(SCHEMA), (first, second, third), sources, described["default_level"], tuple(described["notes"]))
 
 
@@ -214,6 +222,20 @@ def inside(root: Path, relative: str) -> Path:
     if LEAVES.search(relative):
         raise UserError(f"the picture path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
     return root / relative
+
+
+def relative_to(root: Path, folder: Path) -> str:
+    """`root` as seen from `folder`, with / and .. where needed; "" on another drive."""
+    try:
+        return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return ""
+
+
+def _root(catalog: Path, source: dict[str, Any]) -> Path:
+    """Where a source's pictures are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
+    root, moved = Path(source["root"]), (catalog.parent / source["relative"]).resolve()
+    return moved if source["relative"] and not root.is_dir() and moved.is_dir() else root
 
 
 def build(columns: dict[str, Sequence[Any]], **described: Any) -> Catalog:

@@ -68,6 +68,13 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     assert (back.classes, back.sources, back.default_level, back.notes) == ((FIRST, SECOND, THIRD), catalog().sources, 2, ("a note",))
 
 
+def test_a_folder_moves_together_with_its_catalog(tmp_path: Path) -> None:
+    (tmp_path / "old" / "shop").mkdir(parents=True)
+    catalog(tmp_path / "old" / "shop").write(tmp_path / "old" / "c.parquet")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert Catalog.read(tmp_path / "new" / "c.parquet").sources[0].root == tmp_path / "new" / "shop"
+
+
 def test_what_is_no_catalog(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such catalog"):
         Catalog.read(tmp_path / "none.parquet")
