@@ -88,7 +88,8 @@ def difference(tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, 
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as stream:  # not the path: torch would go by its extension
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(
             "holds more than tensors (pickled code), which is not loaded: it could run anything",
@@ -96,7 +97,8 @@ def _read_torch(path: Path) -> Any:
             "Save its state_dict alone, with torch.save(model.state_dict(), …), in the program that made it",
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"not a readable PyTorch file ({str(error).splitlines()[0]})", path, "Fetch or write it again") from None
+        reason = str(error).partition("\n")[0] or "it ends early"
+        raise UserError(f"not a readable PyTorch file ({reason})", path, "Fetch or write it again") from None
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from repr.errors import UserError
+from repr.models.backbones import BACKBONES, build, empty, expected_shapes, feature_dim, head_names
+
+SMALL = ("resnet18", "tf_efficientnet_lite0")
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("arch", SMALL)
+def test_features_without_a_head_and_scores_with_one(arch: str) -> None:
+    pictures = torch.zeros(2, 3, 64, 64)
+    bare, whole = build(arch).eval(), build(arch, 7).eval()
+    assert bare(pictures).shape == (2, feature_dim(arch))
+    assert whole(pictures).shape == (2, 7)
+    assert set(whole.state_dict()) - set(bare.state_dict()) == set(head_names(arch))
+
+
+@pytest.mark.parametrize("arch", [arch for arch in BACKBONES if arch.startswith("resnet")])
+def test_resnets_are_torchvisions(arch: str) -> None:
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, arch)(num_classes=5)
+    weight, bias = head_names(arch)
+    shapes = {name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items()}
+    assert shapes.pop(weight) == (5, feature_dim(arch)) and shapes.pop(bias) == (5,)
+    assert shapes == expected_shapes(arch)
+
+
+def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
+    state = torch.get_rng_state()
+    one, same, other = (build("resnet18", 3, seed=generator(seed)).state_dict() for seed in (0, 0, 1))
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
+    assert not torch.equal(one["fc.weight"], other["fc.weight"])
+
+
+def test_an_empty_network_has_the_same_tensors() -> None:
+    network = empty("resnet18")
+    assert {name: tuple(t.shape) for name, t in network.state_dict().items()} == expected_shapes("resnet18")
+    assert all(tensor.device.type == "cpu" for tensor in network.state_dict().values())
+    assert isinstance(network, nn.Module)
+
+
+def test_unknown_architectures_offer_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no such architecture: resnet19. Did you mean resnet1"):
+        build("resnet19")
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert isinstance(build("resnet18"), nn.Module)
+    with pytest.raises(UserError, match=r"tf_efficientnet_lite0 needs the package timm.*product-repr\[imagenet\]"):
+        build("tf_efficientnet_lite0")

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import torch
+from torchvision.transforms.v2 import functional as F
+
+from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, build
+from repr.models.encoder import Encoder
+
+
+def test_it_resizes_normalises_and_pools() -> None:
+    network = build("resnet18", seed=torch.Generator().manual_seed(0))
+    encoder = Encoder(network, "resnet18", 48, name="a", identity="b", sample=True).eval()
+    batch = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    resized = F.resize(batch.permute(0, 3, 1, 2).float() / 255, [48, 48], antialias=True)
+    with torch.no_grad():
+        expected = network(F.normalize(resized, list(IMAGENET_MEAN), list(IMAGENET_STD)))
+        torch.testing.assert_close(encoder.encode(batch), expected)
+        torch.testing.assert_close(encoder(resized), expected)
+    assert (encoder.dim, encoder.size, encoder.arch, encoder.name, encoder.identity, encoder.sample) == (
+        512,
+        48,
+        "resnet18",
+        "a",
+        "b",
+        True,
+    )
+
+
+def test_its_state_is_the_networks_alone() -> None:
+    encoder = Encoder(build("resnet18"), "resnet18", 48, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    assert all(name.startswith("network.") for name in encoder.state_dict())
+    assert encoder.mean == (0.5, 0.5, 0.5)
