@@ -65,7 +65,9 @@ def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
 
     size = annotations.stat().st_size if annotations.is_file() else None
     every = 0.5 if sys.stderr.isatty() else 10
-    with tqdm(total=size, desc="Reading records", unit="B", unit_scale=True, file=sys.stderr, mininterval=every, leave=False) as bar:
+    with tqdm(
+        total=size, desc="Reading records", unit="B", unit_scale=True, file=sys.stderr, mininterval=every, delay=1, leave=False
+    ) as bar:
         return mep3m.build_parquet(annotations, out, info=info, on_bytes=bar.update)
 
 

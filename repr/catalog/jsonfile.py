@@ -54,6 +54,8 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
         file = path.open("rb")
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
+    except IsADirectoryError:
+        raise UserError("is a folder, not a file", path, "Name the file in it") from None
     with file:
         while True:
             chunk = file.read(BLOCK)

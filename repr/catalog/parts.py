@@ -64,7 +64,7 @@ def load(name: str) -> Subset:
     elif Path(name).is_file():
         text, where = _text(Path(name)), name
     else:
-        raise UserError(f"no subset is called {name!r}", "--subset", f"{nearest(name, PAPER)} Or give a CSV file of class ids")
+        raise UserError(f"no subset is called {name!r}", "--subset", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}")
     rows = list(csv.DictReader(text.splitlines()))
     column = next((c for c in LEVELS if rows and c in rows[0]), None)
     if column is None:

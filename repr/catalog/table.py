@@ -234,8 +234,10 @@ def relative_to(root: Path, folder: Path) -> str:
 
 def _root(catalog: Path, source: dict[str, Any]) -> Path:
     """Where a source's pictures are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
-    root, moved = Path(source["root"]), (catalog.parent / source["relative"]).resolve()
-    return moved if source["relative"] and not root.is_dir() and moved.is_dir() else root
+    root, relative = Path(source["root"]), source.get("relative")
+    if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
+        return (catalog.parent / relative).resolve()
+    return root
 
 
 def build(columns: dict[str, Sequence[Any]], **described: Any) -> Catalog:

@@ -36,4 +36,6 @@ def test_refusals(shared: Path, tmp_path: Path) -> None:
         build_catalog(shared / "grocery", info=mep / "dataset_info.xlsx", out=tmp_path / "c.parquet")
     with pytest.raises(UserError, match="no such file"):
         build_catalog(None, annotations=tmp_path / "none.json", out=tmp_path / "c.parquet")
+    with pytest.raises(UserError, match="is a folder, not a file"):
+        build_catalog(None, annotations=mep, out=tmp_path / "c.parquet")
     assert list(tmp_path.iterdir()) == []
