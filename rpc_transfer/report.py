@@ -64,9 +64,14 @@ def best_row(rows: Sequence[Row]) -> int | None:
     return max(ran, key=lambda i: (rows[i]["shots"], rows[i]["harmonic_mean"]["mean"]), default=None)
 
 
+def most_shots(rows: Sequence[Row]) -> list[Row]:
+    """The rows with the most shots: those that most tables show."""
+    return [row for row in rows if row["shots"] == max(row["shots"] for row in rows)]
+
+
 def start(row: Row) -> str:
     """The starting weights of a row in words, with the encoder that a frozen learner worked on."""
-    name = "none" if row["weights"] is None else Path(row["weights"]).name
+    name = "none" if row["weights"] is None else Path(row["weights"]).name.removesuffix(".safetensors")
     return name + (", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else "")
 
 
@@ -76,7 +81,7 @@ def _opening(page: Page, found: Results) -> None:
     best = best_row(content["rows"])
     page.text(
         f"{products['base']} products were taught first; then {products['novel']} novel ones were taken in from "
-        f"**{_shots_of(content['rows'])} pictures each** (from {first['shots_from']}), {_plan(first['increments'])}. Every "
+        f"**{_shots_of(content['rows'])} each** (from {first['shots_from']}), {_plan(first['increments'])}. Every "
         f"figure is accuracy over all {products['base'] + products['novel']} products as choices, on {tests['base']:,} pictures of base "
         f"and {tests['novel']:,} of novel products ({first['test_on']}). "
         + (
@@ -102,7 +107,9 @@ def _table_9(page: Page, content: dict[str, Any]) -> None:
         return
     page.section("Table 9: what pretraining gives when everything is fine-tuned")
     several = len({row["shots"] for row in rows}) > 1
-    body = [[f"**ours**, from {start(row)}" + (f", {row['shots']} shots" if several else ""), *_cells(row, list(COLUMNS))] for row in rows]
+    body = [
+        [f"**ours**, from {start(row)}" + (f", {_pictures(row['shots'])}" if several else ""), *_cells(row, list(COLUMNS))] for row in rows
+    ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
         "They are on RPC too, but with another choice of novel products, pictures and settings, and one seed."
@@ -114,21 +121,19 @@ def _table_9(page: Page, content: dict[str, Any]) -> None:
 
 def _ladder(page: Page, content: dict[str, Any]) -> None:
     page.section("The ladder")
-    rows: list[Row] = content["rows"]
-    several = len({row["shots"] for row in rows}) > 1
-    header = ["learner", *(["shots"] if several else []), "weights", "encoder", *COLUMNS.values(), "seconds to take in"]
-    body = []
-    for row in rows:
-        told = [row["learner"], *([str(row["shots"])] if several else []), start(row), row["features"]]
-        body.append([*told, *_cells(row, list(COLUMNS)), _seconds(row)])
-    page.table(header, body, "Accuracy over all products, per cent." + _sample(content))
+    rows = most_shots(content["rows"])
+    body = [[row["learner"], start(row), *_cells(row, list(COLUMNS)), _seconds(row), row["features"]] for row in rows]
+    page.table(
+        ["learner", "weights", *COLUMNS.values(), "seconds to take in", "encoder"],
+        body,
+        f"Accuracy over all products, per cent; {_pictures(rows[0]['shots'])} a product." + _sample(content),
+    )
     for spec, error in {row["weights"]: row["error"] for row in rows if row["error"]}.items():
         page.text(f"Rows from {spec} could not be run: {error}.")
-    most = [row for row in rows if row["shots"] == max(row["shots"] for row in rows)]
     for name, label in (("acc_novel", "novel products"), ("acc_base", "base products"), ("forgetting_base", "forgetting of base products")):
-        if any(row[name] for row in most):
+        if any(row[name] for row in rows):
             caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
-            page.figure(_bars(most, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
+            page.figure(_bars(rows, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
     _paired(page, content["paired"])
 
 
@@ -172,6 +177,15 @@ def _shots(page: Page, rows: Sequence[Row]) -> None:
     if len({row["shots"] for row in rows}) < 2:
         return
     page.section("Accuracy against shots")
+    shots = sorted({row["shots"] for row in rows})
+    lines: dict[tuple[str, str], dict[int, str]] = {}
+    for row in rows:
+        lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = cell(row["acc_novel"])
+    page.table(
+        ["learner", "weights", *(_pictures(n) for n in shots)],
+        [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
+        "Accuracy on novel products over all products, per cent.",
+    )
     for origin in dict.fromkeys(start(row) for row in rows):
         series: dict[str, list[tuple[float, float, float]]] = {}
         for row in rows:
@@ -191,7 +205,7 @@ def _steps(page: Page, found: Results) -> None:
     for origin in dict.fromkeys(start(row) for row in rows):
         series: dict[str, list[tuple[float, float, float]]] = {}
         for i, row in enumerate(rows):
-            if start(row) != origin or row["shots"] != max(r["shots"] for r in rows):
+            if start(row) != origin or row not in most_shots(rows):
                 continue
             steps = [found.cell(i, entry["seed"]).figures["steps"] for entry in row["cells"]]
             for step in zip(*(step for step in steps if step), strict=True):
@@ -203,13 +217,12 @@ def _steps(page: Page, found: Results) -> None:
 
 
 def _certainty(page: Page, found: Results) -> None:
-    rows = [row for row in found.rows if row["acc_all"]]
+    rows = [row for row in most_shots(found.rows) if row["acc_all"]]
     shown = {name: label for name, label in CERTAINTY.items() if any(row.get(name) for row in rows)}
     if not shown:
         return
     page.section("Errors, forgetting and certainty")
-    several = len({row["shots"] for row in rows}) > 1
-    body = [[row["learner"] + (f", {row['shots']} shots" if several else ""), start(row), *_cells(row, list(shown))] for row in rows]
+    body = [[row["learner"], start(row), *_cells(row, list(shown))] for row in rows]
     caption = "Per cent. Unknown products are tested only in runs with --unknown." + _sample(found.content)
     page.table(["learner", "weights", *shown.values()], body, caption)
     curves: dict[str, list[tuple[float, float, float]]] = {}
@@ -235,7 +248,9 @@ def _confusion(page: Page, found: Results, best: int) -> None:
     counts = confusion_counts(found, best, len(products))
     novel = np.arange(len(products)) >= len(split["base"])
     page.section("What is taken for what")
-    page.text(f"Of the row looked at closely: **{row['learner']}** from **{start(row)}**, {row['shots']} shots, all seeds together.")
+    page.text(
+        f"Of the row looked at closely: **{row['learner']}** from **{start(row)}**, {_pictures(row['shots'])} a product, all seeds together."
+    )
     order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
     drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])
     page.figure(
@@ -249,7 +264,7 @@ def _confusion(page: Page, found: Results, best: int) -> None:
         page.table(
             ["meta", "products", "accuracy", "errors inside the meta"],
             _by_meta(counts, groups),
-            "Per cent of the pictures, and of the errors.",
+            "Metas with several products: per cent of the pictures named rightly, and of the errors that stay inside the meta.",
         )
 
 
@@ -268,6 +283,8 @@ def _by_meta(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> list[list[s
     of = np.asarray(groups)
     for group in sorted(set(groups)):
         mine = of == group
+        if mine.sum() < 2:
+            continue
         pictures, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])
         inside, wrong = counts[np.ix_(mine, mine)].sum() - right, pictures - right
         share = "–" if not wrong else f"{100 * inside / wrong:.0f}"
@@ -309,8 +326,13 @@ def _plan(increments: Sequence[int]) -> str:
     return "all at once" if len(increments) == 1 else f"in {len(increments)} steps"
 
 
+def _pictures(shots: int) -> str:
+    return f"{shots} picture" + "s" * (shots > 1)
+
+
 def _shots_of(rows: Sequence[Row]) -> str:
-    return ", ".join(map(str, dict.fromkeys(row["shots"] for row in rows)))
+    shots = list(dict.fromkeys(row["shots"] for row in rows))
+    return ", ".join(map(str, shots[:-1])) + (" or " if len(shots) > 1 else "") + _pictures(shots[-1])
 
 
 def _sample(content: dict[str, Any]) -> str:

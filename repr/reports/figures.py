@@ -164,11 +164,14 @@ def ladder(names: Sequence[str], series: Mapping[str, Sequence[Interval | None]]
         if (widths > 0).any():
             axes.errorbar(means, y, xerr=widths, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         for place, mean, width in zip(y, means, widths, strict=True):
-            axes.annotate(f"{mean:.1f}", (mean + width, place), (3, 0), textcoords="offset points", va="center", fontsize=7)
+            end, side = (mean + width, "left") if mean >= 0 else (mean - width, "right")
+            shift = (3 if mean >= 0 else -3, 0)
+            axes.annotate(f"{mean:.1f}", (end, place), shift, textcoords="offset points", va="center", ha=side, fontsize=7)
     axes.set(xlabel=xlabel, yticks=middle, yticklabels=list(names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.12)
-    axes.set_xlim(left=0)
+    if any(value is not None and value[0] < 0 for values in series.values() for value in values):
+        axes.axvline(0, color=INK, lw=0.6)
     axes.grid(False, axis="y")
     _legend(figure, len(series))
     return figure
@@ -183,8 +186,12 @@ def against(series: Mapping[str, Sequence[tuple[float, float, float]]], *, xlabe
     for n, (name, points) in enumerate(series.items()):
         x, mean, width = (np.array(column, dtype=float) for column in zip(*sorted(points), strict=True))
         colour = PALETTE[n % len(PALETTE)]
-        axes.plot(x, mean, color=colour, marker=MARKERS[n % len(MARKERS)], ms=4, lw=1.4, label=name)
-        axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.18, lw=0)
+        marker = MARKERS[n % len(MARKERS)] if len(x) <= 20 else None
+        axes.plot(x, mean, color=colour, marker=marker, ms=4, lw=1.4, label=name)
+        if len(series) <= 3:
+            axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.18, lw=0)
+        elif width.any():  # bands of many curves hide each other
+            axes.errorbar(x, mean, yerr=width, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2)
     if log_x:
         axes.set_xscale("log")
     axes.set(xlabel=xlabel, ylabel=ylabel)
@@ -200,7 +207,8 @@ def confusion(matrix: np.ndarray[Any, Any], groups: Sequence[str], novel: np.nda
     """A confusion matrix as a picture: rows true, columns predicted, each row divided by its sum.
 
     matrix: (c, c) counts in the order to be shown; groups: (c,) name of each class's group ("" for none), equal ones
-    side by side: lines part the groups and their names stand at the side. novel: (c,) bool, marked by a bar at both edges.
+    side by side: lines part the groups, and the names of those with room for one stand at the side. novel: (c,) bool,
+    marked by a bar at both edges.
     The colour is the square root of the share, so that rare confusions can be seen.
     """
     counts = np.asarray(matrix, dtype=float)
@@ -212,13 +220,13 @@ def confusion(matrix: np.ndarray[Any, Any], groups: Sequence[str], novel: np.nda
     axes.grid(False)
     n = len(groups)
     starts = [i for i in range(n) if i == 0 or groups[i] != groups[i - 1]]
-    edges = [*starts, n]
+    sizes = [b - a for a, b in itertools.pairwise([*starts, n])]
     if len(starts) > 1:
-        for edge in starts[1:]:
+        for edge in (e for e, before, after in zip(starts[1:], sizes, sizes[1:], strict=False) if before > 1 or after > 1):
             axes.axhline(edge - 0.5, color="#999999", lw=0.4)
             axes.axvline(edge - 0.5, color="#999999", lw=0.4)
-        middles = [(a + b - 1) / 2 for a, b in itertools.pairwise(edges)]
-        axes.set_yticks(middles, [groups[start] for start in starts], fontsize=7)
+        named = [(a + (size - 1) / 2, groups[a]) for a, size in zip(starts, sizes, strict=True) if size > 1 and size / n > 0.02]
+        axes.set_yticks([place for place, _ in named], [name for _, name in named], fontsize=7)
     else:
         axes.set_yticks([])
     axes.set_xticks([])

@@ -75,11 +75,10 @@ class Page:
             assert len(row) == len(header), f"{len(row)} cells under {len(header)} headings"
         head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in header)
         body = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        title = f"<caption>{inline(caption)}</caption>" if caption else ""
+        title = f"<figcaption>{inline(caption)}</figcaption>" if caption else ""
         kind = ' class="words"' if words else ""
-        self._parts.append(
-            f'<div class="scroll" tabindex="0"><table{kind}>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-        )
+        table = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        self._parts.append(f'<figure class="table">{title}<div class="scroll" tabindex="0">{table}</div></figure>')
 
     def figure(self, figure: Figure, caption: str, *, alt: str = "") -> None:
         """A matplotlib figure as SVG. alt: what a person who cannot see it should know (default: the caption)."""

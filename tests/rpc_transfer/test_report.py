@@ -1,0 +1,252 @@
+"""The report of a transfer run, on a run folder made here with known predictions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from repr.catalog.sources import open_data
+from repr.errors import UserError
+from repr.evaluation.statistics import interval, paired
+from repr.runs import Run
+from rpc_transfer import metrics, report, results
+from rpc_transfer.cli.report import command
+from rpc_transfer.protocol import Split, make_split
+from rpc_transfer.split_file import write_split
+
+LEARNERS = ("finetune", "ncm")
+COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (200, 30, 200), (30, 200, 200))
+
+
+def draw_shop(folder: Path) -> Path:
+    """Six products of one colour each, eight pictures a product, in class folders."""
+    rng = np.random.default_rng(0)
+    for n, colour in enumerate(COLOURS):
+        for i in range(8):
+            pixels = np.clip(np.array(colour) + rng.normal(0, 20, (24, 32, 3)), 0, 255).astype(np.uint8)
+            path = folder / f"product <{n}>" / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return folder
+
+
+def answers(split: Split, seed: int, right: float, rng: np.random.Generator) -> dict[str, Any]:
+    """A cell's arrays with about a share `right` of right predictions; the others are of the next class."""
+    products = split.products
+    labels = np.repeat(np.arange(len(products)), [len(split.tests[seed][product]) for product in products])
+    wrong = rng.random(len(labels)) > right
+    predictions = np.where(wrong, (labels + 1) % len(products), labels)
+    return {
+        "tests": np.arange(len(labels)),
+        "labels": labels,
+        "predictions": predictions,
+        "novel_only": np.full(len(labels), len(split.base)),
+        "confidence": rng.random(len(labels)).astype(np.float32),
+        "known": rng.random(len(labels)).astype(np.float32),
+    }
+
+
+def make_run(
+    folder: Path,
+    data: str,
+    *,
+    novel: int,
+    shots: Sequence[int],
+    seeds: int,
+    starts: dict[str | None, float],
+    sample: bool = False,
+    increments: str = "",
+    size: int = 32,
+) -> Path:
+    """A run folder as `rpc_transfer run` leaves it. starts: weights -> share of right predictions."""
+    catalog = open_data((data,), default="rpc", split="random")
+    split = make_split(catalog, novel=novel, shots=max(shots), seeds=tuple(range(seeds)), test_on="leftover", increments=increments)
+    run = Run.create(folder, "rpc_transfer run", {"data": [data], "novel": novel}, data=catalog.name, sample=sample)
+    write_split(folder / "split.json", split, catalog)
+    rng = np.random.default_rng(1)
+    rows: list[dict[str, Any]] = []
+    for n in shots:
+        for learner in LEARNERS:
+            for spec, right in starts.items():
+                cells, figures = [], []
+                for seed in split.seeds:
+                    arrays = answers(split, seed, right, rng)
+                    judged = metrics.accuracies(arrays["labels"], arrays["predictions"], len(split.base))
+                    last = {"classes": len(split.products), **judged}
+                    made = {
+                        **judged,
+                        "ece": 0.1,
+                        "forgetting_base": -0.01,
+                        "seconds": 1.5,
+                        "steps": [{**last, "classes": len(split.base)}, last],
+                    }
+                    file = f"cells/{learner}-{len(rows)}-{seed}.npz"
+                    results.Cell(arrays, made).write(folder / file)
+                    cells.append({"seed": seed, "file": file})
+                    figures.append(made)
+                names = [*metrics.accuracies(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), "ece", "forgetting_base", "seconds"]
+                told = {"learner": learner, "weights": spec, "shots": n, "shots_from": "train", "test_on": "leftover"}
+                told |= {name: interval([figure[name] for figure in figures]) for name in names}
+                kind = "trained" if learner == "finetune" else "as given" if spec else "base-trained"
+                plan = [len(step) for step in split.increments]
+                rows.append({**told, "features": kind, "increments": plan, "base_shots": n, "size": size, "error": None, "cells": cells})
+    failed = dict.fromkeys((*report.COLUMNS, "ece", "forgetting_base", "seconds"))
+    rows.append({**rows[-1], **failed, "weights": "lost", "error": "the file is gone", "cells": []})
+    test = paired(rows[1]["acc_novel"]["values"], rows[0]["acc_novel"]["values"]) if len(starts) > 1 else None
+    pairs = {"learner": "finetune", "shots": shots[0], "metric": "acc_novel", "a_features": "trained", "b_features": "trained"}
+    given = list(starts)
+    content = {
+        **{"data": catalog.name, "novel_ids": list(split.novel), "split_seed": 0, "seeds": list(split.seeds), "rows": rows},
+        "paired": [{**pairs, "a": given[1], "b": given[0], "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n}]
+        if test
+        else [],
+        "products": {"base": len(split.base), "novel": len(split.novel), "unknown": 0},
+        "metas": len(set(split.metas.values())),
+        "tests": {kind: sum(len(split.tests[0][key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")},
+        "notes": ["a note with <angles>"],
+        "sample": sample,
+    }
+    results.write(folder, content)
+    run.finish("done", {"rows": len(rows)})
+    return folder
+
+
+class Links(HTMLParser):
+    """What a page would load, and the tags that were left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "img", "br", "link", "input", "hr"):
+            self.open.append(tag)
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "xlink:href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "xlink:href")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from repr.models.weights import fresh, write_weights
+
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    write_weights(path, fresh("resnet18", 32, 0))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, weights: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    starts = {None: 0.5, weights: 0.7}
+    return make_run(tmp_path_factory.mktemp("run"), str(data), novel=2, shots=(1, 3), seeds=3, starts=starts, increments="2x1")
+
+
+@pytest.fixture(scope="module")
+def html(run: Path) -> str:
+    return report.write(run).read_text(encoding="utf-8")
+
+
+def test_it_is_well_formed_and_loads_nothing(html: str) -> None:
+    links = Links()
+    links.feed(html)
+    assert links.open == []
+    assert all(source.startswith(("data:", "#")) for source in links.loaded)
+    assert "url(http" not in html and "@import" not in html
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_names_are_escaped(html: str) -> None:
+    assert "product <" not in html and "product &lt;0&gt;" in html
+    assert "a note with &lt;angles&gt;" in html
+
+
+def test_the_figures_are_those_of_the_results(html: str, run: Path) -> None:
+    for row in results.read(run).rows:
+        if row["acc_novel"]:
+            assert f"{100 * row['acc_novel']['mean']:.1f} ± {100 * row['acc_novel']['ci95']:.1f}" in html
+
+
+def test_the_papers_figures_stand_apart(html: str) -> None:
+    assert "the paper&#x27;s, with MEP-for-RPC" in html and "64.01" in html
+    assert "another set than this run" in html
+
+
+def test_a_row_that_could_not_be_run_says_why(html: str) -> None:
+    assert "Rows from lost could not be run: the file is gone." in html and "not run" in html
+
+
+@pytest.mark.parametrize("part", ["Accuracy against shots", "After each increment", "The worst confusions", "Nearest neighbours and a map"])
+def test_all_parts_are_there(html: str, part: str) -> None:
+    assert part in html
+
+
+def test_every_figure_and_picture_has_words(html: str) -> None:
+    assert html.count("<svg") == html.count('role="img" aria-label="') >= 7
+    assert 'aria-label=""' not in html and 'alt=""' not in html
+
+
+def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
+    found = results.read(run)
+    best = report.best_row(found.rows)
+    assert best is not None
+    counts = report.confusion_counts(found, best, 6)
+    slow = np.zeros((6, 6), dtype=np.int64)
+    for seed in found.content["seeds"]:
+        arrays = found.cell(best, seed).arrays
+        for true, said in zip(arrays["labels"], arrays["predictions"], strict=True):
+            slow[true, said] += 1
+    assert (counts == slow).all()
+
+
+def test_the_row_looked_at_has_the_most_shots_and_the_highest_harmonic_mean() -> None:
+    def row(shots: int, mean: float | None) -> dict[str, Any]:
+        return {"shots": shots, "harmonic_mean": None if mean is None else {"mean": mean}}
+
+    assert report.best_row([row(1, 0.9), row(5, 0.3), row(5, 0.4), row(5, None)]) == 2
+    assert report.best_row([row(5, None)]) is None
+
+
+def test_a_sample_is_labelled(data: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6}, sample=True)
+    html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "(sample)</title>" in html and 'class="sample"' in html
+    assert not (folder / "report.html").exists()
+
+
+def test_without_the_data_it_says_so(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise UserError("there is no such folder", "shop")
+
+    monkeypatch.setattr("rpc_transfer.report_pictures.open_sources", gone)
+    html = report.write(run, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "no pictures are shown: shop: there is no such folder" in html
+
+
+def test_command(run: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, [str(run), "--out", str(tmp_path / "page.html"), "--json"], catch_exceptions=False)
+    assert json.loads(done.stdout) == {"run": str(run), "report": str(tmp_path / "page.html")}
+
+
+def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no results in this folder"):
+        report.write(tmp_path)
