@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from repr.cli.weights import command
+from repr.errors import UserError
+from repr.models.weights import fresh, mix, read_weights, write_weights
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[str, str]:
+    """Two weights files of one architecture."""
+    for seed in (0, 1):
+        write_weights(tmp_path / f"{seed}.safetensors", fresh("resnet18", 32, seed))
+    return str(tmp_path / "0.safetensors"), str(tmp_path / "1.safetensors")
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments))
+
+
+def test_show(two: tuple[str, str]) -> None:
+    told = json.loads(call("show", two[0], "--json").stdout)
+    assert told["arch"] == "resnet18" and told["size"] == 32 and told["classes"] == []
+    assert told["identity"] == fresh("resnet18", 32, 0).identity
+    assert "none: no head" in call("show", two[0]).stdout
+
+
+def test_mix_is_the_librarys(two: tuple[str, str], tmp_path: Path) -> None:
+    result = call("mix", *two, "--share", "0.4", "--out", str(tmp_path / "m.safetensors"), "--json")
+    assert result.exit_code == 0, result.exception
+    expected = mix(read_weights(two[0]), read_weights(two[1]), 0.4)
+    assert json.loads(result.stdout)["identity"] == expected.identity == read_weights(tmp_path / "m.safetensors").identity
+
+
+def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        file = tmp_path / "shop" / f"{i % 2}" / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(file)
+    out = tmp_path / "m.safetensors"
+    result = call("mix", *two, "--batch-norm", "--data", str(tmp_path / "shop"), "--out", str(out), "--device", "cpu")
+    assert result.exit_code == 0, result.exception
+    plain = mix(read_weights(two[0]), read_weights(two[1]), 0.25).tensors
+    measured = read_weights(out).tensors
+    assert plain["conv1.weight"].equal(measured["conv1.weight"])
+    assert not plain["bn1.running_mean"].equal(measured["bn1.running_mean"])
+
+
+def test_data_without_a_use_is_an_error(two: tuple[str, str]) -> None:
+    result = call("mix", *two, "--data", "somewhere")
+    assert isinstance(result.exception, UserError) and "Add --batch-norm" in str(result.exception)
