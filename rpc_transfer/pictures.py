@@ -65,15 +65,27 @@ class Shelf:
         return self.packs[size]
 
     def features(self, weights: Weights, size: int) -> Table:
-        """float32 (n, d) raw features of every readable picture by an encoder as it came."""
+        """float32 (n, d) raw features of every readable picture by an encoder as it came.
+
+        Whole parts of the set (train, test) are embedded, not the rows served alone, so that another split, seed or
+        number of shots finds them in the cache.
+        """
         key = (weights.identity, size)
         if key not in self.made:
             from repr.evaluation.embeddings import embed
             from repr.models.weights import load_encoder
 
-            made = embed(load_encoder(weights, size=size), self.chosen, device=self.device, workers=self.workers)
-            self.unreadable.update({str(q.path): q.reason for q in made.quarantine})
-            self.made[key] = Table(made.features, self._places(made.rows))
+            encoder = load_encoder(weights, size=size)
+            part_of = self.catalog.column("split").astype(str)
+            place, features, start = np.full(len(self.catalog), -1, dtype=np.int64), [], 0
+            for part in np.unique(part_of[self.rows]):
+                rows = np.flatnonzero(part_of == part)
+                made = embed(encoder, self.catalog.select(rows), device=self.device, workers=self.workers)
+                self.unreadable.update({str(q.path): q.reason for q in made.quarantine})
+                place[rows[made.rows]] = start + np.arange(len(made))
+                features.append(made.features)
+                start += len(made)
+            self.made[key] = Table(np.concatenate(features), place)
         return self.made[key]
 
     def _places(self, positions: Rows) -> Rows:

@@ -26,7 +26,7 @@ from repr.errors import UserError
     "--learner",
     multiple=True,
     metavar="NAME",
-    help="Repeatable; all for every one. Default: finetune, ncm, cosine.",
+    help="Repeatable; frozen, trained or all for every one of a kind. Default: finetune, ncm, cosine.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")
@@ -100,6 +100,7 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
 
 def _settings(options: dict[str, Any], preset: str | None) -> Any:
     """The options as Settings: texts to numbers, "all" to every learner."""
+    from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED
     from rpc_transfer.settings import FIRST_LEARNERS, Settings, paper
 
     shots = [part.strip() for part in options.pop("shots").split(",")]
@@ -108,16 +109,13 @@ def _settings(options: dict[str, Any], preset: str | None) -> Any:
     base_shots = options.pop("base_shots")
     if base_shots not in (None, "all") and not (base_shots.isdigit() and int(base_shots) > 0):
         raise UserError(f"{base_shots!r} is neither a number nor all", "--base-shots", "Write 10, or all")
-    learners = options.pop("learner") or FIRST_LEARNERS
-    if "all" in learners:
-        from rpc_transfer.learners import LEARNERS
-
-        learners = tuple(LEARNERS)
+    groups = {"all": LEARNERS, "frozen": FROZEN, "trained": TRAINED}
+    learners = [name for typed in options.pop("learner") or FIRST_LEARNERS for name in groups.get(typed, (typed,))]
     values = {
         **options,
         "shots": tuple(map(int, shots)),
         "base_shots": int(base_shots) if base_shots and base_shots != "all" else base_shots,
-        "learner": tuple(learners),
+        "learner": tuple(dict.fromkeys(learners)),
     }
     typed = {
         name for name in values if click.get_current_context().get_parameter_source(name) not in (click.core.ParameterSource.DEFAULT, None)
