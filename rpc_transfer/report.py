@@ -248,9 +248,8 @@ def _confusion(page: Page, found: Results, best: int) -> None:
     counts = confusion_counts(found, best, len(products))
     novel = np.arange(len(products)) >= len(split["base"])
     page.section("What is taken for what")
-    page.text(
-        f"Of the row looked at closely: **{row['learner']}** from **{start(row)}**, {_pictures(row['shots'])} a product, all seeds together."
-    )
+    told = f"**{row['learner']}** from **{start(row)}**, {_pictures(row['shots'])} a product"
+    page.text(f"Of the row looked at closely: {told}, all seeds together.")
     order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
     drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])
     page.figure(
