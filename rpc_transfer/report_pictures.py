@@ -120,9 +120,8 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
     rows_of, labels = np.concatenate([shots, tests])[made.rows], np.concatenate([of_shots, of_tests])[made.rows]
     base = len(split.base)
     page.section("Nearest neighbours and a map")
-    page.text(
-        f"By the encoder **{Path(row['weights']).name.removesuffix('.safetensors')}** as it came, before any product of this set was taught."
-    )
+    name = Path(row["weights"]).name.removesuffix(".safetensors")
+    page.text(f"By the encoder **{name}** as it came, before any product of this set was taught.")
     queries = [
         int(np.flatnonzero(~is_shot & (labels == c))[0]) for c in range(base, len(split.products)) if np.any(~is_shot & (labels == c))
     ]
