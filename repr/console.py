@@ -201,7 +201,7 @@ def split_option(command: Command) -> Command:
 
 def machine_options(command: Command) -> Command:
     """--device and --workers."""
-    command = click.option("--workers", type=click.IntRange(0), default=None, help="Processes that decode pictures. Default: one a core.")(
+    command = click.option("--workers", type=click.IntRange(0), default=None, help="Pictures decoded at a time. Default: one a core.")(
         command
     )
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)

@@ -84,12 +84,14 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
 
     A square that reaches over the edge is shifted inside; where it is larger than the picture, the rest is white.
     shrunk: size of `image` in units of the picture that the box was measured on (below 1 after draft decoding).
-    Raises Unreadable when no part of the box lies in the picture.
+    Raises Unreadable when no part of the box lies in the picture, or the square is over MAX_PIXELS.
     """
     width, height = image.size
     x, y, w, h = box
     x, y, side = _square((x * shrunk, y * shrunk, w * shrunk, h * shrunk), width, height, margin)
     edge = max(1, round(side))
+    if edge * edge > MAX_PIXELS:
+        raise Unreadable(f"the crop around the box would be {edge} × {edge} pixels, over the bound of {MAX_PIXELS:,}")
     if shrunk == 1.0:
         x, y, side = round(x), round(y), edge
     x = (width - side) / 2 if side > width else min(max(x, 0.0), width - side)
@@ -103,7 +105,7 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
         crop = canvas
     if shrunk == 1.0:
         return crop.crop((0, 0, edge, edge))
-    # A pixel now stands for up to eight: rounding to whole ones would shift the crop by as much as a fourteenth of 56 px.
+    # A pixel now stands for up to eight of the file's across: rounding to whole ones would visibly shift the crop.
     return crop.resize((edge, edge), Image.Resampling.BICUBIC, box=(x - left, y - top, x - left + side, y - top + side))
 
 

@@ -196,6 +196,8 @@ def test_pixel_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unreadable, match="bound of 178,956,970"):
         read_picture(tmp_path / "bomb.png")
     arrow().save(tmp_path / "p.png")
+    with pytest.raises(Unreadable, match="crop around the box would be 24000 × 24000"):
+        crop_square(Image.new("1", (20_000, 10)), (0, 0, 20_000, 10))
     monkeypatch.setattr(reader, "MAX_PIXELS", 60 * 40 - 1)
     with pytest.raises(Unreadable, match="60 × 40 pixels, over the bound"):
         read_picture(tmp_path / "p.png")
