@@ -10,7 +10,7 @@ import click
 from repr import console
 from repr.errors import UserError
 
-METHODS = ("supervised",)
+METHODS = ("supervised", "simclr", "moco", "byol", "vicreg", "supcon", "joint")
 ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "tf_efficientnet_lite0")
 
 
@@ -35,8 +35,12 @@ ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "tf_effic
 @click.option("--balanced", is_flag=True, help="Draw every class equally often.")
 @click.option("--min-pictures", type=click.IntRange(1), default=1, show_default=True, help="Leave out smaller classes.")
 @click.option("--val-share", type=float, default=0.05, show_default=True, help="Share held out to watch, if the data have no val split.")
-@click.option("--label-smoothing", type=float, help="supervised: share of the target spread over all classes. Default: 0.1.")
-@click.option("--projector/--no-projector", default=None, help="supervised: an MLP before the head, thrown away afterwards.")
+@click.option("--label-smoothing", type=float, help="supervised, joint: share of the target spread over all classes. Default: 0.1.")
+@click.option("--projector/--no-projector", default=None, help="supervised, joint: an MLP before the head, thrown away afterwards.")
+@click.option("--temperature", type=float, help="simclr, moco, supcon, joint: of the contrastive loss. Default: 0.1, moco 0.2.")
+@click.option("--decoupled/--no-decoupled", default=None, help="simclr: the decoupled contrastive loss.")
+@click.option("--queue", type=click.IntRange(1), help="moco: keys kept. Default: 4096, at most half the pictures.")
+@click.option("--contrast", type=float, help="joint: weight of the contrastive part, 0 to 1. Default: 0.5.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
 @click.option("--pixels", type=click.Choice(["auto", "disk", "device"]), default="auto", show_default=True, help="Where pictures live.")
 @click.option("--compile/--no-compile", default=False, show_default=True, help="Compile the network (worth it on GPUs).")
@@ -57,6 +61,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     Examples:
       repr pretrain
       repr pretrain --data shop/ --method supervised --arch resnet18 --epochs 30 --out runs/shop
+      repr pretrain --data shop/ --method joint --projector --init imagenet --size 128
       repr pretrain --resume --out runs/shop
     """
     if resume:

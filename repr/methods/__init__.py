@@ -8,6 +8,12 @@ from repr.methods.method import Method, Recipe
 
 METHODS = {
     "supervised": "repr.methods.supervised:Supervised",
+    "simclr": "repr.methods.simclr:SimCLR",
+    "moco": "repr.methods.moco:MoCo",
+    "byol": "repr.methods.byol:BYOL",
+    "vicreg": "repr.methods.vicreg:VICReg",
+    "supcon": "repr.methods.supcon:SupCon",
+    "joint": "repr.methods.joint:Joint",
 }
 
 __all__ = ["METHODS", "Method", "Recipe", "load"]

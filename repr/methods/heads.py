@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from lightly.models.modules.heads import BYOLPredictionHead, BYOLProjectionHead, MoCoProjectionHead, SimCLRProjectionHead
+from lightly.models.modules.heads import (
+    BYOLPredictionHead,
+    BYOLProjectionHead,
+    MoCoProjectionHead,
+    SimCLRProjectionHead,
+    VICRegProjectionHead,
+)
 from torch import nn
 
 
@@ -30,3 +36,12 @@ def moco(dim: int) -> nn.Module:
 def byol(dim: int) -> tuple[nn.Module, nn.Module]:
     """Projector dim → 2 dim → 256 and predictor 256 → 2 dim → 256: 2048-4096-256 for ResNet-50 (BYOL, section 3.3)."""
     return BYOLProjectionHead(dim, 2 * dim, 256), BYOLPredictionHead(256, 2 * dim, 256)
+
+
+def vicreg(dim: int) -> nn.Module:
+    """dim → 4 dim → 4 dim, two layers: 2048-8192-8192 for ResNet-50 (lightly benchmarks/imagenet/resnet50/vicreg.py).
+
+    The paper has three layers.
+    """
+    head: nn.Module = VICRegProjectionHead(dim, 4 * dim, 4 * dim, num_layers=2)
+    return head

@@ -73,7 +73,7 @@ class Method(nn.Module):
         """Called after every optimiser step; progress: share of the run done, 0 to 1. For momentum teachers."""
 
     def trivial(self, batch_size: int) -> float | None:
-        """The loss of a network that tells nothing apart, for a batch of `batch_size`; None where there is no such value."""
+        """The loss of a network that tells nothing apart for `batch_size` pictures over all processes; None if there is none."""
         return None
 
     def logits(self, features: Tensor) -> Tensor | None:

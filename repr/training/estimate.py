@@ -25,7 +25,7 @@ def seconds_a_step(method: Method, batches: Batches, *, optimiser: str) -> float
     for _ in range(TIMED):
         begun = time.perf_counter()
         views = tuple(as_channels_last(view) for view in method.views(batch.pixels, generator))
-        with autocast(batches.device):
+        with autocast(batches.device, views[0].shape[-1]):
             loss, _ = method.loss(views, batch.labels)
         stepper.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

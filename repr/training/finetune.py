@@ -42,6 +42,21 @@ class CosineHead(nn.Module):
         return self.scale * normalize(features, dim=1) @ normalize(self.weight, dim=1).T
 
 
+class EncoderWithHead(nn.Module):
+    """Pictures float (b, 3, s, s) in 0..1 → logits (b, classes): the encoder in the device's fastest precision, the head in float32."""
+
+    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The logits."""
+        with autocast(pictures.device, pictures.shape[-1]):
+            features = self.encoder(pictures)
+        logits: Tensor = self.head(features.float())
+        return logits
+
+
 def fit_classifier(
     encoder: Encoder,
     pixels: Tensor | np.ndarray[Any, Any],
@@ -85,7 +100,7 @@ def fit_classifier(
     laid_out(encoder.network)
     inputs = pixels
     transform: Callable[[Tensor], Tensor] = _viewer(views, encoder.size, generator)
-    forward: nn.Module = nn.Sequential(encoder, head)
+    forward: nn.Module = EncoderWithHead(encoder, head)
     if freeze:
         encoder.requires_grad_(False)
         if views is None:
@@ -160,12 +175,10 @@ def _loop(
         for epoch in range(epochs):
             order = torch.randperm(len(inputs), generator=generator)
             total = torch.zeros((), dtype=torch.float64, device=device)
-            for i, chosen in enumerate(order.split(parts)):
+            for i, chosen in enumerate(torch.split(order, parts)):
                 optim.set_rate(optimiser, optim.factor(epoch * len(parts) + i, epochs * len(parts)))
                 batch, truth = transform(inputs[chosen].to(device)), labels[chosen].to(device)
-                with autocast(device):
-                    logits = forward(batch)
-                value = loss(batch, logits.float(), truth)
+                value = loss(batch, forward(batch).float(), truth)
                 optimiser.zero_grad()
                 value.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
@@ -205,8 +218,8 @@ def _smoothed(label_smoothing: float) -> Loss:
 @torch.no_grad()
 def _features(encoder: Encoder, pixels: Tensor, device: torch.device) -> Tensor:
     parts = []
-    for batch in pixels.split(ENCODED):
-        with autocast(device):
+    for batch in torch.split(pixels, ENCODED):
+        with autocast(device, encoder.size):
             parts.append(encoder.encode(batch.to(device)).float())
     return torch.cat(parts)
 

@@ -23,7 +23,7 @@ from repr.console import say
 from repr.errors import UserError
 from repr.files import need_space
 from repr.methods import Method, load
-from repr.models.devices import autocast_dtype, pick_device
+from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
@@ -35,12 +35,13 @@ from repr.training.data import HEADS, Batches, fit_batch, resident, stream
 from repr.training.estimate import checkpoint_bytes, seconds_a_step
 from repr.training.launch import launch
 from repr.training.loop import Loop, Place
-from repr.training.precision import laid_out
+from repr.training.precision import laid_out, precision
 from repr.training.prepare import Material, check_pairs, prepare
 from repr.training.progress import duration
 from repr.training.settings import Settings
 from repr.training.stop import Stop, Stopped
 
+QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
 ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
 
 
@@ -71,6 +72,8 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     if batch != settings.batch_size:
         say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
         settings = replace(settings, batch_size=batch)
+    if "queue" in method_class.takes and settings.queue is None:
+        settings = replace(settings, queue=min(QUEUE, max(batch, len(material.train) // 2)))
     saved = _saved(run, settings, material) if resume else None
     _cut_metrics(run, saved, len(material.train) // batch)
     if not quiet:
@@ -236,9 +239,9 @@ def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> Non
     n_bytes = checkpoint_bytes(method, averaged=settings.ema > 0)
     need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
     seconds = seconds_a_step(method, batches, optimiser=settings.optimiser or settings.recipe.optimiser)
-    precision = str(autocast_dtype(place.device) or torch.float32).removeprefix("torch.")
+    kind = str(precision(place.device, method.encoder.size)).removeprefix("torch.")
     say(
-        f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {precision}: "
+        f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {kind}: "
         f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."
     )
 

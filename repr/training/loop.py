@@ -26,6 +26,7 @@ from repr.training.stop import PATIENCE, Stop, Stopped
 from repr.training.watch import accuracy
 
 SAVE_EVERY = 600.0  # seconds between checkpoints within an epoch
+LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
 
 
@@ -69,7 +70,6 @@ class Loop(pl.LightningModule):
             self.average.tensors = {name: tensor.to(place.device) for name, tensor in saved.average.items()}
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
         self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
-        self.spread = torch.zeros(0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
         self.step_seconds = 0.0
         self.last_saved = self.clock = time.monotonic()
@@ -110,7 +110,7 @@ class Loop(pl.LightningModule):
         """Views and loss of a batch; what is counted stays on the device."""
         generator = torch.Generator().manual_seed(stream(self.settings.seed, VIEWS, batch.step, self.place.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
-        with autocast(self.place.device):
+        with autocast(self.place.device, views[0].shape[-1]):
             loss, kept = self.method.loss(views, batch.labels)
         with torch.no_grad():
             self._count(batch, loss.detach(), kept)
@@ -154,7 +154,7 @@ class Loop(pl.LightningModule):
         self._add("steps", 1.0)
         self._add("loss", loss)
         if "features" in kept:
-            self.spread = kept.pop("features")
+            self.features = kept.pop("features")
         if "logits" in kept:
             self._add("correct", (kept.pop("logits").argmax(dim=1) == batch.labels).double().mean())
         for name, value in kept.items():
@@ -166,7 +166,7 @@ class Loop(pl.LightningModule):
 
     def _means(self) -> dict[str, float]:
         steps = float(self.sums.get("steps", 0.0)) or 1.0
-        skipped = {"steps", "seconds", "waited"}
+        skipped = {"steps", "seconds", "waited", *LAST}
         return {name: float(value) / steps for name, value in self.sums.items() if name not in skipped}
 
     def _timed(self) -> tuple[float, float]:
@@ -211,6 +211,8 @@ class Loop(pl.LightningModule):
         sums = {name: float(value) for name, value in self.sums.items()}
         if sums:
             sums |= {"seconds": seconds, "waited": waited}
+            if self.done % self.an_epoch == 0:
+                sums |= self._last()
         average = self.average.tensors if self.average else {}
         settings = self.settings.as_dict()
         state = Checkpoint(self.done, settings, self.material.key, self.method.state_dict(), self.optimiser.state_dict(), average, sums)
@@ -250,21 +252,24 @@ class Loop(pl.LightningModule):
         row: dict[str, Any] = {"epoch": epoch, "step": self.done, "loss": means.pop("loss")}
         row["train_acc"] = means.pop("correct", "")
         row |= {"val_acc": "", "val_ncm": ""} | watched
-        row |= {"lr": self.rate if hasattr(self, "rate") else "", "seconds": seconds, "data_wait": waited / max(seconds, 1e-9)}
+        row |= {"seconds": seconds, "data_wait": waited / max(seconds, 1e-9)}
         row["pictures_per_second"] = self.an_epoch * self.settings.batch_size / max(seconds, 1e-9)
-        if len(self.spread) > 1:
-            row |= {"std": alarms.spread(self.spread), "effective_rank": alarms.effective_rank(self.spread)}
-        return row | means
+        return row | self._last() | means
+
+    def _last(self) -> dict[str, float]:
+        """Rate, spread and effective rank of the epoch's last step; from the checkpoint when the run was stopped right after it."""
+        if "lr" in self.sums:
+            return {name: float(self.sums[name]) for name in LAST}
+        return {"lr": self.rate, "std": alarms.spread(self.features), "effective_rank": alarms.effective_rank(self.features)}
 
     def _alarm(self, row: dict[str, Any]) -> None:
-        per_process = self.settings.batch_size // self.place.world
         warnings = alarms.judge(
             epoch=row["epoch"],
             warmup=self.warmup_steps() / self.an_epoch,
             loss=row["loss"],
-            trivial=self.method.trivial(per_process),
-            std=row.get("std", 1.0),
-            rank=row.get("effective_rank", float("inf")),
+            trivial=self.method.trivial(self.settings.batch_size),
+            std=row["std"],
+            rank=row["effective_rank"],
             data_wait=row["data_wait"],
             seconds=row["seconds"],
         )

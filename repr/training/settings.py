@@ -111,7 +111,7 @@ LIMITS = {
     "ema": (0.0, 1.0),
     "label_smoothing": (0.0, 1.0),
     "temperature": (1e-4, INF),
-    "contrast": (0.0, INF),
+    "contrast": (0.0, 1.0 + 1e-9),
 }
 OF_METHODS = ("label_smoothing", "projector", "temperature", "decoupled", "queue", "contrast")
 assert set(OF_METHODS) <= {f.name for f in fields(Settings)}

@@ -31,7 +31,7 @@ def features(
         check()
         chosen = positions[first : first + batch]
         part = pixels[torch.from_numpy(chosen).to(pixels.device)] if isinstance(pixels, Tensor) else torch.from_numpy(pixels[chosen])
-        with autocast(device):
+        with autocast(device, method.encoder.size):
             parts.append(method.encoder.encode(part.to(device)).float())
     return torch.cat(parts)
 
@@ -56,7 +56,7 @@ def accuracy(
     try:
         x = features(method, pixels, val[0], device, check)
         y = torch.from_numpy(val[1]).to(device)
-        with torch.inference_mode(), autocast(device):
+        with torch.inference_mode():
             logits = method.logits(x)
         if logits is not None:
             return {"val_acc": float((logits.argmax(dim=1) == y).double().mean())}

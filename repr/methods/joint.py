@@ -1,0 +1,69 @@
+"""Joint training: cross-entropy tells the classes apart, SupCon arranges the pictures within and between them.
+
+The sum as in Gunel et al. 2021 (https://arxiv.org/abs/2011.01403, equation 1) and, for transfer, Islam et al. 2021 (A Broad Study on the
+Transferability of Visual Representations with Contrastive Learning, https://arxiv.org/abs/2103.13517: CE + SupCon transfers best).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from repr.methods import heads
+from repr.methods.method import Method, Recipe
+from repr.methods.supcon import supcon_loss
+from repr.models.encoder import Encoder
+from repr.pictures.views import Views
+
+
+class Joint(Method):
+    """loss = (1 - contrast) · cross-entropy + contrast · SupCon.
+
+    contrast: 0.5, equal weights as Islam et al. projector: an MLP between backbone and classifier, thrown away with it (see supervised.py);
+    the contrastive head is always thrown away. temperature, label_smoothing: as in supcon.py and supervised.py.
+    """
+
+    takes = frozenset({"temperature", "label_smoothing", "projector", "contrast"})
+    needs_labels = True
+    needs_pairs = True
+    # The rates of its parts agree (supervised.py 0.1, supcon.py 0.05 at 256); the more careful one.
+    recipe = Recipe("sgd", lr=0.05, lr_from_weights=0.05, lr_rule="linear", weight_decay=1e-4, warmup=10)
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        classes: int,
+        make_views: Views,
+        *,
+        temperature: float = 0.1,
+        label_smoothing: float = 0.1,
+        projector: bool = False,
+        contrast: float = 0.5,
+    ) -> None:
+        super().__init__(encoder, classes, make_views)
+        self.projector: nn.Module = heads.projector_mlp(encoder.dim) if projector else nn.Identity()
+        self.head = nn.Linear(encoder.dim, classes)
+        self.contrast_head = heads.moco(encoder.dim)
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.temperature, self.contrast, self.has_projector = temperature, contrast, projector
+
+    def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Both parts over the two views of the batch; logged as loss_ce and loss_supcon."""
+        features = torch.cat([self.encoder(view) for view in views])
+        twice = labels.repeat(2)
+        logits = self.head(self.projector(features)).float()
+        entropy = self.criterion(logits, twice)
+        contrastive = supcon_loss(self.contrast_head(features).float(), twice, self.temperature)
+        loss = (1 - self.contrast) * entropy + self.contrast * contrastive
+        first = slice(0, len(labels))
+        kept = {"features": features[first], "logits": logits[first], "loss_ce": entropy, "loss_supcon": contrastive}
+        return loss, {name: value.detach() for name, value in kept.items()}
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(b, dim) features → (b, classes) logits."""
+        logits: Tensor = self.head(self.projector(features))
+        return logits
+
+    def classifier(self) -> nn.Linear | None:
+        """The head, unless it sits on a projector."""
+        return None if self.has_projector else self.head

@@ -1,0 +1,89 @@
+"""MoCo v2: a picture's view is told from a queue of earlier pictures' views, which a slowly following encoder made.
+
+He et al. 2020, https://arxiv.org/abs/1911.05722; Chen et al. 2020, https://arxiv.org/abs/2003.04297. The queue is lightly's
+memory bank by its meaning, kept here as a buffer so that a checkpoint carries it. Not the paper's: the batch is not shuffled
+between devices before the key encoder (section 3.3), since batch norm is synchronised where there are several.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from lightly.models.utils import concat_all_gather, update_momentum
+from lightly.utils.dist import world_size
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from repr.errors import UserError
+from repr.methods import heads
+from repr.methods.method import Method, Recipe
+from repr.models.encoder import Encoder
+from repr.pictures.views import Views
+
+DIM = 128  # of the projections
+
+
+class MoCo(Method):
+    """temperature: 0.2 (v2). queue: keys kept; 65,536 in the paper for 1.3 million pictures, here 4,096 for sets of thousands
+    (training lowers it to half the pictures there are, so that few keys are of the query's own picture).
+
+    The key encoder follows with momentum 0.999 (the paper's). The queue starts with random directions, as the paper's code.
+    """
+
+    takes = frozenset({"temperature", "queue"})
+    # lightly benchmarks/imagenet/resnet50/moco_v2.py and the paper: SGD 0.03 B/256, decay 1e-4, no warm-up.
+    recipe = Recipe("sgd", lr=0.03, lr_from_weights=0.03, lr_rule="linear", weight_decay=1e-4, warmup=0)
+    momentum = 0.999
+
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, temperature: float = 0.2, queue: int = 4096) -> None:
+        super().__init__(encoder, classes, make_views)
+        if queue < 1:
+            raise UserError(f"a queue of {queue}", "--queue", "Give 1 or more keys")
+        self.temperature = temperature
+        self.head = heads.moco(encoder.dim)
+        self.key_encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self.key_head = copy.deepcopy(self.head).requires_grad_(False)
+        self.queue: Tensor
+        self.register_buffer("queue", normalize(torch.randn(queue, DIM), dim=1))
+        self.place: Tensor
+        self.register_buffer("place", torch.zeros((), dtype=torch.long))  # of the oldest key
+
+    def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """InfoNCE of the first view's query against the second view's key and the queue; the keys then enter the queue."""
+        features = self.encoder(views[0])
+        queries = normalize(self.head(features).float(), dim=1)
+        with torch.no_grad():
+            keys = normalize(self.key_head(self.key_encoder(views[1])).float(), dim=1)
+        loss = info_nce(queries, keys, self.queue.clone(), self.temperature)
+        self.enqueue(keys)
+        return loss, {"features": features.detach()}
+
+    @torch.no_grad()
+    def enqueue(self, keys: Tensor) -> None:
+        """Put the (b, 128) keys of every process in place of the oldest."""
+        if world_size() > 1:
+            keys = concat_all_gather(keys)
+        keys = keys[-len(self.queue) :]
+        self.queue[(self.place + torch.arange(len(keys), device=keys.device)) % len(self.queue)] = keys
+        self.place.copy_((self.place + len(keys)) % len(self.queue))
+
+    def after_step(self, progress: float) -> None:
+        """The key encoder follows by 1 - momentum; its batch-norm statistics are its own."""
+        update_momentum(self.encoder, self.key_encoder, self.momentum)
+        update_momentum(self.head, self.key_head, self.momentum)
+
+    def trivial(self, batch_size: int) -> float:
+        """All similarities equal: log of the positive and the keys."""
+        return math.log(1 + len(self.queue))
+
+
+def info_nce(queries: Tensor, keys: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """Mean over i of -log( exp(q_i·k_i/T) / (exp(q_i·k_i/T) + sum_j exp(q_i·n_j/T)) ): He et al. 2020, equation 1.
+
+    queries, keys: (b, d), negatives: (n, d), all L2-normalised. Without negatives the loss is 0.
+    """
+    positive = (queries * keys).sum(dim=1, keepdim=True)
+    logits = torch.cat([positive, queries @ negatives.T], dim=1) / temperature
+    return cross_entropy(logits, torch.zeros(len(queries), dtype=torch.long, device=queries.device))

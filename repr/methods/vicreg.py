@@ -1,0 +1,33 @@
+"""VICReg: two views agree, every number of the embedding varies, no two numbers say the same.
+
+Bardes, Ponce, LeCun 2022, https://arxiv.org/abs/2105.04906. Loss and head are lightly's.
+"""
+
+from __future__ import annotations
+
+from lightly.loss import VICRegLoss
+from torch import Tensor
+
+from repr.methods import heads
+from repr.methods.method import Method, Recipe
+from repr.models.encoder import Encoder
+from repr.pictures.views import Views
+
+
+class VICReg(Method):
+    """25 · invariance + 25 · variance + 1 · covariance; statistics over the batch of all processes."""
+
+    # lightly benchmarks/imagenet/resnet50/vicreg.py: LARS, base 0.5 at B = 256, decay 1e-6, 10 epochs of warm-up, ends at 1 %.
+    # From weights: a fifth, ours, as in simclr.py.
+    recipe = Recipe("lars", lr=0.5, lr_from_weights=0.1, lr_rule="linear", weight_decay=1e-6, warmup=10, final=0.01)
+
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
+        super().__init__(encoder, classes, make_views)
+        self.head = heads.vicreg(encoder.dim)
+        self.criterion = VICRegLoss(gather_distributed=True)
+
+    def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum over the two views' embeddings (b, 4 dim), which are not normalised."""
+        features = [self.encoder(view) for view in views]
+        first, second = (self.head(feature).float() for feature in features)
+        return self.criterion(first, second), {"features": features[0].detach()}

@@ -1,0 +1,39 @@
+"""A shop of coloured squares, small enough that a run takes a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from repr.catalog.table import Catalog, ClassName, Source, build
+
+torch.set_num_threads(1)  # on a busy machine two threads wait for each other
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 190, 60), "blue": (50, 60, 210), "grey": (128, 128, 128)}
+
+
+def make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0) -> Catalog:
+    """per_class training pictures and `val` watched ones of each colour, 24 px, with noise."""
+    rng = np.random.default_rng(seed)
+    root.mkdir(parents=True, exist_ok=True)
+    columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": [], "split": [], "title": []}
+    for code, (name, colour) in enumerate(list(COLOURS.items())[:classes]):
+        for i in range(per_class + val):
+            noise = rng.normal(0, 40, (24, 24, 3))
+            pixels = np.clip(np.array(colour) + noise + rng.normal(0, 15, 3), 0, 255).astype(np.uint8)
+            file = f"{name}{i}.png"
+            Image.fromarray(pixels).save(root / file)
+            for key, value in zip(columns, (file, name, code, "train" if i < per_class else "val", f"{name} {i}"), strict=True):
+                columns[key].append(value)
+    names = tuple(ClassName(str(i), name) for i, name in enumerate(list(COLOURS)[:classes]))
+    return build(columns, classes=(names, (), ()), sources=(Source("squares", "folders", root),), default_level=1)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """64 pictures to train on, 16 to watch, four classes."""
+    return make_shop(tmp_path_factory.mktemp("shop"), val=4)

@@ -1,0 +1,135 @@
+"""A run as a whole: what it writes, where it starts from, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from safetensors.torch import load_file
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.models.weights import read_weights
+from repr.runs import Run
+from repr.training.fit import make_views, pretrain
+from repr.training.settings import Settings
+from tests.repr.training.conftest import make_shop
+
+SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
+
+
+def start(path: Path, catalog: Catalog) -> Run:
+    return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
+
+
+def train(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
+    return pretrain(catalog, Settings(**SMALL | settings), start(path, catalog), quiet=True)
+
+
+@pytest.fixture(scope="module")
+def finished(shop: Catalog, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    path = tmp_path_factory.mktemp("runs") / "plain"
+    return path, train(shop, path)
+
+
+def test_it_learns_and_says_so(finished: tuple[Path, dict[str, Any]]) -> None:
+    path, result = finished
+    rows = Run.open(path).metrics()
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and rows[-1]["step"] == "12"
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert 0 <= float(rows[-1]["val_acc"]) <= 1 and 0 <= float(rows[-1]["data_wait"]) < 1
+    assert result["metrics"]["epoch"] == 3 and Run.open(path).config["status"] == "done"
+
+
+def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, Any]]) -> None:
+    path, result = finished
+    network = torchvision.models.resnet18(num_classes=4)
+    network.load_state_dict(load_file(result["weights"]), strict=True)
+    weights = read_weights(path)
+    assert weights.classes == ("red", "green", "blue", "grey")
+    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.sample) == (
+        "resnet18", 16, "supervised", "squares", False,
+    )  # fmt: skip
+
+
+def test_with_a_projector_only_the_head_is_missing(shop: Catalog, tmp_path: Path) -> None:
+    result = train(shop, tmp_path / "run", projector=True, epochs=1)
+    network = torchvision.models.resnet18(num_classes=4)
+    missing, unexpected = network.load_state_dict(load_file(result["weights"]), strict=False)
+    assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
+
+
+def test_the_seed_decides(shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    same, other = train(shop, tmp_path / "a"), train(shop, tmp_path / "b", seed=1)
+    first = load_file(finished[1]["weights"])
+    assert all(torch.equal(first[name], tensor) for name, tensor in load_file(same["weights"]).items())
+    assert not torch.equal(first["conv1.weight"], load_file(other["weights"])["conv1.weight"])
+
+
+def test_starting_from_weights(shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    """From a run: its architecture and size, its features; at rate 0 the backbone stays what it was but for batch-norm statistics."""
+    result = train(shop, tmp_path / "run", init=str(finished[0]), epochs=1, size=None, lr=0.0)
+    before, after = load_file(finished[1]["weights"]), load_file(result["weights"])
+    assert all(
+        torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
+    )
+    weights = read_weights(tmp_path / "run")
+    assert weights.size == 16 and weights.trained_on == "squares → squares"
+    with pytest.raises(UserError, match="weights of resnet18, not resnet34"):
+        train(shop, tmp_path / "other", init=str(finished[0]), arch="resnet34")
+
+
+def test_a_share_is_held_out_where_there_is_no_val_split(tmp_path: Path) -> None:
+    catalog = make_shop(tmp_path / "shop", per_class=20)
+    result = train(catalog, tmp_path / "run", epochs=1, val_share=0.25)
+    assert "val_acc" in result["metrics"]
+    assert "val_acc" not in train(catalog, tmp_path / "none", epochs=1, val_share=0.0)["metrics"]
+
+
+def test_two_processes(shop: Catalog, tmp_path: Path) -> None:
+    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics."""
+    result = train(shop, tmp_path / "run", devices=2, epochs=1)
+    assert result["metrics"]["step"] == 4
+    torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
+
+
+def test_views_by_name() -> None:
+    views = make_views("product-rotate-blur", 32)
+    assert (views.size, views.rotate, views.blur) == (32, 0.0, 0.0) and views.erase > 0
+    with pytest.raises(UserError, match="no views named"):
+        make_views("produkt", 32)
+    with pytest.raises(UserError, match="no such kind of view"):
+        make_views("product-rotation", 32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"method": "superwised"}, "Did you mean supervised"),
+        ({"schedule": "cosin"}, "Did you mean cosine"),
+        ({"lr": -1.0}, "--lr: must be at least 0"),
+        ({"lr": float("nan")}, "--lr: must be"),
+        ({"momentum": 1.0}, "below 1"),
+        ({"epochs": 0}, "--epochs: must be at least 1"),
+        ({"size": 8}, "--size"),
+    ],
+)
+def test_bad_settings(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Settings(**settings)
+
+
+def test_bad_data(shop: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least two pictures a batch"):
+        train(shop, tmp_path / "a", batch_size=1)
+    with pytest.raises(UserError, match="no class has 99"):
+        train(shop, tmp_path / "b", min_pictures=99)
+    with pytest.raises(UserError, match="no pictures in the split `train`"):
+        train(shop.in_split("val"), tmp_path / "c")
+    with pytest.raises(UserError, match="no labels on level 2"):
+        train(shop, tmp_path / "d", level=2)
+    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "abcd"])

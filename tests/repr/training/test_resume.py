@@ -1,0 +1,99 @@
+"""Going on exactly where a run stopped, and ending well when it goes wrong."""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.methods.supervised import Supervised
+from repr.runs import Run
+from repr.training import checkpoint
+from repr.training.fit import pretrain
+from repr.training.settings import Settings
+from repr.training.stop import Stopped
+from tests.repr.training.conftest import make_shop
+
+SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
+
+
+def start(path: Path, catalog: Catalog) -> Run:
+    return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
+
+
+def train(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
+    return pretrain(catalog, Settings(**SMALL | settings), start(path, catalog), quiet=True)
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ctrl-C during the given step (from 1) of 12."""
+
+    def after_step(self: Supervised, progress: float) -> None:
+        if round(progress * 12) == step:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Supervised, "after_step", after_step)
+
+
+@pytest.mark.parametrize("step", [4, 7])
+def test_stopped_and_resumed_it_ends_with_the_same_bits(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Stopped within an epoch (7) and at the end of one (4): weights, average and metrics as in one go."""
+    options = {"ema": 0.9, "balanced": True}
+    whole = train(shop, tmp_path / "whole", **options)
+    run = start(tmp_path / "parts", shop)
+    settings = Settings(**SMALL | options)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, step)
+        with pytest.raises(Stopped):
+            pretrain(shop, settings, run, quiet=True)
+    assert run.config["status"] == "stopped"
+    saved = checkpoint.load(run.path)
+    assert saved is not None and saved.step == step
+    resumed = pretrain(shop, settings, run, resume=True, quiet=True)
+    a, b = load_file(whole["weights"]), load_file(resumed["weights"])
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr", "effective_rank")
+    one, two = Run.open(tmp_path / "whole").metrics(), Run.open(tmp_path / "parts").metrics()
+    assert [[row[name] for name in exact] for row in one] == [[row[name] for name in exact] for row in two]
+
+
+def test_other_settings_or_pictures_cannot_go_on(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(tmp_path / "run", shop)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 5)
+        with pytest.raises(Stopped):
+            pretrain(shop, Settings(**SMALL), run, quiet=True)
+    with pytest.raises(UserError, match=r"other settings [(]schedule cosine then, step now"):
+        pretrain(shop, Settings(**SMALL, schedule="step"), run, resume=True, quiet=True)
+    with pytest.raises(UserError, match="pictures or labels have changed"):
+        pretrain(make_shop(tmp_path / "other", val=4, seed=9), Settings(**SMALL), run, resume=True, quiet=True)
+    (run.path / checkpoint.FILE).write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, calls = Supervised.loss, []
+
+    def loss(self: Supervised, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        value, kept = original(self, views, labels)
+        calls.append(1)
+        return (value * math.nan if len(calls) == 7 else value), kept
+
+    monkeypatch.setattr(Supervised, "loss", loss)
+    run = start(tmp_path / "run", shop)
+    with pytest.raises(UserError, match=r"at step 7 \(epoch 2\).*--resume"):
+        pretrain(shop, Settings(**SMALL), run, quiet=True)
+    saved = checkpoint.load(run.path)
+    assert saved is not None and saved.step == 4 and checkpoint.finite(saved.method)
+    assert run.config["status"] == "stopped"
+    monkeypatch.setattr(Supervised, "loss", original)
+    assert pretrain(shop, Settings(**SMALL, lr=0.001), run, resume=True, quiet=True)["metrics"]["epoch"] == 3
