@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 # On the features of a frozen encoder.
 FROZEN = {
     "ncm": "rpc_transfer.learners.ncm:NCM",
+    "teen": "rpc_transfer.learners.teen:TEEN",
     "cosine": "rpc_transfer.learners.cosine:Cosine",
+    "tfa": "rpc_transfer.learners.tfa:TFA",
+    "linear": "rpc_transfer.learners.linear:Linear",
+    "lda": "rpc_transfer.learners.lda:LDA",
+    "ranpac": "rpc_transfer.learners.ranpac:RanPAC",
 }
 
 # On pictures: the encoder is trained.
 TRAINED = {
     "finetune": "rpc_transfer.learners.finetune:Finetune",
+    "finetune-ncm": "rpc_transfer.learners.finetune_ncm:FinetuneNCM",
+    "lwf": "rpc_transfer.learners.lwf:LwF",
+    "icarl": "rpc_transfer.learners.icarl:ICaRL",
+    "wa": "rpc_transfer.learners.wa:WA",
+    "bic": "rpc_transfer.learners.bic:BiC",
+    "joint": "rpc_transfer.learners.joint:Joint",
 }
 
 LEARNERS = {**FROZEN, **TRAINED}
@@ -33,6 +44,7 @@ LEARNERS = {**FROZEN, **TRAINED}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ncm-plain": ("ncm", {"distance": "plain"}),
     "ncm-centred": ("ncm", {"distance": "centred"}),
+    "lda-root": ("lda", {"root": True}),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from repr.errors import UserError
 
@@ -21,6 +22,13 @@ def unit(x: np.ndarray[Any, Any]) -> Floats:
     norms = np.linalg.norm(x, axis=-1, keepdims=True)
     scaled: Floats = np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
     return scaled
+
+
+def highest_probability(scores: Floats) -> Floats:
+    """(n, C) logits → (n,) the largest softmax probability of each row; 0 rows give 0."""
+    if not len(scores):
+        return np.zeros(0, dtype=np.float32)
+    return np.asarray(softmax(scores.astype(np.float64), axis=1).max(axis=1), dtype=np.float32)
 
 
 def as_features(x: np.ndarray[Any, Any], width: int | None = None) -> Floats:

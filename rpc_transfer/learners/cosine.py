@@ -19,13 +19,14 @@ from rpc_transfer.learners.softmax_head import train_cosine
 class Cosine(Learner):
     """Each step trains the whole head again on all shots so far, so the answer does not depend on the steps.
 
-    scale: s; 20 as in TFA (Wang et al., ICML 2020). steps: L-BFGS iterations; 0 leaves the class means (`ncm`).
+    scale: s. steps: L-BFGS iterations; 0 leaves the class means (`ncm`). Both defaults were chosen on training pictures
+    of grocery that were no shots: 20 and 60 steps are alike, and 5 are too few.
     Keeps the features of all shots (not the pictures).
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "features"
 
-    def __init__(self, *, scale: float = 20.0, steps: int = 50) -> None:
+    def __init__(self, *, scale: float = 40.0, steps: int = 20) -> None:
         check_range("scale", scale, 1e-3)
         check_range("steps", steps, 0)
         self.scale = scale

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import Floats, Ints, highest_probability
 
 
 class Learner(ABC):
@@ -16,6 +16,7 @@ class Learner(ABC):
     input: what `x` is: "features", float32 (n, d), the encoder's raw outputs; or "pictures", uint8 (n, s, s, 3).
     takes: which of a run's options the constructor takes as keywords, out of
         seed, device, memory, epochs, lr, batch_size.
+    at_once: whether it is given all steps together in one `learn` (an upper bound), not step by step.
 
     Decided for all learners:
     - A class may have any number of shots from one up; classes of a step need not have equally many.
@@ -26,6 +27,7 @@ class Learner(ABC):
 
     input: ClassVar[Literal["features", "pictures"]]
     takes: ClassVar[frozenset[str]] = frozenset()
+    at_once: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -50,6 +52,9 @@ class Learner(ABC):
         return best
 
     def known(self, x: np.ndarray[Any, Any]) -> Floats:
-        """(n,) float32, higher for what is more surely one of the classes taught. Here: the highest score."""
-        highest: Floats = self.scores(x).max(axis=1)
-        return highest
+        """(n,) float32, higher for what is more surely one of the classes taught. Here: the highest probability.
+
+        Which measure a learner has was chosen by AUROC on training pictures of grocery that were no shots, 14 classes left
+        out: heads trained by a softmax did best with this one, class means with the highest score, LDA with its own.
+        """
+        return highest_probability(self.scores(x))

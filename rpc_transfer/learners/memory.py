@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from repr.errors import UserError
@@ -51,14 +53,17 @@ class Memory:
             remedy = "Raise --memory, or leave it out to keep every shot"
             raise UserError(f"a memory of {self.capacity} pictures cannot hold one of each of {classes} classes", "--memory", remedy)
 
-    def replace(self, pixels: Pixels, y: Ints, features: Floats) -> None:
+    def replace(self, pixels: Pixels, y: Ints, embed: Callable[[Pixels], Floats]) -> None:
         """Keep the best of these pictures of all classes so far, and nothing else.
 
-        pixels: uint8 (n, s, s, 3); y: (n,); features: (n, d) of the pictures by the present encoder.
+        pixels: uint8 (n, s, s, 3); y: (n,); embed: pictures → features (n, d) by the present encoder.
         """
         if self.capacity == 0:
             return
         groups = list(by_class(y))
+        if self.capacity is None:
+            self._kept = {c: pixels[rows] for c, rows in groups}
+            return
         self.check_room(len(groups))
-        room = None if self.capacity is None else self.capacity // len(groups)
-        self._kept = {c: pixels[rows if room is None else rows[herd(features[rows], room)]] for c, rows in groups}
+        features, room = embed(pixels), self.capacity // len(groups)
+        self._kept = {c: pixels[rows[herd(features[rows], room)]] for c, rows in groups}

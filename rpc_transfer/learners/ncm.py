@@ -23,18 +23,18 @@ Distance = Literal["plain", "cosine", "centred"]
 class NCM(Learner):
     """The answer does not depend on how the pictures were dealt over the steps.
 
-    Scores of "cosine" and "centred" are scale · cosine. Those of "plain" are −½‖f − μ‖² over the mean squared distance
-    a dimension of the pictures taught: the logarithm of a normal density, up to a constant.
-    scale: turns a cosine into a logit; 20 as in TFA (Wang et al., ICML 2020).
+    Scores of "cosine" and "centred" are scale · cosine; those of "plain" are −½ scale · ‖f − μ‖² over the mean squared
+    distance of a shot to its class mean. scale makes logits of them; None is 40 for "cosine" and 20 for the others, the
+    best calibrated on training pictures of grocery that were no shots (features of `imagenet`; ECE 0.03 to 0.09).
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "features"
 
-    def __init__(self, *, distance: Distance = "cosine", scale: float = 20.0) -> None:
+    def __init__(self, *, distance: Distance = "cosine", scale: float | None = None) -> None:
         check_choice("distance", distance, ("plain", "cosine", "centred"))
-        check_range("scale", scale, 1e-3)
         self.distance = distance
-        self.scale = scale
+        self.scale = (40.0 if distance == "cosine" else 20.0) if scale is None else scale
+        check_range("scale", self.scale, 1e-3)
         self.means_ = ClassMeans()
 
     @property
@@ -52,10 +52,9 @@ class NCM(Learner):
         x = as_features(x, self.means_.width)
         products, squares = self.means_.products(x), self.means_.squares()
         if self.distance == "plain":
-            # 1 where every class has a single picture: no distances to take a variance from
-            variance = self.means_.spread / (self.means_.pictures * x.shape[1]) or 1.0
+            usual = self.means_.spread / self.means_.pictures or 1.0  # 0 where every class has a single picture
             distances = np.einsum("nd,nd->n", x, x)[:, None] + squares - 2 * products
-            return np.asarray(-0.5 * distances / variance, dtype=np.float32)
+            return np.asarray(-0.5 * self.scale * distances / usual, dtype=np.float32)
         if self.distance == "cosine":
             lengths, x_lengths = np.sqrt(squares), np.linalg.norm(x, axis=1)
         else:
@@ -66,3 +65,8 @@ class NCM(Learner):
         below = x_lengths[:, None] * lengths
         cosines: Floats = np.divide(products, below, out=np.zeros_like(products), where=below > 0)
         return self.scale * cosines
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) the highest score."""
+        highest: Floats = self.scores(x).max(axis=1)
+        return highest

@@ -18,13 +18,15 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
     steps: at most so many iterations. Returns (C, d + 1) float32.
     """
     ones = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
+    whole = 1 / (c * len(x))  # as a mean a picture, so that the tolerance does not depend on c and n
 
     def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
         w = flat.astype(np.float32).reshape(weights.shape)
         loss, error = _cross_entropy(ones @ w.T, columns)
         gradient = c * (error.T @ ones)
         gradient[:, :-1] += w[:, :-1]
-        return c * loss + 0.5 * float(np.vdot(w[:, :-1], w[:, :-1])), gradient.ravel().astype(np.float64)
+        penalty = 0.5 * float(np.vdot(w[:, :-1], w[:, :-1]))
+        return whole * (c * loss + penalty), whole * gradient.ravel().astype(np.float64)
 
     return _minimise(objective, weights, steps)
 
@@ -64,7 +66,8 @@ def _cross_entropy(logits: Floats, columns: Ints) -> tuple[float, Floats]:
 
 
 def _minimise(objective: Any, start: Floats, steps: int) -> Floats:
+    """L-BFGS until no part of the gradient exceeds 1e-4, scikit-learn's tolerance, or for `steps` iterations."""
     if not steps:  # asked for no iteration, scipy still makes one
         return start
-    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-9})
+    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-12})
     return np.asarray(found.x, dtype=np.float32).reshape(start.shape)

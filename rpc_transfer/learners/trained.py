@@ -1,30 +1,28 @@
 """What the learners that train the encoder share: the network that grows, the exemplars, and the order of a step.
 
-A step: check, add rows to the head for new classes, train on the step's pictures and the exemplars, adjust the head,
-choose exemplars. A learner supplies its loss and its adjustment; the loop is `repr.training.finetune.fit_classifier`.
+A step: check, add rows to the head for new classes, train on the step's pictures and the exemplars, choose exemplars,
+adjust the head. A learner supplies its loss and its adjustment; the loop is `repr.training.finetune.fit_classifier`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import skip_init
 
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.pictures.views import preset
-from repr.training.finetune import fit_classifier
+from repr.training.finetune import EncoderWithHead, Loss, fit_classifier
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels, as_labels, as_pixels, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.memory import Memory
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs (b, 3, s, s), logits (b, C), columns (b,) -> scalar
 
 BATCH = 128  # pictures at once where nothing is trained
 
@@ -64,7 +62,7 @@ class Trained(Learner):
         self.views = None if views == "plain" else preset(views, encoder.size)
         self.generator_ = torch.Generator().manual_seed(seed)
         self.encoder_ = copy.deepcopy(encoder).to(self.device).eval()
-        self.head_ = nn.Linear(encoder.dim, 0, device=self.device)
+        self.head_ = self._empty_head(1)  # never asked before the first step replaces it
         self.memory_ = Memory(memory)
         self._order: list[int] = []  # the head's classes, in the order in which they came
 
@@ -77,29 +75,34 @@ class Trained(Learner):
         y = as_labels(y, len(x), first=not self._order)
         if not len(x):
             return self
-        old = self._frozen_copy() if self._order else None
+        known = len(self._order)
         new = [c for c in np.unique(y).tolist() if c not in self._order]
-        self.memory_.check_room(len(self._order) + len(new))
+        self.memory_.check_room(known + len(new))
+        old = EncoderWithHead(copy.deepcopy(self.encoder_), copy.deepcopy(self.head_)).eval() if known and new else None
         kept_x, kept_y = self.memory_.contents()
         if len(kept_x):
             x, y = np.concatenate([kept_x, x]), np.concatenate([kept_y, y])
         self._grow(new)
-        self._train(x, y, old)
-        self._finish(x, y, old)
-        self.memory_.replace(x, y, self._features(x) if self.memory_.capacity else np.zeros((len(x), 1), dtype=np.float32))
+        self._train(x, y, old, known)
+        self.memory_.replace(x, y, self._features)
+        self._finish(x, y, known)
         return self
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
         return self._in_order(self._logits(self._features(x)))
 
-    def _loss(self, old: Network) -> Loss | None:
-        """The loss of a later step, given the network before it; None is cross-entropy, which every first step has."""
+    def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
+        """A step's loss; None for cross-entropy. The first `known` columns of the logits are the classes learned before.
+
+        old: the network before the step, to distil from; None in the first step, and where a step has no new class:
+        such a step is plain fine-tuning.
+        """
         return None
 
-    def _finish(self, x: Pixels, y: Ints, old: Network | None) -> None:
-        """What is adjusted when a step's training has ended. old: the network before the step; None in the first."""
+    def _finish(self, x: Pixels, y: Ints, known: int) -> None:
+        """What is adjusted when a step's training has ended. x, y: the pictures trained on; known: as in `_loss`."""
 
-    def _train(self, x: Pixels, y: Ints, old: Network | None) -> None:
+    def _train(self, x: Pixels, y: Ints, old: EncoderWithHead | None, known: int) -> None:
         """Train encoder and head on pictures and class numbers."""
         fit_classifier(
             self.encoder_,
@@ -111,7 +114,7 @@ class Trained(Learner):
             lr=self.lr,
             batch_size=self.batch_size,
             views=self.views,
-            loss=self._loss(old) if old else None,
+            loss=self._loss(old, known),
             generator=self.generator_,
             device=self.device,
         )
@@ -127,19 +130,20 @@ class Trained(Learner):
 
     def _grow(self, new: list[int]) -> None:
         """Add rows to the head: uniform within ±1/√d as nn.Linear's own, drawn from the learner's generator."""
-        known = self.head_.out_features
-        head = nn.Linear(self.head_.in_features, known + len(new), device=self.device)
+        known = len(self._order)
+        head = self._empty_head(known + len(new))
         bound = head.in_features**-0.5
         with torch.no_grad():
             for drawn, old in ((head.weight, self.head_.weight), (head.bias, self.head_.bias)):
-                start = torch.empty(drawn.shape).uniform_(-bound, bound, generator=self.generator_)
-                drawn.copy_(start)
-                drawn[:known] = old
+                drawn.copy_(torch.empty(drawn.shape).uniform_(-bound, bound, generator=self.generator_))
+                drawn[:known] = old[:known]
         self.head_ = head
         self._order += new
 
-    def _frozen_copy(self) -> Network:
-        return Network(copy.deepcopy(self.encoder_), copy.deepcopy(self.head_)).eval().requires_grad_(False)
+    def _empty_head(self, classes: int) -> nn.Linear:
+        """A head whose numbers are not set: nn.Linear itself would draw them from the global generator."""
+        head: nn.Linear = skip_init(nn.Linear, self.encoder_.dim, classes, device=self.device)  # type: ignore[no-untyped-call]
+        return head
 
     def _features(self, x: np.ndarray[Any, Any]) -> Floats:
         """(n, d) features of pictures, uint8 (n, s, s, 3). Raises UserError when nothing was learned yet."""
@@ -160,28 +164,21 @@ class Trained(Learner):
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
 
-class Network(nn.Module):
-    """An encoder and its head as they were before a step: the teacher of a distillation."""
-
-    def __init__(self, encoder: Encoder, head: nn.Linear) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.head = head
-
-    @property
-    def classes(self) -> int:
-        """How many classes it knows; they are the first columns of the network that follows it."""
-        return self.head.out_features
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(b, 3, s, s) float in 0..1 → (b, classes) logits."""
-        logits: Tensor = self.head(self.encoder(inputs))
-        return logits
-
-
 def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """−Σ softmax(teacher/T) · log softmax(logits/T), averaged over the batch (Hinton et al., 2015; Li & Hoiem, 2016, equation 3).
+    """−Σ softmax(teacher/T) · log softmax(logits/T), averaged over the batch (Li & Hoiem, 2016, equation 3).
 
-    logits, teacher: (b, C) over the same C classes. Not multiplied by T², as in Li & Hoiem.
+    logits, teacher: (b, C) over the same C classes. As there, not multiplied by T² as in Hinton et al., 2015.
     """
     return functional.cross_entropy(logits / temperature, (teacher / temperature).softmax(dim=1))
+
+
+def balanced_distillation(old: EncoderWithHead, known: int, temperature: float) -> Loss:
+    """(1 − λ) cross-entropy over all classes + λ distillation over the known ones, λ = known / all (WA and BiC)."""
+
+    def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        with torch.no_grad():
+            teacher = old(inputs)
+        share = known / logits.shape[1]
+        return (1 - share) * functional.cross_entropy(logits, labels) + share * distillation(logits[:, :known], teacher, temperature)
+
+    return loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,41 @@ def shop() -> tuple[Array, Array, Array, Array]:
         return np.abs(centres[y] + rng.normal(size=(len(y), 24)) @ mixing).astype(np.float32), y
 
     return *draw(6), *draw(20)
+
+
+@pytest.fixture
+def small_encoder() -> Callable[[], Any]:
+    """Makes the same small encoder each time: one convolution with batch norm, 512 features, pictures of 16 px."""
+    import torch
+    from torch import nn
+
+    from repr.models.encoder import Encoder
+
+    def make() -> Encoder:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            layers = [
+                nn.Conv2d(3, 24, 4, stride=4),
+                nn.BatchNorm2d(24),
+                nn.ReLU(),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(24, 512),
+            ]
+            return Encoder(nn.Sequential(*layers), "resnet18", 16).eval()
+
+    return make
+
+
+@pytest.fixture
+def coloured() -> tuple[Array, Array, Array, Array]:
+    """Noisy 16 px squares of six colours, labels 5, 2, 9, 4, 7, 30: 6 shots and 5 tests of each."""
+    colours = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200], [200, 200, 40], [40, 200, 200], [200, 40, 200]])
+    rng = np.random.default_rng(0)
+
+    def draw(n: int) -> tuple[Array, Array]:
+        y = np.repeat(np.arange(6), n)
+        noise = rng.normal(0, 30, size=(len(y), 16, 16, 3))
+        return np.clip(colours[y][:, None, None] + noise, 0, 255).astype(np.uint8), np.array([5, 2, 9, 4, 7, 30])[y]
+
+    return *draw(6), *draw(5)

@@ -22,7 +22,7 @@ def test_trained_it_stands_with_scikit_learns_logistic_regression(shop: tuple[Ar
     """The same model but for the length of the weights, which is fixed: their best answers nearly agree."""
     x, y, queries, answers = shop
     reference = LogisticRegression(C=20, fit_intercept=False, max_iter=2000).fit(normalize(x), y)
-    learner = Cosine(steps=200).learn(x, y)
+    learner = Cosine(scale=20, steps=200).learn(x, y)
     right, reference_right = (learner.predict(queries) == answers).mean(), reference.score(normalize(queries), answers)
     assert abs(right - reference_right) < 0.05
     assert (learner.predict(queries) == reference.predict(normalize(queries))).mean() > 0.8

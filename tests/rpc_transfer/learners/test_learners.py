@@ -11,24 +11,32 @@ import pytest
 
 from repr.errors import UserError
 from rpc_transfer.learners import FROZEN, VARIANTS, make
+from rpc_transfer.learners.learner import Learner
 
 Array = np.ndarray[Any, Any]
+SETTINGS: dict[str, dict[str, Any]] = {"ranpac": {"dimensions": 300, "ridge": 1.0}, "teen": {"alpha": 0.1}}
+
+
+def fresh(name: str) -> Learner:
+    return make(name, **SETTINGS.get(name, {}))
+
+
 NAMES = [name for name in [*FROZEN, *VARIANTS] if VARIANTS.get(name, (name, {}))[0] in FROZEN]
-EXACT = [name for name in NAMES if name in {"ncm", "ncm-plain", "ncm-centred", "cosine", "linear", "lda", "lda-sqrt"}]
+EXACT = [name for name in NAMES if name in {"ncm", "ncm-plain", "ncm-centred", "cosine", "linear", "lda", "ranpac", "lda-root"}]
 
 
 @pytest.mark.parametrize("name", NAMES)
 class TestOnTheClouds:
     def test_clouds_apart_are_told_apart(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name).learn(x, y)
+        learner = fresh(name).learn(x, y)
         assert learner.classes_.tolist() == [3, 7, 10, 11, 40]
         queries = np.array([[5, 0.2], [4.2, 4], [0.1, 5], [-4, 2.8], [-3, -4.2]], dtype=np.float32)
         assert learner.predict(queries).tolist() == [3, 10, 11, 40, 7]
 
     def test_scores_are_float32_columns_of_the_sorted_classes(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name).learn(x, y)
+        learner = fresh(name).learn(x, y)
         scores = learner.scores(x)
         assert scores.shape == (40, 5)
         assert scores.dtype == np.float32
@@ -38,7 +46,7 @@ class TestOnTheClouds:
 
     def test_steps_of_one_class_and_empty_ones(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name)
+        learner = fresh(name)
         first = np.isin(y, [3, 10])
         learner.learn(x[first], y[first])
         for label in (40, 7, 11):
@@ -52,22 +60,22 @@ class TestOnTheClouds:
     def test_a_single_shot_of_a_class_and_fewer_than_asked(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
         keep = (y != 40) | (np.cumsum(y == 40) == 1)
-        learner = make(name).learn(x[keep], y[keep])
+        learner = fresh(name).learn(x[keep], y[keep])
         assert (learner.predict(x) == y).mean() > 0.95
 
     def test_one_class_alone_is_always_the_answer(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name).learn(x[y == 40], y[y == 40])
+        learner = fresh(name).learn(x[y == 40], y[y == 40])
         assert set(learner.predict(x).tolist()) == {40}
 
     def test_more_pictures_of_a_known_class_are_no_new_class(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name).learn(x, y).learn(x[:4], y[:4])
+        learner = fresh(name).learn(x, y).learn(x[:4], y[:4])
         assert len(learner.classes_) == 5
         assert (learner.predict(x) == y).mean() > 0.95
 
     def test_no_query_gives_no_answer(self, name: str, plane: tuple[Array, Array]) -> None:
-        learner = make(name).learn(*plane)
+        learner = fresh(name).learn(*plane)
         assert learner.scores(np.zeros((0, 2), dtype=np.float32)).shape == (0, 5)
         assert learner.predict(np.zeros((0, 2), dtype=np.float32)).shape == (0,)
         assert learner.known(np.zeros((0, 2), dtype=np.float32)).shape == (0,)
@@ -75,7 +83,7 @@ class TestOnTheClouds:
     def test_pickled_and_copied_it_answers_the_same_and_goes_on_learning(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
         old = y != 40
-        learner = make(name).learn(x[old], y[old])
+        learner = fresh(name).learn(x[old], y[old])
         for twin in (pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)):
             assert np.array_equal(twin.scores(x), learner.scores(x))
             twin.learn(x[~old], y[~old])
@@ -84,39 +92,42 @@ class TestOnTheClouds:
 
     def test_a_row_of_zeros_gets_finite_scores(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
-        learner = make(name).learn(np.vstack([x, np.zeros((1, 2), np.float32)]), np.append(y, 3))
+        learner = fresh(name).learn(np.vstack([x, np.zeros((1, 2), np.float32)]), np.append(y, 3))
         assert np.isfinite(learner.scores(np.zeros((1, 2), dtype=np.float32))).all()
 
     def test_a_far_stranger_is_less_known(self, name: str, plane: tuple[Array, Array]) -> None:
+        if name == "lda-root":
+            pytest.skip("clouds across the axes are torn apart by the root, which is for features of one sign")
         x, y = plane
-        learner = make(name).learn(x, y)
-        stranger = np.array([[3.0, -3.0]], dtype=np.float32)  # at an angle and a place of its own
+        learner = fresh(name).learn(x, y)
+        stranger = np.array([[1.6, -3.2]], dtype=np.float32)  # midway between the two classes nearest by angle
         assert learner.known(stranger)[0] < np.quantile(learner.known(x), 0.1)
 
     def test_bad_arrays(self, name: str, plane: tuple[Array, Array]) -> None:
         x, y = plane
         with pytest.raises(UserError, match="nothing has been learned yet"):
-            make(name).scores(x)
+            fresh(name).scores(x)
         with pytest.raises(UserError, match="first step has no pictures"):
-            make(name).learn(x[:0], y[:0])
+            fresh(name).learn(x[:0], y[:0])
         with pytest.raises(UserError, match="labels of shape"):
-            make(name).learn(x, y[:3])
+            fresh(name).learn(x, y[:3])
         with pytest.raises(UserError, match="row 2 are not finite"):
-            make(name).learn(np.where(np.arange(len(x))[:, None] == 2, np.nan, x), y)
+            fresh(name).learn(np.where(np.arange(len(x))[:, None] == 2, np.nan, x), y)
         with pytest.raises(UserError, match="3 dimensions, but 2 were learned"):
-            make(name).learn(x, y).scores(np.zeros((1, 3), dtype=np.float32))
+            fresh(name).learn(x, y).scores(np.zeros((1, 3), dtype=np.float32))
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_the_steps_do_not_matter(name: str, shop: tuple[Array, Array, Array, Array]) -> None:
     x, y, queries, _ = shop
-    at_once = make(name).learn(x, y)
-    dealt = make(name)
+    at_once = fresh(name).learn(x, y)
+    dealt = fresh(name)
     later = (y >= 7) | (np.arange(len(y)) % 6 == 0)  # five new classes and one more shot of each old one
     dealt.learn(x[~later], y[~later])
     for c in (11, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 10):
         dealt.learn(x[later & (y == c)], y[later & (y == c)])
-    assert np.allclose(dealt.scores(queries), at_once.scores(queries), rtol=1e-3, atol=2e-2)
+    tolerance = 0.1 if name == "linear" else 0.02  # trained from another start, up to its tolerance
+    assert np.allclose(dealt.scores(queries), at_once.scores(queries), rtol=1e-3, atol=tolerance)
 
 
 def test_unknown_names_and_settings_offer_the_nearest() -> None:

@@ -48,19 +48,19 @@ def pictures(n: int) -> Array:
 def test_room_is_shared_equally_and_shrinks_to_the_best() -> None:
     features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     memory = Memory(9)
-    memory.replace(pictures(20), np.repeat([5, 2], 10), features)
+    memory.replace(pictures(20), np.repeat([5, 2], 10), lambda _: features)
     x, y = memory.contents()
     assert y.tolist() == [2] * 4 + [5] * 4
     assert x[:4, 0, 0, 0].tolist() == (10 + herd(features[10:], 4)).tolist()
-    memory.replace(pictures(20), np.repeat([5, 2, 9, 1], 5), features)
+    memory.replace(pictures(20), np.repeat([5, 2, 9, 1], 5), lambda _: features)
     assert memory.contents()[1].tolist() == [1, 1, 2, 2, 5, 5, 9, 9]
 
 
 def test_none_keeps_all_and_zero_nothing() -> None:
     features = np.ones((6, 2), dtype=np.float32)
     everything, nothing = Memory(None), Memory(0)
-    everything.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), features)
-    nothing.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), features)
+    everything.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), lambda _: features)
+    nothing.replace(pictures(6), np.array([1, 0, 1, 0, 0, 0]), lambda _: features)
     x, y = everything.contents()
     assert y.tolist() == [0, 0, 0, 0, 1, 1]
     assert x[:, 0, 0, 0].tolist() == [1, 3, 4, 5, 0, 2]
@@ -69,7 +69,7 @@ def test_none_keeps_all_and_zero_nothing() -> None:
 
 def test_a_class_with_fewer_pictures_than_its_room_keeps_what_it_has() -> None:
     memory = Memory(10)
-    memory.replace(pictures(6), np.array([0, 0, 0, 0, 0, 1]), np.eye(6, dtype=np.float32) + 1)
+    memory.replace(pictures(6), np.array([0, 0, 0, 0, 0, 1]), lambda _: np.eye(6, dtype=np.float32) + 1)
     assert memory.contents()[1].tolist() == [0, 0, 0, 0, 0, 1]
 
 

@@ -35,10 +35,10 @@ def test_centred_is_the_cosine_around_the_mean_of_all(shop: tuple[Array, Array, 
 
 
 def test_plain_scores_are_differences_of_squared_distances(plane: tuple[Array, Array]) -> None:
-    """Two classes at (±1, 0) with shots at ±(1 ± 0.5): the variance a dimension is 0.125, and (0.5, 0) is 2 nearer to the right."""
+    """Two classes at (±1, 0) with shots 0.5 away from their mean: the usual squared distance is 0.25."""
     x = np.array([[1.5, 0], [0.5, 0], [-1.5, 0], [-0.5, 0]], dtype=np.float32)
-    scores = NCM(distance="plain").learn(x, np.array([1, 1, 0, 0])).scores(np.array([[0.5, 0]], dtype=np.float32))
-    assert scores[0, 1] - scores[0, 0] == pytest.approx(0.5 * (1.5**2 - 0.5**2) / 0.125)
+    scores = NCM(distance="plain", scale=3).learn(x, np.array([1, 1, 0, 0])).scores(np.array([[0.5, 0]], dtype=np.float32))
+    assert scores[0, 1] - scores[0, 0] == pytest.approx(3 * 0.5 * (1.5**2 - 0.5**2) / 0.25)
 
 
 @pytest.mark.parametrize("distance", ["plain", "centred"])

@@ -1,0 +1,107 @@
+"""Bias correction: distil from the old network, then fit two numbers that undo the preference for new classes.
+
+Wu et al., Large Scale Incremental Learning, CVPR 2019: the loss of section 3 (λ = old / all classes, T = 2); then the new
+classes' logits o become α o + β, fitted by cross-entropy on pictures held out of the step's training, equally many of
+old and new classes (section 4). Corrections of earlier steps stay. PyCIL's models/bic.py applies the softmax twice when it
+fits α and β; this file does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from torch import Tensor
+
+from repr.models.encoder import Encoder
+from repr.training.finetune import EncoderWithHead, Loss
+from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range
+from rpc_transfer.learners.trained import Trained, balanced_distillation
+
+TEMPERATURE = 2.0
+
+
+def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
+    """α and β of the columns from `known` on that minimise the cross-entropy; (1, 0) when there is no picture.
+
+    logits: (n, C); columns: (n,) the true ones. α is kept at 0 or more, so that the order among new classes stays.
+    """
+    if not len(logits):
+        return 1.0, 0.0
+    old, new = logits[:, :known].astype(np.float64), logits[:, known:].astype(np.float64)
+
+    def objective(pair: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+        logs = log_softmax(np.hstack([old, pair[0] * new + pair[1]]), axis=1)
+        picked = np.arange(len(columns)), columns
+        error = np.exp(logs)
+        error[picked] -= 1
+        slope = error[:, known:]
+        return -float(logs[picked].mean()), np.array([(slope * new).sum(), slope.sum()]) / len(columns)
+
+    alpha, beta = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)]).x
+    return float(alpha), float(beta)
+
+
+class BiC(Trained):
+    """held_out: share of the step's pictures, equally many a class, that α and β are fitted on; at least one a class, but
+    none of a class that has a single picture. They are not trained on in that step, and stay candidates for the memory."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        memory: int | None = None,
+        epochs: int = 30,
+        lr: float = 0.02,
+        batch_size: int = 64,
+        views: str = "supervised",
+        held_out: float = 0.1,
+    ) -> None:
+        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        check_range("held_out", held_out, 0, 0.5)
+        self.held_out = held_out
+        self.scale_ = torch.ones(0, device=self.device)  # α and β of every column of the head
+        self.shift_ = torch.zeros(0, device=self.device)
+
+    def _grow(self, new: list[int]) -> None:
+        super()._grow(new)
+        self.scale_ = torch.cat([self.scale_, torch.ones(len(new), device=self.device)])
+        self.shift_ = torch.cat([self.shift_, torch.zeros(len(new), device=self.device)])
+
+    def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
+        if old is None:
+            return lambda _, logits, labels: torch.nn.functional.cross_entropy(self._corrected(logits), labels)
+        plain = balanced_distillation(old, known, TEMPERATURE)
+        return lambda inputs, logits, labels: plain(inputs, self._corrected(logits), labels)
+
+    def _train(self, x: Pixels, y: Ints, old: EncoderWithHead | None, known: int) -> None:
+        if old is None:
+            super()._train(x, y, old, known)
+            return
+        held = self._held(y)
+        super()._train(x[~held], y[~held], old, known)
+        alpha, beta = fit_bias(self._logits(self._features(x[held])), self._columns(y[held]), known)
+        self.scale_[known:] = alpha
+        self.shift_[known:] = beta
+
+    def _held(self, y: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(n,) whether a picture is held out: of every class the same number, drawn."""
+        counts = np.unique(y, return_counts=True)[1]
+        each = max(1, round(self.held_out * int(np.median(counts)))) if self.held_out else 0
+        held = np.zeros(len(y), dtype=bool)
+        for _, rows in by_class(y):
+            order = torch.randperm(len(rows), generator=self.generator_).numpy()
+            held[rows[order[: min(each, len(rows) - 1)]]] = True
+        return held
+
+    def _logits(self, features: Floats) -> Floats:
+        logits = self._corrected(torch.from_numpy(super()._logits(features)).to(self.device))
+        return np.asarray(logits.cpu().numpy(), dtype=np.float32)
+
+    def _corrected(self, logits: Tensor) -> Tensor:
+        return self.scale_ * logits + self.shift_

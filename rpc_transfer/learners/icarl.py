@@ -1,0 +1,60 @@
+"""iCaRL: train on new pictures and exemplars, keep the old outputs, and answer by the nearest mean of exemplars.
+
+Rebuffi et al., iCaRL: Incremental Classifier and Representation Learning, CVPR 2017: algorithm 3 (one sigmoid a class; the
+target of a new class is 0 or 1, that of an old class what the old network gave), algorithm 4 (herding, `memory.herd`) and
+algorithm 1 (the answer: nearest mean of exemplars, on features of length 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+
+from repr.errors import UserError
+from repr.models.encoder import Encoder
+from repr.training.finetune import EncoderWithHead, Loss
+from rpc_transfer.learners.arrays import Floats, Ints, Pixels, unit
+from rpc_transfer.learners.ncm import NCM
+from rpc_transfer.learners.trained import Trained
+
+
+class ICaRL(Trained):
+    """memory: exemplars in all (2,000 in the paper); None keeps every shot. Raises UserError when it is 0."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        memory: int | None = None,
+        epochs: int = 30,
+        lr: float = 0.02,
+        batch_size: int = 64,
+        views: str = "supervised",
+    ) -> None:
+        if memory == 0:
+            raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
+        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        self.nearest_ = NCM()
+
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        return self.nearest_.scores(self._features(x))
+
+    def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
+        def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+            targets = one_hot(labels, logits.shape[1]).float()
+            if old is not None:
+                with torch.no_grad():
+                    targets[:, :known] = old(inputs).sigmoid()
+            return binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(dim=1).mean()
+
+        return loss
+
+    def _finish(self, x: Pixels, y: Ints, known: int) -> None:
+        exemplars, labels = self.memory_.contents()
+        self.nearest_ = NCM().learn(unit(self._features(exemplars)), labels)

@@ -1,0 +1,52 @@
+"""Joint training, the upper bound: full fine-tuning from the starting weights on all shots of all classes at once.
+
+It breaks the rules that the others keep (every step starts over with every picture ever taught), and tells what there was
+to gain. Given the base and the novel shots in one `learn`, it trains once.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from repr.models.encoder import Encoder
+from rpc_transfer.learners.arrays import Ints, as_labels, as_pixels
+from rpc_transfer.learners.memory import Memory
+from rpc_transfer.learners.trained import Trained
+
+
+class Joint(Trained):
+    """Starts over at each step, so the answer depends on all pictures taught and the last step's random numbers alone."""
+
+    takes: ClassVar[frozenset[str]] = Trained.takes - {"memory"}
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        epochs: int = 30,
+        lr: float = 0.02,
+        batch_size: int = 64,
+        views: str = "supervised",
+    ) -> None:
+        super().__init__(encoder, seed=seed, device=device, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        self.start_ = copy.deepcopy(self.encoder_)
+
+    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        x = as_pixels(x)
+        y = as_labels(y, len(x), first=not self._order)
+        if not len(x):
+            return self
+        kept_x, kept_y = self.memory_.contents()
+        if len(kept_x):
+            x, y = np.concatenate([kept_x, x]), np.concatenate([kept_y, y])
+        self.generator_.manual_seed(self.seed)
+        self.encoder_ = copy.deepcopy(self.start_)
+        self.memory_ = Memory(None)
+        self._order = []
+        return super().learn(x, y)

@@ -1,0 +1,117 @@
+"""Linear discriminant analysis: class means, and one covariance that all classes share, shrunk towards a sphere.
+
+Ten shots are too few for a covariance of their own (rank 9), but all products together tell in which directions pictures
+of one product differ. A new product adds its mean and its deviations to the shared scatter: exact, and nothing is trained.
+
+    discriminant: x'S⁻¹μ_c − ½ μ_c'S⁻¹μ_c,   S = (1 − s) W/N + s · tr(W/N)/d · I
+
+W: the scatter of N pictures around their class means. S is that of scikit-learn's LinearDiscriminantAnalysis(
+solver="lsqr", shrinkage=s) with equal priors and equally many pictures a class (Hastie et al., The Elements of
+Statistical Learning, sections 4.3 and 4.3.1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range
+from rpc_transfer.learners.learner import Learner
+from rpc_transfer.learners.means import ClassMeans
+
+CHUNK = 8192  # deviations gathered for one matrix product
+
+
+class LDA(Learner):
+    """The answer does not depend on how the pictures were dealt over the steps. Adding a product takes the time of its
+    own pictures; the first answer after it pays for one d × d inverse and one product of it with all class means.
+
+    shrinkage: s, 0..1; 1 is nearest class mean ("plain"). 0.3 was chosen on training pictures of grocery that were no
+    shots, 10 shots of 81 products at 1,280 dimensions; 0.1 to 0.5 are within a point.
+    scale: scores are the discriminant times scale / tr(S⁻¹W/N), the squared distance by S that a shot usually has from its
+    class mean: as the logarithm of a density the discriminant is far too sure, the more the more dimensions.
+    root: take the signed square root of every feature first,
+    which tames features that are mostly small and seldom large (Tukey's ladder; Goswami et al., FeCAM, NeurIPS 2023).
+    Where no class has two pictures there is no scatter, and S is the identity.
+    """
+
+    input: ClassVar[Literal["features", "pictures"]] = "features"
+
+    def __init__(self, *, shrinkage: float = 0.3, root: bool = False, scale: float = 25.0) -> None:
+        check_range("shrinkage", shrinkage, 0, 1)
+        check_range("scale", scale, 1e-3)
+        self.shrinkage = shrinkage
+        self.root = root
+        self.scale = scale
+        self.means_ = ClassMeans()
+        self.scatter_: Doubles = np.zeros((0, 0))
+        self._solved: tuple[Floats, Floats, float] | None = None
+
+    @property
+    def classes_(self) -> Ints:
+        return self.means_.classes
+
+    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        x = self._transformed(x)
+        y = as_labels(y, len(x), first=not len(self.means_))
+        if not len(self.scatter_):
+            self.scatter_ = np.zeros((x.shape[1], x.shape[1]))
+        gathered: list[Doubles] = []
+        for label, rows in by_class(y):
+            gathered.append(self.means_.add(label, x[rows]))
+            if sum(map(len, gathered)) >= CHUNK:
+                self._scatter(gathered)
+                gathered = []
+        self._scatter(gathered)
+        self._solved = None
+        return self
+
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        self.means_.require()
+        x = self._transformed(x)
+        inverse, halves, usual = self._solve()
+        return np.asarray(self.scale / usual * (self.means_.products(x @ inverse) - halves), dtype=np.float32)
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) how much nearer, by S, the nearest class mean is than the mean of all pictures taught, over the distance to the latter.
+
+        With distances from the middle m of all: max_c (x'S⁻¹μ_c − ½ μ_c'S⁻¹μ_c) / ‖x‖_S. The difference is the relative
+        Mahalanobis distance of Ren et al., A Simple Fix to Mahalanobis Distance for Improving Near-OOD Detection, 2021,
+        with S for the background too; the division keeps far strangers from scoring high. On training pictures of grocery
+        that were no shots, 14 classes left out, AUROC 0.82; 0.81 without the division, 0.66 for the distance itself.
+        """
+        self.means_.require()
+        x = self._transformed(x)
+        inverse, halves, _ = self._solve()
+        middle = np.asarray(self.means_.total / self.means_.pictures, dtype=np.float32)
+        away, projected = x - middle, inverse @ middle
+        gain = (self.means_.products(x @ inverse) - halves).max(axis=1) - (x @ projected - 0.5 * float(middle @ projected))
+        distance = np.sqrt(np.maximum(np.einsum("nd,nd->n", away @ inverse, away), 0))
+        return np.asarray(gain / np.maximum(distance, 1e-12), dtype=np.float32)
+
+    def _transformed(self, x: np.ndarray[Any, Any]) -> Floats:
+        x = as_features(x, self.means_.width)
+        return np.asarray(np.sign(x) * np.sqrt(np.abs(x)), dtype=np.float32) if self.root else x
+
+    def _scatter(self, deviations: list[Doubles]) -> None:
+        if deviations:
+            stacked = np.concatenate(deviations)
+            self.scatter_ += stacked.T @ stacked
+
+    def _solve(self) -> tuple[Floats, Floats, float]:
+        """S⁻¹ (d, d), ½ μ_c'S⁻¹μ_c (C,) and tr(S⁻¹W/N), kept until the next step."""
+        if self._solved is None:
+            d = len(self.scatter_)
+            within = self.scatter_ / self.means_.pictures
+            shared = (1 - self.shrinkage) * within
+            shared[np.diag_indices(d)] += self.shrinkage * np.trace(within) / d
+            if not self.means_.spread:
+                shared = np.eye(d)
+            inverse = cho_solve(cho_factor(shared), np.eye(d))
+            usual = float(np.vdot(inverse, within)) or 1.0
+            inverse = np.asarray(inverse, dtype=np.float32)
+            halves = [0.5 * np.einsum("cd,cd->c", block @ inverse, block) for block in self.means_.blocks()]
+            self._solved = inverse, self.means_.in_order(np.concatenate(halves)), usual
+        return self._solved

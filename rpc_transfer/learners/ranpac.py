@@ -1,0 +1,138 @@
+"""RanPAC: ridge regression on random ReLU features of the frozen features; a new product adds to two sums.
+
+McDonnell et al., RanPAC: Random Projections and Pre-trained Models for Continual Learning, NeurIPS 2023, section 4:
+
+    h = ReLU(W'f),  W (d, M) normal and fixed;   G = Σ h h',  Q = Σ h y';   scores: h'(G + λI)⁻¹ Q
+
+While there are no more pictures than M, the same weights come cheaper from the pictures' own products: with H the rows h,
+(H'H + λI)⁻¹H' = H'(HH' + λI)⁻¹. Beyond that G and Q alone are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.special import log_softmax
+
+from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range, unit
+from rpc_transfer.learners.learner import Learner
+from rpc_transfer.learners.means import ClassRows
+
+RIDGES = 10.0 ** np.arange(-8, 9)  # as optimise_ridge_parameter in RanPAC.py of RanPAC/RanPAC
+SCALES = 2.0 ** np.arange(0, 9)
+RIDGE, SCALE = 100.0, 16.0  # where nothing can be chosen: near what 10 shots of 81 grocery products choose
+FEWEST, MOST = 50, 2500  # pictures held out, below which nothing is chosen; pictures that the choice looks at
+
+
+class RanPAC(Learner):
+    """dimensions: M. seed: of W. ridge: λ; None chooses it.
+
+    λ is chosen once, on the first step, as in the paper: fit on four fifths of each class, least squared error on the rest;
+    so is the factor that turns regression outputs into logits, by likelihood. The paper chooses λ again on the pictures of
+    each step alone: with 10-shot classes those are two a class. Where the first step has too few pictures to hold out 50,
+    λ = 100 and the factor is 16. Features are scaled to length 1, so that λ means the same for every encoder.
+    """
+
+    input: ClassVar[Literal["features", "pictures"]] = "features"
+    takes: ClassVar[frozenset[str]] = frozenset({"seed"})
+
+    def __init__(self, *, dimensions: int = 5000, ridge: float | None = None, seed: int = 0) -> None:
+        check_range("dimensions", dimensions, 1)
+        if ridge is not None:
+            check_range("ridge", ridge, 1e-12)
+        self.dimensions = dimensions
+        self.seed = seed
+        self.ridge_ = ridge
+        self.scale_ = SCALE
+        self.projection_: Floats | None = None  # W
+        self.sums_ = ClassRows()  # rows of Q', by class
+        self.kept_: Floats | None = np.zeros((0, dimensions), dtype=np.float32)  # H; None once there are more pictures than M
+        self.labels_: Ints = np.zeros(0, dtype=np.int64)  # of the rows of H
+        self.gram_: Doubles = np.zeros((0, 0))  # HH' while H is kept, then G
+        self._weights: Floats | None = None
+
+    @property
+    def classes_(self) -> Ints:
+        return self.sums_.classes
+
+    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        x = as_features(x, None if self.projection_ is None else len(self.projection_))
+        y = as_labels(y, len(x), first=self.projection_ is None)
+        if not len(x):
+            return self
+        first = self.projection_ is None
+        hidden = self._hidden(x)
+        if first:
+            self._choose(hidden, y)
+        for label, rows in by_class(y):
+            before = self.sums_.row(label) if label in self.sums_ else 0
+            self.sums_.put(label, before + hidden[rows].sum(axis=0))
+        if self.kept_ is not None and len(self.kept_) + len(hidden) <= self.dimensions:
+            across = self.kept_ @ hidden.T
+            self.gram_ = np.block([[self.gram_, across], [across.T, hidden @ hidden.T]]).astype(np.float64)
+            self.kept_ = np.vstack([self.kept_, hidden])
+            self.labels_ = np.concatenate([self.labels_, y])
+        else:
+            self._fold(hidden)
+        self._weights = None
+        return self
+
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        self.sums_.require()
+        assert self.projection_ is not None
+        hidden = self._hidden(as_features(x, len(self.projection_)))
+        return np.asarray(self.scale_ * hidden @ self._solve().T, dtype=np.float32)
+
+    def _hidden(self, x: Floats) -> Floats:
+        """(n, M) random features; the projection is drawn with the first pictures."""
+        if self.projection_ is None:
+            self.projection_ = np.random.default_rng(self.seed).standard_normal((x.shape[1], self.dimensions), dtype=np.float32)
+        return np.asarray(np.maximum(unit(x) @ self.projection_, 0), dtype=np.float32)
+
+    def _fold(self, hidden: Floats) -> None:
+        """Add pictures to G, and with the first that are too many those kept until then."""
+        if self.kept_ is not None:
+            self.gram_ = (self.kept_.T @ self.kept_).astype(np.float64)
+            self.kept_, self.labels_ = None, self.labels_[:0]
+        self.gram_ += hidden.T @ hidden
+
+    def _solve(self) -> Floats:
+        """(C, M) weights, kept until the next step."""
+        if self._weights is None:
+            assert self.ridge_ is not None
+            ridged = self.gram_.copy()
+            ridged[np.diag_indices_from(ridged)] += self.ridge_
+            factor = cho_factor(ridged, overwrite_a=True, check_finite=False)
+            if self.kept_ is not None:
+                targets = (self.labels_[:, None] == self.classes_).astype(np.float64)
+                weights = cho_solve(factor, targets).T.astype(np.float32) @ self.kept_
+            else:
+                weights = cho_solve(factor, self.sums_.rows().T.astype(np.float64)).T
+            self._weights = np.asarray(weights, dtype=np.float32)
+        return self._weights
+
+    def _choose(self, hidden: Floats, y: Ints) -> None:
+        """Choose λ (unless it was given) and the factor of the logits on a fifth of each class's pictures."""
+        each = max(5, MOST // len(np.unique(y)))
+        fit, held = [], []
+        for _, rows in by_class(y):
+            rows = rows[:each]
+            held.append(rows[4::5])
+            fit.append(np.setdiff1d(rows, rows[4::5]))
+        inside, outside = np.concatenate(fit), np.concatenate(held)
+        if len(outside) < FEWEST:
+            self.ridge_ = self.ridge_ or RIDGE
+            return
+        classes = np.unique(y)
+        targets = (y[:, None] == classes).astype(np.float64)
+        values, vectors = eigh((hidden[inside] @ hidden[inside].T).astype(np.float64))
+        spectrum, across = vectors.T @ targets[inside], (hidden[outside] @ hidden[inside].T) @ vectors
+        outputs = {
+            r: across @ (spectrum / (np.maximum(values, 0) + r)[:, None]) for r in (RIDGES if self.ridge_ is None else [self.ridge_])
+        }
+        self.ridge_ = float(min(outputs, key=lambda r: ((outputs[r] - targets[outside]) ** 2).mean()))
+        best = outputs[self.ridge_]
+        likelihood = {s: float((log_softmax(s * best, axis=1) * targets[outside]).sum()) for s in SCALES.tolist()}
+        self.scale_ = max(likelihood, key=lambda s: likelihood[s])

@@ -1,0 +1,164 @@
+"""What holds for every learner that trains an encoder."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from repr.errors import UserError
+from rpc_transfer.learners import TRAINED, learner_class, make
+from rpc_transfer.learners.learner import Learner
+
+Array = np.ndarray[Any, Any]
+Small = Callable[[], Any]
+OLD = [5, 2, 9, 4]
+
+
+def fresh(name: str, encoder: Small, **settings: Any) -> Learner:
+    quick = {"device": "cpu", "epochs": 12, "lr": 0.05, "batch_size": 12, "views": "plain"}
+    return make(name, encoder=encoder(), **{**quick, **settings})
+
+
+@pytest.mark.parametrize("name", TRAINED)
+class TestEveryOne:
+    def test_colours_are_learned_in_two_steps(self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+        x, y, queries, answers = coloured
+        old = np.isin(y, OLD)
+        learner = fresh(name, small_encoder).learn(x[old], y[old])
+        assert learner.classes_.tolist() == [2, 4, 5, 9]
+        asked = np.isin(answers, OLD)
+        assert (learner.predict(queries[asked]) == answers[asked]).mean() > 0.9
+        learner.learn(x[~old], y[~old])
+        assert learner.classes_.tolist() == [2, 4, 5, 7, 9, 30]
+        scores = learner.scores(queries)
+        assert scores.shape == (30, 6)
+        assert scores.dtype == np.float32
+        assert learner.known(queries).shape == (30,)
+        assert (learner.predict(queries) == answers).mean() > (0.6 if name == "lwf" else 0.9)
+
+    def test_the_given_encoder_is_not_changed(self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+        x, y, *_ = coloured
+        encoder = small_encoder()
+        before = copy.deepcopy(encoder.state_dict())
+        learner = fresh(name, lambda: encoder, epochs=1).learn(x, y)
+        assert all(torch.equal(a, b) for a, b in zip(before.values(), encoder.state_dict().values(), strict=True))
+        changed = zip(before.values(), learner.encoder_.state_dict().values(), strict=True)  # type: ignore[attr-defined]
+        assert any(not torch.equal(a, b) for a, b in changed)
+
+    def test_the_seed_decides(self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+        x, y, queries, _ = coloured
+        old = np.isin(y, OLD)
+        scores = []
+        for seed in (1, 1, 2):
+            learner = fresh(name, small_encoder, epochs=2, seed=seed, views="supervised")
+            scores.append(learner.learn(x[old], y[old]).learn(x[~old], y[~old]).scores(queries))
+        assert np.array_equal(scores[0], scores[1])
+        assert not np.allclose(scores[0], scores[2])
+
+    def test_one_class_a_step_empty_steps_and_more_of_a_known_class(
+        self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]
+    ) -> None:
+        x, y, queries, _ = coloured
+        learner = fresh(name, small_encoder, epochs=1)
+        for label in (5, 30, 2):
+            learner.learn(x[y == label], y[y == label])
+        before = learner.scores(queries)
+        assert np.array_equal(learner.learn(x[:0], y[:0]).scores(queries), before)
+        learner.learn(x[y == 5][:1], y[y == 5][:1])
+        assert learner.classes_.tolist() == [2, 5, 30]
+        assert np.isfinite(learner.scores(queries)).all()
+        assert learner.scores(queries[:0]).shape == (0, 3)
+        assert learner.predict(queries[:0]).shape == learner.known(queries[:0]).shape == (0,)
+
+    def test_pickled_and_copied_it_answers_the_same_and_goes_on_alike(
+        self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]
+    ) -> None:
+        x, y, queries, _ = coloured
+        old = np.isin(y, OLD)
+        learner = fresh(name, small_encoder, epochs=2).learn(x[old], y[old])
+        twins = [pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)]
+        assert all(np.array_equal(twin.scores(queries), learner.scores(queries)) for twin in twins)
+        learner.learn(x[~old], y[~old])
+        assert all(np.array_equal(twin.learn(x[~old], y[~old]).scores(queries), learner.scores(queries)) for twin in twins)
+
+    def test_it_takes_what_it_says(self, name: str, small_encoder: Small) -> None:
+        options: dict[str, Any] = {"seed": 3, "device": torch.device("cpu"), "memory": 50, "epochs": 2, "lr": 0.1, "batch_size": 8}
+        takes = learner_class(name).takes
+        assert takes <= set(options)
+        make(name, encoder=small_encoder(), **{k: v for k, v in options.items() if k in takes})
+        assert ("memory" in takes) == (name not in {"lwf", "joint"})
+
+    def test_bad_arrays(self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+        x, y, *_ = coloured
+        with pytest.raises(UserError, match="nothing has been learned yet"):
+            fresh(name, small_encoder).scores(x)
+        with pytest.raises(UserError, match="first step has no pictures"):
+            fresh(name, small_encoder).learn(x[:0], y[:0])
+        with pytest.raises(UserError, match="not uint8"):
+            fresh(name, small_encoder).learn(x / 255, y)
+        with pytest.raises(UserError, match="labels of shape"):
+            fresh(name, small_encoder).learn(x, y[:-1])
+
+
+@pytest.mark.parametrize("name", [n for n in TRAINED if n not in {"lwf", "joint"}])
+def test_a_memory_too_small_for_the_classes(name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, *_ = coloured
+    with pytest.raises(UserError, match="memory of 5 pictures cannot hold one of each of 6 classes"):
+        fresh(name, small_encoder, memory=5).learn(x, y)
+
+
+def test_the_memory_is_kept_to_its_size(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, *_ = coloured
+    learner: Any = fresh("finetune", small_encoder, memory=13, epochs=0)
+    sizes = [len(learner.learn(x[y == c], y[y == c]).memory_.contents()[1]) for c in (5, 2, 9, 4, 7, 30)]
+    assert sizes == [6, 12, 12, 12, 10, 12]
+
+
+def test_without_replay_fine_tuning_forgets(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, queries, answers = coloured
+    old, asked = np.isin(y, OLD), np.isin(answers, OLD)
+    right = {}
+    for memory in (None, 0):
+        learner = fresh("finetune", small_encoder, memory=memory).learn(x[old], y[old]).learn(x[~old], y[~old])
+        right[memory] = float((learner.predict(queries[asked]) == answers[asked]).mean())
+    assert right[None] > 0.9
+    assert right[0] < 0.6
+
+
+def test_old_rows_of_the_head_stay_when_it_grows(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, *_ = coloured
+    learner: Any = fresh("finetune", small_encoder, epochs=0).learn(x[y == 9], y[y == 9])
+    before = learner.head_.weight.clone()
+    learner.learn(x[y != 9], y[y != 9])
+    assert torch.equal(learner.head_.weight[:1], before)
+    assert learner.head_.weight.abs().max() <= 512**-0.5
+
+
+def test_without_epochs_finetune_ncm_is_nearest_class_mean(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, queries, _ = coloured
+    with torch.no_grad():
+        features, asked = (small_encoder().encode(torch.from_numpy(part)).numpy() for part in (x, queries))
+    reference = make("ncm").learn(features, y)
+    for memory in (None, 6, 0):
+        learner = fresh("finetune-ncm", small_encoder, epochs=0, memory=memory)
+        old = np.isin(y, OLD)
+        learner.learn(x[old], y[old]).learn(x[~old], y[~old])
+        if memory != 6:  # with one exemplar a class the old means are those of the exemplars
+            assert np.allclose(learner.scores(queries), reference.scores(asked), atol=1e-3)
+
+
+def test_joint_starts_over_with_everything(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    """Two steps, or all pictures at once in the same order: the same training from the same start."""
+    x, y, queries, _ = coloured
+    order = np.argsort(y, kind="stable")
+    x, y = x[order], y[order]
+    old = y < 7
+    stepwise = fresh("joint", small_encoder, epochs=3).learn(x[old], y[old]).learn(x[~old], y[~old])
+    at_once = fresh("joint", small_encoder, epochs=3).learn(x, y)
+    assert np.allclose(stepwise.scores(queries), at_once.scores(queries), atol=1e-5)
