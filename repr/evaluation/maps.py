@@ -19,8 +19,8 @@ def flat_map(vectors: Floats, generator: np.random.Generator) -> tuple[Floats, s
     from sklearn.manifold import TSNE
 
     n, dim = vectors.shape
-    if n < 2:
-        return np.zeros((n, 2), np.float32), "PCA"
+    if n < 2 or not np.ptp(vectors, axis=0).any():
+        return np.zeros((n, 2), np.float32), "PCA"  # nothing to spread
     seed = int(generator.integers(2**31))
     reduced = PCA(min(COMPONENTS, n, dim), random_state=seed).fit_transform(vectors)
     if 4 <= n <= TSNE_LIMIT:

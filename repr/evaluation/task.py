@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from repr.errors import UserError
 from repr.evaluation.search import Floats, Ints, check_finite
+from repr.files import replacing
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -116,6 +118,19 @@ def read_vectors(path: Path) -> Vectors:
     names, codes = np.unique(np.concatenate([bank_labels, labels]), return_inverse=True)
     codes = codes.astype(np.int64)
     return Vectors(Path(path).stem, bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
+
+
+def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str], stored: Ints, asked: Ints) -> None:
+    """Write what `read_vectors` reads: rows `asked` of vectors (n, d) as queries, rows `stored` as the gallery unless they are the same.
+
+    labels: (n,) positions in `names`, written as text.
+    """
+    text = np.asarray(names, dtype=np.str_)[labels]
+    arrays = {"embeddings": vectors[asked], "labels": text[asked]}
+    if not np.array_equal(stored, asked):
+        arrays |= {"gallery_embeddings": vectors[stored], "gallery_labels": text[stored]}
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix: str, path: Path) -> tuple[Floats, np.ndarray[Any, Any]]:

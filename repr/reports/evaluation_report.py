@@ -1,0 +1,168 @@
+"""The folder of `repr evaluate --out`: config.json, the vectors in our own open format, and the page with neighbours and map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.evaluation.evaluate import Constants, Evaluation, caption, table
+from repr.evaluation.maps import TSNE_LIMIT, flat_map
+from repr.evaluation.measure import Row
+from repr.evaluation.search import Ints, top_k
+from repr.evaluation.task import write_vectors
+from repr.pictures.decode import decode
+from repr.reports.embedding_map import map_fragment
+from repr.reports.page import Page
+from repr.reports.sheet import SheetRow
+from repr.runs import Run
+
+MAP_POINTS = 2_000  # t-SNE of them takes some ten seconds on two cores, their pictures two megabytes
+THUMB = 48  # pixels a side in the map
+SHOWN, NEIGHBOURS = 6, 6  # queries on the sheet, and what is found for each
+
+
+def save(
+    out: Path,
+    arguments: dict[str, Any],
+    evaluation: Evaluation | None,
+    rows: Sequence[Row],
+    constants: Constants,
+    result: dict[str, Any],
+) -> Path:
+    """Write the run folder and return the path of its report.html. result: the command's JSON object, kept in config.json."""
+    sample = any(row.sample for row in rows)
+    data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
+    plain = {name: [str(v) for v in value] if isinstance(value, tuple) else value for name, value in arguments.items()}
+    run = Run.create(out, "repr evaluate", plain, data=data, sample=sample)
+    if evaluation:
+        for name, vectors in evaluation.vectors.items():
+            if evaluation.raw_pixels and name == evaluation.raw_pixels.name:
+                continue
+            file_name = re.sub(r"[^\w.+-]+", "-", name).strip("-") + ".npz"
+            write_vectors(run.path / file_name, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
+    page = Page(f"Evaluation on {data}", sample)
+    _numbers(page, evaluation, rows, constants)
+    if evaluation:
+        generator = np.random.default_rng(constants.seed)
+        page.section("Nearest neighbours")
+        _neighbours(page, evaluation, generator)
+        page.section("Map of the embedding")
+        _map(page, evaluation, generator)
+    page.section("Settings")
+    settings = [[f"`--{name.replace('_', '-')}`", _shown(value)] for name, value in plain.items() if value is not None]
+    page.table(["option", "value"], settings, "`--config config.json` gives the whole command back.", words=True)
+    path = page.write(run.path / "report.html")
+    run.finish("done", result)
+    return path
+
+
+def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], constants: Constants) -> None:
+    page.section("Numbers")
+    pixels = [evaluation.raw_pixels] if evaluation and evaluation.raw_pixels else []
+    every = [*rows, *pixels]
+    page.table(*table(every), caption(every, constants))
+    levels = sorted({level for row in every for level in row.by_level})
+    if len(levels) > 1:
+        lines = [[row.name, *(_rate(row.by_level.get(level)) for level in levels)] for row in every]
+        page.table(
+            ["weights", *(f"level {n}" for n in levels)],
+            lines,
+            "Share of queries whose nearest neighbour is right on each level, per cent.",
+        )
+    bins = every[0].by_resolution
+    if bins:
+        head = [f"{b['from']}–{b['to']} px" if b["to"] else f"from {b['from']} px" for b in bins]
+        lines = [[row.name, *(_rate(b["accuracy"]) for b in row.by_resolution)] for row in every if row.by_resolution]
+        lines.append(["pictures", *(f"{b['n']:,}" for b in bins)])
+        page.table(["kNN by the source's shorter side", *head], lines, "Per cent of the queries of each size.")
+    if evaluation and evaluation.quarantine:
+        page.text(
+            f"{len(evaluation.quarantine)} pictures could not be read and are left out; the first: `{evaluation.quarantine[0].path}`."
+        )
+
+
+def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
+    """The same queries by raw pixels and by each embedding, one sheet each."""
+    part, stored, asked = evaluation.part, evaluation.stored, evaluation.asked
+    chosen = np.sort(generator.permutation(asked)[:SHOWN])
+    names = list(evaluation.vectors)
+    for name in sorted(names, key=lambda n: (evaluation.raw_pixels is None or n != evaluation.raw_pixels.name, names.index(n))):
+        vectors = evaluation.vectors[name]
+        _, found = top_k(vectors[chosen], vectors[stored], NEIGHBOURS + 1)
+        sheet = []
+        for query, positions in zip(chosen, found, strict=True):
+            others = [int(row) for row in stored[positions] if row != query][:NEIGHBOURS]
+            label = evaluation.names[evaluation.labels[query]]
+            matches = [
+                (
+                    _picture(evaluation, row),
+                    evaluation.names[evaluation.labels[row]],
+                    bool(evaluation.labels[row] == evaluation.labels[query]),
+                )
+                for row in others
+            ]
+            sheet.append(SheetRow(_picture(evaluation, int(query)), label, matches))
+        page.heading(f"By {name}")
+        page.neighbours(sheet, "The query on the left, drawn by chance, the same for every sheet; then what is nearest, best first.")
+    if len(part) > len(stored) or len(stored) == len(asked):
+        page.text(f"Queries and stored pictures are those of the table: {len(asked):,} and {len(stored):,}.")
+
+
+def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
+    chosen = np.sort(generator.permutation(evaluation.asked)[:MAP_POINTS])
+    pictures = evaluation.part.select(chosen)
+    thumbs = np.full((len(chosen), THUMB, THUMB, 3), 255, np.uint8)
+    for chunk in decode(pictures.files(), pictures.boxes(), THUMB, fit="pad"):
+        thumbs[chunk.positions] = chunk.pixels
+    correct = {row.name: row.correct[np.searchsorted(evaluation.asked, chosen)] for row in evaluation.rows}
+    maps, made = {}, ""
+    for row in evaluation.rows:
+        maps[row.name], made = flat_map(evaluation.vectors[row.name][chosen], np.random.default_rng(0))
+    first = evaluation.rows[0]
+    labels = [
+        f"{evaluation.names[evaluation.labels[row]]}: {'right' if right else 'wrong'} by {first.name}"
+        for row, right in zip(chosen, correct[first.name], strict=True)
+    ]
+    words = (
+        f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its picture; "
+        "choose a group to see it alone. Near points are alike; distances between far groups mean little."
+    )
+    assert MAP_POINTS <= TSNE_LIMIT
+    page.html(map_fragment(maps, thumbs, labels, _groups(evaluation, chosen), words))
+
+
+def _groups(evaluation: Evaluation, chosen: Ints) -> list[str]:
+    """A name to colour each point by: its class on the coarsest level that has more than one."""
+    part = evaluation.part.select(chosen)
+    for level in range(1, evaluation.level + 1):
+        if (part.column(f"class_{level}") >= 0).all():
+            codes, names = part.labels(level)
+            if len(names) > 1:
+                return [names[code] for code in codes]
+    return [evaluation.names[evaluation.labels[row]] for row in chosen]
+
+
+def _picture(evaluation: Evaluation, row: int) -> Any:
+    """The picture of a row for a sheet: cropped to its box when it has one."""
+    from repr.pictures.reader import Unreadable, read_picture
+
+    file = evaluation.part.file(row)
+    box = evaluation.part.table.column("box")[row].as_py()
+    if box is None:
+        return file
+    try:
+        return read_picture(file, short_side=192, box=box)
+    except Unreadable:
+        return file
+
+
+def _rate(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) or "(none)" if isinstance(value, list | tuple) else str(value)

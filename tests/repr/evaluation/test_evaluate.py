@@ -1,0 +1,132 @@
+"""`repr evaluate` on real pictures and on vectors: the table, the JSON object, the page; raw pixels and resolutions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from sklearn.neighbors import KNeighborsClassifier
+
+from repr.catalog.sources import open_data
+from repr.catalog.table import Catalog
+from repr.cli.evaluate import command
+from repr.errors import UserError
+from repr.evaluation.evaluate import Constants, evaluate
+from repr.evaluation.pixels import pixel_features
+from repr.evaluation.resolution import by_resolution, short_sides
+from repr.models.weights import fresh, write_weights
+
+
+def call(*arguments: str | Path) -> Result:
+    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four products of the grocery set, eight train and four test pictures each, as a catalog file; one more is broken."""
+    whole = open_data([shared / "grocery"])
+    rows = []
+    for product in ("1", "11", "31", "61"):
+        for split, n in (("train", 8), ("test", 4)):
+            found = np.flatnonzero((whole.column("product") == product) & (whole.column("split") == split))
+            rows += found[:n].tolist()
+    path = tmp_path_factory.mktemp("shop") / "shop.parquet"
+    whole.select(np.array(rows)).write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("weights")
+    for seed in (0, 1):
+        write_weights(folder / f"w{seed}.safetensors", fresh("resnet18", 32, seed))
+    return [folder / "w0.safetensors", folder / "w1.safetensors"]
+
+
+def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
+    out = tmp_path / "run"
+    options = ["--data", shop, "--weights", weights[0], "--weights", weights[1], "--out", out, "--device", "cpu", "--epochs", "20"]
+    result = json.loads(call(*options, "--json").stdout)
+    assert len(result["rows"]) == 2 and result["quarantined"] == 0
+    for row in [*result["rows"], result["raw_pixels"]]:
+        assert (row["stored"], row["queries"], row["knn_k"], row["lone_queries"]) == (32, 16, 32, 0)
+        assert set(row["retrieval"]) == {"micro", "macro"}
+        assert list(row["retrieval"]["micro"]) == ["recall@1", "recall@5", "recall@10", "map@r", "r_precision", "mrr"]
+        rates = [row["knn_top1"], row["linear_top1"], *row["retrieval"]["micro"].values(), *row["retrieval"]["macro"].values()]
+        assert all(0 <= rate <= 1 for rate in rates)
+        assert sum(b["n"] for b in row["by_resolution"]) == 16
+    assert result["settings"]["knn"] == {"k": 200, "temperature": 0.1, "metric": "cosine", "vote": "exp(s/T)"}
+    assert json.loads((out / "config.json").read_text())["result"] == result
+
+    page = (out / "report.html").read_text()
+    assert "Map of the embedding" in page and "By raw pixels" in page and "http://" not in page and "https://" not in page
+    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])  # type: ignore[index]
+    assert len(data["maps"]) == 2 and len(data["labels"]) == len(data["maps"][0]["points"]) == 16
+
+    again = json.loads(call("--embeddings", out / "none.npz", "--epochs", "20", "--json").stdout)["rows"][0]
+    assert again["retrieval"]["micro"] == pytest.approx(result["rows"][0]["retrieval"]["micro"])
+    table = call("--config", out / "config.json", "--out", tmp_path / "other").stdout
+    assert "capped from 200" in table and table.count("raw pixels") == 1
+
+
+def test_vectors_alone(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(5), 6)
+    np.savez(tmp_path / "mine.npz", embeddings=4 * np.eye(5, 9)[labels] + generator.normal(size=(30, 9)), labels=labels)
+    result = json.loads(call("--embeddings", tmp_path / "mine.npz", "--json").stdout)
+    row = result["rows"][0]
+    assert row["name"] == "mine" and row["linear_top1"] is None and row["knn_k"] == 29 and row["retrieval"]["micro"]["recall@1"] > 0.8
+    assert "–" in call("--embeddings", tmp_path / "mine.npz", "--out", tmp_path / "run").stdout
+    assert (tmp_path / "run" / "report.html").exists()
+    with pytest.raises(UserError, match="no such file"):
+        call("--embeddings", tmp_path / "none.npz")
+
+
+def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:
+    catalog = Catalog.read(shop).in_split("test")
+    got = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False, quiet=True)
+    assert got.leave_one_out and got.rows[0].linear_top1 is None and got.rows[0].queries == 16 and got.rows[0].knn_k == 15
+
+
+def test_broken_pictures_are_left_out_of_every_row_alike(tmp_path: Path, shop: Path) -> None:
+    catalog = Catalog.read(shop)
+    for kind in range(3):
+        (tmp_path / str(kind)).mkdir()
+        for i, row in enumerate(range(kind * 12, kind * 12 + 4)):
+            (tmp_path / str(kind) / f"{i}.jpg").write_bytes(catalog.file(row).read_bytes())
+    (tmp_path / "1" / "0.jpg").write_bytes(b"broken")
+    folders = open_data([tmp_path], split="random")
+    got = evaluate(folders, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", quiet=True)
+    assert [q.path for q in got.quarantine] == ["1/0.jpg"] and got.raw_pixels is not None
+    assert len(got.part) == 11 == len(got.vectors["none"]) == len(got.labels)
+    assert {(row.bank, row.queries) for row in (*got.rows, got.raw_pixels)} == {(len(got.stored), len(got.asked))}
+    for row, label in zip(range(11), got.labels, strict=True):
+        assert got.names[label] == got.part.column("path")[row].split("/")[0]
+
+
+def test_raw_pixels_are_the_neighbours_by_correlation(shop: Path) -> None:
+    catalog = Catalog.read(shop)
+    features, rows = pixel_features(catalog, quiet=True)
+    train = catalog.column("split")[rows] == "train"
+    labels = catalog.column("product")[rows]
+    theirs = KNeighborsClassifier(1, metric="correlation").fit(features[train], labels[train]).predict(features[~train])
+    got = evaluate(catalog, [], Constants(k=1, epochs=1), quiet=True)
+    assert got.raw_pixels is not None
+    assert got.raw_pixels.knn_top1 == pytest.approx(float((theirs == labels[~train]).mean()))
+
+
+def test_by_resolution(shop: Path) -> None:
+    bins = by_resolution(np.array([60, 75, 76, 176, 500, 3000]), np.array([1, 0, 1, 1, 0, 1], bool))
+    assert [(b["from"], b["to"], b["n"], b["accuracy"]) for b in bins] == [
+        (1, 75, 2, 0.5), (76, 150, 1, 1.0), (151, 220, 1, 1.0), (401, 1000, 1, 0.0), (1001, None, 1, 1.0)
+    ]  # fmt: skip
+    catalog = Catalog.read(shop)
+    assert set(short_sides(catalog, np.arange(5))) == {176}
+    bare = Catalog(catalog.table.drop_columns(["width"]).append_column("width", [[None] * len(catalog)]), catalog.classes, catalog.sources)
+    assert set(short_sides(bare, np.arange(5))) == {176}
