@@ -1,0 +1,177 @@
+"""The parts of the demo that are not commands of ours: the photographs to look up, and the page about it all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from repr.catalog.sources import open_sources
+from repr.catalog.table import Catalog
+from repr.files import read_json
+from repr.pictures.reader import read_picture
+from repr.reports import figures
+from repr.reports.page import Page
+from repr.reports.sheet import SheetRow
+from repr.reports.training_report import number
+from repr.runs import Run
+
+PHOTOS = 10
+SHOWN = 6
+
+
+@click.group()
+def group() -> None:
+    """Parts of tools/demo."""
+
+
+@group.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def photos(out: Path) -> None:
+    """Cut single products out of the checkout pictures: what a shop's camera would see."""
+    catalog = open_sources((str(out / "sample" / "rpc"),), default="rpc").in_split("test")
+    rng = np.random.default_rng(0)
+    keys = catalog.product_keys()
+    (out / "photos").mkdir(parents=True, exist_ok=True)
+    for product in sorted(rng.choice(np.unique(keys.astype(str)), PHOTOS, replace=False)):
+        row = int(rng.choice(np.flatnonzero(keys == product)))
+        [box] = catalog.select(np.array([row])).boxes()
+        read_picture(catalog.file(row), box=box).save(out / "photos" / f"product-{product}.jpg", quality=92)
+
+
+@group.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def page(out: Path) -> None:
+    """Write <out>/index.html."""
+    made = Page("The whole story on a drawn shop", sample=True)
+    made.text(
+        "What follows was made by `./tools/demo` from nothing but drawn pictures, with the same commands that take your own. "
+        "A web shop's pictures teach a network what products look like; the network then takes in products it has never seen from "
+        "ten photographs each, and finds products by photograph."
+    )
+    shop = {part: open_sources((str(out / "sample" / part),), default="rpc") for part in ("mep3m", "rpc")}
+    _shop(made, shop)
+    _pretraining(made, out)
+    _transfer(made, out)
+    _lookup(made, out, shop["rpc"])
+    made.section("The same with your own pictures")
+    made.text("Every command takes an MEP-3M folder, an RPC folder, a tree of class folders, a CSV or a catalog.")
+    made.code(
+        "repr pretrain --data my-shop/ --epochs 20 --out runs/mine\n"
+        "rpc_transfer run --root my-products/ --novel 5 --weights runs/mine\n"
+        "repr index build --data my-products/ --weights runs/mine --out shop.index\n"
+        "repr lookup --index shop.index photo.jpg"
+    )
+    click.echo(made.write(out / "index.html"))
+
+
+def _shop(made: Page, shop: dict[str, Catalog]) -> None:
+    made.section("1. Two sets of pictures")
+    rng = np.random.default_rng(1)
+    rows = []
+    for part, words in (("mep3m", "A web shop, as in MEP-3M"), ("rpc", "Products to recognise at a checkout, as in RPC")):
+        catalog = shop[part]
+        count = f"{len(catalog):,} pictures, {len(catalog.labels()[1])} classes"
+        picked = [int(row) for row in rng.choice(len(catalog), 8, replace=False)]
+        images = [read_picture(catalog.file(row), short_side=96, box=catalog.select(np.array([row])).boxes()[0]) for row in picked]
+        rows.append(SheetRow(images[0], f"{words}: {count}", [(image, "", None) for image in images[1:]]))
+    made.neighbours(rows, "Some pictures of each. All are drawn, and so are the products.")
+    made.code("repr sample --out sample\nrepr catalog build --root sample/mep3m --out catalog.parquet")
+
+
+def _pretraining(made: Page, out: Path) -> None:
+    run = Run.open(out / "pretrained")
+    made.section("2. Pretraining on the web shop")
+    metrics = run.metrics()
+    series = {
+        name: [None if (value := number(row.get(key))) is None else 100 * value for row in metrics]
+        for name, key in (("training views", "train_acc"), ("held-out pictures", "val_acc"))
+    }
+    epochs = [float(n) for n in range(1, len(metrics) + 1)]
+    made.figure(
+        figures.lines(epochs, series, xlabel="epoch", ylabel="accuracy, per cent"), "How well the network tells the web shop's classes."
+    )
+    made.text("[The whole training report](pretrained/report.html)")
+    made.code(_typed(run))
+
+
+def _transfer(made: Page, out: Path) -> None:
+    run = Run.open(out / "transfer")
+    content = read_json(out / "transfer" / "results.json")
+    made.section("3. Taking in 34 new products from ten photographs each")
+    made.text(
+        f"{content['products']['base']} products are taught first, then {content['products']['novel']} more. Accuracy is over all of them, "
+        f"on {content['tests']['base'] + content['tests']['novel']:,} products cut out of checkout pictures; one draw of shots, so no intervals."
+    )
+    names = {None: "none", str(out / "pretrained"): "ours"}
+    body = []
+    for row in content["rows"]:
+        cells = [_percent(row[name]) for name in ("acc_all", "acc_base", "acc_novel")] if not row["error"] else ["not run", "", ""]
+        body.append([row["learner"], names.get(row["weights"], str(row["weights"])), *cells, "sample"])
+    made.table(
+        ["learner", "weights", "all", "base", "novel", "data"],
+        body,
+        "Per cent. ncm: nearest class mean; lda: class means with a shared covariance.",
+    )
+    learners = list(dict.fromkeys(row["learner"] for row in content["rows"]))
+    series: dict[str, list[tuple[float, float] | None]] = {}
+    for row in content["rows"]:
+        bars = series.setdefault(names.get(row["weights"], str(row["weights"])), [None] * len(learners))
+        if row["acc_novel"]:
+            bars[learners.index(row["learner"])] = (100 * row["acc_novel"]["mean"], 0.0)
+    made.figure(
+        figures.ladder(learners, series, xlabel="novel products, per cent"),
+        "Accuracy on the novel products by learner and starting weights.",
+    )
+    made.text("[The whole transfer report](transfer/report.html), with confusions, neighbours and a map of the embedding")
+    made.code(_typed(run))
+
+
+def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
+    made.section("4. Finding products by photograph")
+    results: list[dict[str, Any]] = json.loads((out / "logs" / "lookup-1.out").read_text(encoding="utf-8"))["results"]
+    paths, keys, boxes = catalog.column("path"), catalog.product_keys(), catalog.boxes()
+    where = {str(path): row for row, path in reversed(list(enumerate(paths)))}
+    rows, first = [], 0
+    for result in results:
+        true = Path(result["query"]).stem.removeprefix("product-")
+        first += result["matches"][0]["product"] == true
+        matches = []
+        for match in result["matches"][:SHOWN]:
+            row = where.get(match["picture"])
+            picture = (
+                out / "sample" / "rpc" / match["picture"] if row is None else read_picture(catalog.file(row), short_side=96, box=boxes[row])
+            )
+            matches.append((picture, f"{match['product']}  {match['score']:.2f}", match["product"] == true))
+        rows.append(SheetRow(Path(result["query"]), f"photo of {true}", matches))
+    assert len(keys) == len(boxes)
+    made.neighbours(
+        rows, f"{len(results)} photographs cut out of checkout pictures, and the products found; {first} of {len(results)} first right."
+    )
+    made.code(
+        "repr index build --data sample/rpc --part train --weights pretrained --out shop.index\n"
+        "repr lookup --index shop.index photo.jpg -k 6 --sheet lookup.png"
+    )
+
+
+def _typed(run: Run) -> str:
+    """The command of a run as it was typed, of the options that a reader would want."""
+    arguments = run.config["arguments"]
+    words = [run.config["command"]]
+    for name in ("method", "arch", "size", "epochs", "novel", "shots", "seeds", "weights", "learner"):
+        value = arguments.get(name)
+        for part in value if isinstance(value, list) else [value]:
+            if part is not None:
+                words.append(f"--{name} {part}")
+    return " ".join(words)
+
+
+def _percent(figure: dict[str, Any] | None) -> str:
+    return "–" if figure is None else f"{100 * figure['mean']:.1f}"
+
+
+if __name__ == "__main__":
+    group()
