@@ -102,9 +102,10 @@ def _transfer(made: Page, out: Path) -> None:
     run = Run.open(out / "transfer")
     content = read_json(out / "transfer" / "results.json")
     made.section("3. Taking in 34 new products from ten photographs each")
+    products, tests = content["products"], content["tests"]
     made.text(
-        f"{content['products']['base']} products are taught first, then {content['products']['novel']} more. Accuracy is over all of them, "
-        f"on {content['tests']['base'] + content['tests']['novel']:,} products cut out of checkout pictures; one draw of shots, so no intervals."
+        f"{products['base']} products are taught first, then {products['novel']} more. Accuracy is over all of them, on "
+        f"{tests['base'] + tests['novel']:,} products cut out of checkout pictures; one draw of shots, so no intervals."
     )
     names = {None: "none", str(out / "pretrained"): "ours"}
     body = []
@@ -133,24 +134,20 @@ def _transfer(made: Page, out: Path) -> None:
 def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
     made.section("4. Finding products by photograph")
     results: list[dict[str, Any]] = json.loads((out / "logs" / "lookup-1.out").read_text(encoding="utf-8"))["results"]
-    paths, keys, boxes = catalog.column("path"), catalog.product_keys(), catalog.boxes()
-    where = {str(path): row for row, path in reversed(list(enumerate(paths)))}
-    rows, first = [], 0
+    boxes = catalog.boxes()
+    where = {str(path): row for row, path in enumerate(catalog.column("path"))}
+    rows, right = [], 0
     for result in results:
         true = Path(result["query"]).stem.removeprefix("product-")
-        first += result["matches"][0]["product"] == true
+        right += result["matches"][0]["product"] == true
         matches = []
         for match in result["matches"][:SHOWN]:
-            row = where.get(match["picture"])
-            picture = (
-                out / "sample" / "rpc" / match["picture"] if row is None else read_picture(catalog.file(row), short_side=96, box=boxes[row])
-            )
+            row = where[match["picture"]]
+            picture = read_picture(catalog.file(row), short_side=96, box=boxes[row])
             matches.append((picture, f"{match['product']}  {match['score']:.2f}", match["product"] == true))
         rows.append(SheetRow(Path(result["query"]), f"photo of {true}", matches))
-    assert len(keys) == len(boxes)
-    made.neighbours(
-        rows, f"{len(results)} photographs cut out of checkout pictures, and the products found; {first} of {len(results)} first right."
-    )
+    caption = f"{len(results)} photographs cut out of checkout pictures, and the products found: {right} of {len(results)} first right."
+    made.neighbours(rows, caption)
     made.code(
         "repr index build --data sample/rpc --part train --weights pretrained --out shop.index\n"
         "repr lookup --index shop.index photo.jpg -k 6 --sheet lookup.png"
