@@ -11,7 +11,9 @@ from repr import console
 from repr.errors import UserError
 
 PARTS = click.Choice(["train", "val", "test"])
-INDEX = click.Path(path_type=Path)
+index_option = click.option(
+    "--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help="The index folder; or name it first, without --index."
+)
 
 
 @click.group()
@@ -55,14 +57,14 @@ def build(
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
     import numpy as np
 
-    from repr.catalog.sources import open_data
+    from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, common_root, stored_part
     from repr.lookup.index import IMAGENET, Index
     from repr.models.weights import load_encoder, read_weights
 
     if weights is None:
         console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    catalog, left_out = stored_part(open_data(data, default="rpc", subset=subset, split=None), parts)
+    catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
     chosen = read_weights(weights or IMAGENET)
@@ -80,7 +82,8 @@ def build(
 
 
 @command.command()
-@click.argument("index", type=INDEX)
+@index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
 @console.data_option
 @click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
@@ -88,7 +91,8 @@ def build(
 @console.machine_options
 @console.json_option
 def add(
-    index: Path,
+    folder: Path | None,
+    words: tuple[str, ...],
     data: tuple[str, ...],
     weights: str | None,
     parts: tuple[str, ...],
@@ -97,39 +101,42 @@ def add(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Add the pictures of --data that INDEX does not hold yet. What is stored is not touched.
+    """Add the pictures of --data that the index does not hold yet. What is stored is not touched.
 
     \b
     Example:
-      repr index add shop.index --data new_products/
+      repr index add --index shop.index --data new_products/
     """
-    from repr.catalog.sources import open_data
+    from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, stored_part
     from repr.lookup.index import Index
 
     if not data:
         raise UserError("no data named", "--data", "Add --data PATH")
-    opened = Index.open(index)
+    opened = Index.open(_one(folder, words))
     _check(opened, weights)
-    catalog, left_out = stored_part(open_data(data, default="rpc", subset=subset, split=None), parts)
+    catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
     _report(opened, add_catalog(opened, catalog, opened.encoder(device), device=device, workers=workers), as_json)
 
 
 @command.command()
-@click.argument("index", type=INDEX)
-@click.argument("products", nargs=-1, required=True)
+@index_option
+@click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
 @console.json_option
-def remove(index: Path, products: tuple[str, ...], as_json: bool) -> None:
-    """Take PRODUCTS (by their ids) out of INDEX.
+def remove(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Take every PRODUCT (by its id) out of the index.
 
     \b
     Example:
-      repr index remove shop.index 17 42
+      repr index remove --index shop.index 17 42
     """
     from repr.lookup.index import Index
 
+    index, products = _named(folder, words)
+    if not products:
+        raise UserError("no product named", "repr index remove", "Name the products to remove, by their ids")
     opened = Index.open(index)
     gone = opened.remove(products)
     if as_json:
@@ -139,22 +146,40 @@ def remove(index: Path, products: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("index", type=INDEX)
+@index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
 @console.json_option
-def info(index: Path, as_json: bool) -> None:
-    """Say what INDEX holds and what it was made with.
+def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Say what the index holds and what it was made with.
 
     \b
     Example:
-      repr index info shop.index
+      repr index info --index shop.index
     """
     from repr.lookup.index import Index
 
+    index = _one(folder, words)
     content = Index.open(index).info()
     if as_json:
         console.emit({"index": str(index), **content})
     else:
         click.echo(_described(content))
+
+
+def _named(folder: Path | None, words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    """The index folder, from --index or as the first word, and the other words."""
+    if folder is not None:
+        return folder, words
+    if not words:
+        raise UserError("no index named", "--index", "Add --index DIR")
+    return Path(words[0]), words[1:]
+
+
+def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
+    index, others = _named(folder, words)
+    if others:
+        raise UserError(f"one word too many: {others[0]}", "repr index", "Name one index; pictures come with --data")
+    return index
 
 
 def _unfinished(out: Path) -> Any:

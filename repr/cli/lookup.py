@@ -48,7 +48,8 @@ def command(
         given = read_weights(weights)
         index.check(given.identity, given.name)
     content = index.info()
-    vectors, readable, unreadable = embed_files(index.encoder(device), photos, device=device, workers=workers)
+    boxes = index.boxes_of(photos)
+    vectors, readable, unreadable = embed_files(index.encoder(device), photos, boxes=boxes, device=device, workers=workers)
     if not len(readable):
         raise UserError(unreadable[0].reason, unreadable[0].path, "Give picture files")
     answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_picture=per_picture), strict=True))

@@ -23,6 +23,7 @@ from repr.evaluation.search import Floats, Ints, check_finite, normalised
 from repr.files import cache_dir, content_key, replacing
 from repr.pictures.decode import Chunk, decode
 from repr.pictures.pack import Quarantined, source_key
+from repr.pictures.reader import Box
 
 if TYPE_CHECKING:
     import torch
@@ -119,12 +120,16 @@ def embed_files(
     encoder: Encoder,
     paths: Sequence[str | Path],
     *,
+    boxes: Sequence[Box | None] | None = None,
     batch_size: int = BATCH,
     device: str = "auto",
     workers: int | None = None,
 ) -> tuple[Floats, Ints, list[Quarantined]]:
-    """Embed whole picture files: vectors (m, d) L2-normalised, positions (m,) of the readable ones in `paths`, and the others."""
-    chunks = decode([Path(path) for path in paths], None, encoder.size, workers=workers)
+    """Embed picture files: vectors (m, d) L2-normalised, positions (m,) of the readable ones in `paths`, and the others.
+
+    boxes: one a file, x, y, w, h in pixels, None for the whole picture; None for all whole.
+    """
+    chunks = decode([Path(path) for path in paths], boxes, encoder.size, workers=workers)
     features, rows, bad = _features(encoder, chunks, len(paths), batch_size=batch_size, device=device)
     return normalised(features), rows, [Quarantined(str(paths[position]), reason) for position, reason in bad]
 

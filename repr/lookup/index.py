@@ -257,10 +257,25 @@ class Index:
         """The k products most like a photograph, best first. Raises UserError when it cannot be read."""
         from repr.evaluation.embeddings import embed_files
 
-        vectors, _, unreadable = embed_files(self._own_encoder, [photo])
+        vectors, _, unreadable = embed_files(self._own_encoder, [photo], boxes=self.boxes_of([photo]))
         if unreadable:
             raise UserError(unreadable[0].reason, photo, "Give a picture file")
         return self.search(vectors, k, per_picture=per_picture)[0]
+
+    def boxes_of(self, photos: Sequence[str | Path]) -> list[tuple[float, float, float, float] | None]:
+        """The box that each photograph was stored with, None for those that are not stored, or whole, or with several boxes.
+
+        A stored picture is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
+        """
+        root = Path(self.manifest.root)
+        paths = [relative_to_root(Path(photo), root) for photo in photos]
+        table = self._table()
+        found = table.filter(pc.is_in(table.column("picture"), value_set=pa.array(paths)))
+        boxes: dict[str, set[tuple[float, ...] | None]] = {}
+        for picture, box in zip(found.column("picture").to_pylist(), found.column("box").to_pylist(), strict=True):
+            boxes.setdefault(picture, set()).add(tuple(box) if box else None)
+        only = [next(iter(boxes[path])) if len(boxes.get(path, ())) == 1 else None for path in paths]
+        return [None if box is None else (box[0], box[1], box[2], box[3]) for box in only]
 
     def pictures(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
         """Product, picture and box of everything stored, to tell what is new."""

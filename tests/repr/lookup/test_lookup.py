@@ -73,12 +73,13 @@ def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> N
 
     with Image.open(sheet) as drawn:
         assert drawn.width > 300 and drawn.height > 150
-    call(index_command, "remove", index, gone)
+    call(index_command, "remove", "--index", index, gone)
     assert gone not in {m["product"] for m in matches(index, photos[0], "-k", "50")[0]}
     added = json.loads(call(index_command, "add", index, "--data", shop, "--json").stdout)
     assert (added["added"], added["already"]) == (3, 15)
     assert matches(index, photos[0])[0][0]["product"] == gone
     assert "6 products in 18 pictures" in call(index_command, "info", index).stdout
+    assert json.loads(call(index_command, "info", "--index", index, "--json").stdout)["pictures"] == 18
 
     moved = tmp_path / "elsewhere.index"
     index.rename(moved)
@@ -115,6 +116,10 @@ def test_bad_input(tmp_path: Path, shop: Path, weights: Path) -> None:
     assert "no such file" in fails(lookup_command, "--index", index, tmp_path / "none.jpg").message
     assert "not an index" in fails(lookup_command, "--index", tmp_path, photo).message
     assert "--out" in fails(index_command, "build", "--data", shop).where
+    assert "no index named" in fails(index_command, "info").message
+    assert "no product named" in fails(index_command, "remove", index).message
+    assert "no product 'nine'" in fails(index_command, "remove", index, "nine").message
+    assert "too many" in fails(index_command, "info", index, "more").message
     result = call(lookup_command, "--index", index, photo, tmp_path / "none.jpg", "--json")
     entries = json.loads(result.stdout)["results"]
     assert entries[0]["matches"] and not entries[1]["matches"] and entries[1]["error"] == "no such file"
@@ -165,6 +170,28 @@ def test_boxes_of_checkout_scenes_are_left_out_unless_asked_for(shared: Path) ->
     assert stored_part(catalog, ("val", "test"))[0].column("path").tolist() == ["b", "c"]
     with pytest.raises(UserError, match="only checkout scenes"):
         stored_part(catalog.select(np.array([1, 2])), ())
+
+
+def test_a_stored_picture_is_looked_up_as_it_was_stored(tmp_path: Path, shared: Path, weights: Path) -> None:
+    """RPC's exemplars show the product small in the frame and are stored cropped to their box."""
+    import csv
+
+    from repr.catalog.table import ClassName, Source, build
+
+    folder = shared / "rpc_exemplars"
+    with (folder / "exemplars.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))[:8]
+    boxes = [[float(row[f"box_{side}"]) for side in "xywh"] for row in rows]
+    names = [row["file"] for row in rows]
+    catalog = build(
+        {"path": names, "product": [str(i) for i in range(8)], "class_1": [0] * 8, "box": boxes},
+        classes=((ClassName("1", "x"),), (), ()),
+        sources=(Source("rpc", "rpc", folder),),
+    )
+    catalog.write(tmp_path / "exemplars.parquet")
+    call(index_command, "build", "--data", tmp_path / "exemplars.parquet", "--weights", weights, "--out", tmp_path / "i")
+    for name, found in zip(names, matches(tmp_path / "i", *[folder / name for name in names], "-k", "1"), strict=True):
+        assert found[0]["picture"] == name and found[0]["score"] > 0.999
 
 
 def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> None:
