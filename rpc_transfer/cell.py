@@ -15,6 +15,7 @@ import torch
 
 from repr.errors import UserError
 from rpc_transfer import metrics
+from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.pictures import Table
 from rpc_transfer.protocol import Pictures, Rows, Split
@@ -158,7 +159,7 @@ def _answers(learner: Learner, table: Table, task: Task) -> dict[str, Any]:
         "confidence": np.empty(n, np.float32),
         "known": np.empty(n, np.float32),
     }
-    # A learner whose known() is the highest score need not score every picture twice.
+    # A learner whose known() is the usual one need not score every picture twice.
     own = type(learner).known is not Learner.known
     for start in range(0, n, CHUNK):
         part = slice(start, min(start + CHUNK, n))
@@ -168,7 +169,7 @@ def _answers(learner: Learner, table: Table, task: Task) -> dict[str, Any]:
         answers["predictions"][part] = classes[scores.argmax(axis=1)]
         answers["novel_only"][part] = classes[novel[scores[:, novel].argmax(axis=1)]]
         answers["confidence"][part] = 1 / np.exp(scores - best).sum(axis=1)
-        answers["known"][part] = learner.known(x) if own else best[:, 0]
+        answers["known"][part] = learner.known(x) if own else log_odds(scores)
     return answers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp
 
 from repr.errors import UserError
 
@@ -24,11 +24,16 @@ def unit(x: np.ndarray[Any, Any]) -> Floats:
     return scaled
 
 
-def highest_probability(scores: Floats) -> Floats:
-    """(n, C) logits → (n,) the largest softmax probability of each row; 0 rows give 0."""
-    if not len(scores):
-        return np.zeros(0, dtype=np.float32)
-    return np.asarray(softmax(scores.astype(np.float64), axis=1).max(axis=1), dtype=np.float32)
+def log_odds(scores: np.ndarray[Any, Any]) -> Floats:
+    """(n, C) logits → (n,) log p/(1 − p) of the largest softmax probability p of each row; of a single class its score.
+
+    It ranks as p does, and does not run into 1 where p would.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.shape[1] == 1 or not len(scores):
+        return np.asarray(scores[:, :1].sum(axis=1), dtype=np.float32)
+    ascending = np.sort(scores, axis=1)
+    return np.asarray(ascending[:, -1] - logsumexp(ascending[:, :-1], axis=1), dtype=np.float32)
 
 
 def as_features(x: np.ndarray[Any, Any], width: int | None = None) -> Floats:

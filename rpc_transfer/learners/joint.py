@@ -22,6 +22,7 @@ class Joint(Trained):
     """Starts over at each step, so the answer depends on all pictures taught and the last step's random numbers alone."""
 
     takes: ClassVar[frozenset[str]] = Trained.takes - {"memory"}
+    at_once: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, highest_probability
+from rpc_transfer.learners.arrays import Floats, Ints, log_odds
 
 
 class Learner(ABC):
@@ -52,9 +52,9 @@ class Learner(ABC):
         return best
 
     def known(self, x: np.ndarray[Any, Any]) -> Floats:
-        """(n,) float32, higher for what is more surely one of the classes taught. Here: the highest probability.
+        """(n,) float32, higher for what is more surely one of the classes taught. Here: the highest probability, as log-odds.
 
         Which measure a learner has was chosen by AUROC on training pictures of grocery that were no shots, 14 classes left
         out: heads trained by a softmax did best with this one, class means with the highest score, LDA with its own.
         """
-        return highest_probability(self.scores(x))
+        return log_odds(self.scores(x))

@@ -47,13 +47,17 @@ class TEEN(Learner):
         x = as_features(x, self.means_.width)
         y = as_labels(y, len(x), first=not len(self.means_))
         first = not len(self.means_)
+        novel: dict[int, Floats] = {}
         for label, rows in by_class(y):
             self.means_.add(label, x[rows])
             direction = unit(self.means_.row(label))
             if first or label in self.base_:
                 self.base_.put(label, direction)
             else:
-                self.novel_.put(label, self._calibrated(direction))
+                novel[label] = direction
+        if novel:
+            for label, prototype in zip(novel, self._calibrated(np.stack(list(novel.values()))), strict=True):
+                self.novel_.put(label, prototype)
         return self
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
@@ -70,12 +74,12 @@ class TEEN(Learner):
         highest: Floats = self.scores(x).max(axis=1)
         return highest
 
-    def _calibrated(self, direction: Floats) -> Floats:
-        """n(μ'_c) of a novel class with n(μ_c) = direction (d,).
+    def _calibrated(self, directions: Floats) -> Floats:
+        """n(μ'_c) of the novel classes with n(μ_c) = directions (m, d).
 
         The outer n(·) forgets the softmax's denominator, so one pass over the base is enough.
         """
-        pull = np.zeros_like(direction)
+        pull = np.zeros_like(directions)
         for base in self.base_.blocks():
-            pull += np.exp(self.temperature * (base @ direction)) @ base
-        return unit((1 - self.alpha) * direction + self.alpha * unit(pull))
+            pull += np.exp(self.temperature * (directions @ base.T)) @ base
+        return unit((1 - self.alpha) * directions + self.alpha * unit(pull))

@@ -11,6 +11,7 @@ import pytest
 
 from repr.errors import UserError
 from rpc_transfer.learners import FROZEN, VARIANTS, make
+from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
 
 Array = np.ndarray[Any, Any]
@@ -141,3 +142,10 @@ def test_unknown_names_and_settings_offer_the_nearest() -> None:
         make("cosine", steps=-1)
     with pytest.raises(UserError, match="trains an encoder and was given none"):
         make("finetune")
+
+
+def test_log_odds_rank_as_probabilities_and_do_not_saturate() -> None:
+    odds = log_odds(np.array([[0.0, 0.0], [np.log(3), 0.0], [0.0, 80.0], [0.0, 90.0]]))
+    assert odds.tolist() == pytest.approx([0, np.log(3), 80, 90])
+    assert log_odds(np.array([[4.0], [5.0]])).tolist() == [4, 5]
+    assert log_odds(np.zeros((0, 3))).shape == (0,)

@@ -1,0 +1,95 @@
+"""How long a shop waits when products are added to a learner that works on stored features.
+
+    python tools/bench/increment.py [--products 100000] [--learner ncm …] [--json]
+
+Two questions, on made-up features (class centres with noise, after a ReLU), 10 photographs a product:
+shop   34 products are added at once to a shop of 166, at 512 and 1,280 dimensions. Bar: under 1 s.
+mall   one product is added to --products products at 512 dimensions; the slowest of ten. Bar: under 50 ms, for ncm, teen, lda.
+`add` is the time of `learn`; `answer` that of the first answer after it, in which some learners do what they put off. Both
+are wall time, after embedding, on as many cores as there are (OMP_NUM_THREADS limits them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from repr.console import table
+from rpc_transfer.learners import FROZEN, VARIANTS, make
+from rpc_transfer.learners.arrays import Floats, Ints
+
+SHOTS = 10
+IN_A_MALL = ("ncm", "teen", "lda")
+PART = 5000  # products made at a time
+
+
+def pictures(products: Ints, dimensions: int, seed: int) -> tuple[Floats, Ints]:
+    """Features float32 (10 · products, d) and labels of the products with these numbers."""
+    rng = np.random.default_rng([seed, int(products[0])])
+    centres = rng.standard_normal((len(products), dimensions), dtype=np.float32)
+    noise = rng.standard_normal((len(products) * SHOTS, dimensions), dtype=np.float32)
+    features: Floats = np.maximum(np.repeat(centres, SHOTS, axis=0) + np.float32(0.7) * noise, 0)
+    return features, np.repeat(products, SHOTS)
+
+
+def shop(name: str, dimensions: int, seed: int = 0) -> dict[str, Any]:
+    """34 products into 166: {"learner", "case", "dimensions", "products", "added", "add", "answer"}, seconds."""
+    learner = make(name).learn(*pictures(np.arange(166), dimensions, seed))
+    x, y = pictures(np.arange(166, 200), dimensions, seed)
+    learner.scores(x[:1])
+    begun = time.perf_counter()
+    learner.learn(x, y)
+    learned = time.perf_counter()
+    learner.scores(x[:1])
+    answered = time.perf_counter()
+    sizes = {"dimensions": dimensions, "products": 166, "added": 34}
+    return {"learner": name, "case": "shop", **sizes, "add": learned - begun, "answer": answered - learned}
+
+
+def mall(name: str, products: int, dimensions: int = 512, seed: int = 0) -> dict[str, Any]:
+    """One product into many, ten times: as `shop`, the slowest `add` and `answer` of the ten."""
+    x, y = np.empty((products * SHOTS, dimensions), dtype=np.float32), np.repeat(np.arange(products), SHOTS)
+    for start in range(0, products, PART):
+        part = slice(start * SHOTS, min(start + PART, products) * SHOTS)
+        x[part] = pictures(np.arange(start, min(start + PART, products)), dimensions, seed)[0]
+    learner = make(name).learn(x, y)
+    learner.scores(x[:1])
+    adds, answers = [], []
+    for number in range(products, products + 10):
+        x, y = pictures(np.array([number]), dimensions, seed)
+        begun = time.perf_counter()
+        learner.learn(x, y)
+        learned = time.perf_counter()
+        learner.scores(x[:1])
+        adds.append(learned - begun)
+        answers.append(time.perf_counter() - learned)
+    sizes = {"dimensions": dimensions, "products": products, "added": 1}
+    return {"learner": name, "case": "mall", **sizes, "add": max(adds), "answer": max(answers)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time of adding products to a learner on stored features.")
+    parser.add_argument("--products", type=int, default=100_000, help="products in the mall (default 100000; 0 leaves it out)")
+    parser.add_argument("--learner", action="append", choices=[*FROZEN, *VARIANTS], help="repeat for several (default: all)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    arguments = parser.parse_args()
+    names = arguments.learner or [*FROZEN, *VARIANTS]
+    rows = [shop(name, dimensions) for name in names for dimensions in (512, 1280)]
+    if arguments.products:
+        rows += [mall(name, arguments.products) for name in names if VARIANTS.get(name, (name,))[0] in IN_A_MALL]
+    if arguments.json:
+        print(json.dumps({"shots": SHOTS, "rows": rows}))
+        return
+    cells = [
+        [r["learner"], *(f"{r[k]:,}" for k in ("dimensions", "products", "added")), *(f"{1000 * r[k]:.1f}" for k in ("add", "answer"))]
+        for r in rows
+    ]
+    print(table(["learner", "dimensions", "products", "added", "add ms", "answer ms"], cells))
+
+
+if __name__ == "__main__":
+    main()
