@@ -66,6 +66,8 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     """
     if resume:
         arguments = _as_started(ctx, out, arguments)
+    from repr.reports import training_report
+    from repr.runs import Run
     from repr.training.run import execute
     from repr.training.stop import Stopped
 
@@ -74,12 +76,13 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     except Stopped as stopped:
         console.say(str(stopped))
         ctx.exit(130)
+    report = training_report.write(Run.open(Path(result["run"])))
     if as_json:
         console.emit(result)
     else:
         rows = [[name, f"{value:.4g}"] for name, value in result["metrics"].items()]
         click.echo(console.table(["last epoch", ""], rows))
-        click.echo(f"Weights: {result['weights']}")
+        click.echo(f"Weights: {result['weights']}\nReport:  {report}")
 
 
 def _as_started(ctx: click.Context, out: Path | None, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 
 import torch
 
-from repr.methods import Method
+from repr.methods.method import Method
 from repr.training import optim
 from repr.training.data import Batches
 from repr.training.precision import as_channels_last, autocast
@@ -25,7 +25,7 @@ def seconds_a_step(method: Method, batches: Batches, *, optimiser: str) -> float
     for _ in range(TIMED):
         begun = time.perf_counter()
         views = tuple(as_channels_last(view) for view in method.views(batch.pixels, generator))
-        with autocast(batches.device, views[0].shape[-1]):
+        with autocast(batches.device, method.encoder):
             loss, _ = method.loss(views, batch.labels)
         stepper.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -51,7 +51,7 @@ class EncoderWithHead(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The logits."""
-        with autocast(pictures.device, pictures.shape[-1]):
+        with autocast(pictures.device, self.encoder):
             features = self.encoder(pictures)
         logits: Tensor = self.head(features.float())
         return logits
@@ -219,7 +219,7 @@ def _smoothed(label_smoothing: float) -> Loss:
 def _features(encoder: Encoder, pixels: Tensor, device: torch.device) -> Tensor:
     parts = []
     for batch in torch.split(pixels, ENCODED):
-        with autocast(device, encoder.size):
+        with autocast(device, encoder):
             parts.append(encoder.encode(batch.to(device)).float())
     return torch.cat(parts)
 

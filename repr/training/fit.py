@@ -22,7 +22,8 @@ from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
 from repr.files import need_space
-from repr.methods import Method, load
+from repr.methods import load
+from repr.methods.method import Method
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
@@ -239,7 +240,7 @@ def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> Non
     n_bytes = checkpoint_bytes(method, averaged=settings.ema > 0)
     need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
     seconds = seconds_a_step(method, batches, optimiser=settings.optimiser or settings.recipe.optimiser)
-    kind = str(precision(place.device, method.encoder.size)).removeprefix("torch.")
+    kind = str(precision(place.device, method.encoder)).removeprefix("torch.")
     say(
         f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {kind}: "
         f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from repr.errors import UserError
-from repr.methods import Method
+from repr.methods.method import Method
 from repr.runs import Run
 from repr.training import alarms, checkpoint, optim
 from repr.training.average import Average
@@ -110,7 +110,7 @@ class Loop(pl.LightningModule):
         """Views and loss of a batch; what is counted stays on the device."""
         generator = torch.Generator().manual_seed(stream(self.settings.seed, VIEWS, batch.step, self.place.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
-        with autocast(self.place.device, views[0].shape[-1]):
+        with autocast(self.place.device, self.method.encoder):
             loss, kept = self.method.loss(views, batch.labels)
         with torch.no_grad():
             self._count(batch, loss.detach(), kept)

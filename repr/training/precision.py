@@ -6,24 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from repr.models.devices import autocast_dtype
+from repr.models.encoder import Encoder
 
 SMALL = 32  # pixels
 
 
-def precision(device: torch.device, side: int) -> torch.dtype:
-    """The precision of forward passes on pictures of `side` pixels: bfloat16 where the device gains from it, else float32.
+def precision(device: torch.device, encoder: Encoder) -> torch.dtype:
+    """The precision in which an encoder is trained on a device: bfloat16 where the device gains from it, else float32.
 
-    Float32 on a CPU up to SMALL pixels: in torch 2.15 the bfloat16 weight gradient (oneDNN) of a 3 × 3 convolution with stride 2
+    Float32 on a CPU for pictures up to SMALL pixels: in torch 2.15 the bfloat16 weight gradient (oneDNN) of a 3 × 3 convolution of stride 2
     over a 1 × 1 map, which is what ResNet's last stage sees at 16 px, is garbage.
     """
-    if device.type == "cpu" and side <= SMALL:
+    if device.type == "cpu" and encoder.size <= SMALL:
         return torch.float32
-    return autocast_dtype(device) or torch.float32
+    return autocast_dtype(device, encoder.arch) or torch.float32
 
 
-def autocast(device: torch.device, side: int) -> torch.autocast:
-    """The context for forward passes on pictures of `side` pixels, in `precision`."""
-    dtype = precision(device, side)
+def autocast(device: torch.device, encoder: Encoder) -> torch.autocast:
+    """The context for forward passes of an encoder in training, in `precision`."""
+    dtype = precision(device, encoder)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from repr.console import nearest
 from repr.errors import UserError
-from repr.methods import METHODS, Recipe, load
+from repr.methods import METHODS, load
+from repr.methods.method import Recipe
 
 SCHEDULES = ("cosine", "step", "constant")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repr.methods import Method
+from repr.methods.method import Method
 from repr.training.data import Ints
 from repr.training.precision import autocast
 
@@ -31,7 +31,7 @@ def features(
         check()
         chosen = positions[first : first + batch]
         part = pixels[torch.from_numpy(chosen).to(pixels.device)] if isinstance(pixels, Tensor) else torch.from_numpy(pixels[chosen])
-        with autocast(device, method.encoder.size):
+        with autocast(device, method.encoder):
             parts.append(method.encoder.encode(part.to(device)).float())
     return torch.cat(parts)
 

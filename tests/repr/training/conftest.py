@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +12,17 @@ import torch
 from PIL import Image
 
 from repr.catalog.table import Catalog, ClassName, Source, build
+from repr.runs import Run
+from repr.training.fit import pretrain
+from repr.training.settings import Settings
 
 torch.set_num_threads(1)  # on a busy machine two threads wait for each other
 
+SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
 COLOURS = {"red": (200, 40, 40), "green": (40, 190, 60), "blue": (50, 60, 210), "grey": (128, 128, 128)}
 
 
-def make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0) -> Catalog:
+def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0) -> Catalog:
     """per_class training pictures and `val` watched ones of each colour, 24 px, with noise."""
     rng = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
@@ -36,4 +42,21 @@ def make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """64 pictures to train on, 16 to watch, four classes."""
-    return make_shop(tmp_path_factory.mktemp("shop"), val=4)
+    return _make_shop(tmp_path_factory.mktemp("shop"), val=4)
+
+
+@pytest.fixture(scope="session")
+def make_shop() -> Callable[..., Catalog]:
+    """A function (folder, per_class=16, classes=4, val=0, seed=0) that draws such a shop."""
+    return _make_shop
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[..., dict[str, Any]]:
+    """A function (catalog, run folder, **settings) that runs a small pretraining and returns its result."""
+
+    def small(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
+        run = Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
+        return pretrain(catalog, Settings(**SMALL | settings), run, quiet=True)
+
+    return small

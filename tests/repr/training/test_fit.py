@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,14 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.models.weights import read_weights
 from repr.runs import Run
-from repr.training.fit import make_views, pretrain
+from repr.training.fit import make_views
 from repr.training.settings import Settings
-from tests.repr.training.conftest import make_shop
 
-SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
-
-
-def start(path: Path, catalog: Catalog) -> Run:
-    return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
-
-
-def train(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
-    return pretrain(catalog, Settings(**SMALL | settings), start(path, catalog), quiet=True)
+Train = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def finished(shop: Catalog, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def finished(train: Train, shop: Catalog, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     path = tmp_path_factory.mktemp("runs") / "plain"
     return path, train(shop, path)
 
@@ -56,21 +48,21 @@ def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, 
     )  # fmt: skip
 
 
-def test_with_a_projector_only_the_head_is_missing(shop: Catalog, tmp_path: Path) -> None:
+def test_with_a_projector_only_the_head_is_missing(train: Train, shop: Catalog, tmp_path: Path) -> None:
     result = train(shop, tmp_path / "run", projector=True, epochs=1)
     network = torchvision.models.resnet18(num_classes=4)
     missing, unexpected = network.load_state_dict(load_file(result["weights"]), strict=False)
     assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
 
 
-def test_the_seed_decides(shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_the_seed_decides(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     same, other = train(shop, tmp_path / "a"), train(shop, tmp_path / "b", seed=1)
     first = load_file(finished[1]["weights"])
     assert all(torch.equal(first[name], tensor) for name, tensor in load_file(same["weights"]).items())
     assert not torch.equal(first["conv1.weight"], load_file(other["weights"])["conv1.weight"])
 
 
-def test_starting_from_weights(shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """From a run: its architecture and size, its features; at rate 0 the backbone stays what it was but for batch-norm statistics."""
     result = train(shop, tmp_path / "run", init=str(finished[0]), epochs=1, size=None, lr=0.0)
     before, after = load_file(finished[1]["weights"]), load_file(result["weights"])
@@ -83,14 +75,14 @@ def test_starting_from_weights(shop: Catalog, finished: tuple[Path, dict[str, An
         train(shop, tmp_path / "other", init=str(finished[0]), arch="resnet34")
 
 
-def test_a_share_is_held_out_where_there_is_no_val_split(tmp_path: Path) -> None:
+def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
     catalog = make_shop(tmp_path / "shop", per_class=20)
     result = train(catalog, tmp_path / "run", epochs=1, val_share=0.25)
     assert "val_acc" in result["metrics"]
     assert "val_acc" not in train(catalog, tmp_path / "none", epochs=1, val_share=0.0)["metrics"]
 
 
-def test_two_processes(shop: Catalog, tmp_path: Path) -> None:
+def test_two_processes(train: Train, shop: Catalog, tmp_path: Path) -> None:
     """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics."""
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
     assert result["metrics"]["step"] == 4
@@ -123,7 +115,7 @@ def test_bad_settings(settings: dict[str, Any], words: str) -> None:
         Settings(**settings)
 
 
-def test_bad_data(shop: Catalog, tmp_path: Path) -> None:
+def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least two pictures a batch"):
         train(shop, tmp_path / "a", batch_size=1)
     with pytest.raises(UserError, match="no class has 99"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,14 @@ from repr.training import checkpoint
 from repr.training.fit import pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
-from tests.repr.training.conftest import make_shop
 
 SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
+
+Train = Callable[..., dict[str, Any]]
 
 
 def start(path: Path, catalog: Catalog) -> Run:
     return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
-
-
-def train(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
-    return pretrain(catalog, Settings(**SMALL | settings), start(path, catalog), quiet=True)
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -44,7 +42,9 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [4, 7])
-def test_stopped_and_resumed_it_ends_with_the_same_bits(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+def test_stopped_and_resumed_it_ends_with_the_same_bits(
+    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
     """Stopped within an epoch (7) and at the end of one (4): weights, average and metrics as in one go."""
     options = {"ema": 0.9, "balanced": True}
     whole = train(shop, tmp_path / "whole", **options)
@@ -65,7 +65,9 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(shop: Catalog, tmp_path:
     assert [[row[name] for name in exact] for row in one] == [[row[name] for name in exact] for row in two]
 
 
-def test_other_settings_or_pictures_cannot_go_on(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_or_pictures_cannot_go_on(
+    make_shop: Callable[..., Catalog], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = start(tmp_path / "run", shop)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 5)

@@ -1,0 +1,156 @@
+"""Each method learns, is one function of its seed, and keeps its promises about teachers, queues, heads and settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from repr.errors import UserError
+from repr.methods import METHODS, load
+from repr.methods.byol import BYOL
+from repr.methods.joint import Joint
+from repr.methods.method import Method, Recipe
+from repr.methods.moco import MoCo
+from repr.methods.supervised import Supervised
+from repr.models.encoder import Encoder
+from repr.pictures.views import preset
+from repr.training import optim
+from repr.training.settings import OF_METHODS, Settings
+
+VIEWS = preset("supervised", 32)
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    """16 noisy pictures of 4 classes, each class a colour; uint8 (16, 32, 32, 3)."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(16) % 4
+    colours = torch.rand(4, 3, generator=generator)[labels] * 200
+    pixels = colours[:, None, None] + 40 * torch.rand(16, 32, 32, 3, generator=generator)
+    return pixels.to(torch.uint8), labels
+
+
+def make(name: str, encoder: Encoder, **settings: Any) -> Method:
+    torch.manual_seed(0)
+    if name == "moco":
+        settings = {"queue": 32} | settings
+    return load(name)(encoder, 4, VIEWS, **settings).train()
+
+
+def steps(method: Method, n: int, lr: float) -> list[float]:
+    """Losses of n steps on one batch with the views of one seed."""
+    pixels, labels = batch()
+    optimiser = optim.make(method.recipe.optimiser, [method], lr=lr, momentum=0.9, weight_decay=method.recipe.weight_decay)
+    losses = []
+    for step in range(n):
+        views = method.views(pixels, torch.Generator().manual_seed(1))
+        loss, kept = method.loss(views, labels)
+        assert kept["features"].shape == (16, 512) and not any(value.requires_grad for value in kept.values())
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        method.after_step((step + 1) / n)
+        losses.append(float(loss.detach()))
+    return losses
+
+
+RATES = {"supervised": 0.02, "simclr": 0.5, "moco": 0.05, "byol": 0.2, "vicreg": 0.2, "supcon": 0.05, "joint": 0.02}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_loss_goes_down(name: str, encoder: Encoder) -> None:
+    """On pictures it sees again and again it must; MoCo after its queue holds keys of its own (32 = two batches)."""
+    losses = steps(make(name, encoder), 7, RATES[name])
+    assert all(math.isfinite(loss) for loss in losses)
+    begin = losses[2] if name == "moco" else losses[0]
+    assert min(losses[-3:]) < begin - 0.02 * abs(begin)
+
+
+def test_decoupled_goes_down_too(encoder: Encoder) -> None:
+    losses = steps(make("simclr", encoder, decoupled=True), 5, 0.5)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["simclr", "supcon"])
+def test_trivial_is_the_loss_of_a_network_that_tells_nothing_apart(name: str, encoder: Encoder) -> None:
+    method = make(name, encoder)
+    last = list(method.head.modules())[-1]  # type: ignore[union-attr]
+    with torch.no_grad():  # the last layer answers the same to everything
+        last.weight.zero_()
+        last.bias.fill_(1.0)
+    pixels, labels = batch()
+    loss, _ = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
+    assert float(loss) == pytest.approx(method.trivial(16), rel=1e-4)
+
+
+def test_the_queue_holds_the_last_keys(encoder: Encoder) -> None:
+    method = make("moco", encoder, queue=5)
+    assert isinstance(method, MoCo)
+    keys = torch.eye(128)[:7]
+    method.enqueue(keys[:3])
+    assert torch.equal(method.queue[:3], keys[:3])
+    method.enqueue(keys[3:7])
+    assert torch.equal(method.queue, keys[[5, 6, 2, 3, 4]]) and int(method.place) == 2
+    assert {"queue", "place"} <= set(method.state_dict())  # so that a checkpoint carries them
+    with pytest.raises(UserError, match="--queue"):
+        make("moco", encoder, queue=0)
+
+
+@pytest.mark.parametrize(("name", "teacher"), [("moco", "key_encoder"), ("byol", "teacher")])
+def test_teachers_follow_and_take_no_gradient(name: str, teacher: str, encoder: Encoder) -> None:
+    method = make(name, encoder)
+    follower = getattr(method, teacher).network.conv1.weight
+    assert not follower.requires_grad
+    before = follower.clone()
+    with torch.no_grad():
+        encoder.network.conv1.weight += 1.0
+    method.after_step(0.0)
+    assert float((follower - before).mean()) == pytest.approx(0.001 if name == "moco" else 0.01, rel=1e-3)
+    if isinstance(method, BYOL):
+        now = follower.clone()
+        method.after_step(1.0)  # at the end of the run the teacher stands still
+        torch.testing.assert_close(follower, now)
+
+
+def test_joint_is_the_sum_of_its_parts(encoder: Encoder) -> None:
+    pixels, labels = batch()
+    values = {}
+    for contrast in (0.0, 0.25, 1.0):
+        method = make("joint", encoder, contrast=contrast).eval()
+        with torch.no_grad():
+            loss, kept = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
+        values[contrast] = float(loss)
+        assert float(loss) == pytest.approx((1 - contrast) * float(kept["loss_ce"]) + contrast * float(kept["loss_supcon"]))
+    assert values[0.25] == pytest.approx(0.75 * values[0.0] + 0.25 * values[1.0], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Supervised, Joint])
+def test_a_projector_takes_the_head_with_it(kind: type[Supervised | Joint], encoder: Encoder) -> None:
+    plain, projected = kind(encoder, 4, VIEWS), kind(encoder, 4, VIEWS, projector=True)
+    assert plain.classifier() is plain.head and projected.classifier() is None
+    x = torch.randn(3, 512)
+    torch.testing.assert_close(plain.logits(x), plain.head(x))
+    assert projected.logits(x).shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_settings_of_other_methods_are_refused(name: str) -> None:
+    examples = {"label_smoothing": 0.1, "projector": True, "temperature": 0.1, "decoupled": True, "queue": 8, "contrast": 0.3}
+    assert set(examples) == set(OF_METHODS)
+    for setting, value in examples.items():
+        if setting in load(name).takes:
+            assert Settings(method=name, **{setting: value}).of_method() == {setting: value}  # type: ignore[arg-type]
+        else:
+            with pytest.raises(UserError, match=f"the method {name} has no such setting"):
+                Settings(method=name, **{setting: value})  # type: ignore[arg-type]
+
+
+def test_rates_follow_the_batch() -> None:
+    linear = Recipe("sgd", 0.1, 0.05, "linear", 0.0, 0)
+    root = Recipe("lars", 1.2, 0.24, "sqrt", 0.0, 0)
+    assert linear.rate(64, from_weights=False) == pytest.approx(0.025)
+    assert linear.rate(512, from_weights=True) == pytest.approx(0.1)
+    assert root.rate(64, from_weights=False) == pytest.approx(0.6) == pytest.approx(0.075 * math.sqrt(64))  # lightly's rule
