@@ -194,8 +194,10 @@ def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> np.nda
 
 def _mend(chosen: np.ndarray[Any, np.dtype[np.bool_]], groups: Ints, label: Ints, sizes: Ints) -> None:
     """Where all groups of a class are on one side, move the smallest over; a class of one group stays in training."""
-    pairs = np.unique(np.stack([label, groups], 1)[label >= 0], axis=0)
-    for members in np.split(pairs[:, 1], np.flatnonzero(np.diff(pairs[:, 0])) + 1):
+    n_groups = len(sizes)
+    pairs = np.sort(label[label >= 0] * n_groups + groups[label >= 0])  # (class, group), as one number
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    for members in np.split(pairs % n_groups, np.flatnonzero(np.diff(pairs // n_groups)) + 1):
         if len(members) == 1:
             chosen[members] = False
         elif len(members) and (chosen[members].all() or not chosen[members].any()):

@@ -130,7 +130,7 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
     level = level or catalog.default_level
     labels, names = catalog.labels(level)
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
-    order = np.argsort(-counts, kind="stable")
+    order, ids = np.argsort(-counts, kind="stable"), _ids(catalog, level)
     ocr = catalog.table["ocr"]
     empty = int(pc.sum(pc.equal(ocr, "")).as_py() or 0)
     return Statistics(
@@ -140,7 +140,7 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
         pictures=int(pc.count_distinct(catalog.table["path"]).as_py()),
         level=level,
         classes=_classes(catalog),
-        long_tail=tuple(Count(_ids(catalog, level)[i], names[i], int(counts[i])) for i in order),
+        long_tail=tuple(Count(ids[i], names[i], int(counts[i])) for i in order),
         resolutions=_resolutions(catalog),
         titles=_titles(catalog),
         ocr_text=len(catalog) - ocr.null_count - empty,
@@ -171,8 +171,9 @@ def _classes(catalog: Catalog) -> tuple[ClassRow, ...]:
     known = first >= 0
     samples = np.bincount(first[known], minlength=n)
     with_text = np.bincount(first[known & text], minlength=n)
-    pairs = np.unique(np.stack([first, second], axis=1)[known & (second >= 0)], axis=0)
-    subs = np.bincount(pairs[:, 0], minlength=n)
+    both = known & (second >= 0)
+    width = len(catalog.classes[1])
+    subs = (np.bincount(first[both] * width + second[both], minlength=n * width).reshape(n, width) > 0).sum(axis=1)
     order = [code for code in np.argsort(-samples, kind="stable") if samples[code]]
     entries = catalog.classes[0]
     return tuple(ClassRow(entries[c].id, entries[c].name, int(samples[c]), int(subs[c]), int(with_text[c])) for c in order)

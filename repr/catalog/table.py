@@ -236,7 +236,7 @@ def _root(catalog: Path, source: dict[str, Any]) -> Path:
     """Where a source's pictures are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
     root, relative = Path(source["root"]), source.get("relative")
     if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
-        return (catalog.parent / relative).resolve()
+        return Path(catalog.parent / relative).resolve()
     return root
 
 

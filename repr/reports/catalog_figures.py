@@ -25,6 +25,7 @@ def long_tail(numbers: Statistics) -> Figure:
     axes.fill_between(range(1, len(counts) + 1), counts, 0.5, step="mid", color=figures.PALETTE[0], alpha=0.25, lw=0)
     axes.step(range(1, len(counts) + 1), counts, where="mid", color=figures.PALETTE[0], lw=1.4)
     axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", yscale="log", ylim=(0.5, max(counts) * 1.5))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     return figure
 
 
@@ -68,7 +69,11 @@ def ocr(numbers: Statistics) -> Figure:
 def _bars(names: list[str], values: list[float] | list[int], label: str) -> Figure:
     figure = figures.new_figure(height=0.8 + 0.24 * len(names))
     axes = figure.add_subplot()
-    axes.barh(range(len(names)), values, color=figures.PALETTE[0])
+    bars = axes.barh(range(len(names)), values, color=figures.PALETTE[0])
+    axes.bar_label(bars, [f"{value:,.0f}" if isinstance(value, int) else f"{value:.1f}" for value in values], padding=3, fontsize=8)
+    axes.set_xlim(0, max(values) * 1.15)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel(label)
