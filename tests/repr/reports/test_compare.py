@@ -1,0 +1,135 @@
+"""Runs side by side: settings that differ, rows together, paired tests only where the splits are equal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from repr.cli.compare import command
+from repr.errors import UserError
+from repr.files import write_json
+from repr.reports import training_report
+from repr.reports.compare import compare, percent, tables, write_page
+from repr.runs import Run
+
+
+def pretraining(path: Path, **arguments: Any) -> Path:
+    told = {"method": "supervised", "arch": "resnet18", "epochs": 2, "init": "none", "device": "cpu", **arguments}
+    run = Run.create(path, "repr pretrain", told, data="shop", sample=False)
+    for epoch in (1, 2):
+        run.log(
+            {"epoch": epoch, "step": 10 * epoch, "loss": 2.0 / epoch, "train_acc": 0.25 * epoch, "val_acc": "", "lr": 0.1, "seconds": 3.0}
+        )
+    run.finish("done", {"metrics": {"loss": 1.0, "train_acc": 0.5}})
+    return path
+
+
+def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0) -> Path:
+    run = Run.create(path, "rpc_transfer run", {"novel": 2, "split_seed": split_seed}, data="shop", sample=True)
+    seeds = list(range(len(next(iter(values.values())))))
+    rows = []
+    for weights, given in values.items():
+        figure = {"mean": sum(given) / len(given), "ci95": 0.01, "values": given}
+        measures = dict.fromkeys(("acc_all", "acc_base", "acc_novel", "harmonic_mean"), figure)
+        rows.append(
+            {"learner": "ncm", "weights": weights, "shots": shots, "features": "as given", "base_shots": shots, "error": None, **measures}
+        )
+    write_json(path / "results.json", {"version": 1, "seeds": seeds, "rows": rows})
+    fixed = {"data": "shop", "base": ["1"], "novel": ["2"], "increments": [["2"]]}
+    support = [{"seed": seed, "pictures": {"1": [f"{split_seed}.jpg"]}} for seed in seeds]
+    write_json(path / "split.json", {**fixed, "support": support, "tests": [{"seeds": seeds, "pictures": {"1": ["t.jpg"]}}]})
+    run.finish("done")
+    return path
+
+
+def test_only_settings_that_differ_are_shown(tmp_path: Path) -> None:
+    compared = compare([pretraining(tmp_path / "a"), pretraining(tmp_path / "b", epochs=5, device="cuda")])
+    assert [run["settings"] for run in compared["runs"]] == [{"epochs": 2}, {"epochs": 5}]
+    assert [run["metrics"] for run in compared["runs"]] == [{"loss": 1.0, "train_acc": 0.5}] * 2
+    [table] = tables(compared)
+    assert table.header == ["run", "data", "status", "epochs", "loss", "train_acc"]
+    assert table.rows[0] == ["a", "shop", "done", "2", "1", "50.0 %"]
+
+
+def test_a_stopped_run_shows_its_last_epoch(tmp_path: Path) -> None:
+    stopped = pretraining(tmp_path / "a")
+    Run.open(stopped).finish("stopped")
+    first = compare([stopped, pretraining(tmp_path / "b")])["runs"][0]
+    assert first["metrics"]["loss"] == 1.0 and first["metrics"]["epoch"] == 2 and "val_acc" not in first["metrics"]
+
+
+def test_the_paired_test_is_scipys(tmp_path: Path) -> None:
+    a, b = [0.5, 0.6, 0.7, 0.55], [0.45, 0.58, 0.6, 0.5]
+    compared = compare([transfer(tmp_path / "first", {None: b}), transfer(tmp_path / "second", {"runs/x": a})])
+    [test] = [test for test in compared["tests"] if test["metric"] == "acc_novel"]
+    assert (test["a"], test["b"]) == ("second: x", "first: none")
+    assert test["p"] == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert test["difference"] == pytest.approx(0.055) and test["n"] == 4
+
+
+def test_rows_of_other_splits_or_shots_are_not_tested(tmp_path: Path) -> None:
+    values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
+    first = transfer(tmp_path / "first", values)
+    assert not compare([first, transfer(tmp_path / "other", values, split_seed=1)])["tests"]
+    assert not compare([first, transfer(tmp_path / "fewer", values, shots=5)])["tests"]
+
+
+def test_rows_within_a_run_are_tested_too(tmp_path: Path) -> None:
+    both = transfer(tmp_path / "first", {None: [0.5, 0.6], "imagenet": [0.6, 0.8]})
+    tests = compare([both, pretraining(tmp_path / "p")])["tests"]
+    assert {(test["a"], test["b"]) for test in tests} == {("first: imagenet", "first: none")}
+
+
+def test_a_sample_is_labelled(tmp_path: Path) -> None:
+    runs = [transfer(tmp_path / "a", {None: [0.5]}), transfer(tmp_path / "b", {None: [0.5]})]
+    compared = compare(runs)
+    assert all("(sample)" in row[-5] for table in tables(compared)[1:2] for row in table.rows)
+    assert "(sample)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    compared = compare([pretraining(tmp_path / "x" / "run"), pretraining(tmp_path / "y" / "run")])
+    assert [run["run"] for run in compared["runs"]] == ["x/run", "y/run"]
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    run = pretraining(tmp_path / "a")
+    with pytest.raises(UserError, match="one run alone"):
+        compare([run])
+    with pytest.raises(UserError, match="given twice"):
+        compare([run, tmp_path / "." / "a"])
+    with pytest.raises(UserError, match="not a run folder"):
+        compare([run, tmp_path])
+
+
+def test_command(tmp_path: Path) -> None:
+    runs = [str(transfer(tmp_path / "a", {None: [0.5, 0.7]})), str(transfer(tmp_path / "b", {"imagenet": [0.6, 0.9]}))]
+    printed = CliRunner().invoke(command, runs, catch_exceptions=False).stdout
+    assert "60.0 ± 1.0" in printed and "imagenet" in printed
+    done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
+    assert set(json.loads(done.stdout)) == {"runs", "rows", "tests"}
+    assert (tmp_path / "page.html").is_file()
+
+
+def test_percent() -> None:
+    assert percent({"mean": 0.5214, "ci95": 0.006}) == "52.1 ± 0.6"
+    assert percent({"mean": 0.5, "ci95": None}) == "50.0" and percent(None) == "-"
+
+
+def test_training_report(tmp_path: Path) -> None:
+    run = Run.open(pretraining(tmp_path / "run", init="imagenet"))
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
+    assert "50.0 %" in html and "accuracy on held-out pictures" not in html
+    assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
+
+
+def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=True)
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "No epoch was finished" in html and "(sample)" in html
