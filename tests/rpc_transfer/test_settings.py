@@ -1,0 +1,53 @@
+"""What a run is told: limits, the form config.json keeps, the paper's preset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from repr.errors import UserError
+from rpc_transfer.settings import Settings, paper
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"novel": None}, "how many products are novel"),
+        ({"shots": ()}, "--shots"),
+        ({"shots": (5, 0)}, "--shots"),
+        ({"seeds": 0}, "--seeds"),
+        ({"reject": 1.5}, "no share"),
+    ],
+)
+def test_limits(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Settings(**{"novel": 2, **changes})
+
+
+def test_a_split_file_says_how_many_are_novel() -> None:
+    assert Settings(split="old/split.json").split_file is not None
+    assert Settings(novel=2, split="random").split_file is None
+
+
+def test_arguments_are_as_typed() -> None:
+    arguments = Settings(novel=2, shots=(1, 5), base_shots="all", weights=("a",)).arguments()
+    assert arguments["shots"] == "1,5" and arguments["base_shots"] == "all" and arguments["weights"] == ["a"]
+
+
+def test_epochs_follow_from_the_number_of_updates() -> None:
+    takes = frozenset({"epochs", "lr", "seed"})
+    assert Settings(novel=34).for_learner(takes, pictures=1660) == {"epochs": 12}  # 26 batches of 64: 300 / 26 = 11.5
+    assert Settings(novel=2).for_learner(takes, pictures=60) == {"epochs": 30}
+    assert Settings(novel=2, epochs=7, lr=0.1).for_learner(takes, pictures=60) == {"epochs": 7, "lr": 0.1}
+    assert Settings(novel=2, memory=9).for_learner(takes) == {}
+
+
+def test_the_papers_preset_fixes_what_it_states(capsys: pytest.CaptureFixture[str]) -> None:
+    values: dict[str, Any] = {**Settings(novel=1).__dict__, "seeds": 2, "test_on": "test"}
+    fixed = paper(values, {"seeds"})
+    assert (fixed["novel"], fixed["shots"], fixed["learner"], fixed["test_on"], fixed["seeds"]) == (34, (10,), ("finetune",), "leftover", 2)
+    told = capsys.readouterr().err
+    assert "two SKUs of each" in told and "seeds: 2, as given" in told
+    with pytest.raises(UserError, match="two SKUs of each"):
+        paper({**values, "novel": 20}, {"novel"})

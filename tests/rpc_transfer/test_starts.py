@@ -1,0 +1,49 @@
+"""Starting weights: which there are, in which order, and what the random start is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from repr.errors import UserError
+from repr.models.weights import fresh, write_weights
+from rpc_transfer import starts
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    write_weights(path, fresh("resnet34", 48, 1))
+    return str(path)
+
+
+def test_none_comes_first_and_is_like_the_weights_given(weights: str) -> None:
+    found = starts.find_starts([weights, "imagenet", "none"], sample=False, arch=None, size=None)
+    assert [start.spec for start in found] == [None, weights, "imagenet"]
+    assert [(start.arch, start.size) for start in found] == [("resnet34", 48), ("resnet34", 48), ("tf_efficientnet_lite0", 160)]
+
+
+def test_size_and_arch_can_be_said(weights: str) -> None:
+    found = starts.find_starts([weights], sample=False, arch="resnet18", size=32)
+    assert [start.size for start in found] == [32, 32, 32] and found[0].arch == "resnet18"
+    alone = starts.find_starts([], sample=False, arch=None, size=None)
+    assert [(start.spec, start.size) for start in alone] == [(None, 64), ("imagenet", 160)] and alone[0].arch == "resnet18"
+
+
+def test_a_random_start_is_drawn_by_the_seed() -> None:
+    start = starts.find_starts([], sample=False, arch=None, size=None)[0]
+    one, two, again = (start.for_seed(seed).tensors["conv1.weight"] for seed in (0, 1, 0))
+    assert torch.equal(one, again) and not torch.equal(one, two)
+
+
+def test_the_sample_takes_its_newest_weights_or_says_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = starts.find_starts([], sample=True, arch=None, size=None)
+    assert found[1].spec == "newest" and "repr pretrain" in found[1].error
+
+
+def test_weights_that_are_not_there_are_an_error() -> None:
+    with pytest.raises(UserError):
+        starts.find_starts(["nowhere"], sample=False, arch=None, size=None)

@@ -1,0 +1,67 @@
+"""The text of a run: what stands in the table, what is said beside it, and what never is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rpc_transfer import summary
+from rpc_transfer.experiment import FIGURES
+
+
+def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:
+    figure = None if mean is None else {"mean": mean, "ci95": 0.01, "values": [mean - 0.01, mean + 0.01]}
+    described: dict[str, Any] = {"learner": "ncm", "weights": weights, "shots": 10, "shots_from": "train", "test_on": "leftover"}
+    described |= {"features": "as given", "error": None, **dict.fromkeys(FIGURES, figure)}
+    return {**described, **changes}
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {"data": "shop", "seeds": [0, 1], "sample": False, "notes": [], "paired": [], "metas": 3}
+    told |= {"products": {"base": 5, "novel": 2, "unknown": 0}, "tests": {"base": 1000, "novel": 20, "unknown": 0}}
+    return {**told, "rows": [row(None, 0.3), row("runs/a", 0.4)], **changes}
+
+
+def text(**changes: Any) -> str:
+    return "\n".join(summary.lines(content(**changes)))
+
+
+def test_rates_are_in_per_cent_with_their_interval() -> None:
+    assert "30.0 ± 1.0" in text() and "40.0 ± 1.0" in text()
+    assert summary.cell(None) == "–" and summary.cell({"mean": 0.5, "ci95": None}) == "50.0"
+
+
+def test_the_sample_is_labelled_in_every_row() -> None:
+    told = text(sample=True)
+    assert "[sample: drawn pictures" in told
+    assert all(line.endswith("sample") for line in told.splitlines() if line.startswith("ncm"))
+    assert "sample" not in text()
+
+
+def test_a_row_that_was_not_run_says_why() -> None:
+    told = text(rows=[row(None, 0.3), row("imagenet", None, error="the package is not there")])
+    assert "not run" in told and "imagenet could not be run: the package is not there" in told
+
+
+def test_the_papers_figures_stand_in_a_footnote_beside_rpc_alone() -> None:
+    rpc = {"base": 166, "novel": 34, "unknown": 0}
+    told = text(products=rpc, metas=17)
+    assert "59.63" not in text() and "59.63" not in text(products=rpc, metas=9)
+    assert "its own figures on RPC" in told.splitlines()[-1] and "64.01 novel" in told.splitlines()[-1]
+
+
+def test_paired_tests_are_lines() -> None:
+    test = {
+        "learner": "ncm",
+        "shots": 10,
+        "metric": "acc_all",
+        "a": "runs/a",
+        "a_features": "as given",
+        "b": None,
+        "b_features": "base-trained",
+    }
+    told = text(paired=[{**test, "difference": 0.1, "ci95": 0.02, "p": 0.004, "n": 5}])
+    assert "ncm, 10 shots, runs/a (as given) against none (base-trained): all +10.0 ± 2.0 (p = 0.004)" in told
+
+
+def test_several_numbers_of_shots_have_a_column() -> None:
+    assert "shots" in text(rows=[row(None, 0.1), row(None, 0.2, shots=5)]).splitlines()[3]
