@@ -16,7 +16,6 @@ import torch
 from repr.errors import UserError
 from rpc_transfer import metrics
 from rpc_transfer.learners.arrays import log_odds
-from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.pictures import Table
 from rpc_transfer.protocol import Pictures, Rows, Split
