@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -29,11 +30,18 @@ HEAVY = (
 )
 
 
+MISSING: list[str] = []  # commands in the table whose module is not there
+
+
 def walk(command: click.Command, ctx: click.Context, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
     found = [(path, command)]
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
-            child = command.get_command(ctx, name)
+            try:
+                child = command.get_command(ctx, name)
+            except ModuleNotFoundError as error:
+                MISSING.append(str(error))
+                continue
             assert child is not None
             found += walk(child, click.Context(child, parent=ctx, info_name=name), (*path, name))
     return found
@@ -52,14 +60,18 @@ LEAVES = [entry for entry in COMMANDS if not isinstance(entry[1], click.Group)]
 MAKERS = {"sample", "pack", "pretrain", "run", "report", "classify", "evaluate", "compare"}
 
 
+def test_every_command_of_the_tables_is_there() -> None:
+    assert not MISSING
+
+
 def named(entries: list[tuple[tuple[str, ...], click.Command]]) -> list[object]:
     return [pytest.param(path, command, id=" ".join(path)) for path, command in entries]
 
 
 def examples(command: click.Command) -> list[str]:
-    """The command lines in a command's help: those that begin with a program's name (a $ before it is dropped)."""
+    """The command lines in a command's help: those that begin with a program's name; what stands three blanks after is a remark."""
     lines = (command.help or "").replace("\\\n", " ").splitlines()
-    words = [line.strip().removeprefix("$ ") for line in lines]
+    words = [re.split(r" {3,}", line.strip().removeprefix("$ "))[0] for line in lines]
     return [line for line in words if line.split(" ")[0] in ("repr", "rpc_transfer") and line.count(" ") >= 1]
 
 
