@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -45,15 +45,6 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and args[0] not in known:
             raise UserError(f"no such command: {args[0]}", "", nearest(args[0], known))
         return super().resolve_command(ctx, args)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that offers the nearest known name, or all of them."""
-    import difflib
-
-    names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(names)}"
 
 
 def run(group: click.Command, program: str) -> None:

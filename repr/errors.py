@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike, fspath
 
 
@@ -27,3 +28,12 @@ class UserError(Exception):
     def as_json(self) -> dict[str, str]:
         """The object printed under "error" by every command called with --json."""
         return {"message": self.message, "where": self.where, "remedy": self.remedy}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy that offers the nearest known name, or all of them."""
+    import difflib
+
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(names)}"

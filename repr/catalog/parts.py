@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from repr.catalog.table import Catalog, ClassName
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 LEVELS = {"subsub_class_id": 3, "sub_class_id": 2, "class_id": 1}
 # Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7.

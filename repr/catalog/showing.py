@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from repr.catalog.table import Catalog
-from repr.console import nearest, table
-from repr.errors import UserError
+from repr.console import table
+from repr.errors import UserError, nearest
 
 LONGEST = 40  # characters of a cell in the printed table
 

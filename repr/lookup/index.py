@@ -25,8 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 from repr.evaluation.search import Floats, check_finite, load_faiss, normalised, pieces
 from repr.lookup import ivf, segments
 from repr.lookup.manifest import Manifest

@@ -8,8 +8,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # torchvision.transforms._presets.ImageClassification
 IMAGENET_STD = (0.229, 0.224, 0.225)

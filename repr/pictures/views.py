@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as Pillow and torchvision
 BLUR_AT = 224  # the picture size on which blur's sigma is measured in pixels, as in SimCLR

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
-from repr.sample.packages import Cloud
+from repr.sample.surface import Array, Cloud
 
-Array = np.ndarray
-FINER = 2  # the surface is drawn this many times finer and then reduced
+FINER = 1.5  # the surface is drawn this many times finer and then reduced
+SPACING = 0.56  # of the points of a surface, in pixels of the picture: close enough to leave no holes at that fineness
 
 
 def turned(axis: str, angle: float) -> Array:
@@ -50,7 +51,7 @@ class Camera:
 
     def project(self, place: Array) -> tuple[Array, Array, Array]:
         """x, y in pixels and depth in centimetres of world points (3, n)."""
-        right, down, depth = np.einsum("ij,jn->in", self.axes, place - self.place[:, None])
+        right, down, depth = (_along(axis, place) - float(axis @ self.place) for axis in self.axes)
         return self.centre[0] + self.focal * right / depth, self.centre[1] + self.focal * down / depth, depth
 
 
@@ -92,36 +93,50 @@ class Sprite:
 
 def pose(cloud: Cloud, rotation: Array, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Cloud:
     """The cloud turned, and set down at (x, y) on the plane at height z."""
-    place = np.einsum("ij,jn->in", rotation, cloud.place)
+    place, normal = (np.stack([_along(row, part) for row in rotation]) for part in (cloud.place, cloud.normal))
     place += np.array([x, y, z - place[2].min()], dtype=np.float32)[:, None]
-    return Cloud(place, np.einsum("ij,jn->in", rotation, cloud.normal), cloud.colour)
+    return Cloud(place, normal, cloud.colour)
 
 
-def look(cloud: Cloud, camera: Camera, light: Light, gloss: float) -> Sprite:
-    """The picture of a posed cloud."""
-    towards = camera.place[:, None] - cloud.place
-    seen = np.einsum("in,in->n", cloud.normal, towards) > 0
-    place, normal, colour = cloud.place[:, seen], cloud.normal[:, seen], cloud.colour[:, seen]
+def _along(direction: Array, vectors: Array) -> Array:
+    """The dot products (n,) of one direction (3,) with vectors (3, n)."""
+    x, y, z = (float(d) for d in direction)
+    return np.asarray(x * vectors[0] + y * vectors[1] + z * vectors[2])
+
+
+def look(cloud: Cloud, camera: Camera, light: Light, gloss: float, blur: float = 0.0) -> Sprite:
+    """The picture of a posed cloud; `blur` is the radius of a soft lens in pixels."""
+    facing = _along(camera.place, cloud.normal) > (cloud.normal * cloud.place).sum(axis=0)
+    seen = np.flatnonzero(facing)
+    place, normal, colour = (part.take(seen, axis=1) for part in (cloud.place, cloud.normal, cloud.colour))
     x, y, depth = camera.project(place)
-    view = towards[:, seen].mean(axis=1)
+    view = camera.place - place.mean(axis=1)
     half = light.towards + view / np.linalg.norm(view)
-    half /= np.linalg.norm(half)
-    lit = light.ambient + light.direct * np.clip(np.einsum("i,in->n", light.towards, normal), 0, 1)
-    lit += 0.12 * normal[2]
-    shine = 210 * gloss * np.clip(np.einsum("i,in->n", half.astype(np.float32), normal), 0, 1) ** 40
-    tint = np.array(light.tint, dtype=np.float32)[:, None]
-    painted = np.clip((colour * lit + shine) * tint, 0, 255).astype(np.uint32)
-    packed = painted[0] | painted[1] << 8 | painted[2] << 16 | np.uint32(255 << 24)
+    lit = light.ambient + light.direct * np.maximum(_along(light.towards, normal), 0) + 0.12 * normal[2]
+    shine = np.maximum(_along(half / np.linalg.norm(half), normal), 0)
+    for _ in range(5):
+        shine *= shine  # to the power of 32
+    shine *= 210 * gloss
+    packed = np.full(len(seen), 255 << 24, dtype=np.uint32)
+    for channel in range(3):
+        tone = np.clip((colour[channel] * lit + shine) * np.float32(light.tint[channel]), 0, 255)
+        packed |= tone.astype(np.uint32) << np.uint32(8 * channel)
 
-    left, top = int(np.floor(x.min())) - 1, int(np.floor(y.min())) - 1
-    width, height = int(np.ceil(x.max())) - left + 2, int(np.ceil(y.max())) - top + 2
-    spot = ((y - top) * FINER).astype(np.int32) * (width * FINER) + ((x - left) * FINER).astype(np.int32)
+    left, top = int(np.floor(x.min())) - 2, int(np.floor(y.min())) - 2
+    width, height = int(np.ceil(x.max())) - left + 3, int(np.ceil(y.max())) - top + 3
+    columns, rows = round(width * FINER), round(height * FINER)
+    spot = ((y - top) * FINER).astype(np.int32) * columns + ((x - left) * FINER).astype(np.int32)
     near, far = float(depth.min()), float(depth.max())
     order = np.argsort(((far - depth) * (65535 / max(far - near, 1e-6))).astype(np.uint16), kind="stable")
-    canvas = np.zeros(width * height * FINER * FINER, dtype=np.uint32)
+    canvas = np.zeros(columns * rows, dtype=np.uint32)
     canvas[spot[order]] = packed[order]
-    fine = Image.fromarray(canvas.view(np.uint8).reshape(height * FINER, width * FINER, 4), "RGBA")
-    return Sprite(fine.resize((width, height), Image.Resampling.BOX), left, top)
+    grid = canvas.reshape(rows, columns)
+    for line in (grid, grid.T):  # close the single pixels that no point fell on
+        middle = line[:, 1:-1]
+        np.copyto(middle, line[:, :-2], where=(middle == 0) & (line[:, :-2] != 0) & (line[:, 2:] != 0))
+    fine = Image.fromarray(canvas.view(np.uint8).reshape(rows, columns, 4), "RGBA")
+    picture = fine.resize((width, height), Image.Resampling.BILINEAR)
+    return Sprite(picture.filter(ImageFilter.GaussianBlur(blur)) if blur > 0.2 else picture, left, top)
 
 
 def shadow(cloud: Cloud, camera: Camera, light: Light, size: tuple[int, int], blur: float, ground: float = 0.0) -> Image.Image:
@@ -137,3 +152,21 @@ def shadow(cloud: Cloud, camera: Camera, light: Light, size: tuple[int, int], bl
     mask[row[inside], column[inside]] = 255
     soft = Image.fromarray(mask, "L").filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.GaussianBlur(blur / 4))
     return soft.resize(size, Image.Resampling.BILINEAR)
+
+
+def finish(picture: Image.Image, rng: np.random.Generator, tint: tuple[float, float, float]) -> Image.Image:
+    """What the camera adds: the tint of the light and sensor noise."""
+    gains = [0.5 + 0.5 * t for t in tint]
+    table = [min(255, round(i * gain)) for gain in gains for i in range(256)]
+    noise = _grain(int(rng.integers(4)))
+    left, top = (int(n) for n in rng.integers(0, 128, 2))
+    picture = picture.point(table)
+    return ImageChops.add(picture, noise.crop((left, top, left + picture.width, top + picture.height)), 1.0, -4)
+
+
+@cache
+def _grain(number: int) -> Image.Image:
+    """A sheet of sensor noise round 4, to be shifted and added."""
+    rng = np.random.default_rng([11, number])
+    noise = np.clip(np.rint(4 + 1.6 * rng.standard_normal((900, 900, 1)) + 0.5 * rng.standard_normal((900, 900, 3))), 0, 8)
+    return Image.fromarray(noise.astype(np.uint8))

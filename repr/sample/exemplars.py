@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
-from repr.sample.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, UPRIGHT, Camera, Light, look, pose, shadow, turned
+from repr.sample.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, finish, look, pose, shadow, turned
 from repr.sample.identity import Product
-from repr.sample.packages import Cloud, build
+from repr.sample.packages import build
+from repr.sample.surface import Cloud
 
 SIZE = (648, 486)  # a quarter of the real 2592 × 1944
 TURNS = 40  # 9 degrees apart
-ELEVATIONS = (7.0, 45.0, 89.5, 26.0)  # degrees above level of cameras 0–3
+ELEVATIONS = (14.0, 48.0, 89.5, 32.0)  # degrees above level of cameras 0–3
 SHARES = (0.0068, 0.092)  # of the picture that the box may cover; the real ones cover 0.6–10 %
 _CENTRES = ((330, 318), (316, 300), (322, 250), (336, 352))
 _SCALE = 7.6  # pixels a centimetre at the turntable
@@ -31,8 +32,8 @@ class Shot:
 
 
 def shots(product: Product, count: int, rng: np.random.Generator) -> list[Shot]:
-    """`count` different shots, spread evenly over cameras and, where the product has a back, both sides."""
-    sides = (False, True) if product.form.backs else (False,)
+    """`count` different shots, spread evenly over cameras; where the product has a back, every third is of it."""
+    sides = (False, False, True) if product.form.backs else (False,)
     places = [(back, camera) for back in sides for camera in range(4)]
     turns = {place: list(rng.permutation(TURNS) + 1) for place in places}
     chosen = [Shot(*place, int(turns[place].pop())) for place in (places[i % len(places)] for i in range(count))]
@@ -68,41 +69,21 @@ def _exemplar(
     product: Product, shot: Shot, zoom: float, clouds: dict[float, Cloud], rng: np.random.Generator
 ) -> tuple[Image.Image, tuple[int, int, int, int]]:
     if zoom not in clouds:
-        clouds[zoom] = build(product, 0.42 / (_SCALE * zoom), rng)
+        clouds[zoom] = build(product, SPACING / (_SCALE * zoom), rng)
     angle = 2 * np.pi * shot.turn / TURNS + rng.normal(0, 0.02)
     rotation = turned("z", angle) @ rest(product, shot.back)
     cloud = pose(clouds[zoom], rotation, *rng.normal(0, 0.5, 2))
     x, y = _CENTRES[shot.camera]
     centre = (x + rng.normal(0, 3), y + rng.normal(0, 3))
     camera = Camera.at(ELEVATIONS[shot.camera] + rng.normal(0, 0.7), 78, _SCALE * zoom, centre)
-    light = Light.random(rng, 1.6, 1.0)
+    light = Light.random(rng, 1.6, 0.6)
     picture = _room(shot.camera).copy()
     _turntable(picture, camera, angle)
     dark = shadow(cloud, camera, light, SIZE, 9).point(lambda a: int(a * 0.34))
     picture = Image.composite(Image.new("RGB", SIZE, (48, 50, 54)), picture, dark)
-    sprite = look(cloud, camera, light, product.form.gloss)
+    sprite = look(cloud, camera, light, product.form.gloss, rng.uniform(0.2, 0.7))
     picture.paste(sprite.picture, (sprite.left, sprite.top), sprite.picture)
-    return finish(picture, rng, light.tint, 0.45), sprite.box
-
-
-def finish(picture: Image.Image, rng: np.random.Generator, tint: tuple[float, float, float], blur: float) -> Image.Image:
-    """What the camera adds: tint of the light, a soft lens, sensor noise."""
-    if blur > 0.05:
-        picture = picture.filter(ImageFilter.GaussianBlur(blur * rng.uniform(0.4, 1.4)))
-    gains = [0.5 + 0.5 * t for t in tint]
-    table = [min(255, round(i * gain)) for gain in gains for i in range(256)]
-    noise = _grain(int(rng.integers(8)))
-    left, top = (int(n) for n in rng.integers(0, 128, 2))
-    picture = picture.point(table)
-    return ImageChops.add(picture, noise.crop((left, top, left + picture.width, top + picture.height)), 1.0, -4)
-
-
-@cache
-def _grain(number: int) -> Image.Image:
-    """A sheet of sensor noise round 4, to be shifted and added."""
-    rng = np.random.default_rng([11, number])
-    noise = np.clip(np.rint(4 + 1.6 * rng.standard_normal((900, 900, 1)) + 0.5 * rng.standard_normal((900, 900, 3))), 0, 8)
-    return Image.fromarray(noise.astype(np.uint8))
+    return finish(picture, rng, light.tint), sprite.box
 
 
 @cache

@@ -13,20 +13,13 @@ from functools import cache
 
 import numpy as np
 
+from repr.sample.colours import Colour, colour
 from repr.sample.vocabulary import FLAVOURS, FORMS, METAS, SUB_CLASSES, Form, Meta, SubClass
-
-Colour = tuple[int, int, int]
 
 LAYOUTS = ("logo top", "logo left", "band middle", "diagonal", "frame")
 EMBLEMS = ("ellipse", "shield", "ribbon", "disc", "hexagon", "plate")
 BRANDS_A_META = 4
 _FIRST, _MIDDLE, _LAST = "云禾麦稻星月晨青悦乐橙松竹溪岚帆", "小満里间上边见知有吾半又", "屋坊集社铺仓舍园匠记"
-
-
-def colour(hue: float, saturation: float, value: float) -> Colour:
-    """Hue, saturation and value (0–1, hue wraps) as 8-bit RGB."""
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,14 @@ class Product:
     @property
     def band(self) -> Colour:
         return colour(*FLAVOURS[self.flavour])
+
+    @property
+    def ground(self) -> Colour:
+        """The brand's base colour, leaning towards the flavour's, as bright and as full as the brand's."""
+        mixed = [0.7 * b + 0.3 * f for b, f in zip(self.brand.base, self.band, strict=True)]
+        hue = colorsys.rgb_to_hsv(*mixed)[0]
+        _, saturation, value = colorsys.rgb_to_hsv(*self.brand.base)
+        return colour(hue, saturation * 0.95, value / 255)
 
     @property
     def size(self) -> tuple[float, float, float]:
@@ -141,7 +142,7 @@ def skus(seed: int) -> dict[int, Product]:
     found: dict[int, Product] = {}
     for meta in METAS:
         rng = np.random.default_rng([seed, 2, meta.ids[0]])
-        makers = brands(seed)[meta.name][:3]
+        makers = brands(seed)[meta.name]
         used: set[tuple[str, str, str]] = set()
         for number, category in enumerate(meta.ids):
             maker = makers[number % len(makers)]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from repr.sample.identity import Colour, Product
-from repr.sample.motifs import MOTIFS, Draw, petals, shade
+from repr.sample.colours import Colour, shade
+from repr.sample.identity import Product
+from repr.sample.motifs import MOTIFS, Draw, petals
 from repr.sample.text import small_print, write
 
 LONG_SIDE = 256  # pixels of the longer side of a front
@@ -65,14 +66,14 @@ def draw_labels(product: Product, front_size: tuple[float, float], side_size: tu
     _back(product, back)
     side = _canvas(product, side_size, 0.6)
     _side(product, side)
-    lid = Image.new("RGB", (160, 160), product.brand.base)
+    lid = Image.new("RGB", (160, 160), product.ground)
     _lid(product, lid)
     return Labels(*(np.asarray(face) for face in (front, back, side, lid)))
 
 
 def _canvas(product: Product, size: tuple[float, float], share: float = 1.0) -> Image.Image:
     scale = LONG_SIDE * share / max(size)
-    return Image.new("RGB", (max(24, round(size[0] * scale)), max(24, round(size[1] * scale))), product.brand.base)
+    return Image.new("RGB", (max(24, round(size[0] * scale)), max(24, round(size[1] * scale))), product.ground)
 
 
 def _scaled(box: Box, width: int, height: int) -> Box:
@@ -88,7 +89,7 @@ def _front(product: Product, image: Image.Image) -> None:
     if brand.layout == "frame":
         edge = 0.06 * min(width, height)
         draw.rectangle((0, 0, width, height), fill=product.band)
-        draw.rounded_rectangle((edge, edge, width - edge, height - edge), edge * 1.5, fill=brand.base)
+        draw.rounded_rectangle((edge, edge, width - edge, height - edge), edge * 1.5, fill=product.ground)
         draw.rounded_rectangle((edge * 1.7, edge * 1.7, width - edge * 1.7, height - edge * 1.7), edge, fill=brand.second)
     else:
         band = [(x * width, y * height) for x, y in layout.band]
@@ -110,7 +111,7 @@ def _title(product: Product, draw: Draw, box: Box) -> None:
     cut = 0.70
     big = (left, top, left + (right - left) * cut, bottom) if upright else (left, top, right, top + (bottom - top) * cut)
     small = (big[2], top, right, bottom) if upright else (left, big[3], right, bottom)
-    halo = (250, 250, 246) if sum(brand.ink) < 380 else shade(brand.base, -0.65)
+    halo = (250, 250, 246) if sum(brand.ink) < 380 else shade(product.ground, -0.65)
     write(draw, product.item, big, halo, 0.30)
     write(draw, product.item, big, brand.ink, 0.14)
     write(draw, product.flavour, small, halo, 0.12)
@@ -205,14 +206,14 @@ def _pattern(product: Product, draw: Draw, width: int, height: int) -> None:
             a, b = math.pi * i / 6, math.pi * (i + 0.5) / 6
             draw.polygon(
                 [middle, *[(middle[0] + side * 1.5 * math.cos(t), middle[1] + side * 1.5 * math.sin(t)) for t in (a, b)]],
-                fill=shade(brand.base, 0.18),
+                fill=shade(product.ground, 0.18),
             )
     elif brand.pattern == "burst":
-        draw.polygon(petals(*middle, side * 0.62, 14, 0.22), fill=shade(brand.base, 0.22))
+        draw.polygon(petals(*middle, side * 0.62, 14, 0.22), fill=shade(product.ground, 0.22))
         draw.polygon(petals(*middle, side * 0.48, 14, 0.22), fill=light)
     elif brand.pattern in ("wave", "swirl"):
         rise = 0.10 if brand.pattern == "wave" else 0.22
-        for level, fill in ((0.46, shade(brand.base, 0.25)), (0.58, light)):
+        for level, fill in ((0.46, shade(product.ground, 0.25)), (0.58, light)):
             line = [(x, height * (level + rise * math.sin(2 * math.pi * x / width + level * 9))) for x in range(0, width + 8, 8)]
             draw.polygon([*line, (width, height), (0, height)], fill=fill)
     elif brand.pattern == "stripes":
@@ -221,7 +222,7 @@ def _pattern(product: Product, draw: Draw, width: int, height: int) -> None:
             x = i * step
             draw.polygon(
                 [(x, 0), (x + step * 0.5, 0), (x + step * 0.5 - height * 0.4, height), (x - height * 0.4, height)],
-                fill=shade(brand.base, 0.16),
+                fill=shade(product.ground, 0.16),
             )
     elif brand.pattern in ("dots", "spots"):
         rng = np.random.default_rng([product.look, 2])
@@ -276,7 +277,7 @@ def _back(product: Product, image: Image.Image) -> None:
     width, height = image.size
     side = min(width, height)
     edge = 0.05 * side
-    draw.rectangle((0, 0, width, height), fill=brand.base)
+    draw.rectangle((0, 0, width, height), fill=product.ground)
     draw.rectangle((0, height * 0.80, width, height * 0.97), fill=product.band)
     draw.rounded_rectangle((edge, height * 0.22, width - edge, height * 0.78), edge, fill=(244, 243, 238))
     _logo(product, draw, (width * 0.08, height * 0.05, width * 0.60, height * 0.18))

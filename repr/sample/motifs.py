@@ -7,17 +7,10 @@ from collections.abc import Callable
 
 from PIL import ImageDraw
 
-from repr.sample.identity import Colour
+from repr.sample.colours import Colour, shade
 
 Draw = ImageDraw.ImageDraw
 Point = tuple[float, float]
-
-
-def shade(colour: Colour, by: float) -> Colour:
-    """Lighter (by > 0) or darker (by < 0) by that share of the way to white or black."""
-    end = 255 if by > 0 else 0
-    red, green, blue = (round(c + (end - c) * abs(by)) for c in colour)
-    return red, green, blue
 
 
 def petals(x: float, y: float, r: float, n: int, depth: float, turn: float = 0.0) -> list[Point]:

@@ -5,17 +5,15 @@ Axes of a package: x to the right, y up, z out of the front. Lengths are centime
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
-from repr.sample.identity import Colour, Product
+from repr.sample.colours import Colour, shade
+from repr.sample.identity import Product
 from repr.sample.labels import Labels, draw_labels
-from repr.sample.motifs import shade
-
-Array = np.ndarray
+from repr.sample.surface import Array, Cloud
 
 # Outlines of round solids: (height, radius) from the bottom (0) to the top (1), and the parts of the height that carry the label
 # and the cap. Radius 1 is half the form's width.
@@ -39,19 +37,6 @@ _OUTLINES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float],
 _CLEAR = {"bottle", "long neck", "flask", "sauce", "jar"}  # the goods' colour shows outside the label
 
 
-@dataclass(frozen=True)
-class Cloud:
-    """Points of a surface: `place` and `normal` float32 (3, n), `colour` float32 (3, n) in 0–255."""
-
-    place: Array
-    normal: Array
-    colour: Array
-
-    def join(self, *others: Cloud) -> Cloud:
-        parts = (self, *others)
-        return Cloud(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("place", "normal", "colour")))
-
-
 def _grid(columns: int, rows: int, left: float = 0.0, right: float = 1.0) -> tuple[Array, Array]:
     """u from left to right and v from 0 to 1 over a grid, float32 (rows, columns) each."""
     u, v = np.meshgrid(np.linspace(left, right, columns, dtype=np.float32), np.linspace(0, 1, rows, dtype=np.float32))
@@ -67,7 +52,7 @@ def _sample(picture: Array, u: Array, v: Array) -> Array:
     height, width = picture.shape[:2]
     column = np.clip((u * width).astype(np.int32), 0, width - 1).ravel()
     row = np.clip((v * height).astype(np.int32), 0, height - 1).ravel()
-    return picture.reshape(-1, 3)[row * width + column].T.astype(np.float32)
+    return np.asarray(picture.reshape(-1, 3)[row * width + column].T, dtype=np.float32)
 
 
 def _cloud(x: Array, y: Array, z: Array, colour: Array, outward: Array | None = None) -> Cloud:
@@ -90,8 +75,9 @@ def _quad(corners: list[tuple[float, float, float]], picture: Array, spacing: fl
     across = max(np.linalg.norm(b - a), np.linalg.norm(c - d))
     down = max(np.linalg.norm(d - a), np.linalg.norm(c - b))
     u, v = _grid(_steps(float(across), spacing), _steps(float(down), spacing))
-    place = sum(corner[:, None, None] * share for corner, share in ((a, (1 - u) * (1 - v)), (b, u * (1 - v)), (c, u * v), (d, (1 - u) * v)))
-    return _cloud(*place, _sample(picture, u, v))
+    shares = np.stack([(1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v])
+    x, y, z = np.tensordot(np.stack([a, b, c, d], axis=1), shares, axes=1)
+    return _cloud(x, y, z, _sample(picture, u, v))
 
 
 def _plain(colour: Colour) -> Array:
@@ -115,7 +101,7 @@ def _box(product: Product, labels: Labels, spacing: float) -> Cloud:
         face(-width, 0, 0, depth, labels.side),
         _quad(
             [(-width, -height, depth), (width, -height, depth), (width, -height, -depth), (-width, -height, -depth)],
-            _plain(shade(product.brand.base, -0.1)),
+            _plain(shade(product.ground, -0.1)),
             spacing,
         ),
     ]
@@ -220,31 +206,33 @@ def _round(product: Product, labels: Labels, spacing: float, rng: np.random.Gene
     wrap = np.concatenate([labels.back[:, half:], labels.front, labels.back[:, :half]], axis=1)
     goods = shade(product.band, 0.05) if product.meta != "drink" or product.motif != "drop" else (206, 226, 236)
     glass = {"long neck": shade(product.band, -0.25), "sauce": (70, 34, 24), "flask": (214, 224, 222), "jar": goods, "bottle": goods}
-    body = glass.get(kind, (206, 208, 212)) if kind in _CLEAR or kind == "can" else product.brand.base
+    body = glass.get(kind, (206, 208, 212)) if kind in _CLEAR or kind == "can" else product.ground
     colour = _sample(wrap, (turn + np.pi) / (2 * np.pi), (high - up) / (high - low))
     flat_up = up.ravel()
     colour = np.where((flat_up >= low) & (flat_up <= high), colour, np.array(body, dtype=np.float32)[:, None])
     is_cap = flat_up >= cap if cap > 0 else flat_up <= -cap
+    cap_colour = product.brand.accent if kind in ("cup", "bowl") else product.band
     ridges = 0.88 + 0.12 * np.sign(np.sin(turn.ravel() * 26))
-    colour = np.where(is_cap, np.array(product.brand.accent, dtype=np.float32)[:, None] * ridges, colour).astype(np.float32)
+    colour = np.where(is_cap, np.array(cap_colour, dtype=np.float32)[:, None] * ridges, colour).astype(np.float32)
     shell = _cloud(x, y, z, colour)
     lid = labels.lid
-    if kind in ("bottle", "long neck", "flask", "sauce", "shampoo", "yoghurt", "rod", "canister", "jar", "tube", "pen"):
-        lid = _plain(shade(product.brand.accent, 0.1))
-    elif kind == "can":
-        lid = _ring_pull(width)
-    under = _plain((196, 198, 202)) if kind == "can" else _plain(shade(product.brand.base, -0.25))
+    if kind in ("bottle", "long neck", "flask", "sauce", "shampoo", "yoghurt", "rod", "tube", "pen"):
+        lid = _plain(shade(product.band, 0.1))
+    elif product.form_name in ("can", "slim can"):
+        lid = _ring_pull(product.band)
+    under = _plain((196, 198, 202)) if kind == "can" else _plain(shade(product.ground, -0.25))
     top = _disc(width / 2 * outline[-1][1], depth / 2 * outline[-1][1], height / 2, lid, spacing)
     bottom = _disc(width / 2 * outline[0][1], depth / 2 * outline[0][1], -height / 2, under, spacing)
     return shell.join(bottom) if kind == "tube" else shell.join(top, bottom)
 
 
-def _ring_pull(width: float) -> Array:
-    """The metal top of a can."""
-    y, x = np.mgrid[-1:1:80j, -1:1:80j]  # type: ignore[misc]
+def _ring_pull(tint: Colour) -> Array:
+    """The metal top of a can, lacquered in `tint`."""
+    y, x = np.meshgrid(np.linspace(-1, 1, 80), np.linspace(-1, 1, 80), indexing="ij")
     radius = np.hypot(x, y)
-    grey = 205 + 18 * np.sin(radius * 22) - 60 * ((np.abs(np.hypot(x, y - 0.25) - 0.24) < 0.07) | (np.abs(radius - 0.88) < 0.04))
-    return np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    metal = 205 + 18 * np.sin(radius * 22) - 60 * ((np.abs(np.hypot(x, y - 0.25) - 0.24) < 0.07) | (np.abs(radius - 0.88) < 0.04))
+    lacquer = np.where(radius < 0.84, 0.45, 0.0)[..., None]
+    return np.asarray(np.clip(metal[..., None] * (1 - lacquer) + np.array(tint) * lacquer, 0, 255), dtype=np.uint8)
 
 
 def _disc(rx: float, rz: float, y: float, picture: Array, spacing: float) -> Cloud:

@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from repr.sample.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, UPRIGHT, Camera, Light, Sprite, look, pose, shadow, turned
-from repr.sample.exemplars import finish
+from repr.sample.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, Sprite, finish, look, pose, shadow, turned
 from repr.sample.identity import Product
-from repr.sample.packages import Cloud, build
+from repr.sample.packages import build
+from repr.sample.surface import Array, Cloud
 
 # Categories and instances a scene, from RPC's definition of its levels.
 LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
@@ -20,7 +20,7 @@ LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "hard": ((8, 10), (15, 20)),
 }
 # How much of a product may at most be covered.
-_COVER = {"easy": 0.06, "medium": 0.18, "hard": 0.30}
+_COVER = {"easy": 0.06, "medium": 0.12, "hard": 0.20}
 _SCALE = 8.2  # pixels a centimetre on the counter, when there is room
 
 
@@ -54,12 +54,12 @@ def shopping_lists(categories: list[int], levels: list[str], rng: np.random.Gene
     return lists
 
 
-def _rest(product: Product, rng: np.random.Generator) -> np.ndarray:
+def _rest(product: Product, rng: np.random.Generator) -> Array:
     """How the product happens to lie: rotation without the turn about the vertical."""
     form = product.form
     chance = rng.random()
     if form.solid == "pillow":
-        return (FACE_UP if chance < 0.68 else FACE_DOWN) @ turned("y", rng.normal(0, 0.06))
+        return (FACE_UP if chance < 0.74 else FACE_DOWN) @ turned("y", rng.normal(0, 0.06))
     if form.solid == "round":
         standing = {"bowl": 0.75, "tin": 0.7, "oval tin": 0.85, "cup": 0.35, "jar": 0.3, "roll pack": 0.5, "can": 0.25}.get(
             product.form_name, 0.0
@@ -79,7 +79,8 @@ def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np
     ground = sum(float(np.prod(sorted(product.size)[1:])) for _, product in basket)
     scale = _SCALE * side / 600 * min(1.0, np.sqrt(0.46 * (side * 600 / side / _SCALE) ** 2 / ground)) * rng.uniform(0.94, 1.04)
     camera = Camera.at(89.9, 105, scale, (side / 2, side / 2))
-    light = Light.random(rng, 2.2, 1.3)
+    light = Light.random(rng, 2.2, 0.8)
+    blur = rng.uniform(0.2, 0.85)
     clouds: dict[int, Cloud] = {}
     owner = np.full((side, side), -1, dtype=np.int16)
     sizes: list[int] = []
@@ -88,9 +89,9 @@ def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np
     order.sort(key=lambda pair: -np.prod(sorted(pair[1].size)[1:]) * rng.uniform(0.4, 1.0))
     for number, (category, product) in enumerate(order):
         if category not in clouds:
-            clouds[category] = build(product, 0.42 / scale, rng)
+            clouds[category] = build(product, SPACING / scale, rng)
         rotation = turned("z", rng.uniform(0, 2 * np.pi)) @ _rest(product, rng)
-        sprite, cast = _settle(clouds[category], product, rotation, camera, light, owner, sizes, level, rng)
+        sprite, cast = _settle(clouds[category], product, rotation, camera, light, owner, sizes, level, blur, rng)
         dark = cast.point(lambda a: int(a * 0.42))
         picture = Image.composite(Image.new("RGB", picture.size, (30, 32, 34)), picture, dark)
         picture.paste(sprite.picture, (sprite.left, sprite.top), sprite.picture)
@@ -99,26 +100,27 @@ def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np
         window[solid] = number
         sizes.append(int(solid.sum()))
     placed = [_placed(category, owner == number, rng) for number, (category, _) in enumerate(order)]
-    return finish(_vignette(picture), rng, light.tint, 0.6), placed
+    return finish(_vignette(picture), rng, light.tint), placed
 
 
 def _settle(
     cloud: Cloud,
     product: Product,
-    rotation: np.ndarray,
+    rotation: Array,
     camera: Camera,
     light: Light,
-    owner: np.ndarray,
+    owner: Array,
     sizes: list[int],
     level: str,
+    blur: float,
     rng: np.random.Generator,
 ) -> tuple[Sprite, Image.Image]:
     """Put the product where it covers little of what lies there already; also its shadow over the whole picture."""
     side = owner.shape[0]
     reach = side / camera.focal * camera.place[2] / 2
-    x, y = rng.normal(0, reach * 0.34, 2).clip(-reach * 0.6, reach * 0.6)
+    x, y = rng.normal(0, reach * 0.42, 2).clip(-reach * 0.7, reach * 0.7)
     posed = pose(cloud, rotation, x, y)
-    sprite = look(posed, camera, light, product.form.gloss)
+    sprite = look(posed, camera, light, product.form.gloss, blur)
     solid = (np.asarray(sprite.picture.getchannel("A")) > 127)[::4, ::4]
     rows, columns = solid.shape
     coarse = owner[::4, ::4]
@@ -146,7 +148,7 @@ def _settle(
     return sprite, shadow(moved, camera, light, (side, side), 9)
 
 
-def _placed(category: int, mask: np.ndarray, rng: np.random.Generator) -> Placed:
+def _placed(category: int, mask: Array, rng: np.random.Generator) -> Placed:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     left, top = float(columns[0]), float(rows[0])
     box = (left, top, float(columns[-1] + 1 - left), float(rows[-1] + 1 - top))
@@ -155,11 +157,17 @@ def _placed(category: int, mask: np.ndarray, rng: np.random.Generator) -> Placed
     return Placed(category, box, (float(column), float(row)))
 
 
+def _square(side: int) -> tuple[Array, Array]:
+    """x and y of a picture's pixels, both from -1 to 1, float32 (side, side)."""
+    line = np.linspace(-1, 1, side, dtype=np.float32)
+    return line[None, :].repeat(side, axis=0), line[:, None].repeat(side, axis=1)
+
+
 @cache
 def _counter(number: int, side: int) -> Image.Image:
     """The bare counter under the lamp: light grey, a little uneven."""
     rng = np.random.default_rng([13, number])
-    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].astype(np.float32)  # type: ignore[misc]
+    x, y = _square(side)
     grey = 214 - 10 * x * rng.uniform(-1, 1) - 10 * y * rng.uniform(-1, 1)
     patches = Image.fromarray(rng.normal(0, 3, (12, 12)).astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
     grey = grey + np.asarray(patches)
@@ -174,5 +182,5 @@ def _vignette(picture: Image.Image) -> Image.Image:
 
 @cache
 def _fall(side: int) -> Image.Image:
-    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]  # type: ignore[misc]
+    x, y = _square(side)
     return Image.fromarray(np.clip(250 - 78 * (x**2 + y**2) ** 1.1, 0, 255).astype(np.uint8))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from repr import console, files
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 from repr.sample import mep3m, rpc
 from repr.sample.identity import skus
 
@@ -46,7 +46,7 @@ def draw_sample(out: Path, *, seed: int = 0, scale: str = "full", workers: int |
     """
     out = Path(out).absolute()
     if scale not in SCALES:
-        raise UserError(f"no such scale: {scale}", "--scale", console.nearest(scale, SCALES))
+        raise UserError(f"no such scale: {scale}", "--scale", nearest(scale, SCALES))
     mark = {"version": VERSION, "seed": seed, "scale": scale, "sample": True, "note": "Drawn pictures of products that do not exist."}
     if _is_there(out, mark):
         return out

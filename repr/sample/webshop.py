@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from repr.sample.camera import UPRIGHT, Camera, Light, look, pose, turned
-from repr.sample.identity import Colour, Product, colour
+from repr.sample.camera import SPACING, UPRIGHT, Camera, Light, look, pose, turned
+from repr.sample.colours import Colour, colour
+from repr.sample.identity import Product
 from repr.sample.motifs import petals
 from repr.sample.packages import build
 from repr.sample.text import write
@@ -31,7 +32,7 @@ def draw_web_picture(product: Product, side: int, rng: np.random.Generator) -> t
     spread = width * (0.62 if pieces > 1 else 0)
     extent = max(height, width + spread * (pieces - 1) * 0.9) * (1.02 if not flat else 0.9)
     scale = large * rng.uniform(0.66, 0.88) / max(extent, 1e-6)
-    cloud = build(product, 0.46 / scale, rng)
+    cloud = build(product, SPACING / scale, rng)
     camera = Camera.at(elevation, 7 * max(product.size), scale, (large / 2, large * rng.uniform(0.48, 0.53)))
     middle = (pieces - 1) / 2
     for number in sorted(range(pieces), key=lambda i: -abs(i - middle)):

@@ -150,7 +150,10 @@ def train(
             use_distributed_sampler=False,
             sync_batchnorm=world > 1 and device.type == "cuda",
         )
-        trainer.fit(loop, train_dataloaders=place.batches)
+        try:
+            trainer.fit(loop, train_dataloaders=place.batches)
+        finally:
+            loop.bar.close()
     if rank == 0:
         if loop.average:
             method.load_state_dict(loop.average.tensors)

@@ -136,14 +136,6 @@ class Loop(pl.LightningModule):
         elif time.monotonic() - self.last_saved > SAVE_EVERY:
             self._save()
 
-    def on_exception(self, exception: BaseException) -> None:
-        """Take the bar away before anything is said."""
-        self.bar.close()
-
-    def on_train_end(self) -> None:
-        """The same at the end."""
-        self.bar.close()
-
     def warmup_steps(self) -> int:
         """Steps of linear warm-up: as set, else the recipe's epochs, at most a tenth of the run."""
         epochs = self.settings.warmup if self.settings.warmup is not None else min(self.settings.recipe.warmup, self.settings.epochs / 10)

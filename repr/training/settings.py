@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 from repr.methods import METHODS, load
 from repr.methods.method import Recipe
 

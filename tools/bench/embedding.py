@@ -1,0 +1,179 @@
+"""Embedding a folder of pictures: ours against the loop a user would write, with the same network.
+
+    python tools/bench/embedding.py [--weights imagenet] [--size 160] [--device auto] [--rounds 3] [--json]
+
+The user's loop: torchvision's ImageFolder, v2 transforms (resize, centre crop, float, normalise), a DataLoader with one
+worker a core, the network in plain float32. Ours: `repr.evaluation.embeddings.embed` without its cache. Both run in a
+process of their own, in turn, --rounds times; `ratio` is their median seconds over ours, from the first file to the last
+vector, start-up left out. `cosine` compares our vectors with the same squares through the network in float32, lowest of
+all pictures; `cosine_loop` with the vectors of the user's loop, mean. Peak memory is that of the process and its workers.
+
+Pictures are made in a temporary folder: 220 px as MEP-3M's larger ones, and 2592 x 1944 with a small product in the middle
+as RPC's exemplars (about 200 KB each). Bars: ratio 1.1 and 3, cosine 0.999.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SETS = {"220 px": ((220, 220), 600, 1.1), "2592 x 1944 px": ((2592, 1944), 90, 3.0)}  # size, number, bar
+
+
+def draw(folder: Path, size: tuple[int, int], n: int, seed: int = 0) -> None:
+    """Class folders of JPEG files: a soft background with grain, and a textured box in the middle."""
+    from PIL import Image
+
+    generator = np.random.default_rng(seed)
+    width, height = size
+    for i in range(n):
+        kind = folder / f"kind {i % 4}"
+        kind.mkdir(parents=True, exist_ok=True)
+        soft = generator.integers(150, 230, (4, 4, 3), dtype=np.uint8)
+        picture = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
+        picture += generator.integers(-4, 5, (height, width, 1), dtype=np.int16)
+        side = min(size) // (2 if width < 500 else 6)
+        texture = Image.fromarray(generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture[top : top + side, left : left + side] = np.asarray(texture)
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
+
+
+def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
+    """Vectors in the order of the sorted files, and seconds."""
+    from repr.catalog.sources import open_sources
+    from repr.evaluation.embeddings import embed
+
+    catalog = open_sources([folder])
+    begun = time.perf_counter()
+    made = embed(encoder, catalog, device=device, cache=False, quiet=True)
+    seconds = time.perf_counter() - begun
+    order = np.argsort([str(file) for file in catalog.files()])
+    return made.features[order], seconds
+
+
+def loop(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
+    """The loop a user would write."""
+    import os
+
+    import torch
+    from torchvision.datasets import ImageFolder
+    from torchvision.transforms import v2
+
+    steps = [v2.Resize(encoder.size), v2.CenterCrop(encoder.size), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    transform = v2.Compose([*steps, v2.Normalize(encoder.mean, encoder.std)])
+    network = encoder.network.to(device).eval()
+    begun = time.perf_counter()
+    loader = torch.utils.data.DataLoader(ImageFolder(folder, transform), batch_size=64, num_workers=os.cpu_count() or 1)
+    with torch.no_grad():
+        features = torch.cat([network(batch.to(device)).cpu() for batch, _ in loader]).numpy()
+    return features, time.perf_counter() - begun
+
+
+def exact(folder: Path, encoder: Any) -> Any:
+    """Our squares through the network in float32."""
+    import torch
+
+    from repr.pictures.decode import decode
+
+    files = sorted(folder.rglob("*.jpg"))
+    with torch.inference_mode():
+        return np.concatenate([encoder.encode(torch.from_numpy(c.pixels)).numpy() for c in decode(files, None, encoder.size)])
+
+
+def side(name: str, folder: Path, weights: str, size: int | None, device: str, out: Path) -> None:
+    """One measurement in this process; prints seconds and peak memory and leaves the vectors in `out`."""
+    from repr.models.devices import pick_device
+    from repr.models.weights import load_encoder
+
+    target = str(pick_device(device))
+    encoder = load_encoder(weights, size=size)
+    seconds = 0.0
+    if name == "exact":
+        features = exact(folder, encoder)
+    else:
+        features, seconds = (ours if name == "ours" else loop)(folder, encoder, target)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    np.save(out, features / np.linalg.norm(features, axis=1, keepdims=True))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
+
+
+def run(name: str, folder: Path, arguments: argparse.Namespace, out: Path) -> tuple[dict[str, float], Any]:
+    """`side` in a process of its own."""
+    size = ["--size", str(arguments.size)] if arguments.size else []
+    command = [sys.executable, __file__, "--side", name, "--folder", str(folder), "--out", str(out)]
+    command += ["--weights", arguments.weights, "--device", arguments.device, *size]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(printed.splitlines()[-1]), np.load(out)
+
+
+def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """One row: both sides on one set of pictures."""
+    size, n, bar = SETS[name]
+    folder = scratch / name.replace(" ", "")
+    draw(folder, size, n)
+    seconds: dict[str, list[float]] = {"ours": [], "loop": []}
+    peaks: dict[str, float] = {}
+    vectors: dict[str, Any] = {}
+    for _ in range(arguments.rounds):
+        for each in seconds:
+            got, vectors[each] = run(each, folder, arguments, scratch / "vectors.npy")
+            seconds[each].append(got["seconds"])
+            peaks[each] = max(peaks.get(each, 0.0), got["peak_mb"])
+    _, reference = run("exact", folder, arguments, scratch / "vectors.npy")
+    middle = {each: statistics.median(values) for each, values in seconds.items()}
+    return {
+        "name": name,
+        "ratio": middle["loop"] / middle["ours"],
+        "bar": bar,
+        "cosine": float((vectors["ours"] * reference).sum(axis=1).min()),
+        "cosine_loop": float((vectors["ours"] * vectors["loop"]).sum(axis=1).mean()),
+        "pictures": n,
+        "seconds": middle["ours"],
+        "seconds_loop": middle["loop"],
+        "peak_mb": peaks["ours"],
+        "peak_mb_loop": peaks["loop"],
+        "rounds": arguments.rounds,
+    }
+
+
+def main() -> None:
+    """Print one table, or one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--side", choices=["ours", "loop", "exact"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        side(arguments.side, arguments.folder, arguments.weights, arguments.size, arguments.device, arguments.out)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = [compare(name, arguments, Path(scratch)) for name in SETS]
+    if arguments.json:
+        print(json.dumps({"rows": rows}))
+        return
+    print(f"{'pictures':<16}{'ratio':>7}{'bar':>6}{'cosine':>9}{'cos. loop':>11}{'ours s':>8}{'loop s':>8}{'ours MB':>9}{'loop MB':>9}")
+    for r in rows:
+        print(
+            f"{r['name']:<16}{r['ratio']:>7.2f}{r['bar']:>6.1f}{r['cosine']:>9.5f}{r['cosine_loop']:>11.5f}"
+            f"{r['seconds']:>8.1f}{r['seconds_loop']:>8.1f}{r['peak_mb']:>9.0f}{r['peak_mb_loop']:>9.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
