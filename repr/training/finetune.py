@@ -1,6 +1,6 @@
 """The small loop: uint8 pictures and labels in memory → a trained encoder and head.
 
-One loop for whatever is trained on few pictures: the trained learners of rpc_transfer, the linear probe, classification.
+One loop for whatever is trained from memory: the trained learners of rpc_transfer, the linear probe, classification.
 """
 
 from __future__ import annotations
@@ -149,6 +149,44 @@ def fit_linear(
     return head
 
 
+def fit_network(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    loss: Loss,
+    generator: torch.Generator,
+    epochs: int,
+    lr: float,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    optimiser: str = "adam",
+    halve_every: int = 0,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    device: str | torch.device = "cpu",
+    on_epoch: OnEpoch | None = None,
+) -> nn.Module:
+    """Train any network in place, on `device`, by the same loop; returned in eval mode.
+
+    inputs: (n, …); labels: (n, …), whatever `loss` of (inputs, network(inputs), labels) takes. optimiser: "adam" or "sgd".
+    halve_every: halve the rate every so many epochs (MEP-3M's protocol: 2); 0 for the cosine schedule.
+    transform: applied to each batch of inputs on the device. epochs 0 changes nothing.
+    Raises UserError when there is no row, or the loss is not finite.
+    """
+    assert len(inputs) == len(labels), f"{len(inputs)} inputs, {len(labels)} labels"
+    if not len(inputs):
+        raise UserError("nothing to train on", "", "Check the data and the split")
+    device = torch.device(device)
+    network.to(device).eval()
+    _loop(
+        network, [network], transform or _as_is, inputs, labels,
+        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
+        loss=loss, generator=generator, device=device, on_epoch=on_epoch, optimiser=optimiser, halve_every=halve_every,
+    )  # fmt: skip
+    return network
+
+
 def _loop(
     forward: nn.Module,
     trained: list[nn.Module],
@@ -165,9 +203,11 @@ def _loop(
     generator: torch.Generator,
     device: torch.device,
     on_epoch: OnEpoch | None,
+    optimiser: str = "sgd",
+    halve_every: int = 0,
 ) -> None:
-    """The steps themselves: shuffled batches, cosine rate; `trained` modules are in training mode meanwhile."""
-    optimiser = optim.make("sgd", trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    """The steps themselves: shuffled batches, cosine or halved rate; `trained` modules are in training mode meanwhile."""
+    stepper = optim.make(optimiser, trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
     parts = _parts(len(inputs), batch_size)
     for module in trained:
         module.train(len(inputs) > 1)  # batch norm of a single picture would divide by nothing
@@ -176,12 +216,13 @@ def _loop(
             order = torch.randperm(len(inputs), generator=generator)
             total = torch.zeros((), dtype=torch.float64, device=device)
             for i, chosen in enumerate(torch.split(order, parts)):
-                optim.set_rate(optimiser, optim.factor(epoch * len(parts) + i, epochs * len(parts)))
+                cosine = optim.factor(epoch * len(parts) + i, epochs * len(parts))
+                optim.set_rate(stepper, 0.5 ** (epoch // halve_every) if halve_every else cosine)
                 batch, truth = transform(inputs[chosen].to(device)), labels[chosen].to(device)
                 value = loss(batch, forward(batch).float(), truth)
-                optimiser.zero_grad()
+                stepper.zero_grad()
                 value.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                stepper.step()
                 total += value.detach() * len(chosen)
             mean = float(total) / len(inputs)
             if not np.isfinite(mean):

@@ -15,7 +15,7 @@ from repr.errors import UserError
 from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
 from repr.pictures.views import preset
-from repr.training.finetune import CosineHead, fit_classifier, fit_linear
+from repr.training.finetune import CosineHead, fit_classifier, fit_linear, fit_network
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -127,3 +127,28 @@ def test_cosine_head_by_hand() -> None:
     torch.testing.assert_close(logits, torch.tensor([[0.0, 20 / 2**0.5], [20.0, 20 / 2**0.5]]))
     x = torch.randn(5, 2, generator=generator())
     torch.testing.assert_close(head(x), 20 * torch.einsum("bd,cd->bc", normalize(x), normalize(head.weight)))
+
+
+def test_any_network_with_adam_halved_as_torch_does() -> None:
+    """MEP-3M's protocol: Adam, the rate halved every 2 epochs, against torch.optim.Adam and StepLR; one batch an epoch, so no order."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets = torch.randn(16, 3, generator=generator), torch.randn(16, 2, generator=generator)
+    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    theirs.load_state_dict(ours.state_dict())
+
+    def squared(_: Tensor, output: Tensor, truth: Tensor) -> Tensor:
+        return (output - truth).square().mean()
+
+    settings = {"epochs": 5, "lr": 0.05, "batch_size": 16, "halve_every": 2}
+    fitted = fit_network(ours, inputs, targets, loss=squared, generator=generator, **settings)  # type: ignore[arg-type]
+    adam = torch.optim.Adam(theirs.parameters(), lr=0.05)
+    schedule = torch.optim.lr_scheduler.StepLR(adam, 2, 0.5)
+    for _ in range(5):
+        adam.zero_grad()
+        squared(inputs, theirs(inputs), targets).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+        schedule.step()
+    assert fitted is ours and not ours.training
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    with pytest.raises(UserError, match="nothing to train on"):
+        fit_network(ours, inputs[:0], targets[:0], loss=squared, generator=generator, epochs=1, lr=0.1)
