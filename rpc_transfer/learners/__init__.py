@@ -9,8 +9,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from repr.console import nearest
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
