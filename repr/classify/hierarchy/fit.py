@@ -1,0 +1,168 @@
+"""Train a hierarchical net on frozen features, and ask it."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repr.classify.hierarchy import NETS
+from repr.classify.hierarchy.tree import Tree
+from repr.classify.hierarchy.weak import WEAK, joint_loss, residual_labels, widths, without_residual
+from repr.errors import UserError, nearest
+from repr.training.finetune import fit_network
+
+Array = np.ndarray[Any, Any]
+ROWS = 4096  # rows predicted at a time
+
+
+class Joined(nn.Module):
+    """Features as they come → standardised → the net's logits of all levels side by side, (b, sum of widths)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, net: nn.Module, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The logits."""
+        return torch.cat(self.net((features - self.mean) * self.scale), dim=1)
+
+
+@dataclass(frozen=True)
+class HierarchicalModel:
+    """A trained net with its tree. epoch: the one whose weights it has, from 1; chosen by the validation loss if there was validation."""
+
+    network: Joined
+    tree: Tree
+    weak: str
+    epoch: int
+
+    @torch.no_grad()
+    def probabilities(self, features: Array) -> list[Array]:
+        """One float32 (n, classes of the level) a level, coarse first; rows sum to 1. features: (n, d) as given to fit_hierarchy."""
+        features = _checked(features)
+        device = next(self.network.parameters()).device
+        parts: list[list[Array]] = [[np.empty((0, size), dtype=np.float32)] for size in self.tree.sizes]
+        for first in range(0, len(features), ROWS):
+            logits: Tensor = self.network(torch.from_numpy(features[first : first + ROWS]).to(device))
+            for level, scores in enumerate(torch.split(logits, list(widths(self.tree, self.weak)), dim=1)):
+                given = scores.softmax(dim=1).cpu().numpy()
+                parts[level].append(without_residual(given, level, self.tree) if self.weak == "residual" else given)
+        return [np.concatenate(level) for level in parts]
+
+
+def fit_hierarchy(
+    kind: str,
+    features: Array,
+    labels: Array,
+    tree: Tree,
+    *,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    generator: torch.Generator,
+    device: str | torch.device = "cpu",
+    validation: tuple[Array, Array] | None = None,
+    weak: str = "children",
+    halve_every: int = 0,
+) -> HierarchicalModel:
+    """Train one net of NETS with the joint loss and Adam.
+
+    features: float (n, d). labels: int (n, levels), codes of the tree, coarse first, -1 for unknown; levels above a known one are
+    filled in from the tree, rows without any label are left out. weak: how partly labelled rows count, see weak.py.
+    validation: (features, labels) by whose joint loss the epoch is chosen; without it, the last epoch. halve_every: halve the rate every
+    so many epochs (MEP-3M: 2); 0 for cosine. generator: on the CPU; weights and order follow it.
+    Raises UserError for an unknown net, features that are not finite, a level of which no row knows its class, or labels against the tree.
+    """
+    if kind not in NETS:
+        raise UserError(f"no hierarchical net is called {kind!r}", "--hierarchy", nearest(kind, NETS))
+    assert weak in WEAK, weak
+    inputs, truth = _known(features, labels, tree, weak)
+    bare = next((level for level in range(tree.levels) if not ((truth[:, level] >= 0) & (truth[:, level] < tree.sizes[level])).any()), None)
+    if bare is not None:
+        raise UserError(f"no training row has a label on level {bare + 1}", "labels", "Choose another level or label some rows")
+    outputs = list(widths(tree, weak))
+
+    def loss(_: Tensor, logits: Tensor, batch: Tensor) -> Tensor:
+        return joint_loss(torch.split(logits, outputs, dim=1), batch, tree, weak)
+
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # weights and dropout draw from the global generator
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        network = Joined(_new(kind, inputs.shape[1], tuple(outputs)), *_standard(inputs))
+        chosen = _Chosen(network, loss, None if validation is None else _known(*validation, tree, weak))
+        fit_network(
+            network, torch.from_numpy(inputs), torch.from_numpy(truth),
+            loss=loss, generator=generator, epochs=epochs, lr=lr, batch_size=batch_size,
+            halve_every=halve_every, device=device, on_epoch=chosen,
+        )  # fmt: skip
+    if chosen.state:
+        network.load_state_dict(chosen.state)
+    return HierarchicalModel(network, tree, weak, chosen.epoch)
+
+
+class _Chosen:
+    """Called after each epoch: keeps the weights with the least validation loss, or only counts when there is no validation."""
+
+    def __init__(self, network: Joined, loss: Any, validation: tuple[Array, Array] | None) -> None:
+        self.network, self.loss, self.validation = network, loss, validation
+        self.least, self.epoch = np.inf, 0
+        self.state: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def __call__(self, epoch: int, _: float) -> None:
+        if self.validation is None or not len(self.validation[0]):
+            self.epoch = epoch
+            return
+        device = next(self.network.parameters()).device
+        self.network.eval()
+        features, labels = (torch.from_numpy(part) for part in self.validation)
+        logits = torch.cat([self.network(batch.to(device)) for batch in torch.split(features, ROWS)])
+        value = float(self.loss(features, logits, labels.to(device)))
+        self.network.train()
+        if value < self.least:
+            self.least, self.epoch, self.state = value, epoch, copy.deepcopy(self.network.state_dict())
+
+
+def _known(features: Array, labels: Array, tree: Tree, weak: str) -> tuple[Array, Array]:
+    """Checked features and completed labels of the rows of which anything is known."""
+    features = _checked(features)
+    labels = tree.complete(labels)
+    assert len(features) == len(labels), f"{len(features)} features, {len(labels)} labels"
+    some = labels[:, 0] >= 0
+    features, labels = features[some], labels[some]
+    return features, residual_labels(labels, tree) if weak == "residual" else labels
+
+
+def _checked(features: Array) -> Array:
+    features = np.ascontiguousarray(features, dtype=np.float32)
+    assert features.ndim == 2, features.shape
+    if not np.isfinite(features).all():
+        row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
+        raise UserError("a feature is not a finite number", f"row {row}", "Encode the data again")
+    return features
+
+
+def _standard(features: Array) -> tuple[Tensor, Tensor]:
+    """Mean and one over the standard deviation of each feature; a constant one stays constant."""
+    if not len(features):
+        return torch.zeros(features.shape[1]), torch.ones(features.shape[1])
+    spread = features.std(axis=0)
+    return torch.from_numpy(features.mean(axis=0)), torch.from_numpy(1 / np.where(spread > 1e-6, spread, 1).astype(np.float32))
+
+
+def _new(kind: str, dim: int, outputs: tuple[int, ...]) -> nn.Module:
+    module, name = NETS[kind].split(":")
+    net = getattr(importlib.import_module(module), name)(dim, outputs)
+    assert isinstance(net, nn.Module)
+    return net
