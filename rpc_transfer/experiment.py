@@ -72,7 +72,7 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     device = pick_device(settings.device)
     catalog = open_data(settings.data, default="rpc", split="grouped" if settings.split_file else settings.split, seed=settings.split_seed)
     split = _split(settings, catalog)
-    starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size)
+    starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
     rows = _rows(settings, starts)
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")

@@ -25,7 +25,7 @@ class Settings:
     """Options of a run; see `rpc_transfer run --help`. The names are those of the options.
 
     data: sources, empty for $RPC_ROOT or the sample shop. novel: number of novel products, not needed with a split file.
-    shots: one number, or several for a curve. weights: starting weights beside "none" and "imagenet", which are always shown.
+    shots: one number, or several for a curve. weights: starting weights beside "none" and "imagenet", which are shown too unless `only_weights`.
     seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
@@ -37,6 +37,7 @@ class Settings:
     novel: int | None = None
     shots: tuple[int, ...] = (10,)
     weights: tuple[str, ...] = ()
+    only_weights: bool = False
     learner: tuple[str, ...] = FIRST_LEARNERS
     seeds: int = 5
     seed: int = 0

@@ -40,13 +40,15 @@ class Start:
         return fresh(self.arch, self.size, int(generator(seed, "weights").integers(2**31)))
 
 
-def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: int | None) -> list[Start]:
+def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: int | None, only: bool = False) -> list[Start]:
     """none, then `specs` (on the sample and none given: the newest weights made on it), then imagenet.
 
     The random start has the architecture and the picture size of the first weights given, so that the two can be
     compared, else `settings.ARCH` and `settings.SIZE`; `arch` and `size` override. Weights named in `specs` that cannot
-    be read raise UserError; the newest ones and imagenet are then a start with the reason.
+    be read raise UserError; the newest ones and imagenet are then a start with the reason. only: no start but `specs`.
     """
+    if only and not specs:
+        raise UserError("no weights are named", "--only-weights", "Name them with --weights, `none` and `imagenet` included")
     given: list[Start] = []
     for spec in dict.fromkeys(specs):
         if spec not in ("none", "imagenet"):
@@ -68,8 +70,11 @@ def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: i
     try:
         imagenet = _start("imagenet", read_weights("imagenet"), size)
     except UserError as error:
+        if only and "imagenet" in specs:
+            raise
         imagenet = Start("imagenet", None, size or SIZE, "", str(error))
-    return [none, *given, imagenet]
+    starts = [none, *given, imagenet]
+    return [start for start in starts if (start.spec or "none") in specs] if only else starts
 
 
 def _start(spec: str, weights: Weights, size: int | None) -> Start:

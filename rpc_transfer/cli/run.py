@@ -19,9 +19,10 @@ from repr.errors import UserError
     "--weights",
     multiple=True,
     metavar="W",
-    help="Starting weights: a run folder, .safetensors or .pth; repeatable. none and imagenet are always shown. "
+    help="Starting weights: a run folder, .safetensors or .pth; repeatable. none and imagenet are shown beside them. "
     "Default on the sample shop: the newest made on it.",
 )
+@click.option("--only-weights", is_flag=True, help="The rows of --weights alone, without none and imagenet beside them.")
 @click.option(
     "--learner",
     multiple=True,

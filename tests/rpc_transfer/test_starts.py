@@ -44,6 +44,13 @@ def test_the_sample_takes_its_newest_weights_or_says_there_are_none(tmp_path: Pa
     assert found[1].spec == "newest" and "repr pretrain" in found[1].error
 
 
+def test_the_named_weights_can_stand_alone(weights: str) -> None:
+    found = starts.find_starts(["none", weights], sample=False, arch=None, size=None, only=True)
+    assert [start.spec for start in found] == [None, weights]
+    with pytest.raises(UserError, match="no weights are named"):
+        starts.find_starts([], sample=False, arch=None, size=None, only=True)
+
+
 def test_weights_that_are_not_there_are_an_error() -> None:
     with pytest.raises(UserError):
         starts.find_starts(["nowhere"], sample=False, arch=None, size=None)
