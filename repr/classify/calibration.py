@@ -1,0 +1,58 @@
+"""Probabilities that mean what they say: temperature scaling on the validation part, expected calibration error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 5
+RANGE = (-5.0, 5.0)  # of the natural logarithm of the temperature
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """(n, c) → (n, c) logarithms of probabilities."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
+
+
+def fit_temperature(logits: Floats, labels: Ints) -> float:
+    """The T that makes softmax(logits / T) likeliest for labels (n,) on logits (n, c); 1 when there is no row.
+
+    Guo et al. 2017, equation 9: one number, so the ranking stays.
+    """
+    if not len(labels):
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(labels))
+
+    def loss(log_t: float) -> float:
+        return -float(log_softmax(logits / np.float32(np.exp(log_t)))[rows, labels].mean(dtype=np.float64))
+
+    return float(np.exp(minimize_scalar(loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
+
+
+def expected_calibration_error(confidence: Floats, right: np.ndarray[Any, np.dtype[np.bool_]], bins: int = BINS) -> float:
+    """Mean over equal-width bins of |accuracy - confidence|, weighted by rows. confidence: (n,) of the predicted class, 0-1.
+
+    Guo et al. 2017, equation 3; a bin holds (a, b], the first also 0.
+    """
+    if not len(right):
+        return 0.0
+    place = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
+    gap = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gap).sum() / len(right))
+
+
+def reliability(confidence: Floats, right: np.ndarray[Any, np.dtype[np.bool_]], bins: int = BINS) -> list[dict[str, float]]:
+    """For the figure: for each bin that has rows {"confidence", "accuracy" (means), "share" of the rows}."""
+    place = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
+    found = []
+    for number in np.unique(place):
+        inside = place == number
+        means = {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean())}
+        found.append(means | {"share": float(inside.mean())})
+    return found

@@ -1,0 +1,129 @@
+"""What the models are given: one catalog with its texts, pictures and frozen features, and who is trained and tested on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from repr.catalog.splits import title_ids
+from repr.catalog.table import Catalog
+from repr.classify.texts import Ints, Texts
+from repr.errors import UserError
+
+VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
+IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One level's task. labels: (n,) of every catalog row, -1 for none; train, validation, test: catalog rows, all labelled."""
+
+    level: int
+    labels: Ints
+    names: tuple[str, ...]
+    train: Ints
+    validation: Ints
+    test: Ints
+
+    @property
+    def counts(self) -> Ints:
+        """(c,) training rows of each class, the validation part's included."""
+        known = np.concatenate([self.train, self.validation])
+        return np.bincount(self.labels[known], minlength=len(self.names)).astype(np.int64)
+
+
+class Data:
+    """A catalog and its modalities, made when they are first asked for."""
+
+    def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
+        self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
+        self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden="text" in hidden)
+
+    def without(self, modality: str) -> Data:
+        """The same rows with "image" or "text" missing from all of them."""
+        return Data(self.catalog, ocr=self.ocr, mask=self.mask, hidden=self.hidden | {modality})
+
+    @cached_property
+    def titles(self) -> Ints:
+        """(n,) equal numbers for equal titles, -1 for none."""
+        return title_ids(self.catalog)
+
+    @cached_property
+    def identity(self) -> str:
+        """20 hex digits over what the rows hold: labels, splits, texts, paths."""
+        sink = _Digest()
+        table = self.catalog.table.select(list(IDENTITY))
+        with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+            writer.write_table(table)
+        for level in self.catalog.classes:
+            sink.write(repr(level).encode())
+        return sink.digest.hexdigest()[:20]
+
+    def problem(self, level: int, *, seed: int = 0, limit: int = 0) -> Problem:
+        """Train, validation and test rows with a label on the level.
+
+        Validation: the split's own part "val", else VALIDATION of the training rows by whole groups of one title; a class's
+        last group stays in training. limit: at most so many training rows, drawn by chance.
+        Raises UserError when the level has no labels, or there is nothing to train or test on.
+        """
+        labels, names = self.catalog.labels(level)
+        split = self.catalog.table.column("split").combine_chunks()
+        of_split = {name: np.asarray(pa.compute.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
+        train, validation, test = (np.flatnonzero(chosen & (labels >= 0)) for chosen in of_split.values())
+        if not len(test) and len(validation):
+            test, validation = validation, test
+        for part, rows in (("training", train), ("test", test)):
+            if not len(rows):
+                raise UserError(
+                    f"no {part} row has a label on level {level}", self.catalog.name, "Choose another --level, or split the data"
+                )
+        rng = np.random.default_rng([seed, level])
+        if not len(validation):
+            train, validation = hold_out(train, labels, self.titles, rng)
+        if limit and limit < len(train):
+            train = np.sort(rng.permutation(train)[:limit])
+        if len(np.unique(labels[train])) < 2:
+            raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, "Choose another --level")
+        return Problem(level, labels, names, train, validation, test)
+
+
+def hold_out(train: Ints, labels: Ints, groups: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Training rows parted in two, VALIDATION of them held out, whole groups (rows of one title); labels, groups: (catalog rows,).
+
+    A class that would be left with nothing to train on keeps its rows.
+    """
+    own = groups[train].copy()
+    own[own < 0] = own.max(initial=0) + 1 + np.arange((own < 0).sum())
+    _, own = np.unique(own, return_inverse=True)
+    sizes = np.bincount(own)
+    order = rng.permutation(len(sizes))
+    chosen = np.zeros(len(sizes), bool)
+    chosen[order[np.cumsum(sizes[order]) <= VALIDATION * len(train)]] = True
+    held = chosen[own]
+    left = np.bincount(labels[train[~held]], minlength=int(labels.max()) + 1)
+    held &= left[labels[train]] > 0
+    return train[~held], train[held]
+
+
+class _Digest:
+    """A file to write to that only keeps a digest."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def write(self, block: Any) -> int:
+        self.digest.update(block)
+        return len(block)
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""

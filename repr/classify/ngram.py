@@ -1,0 +1,60 @@
+"""Character n-grams and a linear machine: the strong, light default for titles of any script, with nothing to download.
+
+TF-IDF of 2- to 4-grams within words (Chinese runs count as words), one-against-rest linear SVM; its margins are logits
+that temperature scaling turns into probabilities. From BIG rows on the same in a form that streams (hashed.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr.classify.calibration import Floats, Ints
+
+if TYPE_CHECKING:
+    import torch
+
+    from repr.classify.data import Data
+    from repr.classify.settings import Settings
+
+GRAMS = (2, 4)
+C = 0.5  # of the SVM
+
+
+class NGram:
+    """A row's text → margins of its class."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.note = ""
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> NGram:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Rows without text take no part."""
+        from sklearn.svm import LinearSVC
+
+        texts = data.texts.take(rows)
+        kept = np.array([bool(text) for text in texts])
+        self.prior_ = np.log((np.bincount(labels, minlength=classes) + 1) / (len(labels) + classes)).astype(np.float32)
+        self.vectorizer_ = vectorizer()
+        features = self.vectorizer_.fit_transform([text for text in texts if text])
+        self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[kept])
+        return self
+
+    def logits(self, data: Data, rows: Ints) -> Floats:
+        """(len(rows), classes) margins; rows without text get the classes' frequencies."""
+        texts = data.texts.take(rows)
+        found = np.asarray(self.machine_.decision_function(self.vectorizer_.transform(texts)), np.float32)
+        if found.ndim == 1:  # two classes have one margin
+            found = np.stack([-found, found], axis=1)
+        full = np.full((len(rows), len(self.prior_)), found.min(initial=0) - 10, np.float32)
+        full[:, self.machine_.classes_] = found
+        full[[not text for text in texts]] = self.prior_
+        return full
+
+
+def vectorizer() -> Any:
+    """The n-grams' TF-IDF: terms of a document count by 1 + log, those of a single document are left out when there are many."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=GRAMS, sublinear_tf=True, min_df=1, dtype=np.float32)

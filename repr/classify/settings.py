@@ -1,0 +1,83 @@
+"""What one row of the grid is: the model, what it sees, how it is trained. Recorded in the row's run folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from repr.classify import MODELS
+from repr.errors import UserError, nearest
+
+# Options that only some rows look at; the others get the default, so that they are found again when it changes.
+OF_PICTURES = ("weights", "size", "workers", "end_to_end")
+OF_FUSION = ("text_encoder",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One row and seed. Sizes, epochs and rates that are None follow the preset and the model."""
+
+    model: str = "ngram"
+    level: int = 2
+    hierarchy: str = ""  # a net of repr.classify.hierarchy.NETS, trained on the model's frozen features; "" for the model itself
+    seed: int = 0
+    preset: str = "grouped"  # paper: Adam 1e-3, halved every 2 epochs, batches of 64; grouped: the same rate on a cosine
+    split: str = "grouped"
+    ocr: bool = False
+    mask: bool = False
+    weights: str = ""  # of the pictures' network; "" for the model's own default
+    text_encoder: str = "ngram"  # of fusion and of the hierarchical nets
+    bert: str = ""  # a local folder; "" for the English one that comes as a package
+    end_to_end: bool = False
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    size: int | None = None  # side of the pictures in pixels
+    scale: float = 1.0  # of picture sides, layer widths and epochs alike
+    limit: int = 0  # training rows at most, 0 for all
+    balanced: bool = False
+    adjust: float = 0.0  # tau of the logit adjustment, 0 for none
+    fine_share: float = 1.0  # of training rows whose labels below level 1 are known
+    weak: str = "masked"  # what the nets make of rows without fine labels
+    device: str = "auto"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise UserError(f"no model is called {self.model!r}", "--model", nearest(self.model, MODELS))
+        if not 0 < self.scale <= 1:
+            raise UserError(f"a scale of {self.scale:g}", "--scale", "Give a number above 0, at most 1")
+
+    @property
+    def modality(self) -> str:
+        """image, text or image+text, and +ocr where the text holds the OCR text too."""
+        seen = MODELS[self.model].modality
+        return f"{seen}+ocr" if self.ocr and "text" in seen else seen
+
+    def training(self, epochs: int) -> dict[str, Any]:
+        """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
+
+        Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 6.
+        """
+        asked = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
+        halve = 2 if self.preset == "paper" else 0
+        return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
+
+    def scaled(self, width: int, least: int = 16) -> int:
+        """A layer's width or a picture's side, times the scale."""
+        return max(least, round(width * self.scale))
+
+    def relevant(self) -> dict[str, Any]:
+        """The settings that this row depends on, the others at their defaults: the row's identity. Device and workers are not part."""
+        seen = MODELS[self.model].modality
+        drop = ["device", "workers"]
+        if "image" not in seen:
+            drop += OF_PICTURES
+        if "text" not in seen:
+            drop += ["ocr", "mask", "bert"]
+        if seen != "image+text" and not self.hierarchy:
+            drop += OF_FUSION
+        if self.hierarchy:
+            drop += ["level"]  # one net answers on all levels
+        default: dict[str, Any] = {field.name: field.default for field in fields(self)}
+        return asdict(replace(self, **{name: default[name] for name in drop}))

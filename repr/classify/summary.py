@@ -1,0 +1,117 @@
+"""Cells over seeds → rows of a table, with intervals; and rows against rows, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from repr.classify.experiment import RATES
+from repr.evaluation.statistics import interval, paired
+
+GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "fine_share", "weak", "balanced", "adjust")
+MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height")
+
+
+def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for the cells of one model, modality, level and hierarchy: means over the seeds, `ci95` half widths, `values`."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for cell in cells:
+        groups.setdefault(tuple(cell.get(name) for name in GROUP), []).append(cell)
+    return [_row(members) for members in groups.values()]
+
+
+def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    first = cells[0]
+    row = {name: first.get(name) for name in ("model", "modality", "level", "hierarchy")}
+    intervals = {name: interval([cell.get(name) for cell in cells]) for name in MEANS if any(name in cell for cell in cells)}
+    row |= {name: found["mean"] if found else None for name, found in intervals.items()}
+    row["ci95"] = {name: found["ci95"] if found else None for name, found in intervals.items()}
+    row["values"] = {"top1": [cell.get("top1") for cell in cells]}
+    row["seeds"] = [cell["seed"] for cell in cells]
+    row["note"] = "; ".join(dict.fromkeys(cell["note"] for cell in cells if cell.get("note")))
+    row["missing"] = _means([cell.get("missing") or {} for cell in cells])
+    row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
+    kept = ("masked", "part", "fine_share", "weak", "balanced", "adjust", "preset", "split", "classes", "train", "test", "sample")
+    return row | {name: first[name] for name in kept if name in first}
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: sum(one[name] for one in found if name in one) / sum(name in one for one in found) for name in names}
+
+
+def _buckets(found: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: _means([one[name] for one in found if name in one]) for name in names}
+
+
+def comparisons(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every image + text row against every row of one modality on the same level and texts: the difference of top-1, paired by seed."""
+    found = []
+    for a in rows:
+        for b in rows:
+            alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "hierarchy", "part"))
+            texts = "text" not in b["modality"] or a.get("masked") == b.get("masked")
+            if "+text" in a["modality"] and "+text" not in b["modality"] and alike and texts:
+                found += _compared(a, b)
+    return found
+
+
+def against_flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every hierarchical row against the flat one on the same features and level."""
+    found = []
+    for a in rows:
+        for b in rows:
+            alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "model", "masked", "part", "fine_share"))
+            if b["hierarchy"] == "flat" and a["hierarchy"] not in ("", "flat") and alike:
+                found += _compared(a, b)
+    return found
+
+
+def _compared(a: dict[str, Any], b: dict[str, Any]) -> list[dict[str, Any]]:
+    ours, theirs = a["values"]["top1"], b["values"]["top1"]
+    if None in ours or None in theirs:
+        return []
+    result = paired(ours, theirs)
+    rows = {"a": name(a), "b": name(b), "level": a["level"], "masked": a.get("masked")}
+    return [rows | {"difference": result.difference, "ci95": result.ci95, "p": result.p, "n": result.n}]
+
+
+def name(row: dict[str, Any]) -> str:
+    """A row's model and hierarchy in one word or two."""
+    return " ".join(filter(None, [row["model"], row["hierarchy"]]))
+
+
+HEADER = ["model", "modality", "level", "hierarchy", "top-1", "top-5", "AP micro", "AP macro", "F1 macro", "F1 weighted", "ECE", "seconds"]
+
+
+def table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells in per cent; ± is half the 95 % interval over seeds."""
+    return HEADER, [_line(row) for row in rows]
+
+
+def _line(row: dict[str, Any]) -> list[str]:
+    words = name({**row, "hierarchy": ""}) + (" (masked)" if row.get("masked") else "")
+    if row["top1"] is None:
+        return [words, row["modality"], str(row["level"]), row["hierarchy"], row["note"], *[""] * 7]
+    rates = [percent(row[rate], row["ci95"].get(rate)) for rate in RATES]
+    return [words, row["modality"], str(row["level"]), row["hierarchy"], *rates, f"{row['seconds']:.1f}"]
+
+
+def percent(rate: float | None, width: float | None = None) -> str:
+    """A fraction in per cent, with the half width of its interval where there is one."""
+    if rate is None:
+        return "–"
+    return f"{100 * rate:.1f}" + ("" if width is None else f" ± {100 * width:.1f}")
+
+
+def caption(rows: Sequence[dict[str, Any]]) -> str:
+    """What the numbers are: unit, averages, seeds, what was left out."""
+    first = next((row for row in rows if row["top1"] is not None), None)
+    if first is None:
+        return "No row was run."
+    seeds = len(first["seeds"])
+    over = f"Means over {seeds} seeds, ± half of the 95 % interval (split and start vary). " if seeds > 1 else "One seed. "
+    sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
+    sizes = f"{first['train']:,} training rows (a tenth held out for the temperature), {first['test']:,} test rows, split {first['split']}"
+    return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."

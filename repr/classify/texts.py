@@ -1,0 +1,54 @@
+"""The texts of a catalog's rows as every text model sees them: title, with the OCR text where asked, masked where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from repr.catalog.table import Catalog
+from repr.classify.mask import Masker
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+BLOCK = 8192  # rows made into Python strings at a time
+
+
+class Texts:
+    """Texts made when they are asked for, out of the catalog's Arrow columns: three million cost no Python objects.
+
+    ocr: append the OCR text. mask: take class words out. hidden: every text is missing. A row without any letter has the text "".
+    """
+
+    def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: bool = False) -> None:
+        names = ["title", *(["ocr"] if ocr else [])]
+        self._columns = [catalog.table.column(name) for name in names]
+        self.hidden = hidden
+        self.masker = Masker(entry.name for level in catalog.classes for entry in level) if mask else None
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def take(self, rows: Ints) -> list[str]:
+        """The texts of rows, in their order. Blanks are squeezed; a text without any letter or digit is ""."""
+        if self.hidden:
+            return [""] * len(rows)
+        chosen = pa.array(rows, type=pa.int64())
+        columns = [column.take(chosen).to_pylist() for column in self._columns]
+        return [self._made("\n".join(filter(None, parts))) for parts in zip(*columns, strict=True)]
+
+    def blocks(self, rows: Ints) -> Iterator[list[str]]:
+        """The same in blocks of BLOCK rows."""
+        for first in range(0, len(rows), BLOCK):
+            yield self.take(rows[first : first + BLOCK])
+
+    def present(self, rows: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(len(rows),) whether a row has any text."""
+        found = [np.fromiter((bool(text) for text in block), bool, len(block)) for block in self.blocks(rows)]
+        return np.concatenate(found) if found else np.zeros(0, bool)
+
+    def _made(self, text: str) -> str:
+        if self.masker is not None:
+            text = self.masker(text)
+        return " ".join(text.split()) if any(map(str.isalnum, text)) else ""

@@ -1,0 +1,45 @@
+"""A small shop with pictures, titles and a class tree, on which every model can be tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from repr.catalog.table import Catalog, ClassName, Source, build
+
+KINDS = (("Food", "Apple", (200, 40, 40)), ("Food", "Leek", (40, 180, 40)), ("Wear", "Boots", (90, 60, 30)), ("Wear", "Cap", (40, 40, 200)))
+WORDS = (("crisp", "sweet", "red"), ("long", "green", "fresh"), ("leather", "sole", "laced"), ("blue", "visor", "sporty"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """160 rows of 4 sub-classes in 2 classes, no third level; 40 of them test; noisy pictures of one colour a sub-class."""
+    root = tmp_path_factory.mktemp("shop")
+    rng = np.random.default_rng(0)
+    columns: dict[str, list[object]] = {name: [] for name in ("path", "product", "class_1", "class_2", "split", "title")}
+    for row in range(160):
+        kind = row % 4
+        colour = np.clip(np.array(KINDS[kind][2]) + rng.normal(0, 30, (24, 24, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(colour).save(Path(root) / f"{row}.png")
+        words = [*rng.choice(WORDS[kind], 2, replace=False), str(rng.integers(100)), KINDS[kind][1].lower() if row % 3 else ""]
+        columns["path"].append(f"{row}.png")
+        columns["product"].append(str(row))
+        columns["class_1"].append(kind // 2)
+        columns["class_2"].append(kind)
+        columns["split"].append("test" if row >= 120 else "train")
+        columns["title"].append(" ".join(words).strip())
+    classes = (
+        (ClassName("1", "Food"), ClassName("2", "Wear")),
+        tuple(ClassName(str(n + 1), kind[1], n // 2) for n, kind in enumerate(KINDS)),
+        (),
+    )
+    return build(columns, classes=classes, sources=(Source("shop", "mep3m", root),))

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from repr.classify.calibration import expected_calibration_error, fit_temperature, log_softmax, reliability
+
+
+def test_temperature_is_found_again() -> None:
+    """Labels drawn from softmax(logits); the logits handed over three times too sure."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (4000, 5)).astype(np.float32)
+    labels = (np.exp(log_softmax(logits)).cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1).clip(max=4)
+    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+    assert fit_temperature(logits[:0], labels[:0]) == 1
+
+
+def test_temperature_keeps_to_its_range_when_all_is_right() -> None:
+    logits = np.eye(3, dtype=np.float32)
+    assert 0 < fit_temperature(logits, np.arange(3)) < 0.1
+
+
+def test_calibration_error_against_a_plain_loop() -> None:
+    rng = np.random.default_rng(1)
+    confidence, right = rng.random(500).astype(np.float32), rng.random(500) < 0.5
+    total = 0.0
+    for low in np.arange(15) / 15:
+        inside = (confidence.astype(float) > low) & (confidence.astype(float) <= low + 1 / 15)
+        if inside.any():
+            total += inside.mean() * abs(right[inside].mean() - confidence[inside].astype(float).mean())
+    assert expected_calibration_error(confidence, right) == pytest.approx(total, abs=1e-6)
+    shares = [entry["share"] for entry in reliability(confidence, right)]
+    assert sum(shares) == pytest.approx(1)
+    assert expected_calibration_error(confidence[:0], right[:0]) == 0

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.classify import experiment
+from repr.classify.data import Data
+from repr.classify.experiment import NotRun, grid, run, run_cell
+from repr.classify.settings import Settings
+from repr.classify.summary import comparisons, summarise
+from repr.errors import UserError
+
+RATES = {"top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece"}
+
+
+def test_a_row_of_the_light_model(shop: Catalog) -> None:
+    row = run_cell(Data(shop, mask=True), Settings(mask=True)).row
+    assert set(row) >= RATES | {"model", "modality", "level", "hierarchy", "seconds"}
+    assert row["top1"] > 0.9 and row["modality"] == "text" and row["masked"]
+    json.dumps(row, allow_nan=False)
+
+
+def test_rows_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = grid(Settings(), models=["ngram"], levels=[1, 2], hierarchies=[""], seeds=[0, 1])
+    first = run(lambda _: shop, rows[:2], tmp_path)
+    ran: list[Settings] = []
+    original = experiment.run_cell
+    monkeypatch.setattr(experiment, "run_cell", lambda data, settings: ran.append(settings) or original(data, settings))
+    again = run(lambda _: shop, rows, tmp_path)
+    assert ran == rows[2:] and again[:2] == first
+    folders = sorted((tmp_path / "rows").iterdir())
+    assert len(folders) == 4
+    with (folders[0] / "per_class.csv").open(encoding="utf-8") as file:
+        assert [line["class"] for line in csv.DictReader(file)] == ["Food", "Wear"]
+    kept = np.load(folders[0] / "predictions.npz")
+    assert len(kept["truth"]) == 40
+
+
+def test_an_interrupted_row_is_run_again(shop: Catalog, tmp_path: Path) -> None:
+    rows = grid(Settings(), models=["ngram"], levels=[2], hierarchies=[""], seeds=[0])
+    run(lambda _: shop, rows, tmp_path)
+    (folder,) = (tmp_path / "rows").iterdir()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"status": "running", "result": None}))
+    assert run(lambda _: shop, rows, tmp_path)[0]["top1"] > 0.9
+
+
+def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(data: Data, settings: Settings) -> None:
+        raise NotRun("no weights") if settings.level == 1 else UserError("broken", "here", "mend")
+
+    monkeypatch.setattr(experiment, "run_cell", refuse)
+    rows = grid(Settings(), models=["ngram"], levels=[1, 2], hierarchies=[""], seeds=[0])
+    cells = run(lambda _: shop, rows)
+    assert [cell["note"] for cell in cells] == ["not run: no weights", "not run: here: broken. mend."]
+    assert summarise(cells)[0]["top1"] is None
+    with pytest.raises(UserError, match="broken"):
+        run(lambda _: shop, rows[1:])
+
+
+def test_only_what_a_row_depends_on_is_its_identity() -> None:
+    text = Settings(model="ngram", weights="a", end_to_end=True)
+    assert text.relevant() == Settings(model="ngram", weights="b", device="cpu").relevant()
+    assert text.relevant() != Settings(model="ngram", mask=True).relevant()
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UserError, match="Did you mean ngram"):
+        Settings(model="ngramm")
+    with pytest.raises(UserError, match="--scale"):
+        Settings(scale=0)
+
+
+def cell(model: str, modality: str, seed: int, top1: float) -> dict[str, object]:
+    return {"model": model, "modality": modality, "level": 2, "hierarchy": "", "seed": seed, "top1": top1, "seconds": 1.0, "masked": True}
+
+
+def test_means_intervals_and_paired_differences() -> None:
+    cells = [cell("ngram", "text", seed, 0.5 + 0.1 * seed) for seed in range(3)]
+    cells += [cell("gated", "image+text", seed, 0.7 + 0.1 * seed) for seed in range(3)]
+    rows = summarise(cells)
+    assert [row["top1"] for row in rows] == pytest.approx([0.6, 0.8])
+    assert rows[0]["ci95"]["top1"] == pytest.approx(4.302653 * 0.1 / 3**0.5)
+    (found,) = comparisons(rows)
+    assert (found["a"], found["b"], found["n"]) == ("gated", "ngram", 3)
+    assert found["difference"] == pytest.approx(0.2) and found["ci95"] == pytest.approx(0, abs=1e-9)

