@@ -48,17 +48,22 @@ def open_data(
 
 def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m", subset: str | None = None) -> Catalog:
     """As `open_data`, with the splits as the sources have them ("" for none); no picture is opened. Says the catalog's notes on stderr."""
-    paths = [Path(path).expanduser() for path in data] or [default_root(default)]
-    resolved = [path.resolve() for path in paths]
-    twice = next((path for path, full in zip(paths, resolved, strict=True) if resolved.count(full) > 1), None)
-    if twice is not None:
-        raise UserError("given twice", twice, "Name each source once")
-    catalog = union([read_source(path) for path in paths])
+    catalog = union(open_each(data, default=default))
     if subset:
         catalog = parts.subset(catalog, subset)
     for note in catalog.notes:
         say(f"Note: {note}.")
     return catalog
+
+
+def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m") -> list[Catalog]:
+    """The catalog of each source by itself, as they are. Raises UserError for a source given twice or unreadable."""
+    paths = [Path(path).expanduser() for path in data] or [default_root(default)]
+    resolved = [path.resolve() for path in paths]
+    twice = next((path for path, full in zip(paths, resolved, strict=True) if resolved.count(full) > 1), None)
+    if twice is not None:
+        raise UserError("given twice", twice, "Name each source once")
+    return [read_source(path) for path in paths]
 
 
 def default_root(default: Literal["mep3m", "rpc"]) -> Path:

@@ -16,6 +16,7 @@ TABLE = {
     "split": "repr.cli.catalog:split_command",
     "subset": "repr.cli.catalog:subset_command",
     "unpack": "repr.cli.catalog:unpack_command",
+    "align": "repr.cli.align:command",
 }
 FILE = click.Path(path_type=Path)
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
