@@ -1,4 +1,4 @@
-"""The networks: torchvision's ResNets and timm's EfficientNet-Lite0, with their libraries' own parameter names."""
+"""The networks: torchvision's ResNets, VGG-19 and Inception-v3 and timm's EfficientNet-Lite0, with their libraries' own parameter names."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ BACKBONES = {
     "resnet50": Backbone("torchvision", 2048, "fc", 224),
     "resnet101": Backbone("torchvision", 2048, "fc", 224),
     "resnet152": Backbone("torchvision", 2048, "fc", 224),
+    # MEP-3M's baselines beside ResNet-50. VGG's features are those of its second hidden layer.
+    "vgg19": Backbone("torchvision", 4096, "classifier.6", 224),
+    "inception_v3": Backbone("torchvision", 2048, "fc", 299),
     # Trained on ImageNet at 224; 160 costs half of that, and --size is there for more.
     "tf_efficientnet_lite0": Backbone("timm", 1280, "classifier", 160, depthwise=True),
 }
@@ -77,9 +80,11 @@ def _build(arch: str, classes: int) -> nn.Module:
     if entry.library == "torchvision":
         import torchvision
 
-        network = getattr(torchvision.models, arch)(weights=None, num_classes=max(classes, 1))
+        # Inception: without the auxiliary head; its published weights expect the other normalisation, which transform_input makes.
+        options = {"aux_logits": False, "transform_input": True, "init_weights": True} if arch == "inception_v3" else {}
+        network = getattr(torchvision.models, arch)(weights=None, num_classes=max(classes, 1), **options)
         if not classes:
-            network.fc = nn.Identity()
+            network.set_submodule(entry.head, nn.Identity())
     else:
         try:
             import timm

@@ -17,7 +17,8 @@ LITE = "tf_efficientnet_lite0"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")  # keys under which training scripts keep the tensors
 # Prefixes of the same: DataParallel, torch.compile, Lightning modules, MoCo's query encoder, timm's and lightly's backbones.
 PREFIXES = ("module.", "_orig_mod.", "model.", "encoder_q.", "backbone.", "encoder.", "network.", "net.")
-FIRST = ("conv1.weight", "conv_stem.weight", "_conv_stem.weight")  # the first tensor of torchvision's, timm's, the lite package's networks
+# The first tensor of torchvision's, timm's and the lite package's networks, of VGG and of Inception.
+FIRST = ("conv1.weight", "conv_stem.weight", "_conv_stem.weight", "features.0.weight", "Conv2d_1a_3x3.conv.weight")
 
 
 def imagenet_tensors() -> dict[str, Tensor]:
@@ -57,6 +58,8 @@ def recognise(tensors: dict[str, Tensor], where: Path) -> tuple[str, dict[str, T
     """
     if "_conv_stem.weight" in tensors:
         return LITE, _renamed_by_order(tensors, where)
+    if "Conv2d_1a_3x3.conv.weight" in tensors:  # Inception's auxiliary head serves training alone
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("AuxLogits.")}
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     stem = "conv_stem.weight" in tensors
     candidates = [arch for arch in BACKBONES if (arch == LITE) == stem]  # so that timm is not needed for a ResNet

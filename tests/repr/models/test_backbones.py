@@ -62,3 +62,16 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(build("resnet18"), nn.Module)
     with pytest.raises(UserError, match=r"tf_efficientnet_lite0 needs the package timm.*product-repr\[imagenet\]"):
         build("tf_efficientnet_lite0")
+
+
+@pytest.mark.parametrize("arch", ["vgg19", "inception_v3"])
+def test_the_papers_other_networks_are_torchvisions(arch: str) -> None:
+    """Inception without its auxiliary head; on the meta device, for VGG-19 has 140 million numbers."""
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, arch)(num_classes=5, **({"init_weights": True} if arch == "inception_v3" else {}))
+        features = build(arch).eval()(torch.zeros(2, 3, 96, 96))
+    weight, bias = head_names(arch)
+    shapes = {name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items() if not name.startswith("AuxLogits.")}
+    assert shapes.pop(weight) == (5, feature_dim(arch)) and shapes.pop(bias) == (5,)
+    assert shapes == expected_shapes(arch)
+    assert features.shape == (2, feature_dim(arch))
