@@ -25,11 +25,12 @@ class Settings:
     """Options of a run; see `rpc_transfer run --help`. The names are those of the options.
 
     data: sources, empty for $RPC_ROOT or the sample shop. novel: number of novel products, not needed with a split file.
-    shots: one number, or several for a curve. weights: starting weights beside "none" and "imagenet", which are shown too unless `only_weights`.
+    shots: one number, or several for a curve. weights: starting weights; "none" and
+    "imagenet" are shown too unless `only_weights`.
     seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
-    epochs, lr, batch_size, memory: for the learners that take them; None for the learner's own (epochs: by UPDATES).
+    epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by UPDATES).
     reject: the share of known training pictures, not shots, that the rejection threshold must accept; None for no threshold.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
+    views: str | None = None
     device: str = "auto"
     workers: int | None = None
 
@@ -92,7 +94,7 @@ class Settings:
 
         pictures: of the base step; then epochs that were not typed are as many as make UPDATES updates, MOST_EPOCHS at most.
         """
-        typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size}
+        typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size, "views": self.views}
         if pictures is not None and self.epochs is None:
             a_epoch = math.ceil(pictures / (self.batch_size or BATCH))
             typed["epochs"] = min(max(round(UPDATES / a_epoch), 1), MOST_EPOCHS)

@@ -265,8 +265,12 @@ PRESETS: dict[str, Views] = {
 }
 
 
-def preset(name: str, size: int) -> Views:
-    """The views of that name at a size in pixels. Raises UserError when there is no such name."""
+def preset(spec: str, size: int) -> Views:
+    """Views by name at a size in pixels: a preset, minus the kinds named after it, such as "product" or "product-rotate-blur".
+
+    Raises UserError when there is no such name or kind.
+    """
+    name, *without = spec.split("-")
     if name not in PRESETS:
         raise UserError(f"no views named {name}", "--views", nearest(name, PRESETS))
-    return replace(PRESETS[name], size=size)
+    return replace(PRESETS[name], size=size).without(*without)

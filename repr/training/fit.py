@@ -28,7 +28,7 @@ from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
-from repr.pictures.views import Views, preset
+from repr.pictures.views import preset
 from repr.runs import Run
 from repr.training import checkpoint
 from repr.training.checkpoint import Checkpoint
@@ -101,16 +101,10 @@ def starting_weights(settings: Settings) -> Weights:
     return replace(weights, size=settings.size or weights.size)
 
 
-def make_views(spec: str, size: int) -> Views:
-    """Views by name: a preset, minus the kinds named after it, such as "product" or "product-rotate-blur"."""
-    name, *without = spec.split("-")
-    return preset(name, size).without(*without)
-
-
 def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
     """The method around an encoder, its heads drawn from the run's seed, in training mode and in the fastest memory layout."""
     method_class = load(settings.method)
-    views = make_views(settings.views or method_class.default_views, encoder.size)
+    views = preset(settings.views or method_class.default_views, encoder.size)
     laid_out(encoder.network)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, HEADS))

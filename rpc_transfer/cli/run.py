@@ -71,6 +71,12 @@ from repr.errors import UserError
 )
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
+@click.option(
+    "--views",
+    metavar="NAME",
+    help="Random views of trained learners: supervised, simclr or product (any turn), minus kinds: product-blur; or plain. "
+    "Default: supervised.",
+)
 @click.option("--preset", type=click.Choice(["paper"]), help="paper: all that the MEP-3M paper states, and say what it leaves open.")
 @console.machine_options
 @console.out_option("the run folder; an unfinished run there goes on")

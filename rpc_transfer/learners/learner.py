@@ -15,7 +15,7 @@ class Learner(ABC):
 
     input: what `x` is: "features", float32 (n, d), the encoder's raw outputs; or "pictures", uint8 (n, s, s, 3).
     takes: which of a run's options the constructor takes as keywords, out of
-        seed, device, memory, epochs, lr, batch_size.
+        seed, device, memory, epochs, lr, batch_size, views.
     at_once: whether it is given all steps together in one `learn` (an upper bound), not step by step.
 
     Decided for all learners:

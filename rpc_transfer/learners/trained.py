@@ -32,12 +32,12 @@ class Trained(Learner):
 
     encoder: the start; copied. seed: of the head's new rows, the order of the pictures and their views.
     memory: pictures of earlier steps that are kept in all (None: every one; 0: none).
-    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. views: the name of a set of random views
-    of `repr.pictures.views.PRESETS`, or "plain" for none.
+    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. views: random views as
+    `repr.pictures.views.preset` names them, or "plain" for none.
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "pictures"
-    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "lr", "batch_size"})
+    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "lr", "batch_size", "views"})
 
     def __init__(
         self,

@@ -16,7 +16,6 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.models.weights import read_weights
 from repr.runs import Run
-from repr.training.fit import make_views
 from repr.training.settings import Settings
 
 Train = Callable[..., dict[str, Any]]
@@ -87,15 +86,6 @@ def test_two_processes(train: Train, shop: Catalog, tmp_path: Path) -> None:
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
     assert result["metrics"]["step"] == 4
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
-
-
-def test_views_by_name() -> None:
-    views = make_views("product-rotate-blur", 32)
-    assert (views.size, views.rotate, views.blur) == (32, 0.0, 0.0) and views.erase > 0
-    with pytest.raises(UserError, match="no views named"):
-        make_views("produkt", 32)
-    with pytest.raises(UserError, match="no such kind of view"):
-        make_views("product-rotation", 32)
 
 
 @pytest.mark.parametrize(

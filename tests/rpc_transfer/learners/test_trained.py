@@ -88,7 +88,15 @@ class TestEveryOne:
         assert all(np.array_equal(twin.learn(x[~old], y[~old]).scores(queries), learner.scores(queries)) for twin in twins)
 
     def test_it_takes_what_it_says(self, name: str, small_encoder: Small) -> None:
-        options: dict[str, Any] = {"seed": 3, "device": torch.device("cpu"), "memory": 50, "epochs": 2, "lr": 0.1, "batch_size": 8}
+        options: dict[str, Any] = {
+            "seed": 3,
+            "device": torch.device("cpu"),
+            "memory": 50,
+            "epochs": 2,
+            "lr": 0.1,
+            "batch_size": 8,
+            "views": "product-blur",
+        }
         takes = learner_class(name).takes
         assert takes <= set(options)
         make(name, encoder=small_encoder(), **{k: v for k, v in options.items() if k in takes})
