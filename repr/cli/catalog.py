@@ -17,6 +17,7 @@ TABLE = {
     "subset": "repr.cli.catalog:subset_command",
     "unpack": "repr.cli.catalog:unpack_command",
     "align": "repr.cli.align:command",
+    "ocr": "repr.cli.ocr:command",
 }
 FILE = click.Path(path_type=Path)
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
@@ -73,12 +74,14 @@ def stats_command(
     from repr.catalog.sources import open_sources
     from repr.catalog.statistics import statistics
 
-    numbers = statistics(open_sources([*paths, *data], subset=subset), level)
+    catalog = open_sources([*paths, *data], subset=subset)
+    numbers = statistics(catalog, level)
     written = []
     if out:
+        from repr.catalog.characters import characters
         from repr.reports.catalog_figures import draw
 
-        written = draw(numbers, out)
+        written = draw(numbers, characters(catalog), out)
     if as_json:
         console.emit(numbers.as_json() | {"figures": [str(file) for file in written]})
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repr.catalog.characters import Characters
 from repr.catalog.statistics import BIN, Statistics
 from repr.files import replacing
 from repr.reports import figures
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 12  # resolutions drawn; the rest are one bar
+NAMED = 40  # characters written beside their points
 
 
 @figures.styled
@@ -66,6 +68,27 @@ def ocr(numbers: Statistics) -> Figure:
     return _bars([row.name for row in numbers.classes], [100 * row.ocr / row.samples for row in numbers.classes], "% with OCR text")
 
 
+@figures.styled
+def characters(counted: Characters) -> Figure:
+    """Fig. 6: each character's frequency in titles against that in OCR text; the most frequent ones by name."""
+    figure = figures.new_figure(height=4.2)
+    axes = figure.add_subplot()
+    titles, ocr = (1000 * rate for rate in counted.rates())
+    both = (titles > 0) & (ocr > 0)
+    axes.scatter(titles[both], ocr[both], s=6, color=figures.PALETTE[0], alpha=0.35, lw=0)
+    for character, x, y in [
+        entry for entry, in_both in zip(zip(counted.characters, titles, ocr, strict=True), both, strict=True) if in_both
+    ][:NAMED]:
+        axes.annotate(character, (x, y), xytext=(3, 2), textcoords="offset points", fontsize=9)
+    if both.any():
+        ends = [min(titles[both].min(), ocr[both].min()), max(titles[both].max(), ocr[both].max())]
+        axes.plot(ends, ends, color=figures.PALETTE[6], lw=1, ls="--", label="as often in both")
+        axes.legend()
+        axes.set(xscale="log", yscale="log")
+    axes.set(xlabel="in 1,000 characters of titles", ylabel="in 1,000 characters of OCR")
+    return figure
+
+
 def _bars(names: list[str], values: list[float] | list[int], label: str) -> Figure:
     figure = figures.new_figure(height=0.8 + 0.24 * len(names))
     axes = figure.add_subplot()
@@ -81,8 +104,11 @@ def _bars(names: list[str], values: list[float] | list[int], label: str) -> Figu
     return figure
 
 
-def draw(numbers: Statistics, out: Path) -> list[Path]:
-    """Write the figures that the data allow as SVG files, and catalog.html with all of them, into the folder `out`. The files written."""
+def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
+    """Write the figures that the data allow as SVG files, and catalog.html with all of them, into the folder `out`. The files written.
+
+    numbers, counted: `statistics` and `characters` of one catalog.
+    """
     mark = " (sample: drawn, not real)" if numbers.sample else ""
     wanted = {"long_tail": (long_tail, f"Pictures a class of level {numbers.level}{mark}")}
     if len(numbers.classes) > 1:
@@ -91,14 +117,18 @@ def draw(numbers: Statistics, out: Path) -> list[Path]:
         wanted["resolutions"] = (resolutions, f"Resolutions{mark}")
     if numbers.titles:
         wanted["title_lengths"] = (title_lengths, f"Title lengths{mark}")
+    drawn = {name: (function(numbers), caption) for name, (function, caption) in wanted.items()}
     if numbers.ocr_text:
-        wanted["ocr"] = (ocr, f"Share with OCR text: {100 * numbers.ocr_share:.1f} % over all{mark}")
+        drawn["ocr"] = (ocr(numbers), f"Share with OCR text: {100 * numbers.ocr_share:.1f} % over all{mark}")
+    if numbers.ocr_text and numbers.titles:
+        only = int((counted.titles == 0).sum()), int((counted.ocr == 0).sum())
+        caption = f"Characters of titles against OCR; {only[0]:,} stand in OCR only, {only[1]:,} in titles only{mark}"
+        drawn["characters"] = (characters(counted), caption)
     out.mkdir(parents=True, exist_ok=True)
     page = Page(f"Catalog {numbers.data}", numbers.sample)
     page.table(["Class", "Pictures", "Sub-classes"], [[r.name, f"{r.samples:,}", str(r.sub_classes)] for r in numbers.classes], "Classes")
     written = []
-    for name, (function, caption) in wanted.items():
-        figure = function(numbers)
+    for name, (figure, caption) in drawn.items():
         page.figure(figure, caption)
         with replacing(out / f"{name}.svg") as temporary:
             temporary.write_text(_alone(figures.svg(figure, name, caption), caption), encoding="utf-8")

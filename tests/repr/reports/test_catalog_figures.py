@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from repr.catalog.characters import characters
 from repr.catalog.statistics import statistics
 from repr.catalog.table import ClassName, Source, build
 from repr.reports.catalog_figures import draw
@@ -26,14 +27,15 @@ def test_drawn(tmp_path: Path, sample: bool) -> None:
     }
     first = (ClassName("1", "食品/酒水 <&>"), ClassName("2", "tools"))
     source = Source("shop", "mep3m", tmp_path, sample=sample)
-    numbers = statistics(build(columns, classes=(first, (), ()), sources=(source,), default_level=1))
-    written = draw(numbers, tmp_path / "out")
+    catalog = build(columns, classes=(first, (), ()), sources=(source,), default_level=1)
+    written = draw(statistics(catalog), characters(catalog), tmp_path / "out")
     assert [file.name for file in written] == [
         "long_tail.svg",
         "classes.svg",
         "resolutions.svg",
         "title_lengths.svg",
         "ocr.svg",
+        "characters.svg",
         "catalog.html",
     ]
     for file in written[:-1]:

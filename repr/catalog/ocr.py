@@ -1,0 +1,264 @@
+"""Fill the OCR field of a catalog's pictures that lack it: resumable, in several processes, with every line's confidence kept.
+
+Beside the catalog stands a journal, `<name>.ocr.jsonl`: first the engine, then one line a picture with its key, its lines and their
+confidences, or the reason why it could not be read. It is what an interrupted run goes on from.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from repr.catalog.engines import Engine, Line, make
+from repr.catalog.pools import cores, processes
+from repr.catalog.table import Catalog
+from repr.console import progress, say
+from repr.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+VERSION = 1
+CONFIDENCE = 0.5  # of the lines that go into the catalog; rapidocr's own bound (text_score)
+CHUNK = 4  # pictures a process reads before it hands back
+SIDE = 1500  # pixels wanted of the shorter side: rapidocr shrinks what has more than 2000, and big JPEGs decode faster at a half
+
+Box = tuple[float, float, float, float]
+Reader = Callable[..., "Image"]  # repr.pictures.reader.read_picture, or another that takes (file, short_side=, box=)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to read. key: its place in the journal."""
+
+    key: str
+    file: Path
+    box: Box | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was found in a picture: its lines, none for none, or the reason why it could not be read."""
+
+    lines: tuple[Line, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The catalog with its OCR filled in, and the counts. Pictures, not rows, are counted; shares are fractions."""
+
+    catalog: Catalog
+    path: Path
+    journal: Path
+    engine: str
+    lacking: int  # pictures without OCR before
+    resumed: int  # of those, read by an earlier run
+    with_text: int  # of those, with text of enough confidence
+    unreadable: tuple[tuple[str, str], ...]  # key, reason
+    confidence: float | None  # mean over the lines taken
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """Share of all rows that have OCR text now."""
+        return float(pc.sum(pc.not_equal(self.catalog.table["ocr"], "")).as_py() or 0) / max(1, len(self.catalog))
+
+    def lines(self) -> list[str]:
+        """The counts in words."""
+        if not self.lacking:
+            return [f"No picture lacks OCR; text on {100 * self.share:.1f} % of the rows."]
+        sure = f", mean confidence {self.confidence:.2f}" if self.confidence is not None else ""
+        return [
+            f"{self.lacking:,} pictures lacked OCR: {self.with_text:,} now have text{sure}, {len(self.unreadable):,} could not be read "
+            f"({self.seconds:.1f} s, {self.engine}).",
+            f"Text on {100 * self.share:.1f} % of the rows{' (sample)' if self.catalog.sample else ''}; every line: {self.journal}",
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `repr catalog ocr --json` prints."""
+        return {
+            "catalog": str(self.path),
+            "journal": str(self.journal),
+            "engine": self.engine,
+            "lacking": self.lacking,
+            "resumed": self.resumed,
+            "with_text": self.with_text,
+            "unreadable": [{"picture": key, "reason": reason} for key, reason in self.unreadable],
+            "share": self.share,
+            "confidence": self.confidence,
+            "seconds": self.seconds,
+            "sample": self.catalog.sample,
+        }
+
+
+def fill(
+    catalog: Catalog,
+    out: Path,
+    *,
+    read: Reader,
+    engine: str = "rapidocr",
+    confidence: float = CONFIDENCE,
+    workers: int | None = None,
+) -> Filled:
+    """Read the pictures whose OCR is null and write the catalog with their text to `out`.
+
+    Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; a picture without
+    any stays null. read: `repr.pictures.reader.read_picture`, or another function of a module, which other processes import.
+    workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal; pictures that
+    could not be read are tried again.
+    Raises UserError when the engine is not installed, the journal is of another engine or data, or not one picture could be read.
+    """
+    begun = time.monotonic()
+    out = Path(out)
+    if out.is_dir():
+        raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
+    keys, tasks = _tasks(catalog)
+    journal = out.with_name(f"{out.stem}.ocr.jsonl")
+    version, resumed, done = "", 0, dict[str, Reading]()
+    if tasks:
+        version = make(engine).version
+        done = _resume(journal, version)
+        left = [task for key, task in tasks.items() if key not in done or done[key].error]
+        resumed = len(tasks) - len(left)
+        if resumed:
+            say(f"{resumed:,} of {len(tasks):,} pictures were read before: {journal}")
+        done.update(_kept(journal, _read(left, engine, read, workers or cores()), len(left)))
+    unreadable = tuple((key, done[key].error) for key in tasks if done[key].error)
+    if tasks and len(unreadable) == len(tasks):
+        raise UserError(
+            f"none of {len(tasks):,} pictures could be read ({unreadable[0][1]})", unreadable[0][0], "Check that they are there"
+        )
+    taken = {key: [line for line in done[key].lines if line.confidence >= confidence and line.text.strip()] for key in tasks}
+    filled = _with_text(catalog, keys, {key: " ".join(line.text.strip() for line in lines) for key, lines in taken.items()})
+    filled.write(out)
+    sure = [line.confidence for lines in taken.values() for line in lines]
+    with_text = sum(1 for lines in taken.values() if lines)
+    mean = float(np.mean(sure)) if sure else None
+    return Filled(filled, out, journal, version, len(tasks), resumed, with_text, unreadable, mean, time.monotonic() - begun)
+
+
+def _tasks(catalog: Catalog) -> tuple[list[str | None], dict[str, Task]]:
+    """The key of every row that lacks OCR (None for the others), and one task a key: boxes of one scene are tasks of their own."""
+    lacking = np.asarray(catalog.table["ocr"].is_null().to_numpy(zero_copy_only=False))
+    keys: list[str | None] = [None] * len(catalog)
+    tasks: dict[str, Task] = {}
+    rows = np.flatnonzero(lacking)
+    part = catalog.select(rows)
+    paths, sources, boxes, files = part.table["path"].to_pylist(), part.table["source"].to_pylist(), part.boxes(), part.files()
+    for row, path, source, box, file in zip(rows, paths, sources, boxes, files, strict=True):
+        key = f"{catalog.sources[source].name}:{path}"
+        if box is not None:
+            key += "#" + ",".join(f"{value:g}" for value in box)
+        keys[row] = key
+        tasks.setdefault(key, Task(key, file, box))
+    return keys, tasks
+
+
+def _with_text(catalog: Catalog, keys: list[str | None], texts: dict[str, str]) -> Catalog:
+    """The catalog with the texts in place of the nulls of rows that have a key; an empty text stays null."""
+    old = catalog.table["ocr"].to_pylist()
+    new = [text if key is None else (texts[key] or None) for text, key in zip(old, keys, strict=True)]
+    at = catalog.table.schema.get_field_index("ocr")
+    return replace(catalog, table=catalog.table.set_column(at, catalog.table.schema.field(at), pa.array(new, pa.string())))
+
+
+def _resume(journal: Path, version: str) -> dict[str, Reading]:
+    """What the journal holds, begun when it is not there; half a line at its end, of a run that was stopped, is cut off."""
+    blob = journal.read_bytes() if journal.exists() else b""
+    whole = blob[: blob.rfind(b"\n") + 1]
+    if not whole:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        journal.write_text(json.dumps({"version": VERSION, "engine": version}) + "\n", encoding="utf-8")
+        return {}
+    lines = whole.decode("utf-8", errors="replace").splitlines()
+    try:
+        first = json.loads(lines[0])
+        readings = dict(_parsed(line) for line in lines[1:])
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
+        raise UserError("not a journal of OCR", journal, "Move it away or choose another --out") from None
+    if not isinstance(first, dict) or first.get("version", 0) > VERSION or "engine" not in first:
+        raise UserError("not a journal of OCR, or of a newer version", journal, "Move it away or choose another --out")
+    if first["engine"] != version:
+        raise UserError(f"begun with {first['engine']}, not {version}", journal, "Choose another --out or the same --engine")
+    if len(whole) < len(blob):
+        with journal.open("r+b") as stream:
+            stream.truncate(len(whole))
+    return readings
+
+
+def _kept(journal: Path, readings: Iterator[tuple[str, Reading]], total: int) -> Iterator[tuple[str, Reading]]:
+    """The readings, each written to the journal before it is handed on, with a bar."""
+    with journal.open("a", encoding="utf-8") as stream:
+        for key, reading in progress(readings, total, "Reading text", "picture"):
+            stream.write(_line(key, reading))
+            stream.flush()  # what was read is kept, whatever comes
+            yield key, reading
+
+
+def _parsed(line: str) -> tuple[str, Reading]:
+    entry = json.loads(line)
+    return entry["picture"], Reading(tuple(Line(text, sure) for text, sure in entry.get("lines", ())), entry.get("error", ""))
+
+
+def _line(key: str, reading: Reading) -> str:
+    entry: dict[str, Any] = {"picture": key}
+    if reading.error:
+        entry["error"] = reading.error
+    else:
+        entry["lines"] = [[line.text, round(line.confidence, 4)] for line in reading.lines]
+    return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def _read(tasks: list[Task], engine: str, read: Reader, workers: int) -> Iterator[tuple[str, Reading]]:
+    """Readings in the order of the tasks; only a few chunks wait at a time, however many tasks there are."""
+    chunks = (tasks[first : first + CHUNK] for first in range(0, len(tasks), CHUNK))
+    workers = min(workers, -(-len(tasks) // CHUNK))
+    if workers < 2:
+        own = make(engine) if tasks else None
+        for chunk in chunks:
+            assert own is not None
+            yield from _read_with(own, read, chunk)
+        return
+    pool = processes(workers, _begin, engine, read)
+    waiting: deque[Future[list[tuple[str, Reading]]]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(_read_chunk, chunk))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_OWN: dict[str, Any] = {}  # in a worker process: its engine and reader
+
+
+def _begin(engine: str, read: Reader) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process at the terminal ends the others
+    _OWN.update(engine=make(engine), read=read)
+
+
+def _read_chunk(tasks: list[Task]) -> list[tuple[str, Reading]]:
+    return list(_read_with(_OWN["engine"], _OWN["read"], tasks))
+
+
+def _read_with(engine: Engine, read: Reader, tasks: Iterable[Task]) -> Iterator[tuple[str, Reading]]:
+    for task in tasks:
+        try:
+            yield task.key, Reading(tuple(engine(read(task.file, short_side=SIDE, box=task.box))))
+        except Exception as error:  # whatever a broken picture makes reader or engine trip over; counted and listed
+            yield task.key, Reading(error=" ".join(str(error).split()) or type(error).__name__)

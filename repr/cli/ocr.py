@@ -1,0 +1,67 @@
+"""`repr catalog ocr`: read the text in pictures into the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repr import console
+
+FILE = click.Path(path_type=Path)
+LISTED = 5  # unreadable pictures named
+
+
+@click.command("ocr")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@console.data_option
+@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
+@click.option("--engine", default="rapidocr", show_default=True, metavar="NAME", help="rapidocr or tesseract.")
+@click.option("--confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that read. Default: one a core.")
+@click.option("--figures", type=FILE, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
+@click.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@console.json_option
+def command(
+    paths: tuple[str, ...],
+    data: tuple[str, ...],
+    subset: str | None,
+    engine: str,
+    confidence: float,
+    workers: int | None,
+    figures: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Fill the OCR text of the pictures that lack it, and write the catalog.
+
+    \b
+    Examples:
+      repr catalog ocr mep3m.parquet --out with-ocr.parquet
+      repr catalog ocr mep3m.parquet --engine tesseract --figures figures
+
+    A stopped run goes on with the same command: every picture read stands in <out>.ocr.jsonl, with the confidence of each line.
+    """
+    from repr.catalog.ocr import fill
+    from repr.catalog.sources import open_sources
+    from repr.pictures.reader import read_picture
+
+    catalog = open_sources([*paths, *data], subset=subset)
+    filled = fill(catalog, out, read=read_picture, engine=engine, confidence=confidence, workers=workers)
+    written = []
+    if figures:
+        from repr.catalog.characters import characters
+        from repr.catalog.statistics import statistics
+        from repr.reports.catalog_figures import draw
+
+        written = draw(statistics(filled.catalog), characters(filled.catalog), figures)
+    if as_json:
+        console.emit(filled.as_json() | {"figures": [str(file) for file in written]})
+        return
+    for line in filled.lines():
+        console.say(line)
+    for key, reason in filled.unreadable[:LISTED]:
+        console.say(f"Not read: {key}: {reason}")
+    for file in written:
+        console.say(f"Drawn: {file}")
+    click.echo(out)
