@@ -114,7 +114,7 @@ def _score(path: Path) -> float:
     """What a grid is judged by, on training pictures that are not shots."""
     rows = [row for row in read_json(path / "results.json")["rows"] if not row["error"]]
     assert all(row["test_on"] == "leftover" for row in rows), "a grid is judged on training pictures"
-    return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows)
+    return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows))
 
 
 def _found(path: Path, out: Path) -> dict[str, Any] | None:
