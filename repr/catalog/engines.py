@@ -24,7 +24,7 @@ LANGUAGES = ("chi_sim", "eng")  # Tesseract's names of simplified Chinese and En
 SIDE = 600  # pixels: Tesseract wants letters of about 20 pixels, shop pictures have 75 to 220 in all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line of text and how sure the engine is of it, 0 to 1."""
 

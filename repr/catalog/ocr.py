@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,13 @@ class Task:
     box: Box | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in a picture: its lines, none for none, or the reason why it could not be read."""
+    """What was found in a picture: its lines, none for none, or the reason why it could not be read. size: of its file, in bytes."""
 
     lines: tuple[Line, ...] = ()
     error: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,24 +119,26 @@ def fill(
     Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; a picture without
     any stays null. read: `repr.pictures.reader.read_picture`, or another function of a module, which other processes import.
     workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal; pictures that
-    could not be read are tried again.
-    Raises UserError when the engine is not installed, the journal is of another engine or data, or not one picture could be read.
+    could not be read, or whose file has another length now, are tried again.
+    Raises UserError when the engine is not installed, the journal is of another engine, or not one picture could be read.
     """
     begun = time.monotonic()
     out = Path(out)
     if out.is_dir():
         raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
-    keys, tasks = _tasks(catalog)
+    boxes = catalog.boxes()
+    keys, tasks = _tasks(catalog, boxes)
     journal = out.with_name(f"{out.stem}.ocr.jsonl")
     version, resumed, done = "", 0, dict[str, Reading]()
     if tasks:
         version = make(engine).version
         done = _resume(journal, version)
-        left = [task for key, task in tasks.items() if key not in done or done[key].error]
+        left = [key for key, row in tasks.items() if not _still(done.get(key), catalog.file(row))]
         resumed = len(tasks) - len(left)
         if resumed:
             say(f"{resumed:,} of {len(tasks):,} pictures were read before: {journal}")
-        done.update(_kept(journal, _read(left, engine, read, workers or cores()), len(left)))
+        todo = (Task(key, catalog.file(tasks[key]), boxes[tasks[key]]) for key in left)
+        done.update(_kept(journal, _read(todo, len(left), engine, read, workers or cores()), len(left)))
     unreadable = tuple((key, done[key].error) for key in tasks if done[key].error)
     if tasks and len(unreadable) == len(tasks):
         raise UserError(
@@ -149,21 +153,29 @@ def fill(
     return Filled(filled, out, journal, version, len(tasks), resumed, with_text, unreadable, mean, time.monotonic() - begun)
 
 
-def _tasks(catalog: Catalog) -> tuple[list[str | None], dict[str, Task]]:
-    """The key of every row that lacks OCR (None for the others), and one task a key: boxes of one scene are tasks of their own."""
-    lacking = np.asarray(catalog.table["ocr"].is_null().to_numpy(zero_copy_only=False))
+def _tasks(catalog: Catalog, boxes: list[Box | None]) -> tuple[list[str | None], dict[str, int]]:
+    """The key of every row that lacks OCR (None for the others), and each key's first row: boxes of one scene have keys of their own."""
     keys: list[str | None] = [None] * len(catalog)
-    tasks: dict[str, Task] = {}
-    rows = np.flatnonzero(lacking)
-    part = catalog.select(rows)
-    paths, sources, boxes, files = part.table["path"].to_pylist(), part.table["source"].to_pylist(), part.boxes(), part.files()
-    for row, path, source, box, file in zip(rows, paths, sources, boxes, files, strict=True):
-        key = f"{catalog.sources[source].name}:{path}"
-        if box is not None:
-            key += "#" + ",".join(f"{value:g}" for value in box)
-        keys[row] = key
-        tasks.setdefault(key, Task(key, file, box))
+    tasks: dict[str, int] = {}
+    columns = (catalog.table[name].to_pylist() for name in ("path", "source"))
+    lacking = catalog.table["ocr"].is_null().to_pylist()
+    for row, (path, source, box, lacks) in enumerate(zip(*columns, boxes, lacking, strict=True)):
+        if lacks:
+            where = "" if box is None else "#" + ",".join(f"{value:g}" for value in box)
+            key = f"{catalog.sources[source].name}:{path}{where}"
+            keys[row] = key
+            tasks.setdefault(key, row)
     return keys, tasks
+
+
+def _still(reading: Reading | None, file: Path) -> bool:
+    """Whether a picture was read, and its file is as long as it was then (or gone)."""
+    if reading is None or reading.error:
+        return False
+    try:
+        return file.stat().st_size == reading.size
+    except OSError:
+        return True
 
 
 def _with_text(catalog: Catalog, keys: list[str | None], texts: dict[str, str]) -> Catalog:
@@ -182,7 +194,7 @@ def _resume(journal: Path, version: str) -> dict[str, Reading]:
         journal.parent.mkdir(parents=True, exist_ok=True)
         journal.write_text(json.dumps({"version": VERSION, "engine": version}) + "\n", encoding="utf-8")
         return {}
-    lines = whole.decode("utf-8", errors="replace").splitlines()
+    lines = whole.decode("utf-8", errors="replace").removesuffix("\n").split("\n")  # text may hold other line ends
     try:
         first = json.loads(lines[0])
         readings = dict(_parsed(line) for line in lines[1:])
@@ -209,7 +221,8 @@ def _kept(journal: Path, readings: Iterator[tuple[str, Reading]], total: int) ->
 
 def _parsed(line: str) -> tuple[str, Reading]:
     entry = json.loads(line)
-    return entry["picture"], Reading(tuple(Line(text, sure) for text, sure in entry.get("lines", ())), entry.get("error", ""))
+    lines = tuple(Line(text, sure) for text, sure in entry.get("lines", ()))
+    return entry["picture"], Reading(lines, entry.get("error", ""), entry.get("bytes", 0))
 
 
 def _line(key: str, reading: Reading) -> str:
@@ -217,20 +230,20 @@ def _line(key: str, reading: Reading) -> str:
     if reading.error:
         entry["error"] = reading.error
     else:
+        entry["bytes"] = reading.size
         entry["lines"] = [[line.text, round(line.confidence, 4)] for line in reading.lines]
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def _read(tasks: list[Task], engine: str, read: Reader, workers: int) -> Iterator[tuple[str, Reading]]:
+def _read(tasks: Iterator[Task], total: int, engine: str, read: Reader, workers: int) -> Iterator[tuple[str, Reading]]:
     """Readings in the order of the tasks; only a few chunks wait at a time, however many tasks there are."""
-    chunks = (tasks[first : first + CHUNK] for first in range(0, len(tasks), CHUNK))
-    workers = min(workers, -(-len(tasks) // CHUNK))
-    if workers < 2:
-        own = make(engine) if tasks else None
-        for chunk in chunks:
-            assert own is not None
-            yield from _read_with(own, read, chunk)
+    if not total:
         return
+    workers = min(workers, -(-total // CHUNK))
+    if workers < 2:
+        yield from _read_with(make(engine), read, tasks)
+        return
+    chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
     pool = processes(workers, _begin, engine, read)
     waiting: deque[Future[list[tuple[str, Reading]]]] = deque()
     try:
@@ -259,6 +272,7 @@ def _read_chunk(tasks: list[Task]) -> list[tuple[str, Reading]]:
 def _read_with(engine: Engine, read: Reader, tasks: Iterable[Task]) -> Iterator[tuple[str, Reading]]:
     for task in tasks:
         try:
-            yield task.key, Reading(tuple(engine(read(task.file, short_side=SIDE, box=task.box))))
+            lines = tuple(engine(read(task.file, short_side=SIDE, box=task.box)))
+            yield task.key, Reading(lines, size=task.file.stat().st_size)
         except Exception as error:  # whatever a broken picture makes reader or engine trip over; counted and listed
             yield task.key, Reading(error=" ".join(str(error).split()) or type(error).__name__)

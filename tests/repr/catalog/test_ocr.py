@@ -57,7 +57,8 @@ def test_only_what_lacks_is_filled(shop: Catalog, tmp_path: Path) -> None:
     assert filled.share == 3 / 6 and filled.confidence == pytest.approx((0.9 + 0.9 + 200 / 255) / 3)
     entries = [json.loads(line) for line in filled.journal.read_text(encoding="utf-8").splitlines()]
     assert entries[0]["engine"] == "made 1"
-    assert entries[1] == {"picture": "shop:0.png", "lines": [["text 10", 0.9], ["unsure", 0.0]]}
+    size = (tmp_path / "0.png").stat().st_size
+    assert entries[1] == {"picture": "shop:0.png", "bytes": size, "lines": [["text 10", 0.9], ["unsure", 0.0]]}
     assert entries[2]["picture"] == "shop:1.png#0,0,8,8"
     assert "4 pictures lacked OCR: 2 now have text" in filled.lines()[0]
 
@@ -88,6 +89,21 @@ def test_goes_on_after_a_stop(shop: Catalog, tmp_path: Path) -> None:
     assert filled.resumed == 2 and READ == ["0"]
     assert filled.catalog.table["ocr"].to_pylist() == ["text 10", "text 20 unsure", None, "kept", None, ""]
     assert all(json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines())
+
+
+def test_a_changed_picture_is_read_again(shop: Catalog, tmp_path: Path) -> None:
+    fill(shop, tmp_path / "out.parquet", read=read_picture, workers=1)
+    Image.new("RGB", (300, 200), (77, 0, 0)).save(tmp_path / "0.png")
+    again = fill(shop, tmp_path / "out.parquet", read=read_picture, workers=1)
+    assert again.resumed == 2 and again.catalog.table["ocr"].to_pylist()[0] == "text 77"
+    assert fill(shop, tmp_path / "out.parquet", read=read_picture, workers=1).catalog.table["ocr"].to_pylist()[0] == "text 77"
+
+
+def test_odd_line_ends_in_the_text(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Made, "__call__", lambda *_: [Line("one\u2028two\x85three\nfour", 1.0)])
+    first = fill(shop, tmp_path / "out.parquet", read=read_picture, workers=1)
+    again = fill(shop, tmp_path / "out.parquet", read=read_picture, workers=1)
+    assert again.resumed == 3 and again.catalog.table["ocr"].equals(first.catalog.table["ocr"])
 
 
 def test_nothing_lacks(tmp_path: Path) -> None:
