@@ -17,7 +17,18 @@ class Entry:
 
 
 MODELS = {
+    "vgg19": Entry("image", "repr.classify.picture:Picture"),
+    "inception_v3": Entry("image", "repr.classify.picture:Picture"),
+    "resnet50": Entry("image", "repr.classify.picture:Picture"),
+    "encoder": Entry("image", "repr.classify.picture:Picture"),
+    "lstm": Entry("text", "repr.classify.recurrent:Recurrent"),
+    "bilstm": Entry("text", "repr.classify.recurrent:Recurrent"),
+    "bert": Entry("text", "repr.classify.bert:Bert"),
     "ngram": Entry("text", "repr.classify.ngram:NGram"),
+    "concat": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "tfn": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "lmf": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "gated": Entry("image+text", "repr.classify.fusion:Fusion"),
 }
 PRESETS = ("paper", "grouped")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from repr.catalog.splits import title_ids
 from repr.catalog.table import Catalog
-from repr.classify.texts import Ints, Texts
+from repr.classify.calibration import Floats, Ints
+from repr.classify.texts import Texts
 from repr.errors import UserError
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
@@ -37,16 +38,41 @@ class Problem:
         return np.bincount(self.labels[known], minlength=len(self.names)).astype(np.int64)
 
 
+class NotRun(Exception):
+    """A row that cannot be run here, for a reason that belongs in the table, such as "no weights"."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Frozen features of every catalog row. vectors: (n, d), 0 where there is nothing; present: (n,); name: of what made them."""
+
+    vectors: Floats
+    present: np.ndarray[Any, np.dtype[np.bool_]]
+    name: str
+
+
 class Data:
     """A catalog and its modalities, made when they are first asked for."""
 
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden="text" in hidden)
+        self._packs: dict[int, tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]] = {}
 
     def without(self, modality: str) -> Data:
         """The same rows with "image" or "text" missing from all of them."""
         return Data(self.catalog, ocr=self.ocr, mask=self.mask, hidden=self.hidden | {modality})
+
+    def pixels(self, size: int, workers: int | None = None) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]:
+        """The pictures decoded to squares of `size`, (m, size, size, 3) on disk, and each catalog row's place there, -1 for unreadable."""
+        from repr.pictures.pack import make_pack
+
+        if size not in self._packs:
+            pack = make_pack(self.catalog, size, workers=workers)
+            place = np.full(len(self.catalog), -1, np.int64)
+            place[pack.rows] = np.arange(len(pack.rows))
+            self._packs[size] = (pack.pixels, place)
+        return self._packs[size]
 
     @cached_property
     def titles(self) -> Ints:

@@ -16,7 +16,7 @@ from repr import console
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax, reliability
-from repr.classify.data import Data, Problem
+from repr.classify.data import Data, NotRun, Problem
 from repr.classify.longtail import adjust, balanced, bucket, by_bucket
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.settings import Settings
@@ -38,10 +38,6 @@ class Classifier(Protocol):
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: Any) -> Classifier: ...
 
     def logits(self, data: Data, rows: Ints) -> Floats: ...
-
-
-class NotRun(Exception):
-    """A row that cannot be run here, for a reason that belongs in the table, such as "no weights"."""
 
 
 @dataclass(frozen=True)

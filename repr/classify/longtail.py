@@ -44,7 +44,7 @@ def balanced(labels: Ints, rng: np.random.Generator) -> Ints:
 def adjust(logits: Floats, counts: Ints, tau: float = 1.0) -> Floats:
     """Logit adjustment after training: log p - tau log prior, (n, c) → (n, c); counts: (c,) training rows, all above 0.
 
-    Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, equation 9.
+    Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, the post-hoc form.
     """
     prior = np.log(counts / counts.sum()).astype(np.float32)
     return np.asarray(log_softmax(logits) - np.float32(tau) * prior, np.float32)

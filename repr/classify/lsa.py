@@ -1,0 +1,35 @@
+"""Frozen text features with nothing to download: character n-grams, condensed by a singular value decomposition.
+
+Latent semantic analysis (Deerwester et al., JASIS 1990) of the n-grams' TF-IDF, fitted on the training titles alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repr.classify.calibration import Ints
+from repr.classify.data import Data, Features
+from repr.classify.ngram import vectorizer
+from repr.classify.settings import Settings
+from repr.errors import UserError
+
+DIM = 512
+PASSES = 3  # power iterations of the randomised decomposition (Halko et al., SIAM Review 2011)
+
+
+def lsa_features(data: Data, settings: Settings, rows: Ints) -> Features:
+    """(n, d) of every catalog row, fitted on the texts of `rows`; d at most DIM times the scale. UserError when all are empty."""
+    from sklearn.decomposition import TruncatedSVD
+
+    every = np.arange(len(data.catalog))
+    known = [text for text in data.texts.take(np.unique(rows)) if text]
+    if not known:
+        raise UserError("no training row has a text", data.catalog.name, "Choose an image model, or data with titles")
+    terms = vectorizer()
+    counted = terms.fit_transform(known)
+    dim = min(settings.scaled(DIM), min(counted.shape) - 1)
+    if dim < 1:
+        raise UserError("the training titles are too few or all alike", data.catalog.name, "Give more titles")
+    condensed = TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted)
+    blocks = [np.asarray(condensed.transform(terms.transform(block)), np.float32) for block in data.texts.blocks(every)]
+    return Features(np.concatenate(blocks), data.texts.present(every), f"n-grams ({dim}-d)")
