@@ -149,8 +149,8 @@ def align(
     """Compare the classes of one level: those of different catalogs, or, of a single one, all with each other.
 
     Only classes that stand under a class of the same name are compared, unless `across`. A pair is proposed when S_label reaches its
-    threshold and S_content exceeds its own, as in the paper; names that are identical are proposed whatever their titles say: the paper
-    took its content threshold as the mean over them, which half of them miss (one of Table 3's merged rows has 0.705).
+    threshold and S_content exceeds its own, as in the paper. Names that are identical are proposed whatever their titles say; that is
+    ours: the paper took its content threshold as the mean over them, which about half of them miss, and its Table 3 merges a row of 0.705.
     content_threshold: None for that mean, derived from these data. The proposed name is that of the class with more products in the
     whole group. Raises UserError when the level has too few classes, no two stand under the same class, or there is nothing to derive from.
     """
