@@ -57,6 +57,7 @@ class Data:
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden="text" in hidden)
+        self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
         self._packs: dict[int, tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]] = {}
 
     def without(self, modality: str) -> Data:

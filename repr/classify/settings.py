@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from repr.classify import MODELS
+from repr.classify.hierarchy import NETS
 from repr.errors import UserError, nearest
 
 # Options that only some rows look at; the others get the default, so that they are found again when it changes.
@@ -20,6 +21,7 @@ class Settings:
 
     model: str = "ngram"
     level: int = 2
+    part: str = ""  # a named part of the data, such as outdoors
     hierarchy: str = ""  # a net of repr.classify.hierarchy.NETS, trained on the model's frozen features; "" for the model itself
     seed: int = 0
     preset: str = "grouped"  # paper: Adam 1e-3, halved every 2 epochs, batches of 64; grouped: the same rate on a cosine
@@ -38,8 +40,8 @@ class Settings:
     limit: int = 0  # training rows at most, 0 for all
     balanced: bool = False
     adjust: float = 0.0  # tau of the logit adjustment, 0 for none
-    fine_share: float = 1.0  # of training rows whose labels below level 1 are known
-    weak: str = "masked"  # what the nets make of rows without fine labels
+    fine_share: float = 1.0  # of training rows whose labels below level 1 are known to a hierarchical net
+    weak: str = "children"  # what it makes of the others: see hierarchy/weak.py
     device: str = "auto"
     workers: int | None = None
 
@@ -48,6 +50,10 @@ class Settings:
             raise UserError(f"no model is called {self.model!r}", "--model", nearest(self.model, MODELS))
         if not 0 < self.scale <= 1:
             raise UserError(f"a scale of {self.scale:g}", "--scale", "Give a number above 0, at most 1")
+        if self.hierarchy and self.hierarchy not in NETS:
+            raise UserError(f"no net is called {self.hierarchy!r}", "--hierarchy", nearest(self.hierarchy, NETS))
+        if not self.hierarchy and self.fine_share < 1:
+            raise UserError("a share of fine labels is for hierarchical nets", "--fine-share", "Name one with --hierarchy")
 
     @property
     def modality(self) -> str:
@@ -80,7 +86,9 @@ class Settings:
             drop += ["end_to_end"]
         if seen != "image+text" and not self.hierarchy:
             drop += OF_FUSION
-        if self.hierarchy:
-            drop += ["level"]  # one net answers on all levels
+        if not self.hierarchy or self.fine_share == 1:
+            drop += ["weak"]
+        if not self.hierarchy:
+            drop += ["fine_share"]
         default: dict[str, Any] = {field.name: field.default for field in fields(self)}
         return asdict(replace(self, **{name: default[name] for name in drop}))

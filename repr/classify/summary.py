@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from repr.classify.experiment import RATES
+from repr.classify.cells import RATES
 from repr.evaluation.statistics import interval, paired
 
-GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "fine_share", "weak", "balanced", "adjust")
-MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height")
+GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
+MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 
 def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -31,7 +31,8 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["note"] = "; ".join(dict.fromkeys(cell["note"] for cell in cells if cell.get("note")))
     row["missing"] = _means([cell.get("missing") or {} for cell in cells])
     row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
-    kept = ("masked", "part", "fine_share", "weak", "balanced", "adjust", "preset", "split", "classes", "train", "test", "sample")
+    row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
+    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", "sample")
     return row | {name: first[name] for name in kept if name in first}
 
 
@@ -78,19 +79,18 @@ def _compared(a: dict[str, Any], b: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def name(row: dict[str, Any]) -> str:
-    """A row's model and hierarchy in one word or two."""
-    return " ".join(filter(None, [row["model"], row["hierarchy"]]))
+    """A row's model, weights, hierarchy and treatment of the long tail in a few words."""
+    share = row.get("fine_share") or 1
+    weak = f"{100 * share:g} % {row['weak']}" if share < 1 else ""
+    words = [row["model"], row.get("weights"), row["hierarchy"], weak, "balanced" if row.get("balanced") else ""]
+    return " ".join(filter(None, [*words, f"adjusted {row['adjust']:g}" if row.get("adjust") else ""]))
 
 
 HEADER = ["model", "modality", "level", "hierarchy", "top-1", "top-5", "AP micro", "AP macro", "F1 macro", "F1 weighted", "ECE", "seconds"]
 
 
-def table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells in per cent; ± is half the 95 % interval over seeds."""
-    return HEADER, [_line(row) for row in rows]
-
-
-def _line(row: dict[str, Any]) -> list[str]:
+def table_line(row: dict[str, Any]) -> list[str]:
+    """Cells in per cent under HEADER; ± is half the 95 % interval over seeds."""
     words = name({**row, "hierarchy": ""}) + (" (masked)" if row.get("masked") else "")
     if row["top1"] is None:
         return [words, row["modality"], str(row["level"]), row["hierarchy"], row["note"], *[""] * 7]

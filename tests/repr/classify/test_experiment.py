@@ -27,11 +27,11 @@ def test_a_row_of_the_light_model(shop: Catalog) -> None:
 
 def test_rows_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = grid(Settings(), models=["ngram"], levels=[1, 2], hierarchies=[""], seeds=[0, 1])
-    first = run(lambda _: shop, rows[:2], tmp_path)
+    first = run(lambda *_: shop, rows[:2], tmp_path)
     ran: list[Settings] = []
     original = experiment.run_cell
     monkeypatch.setattr(experiment, "run_cell", lambda data, settings: ran.append(settings) or original(data, settings))
-    again = run(lambda _: shop, rows, tmp_path)
+    again = run(lambda *_: shop, rows, tmp_path)
     assert ran == rows[2:] and again[:2] == first
     folders = sorted((tmp_path / "rows").iterdir())
     assert len(folders) == 4
@@ -43,11 +43,11 @@ def test_rows_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_path:
 
 def test_an_interrupted_row_is_run_again(shop: Catalog, tmp_path: Path) -> None:
     rows = grid(Settings(), models=["ngram"], levels=[2], hierarchies=[""], seeds=[0])
-    run(lambda _: shop, rows, tmp_path)
+    run(lambda *_: shop, rows, tmp_path)
     (folder,) = (tmp_path / "rows").iterdir()
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"status": "running", "result": None}))
-    assert run(lambda _: shop, rows, tmp_path)[0]["top1"] > 0.9
+    assert run(lambda *_: shop, rows, tmp_path)[0]["top1"] > 0.9
 
 
 def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,11 +56,11 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
 
     monkeypatch.setattr(experiment, "run_cell", refuse)
     rows = grid(Settings(), models=["ngram"], levels=[1, 2], hierarchies=[""], seeds=[0])
-    cells = run(lambda _: shop, rows)
+    cells = run(lambda *_: shop, rows)
     assert [cell["note"] for cell in cells] == ["not run: no weights", "not run: here: broken. mend."]
     assert summarise(cells)[0]["top1"] is None
     with pytest.raises(UserError, match="broken"):
-        run(lambda _: shop, rows[1:])
+        run(lambda *_: shop, rows[1:])
 
 
 def test_only_what_a_row_depends_on_is_its_identity() -> None:

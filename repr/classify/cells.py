@@ -1,0 +1,93 @@
+"""One row and seed of the grid: what it holds, and its run folder."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repr.classify.calibration import reliability
+from repr.classify.data import Data, Problem
+from repr.classify.longtail import bucket, by_bucket
+from repr.classify.metrics import Measured
+from repr.classify.picture import known_weights
+from repr.classify.settings import Settings
+from repr.files import content_key, replacing
+from repr.runs import Run
+
+VERSION = 1  # of a row; raise it when a model changes, so that old rows are run again
+RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row and seed, measured on one level. `row`: what is printed and kept; measured, problem: None when found again."""
+
+    settings: Settings
+    row: dict[str, Any]
+    measured: Measured | None = None
+    problem: Problem | None = None
+
+
+def describe(settings: Settings, data: Data, problem: Problem, measured: Measured) -> dict[str, Any]:
+    """What every row holds, flat or by the tree."""
+    train = len(problem.train) + len(problem.validation)
+    return {
+        "model": settings.model,
+        "modality": settings.modality,
+        "level": problem.level,
+        "hierarchy": settings.hierarchy,
+        "part": settings.part,
+        "weights": settings.weights,
+        "text_encoder": settings.text_encoder if "+text" in settings.modality or settings.hierarchy else "",
+        "balanced": settings.balanced,
+        "adjust": settings.adjust,
+        "fine_share": settings.fine_share,
+        "weak": settings.weak if settings.fine_share < 1 else "",
+        **measured.as_json(),
+        "seed": settings.seed,
+        "masked": settings.mask and "text" in settings.modality,
+        "preset": settings.preset,
+        "split": settings.split,
+        "classes": len(problem.names),
+        "train": train,
+        "test": len(problem.test),
+        "untrained": int((problem.counts[problem.labels[problem.test]] == 0).sum()),
+        "buckets": by_bucket(problem.counts, problem.labels[problem.test], measured.predicted),
+        "reliability": reliability(measured.confidence, measured.predicted == problem.labels[problem.test]),
+        "sample": data.catalog.sample,
+    }
+
+
+def folder_name(settings: Settings, data: Data) -> str:
+    """The name of a row's folder: readable, then a key of everything the row depends on, the weights by content."""
+    weights = known_weights(settings.weights).identity if settings.relevant()["weights"] else ""
+    key = content_key(VERSION, settings.relevant(), weights, data.identity, settings.level)
+    return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))
+
+
+def write(cell: Cell, folder: Path, data: Data) -> None:
+    """The row's run folder, "done" last: config.json, environment.json, per_class.csv, predictions.npz."""
+    assert cell.measured is not None and cell.problem is not None
+    run = Run.create(folder, "repr classify", cell.settings.relevant(), data=data.catalog.name, sample=data.catalog.sample)
+    write_per_class(folder / "per_class.csv", cell.measured, cell.problem)
+    with replacing(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
+        truth = cell.problem.labels[cell.problem.test]
+        np.savez(stream, rows=cell.problem.test, truth=truth, predicted=cell.measured.predicted, confidence=cell.measured.confidence)
+    run.finish("done", cell.row)
+
+
+def write_per_class(path: Path, measured: Measured, problem: Problem) -> None:
+    """One line a class: name, training and test rows, bucket, precision, recall, F1, AP; cells are empty where the test has none."""
+    counts = problem.counts
+    buckets = bucket(counts)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["class", "train", "test", "bucket", "precision", "recall", "f1", "ap"])
+        for c, name in enumerate(problem.names):
+            rates = (measured.precision[c], measured.recall[c], measured.f1[c], measured.ap[c])
+            cells = [f"{rate:.6f}" if measured.support[c] else "" for rate in rates]
+            writer.writerow([name, counts[c], measured.support[c], buckets[c], *cells])

@@ -1,0 +1,36 @@
+"""Fine-grained parts: one class of the tree, and the task of telling apart what is below it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError, nearest
+
+
+def subtree(catalog: Catalog, named: str) -> Catalog:
+    """The rows below a class, by its id or name on any level but the last; the level below becomes the default.
+
+    Rows without a class of their own below it are left out. Raises UserError for an unknown or ambiguous name, or a class
+    with fewer than two below it.
+    """
+    found = [
+        (level, code)
+        for level in (1, 2)
+        for code, entry in enumerate(catalog.classes[level - 1])
+        if named in (entry.id, entry.name) and (catalog.column(f"class_{level}") == code).any()
+    ]
+    if not found:
+        known = [entry.name for level in catalog.classes[:2] for entry in level]
+        raise UserError(f"no class is called {named!r}", "--under", nearest(named, known))
+    if len(found) > 1:
+        ids = ", ".join(f"level {level} id {catalog.classes[level - 1][code].id}" for level, code in found)
+        raise UserError(f"{len(found)} classes are called {named!r} ({ids})", "--under", "Give the id")
+    level, code = found[0]
+    inside = (catalog.column(f"class_{level}") == code) & (catalog.column(f"class_{level + 1}") >= 0)
+    below = len(np.unique(catalog.column(f"class_{level + 1}")[inside]))
+    if below < 2:
+        raise UserError(f"{named} has {below or 'no'} class below it", "--under", "Choose a class with more")
+    return replace(catalog.select(inside), default_level=level + 1)

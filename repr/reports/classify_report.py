@@ -1,0 +1,211 @@
+"""The page of `repr classify`: the rows with intervals, what beats what, missing modalities, the long tail, calibration, Fig. 8."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repr.classify.asked import Answer
+from repr.classify.longtail import BUCKETS, FEW, MANY
+from repr.classify.summary import HEADER, name, percent, table_line
+from repr.classify.tables import NOT_KNOWN
+from repr.reports.figures import INK, PALETTE, against, lines, new_figure, styled
+from repr.reports.page import Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CURVES = 6  # rows in one reliability figure
+
+
+def table(answer: Answer) -> tuple[list[str], list[list[str]]]:
+    """Header and cells in per cent; of a table, with the paper's number beside ours."""
+    rows = answer.rows
+    parts = any(row.get("part") for row in rows)
+    header = [HEADER[0], *(["part"] if parts else []), *HEADER[1:5], *(["paper"] if answer.number else []), *HEADER[5:]]
+    lines_ = []
+    for row in rows:
+        cells = table_line(row)
+        paper = [] if not answer.number else [NOT_KNOWN if row["paper"] is None else percent(row["paper"])]
+        lines_.append([cells[0], *([row.get("part") or ""] if parts else []), *cells[1:5], *paper, *cells[5:]])
+    return header, lines_
+
+
+def write(answer: Answer) -> Path:
+    """Write report.html (of a table: table-<number>.html) into the answer's folder and return its path."""
+    assert answer.out is not None
+    page = Page(f"{answer.title}: {answer.data}", answer.sample)
+    page.section("Numbers")
+    page.table(*table(answer), answer.remarks[0] if answer.remarks else "")
+    for line in answer.remarks[1:]:
+        page.text(line)
+    _differences(page, answer)
+    _notes(page, answer.rows)
+    done = [row for row in answer.rows if row["top1"] is not None]
+    _missing(page, done)
+    _tree(page, done)
+    _weak(page, done)
+    _long_tail(page, done)
+    _against_samples(page, done)
+    _calibration(page, answer.cells)
+    page.section("Settings")
+    shown = [[f"`--{key.replace('_', '-')}`", _said(value)] for key, value in answer.arguments.items() if value not in (None, (), "")]
+    page.table(["option", "value"], shown, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.", words=True)
+    return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
+
+
+def _differences(page: Page, answer: Answer) -> None:
+    if not answer.comparisons:
+        return
+    page.section("Row against row")
+    cells = [
+        [
+            f"{c['a']} − {c['b']}",
+            str(c["level"]),
+            "yes" if c["masked"] else "no",
+            _points(c["difference"], c["ci95"]),
+            _p(c["p"]),
+            str(c["n"]),
+        ]
+        for c in answer.comparisons
+    ]
+    caption = "Difference of top-1 in points, ± half of its 95 % interval, paired by seed (Student's t)."
+    page.table(["rows", "level", "masked", "difference", "p", "seeds"], cells, caption)
+
+
+def _notes(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    noted = [[_title(row), str(row["level"]), row["note"]] for row in rows if row["note"]]
+    if noted:
+        page.section("What the rows were made of")
+        page.table(["row", "level", "note"], noted, words=True)
+
+
+def _missing(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    shown = [row for row in rows if row["missing"]]
+    if not shown:
+        return
+    page.section("When a modality is missing")
+    cells = [
+        [_title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in ("image", "text"))]
+        for row in shown
+    ]
+    page.table(["row", "level", "both", "without picture", "without text"], cells, "Top-1, per cent, over all test rows.")
+
+
+def _tree(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    shown = [row for row in rows if row["hierarchy"] and row.get("hF") is not None]
+    if not shown:
+        return
+    page.section("Along the tree")
+    widths = [row["ci95"] for row in shown]
+    cells = [
+        [_title(row), str(row["level"]), percent(row["top1"], w.get("top1")), percent(row["top1_path"], w.get("top1_path")),
+         *(percent(row[rate]) for rate in ("hP", "hR", "hF")), "–" if row["mistake_height"] is None else f"{row['mistake_height']:.2f}"]
+        for row, w in zip(shown, widths, strict=True)
+    ]  # fmt: skip
+    header = ["row", "level", "top-1, own output", "top-1, path", "hP", "hR", "hF", "height of mistakes"]
+    page.table(header, cells, "Per cent. Path: the likeliest path that the tree allows. hP, hR, hF: shared classes of both paths (micro).")
+
+
+def _weak(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    shares = {row.get("fine_share", 1.0) for row in rows if row["hierarchy"]}
+    if len(shares) < 2:
+        return
+    page.section("When only the coarse label is known")
+    series: dict[str, list[tuple[float, float, float]]] = {}
+    for row in rows:
+        if row["hierarchy"]:
+            point = (100 * row["fine_share"], 100 * row["top1"], 100 * (row["ci95"].get("top1") or 0))
+            series.setdefault(f"{row['model']} {row['hierarchy']}, level {row['level']}", []).append(point)
+    figure = against(series, xlabel="training rows with fine labels, per cent", ylabel="top-1, per cent")
+    page.figure(figure, "Accuracy against the share of training rows whose labels below level 1 are known.")
+
+
+def _long_tail(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    shown = [row for row in rows if row["buckets"]]
+    if not shown:
+        return
+    page.section("The long tail")
+    names = [bucket for bucket in BUCKETS if any(bucket in row["buckets"] for row in shown)]
+    cells = [[_title(row), str(row["level"]), *(_bucket(row, bucket) for bucket in names)] for row in shown]
+    words = (
+        f"Mean recall over the classes, per cent, and classes. many: above {MANY} training rows; medium: {FEW} to {MANY}; few: under {FEW}."
+    )
+    page.table(["row", "level", *names], cells, words)
+
+
+def _bucket(row: dict[str, Any], bucket: str) -> str:
+    found = row["buckets"].get(bucket)
+    return f"{percent(found['recall'])} ({found['classes']:.0f})" if found else "–"
+
+
+def _against_samples(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    shown = {_title(row): points for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
+             and (points := class_points(Path(row["folders"][0]))) is not None}  # fmt: skip
+    shown = dict(list(shown.items())[:CURVES])
+    if not shown:
+        return
+    page.section("Accuracy against training samples")
+    for words, points in shown.items():
+        page.figure(samples_figure(*points), f"{words}: recall of each class against its training rows, first seed. Line: means.")
+
+
+def class_points(folder: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    """Training rows and recall (0-1) of each class that the test has, from a row's per_class.csv; None when it is not there."""
+    file = folder / "per_class.csv"
+    if not file.exists():
+        return None
+    with file.open(encoding="utf-8", newline="") as stream:
+        found = [(int(line["train"]), float(line["recall"])) for line in csv.DictReader(stream) if line["recall"]]
+    counts, recall = np.array(found, dtype=float).T
+    return counts, recall
+
+
+@styled
+def samples_figure(counts: np.ndarray[Any, Any], recall: np.ndarray[Any, Any]) -> Figure:
+    """Fig. 8: recall of each class against its training rows, with the mean over classes of like size."""
+    figure = new_figure()
+    axes = figure.add_subplot()
+    axes.scatter(np.maximum(counts, 0.5), 100 * recall, s=9, color=PALETTE[0], alpha=0.55, lw=0)
+    order = np.argsort(counts, kind="stable")
+    groups = [part for part in np.array_split(order, max(1, min(12, len(order) // 8))) if len(part)]
+    means = [(np.exp(np.log(np.maximum(counts[part], 0.5)).mean()), 100 * recall[part].mean()) for part in groups]
+    axes.plot(*zip(*means, strict=True), color=INK, lw=1.4)
+    axes.set(xscale="log", xlabel="training rows of the class", ylabel="recall, per cent", ylim=(-2, 102))
+    return figure
+
+
+def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
+    """Accuracy in each bin of confidence, of the first seed."""
+    first = min((cell["seed"] for cell in cells), default=0)
+    shown = [cell for cell in cells if cell.get("reliability") and cell["seed"] == first][:CURVES]
+    if not shown:
+        return
+    page.section("Are the probabilities right?")
+    centres = [(2 * place + 1) / 30 for place in range(15)]
+    series: dict[str, list[float | None]] = {"ideal": [100 * centre for centre in centres]}
+    for cell in shown:
+        found: dict[int, float] = {min(14, int(entry["confidence"] * 15)): 100 * entry["accuracy"] for entry in cell["reliability"]}
+        series[f"{_title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(15)]
+    figure = lines([100 * centre for centre in centres], series, xlabel="confidence, per cent", ylabel="right, per cent")
+    page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")
+
+
+def _title(row: dict[str, Any]) -> str:
+    return name(row) + (" (masked)" if row.get("masked") else "") + (f", {row['part']}" if row.get("part") else "")
+
+
+def _points(difference: float, width: float | None) -> str:
+    return f"{100 * difference:+.1f}" + ("" if width is None else f" ± {100 * width:.1f}")
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
