@@ -23,9 +23,10 @@ from repr import console
 from repr.errors import UserError
 from repr.files import content_key, read_json, write_json
 
-VERSION = 1  # of the stages; another number repeats them
+VERSION = 2  # of the stages; another number repeats them
 BIN = Path(sys.executable).parent
 BAR = 24  # characters
+PARTS = ("--part", "train", "--part", "val")  # what the shop has photographed; photographs to look up come from test
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def plan(out: Path, seed: int) -> list[Stage]:
     weights, transfer, index = out / "pretrained", out / "transfer", out / "shop.index"
     learners = ("--learner", "ncm", "--learner", "lda", "--learner", "finetune")
     return [
-        Stage("sample", "Draw the sample shop", (("repr", "sample", "--out", f"{shop}", "--seed", at),), ("sample",), 60),
+        Stage("sample", "Draw the sample shop", (("repr", "sample", "--out", f"{shop}", "--seed", at),), ("sample",), 80),
         Stage(
             "catalog",
             "Read it into a catalog",
@@ -59,11 +60,11 @@ def plan(out: Path, seed: int) -> list[Stage]:
             (
                 (
                     *("repr", "pretrain", "--data", f"{out / 'catalog.parquet'}", "--method", "supervised", "--arch", "resnet18"),
-                    *("--size", "64", "--epochs", "8", "--seed", at, "--out", f"{weights}"),
+                    *("--size", "64", "--epochs", "12", "--lr", "0.05", "--views", "product-rotate", "--seed", at, "--out", f"{weights}"),
                 ),
             ),
             ("pretrained",),
-            170,
+            95,
         ),
         Stage(
             "transfer",
@@ -71,17 +72,17 @@ def plan(out: Path, seed: int) -> list[Stage]:
             (
                 (
                     *("rpc_transfer", "run", "--root", f"{shop / 'rpc'}", "--novel", "34", "--shots", "10", "--seeds", "1", "--seed", at),
-                    *("--weights", f"{weights}", "--size", "64", *learners, "--out", f"{transfer}"),
+                    *("--weights", f"{weights}", "--size", "64", "--epochs", "6", "--lr", "0.05", *learners, "--out", f"{transfer}"),
                 ),
                 ("rpc_transfer", "report", f"{transfer}"),
             ),
             ("transfer",),
-            240,
+            270,
         ),
         Stage(
             "index",
             "Build the index",
-            (("repr", "index", "build", "--data", f"{shop / 'rpc'}", "--part", "train", "--weights", f"{weights}", "--out", f"{index}"),),
+            (("repr", "index", "build", "--data", f"{shop / 'rpc'}", *PARTS, "--weights", f"{weights}", "--out", f"{index}"),),
             ("shop.index",),
             30,
         ),

@@ -158,7 +158,7 @@ def _typed(run: Run) -> str:
     """The command of a run as it was typed, of the options that a reader would want."""
     arguments = run.config["arguments"]
     words = [run.config["command"]]
-    for name in ("method", "arch", "size", "epochs", "novel", "shots", "seeds", "weights", "learner"):
+    for name in ("method", "arch", "size", "epochs", "lr", "views", "novel", "shots", "seeds", "weights", "learner"):
         value = arguments.get(name)
         for part in value if isinstance(value, list) else [value]:
             if part is not None:

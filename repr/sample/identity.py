@@ -63,7 +63,7 @@ class Product:
     @property
     def ground(self) -> Colour:
         """The brand's base colour, leaning towards the flavour's, as bright and as full as the brand's."""
-        mixed = [0.7 * b + 0.3 * f for b, f in zip(self.brand.base, self.band, strict=True)]
+        mixed = [0.5 * b + 0.5 * f for b, f in zip(self.brand.base, self.band, strict=True)]
         hue = colorsys.rgb_to_hsv(*mixed)[0]
         _, saturation, value = colorsys.rgb_to_hsv(*self.brand.base)
         return colour(hue, saturation * 0.95, value / 255)
@@ -138,24 +138,20 @@ def _draw(
 
 @cache
 def skus(seed: int) -> dict[int, Product]:
-    """The 200 SKUs by category id. Each has its own pair of item and flavour within its brand; a brand keeps to two forms."""
+    """The 200 SKUs by category id. A brand keeps to two forms; its SKUs differ in flavour, that is in colour, while flavours last."""
     found: dict[int, Product] = {}
     for meta in METAS:
         rng = np.random.default_rng([seed, 2, meta.ids[0]])
         makers = brands(seed)[meta.name]
-        used: set[tuple[str, str, str]] = set()
+        used: dict[str, list[str]] = {maker.name: [] for maker in makers}
         for number, category in enumerate(meta.ids):
             maker = makers[number % len(makers)]
             start = makers.index(maker)
             forms = (meta.forms[start % len(meta.forms)], meta.forms[(start + 1) % len(meta.forms)])
-            while True:
-                flavour = str(rng.choice(meta.flavours))
-                product = _draw(meta, maker, forms, list(meta.items), flavour, rng)
-                key = (maker.name, product.item, flavour)
-                if key not in used:
-                    break
-            used.add(key)
-            found[category] = product
+            fresh = [flavour for flavour in meta.flavours if flavour not in used[maker.name][-len(meta.flavours) + 1 :]]
+            flavour = str(rng.choice(fresh))
+            used[maker.name].append(flavour)
+            found[category] = _draw(meta, maker, forms, list(meta.items), flavour, rng)
     return dict(sorted(found.items()))
 
 

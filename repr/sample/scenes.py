@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from repr.sample.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, Sprite, finish, look, pose, shadow, turned
+from repr.sample.camera import FACE_DOWN, FACE_UP, SPACING, UPRIGHT, Camera, Light, Sprite, finish, look, pose, shadow, turned
 from repr.sample.identity import Product
 from repr.sample.packages import build
 from repr.sample.surface import Array, Cloud
@@ -22,6 +22,8 @@ LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 # How much of a product may at most be covered.
 _COVER = {"easy": 0.06, "medium": 0.12, "hard": 0.20}
 _SCALE = 8.2  # pixels a centimetre on the counter, when there is room
+_FULL = 0.28  # of the counter that the products may cover before the camera stands back
+_TURNED = 1.5  # concentration of the products' turns: most lie more or less towards the clerk, some any way round
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,17 @@ def _rest(product: Product, rng: np.random.Generator) -> Array:
     form = product.form
     chance = rng.random()
     if form.solid == "pillow":
-        return (FACE_UP if chance < 0.74 else FACE_DOWN) @ turned("y", rng.normal(0, 0.06))
+        return (FACE_UP if chance < 0.84 else FACE_DOWN) @ turned("y", rng.normal(0, 0.06))
     if form.solid == "round":
         standing = {"bowl": 0.75, "tin": 0.7, "oval tin": 0.85, "cup": 0.35, "jar": 0.3, "roll pack": 0.5, "can": 0.25}.get(
             product.form_name, 0.0
         )
         if chance < standing:
-            return UPRIGHT if chance > 0.12 or form.profile not in ("bowl", "can") else HEAD_DOWN
+            return UPRIGHT
         return FACE_UP @ turned("y", rng.normal(0, 0.75) if rng.random() < 0.75 else rng.uniform(-np.pi, np.pi))
     if form.solid == "tube":
-        return FACE_UP if chance < 0.7 else FACE_DOWN
-    if chance < 0.62:
+        return FACE_UP if chance < 0.8 else FACE_DOWN
+    if chance < 0.72:
         return FACE_UP
     return FACE_DOWN if chance < 0.90 or not form.stands else turned("y", np.pi / 2)
 
@@ -77,7 +79,7 @@ def _rest(product: Product, rng: np.random.Generator) -> Array:
 def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np.random.Generator) -> tuple[Image.Image, list[Placed]]:
     """A square picture of `side` pixels with the basket's (category id, product) pairs on the counter."""
     ground = sum(float(np.prod(sorted(product.size)[1:])) for _, product in basket)
-    scale = _SCALE * side / 600 * min(1.0, np.sqrt(0.46 * (side * 600 / side / _SCALE) ** 2 / ground)) * rng.uniform(0.94, 1.04)
+    scale = _SCALE * side / 600 * min(1.0, np.sqrt(_FULL * (side * 600 / side / _SCALE) ** 2 / ground)) * rng.uniform(0.94, 1.04)
     camera = Camera.at(89.9, 105, scale, (side / 2, side / 2))
     light = Light.random(rng, 2.2, 0.8)
     blur = rng.uniform(0.2, 0.85)
@@ -90,7 +92,7 @@ def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np
     for number, (category, product) in enumerate(order):
         if category not in clouds:
             clouds[category] = build(product, SPACING / scale, rng)
-        rotation = turned("z", rng.uniform(0, 2 * np.pi)) @ _rest(product, rng)
+        rotation = turned("z", rng.vonmises(0, _TURNED)) @ _rest(product, rng)
         sprite, cast = _settle(clouds[category], product, rotation, camera, light, owner, sizes, level, blur, rng)
         dark = cast.point(lambda a: int(a * 0.42))
         picture = Image.composite(Image.new("RGB", picture.size, (30, 32, 34)), picture, dark)
