@@ -149,7 +149,7 @@ def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
     caption = f"{len(results)} photographs cut out of checkout pictures, and the products found: {right} of {len(results)} first right."
     made.neighbours(rows, caption)
     made.code(
-        "repr index build --data sample/rpc --part train --weights pretrained --out shop.index\n"
+        "repr index build --data sample/rpc --part train --part val --weights pretrained --out shop.index\n"
         "repr lookup --index shop.index photo.jpg -k 6 --sheet lookup.png"
     )
 
