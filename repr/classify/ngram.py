@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     import torch
 
     from repr.classify.data import Data
+    from repr.classify.hashed import Hashed
     from repr.classify.settings import Settings
 
 GRAMS = (2, 4)
+BIG = 200_000  # training rows; their n-grams would take gigabytes
 C = 1.0  # of the SVM: scikit-learn's default, not searched for
 
 
@@ -37,6 +39,13 @@ class NGram:
         """
         from sklearn.svm import LinearSVC
 
+        self.streamed_: Hashed | None = None
+        if len(rows) > BIG:
+            from repr.classify.hashed import Hashed
+
+            self.streamed_ = Hashed(self.settings).fit(data, rows, labels, classes, generator)
+            self.note = self.streamed_.note
+            return self
         texts = data.texts.take(rows)
         kept = np.array([bool(text) for text in texts])
         if len(np.unique(labels[kept])) < 2:
@@ -49,6 +58,8 @@ class NGram:
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes) margins; rows without text get the classes' frequencies."""
+        if self.streamed_ is not None:
+            return self.streamed_.logits(data, rows)
         texts = data.texts.take(rows)
         found = np.asarray(self.machine_.decision_function(self.vectorizer_.transform(texts)), np.float32)
         if found.ndim == 1:  # two classes have one margin

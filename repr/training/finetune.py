@@ -169,7 +169,7 @@ def fit_network(
 ) -> nn.Module:
     """Train any network in place, on `device`, by the same loop; returned in eval mode.
 
-    inputs: (n, …); labels: (n, …), whatever `loss` of (inputs, network(inputs), labels) takes. optimiser: "adam" or "sgd".
+    inputs: (n, …); labels: (n, …), whatever `loss` of (inputs, network(inputs), labels) takes. optimiser: "adam", "sgd" or "adagrad".
     halve_every: halve the rate every so many epochs (MEP-3M's protocol: 2); 0 for the cosine schedule.
     transform: applied to each batch of inputs on the device. epochs 0 changes nothing.
     Raises UserError when there is no row, or the loss is not finite.

@@ -53,9 +53,10 @@ def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict[str, 
 
 
 def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:
-    """The optimiser "sgd", "lars" or "adam" over `modules`, its groups remembering `base_lr` for `set_rate`.
+    """The optimiser "sgd", "lars", "adam" or "adagrad" over `modules`, its groups remembering `base_lr` for `set_rate`.
 
-    For Adam `momentum` is the first of its two betas; the second is 0.999 (Kingma and Ba 2015).
+    For Adam `momentum` is the first of its two betas; the second is 0.999 (Kingma and Ba 2015). Adagrad (Duchi et al. 2011) has
+    none and takes sparse gradients, if nothing decays.
     """
     parts = [group for group in groups(modules, weight_decay) if group["params"]]
     optimiser: torch.optim.Optimizer
@@ -63,6 +64,8 @@ def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float,
         optimiser = torch.optim.SGD(parts, lr=lr, momentum=momentum, fused=True)
     elif name == "adam":
         optimiser = torch.optim.Adam(parts, lr=lr, betas=(momentum, 0.999), fused=True)
+    elif name == "adagrad":
+        optimiser = torch.optim.Adagrad(parts, lr=lr)
     else:
         assert name == "lars", name
         optimiser = LARS(parts, lr=lr, momentum=momentum)

@@ -1,0 +1,109 @@
+"""The light text model for millions of titles: hashed character n-grams, a linear classifier of low rank, streamed.
+
+Joulin et al., Bag of Tricks for Efficient Text Classification, EACL 2017: the mean of the n-grams' vectors, then the classes;
+n-grams share DIM-dimensional vectors in BUCKETS places, so that memory does not grow with rows or vocabulary. Texts are made from
+the catalog's Arrow columns batch by batch. Adagrad, since each batch touches few of the vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repr.catalog.words import LONGEST
+from repr.classify.calibration import Floats, Ints
+from repr.classify.data import Data
+from repr.classify.heads import entropy, prior, seeded
+from repr.classify.settings import Settings
+from repr.classify.texts import Texts
+from repr.models.devices import pick_device
+from repr.training.finetune import fit_network
+
+BUCKETS, DIM = 1 << 20, 64  # 256 MB of float32, and as much for the optimiser
+SIZES = (2, 3, 4)
+EPOCHS, RATE, BATCH = 3, 0.1, 512
+ROWS = 4096  # titles at a time when asked
+PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hashing
+
+
+class Hashed:
+    """A row's text → its class. Rows without text get the classes' frequencies."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.note = "hashed n-grams, streamed"
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Hashed:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1."""
+        settings = self.settings
+        self.prior_ = prior(labels, classes)
+        training = settings.training(EPOCHS) | {"lr": settings.lr or RATE, "batch_size": settings.batch_size or BATCH}
+        with seeded(generator), torch.sparse.check_sparse_tensor_invariants(False):
+            self.network_ = fit_network(
+                GramNet(data.texts, settings.scaled(DIM), classes), torch.from_numpy(rows), torch.from_numpy(labels),
+                loss=entropy, generator=generator, optimiser="adagrad", device=pick_device(settings.device), **training,
+            )  # fmt: skip
+        return self
+
+    def logits(self, data: Data, rows: Ints) -> Floats:
+        """(len(rows), classes)."""
+        network = self.network_
+        assert isinstance(network, GramNet)
+        found = np.empty((len(rows), len(self.prior_)), np.float32)
+        with torch.inference_mode():
+            for first in range(0, len(rows), ROWS):
+                texts = data.texts.take(rows[first : first + ROWS])
+                part = network.of_texts(texts).cpu().numpy()
+                part[[not text for text in texts]] = self.prior_
+                found[first : first + ROWS] = part
+        return found
+
+
+class GramNet(nn.Module):
+    """Catalog rows (b,) int64 → logits (b, classes), by way of their texts."""
+
+    def __init__(self, texts: Texts, dim: int, classes: int) -> None:
+        super().__init__()
+        self.texts = texts
+        self.vectors = nn.EmbeddingBag(BUCKETS, dim, mode="mean", sparse=True)
+        nn.init.uniform_(self.vectors.weight, -1 / dim, 1 / dim)
+        self.head = nn.Linear(dim, classes)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The logits."""
+        return self.of_texts(self.texts.take(rows.cpu().numpy()))
+
+    def of_texts(self, texts: list[str]) -> Tensor:
+        """The logits of texts; an empty one is two blanks."""
+        places, starts = grams(texts)
+        device = self.head.weight.device
+        logits: Tensor = self.head(self.vectors(torch.from_numpy(places).to(device), torch.from_numpy(starts).to(device)))
+        return logits
+
+
+def grams(texts: list[str], buckets: int = BUCKETS) -> tuple[Ints, Ints]:
+    """The places of all character n-grams of SIZES of folded texts, text by text, (m,) in 0..buckets-1, and where each text's begin, (n,).
+
+    A text begins and ends with a blank, which counts; at most LONGEST characters of it are read. buckets: a power of two.
+    """
+    joined = "\n".join(f" {text[:LONGEST].casefold()} " for text in texts) + "\n"
+    codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.uint64)
+    breaks = codes == 10
+    document = np.cumsum(breaks) - breaks
+    shift = np.uint64(64 - int(buckets).bit_length() + 1)
+    places, owners = [], []
+    value = np.zeros(len(codes), np.uint64)
+    for size in range(1, max(SIZES) + 1):
+        start = len(codes) - size + 1
+        value = value[:start] * PRIME + codes[size - 1 :] + np.uint64(size)
+        if size in SIZES:
+            whole = (document[:start] == document[size - 1 :]) & ~breaks[size - 1 :]
+            mixed = value[whole] ^ (value[whole] >> np.uint64(29))
+            places.append(((mixed * PRIME) >> shift).astype(np.int64))
+            owners.append(document[:start][whole])
+    owner: np.ndarray[Any, Any] = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return np.concatenate(places)[order], np.searchsorted(owner[order], np.arange(len(texts))).astype(np.int64)

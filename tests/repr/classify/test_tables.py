@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.classify.settings import Settings
+from repr.classify.subtree import subtree
+from repr.classify.tables import NUMBERS, Choice, rows_of, with_paper
+from repr.errors import UserError
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_rows_that_read_titles_stand_twice_and_pictures_once(number: str) -> None:
+    rows = rows_of(number, Settings(), Choice(), range(1))
+    assert len(set(rows)) == len(rows) > 0
+    for row in rows:
+        twin = [
+            other
+            for other in rows
+            if (other.model, other.level, other.hierarchy, other.part) == (row.model, row.level, row.hierarchy, row.part)
+        ]
+        assert len(twin) == (2 if "text" in row.modality else 1)
+
+
+def test_what_the_issue_asks_of_each_table() -> None:
+    def models(number: str) -> set[str]:
+        return {row.model for row in rows_of(number, Settings(), Choice(), range(1))}
+
+    assert {"vgg19", "inception_v3", "resnet50", "lstm", "bilstm", "bert"} <= models("4")
+    assert {"concat", "tfn", "lmf"} <= models("5")
+    six = rows_of("6", Settings(), Choice(), range(2))
+    assert {row.hierarchy for row in six} == {"flat", "coarse-to-fine", "fine-to-coarse", "coarse-and-fine", "rnn"}
+    assert {row.level for row in six} == {1, 2, 3} and {row.seed for row in six} == {0, 1}
+    eight = rows_of("8", Settings(), Choice(), range(1))
+    assert {row.part for row in eight} == {"outdoors", "meats", "accessories", "jewelries"}
+    assert {row.level for row in rows_of("fig8", Settings(), Choice(), range(1))} == {3}
+    assert all(row.end_to_end is False for row in rows_of("5", Settings(), Choice(), range(1)))
+
+
+def test_narrowed() -> None:
+    rows = rows_of("4", Settings(), Choice(models=("ngram",), levels=(2,), masks=(True,)), range(1))
+    assert [(row.model, row.level, row.mask) for row in rows] == [("ngram", 2, True)]
+    with pytest.raises(UserError, match="has no row gated"):
+        rows_of("4", Settings(), Choice(models=("gated",)), range(1))
+    with pytest.raises(UserError, match="no table '7'"):
+        rows_of("7", Settings(), Choice(), range(1))
+    assert {row.part for row in rows_of("8", Settings(), Choice(parts=("Topwear",)), range(1))} == {"Topwear"}
+
+
+def test_no_number_of_the_paper_is_invented() -> None:
+    (row,) = with_paper("4", [{"model": "bert", "hierarchy": "", "level": 1, "top1": 0.9}])
+    assert row["paper"] is None
+
+
+def test_subtrees_by_name_and_id(shop: Catalog) -> None:
+    food = subtree(shop, "Food")
+    assert len(food) == 80 and food.default_level == 2 and set(food.labels()[1]) == {"Apple", "Leek"}
+    with pytest.raises(UserError, match=r"no class is called 'Fod'.*Did you mean Food"):
+        subtree(shop, "Fod")
+    with pytest.raises(UserError, match="2 classes are called '1'"):
+        subtree(shop, "1")
+    with pytest.raises(UserError, match="has no class below it"):
+        subtree(shop, "Leek")

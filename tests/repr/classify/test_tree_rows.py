@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.classify.data import Data
+from repr.classify.experiment import grid, run, run_cell
+from repr.classify.settings import Settings
+from repr.classify.summary import against_flat, summarise
+from repr.classify.tree_rows import level_labels
+from repr.errors import UserError
+
+BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
+
+
+def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
+    levels, labels = level_labels(Data(shop))
+    assert levels == (1, 2) and labels.shape == (160, 2) and (labels[:, 1] // 2 == labels[:, 0]).all()
+
+
+def test_one_net_answers_on_every_level(shop: Catalog) -> None:
+    rows = grid(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"], seeds=[0, 1])
+    cells = run(lambda *_: shop, rows)
+    assert all(cell["top1"] > 0.9 and cell["hF"] > 0.9 for cell in cells)
+    assert cells[0]["seconds"] == cells[2]["seconds"] and cells[0]["level"] != cells[2]["level"]
+    compared = against_flat(summarise(cells))
+    assert [(c["a"], c["b"], c["level"], c["n"]) for c in compared] == [
+        ("ngram coarse-to-fine", "ngram flat", 1, 2),
+        ("ngram coarse-to-fine", "ngram flat", 2, 2),
+    ]
+
+
+def test_image_and_text_side_by_side(shop: Catalog) -> None:
+    settings = Settings(model="concat", hierarchy="fine-to-coarse", weights="none", size=32, epochs=15, lr=0.01)
+    row = run_cell(Data(shop), settings).row
+    assert row["top1"] > 0.9 and " + " in row["note"] and row["modality"] == "image+text"
+
+
+@pytest.mark.parametrize("weak", ["masked", "children", "residual"])
+def test_few_fine_labels(shop: Catalog, weak: str) -> None:
+    from dataclasses import replace
+
+    settings = replace(BASE, hierarchy="flat", fine_share=0.2, weak=weak)
+    row = run_cell(Data(shop), settings).row
+    assert row["top1"] > 0.5 and row["fine_share"] == 0.2 and row["weak"] == weak
+
+
+def test_what_does_not_fit(shop: Catalog) -> None:
+    with pytest.raises(UserError, match="no labels on level 3"):
+        run_cell(Data(shop), Settings(hierarchy="flat", level=3, epochs=1))
+    with pytest.raises(UserError, match="Did you mean flat"):
+        Settings(hierarchy="flatt")
+    with pytest.raises(UserError, match="--fine-share"):
+        Settings(fine_share=0.5)
+    assert np.isfinite(run_cell(Data(shop), Settings(hierarchy="flat", level=1, epochs=1)).row["ece"])

@@ -1,0 +1,102 @@
+"""`repr classify` as a user types it, on a small folder of classes with a CSV of titles."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from repr.cli.classify import command
+from repr.errors import UserError
+
+WORDS = {"Apple": "crisp sweet red", "Leek": "long green fresh", "Boots": "leather sole laced"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MEP-3M folder of 90 records in 2 classes and 3 sub-classes."""
+    root = tmp_path_factory.mktemp("shop")
+    rng = np.random.default_rng(0)
+    records = []
+    for row in range(90):
+        kind = row % 3
+        name = list(WORDS)[kind]
+        path = f"Images/{kind + 1}/{row}.png"
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.clip(60 + 70 * kind + rng.normal(0, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(root / path)
+        title = f"{' '.join(rng.permutation(WORDS[name].split())[:2])} {name.lower()} {row}"
+        parent = ("1", "Food") if kind < 2 else ("2", "Wear")
+        ids = {"class_id": parent[0], "class_name": parent[1], "sub_class_id": str(kind + 1), "sub_class_name": name}
+        more = {"subsub_class_id": "FALSE", "subsub_class_name": "FALSE", "img_path": path, "img_resolution": [32, 32, 3]}
+        records.append(ids | more | {"title": title, "OCR": "FALSE"})
+    (root / "annotation.json").write_text(json.dumps(records, indent=4), encoding="utf-8")
+    return root
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_the_row_of_the_issue(shop: Path) -> None:
+    result = call("--level", 2, "--model", "ngram", "--data", shop, "--split", "grouped", "--mask-class-words", "--json")
+    (row,) = json.loads(result.stdout)["rows"]
+    names = "model modality level hierarchy top1 top5 ap_micro ap_macro f1_macro f1_weighted ece seconds"
+    assert set(names.split()) <= set(row)
+    assert (row["model"], row["modality"], row["level"], row["hierarchy"]) == ("ngram", "text", 2, "")
+    assert 0 <= row["ece"] <= 1 and row["top1"] > 0.9 and row["masked"] and row["split"] == "grouped"
+
+
+def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
+    typed = ("--model", "encoder", "--model", "ngram", "--model", "gated", "--weights", "none", "--size", 32, "--epochs", 3, "--data", shop)
+    result = call(*typed, "--seeds", 2, "--out", tmp_path / "out")
+    assert "gated none" in result.stdout and "±" in result.stdout and "Means over 2 seeds" in result.stdout
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for section in ("Row against row", "When a modality is missing", "The long tail", "Are the probabilities right?"):
+        assert section in page
+    rows = sorted((tmp_path / "out" / "rows").iterdir())
+    assert len(rows) == 6
+    with (rows[0] / "per_class.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 3
+    assert "done before" in call(*typed, "--seeds", 2, "--out", tmp_path / "out").stderr
+
+
+def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
+    typed = ("table", "4", "--model", "ngram", "--level", 1, "--level", 3, "--data", shop, "--out", tmp_path)
+    result = call(*typed)
+    assert result.stdout.count("not in our sources") >= 2 and "ngram (masked)" in result.stdout
+    assert (tmp_path / "table-4.html").exists()
+    found = json.loads(call(*typed, "--json").stdout)
+    assert found["table"] == "4" and {row["paper"] for row in found["rows"]} == {None}
+
+
+def test_a_subset_that_is_not_there_is_a_line_of_the_table(shop: Path, tmp_path: Path) -> None:
+    rows = json.loads(call("table", "8", "--model", "ngram", "--data", shop, "--out", tmp_path, "--json").stdout)["rows"]
+    assert len(rows) == 8 and all(row["note"].startswith("not run") for row in rows)
+
+
+def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
+    typed = ("--model", "ngram", "--hierarchy", "flat", "--level", 2, "--fine-share", 0.2, "--fine-share", 1, "--epochs", 3)
+    assert len(json.loads(call(*typed, "--data", shop, "--out", tmp_path, "--json").stdout)["rows"]) == 2
+    assert "When only the coarse label is known" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("--model", "ngrams"), "Did you mean ngram"),
+        (("tabel", "4"), "Say `repr classify`"),
+        (("table", "7"), "Choose from: 4, 5, 6, 8, fig8"),
+        (("--scale", "2"), "--scale"),
+        (("--under", "Leek"), "no class below it"),
+        (("--bert", "nowhere", "--model", "bert"), "there is no such folder"),
+    ],
+)
+def test_wrong_usage_is_one_line(shop: Path, typed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        call(*typed, "--data", shop)
