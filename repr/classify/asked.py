@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, level: i
         weights=arguments["weights"],
         shares=arguments["shares"] or (1.0,),
     )
-    return [Settings(**{**row.__dict__, "part": part}) for part in arguments["parts"] or ("",) for row in rows]
+    return [replace(row, part=part) for part in arguments["parts"] or ("",) for row in rows]
 
 
 def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range) -> list[Settings]:
@@ -116,6 +116,8 @@ def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: r
 def _keep(answer: Answer, out: Path) -> None:
     """The folder's own config.json: the command, its arguments, its result."""
     plain = {name: [str(v) for v in value] if isinstance(value, tuple) else value for name, value in answer.arguments.items()}
+    if answer.number:
+        plain["words"] = ["table", answer.number]
     command = f"repr classify table {answer.number}" if answer.number else "repr classify"
     run_folder = Run.create(out, command, plain, data=answer.data, sample=answer.sample)
     run_folder.finish("done", answer.as_json())

@@ -13,7 +13,6 @@ from repr.classify.calibration import reliability
 from repr.classify.data import Data, Problem
 from repr.classify.longtail import bucket, by_bucket
 from repr.classify.metrics import Measured
-from repr.classify.picture import known_weights
 from repr.classify.settings import Settings
 from repr.files import content_key, replacing
 from repr.runs import Run
@@ -64,6 +63,8 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
 
 def folder_name(settings: Settings, data: Data) -> str:
     """The name of a row's folder: readable, then a key of everything the row depends on, the weights by content."""
+    from repr.classify.picture import known_weights
+
     weights = known_weights(settings.weights).identity if settings.relevant()["weights"] else ""
     key = content_key(VERSION, settings.relevant(), weights, data.identity, settings.level)
     return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repr.catalog.splits import title_ids
 from repr.catalog.table import Catalog
 from repr.classify.calibration import Floats, Ints
 from repr.classify.texts import Texts
@@ -78,6 +77,8 @@ class Data:
     @cached_property
     def titles(self) -> Ints:
         """(n,) equal numbers for equal titles, -1 for none."""
+        from repr.catalog.splits import title_ids
+
         return title_ids(self.catalog)
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, ge
         found.append(picture_features(data, settings))
     if "text" in modality:
         kind = settings.model if settings.model in ENCODERS else settings.text_encoder
-        named = Settings(**{**settings.__dict__, "text_encoder": kind})
+        named = replace(settings, text_encoder=kind)
         found.append(text_features(data, named, rows, labels, int(labels.max()) + 1, generator))
     if len(found) == 1:
         return found[0]

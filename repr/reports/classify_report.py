@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repr.classify.asked import Answer
 from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import HEADER, name, percent, table_line
 from repr.classify.tables import NOT_KNOWN
@@ -18,6 +17,8 @@ from repr.reports.page import Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from repr.classify.asked import Answer
 
 CURVES = 6  # rows in one reliability figure
 
