@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from repr.catalog.table import Catalog
 from repr.classify.calibration import Floats, Ints
@@ -101,7 +102,7 @@ class Data:
         """
         labels, names = self.catalog.labels(level)
         split = self.catalog.table.column("split").combine_chunks()
-        of_split = {name: np.asarray(pa.compute.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
+        of_split = {name: np.asarray(pc.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
         train, validation, test = (np.flatnonzero(chosen & (labels >= 0)) for chosen in of_split.values())
         if not len(test) and len(validation):
             test, validation = validation, test
