@@ -21,6 +21,20 @@ from repr.errors import UserError, nearest
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
+SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
+# What the system may refuse wherever a path is opened, and what helps.
+REFUSALS = {
+    errno.ENOSPC: ("the disk is full", SPACE),
+    errno.EDQUOT: ("your share of the disk is full", SPACE),
+    errno.EROFS: ("the disk is read-only", PLACE),
+    errno.EACCES: ("no permission", PLACE),
+    errno.EPERM: ("no permission", PLACE),
+    errno.EISDIR: ("is a folder, where a file is wanted", PLACE),
+    errno.ENOTDIR: ("a part of this path is a file, not a folder", PLACE),
+    errno.EEXIST: ("is there already, and is not a folder", PLACE),
+    errno.ENAMETOOLONG: ("the name is too long", PLACE),
+}
+
 
 class LazyGroup(click.Group):
     """A group whose commands are named in a plain table, name → "module:attribute", and imported when they are asked for."""
@@ -71,10 +85,9 @@ def run(group: click.Command, program: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        known = {errno.ENOSPC: "the disk is full", errno.EACCES: "no permission", errno.EROFS: "the disk is read-only"}
-        if error.errno not in known:
+        if error.errno not in REFUSALS:
             raise
-        _fail(UserError(known[error.errno], error.filename or "", "Free some space, or choose another folder with --out"), as_json)
+        _fail(UserError(REFUSALS[error.errno][0], error.filename or "", REFUSALS[error.errno][1]), as_json)
 
 
 def _fail(error: UserError, as_json: bool) -> None:
@@ -114,16 +127,31 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def progress(items: Iterable[T], total: int | None, what: str, unit: str = "it") -> Iterator[T]:
     """Go through `items` with a bar on stderr (none when stderr is not a terminal and the work is short)."""
+    with bar(total, what, unit) as counted:
+        for item in items:
+            yield item
+            counted.update()
+
+
+def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale: bool = False) -> Any:
+    """A bar on stderr to `update(n)` and close, or to use with `with`; `done` of `total` count already, scale: as k and M.
+
+    Where stderr is not a terminal it keeps quiet for ten seconds, and then says something every ten seconds.
+    """
     from tqdm import tqdm
 
-    yield from tqdm(
-        items,
+    pause = 0.5 if sys.stderr.isatty() else 10
+    delay = 0 if sys.stderr.isatty() else pause
+    return tqdm(
         total=total,
+        initial=done,
         desc=what,
         unit=unit,
+        unit_scale=scale,
         file=sys.stderr,
         dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 10,
+        mininterval=pause,
+        delay=delay,
         leave=False,
     )
 

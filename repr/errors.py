@@ -23,7 +23,7 @@ class UserError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         text = " ".join(f"{text}. {self.remedy}".split()) if self.remedy else " ".join(text.split())
-        return text.rstrip(".") + "."
+        return text if text.endswith("?") else text.rstrip(".") + "."
 
     def as_json(self) -> dict[str, str]:
         """The object printed under "error" by every command called with --json."""

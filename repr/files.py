@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from repr.errors import UserError
+
+FULL = 1 << 20  # bytes: a failed write that leaves less than this has filled the disk
 
 
 def cache_dir(*parts: str) -> Path:
@@ -32,9 +35,16 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
+        if path.is_dir():
+            if not temporary.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
+    except Exception as error:
+        # Writers in C say in words of their own that the disk is full: NumPy's, PyTorch's, safetensors', FAISS'.
+        if not isinstance(error, UserError) and shutil.disk_usage(path.parent).free < FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""Every way a command can end is one line and one exit code; bars keep quiet where nobody looks."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import click
+import pytest
+
+from repr import console
+from repr.errors import UserError
+
+
+def ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> int:
+    """The exit code of a command that raises `error`."""
+
+    @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr("sys.argv", ["repr", *words])
+    with pytest.raises(SystemExit) as end:
+        console.run(command, "repr")
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (errno.ENOSPC, "the disk is full. Free some space"),
+        (errno.EDQUOT, "your share of the disk is full. Free some space"),
+        (errno.EACCES, "no permission. Check the path"),
+        (errno.EISDIR, "is a folder, where a file is wanted"),
+        (errno.ENOTDIR, "a part of this path is a file"),
+        (errno.EEXIST, "is there already, and is not a folder"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, words: str
+) -> None:
+    assert ends(monkeypatch, OSError(number, os.strerror(number), "some/where")) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"Error: some/where: {words}") and said.err.count("\n") == 1 and not said.out
+
+
+def test_with_json_the_error_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(monkeypatch, UserError("is broken", "a.json", "Mend it"), "--json") == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"error": {"message": "is broken", "where": "a.json", "remedy": "Mend it"}}
+    assert said.err == "Error: a.json: is broken. Mend it.\n"
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ends(monkeypatch, KeyboardInterrupt()) == 130
+
+
+def test_a_question_ends_with_its_mark() -> None:
+    assert str(UserError("no such method: byl", "--method", "Did you mean byol?")) == "--method: no such method: byl. Did you mean byol?"
+
+
+def test_short_work_shows_no_bar_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(console.progress(range(3), 3, "counting")) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
