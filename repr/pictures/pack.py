@@ -90,7 +90,13 @@ def make_pack(
                 "Remove the folder to pack again, or choose another --out",
             )
     else:
-        pack = _write(catalog, prints, folder, size, fit, workers, quiet)
+        try:
+            pack = _write(catalog, prints, folder, size, fit, workers, quiet)
+        except OSError as error:  # a full disk: writing to an open file does not say where
+            error.filename = error.filename or str(folder)
+            if folder.is_dir() and not _held(folder, size):
+                _clear(folder)
+            raise
         if out is not None:
             register(folder, key)
     if pack.quarantine and not quiet:
@@ -145,14 +151,14 @@ def _write(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: Fit, 
         _lock(log, folder)
         if (folder / "index.json").exists():  # another process made it while we waited
             return open_pack(folder)
-        rows, bad, done = _resume(log, key, folder)
+        file = folder / "pixels.npy"
+        rows, bad, done = _resume(log, key, folder, _held(folder, size))
         _need_space(folder, (len(catalog) - done) * picture, rows)
         files = catalog.files()
         chunks = _from_known(prints, size, fit, done)
         if chunks is None:
             chunks = decode(files, catalog.boxes(), size, fit=fit, workers=workers, start=done)
-        mode = "r+b" if (folder / "pixels.npy").exists() else "w+b"
-        with (folder / "pixels.npy").open(mode) as stream:
+        with file.open("r+b" if file.exists() else "w+b") as stream:
             stream.truncate(HEADER + len(rows) * picture)  # what was written after the last line of the log is done again
             stream.seek(0, os.SEEK_END)
             for chunk in chunks if quiet else _bar(chunks, len(catalog), done):
@@ -207,7 +213,7 @@ def _from_known(prints: Prints, size: int, fit: str, done: int) -> Iterator[Chun
             if at is not None:
                 reasons = {entry["row"]: entry["reason"] for entry in index["quarantine"]}
                 return _copied(open_pack(folder), reasons, at, done)
-        except (UserError, OSError, ValueError):
+        except (UserError, OSError, ValueError, KeyError, EOFError):
             continue  # a damaged pack is no help here; whoever opens it will be told
     return None
 
@@ -251,29 +257,48 @@ def _lock(log: IO[str], folder: Path) -> None:
         fcntl.flock(log, fcntl.LOCK_EX)
 
 
-def _resume(log: IO[str], key: str, folder: Path) -> tuple[list[int], list[tuple[int, str]], int]:
+def _held(folder: Path, size: int) -> int:
+    """How many whole pictures pixels.npy has."""
+    file = folder / "pixels.npy"
+    return max(0, file.stat().st_size - HEADER) // (size * size * 3) if file.exists() else 0
+
+
+def _resume(log: IO[str], key: str, folder: Path, held: int) -> tuple[list[int], list[tuple[int, str]], int]:
     """What a killed run had finished: rows written, unreadable (row, reason), and rows done. Nothing if it was of other pictures.
 
+    held: pictures that pixels.npy has; what the log says beyond that does not count.
     Leaves the log with the lines that count, ready for more.
     """
     rows: list[int] = []
     bad: list[tuple[int, str]] = []
     done = 0
     log.seek(0)
-    whole = [line for line in log if line.endswith("\n")]  # the last one may be cut
-    if not whole or json.loads(whole[0]).get("key") != key:
-        if len(whole) > 1:
+    lines = log.readlines()
+    if not lines or (_entry(lines[0]) or {}).get("key") != key:
+        if len(lines) > 1:
             console.say(f"The pictures or the size have changed since {folder} was begun; starting it again.")
-        whole = [json.dumps({"version": VERSION, "key": key}) + "\n"]
-    for line in whole[1:]:
-        entry = json.loads(line)
-        rows.extend(_from_spans(entry["rows"]).tolist())
+        log.truncate(0)
+        _line(log, {"version": VERSION, "key": key})
+        return rows, bad, done
+    length = len(lines[0].encode())
+    for line in lines[1:]:
+        entry = _entry(line)
+        if entry is None or len(rows) + len(written := _from_spans(entry["rows"]).tolist()) > held:
+            break
+        rows.extend(written)
         bad.extend((row, reason) for row, reason in entry["bad"])
-        done = entry["done"]
-    log.truncate(0)
-    log.writelines(whole)
-    log.flush()
+        done, length = entry["done"], length + len(line.encode())
+    log.truncate(length)
     return rows, bad, done
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line of the log; None for one that was cut or damaged."""
+    try:
+        entry = json.loads(line) if line.endswith("\n") else None
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _line(log: IO[str], entry: dict[str, Any]) -> None:
@@ -283,9 +308,7 @@ def _line(log: IO[str], entry: dict[str, Any]) -> None:
 
 def _bar(chunks: Iterable[Chunk], total: int, done: int) -> Iterator[Chunk]:
     """The chunks, with a bar that counts pictures."""
-    from tqdm import tqdm
-
-    with tqdm(total=total, initial=done, desc="decode", unit="picture", leave=False, dynamic_ncols=True, mininterval=0.5) as bar:
+    with console.bar(total, "decode", "picture", done=done) as bar:
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk.positions) + len(chunk.bad))

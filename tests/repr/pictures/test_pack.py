@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -50,6 +51,7 @@ def test_a_pack_holds_every_readable_picture_and_lists_the_others(shelf: Catalog
     assert "not a picture" in pack.quarantine[0].reason and pack.quarantine[2].reason == "no such file"
     told = capsys.readouterr()
     assert "3 of 150 pictures could not be read" in told.err and "003.png" in told.err and not told.out
+    assert "decode" not in told.err, "a bar for short work where nobody looks"
 
 
 def test_the_file_is_a_plain_npy(shelf: Catalog, tmp_path: Path) -> None:
@@ -112,6 +114,56 @@ def test_a_killed_run_goes_on_where_it_was(
     assert len(decodings) == 2 and (decodings[1] > 0) == (after > 0)
     assert np.array_equal(pack.rows, greys) and np.array_equal(pack.pixels[:, 2, 2, 1], greys)
     assert len(pack.quarantine) == 3
+
+
+@pytest.mark.parametrize(
+    ("harm", "left"),
+    [
+        (lambda folder: (folder / "pixels.npy").unlink(), 0),
+        (lambda folder: os.truncate(folder / "pixels.npy", HEADER + 40 * 8 * 8 * 3), 37),
+        (lambda folder: (folder / "progress.jsonl").write_bytes(b"\0\0\n"), 0),
+    ],
+)
+def test_what_was_lost_since_is_decoded_again(
+    shelf: Catalog, greys: Greys, tmp_path: Path, decodings: list[int], monkeypatch: pytest.MonkeyPatch, harm: Any, left: int
+) -> None:
+    """A crash of the machine may keep the log and lose pictures, or the other way round; none must come out black."""
+    counted = packing.decode
+
+    def killed(*args: Any, **kwargs: Any) -> Iterator[Chunk]:
+        chunks = counted(*args, **kwargs)
+        for _ in range(2):
+            yield next(chunks)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "decode", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_pack(shelf, 8, out=tmp_path / "p", workers=1, quiet=True)
+    harm(tmp_path / "p")
+    pack = make_pack(shelf, 8, out=tmp_path / "p", workers=1, quiet=True)
+    assert np.array_equal(pack.rows, greys) and np.array_equal(pack.pixels[:, 2, 2, 1], greys)
+    assert decodings == [0, left + 1 if left else 0]
+
+
+def test_a_disk_that_fills_up_names_the_pack_and_leaves_no_empty_one(
+    shelf: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Iterator[Chunk]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+        yield
+
+    monkeypatch.setattr(packing, "decode", full)
+    with pytest.raises(OSError) as told:
+        make_pack(shelf, 8, out=tmp_path / "p", quiet=True)
+    assert told.value.filename == str(tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_damaged_pack_in_the_cache_is_no_hindrance(shelf: Catalog) -> None:
+    pack = make_pack(shelf, 8, quiet=True)
+    (pack.path / "sources.npy").write_bytes(b"")
+    assert len(make_pack(shelf.select(np.arange(4, 20)), 8, quiet=True)) == 16
 
 
 def test_an_unfinished_pack_of_other_pictures_is_begun_again(
