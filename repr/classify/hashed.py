@@ -41,7 +41,7 @@ class Hashed:
         settings = self.settings
         self.prior_ = prior(labels, classes)
         training = settings.training(EPOCHS) | {"lr": settings.lr or RATE, "batch_size": settings.batch_size or BATCH}
-        with seeded(generator), torch.sparse.check_sparse_tensor_invariants(False):
+        with seeded(generator), torch.sparse.check_sparse_tensor_invariants(False):  # type: ignore[no-untyped-call]
             self.network_ = fit_network(
                 GramNet(data.texts, settings.scaled(DIM), classes), torch.from_numpy(rows), torch.from_numpy(labels),
                 loss=entropy, generator=generator, optimiser="adagrad", device=pick_device(settings.device), **training,
