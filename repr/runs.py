@@ -12,14 +12,16 @@ import csv
 import datetime
 import os
 import platform
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from repr.errors import UserError
-from repr.files import read_json, write_json
+from repr.files import read_json, replacing, write_json
 
 VERSION = 1
 PACKAGES = ("torch", "torchvision", "lightly", "pytorch-lightning", "faiss-gpu", "faiss-cpu", "scikit-learn", "numpy", "pillow", "timm")
@@ -42,6 +44,7 @@ class Run:
         path = Path(path)
         if path.exists() and not path.is_dir():
             raise UserError("is a file, not a folder", path, "Choose another --out")
+        fresh = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         config = {
@@ -53,9 +56,15 @@ class Run:
             "created": now,
             "status": "running",
         }
-        write_json(path / "config.json", config)
-        write_json(path / "environment.json", environment())
-        return cls(path, config)
+        run = cls(path, config)
+        try:
+            write_json(path / "config.json", config)
+            write_json(path / "environment.json", environment())
+        except BaseException:
+            if fresh:
+                run.drop_if_empty()
+            raise
+        return run
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -71,19 +80,28 @@ class Run:
         return cls(path, config)
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append a row to metrics.csv; a new column rewrites the header, so rows of different kinds may alternate."""
-        file = self.path / "metrics.csv"
-        rows = self.metrics() if file.exists() else []
-        columns = list(rows[0]) if rows else []
-        new = [name for name in row if name not in columns]
-        if rows and not new:
-            with file.open("a", newline="", encoding="utf-8") as stream:
-                csv.DictWriter(stream, columns).writerow(row)
-            return
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, columns + new)
+        """Add a row to metrics.csv; a new column goes into the header, so rows of different kinds may alternate."""
+        self._write_metrics([*self.metrics(), row])
+
+    def cut_metrics(self, n: int) -> None:
+        """Keep the first `n` rows of metrics.csv; without any the file goes too."""
+        rows = self.metrics()
+        if not n:
+            (self.path / "metrics.csv").unlink(missing_ok=True)
+        elif len(rows) > n:
+            self._write_metrics(rows[:n])
+
+    def drop_if_empty(self) -> None:
+        """Take the folder away again when nothing but its config.json and environment.json is in it: the run never began."""
+        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json"}:
+            shutil.rmtree(self.path)
+
+    def _write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with replacing(self.path / "metrics.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, columns)
             writer.writeheader()
-            writer.writerows([*rows, row])
+            writer.writerows(rows)
 
     def metrics(self) -> list[dict[str, str]]:
         """The rows of metrics.csv as text; empty when nothing was logged yet."""

@@ -92,6 +92,8 @@ def _as_started(ctx: click.Context, out: Path | None, arguments: dict[str, Any])
     if out is None:
         raise UserError("--resume needs the run folder to go on with", "--out", "Add --out DIR, as the stopped run said")
     if not (out / "config.json").exists():
+        if not arguments["data"]:
+            raise UserError("no run to go on with in this folder", out, "Check --out, or leave --resume out to start one")
         return arguments
     started = Run.open(out).config["arguments"]
     typed = {name for name in arguments if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}

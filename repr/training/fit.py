@@ -53,6 +53,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
+    _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
@@ -81,7 +82,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
         _introduce(settings, material, saved)
     try:
         launch(settings.devices, train, material, settings, weights, run, saved, quiet)
-    except (Stopped, UserError):
+    except (Stopped, UserError, OSError):
         run.finish("stopped")
         raise
     last = {name: float(value) for name, value in run.metrics()[-1].items() if value != ""}
@@ -125,6 +126,7 @@ def train(
 ) -> None:
     """One process of a run: from the packed pictures to the weights (which rank 0 writes)."""
     device = _device(settings, rank, world)
+    stop.slow_step = True  # until the loop begins, breaking off loses nothing
     method = build_method(settings, load_encoder(weights), len(material.classes)).to(device)
     if saved:
         method.load_state_dict(saved.method)
@@ -212,11 +214,7 @@ def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | Non
 def _cut_metrics(run: Run, saved: Checkpoint | None, steps_an_epoch: int) -> None:
     """Rows that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
     known = 0 if saved is None else saved.step // steps_an_epoch - bool(saved.sums and saved.step % steps_an_epoch == 0)
-    rows = run.metrics()
-    if len(rows) > known:
-        (run.path / "metrics.csv").unlink()
-        for row in rows[:known]:
-            run.log(row)
+    run.cut_metrics(known)
 
 
 def _introduce(settings: Settings, material: Material, saved: Checkpoint | None) -> None:

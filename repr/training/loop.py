@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ class Loop(pl.LightningModule):
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
         self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
-        self.step_seconds = 0.0
+        self.step_seconds = math.inf  # the first step may take its time, and breaking it off loses nothing
         self.last_saved = self.clock = time.monotonic()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -94,6 +95,7 @@ class Loop(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """An epoch that was complete when the run stopped is closed first."""
+        self.stop.slow_step = False
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
         if self.done and self.done % self.an_epoch == 0 and self.sums:
             self._end_epoch()
@@ -237,7 +239,11 @@ class Loop(pl.LightningModule):
 
         material = self.material
         val = (material.val, material.val_labels)
-        return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+        self.stop.slow_step = True  # only looks
+        try:
+            return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+        finally:
+            self.stop.slow_step = False
 
     def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
         means = self._means()

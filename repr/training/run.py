@@ -15,6 +15,8 @@ from repr.training.fit import pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
 
+COMMAND = "repr pretrain"
+
 
 def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dict[str, Any]:
     """Run `repr pretrain` with its options by name (as in config.json); returns {"run", "weights", "metrics"}.
@@ -25,6 +27,8 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     settings = Settings(**{name: value for name, value in arguments.items() if name in names})
     if out is not None and not resume and (out / FILE).exists():
         raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
+    if out is not None and (out / "config.json").exists() and (command := Run.open(out).config["command"]) != COMMAND:
+        raise UserError(f"this folder holds a run of `{command}`", out, "Choose another --out")
     catalog = open_data(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"], split=arguments["split"], seed=settings.seed)
     out = out or default_out("pretrain")
     if resume and (out / "config.json").exists():
@@ -35,10 +39,12 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
         run.config["status"] = "running"
     else:
         data = list(map(str, arguments["data"]))
-        run = Run.create(out, "repr pretrain", {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
+        run = Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
     try:
         return pretrain(catalog, settings, run, resume=resume)
     except Stopped:
         kept = (out / FILE).exists()
         ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."
         raise Stopped(f"Stopped. {ends}") from None
+    finally:
+        run.drop_if_empty()

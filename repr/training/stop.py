@@ -17,7 +17,8 @@ class Stopped(Exception):
 class Stop:
     """While it is entered, SIGINT and SIGTERM set `requested`. A step that lasts longer than PATIENCE is broken off at once.
 
-    The loop says where breaking off is harmless: `slow_step` is True only inside a step, never while a file is written.
+    Where breaking off is harmless, `slow_step` is True: before the loop, inside a slow step, in a look at the held-out pictures;
+    never while a file is written.
     Entered outside the main thread (where Python delivers no signals) it does nothing.
     """
 

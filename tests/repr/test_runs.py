@@ -1,0 +1,53 @@
+"""The run folder: rows of metrics are added whole or not at all, and a run that never began leaves nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from repr import runs
+from repr.runs import Run
+
+
+def begun(path: Path) -> Run:
+    return Run.create(path, "repr pretrain", {}, data="shop", sample=False)
+
+
+def test_rows_of_different_kinds_alternate(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.log({"epoch": 1, "loss": 0.5})
+    run.log({"epoch": 2, "accuracy": 0.25})
+    assert run.metrics() == [{"epoch": "1", "loss": "0.5", "accuracy": ""}, {"epoch": "2", "loss": "", "accuracy": "0.25"}]
+    run.cut_metrics(1)
+    assert [row["epoch"] for row in run.metrics()] == ["1"]
+    run.cut_metrics(0)
+    assert not (run.path / "metrics.csv").exists() and run.metrics() == []
+
+
+def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
+    class Unwritable:
+        def __str__(self) -> str:
+            raise OSError("the disk is full")
+
+    run = begun(tmp_path / "run")
+    run.log({"epoch": 1})
+    with pytest.raises(OSError):
+        run.log({"epoch": 2, "loss": Unwritable()})
+    assert run.metrics() == [{"epoch": "1"}]
+
+
+def test_a_run_that_never_began_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(tmp_path / "runs" / "a").drop_if_empty()
+    kept = begun(tmp_path / "runs" / "b")
+    kept.log({"epoch": 1})
+    kept.drop_if_empty()
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["b"]
+
+    def full() -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(runs, "environment", full)
+    with pytest.raises(OSError):
+        begun(tmp_path / "runs" / "c")
+    assert not (tmp_path / "runs" / "c").exists()

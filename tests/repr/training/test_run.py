@@ -1,0 +1,72 @@
+"""From options to a run folder: what never began leaves nothing, and no other run is written over."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.runs import Run
+from repr.training import fit
+from repr.training.run import execute
+from repr.training.stop import Stopped
+
+OPTIONS: dict[str, Any] = {"subset": None, "split": "grouped", "size": 16, "epochs": 1, "batch_size": 16, "device": "cpu"}
+
+
+@pytest.fixture
+def options(make_shop: Callable[..., Catalog], tmp_path: Path) -> dict[str, Any]:
+    """The options of a small run on a catalog file."""
+    make_shop(tmp_path / "shop").write(tmp_path / "shop.parquet")
+    return OPTIONS | {"data": (str(tmp_path / "shop.parquet"),)}
+
+
+@pytest.mark.parametrize(
+    "change", [{"min_pictures": 999}, {"init": "none.pth"}, {"arch": "resnet50", "init": "imagenet"}, {"device": "cuda:99"}]
+)
+def test_bad_input_leaves_no_run(options: dict[str, Any], tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        execute(options | change, out=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_device_is_told_before_pictures_are_decoded(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("decoded first"))
+    with pytest.raises(UserError, match="cuda:99"):
+        execute(options | {"device": "cuda:99"}, out=tmp_path / "run", resume=False)
+
+
+def test_a_run_of_another_command_is_not_written_over(options: dict[str, Any], tmp_path: Path) -> None:
+    Run.create(tmp_path / "run", "rpc_transfer run", {}, data="shop", sample=False).finish("done", {"rows": []})
+    before = (tmp_path / "run" / "config.json").read_bytes()
+    for resume in (False, True):
+        with pytest.raises(UserError, match="holds a run of `rpc_transfer run`"):
+            execute(options, out=tmp_path / "run", resume=resume)
+    assert (tmp_path / "run" / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["the estimate", "the first step"])
+def test_ctrl_c_does_not_wait_for_what_loses_nothing(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Steps of a large network may take minutes, and nobody knows yet whether they do."""
+
+    def pressed(*_: Any, **__: Any) -> float:
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("went on")
+
+    if where == "the estimate":
+        monkeypatch.setattr(fit, "seconds_a_step", pressed)
+    else:
+        monkeypatch.setattr(fit, "seconds_a_step", lambda *_, **__: 0.0)
+        monkeypatch.setattr("repr.methods.supervised.Supervised.loss", pressed)
+    with pytest.raises(Stopped, match="no checkpoint yet"):
+        execute(options, out=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
