@@ -60,6 +60,7 @@ def build(
     from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, common_root, stored_part
     from repr.lookup.index import IMAGENET, Index
+    from repr.lookup.ivf import check_enough
     from repr.models.weights import load_encoder, read_weights
 
     if weights is None:
@@ -67,6 +68,8 @@ def build(
     catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
+    if ivf:
+        check_enough(len(catalog))
     chosen = read_weights(weights or IMAGENET)
     encoder = load_encoder(chosen, size=size)
     index = _unfinished(out) or Index.create(

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the file; raise it when the evaluation transform changes
 BATCH = 64  # pictures; larger ones gain little on a processor and only delay the first result
+
+
+class NoneReadable(UserError):
+    """Not one of the pictures can be read. quarantine: all of them, with the reason."""
+
+    def __init__(self, quarantine: Sequence[Quarantined], where: str) -> None:
+        reason = quarantine[0].reason if quarantine else "there are no pictures"
+        super().__init__(f"none of the {len(quarantine)} pictures can be read ({reason})", where, "Check --data and the pictures")
+        self.quarantine = quarantine
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def embed(
     """Embed every readable picture (or box) of the catalog; the result is kept in the cache folder and found again.
 
     The cache's key holds the weights' values, the picture size, the precision, and path, box, length and time of every
-    file. Raises UserError when no picture can be read, or an embedding is not finite.
+    file. Raises NoneReadable when no picture can be read, and UserError when an embedding is not finite.
     """
     kept = cache_dir("embeddings", f"{_key(encoder, catalog, device)}.npz") if cache else None
     if kept and kept.exists():
@@ -105,11 +114,10 @@ def embed(
     if not quiet:
         chunks = _bar(chunks, len(catalog), f"embed with {encoder.name}")
     features, rows, bad = _features(encoder, chunks, len(catalog), batch_size=batch_size, device=device)
-    if not len(rows):
-        reason = bad[0][1] if bad else "there are no pictures"
-        raise UserError(f"none of the {len(catalog)} pictures can be read ({reason})", catalog.name, "Check --data and the pictures")
     paths = catalog.table.column("path")
     quarantine = tuple(Quarantined(str(paths[position]), reason) for position, reason in bad)
+    if not len(rows):
+        raise NoneReadable(quarantine, catalog.name)
     result = Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), rows, encoder.identity, quarantine)
     if kept:
         result.write(kept)
@@ -193,13 +201,7 @@ def _key(encoder: Encoder, catalog: Catalog, device: str) -> str:
 
 
 def _bar(chunks: Iterable[Chunk], total: int, what: str) -> Iterator[Chunk]:
-    import sys
-    from typing import cast
-
-    from tqdm import tqdm
-
-    pause = 0.5 if sys.stderr.isatty() else 10.0
-    with tqdm(total=total, desc=what, unit="picture", file=sys.stderr, leave=False, dynamic_ncols=True, mininterval=pause) as bar:
+    with console.bar(total, what, "picture") as bar:
         for chunk in chunks:
             yield chunk
-            cast(Any, bar).update(len(chunk.positions) + len(chunk.bad))
+            bar.update(len(chunk.positions) + len(chunk.bad))

@@ -12,7 +12,7 @@ import numpy as np
 
 from repr import console
 from repr.errors import UserError
-from repr.evaluation.embeddings import embed
+from repr.evaluation.embeddings import NoneReadable, embed
 from repr.lookup.index import Index, relative_to_root
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def add_catalog(
     """Embed and store the catalog's pictures that are not in the index yet (same product, path and box).
 
     A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was.
-    Raises UserError when the encoder is not the index's own, or no picture can be read.
+    Raises UserError when the encoder is not the index's own, or not one of the catalog's pictures can be read.
     """
     index.check(encoder.identity, encoder.name)
     there = index.pictures()
@@ -81,10 +81,18 @@ def add_catalog(
     added = Added(already=len(entries) - len(new))
     for start in range(0, len(new), PIECE):
         rows = new[start : start + PIECE]
-        part = catalog.select(np.array(rows))
+        part, last = catalog.select(np.array(rows)), start + PIECE >= len(new)
         if not quiet and len(new) > PIECE:
             console.say(f"Pictures {start + 1:,} to {start + len(rows):,} of {len(new):,}")
-        embeddings = embed(encoder, part, device=device, workers=workers, cache=False, quiet=quiet)
+        try:
+            embeddings = embed(encoder, part, device=device, workers=workers, cache=False, quiet=quiet)
+        except NoneReadable as none:
+            if last and not added.already and not added.stored:
+                raise
+            added.quarantine += none.quarantine
+            if last:
+                index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [])
+            continue
         kept = [rows[i] for i in embeddings.rows]
         index.add_vectors(
             embeddings.vectors,
@@ -93,7 +101,7 @@ def add_catalog(
             boxes=[entries[row][2] for row in kept],
             names=_texts(catalog, "name", kept),
             barcodes=_texts(catalog, "barcode", kept),
-            complete=start + PIECE >= len(new),
+            complete=last,
         )
         added.stored += len(kept)
         added.quarantine += embeddings.quarantine

@@ -214,6 +214,7 @@ class Index:
                     self._clear()
                 else:
                     self.manifest = Manifest.read(self.folder)
+                    self._sweep()
                 raise
             finally:
                 self._loaded = None
@@ -224,6 +225,14 @@ class Index:
             file.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def _sweep(self) -> None:
+        """Take away what a change that failed has written: all that the manifest does not name."""
+        stale = [*self.folder.glob(f"segment-{self.manifest.next_segment:06d}.*")]
+        if not self.manifest.cells:
+            stale += [*self.folder.glob("segment-*.cells.npy"), self.folder / "ivf.faiss"]
+        for file in stale:
+            file.unlink(missing_ok=True)
 
     # -- search
 

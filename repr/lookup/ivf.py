@@ -35,6 +35,12 @@ class Cells:
     recall_at_10: float
 
 
+def check_enough(n: int, smallest: int = SMALLEST) -> None:
+    """Raise UserError when `n` vectors are too few to gain from cells."""
+    if n < smallest:
+        raise UserError(f"{n} vectors are too few for cells (from {smallest})", "--ivf", "Leave --ivf out: the exact search is as fast")
+
+
 def build_cells(vectors: Floats, generator: np.random.Generator, *, smallest: int = SMALLEST, probes: int = 1000) -> tuple[Any, Cells]:
     """Train centres on `vectors` (n, d) and choose the smallest nprobe (a power of two) with recall@10 >= 0.99.
 
@@ -43,8 +49,7 @@ def build_cells(vectors: Floats, generator: np.random.Generator, *, smallest: in
     Returns the empty trained FAISS index and the numbers. Raises UserError for fewer than `smallest` vectors.
     """
     n, dim = vectors.shape
-    if n < smallest:
-        raise UserError(f"{n} vectors are too few for cells (from {smallest})", "--ivf", "Leave --ivf out: the exact search is as fast")
+    check_enough(n, smallest)
     faiss = load_faiss()
     nlist = max(1, min(int(4 * np.sqrt(n)), n // POINTS_PER_CELL))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, nlist, faiss.METRIC_INNER_PRODUCT)

@@ -39,7 +39,7 @@ class Manifest:
         content = read_json(file)
         if not isinstance(content, dict) or content.get("kind") != "repr.index":
             raise UserError("not the manifest of an index", file, "Make one with `repr index build`")
-        if content["version"] > VERSION:
+        if content.get("version", 0) > VERSION:
             raise UserError(f"written by a newer version ({content['version']} > {VERSION})", file, "Update the package")
         try:
             content.pop("kind")

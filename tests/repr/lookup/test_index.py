@@ -165,6 +165,7 @@ def test_a_failed_addition_leaves_the_index_as_it_was(tmp_path: Path, weights: W
         filled(tmp_path / "fresh", weights)
     monkeypatch.undo()
     assert not (tmp_path / "fresh").exists(), "nothing half-written"
+    assert [file.name for file in sorted((tmp_path / "index").glob("segment-*"))] == ["segment-000001.npy", "segment-000001.parquet"]
     assert Index.open(tmp_path / "index").info()["pictures"] == 40
     index.add_vectors(vectors[:1], ["y"], ["y.jpg"])
     assert Index.open(tmp_path / "index").info()["pictures"] == 41

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,22 @@ def test_bad_input(tmp_path: Path, shop: Path, weights: Path) -> None:
         in fails(index_command, "build", "--data", empty.parent, "--weights", weights, "--out", tmp_path / "j").message
     )
     assert not (tmp_path / "j").exists()
+
+
+def test_a_picture_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, shop: Path, weights: Path) -> None:
+    index, stock = tmp_path / "i", tmp_path / "stock"
+    shutil.copytree(shop, stock)
+    (sorted(stock.iterdir())[0] / "broken.jpg").write_bytes(b"no picture")
+    built = json.loads(call(index_command, "build", "--data", stock, "--weights", weights, "--out", index, "--json").stdout)
+    assert (built["added"], built["quarantined"]) == (18, 1)
+    added = json.loads(call(index_command, "add", index, "--data", stock, "--json").stdout)
+    assert (added["added"], added["already"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
+
+
+def test_too_few_pictures_for_cells_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
+    error = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i", "--ivf")
+    assert "18 vectors are too few" in error.message
+    assert not (tmp_path / "i").exists()
 
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
