@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
-from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, backbone, build, empty, expected_shapes, head_names
+from repr.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone, build, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
 
 VERSION = 1
@@ -244,7 +244,8 @@ def _foreign(tensors: dict[str, Tensor], path: Path, name: str) -> Weights:
 
 def _checked(weights: Weights, where: str | Path) -> Weights:
     """The weights, given a name if they lack one, if the tensors are exactly the architecture's; else UserError with what differs."""
-    backbone(weights.arch)
+    if weights.arch not in BACKBONES:
+        raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
     expected = dict(expected_shapes(weights.arch))
