@@ -30,7 +30,7 @@ from rpc_transfer.learners import learner_class, make
 from rpc_transfer.pictures import Shelf, Table, encode
 from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, spare_pictures
 from rpc_transfer.results import Cell, Results
-from rpc_transfer.settings import MOST_EPOCHS, UPDATES, Settings
+from rpc_transfer.settings import MOST_EPOCHS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
 from rpc_transfer.starts import Start, find_starts
 
@@ -72,11 +72,14 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     device = pick_device(settings.device)
     catalog = open_data(settings.data, default="rpc", split="grouped" if settings.split_file else settings.split, seed=settings.split_seed)
     split = _split(settings, catalog)
+    _check_learners(settings, split)
     starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
     rows = _rows(settings, starts)
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
+    if (folder / "config.json").is_file() and (other := Run.open(folder).config["command"]) != COMMAND:
+        raise UserError(f"holds a run of `{other}`, which would be lost", folder, "Choose another --out")
     record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
     try:
         write_split(folder / "split.json", split, catalog)
@@ -93,6 +96,20 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     results.write(folder, content)
     record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
+
+
+def _check_learners(settings: Settings, split: Split) -> None:
+    """What a learner would refuse only after the pictures were read, or the base classes taught."""
+    from repr.pictures.views import preset
+    from rpc_transfer.learners.icarl import check_memory
+    from rpc_transfer.learners.memory import Memory
+
+    if settings.memory is not None:
+        if "icarl" in settings.learner:
+            check_memory(settings.memory)
+        Memory(settings.memory).check_room(len(split.products))
+    if settings.views not in (None, "plain"):
+        preset(settings.views, SIZE)
 
 
 def _split(settings: Settings, catalog: Catalog) -> Split:
@@ -116,6 +133,18 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     split = read_split(file, catalog)
     if settings.novel not in (None, len(split.novel)):
         raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, "Leave --novel out")
+    asked: dict[str, int | str | None] = {
+        "unknown": settings.unknown or None,
+        "base_shots": settings.base_shots,
+        "test_on": settings.test_on,
+        "shots_from": None if settings.shots_from == "train" else settings.shots_from,  # "train" may not have been typed
+    }
+    for name, value in asked.items():
+        fixed = len(split.unknown) if name == "unknown" else getattr(split, name)
+        if value not in (None, fixed):
+            option = "--" + name.replace("_", "-")
+            told = "as many as --shots" if fixed is None else fixed
+            raise UserError(f"the split was drawn with {option} {told}, not {value}", file, f"Leave {option} out, or draw a new split")
     if most > split.shots:
         raise UserError(f"the split has {split.shots} shots a product, not {most}", file, f"Ask for --shots {split.shots} or fewer")
     absent = [seed for seed in settings.run_seeds if seed not in split.seeds]
@@ -130,7 +159,7 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
 def _rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
     """The rows of the table, in its order: by shots, then by learner, the starts side by side."""
     rows = []
-    for shots in settings.shots:
+    for shots in dict.fromkeys(settings.shots):
         for learner in dict.fromkeys(settings.learner):
             pictures = learner_class(learner).input == "pictures"
             for start in starts:

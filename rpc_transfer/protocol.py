@@ -85,15 +85,16 @@ def parse_increments(text: str, novel: int) -> tuple[int, ...]:
 
     Raises UserError when the text is no plan or does not add up to `novel`.
     """
-    sizes: list[int] = []
+    steps: list[tuple[int, int]] = []  # how many of which size
     for part in (text or str(novel)).replace(" ", "").lower().split(","):
         match = re.fullmatch(r"(?:([1-9]\d*)x)?([1-9]\d*)", part)
         if not match:
             raise UserError(f"{text!r} is no increment plan", "--increments", "Write 34, 17x2 (17 increments of 2) or 10,12x2")
-        sizes += [int(match[2])] * int(match[1] or 1)
-    if sum(sizes) != novel:
-        raise UserError(f"{text} adds up to {sum(sizes)} products, not to the {novel} novel ones", "--increments", "Mend the plan")
-    return tuple(sizes)
+        steps.append((int(match[1] or 1), int(match[2])))
+    total = sum(times * size for times, size in steps)
+    if total != novel:
+        raise UserError(f"{text} adds up to {total} products, not to the {novel} novel ones", "--increments", "Mend the plan")
+    return tuple(size for times, size in steps for _ in range(times))
 
 
 def draw_evenly(products: Sequence[str], metas: Mapping[str, str], n: int, rng: np.random.Generator) -> tuple[str, ...]:

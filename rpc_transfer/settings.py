@@ -106,7 +106,7 @@ PAPER_SAYS: dict[str, tuple[Any, str]] = {
     "novel": (34, "two SKUs of each of RPC's 17 metas are novel"),
     "shots": ((10,), "10 random pictures a class"),
     "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
-    "increments": ("", "all novel classes at once"),
+    "increments": ("34", "all novel classes at once"),
 }
 PAPER_SILENT: dict[str, tuple[Any, str]] = {
     "base_shots": (None, "base classes have 10 pictures too"),
@@ -138,9 +138,12 @@ def paper(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
         values[name] = value
         say(f"  {why}")
     say("Our choice where it is silent (each can be given as an option):")
+    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed")
     for name, (value, why) in PAPER_SILENT.items():
         if name in typed:
             say(f"  {name.replace('_', ' ')}: {values[name]}, as given")
+        elif name in of_split:
+            say(f"  {name.replace('_', ' ')}: as the split file has it")
         else:
             values[name] = value
             say(f"  {why}")

@@ -92,14 +92,15 @@ def read_split(path: Path, catalog: Catalog) -> Split:
     """Read a split file and find its pictures in the catalog.
 
     Raises UserError when it is not a split file or of a newer version, when its products or pictures are not in the
-    catalog (a split of another set), when picture files are gone, or when a shot is also a test.
+    catalog (a split of another set), when picture files are gone, when a shot is also a test, or when there is nothing to
+    teach or to test on.
     """
     content = read_json(Path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError("not a split file", path, "Give the split.json of a run folder")
-    if int(content.get("version", 0)) > VERSION:
-        raise UserError(f"written by a newer version ({content['version']} > {VERSION})", path, "Update the package")
     try:
+        if int(content.get("version", 0)) > VERSION:
+            raise UserError(f"written by a newer version ({content['version']} > {VERSION})", path, "Update the package")
         return _build(content, Path(path), catalog)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"a split file with a missing or wrong field ({error!r})", path, "Write it as the module's text says") from None
@@ -110,6 +111,10 @@ def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
     products = (*base, *novel, *unknown)
     if len(set(products)) != len(products):
         raise UserError("a product is named twice among base, novel and unknown", path, "Mend the file")
+    increments = tuple(tuple(map(str, step)) for step in content["increments"])
+    if not (base and novel and all(increments)):
+        empty = "base" if not base else "novel" if not novel else "one of its increments"
+        raise UserError(f"there is no product in {empty}", path, "Mend the file")
     keys = set(map(str, catalog.product_keys()))
     strange = [key for key in products if key not in keys]
     if strange:
@@ -126,7 +131,6 @@ def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
         of = find.rows(entry["pictures"], products)
         tests.update({int(seed): of for seed in entry["seeds"]})
     find.complain(str(content["data"]))
-    increments = tuple(tuple(map(str, step)) for step in content["increments"])
     if tuple(key for step in increments for key in step) != novel:
         raise UserError("increments are not the novel products in their order", path, "Mend the file")
     if set(tests) != set(support):
@@ -194,6 +198,9 @@ def _check(split: Split, path: Path, catalog: Catalog) -> None:
         short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]
         if short:
             raise UserError(f"seed {seed} has fewer shots than the file says for: {', '.join(short[:8])}", path, "Mend the file")
+        for kind, members in (("base", split.base), ("novel", split.novel)):
+            if not any(len(split.tests[seed][key]) for key in members):
+                raise UserError(f"seed {seed} has no test pictures of {kind} products", path, "Mend the file")
     used = split.used()
     files = catalog.select(used).files()
     gone = [file for file in dict.fromkeys(files) if not file.is_file()]

@@ -106,17 +106,17 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
 
 
 def _settings(options: dict[str, Any], preset: str | None) -> Any:
-    """The options as Settings: texts to numbers, "all" to every learner."""
-    from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED
+    """The options as Settings: texts to numbers, "all" to every learner with its variants."""
+    from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     from rpc_transfer.settings import FIRST_LEARNERS, Settings, paper
 
     shots = [part.strip() for part in options.pop("shots").split(",")]
-    if not all(part.isdigit() for part in shots):
+    if not all(part.isdecimal() for part in shots):
         raise UserError("not a number, nor numbers with commas", "--shots", "Write 10, or 1,5,10")
     base_shots = options.pop("base_shots")
-    if base_shots not in (None, "all") and not (base_shots.isdigit() and int(base_shots) > 0):
+    if base_shots not in (None, "all") and not (base_shots.isdecimal() and int(base_shots) > 0):
         raise UserError(f"{base_shots!r} is neither a number nor all", "--base-shots", "Write 10, or all")
-    groups = {"all": LEARNERS, "frozen": FROZEN, "trained": TRAINED}
+    groups = {"all": [*LEARNERS, *VARIANTS], "frozen": [*FROZEN, *VARIANTS], "trained": [*TRAINED]}
     learners = [name for typed in options.pop("learner") or FIRST_LEARNERS for name in groups.get(typed, (typed,))]
     values = {
         **options,

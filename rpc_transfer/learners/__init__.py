@@ -39,7 +39,7 @@ TRAINED = {
 
 LEARNERS = {**FROZEN, **TRAINED}
 
-# Other names for a learner with settings of its own.
+# Other names for a learner with settings of its own; all of frozen ones.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ncm-plain": ("ncm", {"distance": "plain"}),
     "ncm-centred": ("ncm", {"distance": "centred"}),

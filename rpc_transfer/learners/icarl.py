@@ -22,6 +22,12 @@ from rpc_transfer.learners.ncm import NCM
 from rpc_transfer.learners.trained import Trained
 
 
+def check_memory(memory: int | None) -> None:
+    """Raise UserError for a memory of 0."""
+    if memory == 0:
+        raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
+
+
 class ICaRL(Trained):
     """memory: exemplars in all (2,000 in the paper); None keeps every shot. Raises UserError when it is 0."""
 
@@ -37,8 +43,7 @@ class ICaRL(Trained):
         batch_size: int = 64,
         views: str = "supervised",
     ) -> None:
-        if memory == 0:
-            raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
+        check_memory(memory)
         super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
         self.nearest_ = NCM()
 

@@ -171,7 +171,7 @@ def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, 
 
 
 def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
-    many = experiment.run(replace(settings, learner=("ncm",), shots=(1, 3), increments="2x1", weights=(), seeds=1), tmp_path)
+    many = experiment.run(replace(settings, learner=("ncm",), shots=(1, 3, 1), increments="2x1", weights=(), seeds=1), tmp_path)
     assert [(row["shots"], row["weights"]) for row in many.rows] == [(1, None), (1, "imagenet"), (3, None), (3, "imagenet")]
     steps = many.cell(1, 0).figures["steps"]
     assert [step["classes"] for step in steps] == [5, 6, 7]

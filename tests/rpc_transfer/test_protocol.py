@@ -156,6 +156,8 @@ def test_increment_plans(shop: Shop) -> None:
     assert parse_increments("10,12x2", 34) == (10, *(2,) * 12)
     with pytest.raises(UserError, match="adds up to 30 products, not to the 34"):
         parse_increments("15x2", 34)
+    with pytest.raises(UserError, match="adds up to 99999999999999 products"):
+        parse_increments("99999999999999x1", 34)  # counted, not written out
     for wrong in ("x2", "a", "0x3", "3x0", "1,,2"):
         with pytest.raises(UserError, match="no increment plan"):
             parse_increments(wrong, 34)

@@ -49,5 +49,7 @@ def test_the_papers_preset_fixes_what_it_states(capsys: pytest.CaptureFixture[st
     assert (fixed["novel"], fixed["shots"], fixed["learner"], fixed["test_on"], fixed["seeds"]) == (34, (10,), ("finetune",), "leftover", 2)
     told = capsys.readouterr().err
     assert "two SKUs of each" in told and "seeds: 2, as given" in told
+    assert paper({**values, "increments": "34"}, {"increments"})["increments"] == "34"
+    assert paper({**values, "split": "split.json"}, {"split"})["test_on"] == "test"  # whatever the file says
     with pytest.raises(UserError, match="two SKUs of each"):
         paper({**values, "novel": 20}, {"novel"})

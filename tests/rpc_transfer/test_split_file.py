@@ -91,6 +91,9 @@ def test_pictures_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_pa
     [
         ({"format": "coco"}, "not a split file"),
         ({"version": 99}, "newer version"),
+        ({"version": "first"}, "missing or wrong field"),
+        ({"base": []}, "no product in base"),
+        ({"novel": [], "increments": []}, "no product in novel"),
         ({"increments": [["1"]]}, "increments are not the novel products"),
         ({"tests": []}, "not of the same seeds"),
         ({"shots": None}, "missing or wrong field"),
@@ -100,6 +103,22 @@ def test_pictures_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_pa
 def test_files_that_are_wrong(catalog: Catalog, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_split(written(catalog, tmp_path / "split.json", **changes), catalog)
+
+
+def test_a_step_without_products_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    novel = json.loads(written(catalog, tmp_path / "split.json").read_text())["novel"]
+    with pytest.raises(UserError, match="no product in one of its increments"):
+        read_split(written(catalog, tmp_path / "split.json", increments=[[], novel]), catalog)
+
+
+def test_a_split_with_nothing_to_test_on_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    content = json.loads(path.read_text())
+    for product in content["novel"]:
+        content["tests"][0]["pictures"][product] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="seed 0 has no test pictures of novel products"):
+        read_split(path, catalog)
 
 
 def test_a_shot_that_is_also_a_test_is_refused(catalog: Catalog, tmp_path: Path) -> None:

@@ -66,6 +66,30 @@ def test_json_is_one_object_with_the_issues_keys(printed: tuple[str, str], typed
     assert content["rows"][0]["weights"] is None and content["rows"][0]["auroc_unknown"] is None
 
 
+def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variants that the ladder names, such as LDA on square roots, are in it."""
+    asked: list[tuple[str, ...]] = []
+
+    def refuse(settings: Any, out: Path) -> None:
+        asked.append(settings.learner)
+        raise UserError("seen")
+
+    monkeypatch.setattr("rpc_transfer.experiment.run", refuse)
+    for group_name in ("all", "frozen", "trained"):
+        with pytest.raises(UserError, match="seen"):
+            run(*typed[:4], "--learner", group_name)
+    every, frozen, trained = asked
+    assert {"ncm", "ncm-plain", "ncm-centred", "lda", "lda-root"} < set(frozen)
+    assert set(every) == {*frozen, *trained} and len(every) == 17
+
+
+def test_a_run_of_another_command_is_not_written_over(typed: list[object], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"version": 1, "command": "repr pretrain"}')
+    with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
+        run(*typed, "--out", tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list[object], tmp_path: Path) -> None:
     config = Path(str(typed[-1])) / "config.json"
     content = json.loads(run("--config", config, "--seeds", 1, "--out", tmp_path, "--json")[0])
@@ -82,8 +106,12 @@ def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list
         (["--learner", "nmc"], "there is no learner nmc.*Did you mean ncm"),
         (["--weights", "nowhere"], "nowhere"),
         (["--shots", "ten"], "not a number"),
+        (["--shots", "2\u00b2"], "not a number"),
         (["--base-shots", "few"], "neither a number nor all"),
         (["--split", "nowhere.json"], "no such file"),
+        (["--learner", "icarl", "--memory", "0"], "given a memory of 0"),
+        (["--learner", "wa", "--memory", "7"], "cannot hold one of each of 8 classes"),
+        (["--views", "round"], "no views named round"),
         (["--preset", "paper"], "two SKUs of each"),
     ],
 )
@@ -92,6 +120,30 @@ def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], mess
     with pytest.raises(UserError, match=message):
         run(*typed, *options, "--out", out)
     assert not out.exists()
+
+
+def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typed: list[object]) -> None:
+    folder = Path(str(typed[-1]))
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    with pytest.raises(UserError, match="given a memory of 0"):
+        run(*typed, "--learner", "icarl", "--memory", 0)
+    assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--unknown", "1"], "drawn with --unknown 0, not 1"),
+        (["--base-shots", "all"], "drawn with --base-shots as many as --shots, not all"),
+        (["--test-on", "leftover"], "drawn with --test-on test, not leftover"),
+        (["--shots-from", "val"], "drawn with --shots-from train, not val"),
+    ],
+)
+def test_options_that_a_split_file_contradicts(
+    printed: tuple[str, str], typed: list[object], tmp_path: Path, options: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*typed, "--split", Path(str(typed[-1])) / "split.json", *options, "--out", tmp_path / "out")
 
 
 def test_how_many_are_novel_must_be_said(shared: Path) -> None:
