@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from repr.errors import UserError
 from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.means import ClassMeans
@@ -109,7 +110,11 @@ class LDA(Learner):
             shared[np.diag_indices(d)] += self.shrinkage * np.trace(within) / d
             if not self.means_.spread:
                 shared = np.eye(d)
-            inverse = cho_solve(cho_factor(shared), np.eye(d))
+            try:
+                inverse = cho_solve(cho_factor(shared), np.eye(d))
+            except LinAlgError:
+                few = f"too few pictures ({self.means_.pictures}) for a covariance in {d} dimensions with shrinkage {self.shrinkage:g}"
+                raise UserError(few, "--learner", "Raise the setting shrinkage") from None
             usual = float(np.vdot(inverse, within)) or 1.0
             inverse = np.asarray(inverse, dtype=np.float32)
             halves = [0.5 * np.einsum("cd,cd->c", block @ inverse, block) for block in self.means_.blocks()]

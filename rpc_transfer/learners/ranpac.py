@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.special import log_softmax
 
 from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range, unit
@@ -102,9 +102,7 @@ class RanPAC(Learner):
         """(C, M) weights, kept until the next step."""
         if self._weights is None:
             assert self.ridge_ is not None
-            ridged = self.gram_.copy()
-            ridged[np.diag_indices_from(ridged)] += self.ridge_
-            factor = cho_factor(ridged, overwrite_a=True, check_finite=False)
+            factor = self._factor(self.ridge_)
             if self.kept_ is not None:
                 targets = (self.labels_[:, None] == self.classes_).astype(np.float64)
                 weights = cho_solve(factor, targets).T.astype(np.float32) @ self.kept_
@@ -112,6 +110,16 @@ class RanPAC(Learner):
                 weights = cho_solve(factor, self.sums_.rows().T.astype(np.float64)).T
             self._weights = np.asarray(weights, dtype=np.float32)
         return self._weights
+
+    def _factor(self, ridge: float) -> Any:
+        """Cholesky factor of the Gram matrix with the ridge: with ten times as much while rounding hides it, as it does a tiny
+        one where pictures are there twice."""
+        ridged = self.gram_.copy()
+        ridged[np.diag_indices_from(ridged)] += ridge
+        try:
+            return cho_factor(ridged, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return self._factor(10 * ridge)
 
     def _choose(self, hidden: Floats, y: Ints) -> None:
         """Choose λ (unless it was given) and the factor of the logits on a fifth of each class's pictures."""

@@ -60,6 +60,12 @@ def test_the_root_keeps_signs() -> None:
     assert learner.means_.rows().ravel().tolist() == [2.5, -2.5]
 
 
+def test_without_shrinkage_few_pictures_are_too_few() -> None:
+    x = np.random.default_rng(0).normal(size=(6, 16)).astype(np.float32)
+    with pytest.raises(UserError, match=r"too few pictures \(6\) for a covariance in 16 dimensions"):
+        LDA(shrinkage=0).learn(x, np.repeat([0, 1], 3)).scores(x)
+
+
 def test_shrinkage_has_limits() -> None:
     with pytest.raises(UserError, match=r"shrinkage is 1.5.*from 0 to 1"):
         LDA(shrinkage=1.5)

@@ -49,6 +49,14 @@ def test_with_too_few_pictures_to_choose_by_the_ridge_is_fixed(shop: tuple[Array
     assert RanPAC(dimensions=100).learn(x, y).ridge_ == RIDGE  # six shots: one of each class could be held out, 12 in all
 
 
+def test_pictures_that_are_there_twice_do_not_break_a_tiny_ridge() -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(20), 20)
+    x = np.repeat(np.maximum(rng.normal(size=(20, 64))[y[::2]] + 0.1 * rng.normal(size=(200, 64)), 0), 2, axis=0).astype(np.float32)
+    learner = RanPAC(dimensions=1000, ridge=1e-8).learn(x, y)
+    assert (learner.predict(x) == y).all()
+
+
 def test_the_seed_draws_the_projection(shop: tuple[Array, Array, Array, Array]) -> None:
     x, y, queries, _ = shop
     scores = [RanPAC(dimensions=50, seed=s).learn(x, y).scores(queries) for s in (0, 0, 1)]
