@@ -79,13 +79,13 @@ def measure(
     """Measure raw features bank (n, d) and queries (q, d), or every row of the bank against the others when queries is None.
 
     kNN and retrieval compare by cosine; the linear probe, which needs queries apart, takes the features as they are.
-    seed: of the probe's weights and order, the same for every row of a table.
+    seed: of the probe's weights and order, the same for every row of a table. Raises UserError when no query has anything to find.
     """
     unit = normalised(bank)
     asked = unit if queries is None else normalised(queries)
     own = np.arange(len(unit)) if queries is None else None
-    neighbours = knn(unit, bank_labels, asked, k=k, temperature=temperature, own=own)
     found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
+    neighbours = knn(unit, bank_labels, asked, k=k, temperature=temperature, own=own)
     probe = None
     if queries is not None:
         generator = torch.Generator().manual_seed(seed)

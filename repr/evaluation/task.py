@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from repr.catalog.table import Catalog
 
 
+LARGEST = 1e15  # of a vector's numbers: the squares of more do not add up in float32
+
+
 @dataclass(frozen=True)
 class Task:
     """Stored pictures and queries with their labels. `queries` None: every stored picture is searched among the others.
@@ -113,7 +116,7 @@ def read_vectors(path: Path) -> Vectors:
     bank, bank_labels = _checked(arrays["gallery_embeddings"], arrays["gallery_labels"], "gallery_", path)
     if bank.shape[1] != queries.shape[1]:
         raise UserError(f"embeddings have {queries.shape[1]} numbers each and gallery_embeddings {bank.shape[1]}", path, remedy)
-    if (bank_labels.dtype.kind in "iu") != (labels.dtype.kind in "iu"):
+    if (bank_labels.dtype.kind == "U") != (labels.dtype.kind == "U"):
         raise UserError(f"labels are {labels.dtype} and gallery_labels {bank_labels.dtype}", path, "Give both as numbers or both as text")
     names, codes = np.unique(np.concatenate([bank_labels, labels]), return_inverse=True)
     codes = codes.astype(np.int64)
@@ -140,4 +143,11 @@ def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix
         message = f"`{prefix}labels` is {labels.dtype} {labels.shape} for {len(vectors)} embeddings"
         raise UserError(message, path, "Give one whole number or text an embedding")
     check_finite(vectors, f"{path}: {prefix}embeddings")
+    if np.abs(vectors).max() > LARGEST:
+        raise UserError(f"`{prefix}embeddings` has numbers beyond {LARGEST:g}", path, "Scale the vectors; only their directions count")
+    if labels.dtype.kind == "S":
+        try:
+            labels = np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"`{prefix}labels` are bytes that are not UTF-8", path, "Give whole numbers or text") from None
     return vectors.astype(np.float32), labels

@@ -86,6 +86,9 @@ def test_vectors_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(UserError, match="no such file"):
         call("--embeddings", tmp_path / "none.npz")
+    np.savez(tmp_path / "one.npz", embeddings=np.ones((1, 3)), labels=[1])
+    with pytest.raises(UserError, match="no query has another picture"):
+        call("--embeddings", tmp_path / "one.npz")
 
 
 def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:

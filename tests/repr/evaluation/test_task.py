@@ -64,6 +64,13 @@ def test_vectors_with_and_without_a_gallery(tmp_path: Path) -> None:
     assert apart.bank.dtype == np.float32 and apart.name == "b"
 
 
+def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
+    gallery = {"gallery_embeddings": np.ones((1, 3)), "gallery_labels": np.array(["thé"])}
+    np.savez(tmp_path / "a.npz", embeddings=np.ones((2, 3)), labels=np.array(["thé".encode(), b"tea"]), **gallery)
+    got = read_vectors(tmp_path / "a.npz")
+    assert [got.names[i] for i in got.query_labels] == ["thé", "tea"]
+
+
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     write_vectors(tmp_path / "v.npz", x, np.array([0, 1, 0, 1, 1]), ("tea", "milk"), np.arange(3), np.arange(3, 5))
@@ -90,6 +97,12 @@ GOOD: dict[str, Any] = {"embeddings": np.ones((2, 3)), "labels": np.array([1, 2]
         ({"gallery_labels": np.ones(2)}, "no array `gallery_embeddings`"),
         ({"gallery_embeddings": np.ones((2, 4)), "gallery_labels": np.array([1, 2])}, "3 numbers each and gallery_embeddings 4"),
         ({"gallery_embeddings": np.ones((2, 3)), "gallery_labels": np.array(["a", "b"])}, "labels are int64 and gallery_labels"),
+        ({"embeddings": np.full((2, 3), 1e300)}, "`embeddings` has numbers beyond 1e"),
+        ({"labels": np.array([b"\xff", b"a"])}, "`labels` are bytes that are not UTF-8"),
+        (
+            {"gallery_embeddings": np.ones((2, 3)), "gallery_labels": np.array([True, False]), "labels": np.array(["a", "b"])},
+            "labels are <U1",
+        ),
         ({"embeddings": np.array([[object()]])}, "not a readable .npz"),
     ],
 )
