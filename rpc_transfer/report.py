@@ -13,6 +13,7 @@ import numpy as np
 
 from repr.files import read_json
 from repr.reports import figures
+from repr.reports.compare import weights_names
 from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results
@@ -43,6 +44,9 @@ def write(folder: Path, out: Path | None = None) -> Path:
     """
     found, run = results.read(folder), Run.open(folder)
     content = found.content
+    names = weights_names(row["weights"] for row in content["rows"])
+    for row in content["rows"]:
+        row["name"] = names[row["weights"]]
     page = Page(f"Taking in new products: {content['data']}", bool(content["sample"]))
     _opening(page, found)
     _table_9(page, content)
@@ -70,8 +74,8 @@ def most_shots(rows: Sequence[Row]) -> list[Row]:
 
 
 def start(row: Row) -> str:
-    """The starting weights of a row in words, with the encoder that a frozen learner worked on."""
-    name = "none" if row["weights"] is None else Path(row["weights"]).name.removesuffix(".safetensors")
+    """The starting weights of a row in words (`name`, which `write` sets), with the encoder that a frozen learner worked on."""
+    name: str = row["name"]
     return name + (", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else "")
 
 
@@ -134,7 +138,7 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
         if any(row[name] for row in rows):
             caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
             page.figure(_bars(rows, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
-    _paired(page, content["paired"])
+    _paired(page, content)
 
 
 FORGETTING = (
@@ -153,17 +157,22 @@ def _bars(rows: Sequence[Row], name: str, label: str) -> Any:
     return figures.ladder(learners, {key: bars for key, bars in series.items() if any(bars)}, xlabel=label)
 
 
-def _paired(page: Page, tests: Sequence[dict[str, Any]]) -> None:
+def _paired(page: Page, content: dict[str, Any]) -> None:
+    names = {row["weights"]: row["name"] for row in content["rows"]}
+
+    def side(test: dict[str, Any], which: str) -> str:
+        return start({"weights": test[which], "name": names[test[which]], "features": test[f"{which}_features"]})
+
     body = [
         [
             test["learner"],
             str(test["shots"]),
-            f"{_spec(test['a'], test['a_features'])} against {_spec(test['b'], test['b_features'])}",
+            f"{side(test, 'a')} against {side(test, 'b')}",
             COLUMNS[test["metric"]],
             f"{100 * test['difference']:+.1f} ± {100 * test['ci95']:.1f}",
             "< 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}",
         ]
-        for test in tests
+        for test in content["paired"]
         if test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None
     ]
     if body:
@@ -315,10 +324,6 @@ def _seconds(row: Row) -> str:
 
 def _percent(figure: dict[str, Any]) -> Interval:
     return 100 * figure["mean"], 100 * (figure["ci95"] or 0.0)
-
-
-def _spec(weights: str | None, features: str) -> str:
-    return start({"weights": weights, "features": features})
 
 
 def _plan(increments: Sequence[int]) -> str:

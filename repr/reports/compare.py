@@ -103,18 +103,28 @@ def write_page(compared: dict[str, Any], path: Path) -> Path:
         keys = [key for key in ("learner", "shots") if len({str(row[key]) for row in rows}) > 1] or ["learner"]
         groups = list(dict.fromkeys(_row_name(row, keys) for row in rows))
         series: dict[str, list[tuple[float, float] | None]] = {}
+        weights = weights_names(row["weights"] for row in rows)
         for row in rows:
-            bars = series.setdefault(_side(row), [None] * len(groups))
+            bars = series.setdefault(_side(row, weights), [None] * len(groups))
             bars[groups.index(_row_name(row, keys))] = (100 * row["acc_novel"]["mean"], 100 * (row["acc_novel"]["ci95"] or 0.0))
         page.figure(ladder(groups, series, xlabel="acc_novel, per cent"), "Mean over the seeds with the 95 % interval of the mean.")
     return page.write(path)
 
 
+def weights_names(specs: Iterable[str | None]) -> dict[str | None, str]:
+    """A short name for each of the starting weights: the file's or folder's, as far up as is needed to tell them apart."""
+    given = list(dict.fromkeys(specs))
+    return dict(zip(given, _apart([Path((spec or "none").removesuffix(".safetensors")) for spec in given]), strict=True))
+
+
 def _names(runs: Sequence[Run]) -> list[str]:
     """The folders' names, as far up as is needed to tell them apart."""
-    paths = [run.path.resolve() for run in runs]
-    depth = 1
-    while len({path.parts[-depth:] for path in paths}) < len(paths):
+    return _apart([run.path.resolve() for run in runs])
+
+
+def _apart(paths: Sequence[Path]) -> list[str]:
+    depth, most = 1, max((len(path.parts) for path in paths), default=0)
+    while len({path.parts[-depth:] for path in paths}) < len(paths) and depth < most:
         depth += 1
     return ["/".join(path.parts[-depth:]) for path in paths]
 
@@ -156,6 +166,7 @@ def _split(run: Run) -> dict[int, Any]:
 
 def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) -> list[dict[str, Any]]:
     found = []
+    weights = weights_names(row["weights"] for row in rows)
     for b, a in itertools.combinations(rows, 2):  # a is the later row: the difference says what it gains over the earlier
         if any(a[key] != b[key] for key in ("learner", "shots", "base_shots")) or not (a["acc_novel"] and b["acc_novel"]):
             continue
@@ -170,7 +181,7 @@ def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) ->
             if not pairs:
                 continue
             test = paired([x for x, _ in pairs], [y for _, y in pairs])
-            sides = {"learner": a["learner"], "shots": a["shots"], "a": _side(a), "b": _side(b), "metric": measure}
+            sides = {"learner": a["learner"], "shots": a["shots"], "a": _side(a, weights), "b": _side(b, weights), "metric": measure}
             found.append({**sides, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
     return found
 
@@ -181,8 +192,9 @@ def _row_table(rows: Sequence[dict[str, Any]], sample: dict[str, bool]) -> Table
     together = sorted(rows, key=lambda row: order.index((row["shots"], row["learner"])))
     keys = [key for key in ROW_KEYS if key in ("learner", "weights") or len({_text(row[key]) for row in rows}) > 1]
     body = []
+    weights = weights_names(row["weights"] for row in rows)
     for row in together:
-        told = [_weights(row["weights"]) if key == "weights" else _text(row[key]) for key in keys]
+        told = [weights[row["weights"]] if key == "weights" else _text(row[key]) for key in keys]
         came = [f"not run: {row['error']}" if row["error"] and i == 0 else percent(row[measure]) for i, measure in enumerate(MEASURES)]
         body.append([*told, _label(row["run"], sample[row["run"]]), *came])
     return Table("Transfer, per cent, mean ± half of the 95 % interval", [*(key.replace("_", " ") for key in keys), "run", *MEASURES], body)
@@ -196,16 +208,12 @@ def percent(figure: dict[str, Any] | None) -> str:
     return f"{100 * figure['mean']:.1f}" + (f" ± {100 * width:.1f}" if width is not None else "")
 
 
-def _side(row: dict[str, Any]) -> str:
-    return f"{row['run']}: {_weights(row['weights'])}" + (", base-trained" if row["features"] == "base-trained" else "")
+def _side(row: dict[str, Any], weights: dict[str | None, str]) -> str:
+    return f"{row['run']}: {weights[row['weights']]}" + (", base-trained" if row["features"] == "base-trained" else "")
 
 
 def _row_name(row: dict[str, Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{row[key]} shots" if key == "shots" else str(row[key]) for key in keys)
-
-
-def _weights(spec: str | None) -> str:
-    return "none" if spec is None else Path(spec).name
 
 
 def _label(name: str, sample: bool) -> str:

@@ -226,6 +226,15 @@ def test_the_row_looked_at_has_the_most_shots_and_the_highest_harmonic_mean() ->
     assert report.best_row([row(5, None)]) is None
 
 
+def test_weights_of_equal_names_are_told_apart(data: Path, tmp_path: Path) -> None:
+    starts: dict[str | None, float] = {"x/weights.safetensors": 0.4, "y/weights.safetensors": 0.8}
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(1, 2), seeds=2, starts=starts)
+    html = report.write(folder).read_text(encoding="utf-8")
+    assert "y/weights against x/weights" in html and "Starting from x/weights." in html
+    for row in results.read(folder).rows[:-1]:  # each in the ladder and against shots
+        assert html.count(f"{100 * row['acc_novel']['mean']:.1f} ± {100 * row['acc_novel']['ci95']:.1f}") >= 1
+
+
 def test_a_sample_is_labelled(data: Path, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6}, sample=True)
     html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")

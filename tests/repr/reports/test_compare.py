@@ -14,7 +14,7 @@ from repr.cli.compare import command
 from repr.errors import UserError
 from repr.files import write_json
 from repr.reports import training_report
-from repr.reports.compare import compare, percent, tables, write_page
+from repr.reports.compare import compare, percent, tables, weights_names, write_page
 from repr.runs import Run
 
 
@@ -95,6 +95,21 @@ def test_a_sample_is_labelled(tmp_path: Path) -> None:
 def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     compared = compare([pretraining(tmp_path / "x" / "run"), pretraining(tmp_path / "y" / "run")])
     assert [run["run"] for run in compared["runs"]] == ["x/run", "y/run"]
+
+
+def test_weights_of_equal_names_are_told_apart(tmp_path: Path) -> None:
+    specs = ["runs/x/weights.safetensors", "runs/y/weights.safetensors"]
+    assert weights_names([None, *specs, "imagenet"]) == {
+        None: "none",
+        specs[0]: "x/weights",
+        specs[1]: "y/weights",
+        "imagenet": "imagenet",
+    }
+    both = transfer(tmp_path / "first", {specs[0]: [0.5, 0.6], specs[1]: [0.6, 0.8]})
+    compared = compare([both, pretraining(tmp_path / "p")])
+    assert {(test["a"], test["b"]) for test in compared["tests"]} == {("first: y/weights", "first: x/weights")}
+    page = write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "first: x/weights" in page and "first: y/weights" in page
 
 
 def test_bad_input(tmp_path: Path) -> None:
