@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repr import console
 from repr.catalog import mep3m, sources
 from repr.errors import UserError
 
@@ -49,6 +50,8 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
     begun = time.monotonic()  # drawing the sample does not count
     if annotations is None and root and sources.kind_of(root) == "mep3m":
         annotations = root if root.is_file() else mep3m.annotations_in(root)
+    if out.resolve() in [source.resolve() for source in (root, annotations, info) if source]:
+        raise UserError("is what would be read, and writing there would lose it", out, "Choose another --out")
     if annotations:
         built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
         return Build(out, built.records, built.quarantined, built.quarantine, time.monotonic() - begun, peak_mb())
@@ -61,13 +64,8 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
 
 
 def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
-    from tqdm import tqdm
-
     size = annotations.stat().st_size if annotations.is_file() else None
-    every = 0.5 if sys.stderr.isatty() else 10
-    with tqdm(
-        total=size, desc="Reading records", unit="B", unit_scale=True, file=sys.stderr, mininterval=every, delay=1, leave=False
-    ) as bar:
+    with console.bar(size, "Reading records", "B", scale=True) as bar:
         return mep3m.build_parquet(annotations, out, info=info, on_bytes=bar.update)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from repr.catalog.table import Catalog
 from repr.console import progress
@@ -31,6 +31,8 @@ RMS = 4.0  # levels, over the thumbnail
 SHARE = 0.08  # … and that as a share of the thumbnail's own standard deviation: pale things on white
 PEAK = 24  # levels, in any one cell and colour
 BUCKET = 32  # each picture is compared with so many neighbours, in hash order, of those that agree with it in two bands
+# As the one reader for pictures takes them, which stands above: EPS and WMF, whose decoding runs other programs, are left out.
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", *(["AVIF"] if features.check("avif") else [])]
 CHUNK = 20_000  # pictures a cache file
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads two bands over one 64-bit key
 POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
@@ -76,8 +78,12 @@ def _stored(files: list[Path], start: int, total: int) -> np.ndarray[Any, Any]:
         records = np.zeros(len(files), RECORD)
         what = f"Comparing pictures {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing pictures"
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for i, record in enumerate(progress(pool.map(_print, files), len(files), what, "picture")):
-                records[i] = record
+            try:
+                for i, record in enumerate(progress(pool.map(_print, files), len(files), what, "picture")):
+                    records[i] = record
+            except BaseException:  # Ctrl-C: not the rest first
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         with replacing(store) as temporary, temporary.open("wb") as out:
             np.save(out, records)
     return np.load(store, mmap_mode="r")  # type: ignore[no-any-return]
@@ -102,7 +108,7 @@ def _print(file: Path) -> tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any],
 
 def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], np.ndarray[Any, np.dtype[np.uint8]]]:
     """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a picture."""
-    with Image.open(file) as image:
+    with Image.open(file, formats=FORMATS) as image:
         image.draft("RGB", (8 * SIDE, 8 * SIDE))
         rgb = image.convert("RGB")
     # Lanczos, since a box filter at fractional steps moves the signs: 14 bits between twins, not 2.

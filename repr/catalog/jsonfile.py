@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -24,6 +24,9 @@ BETWEEN = re.compile(rb"\}\s*,\s*\{")
 BOM = b"\xef\xbb\xbf"
 FETCH_AGAIN = "Fetch the file again; the download was cut off"
 MEND = "Mend the record, or fetch the file again"
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder raises; the last for lists in lists without end
+
+Pixels = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]  # as wide as the catalog's column
 
 
 def read_object(path: Path, kind: type[T]) -> T:
@@ -37,7 +40,7 @@ def read_object(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise UserError(_words(error), f"{path}, {_place_of(error)}", MEND) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BROKEN:
         raise _broken_object(path, data) from None
 
 
@@ -76,7 +79,7 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
                 continue
             try:
                 records = decoder.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except BROKEN:
                 records, left = _one_by_one(path, body[1:-1] if final else rest + chunk, single, first, final=final)
             rest = left
             if records:
@@ -169,7 +172,7 @@ def _record(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> T:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise UserError(_words(error), where, MEND) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BROKEN:
         raise UserError(_complaint(data), where, MEND) from None
 
 
@@ -206,7 +209,7 @@ def _broken_object(path: Path, data: bytes) -> UserError:
 def _decodes(data: bytes) -> bool:
     try:
         msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BROKEN:
         return False
     return True
 

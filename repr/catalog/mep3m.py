@@ -36,8 +36,8 @@ REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
 class Size(msgspec.Struct, array_like=True, gc=False):
     """img_resolution: pixels, in the order of an array's shape. A grey picture may have no third number."""
 
-    height: int
-    width: int
+    height: jsonfile.Pixels
+    width: jsonfile.Pixels
     channels: int = 3
 
 
@@ -110,26 +110,28 @@ def read_info(path: Path) -> ClassTable:
         raise UserError(f"the first row is not {', '.join(COLUMNS)}", path, "Give MEP-3M's dataset_info.xlsx")
     table = ClassTable()
     for n, row in enumerate(rows[1:], 2):
+        row = (*row[:6], *(None,) * (6 - len(row)))
         if any(cell is None or cell == "" for cell in row[:4]):
             raise UserError("an empty cell", f"{path}, row {n}", "Mend the row")
-        table.take(tuple(row[:6]), f"{path}, row {n}")
+        table.take(row, f"{path}, row {n}")
     table.fixed = True
     return table
 
 
 def _xlsx_rows(path: Path) -> list[tuple[Any, ...]]:
     import zipfile
+    from xml.etree.ElementTree import ParseError
 
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True)
+        sheet = book.worksheets[0]
+        rows = [row for row in sheet.iter_rows(values_only=True, max_col=6) if any(cell is not None for cell in row)]
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, LookupError, ValueError, ParseError) as error:
         raise UserError(f"not a readable xlsx file ({error})", path, "Fetch the file again") from None
-    sheet = book.worksheets[0]
-    rows = [row for row in sheet.iter_rows(values_only=True, max_col=6) if any(cell is not None for cell in row)]
     book.close()
     return rows
 

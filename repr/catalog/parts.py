@@ -8,6 +8,7 @@ catalog's notes say so. Further columns are for the reader.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -64,7 +65,10 @@ def load(name: str) -> Subset:
         text, where = _text(Path(name)), name
     else:
         raise UserError(f"no subset is called {name!r}", "--subset", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}")
-    rows = list(csv.DictReader(text.splitlines()))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"not a readable CSV ({error})", where, "Save the file again as UTF-8 CSV") from None
     column = next((c for c in LEVELS if rows and c in rows[0]), None)
     if column is None:
         raise UserError(f"no column {', '.join(LEVELS)} or no rows", where, "Name the column of ids in the first row")

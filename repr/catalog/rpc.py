@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from repr.catalog.jsonfile import MEND, read_object
+from repr.catalog.jsonfile import MEND, Pixels, read_object
 from repr.catalog.table import LEAVES, Catalog, ClassName, Source, build
 from repr.errors import UserError
 
@@ -33,8 +33,8 @@ class Image(msgspec.Struct):
 
     id: int | str
     file_name: str
-    width: int
-    height: int
+    width: Pixels
+    height: Pixels
     level: str | None = None
 
 

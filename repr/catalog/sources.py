@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
-from repr.catalog.table import Catalog
+from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.console import say
 from repr.errors import UserError
@@ -107,10 +107,11 @@ def read_source(path: Path) -> Catalog:
 
 def _parsed(annotations: Path) -> Path:
     """The cached catalog of a big annotation file, made when the file or its pictures changed."""
+    annotations = annotations.resolve()  # the key must not be the same in another working folder
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
     images = root / "Images"
     stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (annotations, info, images) if file and file.exists()]
-    out = cache_dir("catalogs", f"{content_key(stamps)}.parquet")
+    out = cache_dir("catalogs", f"{content_key(VERSION, stamps)}.parquet")
     if not out.exists():
         say(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
         mep3m.build_parquet(annotations, out, info=info)

@@ -208,10 +208,14 @@ class Catalog:
             raise UserError("a Parquet file, but not a catalog", path, "Make one with `repr catalog build`")
         if described["version"] > VERSION:
             raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
+        try:
+            table = table.cast(SCHEMA)
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise UserError(f"its columns are not a catalog's ({error})", path, "Build the catalog again") from None
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
         roots = [_root(Path(path), source) for source in described["sources"]]
         sources = tuple(Source(s["name"], s["kind"], root, s["sample"]) for s, root in zip(described["sources"], roots, strict=True))
-        return cls(table.cast(SCHEMA), (first, second, third), sources, described["default_level"], tuple(described["notes"]))
+        return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]))
 
 
 LEAVES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")  # a path that is absolute or climbs out of its folder

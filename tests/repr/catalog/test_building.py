@@ -39,3 +39,9 @@ def test_refusals(shared: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is a folder, not a file"):
         build_catalog(None, annotations=mep, out=tmp_path / "c.parquet")
     assert list(tmp_path.iterdir()) == []
+    copy = tmp_path / "annotation.json"
+    copy.write_bytes((mep / "annotations-1k.json").read_bytes())
+    for root, named in ((tmp_path, None), (None, copy)):
+        with pytest.raises(UserError, match="would lose it"):
+            build_catalog(root, annotations=named, out=copy)
+    assert copy.stat().st_size == (mep / "annotations-1k.json").stat().st_size

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from repr.catalog import fingerprints, folders
 from repr.catalog.table import Catalog
+from repr.pictures import reader
 
 
 def tree(root: Path) -> Catalog:
@@ -76,3 +79,35 @@ def test_the_cache_notices_a_changed_picture(tmp_path: Path) -> None:
     Image.new("RGB", (30, 30), "red").save(tmp_path / "a" / "1.png")
     after = fingerprints.fingerprints(tree(tmp_path)).content.tolist()
     assert (len(set(before)), len(set(after))) == (2, 1)
+
+
+def test_stopped_it_does_not_go_through_the_rest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    for n in range(300):
+        Image.new("L", (8, 8), n % 256).save(tmp_path / "a" / f"{n}.png")
+    seen = []
+
+    def slow(file: Path) -> object:
+        seen.append(file)
+        time.sleep(0.01)
+        return real(file)
+
+    def stopped(items: Iterable[object], *_: object) -> Iterator[object]:
+        yield next(iter(items))
+        raise KeyboardInterrupt
+
+    real = fingerprints._print
+    monkeypatch.setattr(fingerprints, "_print", slow)
+    monkeypatch.setattr(fingerprints, "progress", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fingerprints.fingerprints(tree(tmp_path))
+    assert len(seen) < 100
+
+
+def test_only_kinds_that_run_no_other_program_are_opened(tmp_path: Path) -> None:
+    """An EPS is PostScript, a program, which Pillow hands to Ghostscript; its name may say .jpg."""
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "eps.jpg", format="EPS")
+    with pytest.raises(UnidentifiedImageError):
+        fingerprints.look(tmp_path / "a" / "eps.jpg")
+    assert fingerprints.FORMATS == reader.FORMATS

@@ -120,6 +120,7 @@ WHOLE = json.dumps({"info": {}, "images": GOOD, "annotations": GOOD})
         (WHOLE.replace('"t3"', "t3", 1).encode(), "record 4 of images", "not JSON"),
         (json.dumps({"images": [*GOOD, {"n": 1}], "annotations": []}).encode(), "record 10 of images", "no field title"),
         (json.dumps({"images": []}).encode(), "top level", "no field annotations"),
+        (b'{"info": ' + b"[" * 100_000, "at its start", "ends before"),
     ],
 )
 def test_names_the_list_and_record_of_an_object(tmp_path: Path, text: bytes, place: str, words: str) -> None:

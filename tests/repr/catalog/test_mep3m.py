@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def test_a_missing_field_is_named_with_its_record(tmp_path: Path, field: str) ->
         ({"img_path": "Images\\..\\..\\x.jpg"}, "leaves the folder"),
         ({"img_path": "C:/x.jpg"}, "leaves the folder"),
         ({"img_resolution": [220]}, "img_resolution"),
+        ({"img_resolution": [2**40, 220, 3]}, "img_resolution"),
     ],
 )
 def test_bad_records_are_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -152,10 +154,23 @@ def test_a_class_has_one_parent(tmp_path: Path) -> None:
         mep3m.read(folder(tmp_path, {}, {"class_id": "6", "class_name": "other"}))
 
 
-def test_a_bad_class_table_is_refused(tmp_path: Path) -> None:
+def cut_inside(whole: Path, out: Path) -> None:
+    """A workbook whose archive is whole and whose parts end in the middle."""
+    with zipfile.ZipFile(whole) as book, zipfile.ZipFile(out, "w") as cut:
+        for name in book.namelist():
+            content = book.read(name)
+            cut.writestr(name, content[: len(content) // 2] if "sheet1" in name else content)
+
+
+def test_a_bad_class_table_is_refused(tmp_path: Path, shared: Path) -> None:
     (tmp_path / "dataset_info.xlsx").write_bytes(b"PK no workbook")
     with pytest.raises(UserError, match="not a readable xlsx"):
         mep3m.read_info(tmp_path / "dataset_info.xlsx")
+    cut_inside(shared / "mep3m" / "dataset_info.xlsx", tmp_path / "dataset_info.xlsx")
+    with pytest.raises(UserError, match="not a readable xlsx"):
+        mep3m.read_info(tmp_path / "dataset_info.xlsx")
+    with pytest.raises(UserError, match="an empty cell"):
+        mep3m.read_info(info(tmp_path / "short.csv", (7, "母婴")))
     (tmp_path / "dataset_info.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="first row"):
         mep3m.read_info(tmp_path / "dataset_info.csv")

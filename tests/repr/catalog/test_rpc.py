@@ -108,6 +108,7 @@ def test_a_box_is_clipped_to_its_picture(tmp_path: Path) -> None:
         ({"annotations": [box(1, [0, 0, 9, 9], image=8)]}, "record 1 of annotations", "image id 8"),
         ({"annotations": [{"id": 1, "image_id": 7, "category_id": 1}]}, "record 1 of annotations", "no field bbox"),
         ({"images": [{"file_name": "../x.jpg", "width": 9, "height": 9, "id": 7}]}, "record 1 of images", "leaves the folder"),
+        ({"images": [{"file_name": "x.jpg", "width": 2**40, "height": 9, "id": 7}]}, "record 1 of images", "width"),
         ({"images": [{"file_name": "x.jpg", "height": 9, "id": 7}]}, "record 1 of images", "no field width"),
         ({"categories": [*CATEGORIES, CATEGORIES[0]]}, "record 4 of categories", "twice"),
         ({"annotations": []}, "", "no annotations"),

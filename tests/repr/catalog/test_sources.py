@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,15 @@ def test_big_annotations_are_parsed_once(shared: Path, monkeypatch: pytest.Monke
     again = sources.read_source(shared / "mep3m" / "annotations-1k.json")
     assert capsys.readouterr().err == ""
     assert first.table.equals(again.table) and first.table.equals(mep3m.read(shared / "mep3m").table)
+
+
+def test_what_is_kept_is_of_this_very_file(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two folders, named alike from where one stands, with files of one size and time."""
+    monkeypatch.setattr(sources, "BIG", 1000)
+    for shop_name in ("one", "two"):
+        folder = tmp_path / shop_name / "data"
+        folder.mkdir(parents=True)
+        (folder / "annotation.json").write_bytes((shared / "mep3m" / "annotations-1k.json").read_bytes())
+        os.utime(folder / "annotation.json", ns=(0, 0))
+        monkeypatch.chdir(tmp_path / shop_name)
+        assert sources.read_source(Path("data")).sources[0].root == folder

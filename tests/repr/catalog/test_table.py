@@ -89,6 +89,15 @@ def test_what_is_no_catalog(tmp_path: Path) -> None:
         Catalog.read(tmp_path / "cut.parquet")
 
 
+def test_a_catalog_that_lost_a_column_is_told(tmp_path: Path) -> None:
+    catalog().write(tmp_path / "c.parquet")
+    with pq.ParquetFile(tmp_path / "c.parquet") as file:
+        metadata, table = file.metadata.metadata, file.read().drop_columns(["title"])
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "c.parquet")
+    with pytest.raises(UserError, match="columns are not a catalog's"):
+        Catalog.read(tmp_path / "c.parquet")
+
+
 def test_a_newer_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("repr.catalog.table.VERSION", 99)
