@@ -6,7 +6,7 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -83,7 +83,8 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     try:
         launch(settings.devices, train, material, settings, weights, run, saved, quiet)
     except (Stopped, UserError, OSError):
-        run.finish("stopped")
+        with suppress(OSError):  # where the disk is full, the first file that did not fit is the one to name
+            run.finish("stopped")
         raise
     last = {name: float(value) for name, value in run.metrics()[-1].items() if value != ""}
     metrics = {name: int(value) if name in ("epoch", "step") else value for name, value in last.items() if math.isfinite(value)}

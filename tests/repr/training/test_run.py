@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -70,3 +71,18 @@ def test_ctrl_c_does_not_wait_for_what_loses_nothing(
     with pytest.raises(Stopped, match="no checkpoint yet"):
         execute(options, out=tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_fills_up_names_the_file_that_did_not_fit(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(name: str) -> Callable[..., None]:
+        def fail(*_: Any, **__: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", name)
+
+        return fail
+
+    monkeypatch.setattr(fit, "launch", full("last.pt"))
+    monkeypatch.setattr(Run, "finish", full("config.json"))
+    with pytest.raises(OSError, match=r"last\.pt"):
+        execute(options, out=tmp_path / "run", resume=False)
