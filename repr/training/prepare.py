@@ -88,19 +88,20 @@ def hold_out(groups: Ints, train: Ints, labels: Ints, share: float, rng: np.rand
     """Divide the row numbers `train` into those to train on and those to watch, by whole groups.
 
     groups, labels: (n,) for all rows. Groups are drawn until `share` of the rows (at most WATCHED) is reached; a group that
-    would exceed it, or take the last training picture of a class, is passed over.
+    would exceed it, or leave a class fewer than two training pictures (which SupCon pairs), is passed over.
     """
     goal = min(round(share * len(train)), WATCHED)
     order, inverse = np.unique(groups[train], return_inverse=True)
     members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     left = np.bincount(labels[train] + 1, minlength=int(labels.max()) + 2)
     held = np.zeros(len(train), bool)
+    least = np.minimum(left, 2)
     n = 0
     for group in rng.permutation(len(order)):
         if n >= goal:
             break
         taken = np.bincount(labels[train[members[group]]] + 1, minlength=len(left))
-        if n + len(members[group]) <= goal and not ((taken > 0) & (left - taken < 1)).any():
+        if n + len(members[group]) <= goal and not ((taken > 0) & (left - taken < least)).any():
             held[members[group]] = True
             left -= taken
             n += len(members[group])

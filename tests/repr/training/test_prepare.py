@@ -1,0 +1,20 @@
+"""Which pictures are held out to watch."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repr.training.prepare import hold_out
+
+
+@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 8)), min_size=1, max_size=40), st.floats(0, 1), st.integers(0, 99))
+def test_groups_stay_whole_and_a_class_keeps_two_pictures(rows: list[tuple[int, int]], share: float, seed: int) -> None:
+    labels, groups = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    kept, held = hold_out(groups, np.arange(len(rows)), labels, share, np.random.default_rng(seed))
+    assert sorted([*kept, *held]) == list(range(len(rows)))
+    assert not set(groups[kept]) & set(groups[held])
+    assert len(held) <= round(share * len(rows))
+    for label in set(labels[labels >= 0]):
+        assert (labels[kept] == label).sum() >= min(2, (labels == label).sum())
