@@ -59,6 +59,11 @@ class Row:
     encoder: str  # GIVEN, BASE_TRAINED or TRAINED
     shots: int
 
+    @property
+    def size(self) -> int:
+        """Picture side in pixels."""
+        return self.start.size if self.encoder == GIVEN else self.start.trained_size
+
 
 def run(settings: Settings, out: Path | None = None) -> Results:
     """Run the experiment and write the run folder: config.json, split.json, cells/, results.json.
@@ -244,7 +249,7 @@ class _Bench:
             VERSION,
             [self.source, split.base, split.novel, split.unknown, split.increments],
             b"".join(pictures),
-            [row.start.identity, row.start.size, row.learner, row.encoder, row.shots, split.base_shots, seed],
+            [row.start.identity, row.size, row.learner, row.encoder, row.shots, split.base_shots, seed],
             [options, UPDATES, MOST_EPOCHS, settings.reject],
         )
         return self.folder / "cells" / f"{row.learner}-{key}.npz"
@@ -268,11 +273,11 @@ class _Stage:
         """Run one learner."""
         reject = self.bench.settings.reject
         if row.encoder == TRAINED:
-            table = self.bench.shelf.pixels(self.start.size)
+            table = self.bench.shelf.pixels(row.size)
             task = self._task(table)
             if row.learner == "finetune" and self.shared:
                 return run_cell(copy.deepcopy(self._base()), table, task, reject=reject)
-            learner = self._make(row.learner, task, load_encoder(self.weights, size=self.start.size))
+            learner = self._make(row.learner, task, load_encoder(self.weights, size=row.size))
         else:
             task, table = self._features(row.encoder)
             learner = self._make(row.learner, task, None)
@@ -289,7 +294,7 @@ class _Stage:
             table = self.bench.shelf.features(self.weights, self.start.size)
             return self._task(table), table
         if self.encoded is None:
-            pixels = self.bench.shelf.pixels(self.start.size)
+            pixels = self.bench.shelf.pixels(self.start.trained_size)
             task = self._task(pixels)
             self.encoded = task, encode(self._base().encoder_, pixels, task.rows, self.bench.device)
         return self.encoded
@@ -297,9 +302,9 @@ class _Stage:
     def _base(self) -> Any:
         """The fine-tuned network after its base step."""
         if self.based is None:
-            table = self.bench.shelf.pixels(self.start.size)
+            table = self.bench.shelf.pixels(self.start.trained_size)
             task = self._task(table)
-            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.size))
+            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.trained_size))
             self.based = base_step(learner, table, task)
         return self.based
 
@@ -333,7 +338,7 @@ def _content(
                 "per_meta": _per_meta(figures),
                 "features": row.encoder,
                 "base_shots": row.shots if split.base_shots is None else split.base_shots,
-                "size": row.start.size,
+                "size": row.size,
                 "arch": row.start.arch,
                 "sample": catalog.sample or row.start.sample,
                 "error": row.start.error or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repr.errors import UserError
@@ -15,18 +15,27 @@ from rpc_transfer.settings import ARCH, SIZE
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had."""
+    """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had.
+
+    size: of the pictures that a frozen encoder sees. trained_size: of those that the encoder is trained on.
+    """
 
     spec: str | None
     weights: Weights | None
     size: int
     arch: str
     error: str = ""
+    trains_at: int | None = None
 
     @property
     def sample(self) -> bool:
         """Whether the weights saw the drawn sample shop."""
         return self.weights is not None and self.weights.sample
+
+    @property
+    def trained_size(self) -> int:
+        """Side in pixels of the pictures that the encoder is trained on."""
+        return self.trains_at or self.size
 
     @property
     def identity(self) -> str:
@@ -45,7 +54,8 @@ def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: i
 
     The random start has the architecture and the picture size of the first weights given, so that the two can be
     compared, else `settings.ARCH` and `settings.SIZE`; `arch` and `size` override. Weights named in `specs` that cannot
-    be read raise UserError; the newest ones and imagenet are then a start with the reason. only: no start but `specs`.
+    be read raise UserError; the newest ones and imagenet are then a start with the reason. Where nobody
+    named it, imagenet is trained at the random start's size, so that training is the same work for both. only: no start but `specs`.
     """
     if only and not specs:
         raise UserError("no weights are named", "--only-weights", "Name them with --weights, `none` and `imagenet` included")
@@ -69,6 +79,8 @@ def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: i
     )
     try:
         imagenet = _start("imagenet", read_weights("imagenet"), size)
+        if "imagenet" not in specs:
+            imagenet = replace(imagenet, trains_at=none.size)
     except UserError as error:
         if only and "imagenet" in specs:
             raise

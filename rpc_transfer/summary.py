@@ -48,10 +48,20 @@ def cell(figure: Mapping[str, Any] | None) -> str:
 
 def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
-    header = ["learner", *(["shots"] if shots else []), "weights", "encoder", *COLUMNS.values(), *(["data"] if sample else [])]
+    sizes = len({row["size"] for row in rows if not row["error"]}) > 1
+    header = [
+        "learner",
+        *(["shots"] if shots else []),
+        "weights",
+        "encoder",
+        *(["px"] if sizes else []),
+        *COLUMNS.values(),
+        *(["data"] if sample else []),
+    ]
     body = []
     for row in rows:
         known = [row["learner"], *([str(row["shots"])] if shots else []), row["weights"] or "none", row["features"]]
+        known += [str(row["size"])] if sizes else []
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [cell(row[name]) for name in COLUMNS]
         body.append(known + figures + (["sample"] if sample else []))
     return table(header, body)

@@ -65,7 +65,9 @@ from repr.errors import UserError
 )
 @click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
 @click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
-@click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; the random start's is 64.")
+@click.option(
+    "--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; 64 where nothing says otherwise."
+)
 @click.option(
     "--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: 300 updates, 30 epochs at most."
 )

@@ -32,6 +32,13 @@ def test_size_and_arch_can_be_said(weights: str) -> None:
     assert [(start.spec, start.size) for start in alone] == [(None, 64), ("imagenet", 160)] and alone[0].arch == "resnet18"
 
 
+def test_imagenet_is_trained_at_the_common_size_unless_it_is_named(weights: str) -> None:
+    beside = starts.find_starts([weights], sample=False, arch=None, size=None)
+    assert [start.trained_size for start in beside] == [48, 48, 48] and beside[2].size == 160
+    named = starts.find_starts([weights, "imagenet"], sample=False, arch=None, size=None)
+    assert [start.trained_size for start in named] == [48, 48, 160]
+
+
 def test_a_random_start_is_drawn_by_the_seed() -> None:
     start = starts.find_starts([], sample=False, arch=None, size=None)[0]
     one, two, again = (start.for_seed(seed).tensors["conv1.weight"] for seed in (0, 1, 0))
