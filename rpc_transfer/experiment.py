@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from repr.models.encoder import Encoder
     from rpc_transfer.learners.learner import Learner
 
-VERSION = 1  # of what a cell computes; raise it when stored cells are no longer what would be computed
+VERSION = 2  # of what a cell computes; raise it when stored cells are no longer what would be computed
 COMMAND = "rpc_transfer run"
 GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
 FIGURES = (

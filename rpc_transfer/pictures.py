@@ -98,13 +98,10 @@ def encode(encoder: Encoder, pixels: Table, rows: Rows, device: torch.device, ba
     """float32 (n, d) raw features of those of the catalog rows that are there, by an encoder in memory."""
     import torch
 
-    from repr.models.devices import autocast_dtype
-
     rows = rows[pixels.has(rows)]
-    dtype = autocast_dtype(device)
     encoder.to(device).eval()
     parts = []
-    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype is not None):
+    with torch.inference_mode():  # in float32, as `repr.evaluation.embeddings`
         for start in range(0, len(rows), batch_size):
             batch = torch.from_numpy(pixels.take(rows[start : start + batch_size])).to(device)
             parts.append(encoder.encode(batch).float().cpu().numpy())

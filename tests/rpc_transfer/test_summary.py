@@ -11,7 +11,7 @@ from rpc_transfer.experiment import FIGURES
 def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:
     figure = None if mean is None else {"mean": mean, "ci95": 0.01, "values": [mean - 0.01, mean + 0.01]}
     described: dict[str, Any] = {"learner": "ncm", "weights": weights, "shots": 10, "shots_from": "train", "test_on": "leftover"}
-    described |= {"features": "as given", "error": None, **dict.fromkeys(FIGURES, figure)}
+    described |= {"features": "as given", "size": 64, "error": None, **dict.fromkeys(FIGURES, figure)}
     return {**described, **changes}
 
 
@@ -28,6 +28,10 @@ def text(**changes: Any) -> str:
 def test_rates_are_in_per_cent_with_their_interval() -> None:
     assert "30.0 ± 1.0" in text() and "40.0 ± 1.0" in text()
     assert summary.cell(None) == "–" and summary.cell({"mean": 0.5, "ci95": None}) == "50.0"
+
+
+def test_picture_sizes_have_a_column_where_they_differ() -> None:
+    assert " px " not in text() and " px " in text(rows=[row(None, 0.3), row("imagenet", 0.4, size=160)])
 
 
 def test_the_sample_is_labelled_in_every_row() -> None:

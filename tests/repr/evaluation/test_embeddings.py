@@ -38,13 +38,10 @@ def two(tmp_path: Path, shared: Path) -> Catalog:
     return open_data([tmp_path / "set"], split="random")
 
 
-def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog) -> None:
     pack = make_pack(grocery, encoder.size, quiet=True)
     with torch.inference_mode():
         expected = encoder.encode(torch.from_numpy(np.array(pack.pixels))).numpy()
-    fast = embed(encoder, grocery, cache=False, quiet=True)
-    assert ((fast.features * expected).sum(1) / fast.norms / np.linalg.norm(expected, axis=1)).min() > 0.999, "in any precision"
-    monkeypatch.setattr("repr.models.devices.autocast_dtype", lambda _: None)
     for batch_size in (7, 64, 1000):
         got = embed(encoder, grocery, batch_size=batch_size, cache=False, quiet=True, device="cpu")
         np.testing.assert_array_equal(got.rows, pack.rows)
