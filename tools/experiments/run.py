@@ -42,7 +42,7 @@ KEPT = (
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="EXPERIMENT…")
+@click.argument("names", nargs=-1, metavar="[EXPERIMENT…]")
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -54,8 +54,8 @@ KEPT = (
 )
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Where the figures are written.")
 def main(names: tuple[str, ...], data: Path, out: Path, results: Path) -> None:
-    """Run EXPERIMENT… (the names of the .toml files beside this one), or go on with them."""
-    for name in names:
+    """Run EXPERIMENT… (the names of the .toml files beside this one; all of them when none is named), or go on with them."""
+    for name in names or sorted(p.stem for p in HERE.glob("*.toml")):
         file = HERE / f"{name}.toml"
         if not file.is_file():
             raise UserError(f"no such experiment: {name}", HERE, nearest(name, sorted(p.stem for p in HERE.glob("*.toml"))))
