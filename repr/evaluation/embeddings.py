@@ -26,8 +26,6 @@ from repr.pictures.pack import Quarantined, source_key
 from repr.pictures.reader import Box
 
 if TYPE_CHECKING:
-    import torch
-
     from repr.catalog.table import Catalog
     from repr.models.encoder import Encoder
 
@@ -149,19 +147,16 @@ def _features(
     import torch
 
     from repr.models.devices import pick_device
+    from repr.models.inference import encoding
 
-    target = pick_device(device)
-    encoder.to(target).eval()
-    encoder.network.to(memory_format=torch.channels_last)  # up to twice as fast on every device
+    # Float32 on every device: bfloat16 turned EfficientNet-Lite0's features by a cosine of 0.976 to 0.991 (tools/bench/embedding.py).
+    encode = encoding(encoder, pick_device(device))
     features, rows, done = np.empty((n, encoder.dim), np.float32), np.empty(n, np.int64), 0
     bad: list[tuple[int, str]] = []
-    # Float32 on every device: bfloat16 turned EfficientNet-Lite0's features by a cosine of 0.976 to 0.991 (tools/bench/embedding.py).
-    with torch.inference_mode():
-        for pixels, positions in _batches(chunks, batch_size, bad):
-            part = slice(done, done + len(positions))
-            batch = torch.from_numpy(pixels).to(target, non_blocking=True)
-            features[part], rows[part] = _on_host(encoder.encode(batch)), positions
-            done = part.stop
+    for pixels, positions in _batches(chunks, batch_size, bad):
+        part = slice(done, done + len(positions))
+        features[part], rows[part] = encode(torch.from_numpy(pixels)).cpu().numpy(), positions
+        done = part.stop
     check_finite(features[:done], encoder.name)
     return features[:done], rows[:done], bad
 
@@ -180,10 +175,6 @@ def _batches(chunks: Iterable[Chunk], size: int, bad: list[tuple[int, str]]) -> 
             pixels, positions = [all_pixels[size:]], [all_positions[size:]]
     if sum(map(len, positions)):
         yield np.concatenate(pixels), np.concatenate(positions)
-
-
-def _on_host(tensor: torch.Tensor) -> Floats:
-    return np.asarray(tensor.float().cpu().numpy())
 
 
 def _key(encoder: Encoder, catalog: Catalog) -> str:

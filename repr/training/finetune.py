@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from repr.errors import UserError
 from repr.models.encoder import Encoder
+from repr.models.inference import encoding
 from repr.pictures.views import Views, plain
 from repr.training import optim
 from repr.training.precision import as_channels_last, autocast, laid_out
@@ -256,13 +257,9 @@ def _smoothed(label_smoothing: float) -> Loss:
     return lambda _, logits, labels: cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
 
-@torch.no_grad()
 def _features(encoder: Encoder, pixels: Tensor, device: torch.device) -> Tensor:
-    parts = []
-    for batch in torch.split(pixels, ENCODED):
-        with autocast(device, encoder):
-            parts.append(encoder.encode(batch.to(device)).float())
-    return torch.cat(parts)
+    encode = encoding(encoder, device)
+    return torch.cat([encode(batch) for batch in torch.split(pixels, ENCODED)])
 
 
 def _new_head(dim: int, classes: int, cosine: bool, generator: torch.Generator) -> nn.Module:
