@@ -9,9 +9,11 @@ import errno
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
@@ -64,10 +66,11 @@ class LazyGroup(click.Group):
 def run(group: click.Command, program: str) -> None:
     """Run a program's command group and turn every way it can end into an exit code.
 
-    0 done, 1 failed (a fault of ours, with a traceback), 2 wrong usage or input (one line), 130 interrupted.
+    0 done, 1 failed (a fault of ours, with a traceback), 2 wrong usage or input (one line), 130 interrupted, by Ctrl-C or SIGTERM.
     With --json an error is one JSON object on stdout.
     """
     as_json = "--json" in sys.argv
+    signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     try:
         code = group.main(prog_name=program, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -75,7 +78,8 @@ def run(group: click.Command, program: str) -> None:
         _fail(error, as_json)
     except click.UsageError as error:
         hint = f"Try '{error.ctx.command_path} --help'" if error.ctx else ""
-        _fail(UserError(error.format_message().rstrip("."), "", hint), as_json)
+        where = error.param.opts[0] if isinstance(error, click.BadParameter) and error.param and error.message else ""
+        _fail(UserError((error.message if where else error.format_message()).rstrip("."), where, hint), as_json)
     except click.ClickException as error:
         _fail(UserError(error.format_message()), as_json)
     except (KeyboardInterrupt, click.Abort):
@@ -88,6 +92,17 @@ def run(group: click.Command, program: str) -> None:
         if error.errno not in REFUSALS:
             raise
         _fail(UserError(REFUSALS[error.errno][0], error.filename or "", REFUSALS[error.errno][1]), as_json)
+
+
+def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
+    """A handler that ends this process as Ctrl-C does, half-written files removed, and the workers it forked at once."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise KeyboardInterrupt
+        os._exit(128 + number)
+
+    return handle
 
 
 def _fail(error: UserError, as_json: bool) -> None:

@@ -22,7 +22,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
-        text = " ".join(f"{text}. {self.remedy}".split()) if self.remedy else " ".join(text.split())
+        text = " ".join(f"{text}{'' if text.endswith('?') else '.'} {self.remedy}".split()) if self.remedy else " ".join(text.split())
         return text if text.endswith("?") else text.rstrip(".") + "."
 
     def as_json(self) -> dict[str, str]:

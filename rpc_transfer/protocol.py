@@ -108,8 +108,9 @@ def draw_evenly(products: Sequence[str], metas: Mapping[str, str], n: int, rng: 
         of_meta.setdefault(metas.get(product, ""), []).append(product)
     room = sum(len(members) - 1 for members in of_meta.values())
     if n > room:
+        classes = "meta classes" if len(of_meta) > 1 else "meta class"
         raise UserError(
-            f"{n} products cannot be drawn: {len(products)} products in {len(of_meta)} metas leave {room}, "
+            f"{n} products cannot be drawn: {len(products)} products in {len(of_meta)} {classes} leave {room}, "
             "as the last product of a meta stays a base product",
             "--novel",
             f"Ask for {room} or fewer" if room else "Use a set with more products",

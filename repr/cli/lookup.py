@@ -69,8 +69,9 @@ def command(
     for i, photo in enumerate(photos):
         if i in answers:
             click.echo(f"{photo}" + ("  (sample: drawn, not real products)" if content["sample"] else ""))
-            rows = [[m.product, m.name or "", f"{m.score:.4f}", m.picture] for m in answers[i]]
-            click.echo(console.table(["product", "name", "score", "picture"], rows))
+            named = any(m.name for m in answers[i])
+            rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.picture] for m in answers[i]]
+            click.echo(console.table(["product", *(["name"] if named else []), "score", "picture"], rows))
 
 
 def _entry(photo: Path, matches: list[Any] | None, reasons: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from repr import console
 
 @click.command("sample")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to write the folders mep3m and rpc.")
-@click.option("--scale", default="full", show_default=True, help="full (about 110 MB, a minute) or tiny (for a first look).")
+@click.option(
+    "--scale",
+    type=click.Choice(["full", "tiny"]),
+    default="full",
+    show_default=True,
+    help="full (about 110 MB, a minute) or tiny (for a first look).",
+)
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes that draw. Default: one a core.")
 @console.seed_option
 @console.json_option

@@ -13,7 +13,12 @@ from repr.errors import UserError
 
 @click.command("run")
 @console.data_option
-@click.option("--novel", type=click.IntRange(1), metavar="N", help="How many products are novel, drawn evenly over the metas.")
+@click.option(
+    "--novel",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many products are novel, drawn evenly over the meta classes. Needed, unless --split gives them.",
+)
 @click.option("--shots", default="10", show_default=True, metavar="N[,N…]", help="Pictures a product; several for a curve.")
 @click.option(
     "--weights",
