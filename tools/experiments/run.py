@@ -2,7 +2,7 @@
 
 An experiment is a TOML file beside this one: steps, each a command of ours with `{data}` (the folder of the real sets) and
 `{out}` (where runs are kept) in it. A step that is done is not repeated, and steps of several experiments with the same `out` are one.
-What the transfer and evaluation steps found is written to results/<experiment>.json, which table.py turns into the README's tables.
+What each step found is written to results/<experiment>.json, which table.py turns into the README's tables.
 
 A step with a `grid` is run once for every value of one option, each on training pictures that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
@@ -24,6 +24,7 @@ import click
 from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.files import read_json, write_json
+from repr.methods import load
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -63,46 +64,60 @@ def main(names: tuple[str, ...], data: Path, out: Path, results: Path) -> None:
 
 
 def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path, results: Path) -> None:
-    """Run the steps of one experiment in order, and write what they found after each."""
+    """Run the steps of one experiment in order. A step that fails is noted, and the others go on.
+
+    What was found before stands in results/<name>.json until the same step has been found anew.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    file = results / f"{name}.json"
+    before = {step["step"]: step for step in read_json(file)["steps"]} if file.is_file() else {}
     chosen: dict[str, Any] = {}
-    tables: list[dict[str, Any]] = []
     for step in experiment["steps"]:
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
-        if "grid" in step:
-            ((option, grid),) = step["grid"].items()
-            score = {value: _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out)) for value in grid}
-            chosen[step["out"]] = max(sorted(score), key=lambda value: score[value])
-            tables.append(
-                {
-                    "step": step["out"],
-                    "option": option,
-                    "tried": {str(value): score[value] for value in grid},
-                    "chosen": chosen[step["out"]],
-                }
-            )
-        else:
-            path = _do(step, step["out"], values, out)
-            found = _found(path, out)
-            if found:
-                tables.append({"step": step["out"], **found})
+        try:
+            found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), step["run"], out)
+        except subprocess.CalledProcessError as error:
+            if error.returncode == 130:
+                raise KeyboardInterrupt from None
+            console.say(f"{step['out']}: failed with exit code {error.returncode}; going on")
+            found = {"error": f"exit code {error.returncode}", "run": step["run"]}
+        chosen |= {step["out"]: found["chosen"]} if "chosen" in found else {}
+        before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
-        write_json(results / f"{name}.json", {**described, "environment": runs.environment(), "steps": tables})
-    console.say(f"{name}: done, see {results / f'{name}.json'}")
+        steps = [before[other["out"]] for other in experiment["steps"] if other["out"] in before]
+        write_json(file, {**described, "environment": runs.environment(), "steps": steps})
+    console.say(f"{name}: done, see {file}")
+
+
+def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, Any]:
+    """Run a step once for every value of its option; what each scored, the best, and whether it lies at the grid's edge."""
+    ((option, grid),) = step["grid"].items()
+    score = {value: _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out)) for value in sorted(grid)}
+    best = max(score, key=lambda value: score[value])
+    tried = {str(value): score[value] for value in grid}
+    return {"option": option, "tried": tried, "chosen": best, "at_edge": best in (min(grid), max(grid))}
 
 
 def _do(step: dict[str, Any], name: str, values: dict[str, str], out: Path) -> Path:
-    """Run one command unless it is done; where its output lies."""
-    path = out / name
+    """Run one command unless it is done; where its output lies. Raises UserError when that was made by another command."""
+    path, stamp = out / name, out / f"{name}.command"
+    kept = {key: value for key, value in values.items() if key not in ("data", "out")}
+    asked = _filled(step["run"], {**kept, "data": "{data}", "out": "{out}"})
+    if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != asked:
+        raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {asked}")
+    stamp.write_text(asked, encoding="utf-8")
     if _done(path):
         return path
-    command = re.sub(r"\{([^{}]+)\}", lambda match: values[match[1]], step["run"])
-    words = [*shlex.split(command), "--out", str(path)]
+    words = [*shlex.split(_filled(step["run"], values)), "--out", str(path)]
     if words[:2] == ["repr", "pretrain"] and (path / "checkpoint").exists():
         words = ["repr", "pretrain", "--resume", "--out", str(path)]
     console.say(f"\n$ {shlex.join(words)}")
     subprocess.run([str(BIN / words[0]), *words[1:]], check=True, stdout=sys.stderr)
     return path
+
+
+def _filled(command: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{([^{}]+)\}", lambda match: values[match[1]], command)
 
 
 def _done(path: Path) -> bool:
@@ -117,14 +132,17 @@ def _score(path: Path) -> float:
     return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows))
 
 
-def _found(path: Path, out: Path) -> dict[str, Any] | None:
-    """The figures of a transfer or an evaluation; None for steps that only make something."""
+def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
+    """What a step made: the figures of a transfer, an evaluation or a classification; how weights were trained or mixed."""
     if not (path / "config.json").is_file():
-        return None
+        return {"run": command}
     config = runs.Run.open(path).config
+    if config["command"] == "repr pretrain":
+        arguments, metrics = config["arguments"], config["result"]["metrics"]
+        trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "lr", "projector")}
+        views = arguments["views"] or load(arguments["method"]).default_views
+        return {"run": command, "trained": {**trained, "views": views, "source": config["data"], "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
-    if "rows" not in content or isinstance(content["rows"], int):
-        return None
     rows = []
     for row in content["rows"]:
         row = {key: value for key, value in row.items() if key in KEPT or not isinstance(value, dict | list)}
@@ -132,13 +150,8 @@ def _found(path: Path, out: Path) -> dict[str, Any] | None:
             if row.get(key):
                 row[key] = row[key].replace(f"{out}/", "")
         rows.append(row)
-    return {
-        "command": config["command"],
-        "seeds": content.get("seeds"),
-        "data": content.get("data"),
-        "rows": rows,
-        "paired": _paired(content, out),
-    }
+    paired = _paired(content, out)
+    return {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows, "paired": paired}
 
 
 def _paired(content: dict[str, Any], out: Path) -> list[dict[str, Any]]:

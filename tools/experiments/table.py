@@ -1,7 +1,8 @@
-"""Print the experiments' results as the Markdown tables of the README."""
+"""Print the experiments' results as Markdown tables: start × method × source × views × epochs × resolution, and what failed."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import click
 
 from repr.files import read_json
 
-RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
+RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
+KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds")
 
 
 @click.command()
@@ -21,25 +23,49 @@ def main(files: tuple[Path, ...]) -> None:
 
 
 def markdown(experiment: dict[str, Any]) -> list[str]:
-    """The lines of one experiment: a table of its transfer rows, best acc_novel last, and what the grids chose."""
-    rows = [(len(step["seeds"]), row) for step in experiment["steps"] if "rows" in step for row in step["rows"] if not row["error"]]
+    """The lines of one experiment: a table of its transfer rows, best acc_novel last; the sources' own accuracy; the grids; failures."""
+    steps = experiment["steps"]
+    starts = {step["step"]: step for step in steps if "trained" in step or step.get("run", "").startswith("repr weights mix")}
+    rows = [(len(step["seeds"]), row) for step in steps for row in step.get("rows", ()) if "acc_novel" in row and not row["error"]]
     rows.sort(key=lambda pair: pair[1]["acc_novel"]["mean"])
     out = [f"**{experiment['title']}** ({experiment['written']})", ""]
-    out += [f"| learner | start | encoder | px | seeds | {' | '.join(RATES.values())} |", "| " + "--- | " * (5 + len(RATES))]
+    out += [f"| {' | '.join([*KNOWN, *RATES.values()])} |", "| " + "--- | " * (len(KNOWN) + len(RATES))]
     for seeds, row in rows:
-        known = [row["learner"], row["weights"] or "none", row["features"], str(row["size"]), str(seeds)]
-        out.append(f"| {' | '.join([*known, *(_rate(row[name]) for name in RATES)])} |")
-    for step in experiment["steps"]:
+        known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"], seeds]
+        out.append(f"| {' | '.join([*map(str, known), *(_rate(row.get(name)) for name in RATES)])} |")
+    for name, step in starts.items():
+        if metrics := step.get("trained", {}).get("metrics"):
+            own = ", ".join(f"{key} {value:.3f}" for key, value in metrics.items() if key in ("train_acc", "val_acc", "val_ncm", "loss"))
+            out += ["", f"{name}, on its own task: {own}."]
+    for step in steps:
         if "tried" in step:
             tried = ", ".join(f"{value}: {100 * score:.1f}" for value, score in step["tried"].items())
-            out += [
-                "",
-                f"{step['step']}: {step['option']} {step['chosen']} of {tried} (training pictures that are not shots, one other seed).",
-            ]
+            edge = ", at the grid's edge" if step.get("at_edge") else ""
+            out += ["", f"{step['step']}: {step['option']} {step['chosen']}{edge}, of {tried} (training pictures that are not shots)."]
+        failed = [f"{row['learner']}: {row['error']}" for row in step.get("rows", ()) if row.get("error")]
+        failed += [step["error"]] if "error" in step else []
+        out += [line for text in failed for line in ("", f"Not run: {step['step']}, {text}.")]
     return out
 
 
-def _rate(figure: dict[str, Any]) -> str:
+def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
+    """What a row started from, in the columns start … trained px; a mix of two names both and the share of the second."""
+    step = starts.get(weights or "", {})
+    if "trained" in step:
+        made = step["trained"]
+        return [str(made[name]) for name in ("init", "method", "source", "views", "epochs", "size")]
+    if step:
+        words = shlex.split(step["run"])
+        _, second = (Path(word).name for word in words[3:5])
+        share = words[words.index("--share") + 1] if "--share" in words else "0.5"
+        start, method, *rest = _start(second, starts)
+        return [start, f"{method}, {share} of it mixed in", *rest]
+    return [weights or "none", *["–"] * 5]
+
+
+def _rate(figure: dict[str, Any] | None) -> str:
+    if not figure or figure["mean"] is None:
+        return "–"
     half = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.1f}"
     return f"{100 * figure['mean']:.1f}{half}"
 
