@@ -20,6 +20,7 @@ from repr import console
 @console.data_option
 @console.label_options
 @console.split_option
+@click.option("--leave-one-out", is_flag=True, help="Search all pictures among each other, whatever the split.")
 @click.option("-k", "k", type=click.IntRange(1), default=200, show_default=True, help="Neighbours that vote in kNN.")
 @click.option(
     "--temperature", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T)."
@@ -58,7 +59,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
             console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
         weights = [read_weights(spec) for spec in arguments["weights"] or ("imagenet",)]
         catalog = open_data(arguments["data"], default="rpc", subset=arguments["subset"], split=arguments["split"], seed=arguments["seed"])
-        shared = {name: arguments[name] for name in ("level", "size", "raw_pixels", "batch_size", "device", "workers")}
+        shared = {name: arguments[name] for name in ("level", "leave_one_out", "size", "raw_pixels", "batch_size", "device", "workers")}
         evaluation = evaluate(catalog, weights, constants, **shared)
         announce(evaluation)
     rows = [*(evaluation.rows if evaluation else ()), *(evaluate_vectors(file, constants) for file in files)]

@@ -103,6 +103,8 @@ def mix(
 
     if data and not batch_norm:
         raise UserError("--data is given and nothing is measured on it", "--data", "Add --batch-norm, or leave --data out")
+    if batch_norm and not data:
+        raise UserError("needs pictures to measure", "--batch-norm", "Name training pictures with --data")
     mixed = mix_weights(read_weights(first), read_weights(second), share)
     mixed = replace(mixed, size=size or mixed.size)
     if batch_norm:

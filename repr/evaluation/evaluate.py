@@ -70,6 +70,7 @@ def evaluate(
     constants: Constants,
     *,
     level: int | None = None,
+    leave_one_out: bool = False,
     size: int | None = None,
     raw_pixels: bool = True,
     batch_size: int = BATCH,
@@ -79,14 +80,14 @@ def evaluate(
 ) -> Evaluation:
     """Embed the catalog's labelled pictures with each of the weights and measure them: stored = train, asked = test.
 
-    Unreadable pictures are left out and listed. Raises UserError when the catalog has no labels on the level, or nothing
-    can be read.
+    leave_one_out: search all pictures among each other instead. Unreadable pictures are left out and listed. Raises UserError
+    when the catalog has no labels on the level, or nothing can be read.
     """
     from repr.models.devices import pick_device
     from repr.models.weights import load_encoder
 
     target = pick_device(device)
-    whole = task(catalog, level)
+    whole = task(catalog, level, leave_one_out=leave_one_out)
     pictures = catalog.select(whole.rows)
     rows: list[Row] = []
     vectors: dict[str, Floats] = {}

@@ -44,10 +44,10 @@ class Task:
         return self.bank if self.queries is None else np.concatenate([self.bank, self.queries])
 
 
-def task(catalog: Catalog, level: int | None = None) -> Task:
+def task(catalog: Catalog, level: int | None = None, *, leave_one_out: bool = False) -> Task:
     """Stored = train, queries = test (val where there is no test); pictures without a label on the level are left out.
 
-    Without a train part, or without anything else, all pictures are searched among each other. Raises UserError when no
+    With leave_one_out, without a train part, or without anything else, all pictures are searched among each other. Raises UserError when no
     picture has a label on the level.
     """
     level = level or catalog.default_level
@@ -56,7 +56,7 @@ def task(catalog: Catalog, level: int | None = None) -> Task:
     labelled = labels >= 0
     train = np.flatnonzero(labelled & (split == "train"))
     apart = next((rows for part in ("test", "val") if len(rows := np.flatnonzero(labelled & (split == part)))), None)
-    both = len(train) > 0 and apart is not None
+    both = len(train) > 0 and apart is not None and not leave_one_out
     bank = train if both else np.flatnonzero(labelled)
     queries = apart if both else None
     asked = bank if queries is None else queries

@@ -6,8 +6,9 @@
 Loop rows: `ratio` is the seconds of a bare step (forward, loss, gradients, update on random tensors of the views' shape, in the
 same precision and memory format) over those of our loop, which reads packed pictures, makes the views, counts and watches.
 Step rows: `ratio` is the better of torchvision's float32 step, contiguous or channels-last, over our default step.
-All arms take turns within one process, --rounds times; the median of the rounds counts. Peak memory is the process's
-(CPU) or the device's, so far. Bars: 0.90 supervised, 0.80 simclr on 2 cores at 64 px; 0.90 both on a GPU at 224 px; 0.95 for the step.
+All arms take turns within one process, --rounds times; the median of the rounds counts. Peak memory is the process's so far
+(CPU), or the device's since the row began. Bars: 0.90 supervised, 0.80 simclr on 2 cores at 64 px; 0.90 both on a GPU at 224 px;
+0.95 for the step.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from torch import Tensor
 
 from repr.console import say, table
 from repr.methods.method import Method
+from repr.models.backbones import BACKBONES
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
 from repr.runs import Run
@@ -53,8 +55,9 @@ class Timed(Batches):
 
     def __iter__(self) -> Iterator[Batch]:
         self.times: list[float] = []
-        for batch in super().__iter__():
-            _wait(self.device)
+        for n, batch in enumerate(super().__iter__()):
+            if n in (WARM, len(self) - 1):
+                _wait(self.device)
             self.times.append(time.perf_counter())
             yield batch
 
@@ -152,6 +155,8 @@ def peak_mb(device: torch.device) -> float:
 
 def loop_row(name: str, arguments: argparse.Namespace, device: torch.device, folder: Path) -> dict[str, Any]:
     """Our loop and the bare step in turn."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     settings = Settings(
         method=name,
         arch=arguments.arch,
@@ -205,7 +210,7 @@ def step_row(arguments: argparse.Namespace, device: torch.device) -> dict[str, A
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arch", default="resnet18")
+    parser.add_argument("--arch", default="resnet18", choices=[name for name in BACKBONES if name.startswith("resnet")])
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--method", action="append", help="repeatable; default supervised and simclr")

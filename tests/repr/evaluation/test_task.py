@@ -47,6 +47,12 @@ def test_without_both_parts_all_are_searched_among_each_other() -> None:
         task(catalog(["train"], [-1]), level=3)
 
 
+def test_all_can_be_searched_among_each_other_whatever_the_split() -> None:
+    made = task(catalog(["train", "train", "test"], [0, 1, 0]), leave_one_out=True)
+    assert made.queries is None
+    assert made.bank.tolist() == [0, 1, 2]
+
+
 def test_vectors_with_and_without_a_gallery(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(6, 4))
     np.savez(tmp_path / "a.npz", embeddings=x, labels=[3, 3, 5, 5, 9, 9])

@@ -1,0 +1,30 @@
+"""Each benchmark runs, and prints the one object that its readers take. How fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "tools" / "bench"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "catalog.py --records 700",
+        "retrieval.py --vectors 400 --dim 16 --products 40",
+        "titles.py --records 1200 --epochs 1",
+        "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
+    ],
+)
+def test_a_benchmark_prints_its_rows(command: str) -> None:
+    name, *words = command.split()
+    done = subprocess.run([sys.executable, str(BENCH / name), *words, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads(done.stdout)["rows"]
+    assert rows and all(row["name"] and math.isfinite(row["ratio"]) and row["ratio"] > 0 for row in rows)

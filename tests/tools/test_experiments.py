@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from repr.errors import UserError
+
+TOOLS = Path(__file__).parents[2] / "tools" / "experiments"
+# Stands in for `repr` and `rpc_transfer`: notes that it ran, fails when told to, and leaves a finished transfer behind.
+PROGRAM = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/ran"
+case "$*" in *--crash*) exit 3;; esac
+for out; do :; done
+mkdir -p "$out"
+score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
+row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "leftover"'
+for name in acc_all acc_base acc_novel harmonic_mean; do row="$row, \\"$name\\": {\\"mean\\": ${score:-0.5}, \\"ci95\\": null}"; done
+echo "{\\"seeds\\": [0], \\"data\\": \\"toy\\", \\"rows\\": [$row}]}" > "$out/results.json"
+echo '{"version": 1, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
+"""
+
+
+def module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"experiments_{name}", TOOLS / f"{name}.py")
+    assert spec and spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.fixture
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    run = module("run")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "rpc_transfer").write_text(PROGRAM)
+    (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
+    monkeypatch.setattr(run, "BIN", tmp_path / "bin")
+
+    def experiment(*steps: dict[str, Any]) -> dict[str, Any]:
+        run.run_experiment({"title": "Toy", "steps": list(steps)}, "toy", tmp_path / "data", tmp_path / "out", tmp_path)
+        content: dict[str, Any] = json.loads((tmp_path / "toy.json").read_text())
+        content["ran"] = len((tmp_path / "bin" / "ran").read_text().splitlines())
+        return content
+
+    return experiment
+
+
+def step(out: str, words: str = "", **more: Any) -> dict[str, Any]:
+    return {"out": out, "run": f"rpc_transfer run --root {{data}}/toy {words}".strip(), **more}
+
+
+def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
+    found = go(step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3, 0.2]}), step("final", "--lr {best:rate}"))
+    assert found["steps"][0]["chosen"] == 0.3 and found["steps"][0]["at_edge"]
+    assert found["steps"][1]["rows"][0]["acc_novel"]["mean"] == 0.3
+    assert found["ran"] == 4
+
+
+def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any) -> None:
+    go(step("a"))
+    assert go(step("a"))["ran"] == 1
+    with pytest.raises(UserError, match="made by another command"):
+        go(step("a", "--lr 0.3"))
+
+
+def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
+    found = go(step("a", "--crash"), step("b"))
+    assert "error" in found["steps"][0] and "rows" in found["steps"][1]
+    lines = "\n".join(module("table").markdown(found))
+    assert "Not run: a, exit code 3." in lines and "| ncm | none |" in lines
