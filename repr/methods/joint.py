@@ -6,6 +6,8 @@ Transferability of Visual Representations with Contrastive Learning, https://arx
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -58,6 +60,10 @@ class Joint(Method):
         first = slice(0, len(labels))
         kept = {"features": features[first], "logits": logits[first], "loss_ce": entropy, "loss_supcon": contrastive}
         return loss, {name: value.detach() for name, value in kept.items()}
+
+    def trivial(self, batch_size: int) -> float:
+        """The weighted sum of its parts' (supervised.py, supcon.py)."""
+        return (1 - self.contrast) * math.log(self.classes) + self.contrast * math.log(2 * batch_size - 1)
 
     def logits(self, features: Tensor) -> Tensor:
         """(b, dim) features → (b, classes) logits."""

@@ -8,6 +8,8 @@ https://arxiv.org/abs/2206.15369).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +47,10 @@ class Supervised(Method):
         features = self.encoder(views[0])
         logits = self.head(self.projector(features)).float()
         return self.criterion(logits, labels), {"features": features.detach(), "logits": logits.detach()}
+
+    def trivial(self, batch_size: int) -> float:
+        """All classes equally likely, smoothed labels or not: log of their number."""
+        return math.log(self.classes)
 
     def logits(self, features: Tensor) -> Tensor:
         """(b, dim) features → (b, classes) logits."""

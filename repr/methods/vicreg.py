@@ -5,6 +5,8 @@ Bardes, Ponce, LeCun 2022, https://arxiv.org/abs/2105.04906. Loss and head are l
 
 from __future__ import annotations
 
+import math
+
 from lightly.loss import VICRegLoss
 from torch import Tensor
 
@@ -31,3 +33,7 @@ class VICReg(Method):
         features = [self.encoder(view) for view in views]
         first, second = (self.head(feature).float() for feature in features)
         return self.criterion(first, second), {"features": features[0].detach()}
+
+    def trivial(self, batch_size: int) -> float:
+        """All embeddings the same: the variance term alone, 25 (1 - sqrt(0 + epsilon)) = 24.75 (equation 1)."""
+        return float(self.criterion.mu_param * (1 - math.sqrt(self.criterion.eps)))
