@@ -53,7 +53,9 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
-    _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    if settings.devices > 1 and device.type != "cuda":
+        say("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)

@@ -81,10 +81,11 @@ def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop
     assert "val_acc" not in train(catalog, tmp_path / "none", epochs=1, val_share=0.0)["metrics"]
 
 
-def test_two_processes(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics."""
+def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
     assert result["metrics"]["step"] == 4
+    assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
 
 
