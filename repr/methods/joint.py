@@ -21,7 +21,7 @@ from repr.pictures.views import Views
 class Joint(Method):
     """loss = (1 - contrast) · cross-entropy + contrast · SupCon.
 
-    contrast: 0.5, ours: equal parts (Gunel et al. choose it for each task). projector: an MLP between backbone and classifier, thrown
+    contrast: 0.5, ours: equal parts (Gunel et al. sweep it). projector: an MLP between backbone and classifier, thrown
     away with it (see supervised.py); the contrastive head is always thrown away. temperature, label_smoothing: as in supcon.py and
     supervised.py.
     """

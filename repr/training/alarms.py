@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-STARVED = 0.05  # share of the time: the project's own bar for the data path
-STUCK = 0.02  # share by which the loss must be below its trivial value after STUCK_EPOCHS
-STUCK_EPOCHS = 3
-COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere; a healthy network is above 0.3
-COLLAPSED_RANK = 1.5
+# All ours. The project's own runs (resnet18, batches of 64, 4 to 40 epochs) had spreads of 0.43 to 0.90 and ranks of 40 to 61.
+STARVED = 0.05  # share of the time: the project's bar for the data path
+STUCK = 0.02  # share by which the loss must be below its trivial value: more than views and batches move the mean of many steps
+STUCK_EPOCHS = 3  # a class or a picture seen three times leaves a trace
+COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere: an eighth of the least seen in a healthy run
+COLLAPSED_RANK = 1.5  # between one direction and two equal ones
 
 
 def spread(features: Tensor) -> float:

@@ -164,3 +164,5 @@ def test_rates_follow_the_batch() -> None:
     assert linear.rate(64, from_weights=False) == pytest.approx(0.025)
     assert linear.rate(512, from_weights=True) == pytest.approx(0.1)
     assert root.rate(64, from_weights=False) == pytest.approx(0.6) == pytest.approx(0.075 * math.sqrt(64))  # lightly's rule
+    for batch_size, base in ((128, 0.8), (256, 0.5), (512, 0.4)):  # lightly's table for VICReg, times B / 256
+        assert load("vicreg").recipe.rate(batch_size, from_weights=False) == pytest.approx(base * batch_size / 256, rel=0.12)
