@@ -40,6 +40,9 @@ def write(run: Run) -> Path:
         _last(page, rows)
     else:
         page.text("No epoch was finished, so there are no curves.")
+    if run.warnings():
+        page.section("Warnings")
+        _warnings(page, run.warnings())
     preview = run.path / "views.png"
     if preview.is_file():
         from PIL import Image
@@ -125,6 +128,13 @@ def _last(page: Page, rows: list[dict[str, str]]) -> None:
     if seconds:
         cells.append(["seconds, all epochs", f"{sum(seconds):.0f}"])
     page.table(["at the last epoch", ""], cells, f"{len(rows)} epochs.")
+
+
+def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
+    """One line a kind: when it was noticed, and the last words on it."""
+    kinds = {row["kind"]: [other for other in rows if other["kind"] == row["kind"]] for row in rows}
+    cells = [[f"{found[0]['step']} to {found[-1]['step']}", str(len(found)), found[-1]["text"]] for found in kinds.values()]
+    page.table(["steps", "times", "the last time"], cells, "What was noticed while training, as it was said then.", words=True)
 
 
 def _next(page: Page, run: Run) -> None:

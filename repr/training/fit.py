@@ -215,9 +215,10 @@ def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | Non
 
 
 def _cut_metrics(run: Run, saved: Checkpoint | None, steps_an_epoch: int) -> None:
-    """Rows that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
+    """Rows and warnings that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
     known = 0 if saved is None else saved.step // steps_an_epoch - bool(saved.sums and saved.step % steps_an_epoch == 0)
     run.cut_metrics(known)
+    run.cut_warnings(saved.step if saved else 0)
 
 
 def _introduce(settings: Settings, material: Material, saved: Checkpoint | None) -> None:

@@ -26,7 +26,7 @@ from repr.training.settings import Settings
 from repr.training.stop import PATIENCE, Stop, Stopped
 from repr.training.watch import accuracy
 
-SAVE_EVERY = 600.0  # seconds between checkpoints within an epoch
+SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, within an epoch
 LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
 
@@ -137,6 +137,8 @@ class Loop(pl.LightningModule):
             self._end_epoch()
         elif time.monotonic() - self.last_saved > SAVE_EVERY:
             self._save()
+            if self.place.rank == 0:
+                self._alarm(self._row(self.done // self.an_epoch, *self._timed(), {}))
 
     def warmup_steps(self) -> int:
         """Steps of linear warm-up: as set, else the recipe's epochs, at most a tenth of the run."""
@@ -197,6 +199,7 @@ class Loop(pl.LightningModule):
     def _save(self) -> None:
         """The checkpoint of this step. Weights that are not finite end the run instead, and the old checkpoint stays."""
         self._check_finite()
+        self.last_saved = time.monotonic()
         if self.place.rank > 0:
             return
         if not checkpoint.finite(self.method.state_dict()):
@@ -211,7 +214,6 @@ class Loop(pl.LightningModule):
         settings = self.settings.as_dict()
         state = Checkpoint(self.done, settings, self.material.key, self.method.state_dict(), self.optimiser.state_dict(), average, sums)
         checkpoint.save(self.run.path, state)
-        self.last_saved = time.monotonic()
 
     def _end_epoch(self) -> None:
         """Accuracy on what is held out, a row of metrics.csv, the alarms, the checkpoint."""
@@ -261,9 +263,9 @@ class Loop(pl.LightningModule):
         return {"lr": self.rate, "std": alarms.spread(self.features), "effective_rank": alarms.effective_rank(self.features)}
 
     def _alarm(self, row: dict[str, Any]) -> None:
+        """Say and keep what is wrong, if anything is, in the epoch so far; spread and rank are of the last batch alone."""
         warnings = alarms.judge(
-            epoch=row["epoch"],
-            warmup=self.warmup_steps() / self.an_epoch,
+            settled=self.done >= self.warmup_steps() + alarms.patience(self.total, self.an_epoch),
             loss=row["loss"],
             trivial=self.method.trivial(self.settings.batch_size),
             std=row["std"],
@@ -271,5 +273,6 @@ class Loop(pl.LightningModule):
             data_wait=row["data_wait"],
             seconds=row["seconds"],
         )
-        for text in warnings:
+        for kind, text in warnings.items():
             self.bar.say(f"Warning: {text}.")
+            self.run.warn(self.done, kind, text)
