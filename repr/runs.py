@@ -4,6 +4,7 @@ config.json       version, command, arguments, data, sample, created, status ("r
 environment.json  versions, machine, git commit
 metrics.csv       one row a logged step or epoch
 warnings.csv      what was noticed while training: step, kind, text
+views.png         some pictures as training sees them
 weights.safetensors, checkpoint/, report.html   where the command makes them
 """
 
@@ -105,8 +106,8 @@ class Run:
         self._write("warnings.csv", [row for row in self.warnings() if int(row["step"]) <= step])
 
     def drop_if_empty(self) -> None:
-        """Take the folder away again when nothing but its config.json and environment.json is in it: the run never began."""
-        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json"}:
+        """Take the folder away again when nothing is in it but what is written before the first step: the run never began."""
+        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json", "views.png"}:
             shutil.rmtree(self.path)
 
     def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,11 +13,12 @@ from repr.reports.page import Page
 from repr.runs import Run
 
 # Columns of metrics.csv that are fractions, shown in per cent.
-SHARES = ("train_acc", "val_acc", "data_wait")
+SHARES = ("train_acc", "val_acc", "val_ncm", "data_wait")
 NAMES = {
     "loss": "training loss",
     "train_acc": "accuracy on training views",
     "val_acc": "accuracy on held-out pictures",
+    "val_ncm": "held-out pictures nearest to their own class's mean",
     "lr": "learning rate",
     "data_wait": "share of the time spent waiting for data",
     "std": "standard deviation of the embeddings",
@@ -49,7 +50,7 @@ def write(run: Run) -> Path:
 
         page.section("What the network saw")
         with Image.open(preview) as image:
-            page.pictures(image.convert("RGB"), "Views of some training pictures, as they were changed at random.")
+            page.pictures(image.convert("RGB"), "Training pictures, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
@@ -98,9 +99,10 @@ def _curves(page: Page, rows: list[dict[str, str]]) -> None:
     plots: list[tuple[list[str], str, str, bool]] = [
         (parts, "loss", "Loss on the training views, a mean over each epoch.", False),
         (
-            ["train_acc", "val_acc"],
+            ["train_acc", "val_acc", "val_ncm"],
             "accuracy, per cent",
-            "Accuracy at the training's own task. The held-out pictures choose nothing: the last epoch is kept.",
+            "Accuracy at the training's own task or, without a classifier, by class means. "
+            "The held-out pictures choose nothing: the last epoch is kept.",
             False,
         ),
         (["lr"], "learning rate", "Learning rate.", False),

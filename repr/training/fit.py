@@ -17,18 +17,19 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.strategies.ddp import DDPStrategy
 from pytorch_lightning.strategies.strategy import Strategy
 from torch import Tensor
+from torchvision.utils import save_image
 
 from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
-from repr.files import need_space
+from repr.files import need_space, replacing
 from repr.methods import load
 from repr.methods.method import Method
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
-from repr.pictures.views import preset
+from repr.pictures.views import plain, preset
 from repr.runs import Run
 from repr.training import checkpoint
 from repr.training.checkpoint import Checkpoint
@@ -43,6 +44,7 @@ from repr.training.settings import Settings
 from repr.training.stop import Stop, Stopped
 
 QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
+PREVIEWED = 8  # pictures in views.png
 ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
 
 
@@ -136,6 +138,8 @@ def train(
     place = _place(material, settings, device, rank, world, saved.step if saved else 0)
     if rank == 0 and not quiet:
         _estimate(method, place, settings, run)
+    if rank == 0:
+        _preview(method, place, run)
     if settings.compile:
         method.encoder.network.compile()
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
@@ -244,6 +248,15 @@ def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> Non
         f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {kind}: "
         f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."
     )
+
+
+def _preview(method: Method, place: Place, run: Run) -> None:
+    """Write views.png: some pictures of the first batch, and below each two of its random views."""
+    pixels = place.batches.first().pixels[:PREVIEWED]
+    generator = torch.Generator().manual_seed(0)
+    rows = [plain(pixels, method.encoder.size), *(method.make_views(pixels, generator) for _ in range(2))]
+    with replacing(run.path / "views.png") as temporary:
+        save_image(torch.cat(rows), temporary, "png", nrow=len(pixels))
 
 
 def _strategy(world: int, device: torch.device) -> Strategy | str:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from safetensors.torch import load_file
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.models.weights import read_weights
+from repr.reports import training_report
 from repr.runs import Run
 from repr.training.settings import Settings
 
@@ -34,6 +36,15 @@ def test_it_learns_and_says_so(finished: tuple[Path, dict[str, Any]]) -> None:
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert 0 <= float(rows[-1]["val_acc"]) <= 1 and 0 <= float(rows[-1]["data_wait"]) < 1
     assert result["metrics"]["epoch"] == 3 and Run.open(path).config["status"] == "done"
+
+
+def test_views_are_shown(finished: tuple[Path, dict[str, Any]]) -> None:
+    """Eight pictures in a row, two rows of their views below (16 px, 2 px between), also in the report."""
+    path, _ = finished
+    with Image.open(path / "views.png") as sheet:
+        assert sheet.size == (8 * 18 + 2, 3 * 18 + 2)
+        assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 100
+    assert "What the network saw" in training_report.write(Run.open(path)).read_text(encoding="utf-8")
 
 
 def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, Any]]) -> None:
