@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,17 +236,20 @@ class Loop(pl.LightningModule):
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
 
     def _accuracy(self) -> dict[str, float]:
+        """Of the weights that will be written: the moving average, where there is one."""
+
         def check() -> None:
             if self.stop.requested:
                 raise Stopped
 
         material = self.material
         val = (material.val, material.val_labels)
-        self.stop.slow_step = True  # only looks
-        try:
-            return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
-        finally:
-            self.stop.slow_step = False
+        with self.average.inside(self.method) if self.average else nullcontext():
+            self.stop.slow_step = True  # only looks
+            try:
+                return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+            finally:
+                self.stop.slow_step = False
 
     def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
         means = self._means()

@@ -15,9 +15,13 @@ from safetensors.torch import load_file
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.methods import METHODS
+from repr.methods.method import Method
+from repr.methods.supervised import Supervised
 from repr.models.weights import read_weights
 from repr.reports import training_report
 from repr.runs import Run
+from repr.training import fit, loop, watch
 from repr.training.settings import Settings
 
 Train = Callable[..., dict[str, Any]]
@@ -96,6 +100,27 @@ def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pyte
     """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
     assert result["metrics"]["step"] == 4
+def test_accuracy_is_of_the_averaged_weights(
+    train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured at the end is what is written; the raw network goes on as it would without an average."""
+    measured, raw = [], []
+
+    def accuracy(method: Method, *others: Any) -> dict[str, float]:
+        measured.append(method.encoder.network.conv1.weight.detach().clone())
+        return watch.accuracy(method, *others)
+
+    def after_step(self: Supervised, progress: float) -> None:
+        raw.append(self.encoder.network.conv1.weight.detach().clone())
+
+    monkeypatch.setattr(loop, "accuracy", accuracy)
+    monkeypatch.setattr(Supervised, "after_step", after_step)
+    averaged = load_file(train(shop, tmp_path / "run", ema=0.9)["weights"])["conv1.weight"]
+    assert torch.equal(measured[-1], averaged)
+    plain = load_file(finished[1]["weights"])["conv1.weight"]
+    assert torch.equal(raw[-1], plain) and not torch.equal(averaged, plain)
+
+
     assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
 
