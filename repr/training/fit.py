@@ -58,6 +58,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
     if settings.devices > 1 and device.type != "cuda":
         say("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
+    fit_batch(len(catalog), settings.batch_size, settings.devices, has_batch_norm=True)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)

@@ -179,13 +179,13 @@ class Loop(pl.LightningModule):
     def _check_finite(self) -> None:
         step = int(self.bad)
         if step >= 0:
-            raise self._diverged(step)
+            raise self._diverged("loss is", step)
 
-    def _diverged(self, step: int) -> UserError:
+    def _diverged(self, what: str, step: int) -> UserError:
         kept = f"; the checkpoint before it is kept: --resume --out {self.run.path} --lr SMALLER goes on from there"
         has = (self.run.path / checkpoint.FILE).exists()
         return UserError(
-            f"the loss is not a finite number at step {step + 1} (epoch {step // self.an_epoch + 1})",
+            f"the {what} not finite at step {step + 1} (epoch {step // self.an_epoch + 1})",
             self.run.path,
             f"Lower --lr (it was {self.settings.rate():g}){kept if has else ''}",
         )
@@ -204,7 +204,7 @@ class Loop(pl.LightningModule):
         if self.place.rank > 0:
             return
         if not checkpoint.finite(self.method.state_dict()):
-            raise self._diverged(self.done)
+            raise self._diverged("weights are", self.done - 1)
         seconds, waited = self._timed()
         sums = {name: float(value) for name, value in self.sums.items()}
         if sums:

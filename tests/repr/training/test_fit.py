@@ -143,12 +143,19 @@ def test_bad_settings(settings: dict[str, Any], words: str) -> None:
 
 
 def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least two pictures a batch"):
-        train(shop, tmp_path / "a", batch_size=1)
     with pytest.raises(UserError, match="no class has 99"):
+def test_a_batch_of_one_is_refused_before_any_picture_is_read(
+    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the pictures were prepared"))
+    for settings in ({"batch_size": 1}, {"batch_size": 3, "devices": 2}):
+        with pytest.raises(UserError, match="at least two pictures a batch"):
+            train(shop, tmp_path / "run", **settings)
+
+
         train(shop, tmp_path / "b", min_pictures=99)
     with pytest.raises(UserError, match="no pictures in the split `train`"):
         train(shop.in_split("val"), tmp_path / "c")
     with pytest.raises(UserError, match="no labels on level 2"):
         train(shop, tmp_path / "d", level=2)
-    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "abcd"])
+    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcd"])
