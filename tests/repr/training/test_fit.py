@@ -76,17 +76,21 @@ def test_the_seed_decides(train: Train, shop: Catalog, finished: tuple[Path, dic
     assert not torch.equal(first["conv1.weight"], load_file(other["weights"])["conv1.weight"])
 
 
-def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], method: str, tmp_path: Path) -> None:
     """From a run: its architecture and size, its features; at rate 0 the backbone stays what it was but for batch-norm statistics."""
-    result = train(shop, tmp_path / "run", init=str(finished[0]), epochs=1, size=None, lr=0.0)
+    result = train(shop, tmp_path / "run", method=method, init=str(finished[0]), epochs=1, size=None, lr=0.0)
     before, after = load_file(finished[1]["weights"]), load_file(result["weights"])
     assert all(
         torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
     )
     weights = read_weights(tmp_path / "run")
-    assert weights.size == 16 and weights.trained_on == "squares → squares"
+    assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
+
+
+def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="weights of resnet18, not resnet34"):
-        train(shop, tmp_path / "other", init=str(finished[0]), arch="resnet34")
+        fit.starting_weights(Settings(init=str(finished[0]), arch="resnet34"))
 
 
 def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
@@ -96,10 +100,6 @@ def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop
     assert "val_acc" not in train(catalog, tmp_path / "none", epochs=1, val_share=0.0)["metrics"]
 
 
-def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
-    result = train(shop, tmp_path / "run", devices=2, epochs=1)
-    assert result["metrics"]["step"] == 4
 def test_accuracy_is_of_the_averaged_weights(
     train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +121,10 @@ def test_accuracy_is_of_the_averaged_weights(
     assert torch.equal(raw[-1], plain) and not torch.equal(averaged, plain)
 
 
+def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
+    result = train(shop, tmp_path / "run", devices=2, epochs=1)
+    assert result["metrics"]["step"] == 4
     assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
 
@@ -142,8 +146,6 @@ def test_bad_settings(settings: dict[str, Any], words: str) -> None:
         Settings(**settings)
 
 
-def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no class has 99"):
 def test_a_batch_of_one_is_refused_before_any_picture_is_read(
     train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,8 @@ def test_a_batch_of_one_is_refused_before_any_picture_is_read(
             train(shop, tmp_path / "run", **settings)
 
 
+def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no class has 99"):
         train(shop, tmp_path / "b", min_pictures=99)
     with pytest.raises(UserError, match="no pictures in the split `train`"):
         train(shop.in_split("val"), tmp_path / "c")
