@@ -3,6 +3,8 @@
 config.json       version, command, arguments, data, sample, created, status ("running", "stopped", "done"), result
 environment.json  versions, machine, git commit
 metrics.csv       one row a logged step or epoch
+warnings.csv      what was noticed while training: step, kind, text
+views.png         some pictures as training sees them
 weights.safetensors, checkpoint/, report.html   where the command makes them
 """
 
@@ -81,31 +83,45 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Add a row to metrics.csv; a new column goes into the header, so rows of different kinds may alternate."""
-        self._write_metrics([*self.metrics(), row])
+        self._write("metrics.csv", [*self.metrics(), row])
+
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv as text; empty when nothing was logged yet."""
+        return self._read("metrics.csv")
 
     def cut_metrics(self, n: int) -> None:
         """Keep the first `n` rows of metrics.csv; without any the file goes too."""
-        rows = self.metrics()
-        if not n:
-            (self.path / "metrics.csv").unlink(missing_ok=True)
-        elif len(rows) > n:
-            self._write_metrics(rows[:n])
+        self._write("metrics.csv", self.metrics()[:n])
+
+    def warn(self, step: int, kind: str, text: str) -> None:
+        """Add a row to warnings.csv: what was noticed after `step` steps; kind: one word for all warnings of its sort."""
+        self._write("warnings.csv", [*self.warnings(), {"step": step, "kind": kind, "text": text}])
+
+    def warnings(self) -> list[dict[str, str]]:
+        """The rows of warnings.csv as text; empty when there was no reason to warn."""
+        return self._read("warnings.csv")
+
+    def cut_warnings(self, step: int) -> None:
+        """Keep the warnings of the first `step` steps."""
+        self._write("warnings.csv", [row for row in self.warnings() if int(row["step"]) <= step])
 
     def drop_if_empty(self) -> None:
-        """Take the folder away again when nothing but its config.json and environment.json is in it: the run never began."""
-        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json"}:
+        """Take the folder away again when nothing is in it but what is written before the first step: the run never began."""
+        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json", "views.png"}:
             shutil.rmtree(self.path)
 
-    def _write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        with replacing(self.path / "metrics.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+    def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            (self.path / name).unlink(missing_ok=True)
+            return
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        with replacing(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, columns)
             writer.writeheader()
             writer.writerows(rows)
 
-    def metrics(self) -> list[dict[str, str]]:
-        """The rows of metrics.csv as text; empty when nothing was logged yet."""
-        file = self.path / "metrics.csv"
+    def _read(self, name: str) -> list[dict[str, str]]:
+        file = self.path / name
         if not file.exists():
             return []
         with file.open(newline="", encoding="utf-8") as stream:

@@ -88,6 +88,8 @@ def kind_of(path: Path) -> str:
         return kinds[path.suffix.lower()]
     if rpc.instances_in(path):
         return "rpc"
+    if (path / "pixels.npy").is_file():
+        raise UserError("a pack: pictures decoded by `repr pack`, without names", path, "Give the data it was made from; it is found then")
     return "mep3m" if mep3m.annotations_in(path) else "folders"
 
 

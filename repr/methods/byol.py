@@ -22,7 +22,10 @@ MOMENTUM = 0.99  # at the start, rising to 1 along a cosine: lightly benchmarks/
 
 
 class BYOL(Method):
-    """Student, predictor, and a teacher (encoder and projector) that follows the student."""
+    """Student, predictor, and a teacher (encoder and projector) that follows the student.
+
+    It has no trivial loss to be stuck at: collapsed, it is at its best, 0. The alarms on spread and rank speak for it.
+    """
 
     # lightly's benchmark: LARS 0.45 B/256, decay 1e-6, 10 epochs of warm-up. From weights: a fifth, ours, as in simclr.py.
     recipe = Recipe("lars", lr=0.45, lr_from_weights=0.09, lr_rule="linear", weight_decay=1e-6, warmup=10)

@@ -19,7 +19,8 @@ class Recipe:
 
     lr: base rate at a batch of 256 and training from nothing; lr_rule says how it follows the batch size B:
     "linear" lr * B / 256, "sqrt" lr * sqrt(B / 256). lr_from_weights: the same when training starts from weights.
-    warmup: epochs of linear warm-up, at most a tenth of the run. final: share of the rate left at the end of the cosine.
+    warmup: epochs of linear warm-up, at most a tenth of the run, which is lightly's share (10 of 100 epochs). final: share of the rate
+    left at the end of the cosine.
     """
 
     optimiser: str

@@ -2,7 +2,8 @@
 
 He et al. 2020, https://arxiv.org/abs/1911.05722; Chen et al. 2020, https://arxiv.org/abs/2003.04297. The queue is lightly's
 memory bank by its meaning, kept here as a buffer so that a checkpoint carries it. Not the paper's: the batch is not shuffled
-between devices before the key encoder (section 3.3), since batch norm is synchronised where there are several.
+between devices before the key encoder (section 3.3). On GPUs batch norm is synchronised instead; processes on a CPU normalise
+each over its own part of the batch.
 """
 
 from __future__ import annotations

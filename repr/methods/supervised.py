@@ -8,6 +8,8 @@ https://arxiv.org/abs/2206.15369).
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -25,8 +27,9 @@ class Supervised(Method):
 
     takes = frozenset({"label_smoothing", "projector"})
     needs_labels = True
-    # lr: SGD 0.1 at a batch of 256 with momentum 0.9, torchvision's and the ResNet paper's; weight decay 5e-4 as on small sets
-    # (the ResNet paper's 1e-4 is for 1.3 million pictures). From weights: 0.05 B/256, lightly's fine-tuning benchmark.
+    # lr: SGD 0.1 at a batch of 256 with momentum 0.9, torchvision's and the ResNet paper's; weight decay 5e-4 as Wide ResNets on CIFAR
+    # (Zagoruyko and Komodakis 2016, section 3; the ResNet paper's 1e-4 is for 1.3 million pictures). Warm-up: 5 epochs, Goyal et al. 2017,
+    # section 2.2. From weights: 0.05 B/256, lightly's fine-tuning benchmark.
     recipe = Recipe("sgd", lr=0.1, lr_from_weights=0.05, lr_rule="linear", weight_decay=5e-4, warmup=5)
 
     def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, label_smoothing: float = 0.1, projector: bool = False) -> None:
@@ -45,6 +48,10 @@ class Supervised(Method):
         features = self.encoder(views[0])
         logits = self.head(self.projector(features)).float()
         return self.criterion(logits, labels), {"features": features.detach(), "logits": logits.detach()}
+
+    def trivial(self, batch_size: int) -> float:
+        """All classes equally likely, smoothed labels or not: log of their number."""
+        return math.log(self.classes)
 
     def logits(self, features: Tensor) -> Tensor:
         """(b, dim) features → (b, classes) logits."""

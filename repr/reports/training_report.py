@@ -13,11 +13,12 @@ from repr.reports.page import Page
 from repr.runs import Run
 
 # Columns of metrics.csv that are fractions, shown in per cent.
-SHARES = ("train_acc", "val_acc", "data_wait")
+SHARES = ("train_acc", "val_acc", "val_ncm", "data_wait")
 NAMES = {
     "loss": "training loss",
     "train_acc": "accuracy on training views",
     "val_acc": "accuracy on held-out pictures",
+    "val_ncm": "held-out pictures nearest to their own class's mean",
     "lr": "learning rate",
     "data_wait": "share of the time spent waiting for data",
     "std": "standard deviation of the embeddings",
@@ -40,13 +41,16 @@ def write(run: Run) -> Path:
         _last(page, rows)
     else:
         page.text("No epoch was finished, so there are no curves.")
+    if run.warnings():
+        page.section("Warnings")
+        _warnings(page, run.warnings())
     preview = run.path / "views.png"
     if preview.is_file():
         from PIL import Image
 
         page.section("What the network saw")
         with Image.open(preview) as image:
-            page.pictures(image.convert("RGB"), "Views of some training pictures, as they were changed at random.")
+            page.pictures(image.convert("RGB"), "Training pictures, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
@@ -95,9 +99,10 @@ def _curves(page: Page, rows: list[dict[str, str]]) -> None:
     plots: list[tuple[list[str], str, str, bool]] = [
         (parts, "loss", "Loss on the training views, a mean over each epoch.", False),
         (
-            ["train_acc", "val_acc"],
+            ["train_acc", "val_acc", "val_ncm"],
             "accuracy, per cent",
-            "Accuracy at the training's own task. The held-out pictures choose nothing: the last epoch is kept.",
+            "Accuracy at the training's own task or, without a classifier, by class means. "
+            "The held-out pictures choose nothing: the last epoch is kept.",
             False,
         ),
         (["lr"], "learning rate", "Learning rate.", False),
@@ -125,6 +130,13 @@ def _last(page: Page, rows: list[dict[str, str]]) -> None:
     if seconds:
         cells.append(["seconds, all epochs", f"{sum(seconds):.0f}"])
     page.table(["at the last epoch", ""], cells, f"{len(rows)} epochs.")
+
+
+def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
+    """One line a kind: when it was noticed, and the last words on it."""
+    kinds = {row["kind"]: [other for other in rows if other["kind"] == row["kind"]] for row in rows}
+    cells = [[f"{found[0]['step']} to {found[-1]['step']}", str(len(found)), found[-1]["text"]] for found in kinds.values()]
+    page.table(["steps", "times", "the last time"], cells, "What was noticed while training, as it was said then.", words=True)
 
 
 def _next(page: Page, run: Run) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Average:
@@ -25,3 +28,13 @@ class Average:
         torch._foreach_lerp_([self.tensors[n] for n in floats], [tensors[n].detach() for n in floats], share)
         for name in tensors.keys() - set(floats):
             self.tensors[name].copy_(tensors[name])
+
+    @contextmanager
+    def inside(self, module: nn.Module) -> Iterator[None]:
+        """Meanwhile `module`, whose tensors these are the average of, has the averages; its own come back, to the bit, however it ends."""
+        own = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        module.load_state_dict(self.tensors)
+        try:
+            yield
+        finally:
+            module.load_state_dict(own)

@@ -17,18 +17,19 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.strategies.ddp import DDPStrategy
 from pytorch_lightning.strategies.strategy import Strategy
 from torch import Tensor
+from torchvision.utils import save_image
 
 from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
-from repr.files import need_space
+from repr.files import need_space, replacing
 from repr.methods import load
 from repr.methods.method import Method
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
-from repr.pictures.views import preset
+from repr.pictures.views import plain, preset
 from repr.runs import Run
 from repr.training import checkpoint
 from repr.training.checkpoint import Checkpoint
@@ -43,6 +44,7 @@ from repr.training.settings import Settings
 from repr.training.stop import Stop, Stopped
 
 QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
+PREVIEWED = 8  # pictures in views.png
 ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
 
 
@@ -53,7 +55,10 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
-    _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    if settings.devices > 1 and device.type != "cuda":
+        say("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
+    fit_batch(len(catalog), settings.batch_size, settings.devices, has_batch_norm=True)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
@@ -134,6 +139,8 @@ def train(
     place = _place(material, settings, device, rank, world, saved.step if saved else 0)
     if rank == 0 and not quiet:
         _estimate(method, place, settings, run)
+    if rank == 0:
+        _preview(method, place, run)
     if settings.compile:
         method.encoder.network.compile()
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
@@ -213,9 +220,10 @@ def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | Non
 
 
 def _cut_metrics(run: Run, saved: Checkpoint | None, steps_an_epoch: int) -> None:
-    """Rows that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
+    """Rows and warnings that the checkpoint does not know (the run was killed between the two, or starts anew) are written again."""
     known = 0 if saved is None else saved.step // steps_an_epoch - bool(saved.sums and saved.step % steps_an_epoch == 0)
     run.cut_metrics(known)
+    run.cut_warnings(saved.step if saved else 0)
 
 
 def _introduce(settings: Settings, material: Material, saved: Checkpoint | None) -> None:
@@ -241,6 +249,15 @@ def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> Non
         f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {kind}: "
         f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."
     )
+
+
+def _preview(method: Method, place: Place, run: Run) -> None:
+    """Write views.png: some pictures of the first batch, and below each two of its random views."""
+    pixels = place.batches.first().pixels[:PREVIEWED]
+    generator = torch.Generator().manual_seed(0)
+    rows = [plain(pixels, method.encoder.size), *(method.make_views(pixels, generator) for _ in range(2))]
+    with replacing(run.path / "views.png") as temporary:
+        save_image(torch.cat(rows), temporary, "png", nrow=len(pixels))
 
 
 def _strategy(world: int, device: torch.device) -> Strategy | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from repr.training.settings import Settings
 from repr.training.stop import PATIENCE, Stop, Stopped
 from repr.training.watch import accuracy
 
-SAVE_EVERY = 600.0  # seconds between checkpoints within an epoch
+SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, within an epoch
 LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
 
@@ -137,6 +138,8 @@ class Loop(pl.LightningModule):
             self._end_epoch()
         elif time.monotonic() - self.last_saved > SAVE_EVERY:
             self._save()
+            if self.place.rank == 0:
+                self._alarm(self._row(self.done // self.an_epoch, *self._timed(), {}))
 
     def warmup_steps(self) -> int:
         """Steps of linear warm-up: as set, else the recipe's epochs, at most a tenth of the run."""
@@ -176,13 +179,13 @@ class Loop(pl.LightningModule):
     def _check_finite(self) -> None:
         step = int(self.bad)
         if step >= 0:
-            raise self._diverged(step)
+            raise self._diverged("loss is", step)
 
-    def _diverged(self, step: int) -> UserError:
+    def _diverged(self, what: str, step: int) -> UserError:
         kept = f"; the checkpoint before it is kept: --resume --out {self.run.path} --lr SMALLER goes on from there"
         has = (self.run.path / checkpoint.FILE).exists()
         return UserError(
-            f"the loss is not a finite number at step {step + 1} (epoch {step // self.an_epoch + 1})",
+            f"the {what} not finite at step {step + 1} (epoch {step // self.an_epoch + 1})",
             self.run.path,
             f"Lower --lr (it was {self.settings.rate():g}){kept if has else ''}",
         )
@@ -197,10 +200,11 @@ class Loop(pl.LightningModule):
     def _save(self) -> None:
         """The checkpoint of this step. Weights that are not finite end the run instead, and the old checkpoint stays."""
         self._check_finite()
+        self.last_saved = time.monotonic()
         if self.place.rank > 0:
             return
         if not checkpoint.finite(self.method.state_dict()):
-            raise self._diverged(self.done)
+            raise self._diverged("weights are", self.done - 1)
         seconds, waited = self._timed()
         sums = {name: float(value) for name, value in self.sums.items()}
         if sums:
@@ -211,7 +215,6 @@ class Loop(pl.LightningModule):
         settings = self.settings.as_dict()
         state = Checkpoint(self.done, settings, self.material.key, self.method.state_dict(), self.optimiser.state_dict(), average, sums)
         checkpoint.save(self.run.path, state)
-        self.last_saved = time.monotonic()
 
     def _end_epoch(self) -> None:
         """Accuracy on what is held out, a row of metrics.csv, the alarms, the checkpoint."""
@@ -233,17 +236,20 @@ class Loop(pl.LightningModule):
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
 
     def _accuracy(self) -> dict[str, float]:
+        """Of the weights that will be written: the moving average, where there is one."""
+
         def check() -> None:
             if self.stop.requested:
                 raise Stopped
 
         material = self.material
         val = (material.val, material.val_labels)
-        self.stop.slow_step = True  # only looks
-        try:
-            return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
-        finally:
-            self.stop.slow_step = False
+        with self.average.inside(self.method) if self.average else nullcontext():
+            self.stop.slow_step = True  # only looks
+            try:
+                return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+            finally:
+                self.stop.slow_step = False
 
     def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
         means = self._means()
@@ -261,9 +267,9 @@ class Loop(pl.LightningModule):
         return {"lr": self.rate, "std": alarms.spread(self.features), "effective_rank": alarms.effective_rank(self.features)}
 
     def _alarm(self, row: dict[str, Any]) -> None:
+        """Say and keep what is wrong, if anything is, in the epoch so far; spread and rank are of the last batch alone."""
         warnings = alarms.judge(
-            epoch=row["epoch"],
-            warmup=self.warmup_steps() / self.an_epoch,
+            settled=self.done >= self.warmup_steps() + alarms.patience(self.total, self.an_epoch),
             loss=row["loss"],
             trivial=self.method.trivial(self.settings.batch_size),
             std=row["std"],
@@ -271,5 +277,6 @@ class Loop(pl.LightningModule):
             data_wait=row["data_wait"],
             seconds=row["seconds"],
         )
-        for text in warnings:
+        for kind, text in warnings.items():
             self.bar.say(f"Warning: {text}.")
+            self.run.warn(self.done, kind, text)

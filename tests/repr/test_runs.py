@@ -25,6 +25,17 @@ def test_rows_of_different_kinds_alternate(tmp_path: Path) -> None:
     assert not (run.path / "metrics.csv").exists() and run.metrics() == []
 
 
+def test_warnings_are_kept_up_to_a_step(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.cut_warnings(0)
+    for step in (4, 8, 12):
+        run.warn(step, "stuck", f"the loss, at {step}")
+    run.cut_warnings(8)
+    assert run.warnings() == [{"step": str(step), "kind": "stuck", "text": f"the loss, at {step}"} for step in (4, 8)]
+    run.cut_warnings(0)
+    assert not (run.path / "warnings.csv").exists() and run.warnings() == []
+
+
 def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
     class Unwritable:
         def __str__(self) -> str:

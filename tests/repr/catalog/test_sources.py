@@ -10,6 +10,7 @@ from PIL import Image
 
 from repr.catalog import mep3m, sources
 from repr.errors import UserError
+from repr.pictures.pack import make_pack
 
 
 def shop(root: Path, *classes: str, pictures: int = 10) -> Path:
@@ -30,6 +31,13 @@ def test_kinds(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "x.docx").write_text("")
     with pytest.raises(UserError, match=r"\.docx"):
         sources.kind_of(tmp_path / "x.docx")
+
+
+def test_a_pack_is_named_and_the_data_asked_for(tmp_path: Path) -> None:
+    data = shop(tmp_path / "shop", "a", "b", pictures=1)
+    make_pack(sources.open_data([data], split=None), 16, out=tmp_path / "pack", quiet=True)
+    with pytest.raises(UserError, match=r"a pack: .*the data it was made from"):
+        sources.open_data([tmp_path / "pack"])
 
 
 def test_every_kind_has_a_reader() -> None:

@@ -74,16 +74,26 @@ def test_decoupled_goes_down_too(encoder: Encoder) -> None:
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("name", ["simclr", "supcon"])
-def test_trivial_is_the_loss_of_a_network_that_tells_nothing_apart(name: str, encoder: Encoder) -> None:
-    method = make(name, encoder)
-    last = list(method.head.modules())[-1]  # type: ignore[union-attr]
-    with torch.no_grad():  # the last layer answers the same to everything
-        last.weight.zero_()
-        last.bias.fill_(1.0)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, {}) for name in METHODS), ("simclr", {"decoupled": True}), ("joint", {"contrast": 0.2}), ("supervised", {"projector": True})],
+)
+def test_trivial_is_the_loss_of_a_network_that_tells_nothing_apart(name: str, settings: dict[str, Any], encoder: Encoder) -> None:
+    method = make(name, encoder, **settings)
     pixels, labels = batch()
-    loss, _ = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
-    assert float(loss) == pytest.approx(method.trivial(16), rel=1e-4)
+    with torch.no_grad():
+        for part in ("head", "key_head", "contrast_head", "projector", "teacher_projector", "predictor"):
+            if hasattr(method, part):  # its last layer answers the same to everything
+                last = list(getattr(method, part).modules())[-1]
+                for parameter, value in zip(last.parameters(), (0.0, 1.0), strict=False):
+                    parameter.fill_(value)
+        if isinstance(method, MoCo):
+            method.queue.fill_(128**-0.5)  # the direction of (1, …, 1)
+        loss, _ = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
+    if name == "byol":
+        assert method.trivial(16) is None and float(loss) == pytest.approx(0.0, abs=1e-5)
+    else:
+        assert float(loss) == pytest.approx(method.trivial(16), rel=1e-4)
 
 
 def test_the_queue_holds_the_last_keys(encoder: Encoder) -> None:
@@ -154,3 +164,5 @@ def test_rates_follow_the_batch() -> None:
     assert linear.rate(64, from_weights=False) == pytest.approx(0.025)
     assert linear.rate(512, from_weights=True) == pytest.approx(0.1)
     assert root.rate(64, from_weights=False) == pytest.approx(0.6) == pytest.approx(0.075 * math.sqrt(64))  # lightly's rule
+    for batch_size, base in ((128, 0.8), (256, 0.5), (512, 0.4)):  # lightly's table for VICReg, times B / 256
+        assert load("vicreg").recipe.rate(batch_size, from_weights=False) == pytest.approx(base * batch_size / 256, rel=0.12)

@@ -144,6 +144,14 @@ def test_training_report(tmp_path: Path) -> None:
     assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
 
 
+def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=False)
+    for epoch in (1, 2):
+        run.log({"epoch": epoch, "loss": 1.0, "train_acc": "", "val_acc": "", "val_ncm": 0.3 * epoch})
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "60.0 %" in html and html.count("<svg") == 2  # loss and accuracy
+
+
 def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=True)
     html = training_report.write(run).read_text(encoding="utf-8")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from repr.training import alarms
+from repr.catalog.table import Catalog
+from repr.reports import training_report
+from repr.runs import Run
+from repr.training import alarms, loop
 
 
 def test_spread_of_axes_and_of_a_point() -> None:
@@ -38,24 +43,46 @@ def test_effective_rank_of_two_unequal_directions() -> None:
 
 
 GOOD: dict[str, Any] = {
-    "epoch": 10, "warmup": 2.0, "loss": 1.0, "trivial": 4.0, "std": 0.6, "rank": 30.0, "data_wait": 0.0, "seconds": 60.0,
+    "settled": True, "loss": 1.0, "trivial": 4.0, "std": 0.6, "rank": 30.0, "data_wait": 0.0, "seconds": 60.0,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "kind", "words"),
     [
-        ({"loss": 3.99}, "stuck"),
-        ({"std": 0.01}, "collapse"),
-        ({"rank": 1.1}, "collapse"),
-        ({"data_wait": 0.2}, "waits for pictures 20%"),
+        ({"loss": 3.99}, "stuck", "stuck near 4.000"),
+        ({"std": 0.01}, "collapsed", "spread 0.010"),
+        ({"rank": 1.1}, "collapsed", "effective rank 1.1"),
+        ({"data_wait": 0.2}, "waiting", "waits for pictures 20%"),
     ],
 )
-def test_each_alarm(change: dict[str, Any], words: str) -> None:
-    (said,) = alarms.judge(**GOOD | change)
-    assert words in said
+def test_each_alarm(change: dict[str, Any], kind: str, words: str) -> None:
+    said = alarms.judge(**GOOD | change)
+    assert list(said) == [kind] and words in said[kind]
 
 
-@pytest.mark.parametrize("change", [{}, {"loss": 3.99, "epoch": 3}, {"loss": 3.99, "trivial": None}, {"data_wait": 0.2, "seconds": 1.0}])
+@pytest.mark.parametrize(
+    "change", [{}, {"loss": 3.99, "settled": False}, {"loss": 3.99, "trivial": None}, {"data_wait": 0.2, "seconds": 1.0}]
+)
 def test_silence(change: dict[str, Any]) -> None:
-    assert alarms.judge(**GOOD | change) == []
+    assert alarms.judge(**GOOD | change) == {}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "an_epoch", "steps"),
+    [(20, 10, 30), (3, 10, 10), (1, 6000, 2000), (20, 6000, 2000)],  # three epochs, a third of a short run, not hours
+)
+def test_patience(epochs: int, an_epoch: int, steps: int) -> None:
+    assert alarms.patience(epochs * an_epoch, an_epoch) == steps
+
+
+def test_a_stuck_run_is_told_within_its_epochs_and_kept(
+    train: Callable[..., dict[str, Any]], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate of 0 learns nothing: after a warm-up of 1 step and a third of 8 steps every look says so, and the report too."""
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    train(shop, tmp_path / "run", lr=0.0, epochs=2)
+    run = Run.open(tmp_path / "run")
+    assert [row["step"] for row in run.warnings() if row["kind"] == "stuck"] == ["4", "5", "6", "7", "8"]
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "4 to 8" in html and "is stuck near 1.386" in html  # log of four classes

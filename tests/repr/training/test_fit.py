@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from safetensors.torch import load_file
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.methods import METHODS
+from repr.methods.method import Method
+from repr.methods.supervised import Supervised
 from repr.models.weights import read_weights
+from repr.reports import training_report
 from repr.runs import Run
+from repr.training import fit, loop, watch
 from repr.training.settings import Settings
 
 Train = Callable[..., dict[str, Any]]
@@ -34,6 +40,15 @@ def test_it_learns_and_says_so(finished: tuple[Path, dict[str, Any]]) -> None:
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert 0 <= float(rows[-1]["val_acc"]) <= 1 and 0 <= float(rows[-1]["data_wait"]) < 1
     assert result["metrics"]["epoch"] == 3 and Run.open(path).config["status"] == "done"
+
+
+def test_views_are_shown(finished: tuple[Path, dict[str, Any]]) -> None:
+    """Eight pictures in a row, two rows of their views below (16 px, 2 px between), also in the report."""
+    path, _ = finished
+    with Image.open(path / "views.png") as sheet:
+        assert sheet.size == (8 * 18 + 2, 3 * 18 + 2)
+        assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 100
+    assert "What the network saw" in training_report.write(Run.open(path)).read_text(encoding="utf-8")
 
 
 def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, Any]]) -> None:
@@ -61,17 +76,21 @@ def test_the_seed_decides(train: Train, shop: Catalog, finished: tuple[Path, dic
     assert not torch.equal(first["conv1.weight"], load_file(other["weights"])["conv1.weight"])
 
 
-def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], method: str, tmp_path: Path) -> None:
     """From a run: its architecture and size, its features; at rate 0 the backbone stays what it was but for batch-norm statistics."""
-    result = train(shop, tmp_path / "run", init=str(finished[0]), epochs=1, size=None, lr=0.0)
+    result = train(shop, tmp_path / "run", method=method, init=str(finished[0]), epochs=1, size=None, lr=0.0)
     before, after = load_file(finished[1]["weights"]), load_file(result["weights"])
     assert all(
         torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
     )
     weights = read_weights(tmp_path / "run")
-    assert weights.size == 16 and weights.trained_on == "squares → squares"
+    assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
+
+
+def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="weights of resnet18, not resnet34"):
-        train(shop, tmp_path / "other", init=str(finished[0]), arch="resnet34")
+        fit.starting_weights(Settings(init=str(finished[0]), arch="resnet34"))
 
 
 def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
@@ -81,10 +100,32 @@ def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop
     assert "val_acc" not in train(catalog, tmp_path / "none", epochs=1, val_share=0.0)["metrics"]
 
 
-def test_two_processes(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics."""
+def test_accuracy_is_of_the_averaged_weights(
+    train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured at the end is what is written; the raw network goes on as it would without an average."""
+    measured, raw = [], []
+
+    def accuracy(method: Method, *others: Any) -> dict[str, float]:
+        measured.append(method.encoder.network.conv1.weight.detach().clone())
+        return watch.accuracy(method, *others)
+
+    def after_step(self: Supervised, progress: float) -> None:
+        raw.append(self.encoder.network.conv1.weight.detach().clone())
+
+    monkeypatch.setattr(loop, "accuracy", accuracy)
+    monkeypatch.setattr(Supervised, "after_step", after_step)
+    averaged = load_file(train(shop, tmp_path / "run", ema=0.9)["weights"])["conv1.weight"]
+    assert torch.equal(measured[-1], averaged)
+    plain = load_file(finished[1]["weights"])["conv1.weight"]
+    assert torch.equal(raw[-1], plain) and not torch.equal(averaged, plain)
+
+
+def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
     assert result["metrics"]["step"] == 4
+    assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
 
 
@@ -105,13 +146,20 @@ def test_bad_settings(settings: dict[str, Any], words: str) -> None:
         Settings(**settings)
 
 
+def test_a_batch_of_one_is_refused_before_any_picture_is_read(
+    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the pictures were prepared"))
+    for settings in ({"batch_size": 1}, {"batch_size": 3, "devices": 2}):
+        with pytest.raises(UserError, match="at least two pictures a batch"):
+            train(shop, tmp_path / "run", **settings)
+
+
 def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least two pictures a batch"):
-        train(shop, tmp_path / "a", batch_size=1)
     with pytest.raises(UserError, match="no class has 99"):
         train(shop, tmp_path / "b", min_pictures=99)
     with pytest.raises(UserError, match="no pictures in the split `train`"):
         train(shop.in_split("val"), tmp_path / "c")
     with pytest.raises(UserError, match="no labels on level 2"):
         train(shop, tmp_path / "d", level=2)
-    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "abcd"])
+    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcd"])

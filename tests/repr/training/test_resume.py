@@ -99,3 +99,16 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, t
     assert run.config["status"] == "stopped"
     monkeypatch.setattr(Supervised, "loss", original)
     assert pretrain(shop, Settings(**SMALL, lr=0.001), run, resume=True, quiet=True)["metrics"]["epoch"] == 3
+
+
+def test_weights_that_are_no_numbers_are_told_at_their_step(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The update of the fourth step, the last of the first epoch, breaks them; its loss was fine."""
+
+    def after_step(self: Supervised, progress: float) -> None:
+        if round(progress * 12) == 4:
+            torch.nn.init.constant_(self.head.weight, math.inf)
+
+    monkeypatch.setattr(Supervised, "after_step", after_step)
+    with pytest.raises(UserError, match=r"the weights are not finite at step 4 \(epoch 1\)"):
+        pretrain(shop, Settings(**SMALL), start(tmp_path / "run", shop), quiet=True)
+    assert checkpoint.load(tmp_path / "run") is None
