@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from repr.catalog.table import Catalog
+from repr.classify import tree_rows
 from repr.classify.data import Data
 from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
 from repr.classify.summary import against_flat, summarise
-from repr.classify.tree_rows import level_labels
+from repr.classify.tree_rows import finest, level_labels
 from repr.errors import UserError
 
 BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
@@ -39,11 +42,32 @@ def test_image_and_text_side_by_side(shop: Catalog) -> None:
 
 @pytest.mark.parametrize("weak", ["masked", "children", "residual"])
 def test_few_fine_labels(shop: Catalog, weak: str) -> None:
-    from dataclasses import replace
-
     settings = replace(BASE, hierarchy="flat", fine_share=0.2, weak=weak)
     row = run_cell(Data(shop), settings).row
     assert row["top1"] > 0.5 and row["fine_share"] == 0.2 and row["weak"] == weak
+
+
+def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deepest label a row is known by, and none that --fine-share hides; nor do counts and temperature know those."""
+    seen = []
+    original = tree_rows.text_features
+    monkeypatch.setattr(tree_rows, "text_features", lambda *given: seen.append(given) or original(*given))
+    settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
+    row = run_cell(Data(shop), settings).row
+    assert row["text_encoder"] == "ngram" and len(np.unique(seen[0][3])) == 4
+    assert settings.relevant() == replace(settings, text_encoder="ngram").relevant()
+    row = run_cell(Data(shop), replace(settings, fine_share=0.1)).row
+    assert row["train"] == 12 and len(np.unique(seen[1][3])) == 6
+
+
+def test_finest_labels_protect_their_classes() -> None:
+    labels = np.array([[0, 0], [0, 1], [0, -1], [1, 2], [1, -1]])
+    assert finest(labels).tolist() == [2, 3, 0, 4, 1]
+
+
+def test_adjusted_scores_choose_the_path_and_plain_ones_are_calibrated(shop: Catalog) -> None:
+    plain, adjusted = (run_cell(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)).row for tau in (0.0, 50.0))
+    assert adjusted["ece"] == pytest.approx(plain["ece"], abs=1e-6) and adjusted["reliability"] == plain["reliability"]
 
 
 def test_what_does_not_fit(shop: Catalog) -> None:
