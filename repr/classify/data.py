@@ -102,6 +102,8 @@ class Data:
         Raises UserError when the level has no labels, or there is nothing to train or test on.
         """
         labels, names = self.catalog.labels(level)
+        if level == 3 and not pc.any(pc.greater_equal(self.catalog.table.column("class_3"), 0)).as_py():
+            raise UserError("no labels on level 3", self.catalog.name, "Choose another --level")  # the joint level would be level 2 again
         split = self.catalog.table.column("split").combine_chunks()
         of_split = {name: np.asarray(pc.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
         train, validation, test = (np.flatnonzero(chosen & (labels >= 0)) for chosen in of_split.values())

@@ -24,6 +24,8 @@ def test_rows_of_the_parts(shop: Catalog) -> None:
 def test_levels_that_cannot_be_learnt(shop: Catalog) -> None:
     with pytest.raises(UserError, match="no test row has a label on level 2"):
         Data(shop.select(np.arange(120))).problem(2)
+    with pytest.raises(UserError, match="no labels on level 3"):
+        Data(shop).problem(3)
     with pytest.raises(UserError, match="of one class on level 1"):
         Data(shop.select(shop.column("class_1") == 0)).problem(1)
     bare = replace(shop, table=shop.table.set_column(2, "class_1", pa.array([-1] * 160, pa.int32())))
