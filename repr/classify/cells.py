@@ -45,7 +45,7 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "balanced": settings.balanced,
         "adjust": settings.adjust,
         "fine_share": settings.fine_share,
-        "weak": settings.weak if settings.fine_share < 1 else "",
+        "weak": settings.weak if settings.hierarchy else "",
         **measured.as_json(),
         "ece": plain.ece,
         "seed": settings.seed,

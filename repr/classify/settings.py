@@ -94,9 +94,7 @@ class Settings:
             drop += ["end_to_end"]
         if seen != "image+text":
             drop += OF_FUSION
-        if not self.hierarchy or self.fine_share == 1:
-            drop += ["weak"]
         if not self.hierarchy:
-            drop += ["fine_share"]
+            drop += ["fine_share", "weak"]
         default: dict[str, Any] = {field.name: field.default for field in fields(self)}
         return asdict(replace(self, **{name: default[name] for name in drop}))

@@ -55,7 +55,10 @@ def run_tree(data: Data, settings: Settings) -> Cell:
 
 
 def level_labels(data: Data) -> tuple[tuple[int, ...], Ints]:
-    """The levels that part the rows further, coarse first, and (n, levels) dense labels of every catalog row, -1 for none."""
+    """The levels that part the rows further, coarse first, and (n, levels) dense labels of every catalog row, -1 for none.
+
+    Raises UserError when no level has two classes.
+    """
     levels: list[int] = []
     columns: list[Ints] = []
     for level in (1, 2, 3):
@@ -63,9 +66,11 @@ def level_labels(data: Data) -> tuple[tuple[int, ...], Ints]:
             labels, names = data.catalog.labels(level)
         except UserError:
             continue
-        if not columns or len(names) > columns[-1].max() + 1:
+        if len(names) > (columns[-1].max() + 1 if columns else 1):
             levels.append(level)
             columns.append(labels)
+    if not levels:
+        raise UserError("no level has two classes", data.catalog.name, "Choose another part of the data")
     return tuple(levels), np.stack(columns, axis=1)
 
 
@@ -109,7 +114,7 @@ def _train(data: Data, settings: Settings) -> Answers:
     if settings.balanced:
         rows = rows[balanced(finest(known[rows]), np.random.default_rng([settings.seed, 1]))]
     tree = Tree.of(labels[(labels >= 0).all(axis=1)])
-    weak = settings.weak if settings.fine_share < 1 else "masked"
+    weak = settings.weak if (known[rows] < 0).any() else "masked"  # residual classes that no row has would not be trained
     model = fit_hierarchy(
         settings.hierarchy, features.vectors[rows], known[rows], tree, **settings.training(EPOCHS),
         generator=generator, device=pick_device(settings.device), weak=weak,
@@ -144,9 +149,15 @@ def _told(labels: Ints, whole: Problem, settings: Settings) -> Ints:
 def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
     """The row of one level. Accuracies are of the level's own output; `top1_path` is of the path that the tree allows."""
     if settings.level not in answers.levels:
-        raise UserError(f"no labels on level {settings.level} beyond the level above", data.catalog.name, "Choose another --level")
+        raise UserError(
+            f"level {settings.level} has no classes beyond those of the level above", data.catalog.name, "Choose another --level"
+        )
     place = answers.levels.index(settings.level)
     problem = answers.problems[place]
+    if not len(problem.test):
+        raise UserError(
+            f"no test row has a label on level {settings.level}", data.catalog.name, "Choose another --level, or split the data"
+        )
     tested = np.isin(answers.test, problem.test)
     truth = answers.labels[answers.test]
 
