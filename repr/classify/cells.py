@@ -17,7 +17,7 @@ from repr.classify.settings import Settings
 from repr.files import content_key, replacing
 from repr.runs import Run
 
-VERSION = 1  # of a row; raise it when a model changes, so that old rows are run again
+VERSION = 2  # of a row; raise it when a model changes, so that old rows are run again
 RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
 
 
@@ -31,8 +31,8 @@ class Cell:
     problem: Problem | None = None
 
 
-def describe(settings: Settings, data: Data, problem: Problem, measured: Measured) -> dict[str, Any]:
-    """What every row holds, flat or by the tree."""
+def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured) -> dict[str, Any]:
+    """What every row holds, flat or by the tree. plain: measured without logit adjustment, which leaves no probabilities to calibrate."""
     train = len(problem.train) + len(problem.validation)
     return {
         "model": settings.model,
@@ -41,12 +41,13 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "hierarchy": settings.hierarchy,
         "part": settings.part,
         "weights": settings.weights,
-        "text_encoder": settings.text_encoder if "+text" in settings.modality or settings.hierarchy else "",
+        "text_encoder": settings.encoder,
         "balanced": settings.balanced,
         "adjust": settings.adjust,
         "fine_share": settings.fine_share,
-        "weak": settings.weak if settings.fine_share < 1 else "",
+        "weak": settings.weak if settings.hierarchy else "",
         **measured.as_json(),
+        "ece": plain.ece,
         "seed": settings.seed,
         "masked": settings.mask and "text" in settings.modality,
         "preset": settings.preset,
@@ -56,7 +57,7 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "test": len(problem.test),
         "untrained": int((problem.counts[problem.labels[problem.test]] == 0).sum()),
         "buckets": by_bucket(problem.counts, problem.labels[problem.test], measured.predicted),
-        "reliability": reliability(measured.confidence, measured.predicted == problem.labels[problem.test]),
+        "reliability": reliability(plain.confidence, plain.predicted == problem.labels[problem.test]),
         "sample": data.catalog.sample,
     }
 

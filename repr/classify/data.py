@@ -93,14 +93,17 @@ class Data:
             sink.write(repr(level).encode())
         return sink.digest.hexdigest()[:20]
 
-    def problem(self, level: int, *, seed: int = 0, limit: int = 0) -> Problem:
+    def problem(self, level: int, *, seed: int = 0, limit: int = 0, finest: Ints | None = None) -> Problem:
         """Train, validation and test rows with a label on the level.
 
         Validation: the split's own part "val", else VALIDATION of the training rows by whole groups of one title; a class's
-        last group stays in training. limit: at most so many training rows, drawn by chance.
+        last group stays in training. limit: at most so many training rows, drawn by chance, those held out included.
+        finest: (n,) the classes of which none may lose all its training rows, where they are finer than the level's.
         Raises UserError when the level has no labels, or there is nothing to train or test on.
         """
         labels, names = self.catalog.labels(level)
+        if level == 3 and not pc.any(pc.greater_equal(self.catalog.table.column("class_3"), 0)).as_py():
+            raise UserError("no labels on level 3", self.catalog.name, "Choose another --level")  # the joint level would be level 2 again
         split = self.catalog.table.column("split").combine_chunks()
         of_split = {name: np.asarray(pc.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
         train, validation, test = (np.flatnonzero(chosen & (labels >= 0)) for chosen in of_split.values())
@@ -112,10 +115,10 @@ class Data:
                     f"no {part} row has a label on level {level}", self.catalog.name, "Choose another --level, or split the data"
                 )
         rng = np.random.default_rng([seed, level])
-        if not len(validation):
-            train, validation = hold_out(train, labels, self.titles, rng)
         if limit and limit < len(train):
             train = np.sort(rng.permutation(train)[:limit])
+        if not len(validation):
+            train, validation = hold_out(train, labels if finest is None else finest, self.titles, rng)
         if len(np.unique(labels[train])) < 2:
             raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, "Choose another --level")
         return Problem(level, labels, names, train, validation, test)

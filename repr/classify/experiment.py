@@ -58,18 +58,17 @@ def run_cell(data: Data, settings: Settings) -> Cell:
     temperature = _temperature(model, data, problem, trained)
     classes = len(problem.names)
 
-    def blocks(seen: Data = data) -> Iterator[Floats]:
+    def blocks(seen: Data = data, tau: float = settings.adjust) -> Iterator[Floats]:
         for part in np.split(problem.test, range(BLOCK, len(problem.test), BLOCK)):
             logits = model.logits(seen, part) / np.float32(temperature)
-            if settings.adjust:
-                logits = adjust(logits, problem.counts[trained], settings.adjust)
             full = np.zeros((len(part), classes), np.float32)
-            full[:, trained] = np.exp(log_softmax(logits))
+            full[:, trained] = np.exp(log_softmax(adjust(logits, problem.counts[trained], tau) if tau else logits))
             yield full
 
     truth = problem.labels[problem.test]
     measured = measure(truth, blocks, classes)
-    row = describe(settings, data, problem, measured) | {
+    plain = measure(truth, lambda: blocks(tau=0), classes) if settings.adjust else measured
+    row = describe(settings, data, problem, measured, plain) | {
         "temperature": temperature,
         "seconds": time.perf_counter() - started,
         "fit_seconds": fitted,

@@ -7,6 +7,7 @@ the catalog's Arrow columns batch by batch. Adagrad, since each batch touches fe
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from repr.training.finetune import fit_network
 BUCKETS, DIM = 1 << 20, 64  # 256 MB of float32, and as much for the optimiser
 SIZES = (2, 3, 4)
 EPOCHS, RATE, BATCH = 3, 0.1, 512
+# That training sees at least, so that small sets get more epochs. On fashion's 14,390 rows (level 2, masked, validation, one seed): 78.8 %
+# with the 70 epochs of it, 75.9 % with 3; the SVM 79.8 %.
+TITLES = 1_000_000
 ROWS = 4096  # titles at a time when asked
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hashing
 
@@ -40,7 +44,8 @@ class Hashed:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1."""
         settings = self.settings
         self.prior_ = prior(labels, classes)
-        training = settings.training(EPOCHS) | {"lr": settings.lr or RATE, "batch_size": settings.batch_size or BATCH}
+        epochs = max(EPOCHS, ceil(TITLES / max(1, len(rows))))
+        training = settings.training(epochs) | {"lr": settings.lr or RATE, "batch_size": settings.batch_size or BATCH}
         with seeded(generator), torch.sparse.check_sparse_tensor_invariants(False):  # type: ignore[no-untyped-call]
             self.network_ = fit_network(
                 GramNet(data.texts, settings.scaled(DIM), classes), torch.from_numpy(rows), torch.from_numpy(labels),

@@ -13,7 +13,9 @@ from repr.classify.ngram import vectorizer
 from repr.classify.settings import Settings
 from repr.errors import UserError
 
-DIM = 512  # the best of 128, 256 and 512 on fashion (one seed, seen on its test rows: not an untouched choice)
+# Chosen on fashion's validation rows (level 2, masked titles, grouped; a linear head on these features): 77.5 % with 512 and 77.9 %
+# with 768 over 3 seeds, 66.6, 75.9 and 78.0 % with 128, 256 and 384 where 512 had 78.1 (one seed). 768 costs half as much again.
+DIM = 512
 PASSES = 3  # power iterations of the randomised decomposition (Halko et al., SIAM Review 2011)
 
 

@@ -29,7 +29,7 @@ class Settings:
     ocr: bool = False
     mask: bool = False
     weights: str = ""  # of the pictures' network; "" for the model's own default
-    text_encoder: str = "ngram"  # of fusion and of the hierarchical nets
+    text_encoder: str = "ngram"  # of image + text rows
     bert: str = ""  # a local folder; "" for the English one that comes as a package
     end_to_end: bool | None = None  # None: the networks of the paper yes, encoder and bert no
     epochs: int | None = None
@@ -61,6 +61,14 @@ class Settings:
         seen = MODELS[self.model].modality
         return f"{seen}+ocr" if self.ocr and "text" in seen else seen
 
+    @property
+    def encoder(self) -> str:
+        """What makes the text features of a fused or hierarchical row: the model itself where it reads text alone; "" for none."""
+        seen = MODELS[self.model].modality
+        if seen == "text":
+            return self.model if self.hierarchy else ""
+        return self.text_encoder if "text" in seen else ""
+
     def training(self, epochs: int) -> dict[str, Any]:
         """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
 
@@ -84,11 +92,9 @@ class Settings:
             drop += ["ocr", "mask", "bert"]
         if self.model not in WHOLE or self.hierarchy:
             drop += ["end_to_end"]
-        if seen != "image+text" and not self.hierarchy:
+        if seen != "image+text":
             drop += OF_FUSION
-        if not self.hierarchy or self.fine_share == 1:
-            drop += ["weak"]
         if not self.hierarchy:
-            drop += ["fine_share"]
+            drop += ["fine_share", "weak"]
         default: dict[str, Any] = {field.name: field.default for field in fields(self)}
         return asdict(replace(self, **{name: default[name] for name in drop}))

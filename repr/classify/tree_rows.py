@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,16 +13,17 @@ from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
 from repr.classify.cells import Cell, describe
 from repr.classify.data import Data, Features, Problem
-from repr.classify.fusion import ENCODERS, text_features
+from repr.classify.fusion import text_features
 from repr.classify.hierarchy.decode import decode
-from repr.classify.hierarchy.fit import HierarchicalModel, fit_hierarchy
+from repr.classify.hierarchy.fit import fit_hierarchy
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.longtail import adjust, balanced
-from repr.classify.metrics import measure
+from repr.classify.metrics import Measured, measure
 from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.models.devices import pick_device
 
 EPOCHS = 20
 TINY = 1e-12  # of a probability, before its logarithm
@@ -31,14 +31,16 @@ TINY = 1e-12  # of a probability, before its logarithm
 
 @dataclass(frozen=True)
 class Answers:
-    """A trained net's answers, one entry a level in `levels`: probabilities of validation and test rows; test paths along the tree."""
+    """A trained net's answers. problems, temperatures, plain, adjusted: one entry a level in `levels`."""
 
     levels: tuple[int, ...]
-    problem: Problem  # of the coarsest level
     labels: Ints  # (n, levels) of every catalog row
-    validation: list[Floats]
-    test: list[Floats]
-    paths: Ints  # (test rows, levels)
+    test: Ints  # catalog rows
+    problems: list[Problem]  # training and validation: the rows whose label on the level the net was told
+    temperatures: list[float]
+    plain: list[Floats]  # logits of the test rows over the temperature, (test rows, classes of the level)
+    adjusted: list[Floats]  # the same after logit adjustment
+    paths: Ints  # (test rows, levels), decoded from `adjusted`
     note: str
     seconds: float
 
@@ -53,7 +55,10 @@ def run_tree(data: Data, settings: Settings) -> Cell:
 
 
 def level_labels(data: Data) -> tuple[tuple[int, ...], Ints]:
-    """The levels that part the rows further, coarse first, and (n, levels) dense labels of every catalog row, -1 for none."""
+    """The levels that part the rows further, coarse first, and (n, levels) dense labels of every catalog row, -1 for none.
+
+    Raises UserError when no level has two classes.
+    """
     levels: list[int] = []
     columns: list[Ints] = []
     for level in (1, 2, 3):
@@ -61,10 +66,19 @@ def level_labels(data: Data) -> tuple[tuple[int, ...], Ints]:
             labels, names = data.catalog.labels(level)
         except UserError:
             continue
-        if not columns or len(names) > columns[-1].max() + 1:
+        if len(names) > (columns[-1].max() + 1 if columns else 1):
             levels.append(level)
             columns.append(labels)
+    if not levels:
+        raise UserError("no level has two classes", data.catalog.name, "Choose another part of the data")
     return tuple(levels), np.stack(columns, axis=1)
+
+
+def finest(labels: Ints) -> Ints:
+    """(n,) dense number of each row's deepest known class; labels: (n, levels), coarse first, -1 for none, a known one on the first."""
+    depth = (labels >= 0).sum(axis=1) - 1
+    pairs = np.stack([depth, labels[np.arange(len(labels)), depth]], axis=1)
+    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, generator: torch.Generator) -> Features:
@@ -74,8 +88,7 @@ def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, ge
     if "image" in modality:
         found.append(picture_features(data, settings))
     if "text" in modality:
-        kind = settings.model if settings.model in ENCODERS else settings.text_encoder
-        named = replace(settings, text_encoder=kind)
+        named = replace(settings, text_encoder=settings.encoder)
         found.append(text_features(data, named, rows, labels, int(labels.max()) + 1, generator))
     if len(found) == 1:
         return found[0]
@@ -93,71 +106,77 @@ def _balanced(features: Features, rows: Ints) -> Floats:
 def _train(data: Data, settings: Settings) -> Answers:
     started = time.perf_counter()
     levels, labels = level_labels(data)
-    problem = data.problem(levels[0], seed=settings.seed, limit=settings.limit)
+    whole = data.problem(levels[0], seed=settings.seed, limit=settings.limit, finest=finest(labels))
+    known = _told(labels, whole, settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    features = frozen_features(data, settings, problem.train, labels[problem.train, 0], generator)
-    rows = problem.train[features.present[problem.train]]
+    features = frozen_features(data, settings, whole.train, finest(known[whole.train]), generator)
+    rows = whole.train[features.present[whole.train]]
     if settings.balanced:
-        _, finest = np.unique(labels[rows, -1], return_inverse=True)
-        rows = rows[balanced(finest, np.random.default_rng([settings.seed, 1]))]
-    known = labels[rows].copy()
-    if settings.fine_share < 1 and len(levels) > 1:
-        rng = np.random.default_rng([settings.seed, 2])
-        kept = max(1, round(settings.fine_share * len(rows)))
-        known[rng.permutation(len(rows))[kept:], 1:] = -1
+        rows = rows[balanced(finest(known[rows]), np.random.default_rng([settings.seed, 1]))]
     tree = Tree.of(labels[(labels >= 0).all(axis=1)])
-    training = settings.training(EPOCHS)
-    weak = settings.weak if settings.fine_share < 1 else "masked"
+    weak = settings.weak if (known[rows] < 0).any() else "masked"  # residual classes that no row has would not be trained
     model = fit_hierarchy(
-        settings.hierarchy, features.vectors[rows], known, tree, **training,
-        generator=generator, device=_device(settings), weak=weak,
+        settings.hierarchy, features.vectors[rows], known[rows], tree, **settings.training(EPOCHS),
+        generator=generator, device=pick_device(settings.device), weak=weak,
     )  # fmt: skip
-    test = model.probabilities(features.vectors[problem.test])
-    validation = _of(model, features, problem.validation)
+    test, validation = (model.probabilities(features.vectors[part]) for part in (whole.test, whole.validation))
+    problems, temperatures, plain, adjusted = [], [], [], []
+    for place, level in enumerate(levels):
+        column = known[:, place]
+        held = column[whole.validation] >= 0
+        told = [part[column[part] >= 0] for part in (whole.train, whole.validation)]
+        tested = whole.test[labels[whole.test, place] >= 0]
+        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], *told, tested))
+        temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
+        plain.append(_logits(test[place]) / np.float32(temperatures[-1]))
+        counts = np.maximum(problems[-1].counts, 1)
+        adjusted.append(adjust(plain[-1], counts, settings.adjust) if settings.adjust else plain[-1])
+    paths = decode([np.exp(log_softmax(logits)) for logits in adjusted], tree)
     note = f"frozen {features.name}" + (f"; fine labels of {100 * settings.fine_share:g} %" if settings.fine_share < 1 else "")
-    return Answers(levels, problem, labels, validation, test, decode(test, tree), note, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Answers(levels, labels, whole.test, problems, temperatures, plain, adjusted, paths, note, seconds)
 
 
-def _of(model: HierarchicalModel, features: Features, rows: Ints) -> list[Floats]:
-    return model.probabilities(features.vectors[rows])
-
-
-def _device(settings: Settings) -> torch.device:
-    from repr.models.devices import pick_device
-
-    return pick_device(settings.device)
+def _told(labels: Ints, whole: Problem, settings: Settings) -> Ints:
+    """The labels that training and temperature may see: below the coarsest level those of a share `fine_share` of either part's rows."""
+    known = labels.copy()
+    rng = np.random.default_rng([settings.seed, 2])
+    for rows in (whole.train, whole.validation):
+        known[rng.permutation(rows)[max(1, round(settings.fine_share * len(rows))) :], 1:] = -1
+    return known
 
 
 def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
     """The row of one level. Accuracies are of the level's own output; `top1_path` is of the path that the tree allows."""
     if settings.level not in answers.levels:
-        raise UserError(f"no labels on level {settings.level} beyond the level above", data.catalog.name, "Choose another --level")
+        raise UserError(
+            f"level {settings.level} has no classes beyond those of the level above", data.catalog.name, "Choose another --level"
+        )
     place = answers.levels.index(settings.level)
-    column = answers.labels[:, place]
-    whole = answers.problem
-    test = column[whole.test] >= 0
-    validation = column[whole.validation] >= 0
-    _, names = data.catalog.labels(settings.level)
-    parts = [rows[column[rows] >= 0] for rows in (whole.train, whole.validation, whole.test)]
-    problem = Problem(settings.level, column, names, parts[0], parts[1], parts[2])
-    own = _logits(answers.validation[place][validation])
-    temperature = fit_temperature(own, column[problem.validation])
-    logits = _logits(answers.test[place][test]) / np.float32(temperature)
-    if settings.adjust:
-        logits = adjust(logits, np.maximum(problem.counts, 1), settings.adjust)
+    problem = answers.problems[place]
+    if not len(problem.test):
+        raise UserError(
+            f"no test row has a label on level {settings.level}", data.catalog.name, "Choose another --level, or split the data"
+        )
+    tested = np.isin(answers.test, problem.test)
+    truth = answers.labels[answers.test]
 
-    def blocks() -> Iterator[Floats]:
-        yield np.exp(log_softmax(logits))
+    def measured_of(logits: Floats) -> Measured:
+        return measure(truth[tested, place], lambda: iter([np.exp(log_softmax(logits[tested]))]), len(problem.names))
 
-    measured = measure(column[problem.test], blocks, len(names))
-    truth = answers.labels[whole.test]
-    path: dict[str, Any] = hierarchical(truth, answers.paths)
-    path |= {
+    measured = measured_of(answers.adjusted[place])
+    plain = measured_of(answers.plain[place]) if settings.adjust else measured
+    more: dict[str, Any] = {
+        **hierarchical(truth, answers.paths),
         "mistake_height": mistake_height(truth, answers.paths),
-        "top1_path": float((answers.paths[test, place] == truth[test, place]).mean()),
+        "top1_path": float((answers.paths[tested, place] == truth[tested, place]).mean()),
+        "temperature": answers.temperatures[place],
+        "seconds": answers.seconds,
+        "fit_seconds": answers.seconds,
+        "note": answers.note,
+        "missing": {},
     }
-    more = {"temperature": temperature, "seconds": answers.seconds, "fit_seconds": answers.seconds, "note": answers.note, "missing": {}}
-    return Cell(settings, describe(settings, data, problem, measured) | path | more, measured, problem)
+    return Cell(settings, describe(settings, data, problem, measured, plain) | more, measured, problem)
 
 
 def _logits(probabilities: Floats) -> Floats:

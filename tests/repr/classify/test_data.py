@@ -17,12 +17,15 @@ def test_rows_of_the_parts(shop: Catalog) -> None:
     assert sorted([*problem.train, *problem.validation]) == list(range(120))
     assert 0 < len(problem.validation) <= 12
     assert problem.counts.tolist() == [30, 30, 30, 30]
-    assert len(Data(shop).problem(2, limit=50).train) == 50
+    few = Data(shop).problem(2, limit=50)
+    assert len(few.train) + len(few.validation) == 50 and len(few.validation) > 0
 
 
 def test_levels_that_cannot_be_learnt(shop: Catalog) -> None:
     with pytest.raises(UserError, match="no test row has a label on level 2"):
         Data(shop.select(np.arange(120))).problem(2)
+    with pytest.raises(UserError, match="no labels on level 3"):
+        Data(shop).problem(3)
     with pytest.raises(UserError, match="of one class on level 1"):
         Data(shop.select(shop.column("class_1") == 0)).problem(1)
     bare = replace(shop, table=shop.table.set_column(2, "class_1", pa.array([-1] * 160, pa.int32())))

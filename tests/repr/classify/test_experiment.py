@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from repr.catalog.table import Catalog
@@ -61,6 +63,16 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
     assert summarise(cells)[0]["top1"] is None
     with pytest.raises(UserError, match="broken"):
         run(lambda *_: shop, rows[1:])
+
+
+def test_calibration_is_measured_before_the_adjustment(shop: Catalog) -> None:
+    titles = shop.column("title")
+    titles[::3] = np.random.default_rng(0).permutation(titles[::3])
+    table = shop.table.set_column(shop.table.schema.get_field_index("title"), "title", pa.array(titles, pa.string()))
+    skewed = Data(replace(shop, table=table).select(np.flatnonzero((np.arange(160) % 4 < 3) | (np.arange(160) > 110))))
+    plain, adjusted = (run_cell(skewed, Settings(adjust=tau)) for tau in (0.0, 3.0))
+    assert plain.measured and adjusted.measured and (plain.measured.confidence != adjusted.measured.confidence).any()
+    assert all(plain.row[name] == adjusted.row[name] for name in ("ece", "reliability"))
 
 
 def test_only_what_a_row_depends_on_is_its_identity() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from repr.catalog.table import Catalog
-from repr.classify import ngram
+from repr.classify import hashed, ngram
 from repr.classify.bert import bert_features, check_folder, pooled
 from repr.classify.data import Data, NotRun
 from repr.classify.experiment import run_cell
@@ -89,10 +89,20 @@ def test_hashed_grams_are_those_of_a_plain_loop() -> None:
     assert len(set(seen.values())) == len(seen) and places.min() >= 0 and places.max() < 1 << 20
 
 
-def test_many_rows_are_streamed(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngram, "BIG", 50)
+@pytest.mark.parametrize(("limit", "value"), [("BIG", 50), ("COEFFICIENTS", 100)])
+def test_many_rows_or_coefficients_are_streamed(shop: Catalog, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(ngram, limit, value)
     row = run_cell(Data(shop), Settings(epochs=12, batch_size=16)).row
     assert row["top1"] > 0.9 and "streamed" in row["note"]
+
+
+def test_small_sets_are_streamed_more_often(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(hashed, "fit_network", lambda network, *_, epochs, **more: seen.append(epochs) or network)
+    for titles in (160, 1000):
+        monkeypatch.setattr(hashed, "TITLES", titles)
+        hashed.Hashed(Settings()).fit(Data(shop), np.arange(80), np.arange(80) % 4, 4, torch.Generator())
+    assert seen == [3, 13]
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from repr.catalog.table import Catalog
+from repr.classify import tree_rows
 from repr.classify.data import Data
 from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
+from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, summarise
-from repr.classify.tree_rows import level_labels
+from repr.classify.tree_rows import finest, level_labels
 from repr.errors import UserError
 
 BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
@@ -31,6 +36,37 @@ def test_one_net_answers_on_every_level(shop: Catalog) -> None:
     ]
 
 
+def test_a_subtree_of_one_class_on_the_levels_above(shop: Catalog) -> None:
+    """Below one class the first level parts nothing: the nets work on the levels that do."""
+    food = subtree(shop, "Food")
+    assert level_labels(Data(food))[0] == (2,)
+    assert run_cell(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2)).row["top1"] > 0.9
+    with pytest.raises(UserError, match="no level has two classes"):
+        level_labels(Data(shop.select(shop.column("class_2") == 0)))
+
+
+def test_missing_labels_are_weak_supervision_too(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    original = tree_rows.fit_hierarchy
+    monkeypatch.setattr(tree_rows, "fit_hierarchy", lambda *given, **more: asked.append(more["weak"]) or original(*given, **more))
+    fine = shop.column("class_2").astype(np.int32)
+    fine[np.arange(160) % 40 < 8] = -1
+    some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
+    settings = replace(BASE, hierarchy="flat", epochs=1, weak="residual")
+    for catalog in (some, shop):
+        assert run_cell(Data(catalog), settings).row["weak"] == "residual"
+    assert asked == ["residual", "masked"]
+    assert settings.relevant() != replace(settings, weak="children").relevant()
+
+
+def test_a_level_without_a_labelled_test_row(shop: Catalog) -> None:
+    fine = shop.column("class_2").astype(np.int32)
+    fine[120:] = -1
+    some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
+    with pytest.raises(UserError, match="no test row has a label on level 2"):
+        run_cell(Data(some), replace(BASE, hierarchy="flat", epochs=1))
+
+
 def test_image_and_text_side_by_side(shop: Catalog) -> None:
     settings = Settings(model="concat", hierarchy="fine-to-coarse", weights="none", size=32, epochs=15, lr=0.01)
     row = run_cell(Data(shop), settings).row
@@ -39,15 +75,36 @@ def test_image_and_text_side_by_side(shop: Catalog) -> None:
 
 @pytest.mark.parametrize("weak", ["masked", "children", "residual"])
 def test_few_fine_labels(shop: Catalog, weak: str) -> None:
-    from dataclasses import replace
-
     settings = replace(BASE, hierarchy="flat", fine_share=0.2, weak=weak)
     row = run_cell(Data(shop), settings).row
     assert row["top1"] > 0.5 and row["fine_share"] == 0.2 and row["weak"] == weak
 
 
+def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deepest label a row is known by, and none that --fine-share hides; nor do counts and temperature know those."""
+    seen = []
+    original = tree_rows.text_features
+    monkeypatch.setattr(tree_rows, "text_features", lambda *given: seen.append(given) or original(*given))
+    settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
+    row = run_cell(Data(shop), settings).row
+    assert row["text_encoder"] == "ngram" and len(np.unique(seen[0][3])) == 4
+    assert settings.relevant() == replace(settings, text_encoder="ngram").relevant()
+    row = run_cell(Data(shop), replace(settings, fine_share=0.1)).row
+    assert row["train"] == 12 and len(np.unique(seen[1][3])) == 6
+
+
+def test_finest_labels_protect_their_classes() -> None:
+    labels = np.array([[0, 0], [0, 1], [0, -1], [1, 2], [1, -1]])
+    assert finest(labels).tolist() == [2, 3, 0, 4, 1]
+
+
+def test_adjusted_scores_choose_the_path_and_plain_ones_are_calibrated(shop: Catalog) -> None:
+    plain, adjusted = (run_cell(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)).row for tau in (0.0, 50.0))
+    assert adjusted["ece"] == pytest.approx(plain["ece"], abs=1e-6) and adjusted["reliability"] == plain["reliability"]
+
+
 def test_what_does_not_fit(shop: Catalog) -> None:
-    with pytest.raises(UserError, match="no labels on level 3"):
+    with pytest.raises(UserError, match="level 3 has no classes beyond"):
         run_cell(Data(shop), Settings(hierarchy="flat", level=3, epochs=1))
     with pytest.raises(UserError, match="Did you mean flat"):
         Settings(hierarchy="flatt")
