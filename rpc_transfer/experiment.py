@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from repr.models.encoder import Encoder
     from rpc_transfer.learners.learner import Learner
 
-VERSION = 2  # of what a cell computes; raise it when stored cells are no longer what would be computed
+VERSION = 2  # of what every cell computes, beside `Learner.version`; raise it when no stored cell is what would be computed
 COMMAND = "rpc_transfer run"
 GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
 FIGURES = (
@@ -246,7 +246,7 @@ class _Bench:
         if row.encoder == BASE_TRAINED:
             options |= {f"base {k}": v for k, v in settings.for_learner(learner_class("finetune").takes).items()}
         key = content_key(
-            VERSION,
+            VERSION + learner_class(row.learner).version,
             [self.source, split.base, split.novel, split.unknown, split.increments],
             b"".join(pictures),
             [row.start.identity, row.size, row.learner, row.encoder, row.shots, split.base_shots, seed],

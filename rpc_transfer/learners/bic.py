@@ -25,11 +25,13 @@ TEMPERATURE = 2.0
 
 
 def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
-    """α and β of the columns from `known` on that minimise the cross-entropy; (1, 0) when there is no picture.
+    """α and β of the columns from `known` on that minimise the cross-entropy; (1, 0) without pictures of both old and new classes.
 
-    logits: (n, C); columns: (n,) the true ones. α is kept at 0 or more, so that the order among new classes stays.
+    Pictures of one side alone would drive β to infinity. logits: (n, C); columns: (n,) the true ones.
+    α is kept at 0 or more, so that the order among new classes stays.
     """
-    if not len(logits):
+    is_new = columns >= known
+    if is_new.all() or not is_new.any():
         return 1.0, 0.0
     old, new = logits[:, :known].astype(np.float64), logits[:, known:].astype(np.float64)
 
@@ -46,8 +48,9 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
 
 
 class BiC(Trained):
-    """held_out: share of the step's pictures, equally many a class, that α and β are fitted on; at least one a class, but
-    none of a class that has a single picture. They are not trained on in that step, and stay candidates for the memory."""
+    """held_out: share of the pictures of the smallest class that has several, held out of every class for the fit of α and β;
+    at least one, but none of a class that has a single picture. They are not trained on in that step, and stay candidates
+    for the memory. Where only old or only new classes have any (memory=0), nothing is corrected."""
 
     def __init__(
         self,
@@ -92,7 +95,8 @@ class BiC(Trained):
     def _held(self, y: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(n,) whether a picture is held out: of every class the same number, drawn."""
         counts = np.unique(y, return_counts=True)[1]
-        each = max(1, round(self.held_out * int(np.median(counts)))) if self.held_out else 0
+        smallest = min(counts[counts > 1].tolist(), default=0)  # of many base and few novel shots, few novel ones must not all go
+        each = max(1, round(self.held_out * smallest)) if self.held_out else 0
         held = np.zeros(len(y), dtype=bool)
         for _, rows in by_class(y):
             order = torch.randperm(len(rows), generator=self.generator_).numpy()

@@ -17,6 +17,7 @@ class Learner(ABC):
     takes: which of a run's options the constructor takes as keywords, out of
         seed, device, memory, epochs, lr, batch_size, views.
     at_once: whether it is given all steps together in one `learn` (an upper bound), not step by step.
+    version: of its numbers; raise it when stored results of this learner alone are no longer what would be computed.
 
     Decided for all learners:
     - A class may have any number of shots from one up; classes of a step need not have equally many.
@@ -28,6 +29,7 @@ class Learner(ABC):
     input: ClassVar[Literal["features", "pictures"]]
     takes: ClassVar[frozenset[str]] = frozenset()
     at_once: ClassVar[bool] = False
+    version: ClassVar[int] = 0
 
     @property
     @abstractmethod

@@ -38,6 +38,7 @@ class Trained(Learner):
 
     input: ClassVar[Literal["features", "pictures"]] = "pictures"
     takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "lr", "batch_size", "views"})
+    version: ClassVar[int] = 1
 
     def __init__(
         self,

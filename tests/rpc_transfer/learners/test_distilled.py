@@ -150,13 +150,23 @@ def test_bic_finds_the_two_numbers() -> None:
     reference = minimize(loss, [1, 0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
     assert [alpha, beta] == pytest.approx(reference.tolist(), abs=5e-3)
     assert alpha == pytest.approx(0.5, abs=0.15)
-    assert fit_bias(biased[:0].astype(np.float32), columns[:0], KNOWN) == (1, 0)
+    for one_side in (columns < KNOWN, columns >= KNOWN, columns < 0):
+        assert fit_bias(biased[one_side].astype(np.float32), columns[one_side], KNOWN) == (1, 0)
 
 
 def test_bic_holds_out_equally_many_of_each_class_and_none_of_single_pictures(small_encoder: Small) -> None:
     learner = BiC(small_encoder(), device="cpu", held_out=0.2)
     y = np.repeat([3, 8, 1, 2], [10, 10, 10, 1])
     assert np.bincount(y[learner._held(y)], minlength=9)[[3, 8, 1, 2]].tolist() == [2, 2, 2, 0]
+    many = np.repeat([3, 8, 1, 2], [100, 100, 10, 10])
+    assert np.bincount(many[learner._held(many)], minlength=9)[[3, 8, 1, 2]].tolist() == [2, 2, 2, 2]
+
+
+def test_bic_without_a_memory_corrects_nothing(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, *_ = coloured
+    learner = BiC(small_encoder(), device="cpu", memory=0, epochs=1, batch_size=12, views="plain")
+    learner.learn(x[y != 30], y[y != 30]).learn(x[y == 30], y[y == 30])
+    assert learner.scale_.tolist() == [1] * 6 and learner.shift_.tolist() == [0] * 6
 
 
 def test_bics_earlier_corrections_stay(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
