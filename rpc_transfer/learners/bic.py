@@ -79,7 +79,8 @@ class BiC(Trained):
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
         if old is None:
             return lambda _, logits, labels: torch.nn.functional.cross_entropy(self._corrected(logits), labels)
-        plain = balanced_distillation(old, known, TEMPERATURE)
+        # The old network answers with the corrections of its time, as PyCIL's keeps its bias layers: they are this one's still.
+        plain = balanced_distillation(lambda inputs: self._corrected(old(inputs)), known, TEMPERATURE)
         return lambda inputs, logits, labels: plain(inputs, self._corrected(logits), labels)
 
     def _train(self, x: Pixels, y: Ints, old: EncoderWithHead | None, known: int) -> None:
@@ -108,4 +109,6 @@ class BiC(Trained):
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
     def _corrected(self, logits: Tensor) -> Tensor:
-        return self.scale_ * logits + self.shift_
+        """(b, c) logits of the first c columns of the head, corrected."""
+        columns = logits.shape[1]
+        return self.scale_[:columns] * logits + self.shift_[:columns]

@@ -7,6 +7,7 @@ adjust the head. A learner supplies its loss and its adjustment; the loop is `re
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -173,8 +174,11 @@ def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return functional.cross_entropy(logits / temperature, (teacher / temperature).softmax(dim=1))
 
 
-def balanced_distillation(old: EncoderWithHead, known: int, temperature: float) -> Loss:
-    """(1 − λ) cross-entropy over all classes + λ distillation over the known ones, λ = known / all (WA and BiC)."""
+def balanced_distillation(old: Callable[[Tensor], Tensor], known: int, temperature: float) -> Loss:
+    """(1 − λ) cross-entropy over all classes + λ distillation over the known ones, λ = known / all (WA and BiC).
+
+    old: inputs → the old logits (b, known).
+    """
 
     def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         with torch.no_grad():

@@ -91,6 +91,17 @@ def test_wa_and_bic_share_a_loss(kind: Any, small_encoder: Small, batch: tuple[A
     assert value(learner, batch) == pytest.approx(0.4 * entropy + 0.6 * distilled(old, new, 2), rel=1e-5)
 
 
+def test_bics_teacher_keeps_its_corrections(small_encoder: Small, batch: tuple[Array, Array, Array]) -> None:
+    """In a second increment the old network answers with the α and β of the first, here those of its third class."""
+    old, new, labels = batch
+    learner = BiC(small_encoder(), device="cpu")
+    learner._grow([0, 1, 2, 3, 4])
+    learner.scale_[2], learner.shift_[2] = 0.5, -1.0
+    old_corrected, new_corrected = (z * [1, 1, 0.5, 1, 1][: z.shape[1]] - [0, 0, 1, 0, 0][: z.shape[1]] for z in (old, new))
+    entropy = sum(-np.log(softmax(new_corrected[i])[labels[i]]) for i in range(BATCH)) / BATCH
+    assert value(learner, batch) == pytest.approx(0.4 * entropy + 0.6 * distilled(old_corrected, new_corrected, 2), rel=1e-5)
+
+
 def test_wa_brings_new_weights_to_the_length_of_old_ones() -> None:
     rng = np.random.default_rng(1)
     weight = rng.normal(size=(5, 4)) * np.array([1, 1, 1, 4, 4])[:, None]
