@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 import sys
 from collections.abc import Sequence
@@ -231,9 +230,7 @@ class _Bench:
                 bar.set_description(stage_now, refresh=sys.stderr.isatty())
                 if stage is None or group != (row.start, row.shots, seed):
                     group = (row.start, row.shots, seed)
-                    based = [rows[j] for j, other in todo if rows[j].encoder == BASE_TRAINED and other == seed]
-                    shared = any(other.start is row.start and other.shots == row.shots for other in based)
-                    stage = _Stage(self, row, seed, shared=shared)
+                    stage = _Stage(self, row, seed)
                 stage.cell(row).write(files[i, seed])
                 bar.update()
         return files
@@ -260,30 +257,33 @@ def _position(rows: Sequence[Row], i: int) -> int:
 
 
 class _Stage:
-    """One start, number of shots and seed: the arrays, and the base step shared by the learners."""
+    """One start, number of shots and seed: the arrays, and the base step shared by the learners.
 
-    def __init__(self, bench: _Bench, row: Row, seed: int, *, shared: bool) -> None:
+    The base step of `finetune` is trained once, when first asked for, and with the same random numbers in a run that goes on.
+    """
+
+    def __init__(self, bench: _Bench, row: Row, seed: int) -> None:
         self.bench, self.start, self.shots, self.seed = bench, row.start, row.shots, seed
-        self.shared = shared  # whether the fine-tuned network after the base step is wanted by others too
         self.weights = row.start.for_seed(seed)
         self.based: Learner | None = None
         self.encoded: tuple[Task, Table] | None = None
 
     def cell(self, row: Row) -> Cell:
         """Run one learner."""
-        reject = self.bench.settings.reject
+        kind = learner_class(row.learner)
+        encoder = None
         if row.encoder == TRAINED:
             table = self.bench.shelf.pixels(row.size)
             task = self._task(table)
-            if row.learner == "finetune" and self.shared:
-                return run_cell(copy.deepcopy(self._base()), table, task, reject=reject)
-            learner = self._make(row.learner, task, load_encoder(self.weights, size=row.size))
+            encoder = load_encoder(self.weights, size=row.size)
         else:
             task, table = self._features(row.encoder)
-            learner = self._make(row.learner, task, None)
-        if not learner_class(row.learner).at_once:
+        learner: Any = self._make(row.learner, task, encoder)
+        if kind.plain_base:
+            learner.start_from(self._base(), table.take(task.steps[0][0]), task.steps[0][1])
+        elif not kind.at_once:
             base_step(learner, table, task)
-        return run_cell(learner, table, task, reject=reject)
+        return run_cell(learner, table, task, reject=self.bench.settings.reject)
 
     def _task(self, table: Table) -> Task:
         bench = self.bench
@@ -309,11 +309,18 @@ class _Stage:
         return self.based
 
     def _make(self, name: str, task: Task, encoder: Encoder | None) -> Learner:
-        takes = learner_class(name).takes
-        options = self.bench.settings.for_learner(takes, pictures=len(task.steps[0][0]))
-        if "seed" in takes:
-            options["seed"] = int(generator(self.seed, "loader", name).integers(2**31))
-        if "device" in takes:
+        kind, settings = learner_class(name), self.bench.settings
+        options = settings.for_learner(kind.takes)
+        if "updates" in kind.takes:
+            first, later = settings.updates([len(rows) for rows, _ in task.steps])
+            if kind.at_once:  # as many in its one step as the others in all of theirs
+                options.pop("epochs", None)
+                first += later * (len(task.steps) - 1)
+            options["updates"] = first, later
+        if "seed" in kind.takes:
+            purpose = "finetune" if kind.plain_base else name  # one base step serves them all
+            options["seed"] = int(generator(self.seed, "loader", purpose).integers(2**31))
+        if "device" in kind.takes:
             options["device"] = self.bench.device
         return make(name, encoder=encoder, **options)
 

@@ -69,6 +69,12 @@ class Split:
         """The same split with these of its seeds alone."""
         return replace(self, support={s: self.support[s] for s in seeds}, tests={s: self.tests[s] for s in seeds})
 
+    def sizes(self, shots: int) -> list[int]:
+        """Training pictures of the base step and of each increment with so many shots a novel product, of the first seed."""
+        support = self.support[self.seeds[0]]
+        base = sum(len(support[key][: shots if self.base_shots is None else None]) for key in self.base)
+        return [base, *(sum(len(support[key][:shots]) for key in step) for step in self.increments)]
+
     def used(self) -> Rows:
         """Every row that is a shot or a test of some seed, ascending."""
         parts = [rows for side in (self.support, self.tests) for pictures in side.values() for rows in pictures.values()]

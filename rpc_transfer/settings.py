@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ SIZE = 64  # pixels a side of pictures for a random start, when no weights say o
 ARCH = "resnet18"
 # Scratch and fine-tuning at 64 px then take under two minutes a seed on two cores for 200 products with 10 shots.
 UPDATES = 300
-MOST_EPOCHS = 30
+MOST_EPOCHS = 30  # of the base step
 BATCH = 64  # the trained learners' own batch size
 
 Encoders = Literal["given", "base-trained", "both"]
@@ -30,7 +32,8 @@ class Settings:
     seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
-    epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by UPDATES).
+    epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by `updates`;
+    memory: every shot is kept, as 10 shots a product are few; how many that are stands in the row).
     reject: the share of known training pictures, not shots, that the rejection threshold must accept; None for no threshold.
     """
 
@@ -89,16 +92,25 @@ class Settings:
         values["base_shots"] = None if self.base_shots is None else str(self.base_shots)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
-    def for_learner(self, takes: frozenset[str], pictures: int | None = None) -> dict[str, Any]:
-        """The settings typed that a learner takes (`Learner.takes`), beside seed and device.
-
-        pictures: of the base step; then epochs that were not typed are as many as make UPDATES updates, MOST_EPOCHS at most.
-        """
+    def for_learner(self, takes: frozenset[str]) -> dict[str, Any]:
+        """The settings typed that a learner takes (`Learner.takes`), beside seed, device and updates."""
         typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size, "views": self.views}
-        if pictures is not None and self.epochs is None:
-            a_epoch = math.ceil(pictures / (self.batch_size or BATCH))
-            typed["epochs"] = min(max(round(UPDATES / a_epoch), 1), MOST_EPOCHS)
         return {name: value for name, value in typed.items() if value is not None and name in takes}
+
+    def updates(self, pictures: Sequence[int]) -> tuple[int, int]:
+        """Updates of the base step and of each increment. pictures: shots of each step, the base step first.
+
+        Without epochs typed the base step has UPDATES, or what MOST_EPOCHS make, and each of n increments 1/√n of that:
+        as many where there is one, whether pictures are seen again or not. Equal numbers would make 17 increments take 17
+        times as long; equal shares of one budget would show the last products once.
+        With epochs typed: what they make when every picture is seen again, for increments on average.
+        """
+        a_epoch = [math.ceil(n / (self.batch_size or BATCH)) for n in accumulate(pictures)]
+        increments = len(pictures) - 1
+        if self.epochs is not None:
+            return self.epochs * a_epoch[0], round(self.epochs * sum(a_epoch[1:]) / increments)
+        base = min(UPDATES, MOST_EPOCHS * a_epoch[0])
+        return base, round(base / math.sqrt(increments))
 
 
 # MEP-3M (Pattern Recognition 140, 2023), section 7: what the text fixes, and the choices made where it is silent (facts/rpc.md, section 3).

@@ -69,7 +69,11 @@ from repr.errors import UserError
     "--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; 64 where nothing says otherwise."
 )
 @click.option(
-    "--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: 300 updates, 30 epochs at most."
+    "--epochs",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Epochs of each training step. Default: about 300 updates in the base step (30 epochs at most), as many in one increment, "
+    "1/√n of that in each of n; joint has as many in all.",
 )
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")

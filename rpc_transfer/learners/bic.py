@@ -20,6 +20,7 @@ from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range
 from rpc_transfer.learners.trained import Trained, balanced_distillation
+from rpc_transfer.settings import UPDATES
 
 TEMPERATURE = 2.0
 
@@ -59,13 +60,16 @@ class BiC(Trained):
         seed: int = 0,
         device: torch.device | str = "auto",
         memory: int | None = None,
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
         held_out: float = 0.1,
     ) -> None:
-        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(
+            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
+        )
         check_range("held_out", held_out, 0, 0.5)
         self.held_out = held_out
         self.scale_ = torch.ones(0, device=self.device)  # α and β of every column of the head

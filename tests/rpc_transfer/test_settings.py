@@ -35,11 +35,16 @@ def test_arguments_are_as_typed() -> None:
     assert arguments["shots"] == "1,5" and arguments["base_shots"] == "all" and arguments["weights"] == ["a"]
 
 
-def test_epochs_follow_from_the_number_of_updates() -> None:
+def test_updates_of_the_steps() -> None:
+    assert Settings(novel=34).updates([1660, 340]) == (300, 300)
+    assert Settings(novel=34).updates([1660, *[20] * 17]) == (300, 73)  # 300 / √17
+    assert Settings(novel=2).updates([60, 20]) == (30, 30), "30 epochs of one batch"
+    assert Settings(novel=34, epochs=2).updates([1660, 340]) == (2 * 26, 2 * 32), "batches of 64 of all pictures so far"
+
+
+def test_a_learner_is_told_what_was_typed_and_it_takes() -> None:
     takes = frozenset({"epochs", "lr", "seed"})
-    assert Settings(novel=34).for_learner(takes, pictures=1660) == {"epochs": 12}  # 26 batches of 64: 300 / 26 = 11.5
-    assert Settings(novel=2).for_learner(takes, pictures=60) == {"epochs": 30}
-    assert Settings(novel=2, epochs=7, lr=0.1).for_learner(takes, pictures=60) == {"epochs": 7, "lr": 0.1}
+    assert Settings(novel=2, epochs=7, lr=0.1).for_learner(takes) == {"epochs": 7, "lr": 0.1}
     assert Settings(novel=2, memory=9).for_learner(takes) == {}
 
 
