@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from repr import console
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.evaluation.statistics import interval, paired
 from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
@@ -29,9 +27,11 @@ from rpc_transfer.learners import learner_class, make
 from rpc_transfer.pictures import Shelf, Table, encode
 from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, spare_pictures
 from rpc_transfer.results import Cell, Results
+from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
+from rpc_transfer.rows import content as rows_content
 from rpc_transfer.settings import MOST_EPOCHS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
-from rpc_transfer.starts import Start, find_starts
+from rpc_transfer.starts import find_starts
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
@@ -39,29 +39,6 @@ if TYPE_CHECKING:
 
 VERSION = 2  # of what every cell computes, beside `Learner.version`; raise it when no stored cell is what would be computed
 COMMAND = "rpc_transfer run"
-GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
-FIGURES = (
-    *("acc_all", "acc_base", "acc_novel", "harmonic_mean"),
-    *("acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"),
-    *("memory_mb", "macro_all", "macro_base", "macro_novel", "base_to_novel", "novel_to_base", "aurc"),
-    *("reject_threshold", "rejected_known", "acc_accepted", "accepted_unknown"),
-)
-COMPARED = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table: a start, a learner, which encoder it works on, and the shots a product."""
-
-    start: Start
-    learner: str
-    encoder: str  # GIVEN, BASE_TRAINED or TRAINED
-    shots: int
-
-    @property
-    def size(self) -> int:
-        """Picture side in pixels."""
-        return self.start.size if self.encoder == GIVEN else self.start.trained_size
 
 
 def run(settings: Settings, out: Path | None = None) -> Results:
@@ -78,7 +55,7 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     split = _split(settings, catalog)
     _check_learners(settings, split)
     starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
-    rows = _rows(settings, starts)
+    rows = list_rows(settings, starts)
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
@@ -96,7 +73,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         elif not existed and not (folder / "cells").exists():
             shutil.rmtree(folder)  # bad input: nothing half-written is left
         raise
-    content = _content(settings, catalog, split, rows, cells, bench)
+    lost = bench.shelf.unreadable
+    notes = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
+    content = {**rows_content(settings, catalog, split, rows, cells, notes), "run": str(folder)}
     results.write(folder, content)
     record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
@@ -158,23 +137,6 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     if settings.increments:
         split = split.with_increments(parse_increments(settings.increments, len(split.novel)))
     return split.of_seeds(settings.run_seeds)
-
-
-def _rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
-    """The rows of the table, in its order: by shots, then by learner, the starts side by side."""
-    rows = []
-    for shots in dict.fromkeys(settings.shots):
-        for learner in dict.fromkeys(settings.learner):
-            pictures = learner_class(learner).input == "pictures"
-            for start in starts:
-                if pictures:
-                    kinds = [TRAINED]
-                elif start.spec is None:
-                    kinds = [BASE_TRAINED]
-                else:
-                    kinds = {"given": [GIVEN], "base-trained": [BASE_TRAINED], "both": [GIVEN, BASE_TRAINED]}[settings.features]
-                rows += [Row(start, learner, kind, shots) for kind in kinds]
-    return rows
 
 
 def _unfinished(arguments: dict[str, Any]) -> Path | None:
@@ -323,78 +285,3 @@ class _Stage:
         if "device" in kind.takes:
             options["device"] = self.bench.device
         return make(name, encoder=encoder, **options)
-
-
-def _content(
-    settings: Settings, catalog: Catalog, split: Split, rows: Sequence[Row], cells: dict[tuple[int, int], Path], bench: _Bench
-) -> dict[str, Any]:
-    """The object of results.json and of --json."""
-    described = []
-    for i, row in enumerate(rows):
-        files = {seed: cells[i, seed] for seed in split.seeds if (i, seed) in cells}
-        figures = [Cell.read(file).figures for file in files.values()]
-        described.append(
-            {
-                "learner": row.learner,
-                "weights": row.start.spec,
-                "shots": row.shots,
-                "shots_from": split.shots_from,
-                "test_on": split.test_on,
-                "increments": [len(step) for step in split.increments],
-                **{name: interval([figure.get(name) for figure in figures]) for name in FIGURES},
-                "per_meta": _per_meta(figures),
-                "features": row.encoder,
-                "base_shots": row.shots if split.base_shots is None else split.base_shots,
-                "size": row.size,
-                "arch": row.start.arch,
-                "sample": catalog.sample or row.start.sample,
-                "error": row.start.error or None,
-                "cells": [{"seed": seed, "file": f"cells/{file.name}"} for seed, file in files.items()],
-            }
-        )
-    lost = bench.shelf.unreadable
-    notes = [*split.notes, *([f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else [])]
-    return {
-        "data": catalog.name,
-        "novel_ids": list(split.novel),
-        "split_seed": split.split_seed,
-        "seeds": list(split.seeds),
-        "rows": described,
-        "paired": _paired(described),
-        "products": {"base": len(split.base), "novel": len(split.novel), "unknown": len(split.unknown)},
-        "metas": len({split.metas[key] for key in split.products}),
-        "tests": _counts(split),
-        "notes": notes,
-        "sample": catalog.sample or any(row.start.sample for row in rows),
-        "run": str(bench.folder),
-    }
-
-
-def _counts(split: Split) -> dict[str, int]:
-    """Test pictures of the first seed."""
-    tests = split.tests[split.seeds[0]]
-    return {kind: sum(len(tests[key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")}
-
-
-def _per_meta(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    metas = sorted({meta for figure in figures for meta in figure["per_meta"]})
-    return {meta: interval([figure["per_meta"].get(meta) for figure in figures]) for meta in metas}
-
-
-def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every two starts of one learner and number of shots, compared seed by seed: the later row minus the earlier one."""
-    compared = []
-    for i, b in enumerate(rows):
-        for a in rows[i + 1 :]:
-            same = (a["learner"], a["shots"]) == (b["learner"], b["shots"])
-            if not same or a["weights"] == b["weights"] or not (a["cells"] and b["cells"]):
-                continue
-            for name in COMPARED:
-                pairs = [(x, y) for x, y in zip(a[name]["values"], b[name]["values"], strict=True) if not (x is None or y is None)]
-                if not pairs:
-                    continue
-                test = paired([x for x, _ in pairs], [y for _, y in pairs])
-                described = {"learner": a["learner"], "shots": a["shots"], "metric": name}
-                described |= {"a": a["weights"], "a_features": a["features"], "b": b["weights"], "b_features": b["features"]}
-                compared.append({**described, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
-    return compared

@@ -17,7 +17,7 @@ ROOMS = {
         *("runs", "console", "files", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_pictures", "summary", "experiment", "cell", "starts", "pictures", "learners", "checkout"),
+        *("cli", "report", "report_pictures", "summary", "experiment", "rows", "cell", "starts", "pictures", "learners", "checkout"),
         *("results", "split_file", "settings", "metrics", "protocol"),
     ],
 }

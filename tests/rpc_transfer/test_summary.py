@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rpc_transfer import summary
-from rpc_transfer.experiment import FIGURES
+from rpc_transfer.rows import FIGURES
 
 
 def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:
