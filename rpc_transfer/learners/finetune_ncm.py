@@ -43,6 +43,10 @@ class FinetuneNCM(Trained):
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
         return self.nearest_.scores(self._features(x))
 
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) as class means tell it: the highest score."""
+        return self.nearest_.known(self._features(x))
+
     def _finish(self, x: Pixels, y: Ints, known: int) -> None:
         before, self.nearest_ = self.nearest_, NCM().learn(self._features(x), y)
         for label in np.setdiff1d(before.classes_, y).tolist():

@@ -56,6 +56,10 @@ class ICaRL(Trained):
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
         return self.nearest_.scores(self._features(x))
 
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) as class means tell it: the highest score."""
+        return self.nearest_.known(self._features(x))
+
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
         def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
             targets = one_hot(labels, logits.shape[1]).float()
