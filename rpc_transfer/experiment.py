@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,11 @@ from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
 from repr.runs import Run, default_out
-from rpc_transfer import results
+from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
 from rpc_transfer.learners import learner_class, make
 from rpc_transfer.pictures import Shelf, Table, encode
-from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, spare_pictures
+from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, with_spare
 from rpc_transfer.results import Cell, Results
 from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
 from rpc_transfer.rows import content as rows_content
@@ -51,11 +51,18 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if settings.memory is not None and "memory" not in taken:
         raise UserError(f"no memory is kept by {', '.join(settings.learner)}", "--memory", "Leave it out, or add a trained learner")
     device = pick_device(settings.device)
-    catalog = open_data(settings.data, default="rpc", split="grouped" if settings.split_file else settings.split, seed=settings.split_seed)
+    parts = "grouped" if settings.split_file else settings.split
+    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
     split = _split(settings, catalog)
+    if settings.reject is not None:
+        split = with_spare(catalog, split)
     _check_learners(settings, split)
     starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
     rows = list_rows(settings, starts)
+    departures = []
+    if settings.preset == "paper":
+        departures = [f"departs from the paper: {what}" for what in paper.departures(settings, split, starts)]
+        console.say("\n  ".join(["In force:", *paper.training(settings, split, starts), *departures]))
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
@@ -74,8 +81,8 @@ def run(settings: Settings, out: Path | None = None) -> Results:
             shutil.rmtree(folder)  # bad input: nothing half-written is left
         raise
     lost = bench.shelf.unreadable
-    notes = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
-    content = {**rows_content(settings, catalog, split, rows, cells, notes), "run": str(folder)}
+    missing = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
+    content = {**rows_content(settings, catalog, split, rows, cells, [*departures, *missing]), "run": str(folder)}
     results.write(folder, content)
     record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
@@ -105,7 +112,7 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
             novel=settings.novel,
             shots=most,
             seeds=settings.run_seeds,
-            split_seed=settings.split_seed,
+            split_seed=settings.split_seed or 0,
             base_shots=settings.base_shots,
             shots_from=settings.shots_from,
             test_on=settings.test_on,
@@ -117,6 +124,7 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     if settings.novel not in (None, len(split.novel)):
         raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, "Leave --novel out")
     asked: dict[str, int | str | None] = {
+        "split_seed": settings.split_seed,
         "unknown": settings.unknown or None,
         "base_shots": settings.base_shots,
         "test_on": settings.test_on,
@@ -157,9 +165,7 @@ class _Bench:
 
     def __init__(self, settings: Settings, catalog: Catalog, split: Split, folder: Path, device: Any) -> None:
         self.settings, self.catalog, self.split, self.folder, self.device = settings, catalog, split, folder, device
-        self.spare: dict[int, Pictures] = {}
-        if settings.reject is not None:
-            self.spare = {seed: spare_pictures(catalog, split, seed) for seed in split.seeds}
+        self.spare: Mapping[int, Pictures] = {} if settings.reject is None else split.spare
         extra = [rows for of in self.spare.values() for rows in of.values()]
         served = np.unique(np.concatenate([split.used(), *extra]))
         self.shelf = Shelf(catalog, served, device=settings.device, workers=settings.workers)
