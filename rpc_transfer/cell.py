@@ -107,6 +107,7 @@ def run_cell(learner: Learner, table: Table, task: Task, *, reject: float | None
             x = table.take(rows)
             with _measured() as used:
                 learner.learn(x, labels)
+                learner.scores(x[:1])  # what some learners put off until they are asked
             seconds += used["seconds"]
             memory = max(memory, used["memory_mb"])
             if i < len(task.steps) - 1:

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,50 +17,28 @@ from repr import console
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.evaluation.statistics import interval, paired
 from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
 from repr.runs import Run, default_out
-from rpc_transfer import results
+from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
 from rpc_transfer.learners import learner_class, make
 from rpc_transfer.pictures import Shelf, Table, encode
-from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, spare_pictures
+from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_increments, with_spare
 from rpc_transfer.results import Cell, Results
+from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
+from rpc_transfer.rows import content as rows_content
 from rpc_transfer.settings import MOST_EPOCHS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
-from rpc_transfer.starts import Start, find_starts
+from rpc_transfer.starts import find_starts
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
     from rpc_transfer.learners.learner import Learner
 
-VERSION = 2  # of what a cell computes; raise it when stored cells are no longer what would be computed
+VERSION = 2  # of what every cell computes, beside `Learner.version`; raise it when no stored cell is what would be computed
 COMMAND = "rpc_transfer run"
-GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
-FIGURES = (
-    *("acc_all", "acc_base", "acc_novel", "harmonic_mean"),
-    *("acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"),
-    *("memory_mb", "macro_all", "macro_base", "macro_novel", "base_to_novel", "novel_to_base", "aurc"),
-    *("reject_threshold", "rejected_known", "acc_accepted", "accepted_unknown"),
-)
-COMPARED = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table: a start, a learner, which encoder it works on, and the shots a product."""
-
-    start: Start
-    learner: str
-    encoder: str  # GIVEN, BASE_TRAINED or TRAINED
-    shots: int
-
-    @property
-    def size(self) -> int:
-        """Picture side in pixels."""
-        return self.start.size if self.encoder == GIVEN else self.start.trained_size
 
 
 def run(settings: Settings, out: Path | None = None) -> Results:
@@ -75,11 +51,18 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if settings.memory is not None and "memory" not in taken:
         raise UserError(f"no memory is kept by {', '.join(settings.learner)}", "--memory", "Leave it out, or add a trained learner")
     device = pick_device(settings.device)
-    catalog = open_data(settings.data, default="rpc", split="grouped" if settings.split_file else settings.split, seed=settings.split_seed)
+    parts = "grouped" if settings.split_file else settings.split
+    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
     split = _split(settings, catalog)
+    if settings.reject is not None:
+        split = with_spare(catalog, split)
     _check_learners(settings, split)
     starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
-    rows = _rows(settings, starts)
+    rows = list_rows(settings, starts)
+    departures = []
+    if settings.preset == "paper":
+        departures = [f"departs from the paper: {what}" for what in paper.departures(settings, split, starts)]
+        console.say("\n  ".join(["In force:", *paper.training(settings, split, starts), *departures]))
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
@@ -97,7 +80,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         elif not existed and not (folder / "cells").exists():
             shutil.rmtree(folder)  # bad input: nothing half-written is left
         raise
-    content = _content(settings, catalog, split, rows, cells, bench)
+    lost = bench.shelf.unreadable
+    missing = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
+    content = {**rows_content(settings, catalog, split, rows, cells, [*departures, *missing]), "run": str(folder)}
     results.write(folder, content)
     record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
@@ -127,7 +112,7 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
             novel=settings.novel,
             shots=most,
             seeds=settings.run_seeds,
-            split_seed=settings.split_seed,
+            split_seed=settings.split_seed or 0,
             base_shots=settings.base_shots,
             shots_from=settings.shots_from,
             test_on=settings.test_on,
@@ -139,6 +124,7 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     if settings.novel not in (None, len(split.novel)):
         raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, "Leave --novel out")
     asked: dict[str, int | str | None] = {
+        "split_seed": settings.split_seed,
         "unknown": settings.unknown or None,
         "base_shots": settings.base_shots,
         "test_on": settings.test_on,
@@ -161,23 +147,6 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     return split.of_seeds(settings.run_seeds)
 
 
-def _rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
-    """The rows of the table, in its order: by shots, then by learner, the starts side by side."""
-    rows = []
-    for shots in dict.fromkeys(settings.shots):
-        for learner in dict.fromkeys(settings.learner):
-            pictures = learner_class(learner).input == "pictures"
-            for start in starts:
-                if pictures:
-                    kinds = [TRAINED]
-                elif start.spec is None:
-                    kinds = [BASE_TRAINED]
-                else:
-                    kinds = {"given": [GIVEN], "base-trained": [BASE_TRAINED], "both": [GIVEN, BASE_TRAINED]}[settings.features]
-                rows += [Row(start, learner, kind, shots) for kind in kinds]
-    return rows
-
-
 def _unfinished(arguments: dict[str, Any]) -> Path | None:
     """The newest run under runs/ with the same arguments that did not end."""
     found = []
@@ -196,9 +165,7 @@ class _Bench:
 
     def __init__(self, settings: Settings, catalog: Catalog, split: Split, folder: Path, device: Any) -> None:
         self.settings, self.catalog, self.split, self.folder, self.device = settings, catalog, split, folder, device
-        self.spare: dict[int, Pictures] = {}
-        if settings.reject is not None:
-            self.spare = {seed: spare_pictures(catalog, split, seed) for seed in split.seeds}
+        self.spare: Mapping[int, Pictures] = {} if settings.reject is None else split.spare
         extra = [rows for of in self.spare.values() for rows in of.values()]
         served = np.unique(np.concatenate([split.used(), *extra]))
         self.shelf = Shelf(catalog, served, device=settings.device, workers=settings.workers)
@@ -231,9 +198,7 @@ class _Bench:
                 bar.set_description(stage_now, refresh=sys.stderr.isatty())
                 if stage is None or group != (row.start, row.shots, seed):
                     group = (row.start, row.shots, seed)
-                    based = [rows[j] for j, other in todo if rows[j].encoder == BASE_TRAINED and other == seed]
-                    shared = any(other.start is row.start and other.shots == row.shots for other in based)
-                    stage = _Stage(self, row, seed, shared=shared)
+                    stage = _Stage(self, row, seed)
                 stage.cell(row).write(files[i, seed])
                 bar.update()
         return files
@@ -246,7 +211,7 @@ class _Bench:
         if row.encoder == BASE_TRAINED:
             options |= {f"base {k}": v for k, v in settings.for_learner(learner_class("finetune").takes).items()}
         key = content_key(
-            VERSION,
+            VERSION + learner_class(row.learner).version,
             [self.source, split.base, split.novel, split.unknown, split.increments],
             b"".join(pictures),
             [row.start.identity, row.size, row.learner, row.encoder, row.shots, split.base_shots, seed],
@@ -260,30 +225,33 @@ def _position(rows: Sequence[Row], i: int) -> int:
 
 
 class _Stage:
-    """One start, number of shots and seed: the arrays, and the base step shared by the learners."""
+    """One start, number of shots and seed: the arrays, and the base step shared by the learners.
 
-    def __init__(self, bench: _Bench, row: Row, seed: int, *, shared: bool) -> None:
+    The base step of `finetune` is trained once, when first asked for, and with the same random numbers in a run that goes on.
+    """
+
+    def __init__(self, bench: _Bench, row: Row, seed: int) -> None:
         self.bench, self.start, self.shots, self.seed = bench, row.start, row.shots, seed
-        self.shared = shared  # whether the fine-tuned network after the base step is wanted by others too
         self.weights = row.start.for_seed(seed)
         self.based: Learner | None = None
         self.encoded: tuple[Task, Table] | None = None
 
     def cell(self, row: Row) -> Cell:
         """Run one learner."""
-        reject = self.bench.settings.reject
+        kind = learner_class(row.learner)
+        encoder = None
         if row.encoder == TRAINED:
             table = self.bench.shelf.pixels(row.size)
             task = self._task(table)
-            if row.learner == "finetune" and self.shared:
-                return run_cell(copy.deepcopy(self._base()), table, task, reject=reject)
-            learner = self._make(row.learner, task, load_encoder(self.weights, size=row.size))
+            encoder = load_encoder(self.weights, size=row.size)
         else:
             task, table = self._features(row.encoder)
-            learner = self._make(row.learner, task, None)
-        if not learner_class(row.learner).at_once:
+        learner: Any = self._make(row.learner, task, encoder)
+        if kind.plain_base:
+            learner.start_from(self._base(), table.take(task.steps[0][0]), task.steps[0][1])
+        elif not kind.at_once:
             base_step(learner, table, task)
-        return run_cell(learner, table, task, reject=reject)
+        return run_cell(learner, table, task, reject=self.bench.settings.reject)
 
     def _task(self, table: Table) -> Task:
         bench = self.bench
@@ -309,85 +277,17 @@ class _Stage:
         return self.based
 
     def _make(self, name: str, task: Task, encoder: Encoder | None) -> Learner:
-        takes = learner_class(name).takes
-        options = self.bench.settings.for_learner(takes, pictures=len(task.steps[0][0]))
-        if "seed" in takes:
-            options["seed"] = int(generator(self.seed, "loader", name).integers(2**31))
-        if "device" in takes:
+        kind, settings = learner_class(name), self.bench.settings
+        options = settings.for_learner(kind.takes)
+        if "updates" in kind.takes:
+            first, later = settings.updates([len(rows) for rows, _ in task.steps])
+            if kind.at_once:  # as many in its one step as the others in all of theirs
+                options.pop("epochs", None)
+                first += later * (len(task.steps) - 1)
+            options["updates"] = first, later
+        if "seed" in kind.takes:
+            purpose = "finetune" if kind.plain_base else name  # one base step serves them all
+            options["seed"] = int(generator(self.seed, "loader", purpose).integers(2**31))
+        if "device" in kind.takes:
             options["device"] = self.bench.device
         return make(name, encoder=encoder, **options)
-
-
-def _content(
-    settings: Settings, catalog: Catalog, split: Split, rows: Sequence[Row], cells: dict[tuple[int, int], Path], bench: _Bench
-) -> dict[str, Any]:
-    """The object of results.json and of --json."""
-    described = []
-    for i, row in enumerate(rows):
-        files = {seed: cells[i, seed] for seed in split.seeds if (i, seed) in cells}
-        figures = [Cell.read(file).figures for file in files.values()]
-        described.append(
-            {
-                "learner": row.learner,
-                "weights": row.start.spec,
-                "shots": row.shots,
-                "shots_from": split.shots_from,
-                "test_on": split.test_on,
-                "increments": [len(step) for step in split.increments],
-                **{name: interval([figure.get(name) for figure in figures]) for name in FIGURES},
-                "per_meta": _per_meta(figures),
-                "features": row.encoder,
-                "base_shots": row.shots if split.base_shots is None else split.base_shots,
-                "size": row.size,
-                "arch": row.start.arch,
-                "sample": catalog.sample or row.start.sample,
-                "error": row.start.error or None,
-                "cells": [{"seed": seed, "file": f"cells/{file.name}"} for seed, file in files.items()],
-            }
-        )
-    lost = bench.shelf.unreadable
-    notes = [*split.notes, *([f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else [])]
-    return {
-        "data": catalog.name,
-        "novel_ids": list(split.novel),
-        "split_seed": split.split_seed,
-        "seeds": list(split.seeds),
-        "rows": described,
-        "paired": _paired(described),
-        "products": {"base": len(split.base), "novel": len(split.novel), "unknown": len(split.unknown)},
-        "metas": len({split.metas[key] for key in split.products}),
-        "tests": _counts(split),
-        "notes": notes,
-        "sample": catalog.sample or any(row.start.sample for row in rows),
-        "run": str(bench.folder),
-    }
-
-
-def _counts(split: Split) -> dict[str, int]:
-    """Test pictures of the first seed."""
-    tests = split.tests[split.seeds[0]]
-    return {kind: sum(len(tests[key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")}
-
-
-def _per_meta(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    metas = sorted({meta for figure in figures for meta in figure["per_meta"]})
-    return {meta: interval([figure["per_meta"].get(meta) for figure in figures]) for meta in metas}
-
-
-def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every two starts of one learner and number of shots, compared seed by seed: the later row minus the earlier one."""
-    compared = []
-    for i, b in enumerate(rows):
-        for a in rows[i + 1 :]:
-            same = (a["learner"], a["shots"]) == (b["learner"], b["shots"])
-            if not same or a["weights"] == b["weights"] or not (a["cells"] and b["cells"]):
-                continue
-            for name in COMPARED:
-                pairs = [(x, y) for x, y in zip(a[name]["values"], b[name]["values"], strict=True) if not (x is None or y is None)]
-                if not pairs:
-                    continue
-                test = paired([x for x, _ in pairs], [y for _, y in pairs])
-                described = {"learner": a["learner"], "shots": a["shots"], "metric": name}
-                described |= {"a": a["weights"], "a_features": a["features"], "b": b["weights"], "b_features": b["features"]}
-                compared.append({**described, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
-    return compared

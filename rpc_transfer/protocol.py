@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ class Split:
     shots, base_shots: pictures a novel and a base product; base_shots is None for as many as `shots`, "all" for every one.
     support: run seed -> product -> its shots in the order drawn, so that the first k are the shots of a smaller experiment.
     tests: run seed -> product -> its test pictures; the same object for every seed unless the tests are the leftover.
+    spare: run seed -> product -> pictures that choose the rejection threshold (`with_spare`); empty where nobody asked.
     notes: what a reader should know.
     """
 
@@ -49,6 +50,7 @@ class Split:
     test_on: str
     support: Mapping[int, Pictures]
     tests: Mapping[int, Pictures]
+    spare: Mapping[int, Pictures] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -67,7 +69,14 @@ class Split:
 
     def of_seeds(self, seeds: Sequence[int]) -> Split:
         """The same split with these of its seeds alone."""
-        return replace(self, support={s: self.support[s] for s in seeds}, tests={s: self.tests[s] for s in seeds})
+        support, tests, spare = ({s: of[s] for s in seeds if s in of} for of in (self.support, self.tests, self.spare))
+        return replace(self, support=support, tests=tests, spare=spare)
+
+    def sizes(self, shots: int) -> list[int]:
+        """Training pictures of the base step and of each increment with so many shots a novel product, of the first seed."""
+        support = self.support[self.seeds[0]]
+        base = sum(len(support[key][: shots if self.base_shots is None else None]) for key in self.base)
+        return [base, *(sum(len(support[key][:shots]) for key in step) for step in self.increments)]
 
     def used(self) -> Rows:
         """Every row that is a shot or a test of some seed, ascending."""
@@ -223,6 +232,11 @@ def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]
             "Use --test-on val or test, or fewer shots",
         )
     return spare
+
+
+def with_spare(catalog: Catalog, split: Split) -> Split:
+    """The split with spare pictures for every seed: those it has stay, since another catalog might draw others."""
+    return replace(split, spare={seed: split.spare.get(seed) or spare_pictures(catalog, split, seed) for seed in split.seeds})
 
 
 def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:

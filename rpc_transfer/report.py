@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from repr.evaluation.statistics import interval
 from repr.files import read_json
 from repr.reports import figures
 from repr.reports.compare import weights_names
@@ -18,7 +19,7 @@ from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results
 from rpc_transfer.results import Results
-from rpc_transfer.summary import COLUMNS, PAPER, RPC, cell
+from rpc_transfer.summary import COLUMNS, PAPER, REFERENCES, RPC, best_row, cell, memory, references
 
 Row = dict[str, Any]
 Interval = tuple[float, float]
@@ -33,6 +34,9 @@ CERTAINTY = {
     "ece": "calibration error",
     "auroc_unknown": "AUROC unknown",
     "fpr95_unknown": "FPR at 95 % TPR",
+    "rejected_known": "known rejected",
+    "acc_accepted": "right among accepted",
+    "accepted_unknown": "unknown accepted",
 }
 
 
@@ -60,12 +64,6 @@ def write(folder: Path, out: Path | None = None) -> Path:
         report_pictures.add(page, found, run, best)
     _record(page, run, content)
     return page.write(out or found.folder / "report.html")
-
-
-def best_row(rows: Sequence[Row]) -> int | None:
-    """The row with the most shots and then the highest harmonic mean: the one that is looked at closely. It chooses nothing else."""
-    ran = [i for i, row in enumerate(rows) if row["harmonic_mean"]]
-    return max(ran, key=lambda i: (rows[i]["shots"], rows[i]["harmonic_mean"]["mean"]), default=None)
 
 
 def most_shots(rows: Sequence[Row]) -> list[Row]:
@@ -126,11 +124,23 @@ def _table_9(page: Page, content: dict[str, Any]) -> None:
 def _ladder(page: Page, content: dict[str, Any]) -> None:
     page.section("The ladder")
     rows = most_shots(content["rows"])
-    body = [[row["learner"], start(row), *_cells(row, list(COLUMNS)), _seconds(row), row["features"]] for row in rows]
+    body = [
+        [
+            row["learner"],
+            start(row),
+            *_cells(row, list(COLUMNS)),
+            _plain(row, "seconds"),
+            _plain(row, "memory_mb"),
+            memory(row),
+            row["features"],
+        ]
+        for row in rows
+    ]
     page.table(
-        ["learner", "weights", *COLUMNS.values(), "seconds to take in", "encoder"],
+        ["learner", "weights", *COLUMNS.values(), "seconds to take in", "MB to take in", "pictures kept", "encoder"],
         body,
-        f"Accuracy over all products, per cent; {_pictures(rows[0]['shots'])} a product." + _sample(content),
+        f"Accuracy over all products, per cent; {_pictures(rows[0]['shots'])} a product. Seconds and memory are those of the increments "
+        "with the first answer after each." + _sample(content),
     )
     for spec, error in {row["weights"]: row["error"] for row in rows if row["error"]}.items():
         page.text(f"Rows from {spec} could not be run: {error}.")
@@ -173,12 +183,16 @@ def _paired(page: Page, content: dict[str, Any]) -> None:
             "< 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}",
         ]
         for test in content["paired"]
-        if test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None
+        if test.get("against", "start") == "start" and test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None
     ]
     if body:
         page.heading("Starting weights on the same splits")
         caption = "Paired t-test over the seeds. The p-values are not corrected for their number."
         page.table(["learner", "shots", "weights", "on", "points", "p"], body, caption)
+    header, body = references(content["paired"], lambda spec: str(names[spec]))
+    if body:
+        page.heading("Against joint training, and against what you have without us")
+        page.table(header, body, f"{REFERENCES}.")
 
 
 def _shots(page: Page, rows: Sequence[Row]) -> None:
@@ -187,22 +201,23 @@ def _shots(page: Page, rows: Sequence[Row]) -> None:
         return
     page.section("Accuracy against shots")
     shots = sorted({row["shots"] for row in rows})
-    lines: dict[tuple[str, str], dict[int, str]] = {}
-    for row in rows:
-        lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = cell(row["acc_novel"])
-    page.table(
-        ["learner", "weights", *(_pictures(n) for n in shots)],
-        [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
-        "Accuracy on novel products over all products, per cent.",
-    )
-    for origin in dict.fromkeys(start(row) for row in rows):
-        series: dict[str, list[tuple[float, float, float]]] = {}
+    for measure, on in {"acc_novel": "novel products", "acc_base": "base products", "acc_all": "all products"}.items():
+        lines: dict[tuple[str, str], dict[int, str]] = {}
         for row in rows:
-            if start(row) == origin and row["acc_novel"]:
-                series.setdefault(row["learner"], []).append((row["shots"], *_percent(row["acc_novel"])))
-        if series:
-            drawn = figures.against(series, xlabel="pictures a product", ylabel="novel products, per cent", log_x=True)
-            page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
+            lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = cell(row[measure])
+        page.table(
+            ["learner", "weights", *(_pictures(n) for n in shots)],
+            [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
+            f"Accuracy on {on} over all products, per cent.",
+        )
+        for origin in dict.fromkeys(start(row) for row in rows):
+            series: dict[str, list[tuple[float, float, float]]] = {}
+            for row in rows:
+                if start(row) == origin and row[measure]:
+                    series.setdefault(row["learner"], []).append((row["shots"], *_percent(row[measure])))
+            if series:
+                drawn = figures.against(series, xlabel="pictures a product", ylabel=f"{on}, per cent", log_x=True)
+                page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
 
 
 def _steps(page: Page, found: Results) -> None:
@@ -218,11 +233,12 @@ def _steps(page: Page, found: Results) -> None:
                 continue
             steps = [found.cell(i, entry["seed"]).figures["steps"] for entry in row["cells"]]
             for step in zip(*(step for step in steps if step), strict=True):
-                mean = float(np.mean([100 * seed["acc_all"] for seed in step]))
-                series.setdefault(row["learner"], []).append((step[0]["classes"], mean, 0.0))
+                judged = interval([seed["acc_all"] for seed in step])
+                if judged:
+                    series.setdefault(row["learner"], []).append((step[0]["classes"], *_percent(judged)))
         if series:
             drawn = figures.against(series, xlabel="products known", ylabel="accuracy on these, per cent")
-            page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far, mean over the seeds.")
+            page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far. Bands: 95 % interval.")
 
 
 def _certainty(page: Page, found: Results) -> None:
@@ -231,9 +247,14 @@ def _certainty(page: Page, found: Results) -> None:
     if not shown:
         return
     page.section("Errors, forgetting and certainty")
-    body = [[row["learner"], start(row), *_cells(row, list(shown))] for row in rows]
-    caption = "Per cent. Unknown products are tested only in runs with --unknown." + _sample(found.content)
-    page.table(["learner", "weights", *shown.values()], body, caption)
+    threshold = any(row.get("reject_threshold") for row in rows)
+    body = [
+        [row["learner"], start(row), *_cells(row, list(shown)), *([_plain(row, "reject_threshold")] if threshold else [])] for row in rows
+    ]
+    caption = "Per cent. Unknown products are tested only in runs with --unknown, and rejected only in runs with --reject" + (
+        "; its threshold is in the unit of each learner's own score." if threshold else "."
+    )
+    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + _sample(found.content))
     curves: dict[str, list[tuple[float, float, float]]] = {}
     best = best_row(found.rows)
     for i, row in enumerate(found.rows):
@@ -318,8 +339,13 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
     return [cell(row.get(name)) for name in names]
 
 
-def _seconds(row: Row) -> str:
-    return "" if row["error"] else "–" if not row["seconds"] else f"{row['seconds']['mean']:.2f}"
+def _plain(row: Row, name: str) -> str:
+    """A figure that is no rate (seconds, MB, a threshold), with its interval."""
+    figure = row.get(name)
+    if row["error"] or not figure:
+        return "" if row["error"] else "–"
+    width = "" if figure["ci95"] is None else f" ± {figure['ci95']:.2g}"
+    return f"{figure['mean']:.3g}{width}"
 
 
 def _percent(figure: dict[str, Any]) -> Interval:

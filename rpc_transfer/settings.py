@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +16,7 @@ SIZE = 64  # pixels a side of pictures for a random start, when no weights say o
 ARCH = "resnet18"
 # Scratch and fine-tuning at 64 px then take under two minutes a seed on two cores for 200 products with 10 shots.
 UPDATES = 300
-MOST_EPOCHS = 30
+MOST_EPOCHS = 30  # of the base step
 BATCH = 64  # the trained learners' own batch size
 
 Encoders = Literal["given", "base-trained", "both"]
@@ -27,10 +29,13 @@ class Settings:
     data: sources, empty for $RPC_ROOT or the sample shop. novel: number of novel products, not needed with a split file.
     shots: one number, or several for a curve. weights: starting weights; "none" and
     "imagenet" are shown too unless `only_weights`.
-    seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
+    seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products
+    (None for 0, or for that of a split file).
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
-    epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by UPDATES).
+    epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by `updates`;
+    memory: every shot is kept, as 10 shots a product are few; how many that are stands in the row).
+    preset: "paper" where the options went through `paper.fixed`; the run then says how far it departs from the paper.
     reject: the share of known training pictures, not shots, that the rejection threshold must accept; None for no threshold.
     """
 
@@ -42,7 +47,7 @@ class Settings:
     learner: tuple[str, ...] = FIRST_LEARNERS
     seeds: int = 5
     seed: int = 0
-    split_seed: int = 0
+    split_seed: int | None = None
     split: str = "grouped"
     base_shots: int | Literal["all"] | None = None
     shots_from: Literal["train", "val"] = "train"
@@ -58,6 +63,7 @@ class Settings:
     lr: float | None = None
     batch_size: int | None = None
     views: str | None = None
+    preset: Literal["paper"] | None = None
     device: str = "auto"
     workers: int | None = None
 
@@ -89,62 +95,22 @@ class Settings:
         values["base_shots"] = None if self.base_shots is None else str(self.base_shots)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
-    def for_learner(self, takes: frozenset[str], pictures: int | None = None) -> dict[str, Any]:
-        """The settings typed that a learner takes (`Learner.takes`), beside seed and device.
-
-        pictures: of the base step; then epochs that were not typed are as many as make UPDATES updates, MOST_EPOCHS at most.
-        """
+    def for_learner(self, takes: frozenset[str]) -> dict[str, Any]:
+        """The settings typed that a learner takes (`Learner.takes`), beside seed, device and updates."""
         typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size, "views": self.views}
-        if pictures is not None and self.epochs is None:
-            a_epoch = math.ceil(pictures / (self.batch_size or BATCH))
-            typed["epochs"] = min(max(round(UPDATES / a_epoch), 1), MOST_EPOCHS)
         return {name: value for name, value in typed.items() if value is not None and name in takes}
 
+    def updates(self, pictures: Sequence[int]) -> tuple[int, int]:
+        """Updates of the base step and of each increment. pictures: shots of each step, the base step first.
 
-# MEP-3M (Pattern Recognition 140, 2023), section 7: what the text fixes, and the choices made where it is silent (facts/rpc.md, section 3).
-PAPER_SAYS: dict[str, tuple[Any, str]] = {
-    "novel": (34, "two SKUs of each of RPC's 17 metas are novel"),
-    "shots": ((10,), "10 random pictures a class"),
-    "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
-    "increments": ("34", "all novel classes at once"),
-}
-PAPER_SILENT: dict[str, tuple[Any, str]] = {
-    "base_shots": (None, "base classes have 10 pictures too"),
-    "memory": (None, "base pictures are seen again with the novel ones"),
-    "shots_from": ("train", "pictures are exemplars, cropped to their box"),
-    "test_on": ("leftover", "tested on the exemplars that are not shots"),
-    "seeds": (5, "5 seeds"),
-    "split_seed": (0, "which 34 products: split seed 0"),
-    "arch": (None, "ResNet depth: that of the weights, else resnet18"),
-    "size": (None, "picture size: that of the weights, else 64 px"),
-    "epochs": (None, "epochs, rate and batch: the learner's own"),
-}
-
-
-def paper(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
-    """The options with those of `--preset paper`; what is typed wins where the paper is silent.
-
-    values: options by name; typed: the names typed by the user. Prints both lists to stderr.
-    Raises UserError when an option typed contradicts the paper.
-    """
-    from repr.console import say
-
-    values = dict(values)
-    say("Preset paper, stated by the MEP-3M paper:")
-    for name, (value, why) in PAPER_SAYS.items():
-        if name in typed and values[name] != value:
-            option = "--" + name.replace("_", "-")
-            raise UserError(f"the paper says otherwise: {why}", option, f"Leave {option} out, or --preset")
-        values[name] = value
-        say(f"  {why}")
-    say("Our choice where it is silent (each can be given as an option):")
-    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed")
-    for name, (value, why) in PAPER_SILENT.items():
-        if name in typed:
-            say(f"  {name.replace('_', ' ')}: {values[name]}, as given")
-        elif name in of_split:
-            say(f"  {name.replace('_', ' ')}: as the split file has it")
-        else:
-            values[name] = value
-            say(f"  {why}")
-    return values
+        Without epochs typed the base step has UPDATES, or what MOST_EPOCHS make, and each of n increments 1/√n of that:
+        as many where there is one, whether pictures are seen again or not. Equal numbers would make 17 increments take 17
+        times as long; equal shares of one budget would show the last products once.
+        With epochs typed: what they make when every picture is seen again, for increments on average.
+        """
+        a_epoch = [math.ceil(n / (self.batch_size or BATCH)) for n in accumulate(pictures)]
+        increments = len(pictures) - 1
+        if self.epochs is not None:
+            return self.epochs * a_epoch[0], round(self.epochs * sum(a_epoch[1:]) / increments)
+        base = min(UPDATES, MOST_EPOCHS * a_epoch[0])
+        return base, round(base / math.sqrt(increments))

@@ -5,7 +5,8 @@
      "base": [product, …], "novel": [product, …], "unknown": [product, …], "increments": [[product, …], …],
      "products": {product: {"name": …, "meta": …}}, "notes": [text, …],
      "support": [{"seed": 0, "pictures": {product: [picture, …]}}, …],
-     "tests": [{"seeds": [0, 1], "pictures": {product: [picture, …]}}, …]}
+     "tests": [{"seeds": [0, 1], "pictures": {product: [picture, …]}}, …],
+     "spare": [{"seed": 0, "pictures": {product: [picture, …]}}, …]}
 
 A picture is its path relative to the set's folder, with the source's name and a colon before it in a union of sets. Where a
 picture holds several products the box is added as a W3C media fragment: `path#xywh=x,y,w,h` in pixels.
@@ -28,7 +29,8 @@ FORMAT = "rpc_transfer split"
 VERSION = 1
 ABOUT = (
     "base: products taught first; novel: products taken in later, in the steps of increments; unknown: never taught. "
-    "support: the training pictures (shots) of each seed in the order drawn; tests: the test pictures of these seeds. "
+    "support: the training pictures (shots) of each seed in the order drawn; tests: the test pictures of these seeds; "
+    "spare: neither, they choose the rejection threshold. "
     "A picture is a path relative to the set's folder; #xywh=x,y,w,h is a box in pixels."
 )
 
@@ -84,6 +86,7 @@ def write_split(path: Path, split: Split, catalog: Catalog) -> None:
             "notes": split.notes,
             "support": [{"seed": seed, "pictures": pictures(of)} for seed, of in split.support.items()],
             "tests": [{"seeds": seeds, "pictures": pictures(of)} for seeds, of in groups],
+            "spare": [{"seed": seed, "pictures": pictures(of)} for seed, of in split.spare.items()],
         },
     )
 
@@ -130,6 +133,7 @@ def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
     for entry in content["tests"]:
         of = find.rows(entry["pictures"], products)
         tests.update({int(seed): of for seed in entry["seeds"]})
+    spare: dict[int, Pictures] = {int(e["seed"]): find.rows(e["pictures"], (*base, *novel)) for e in content.get("spare", ())}
     find.complain(str(content["data"]))
     if tuple(key for step in increments for key in step) != novel:
         raise UserError("increments are not the novel products in their order", path, "Mend the file")
@@ -150,6 +154,7 @@ def _build(content: dict[str, Any], path: Path, catalog: Catalog) -> Split:
         test_on=str(content["test_on"]),
         support=support,
         tests={seed: tests[seed] for seed in support},
+        spare=spare,
         notes=tuple(map(str, content["notes"])),
     )
     _check(split, path, catalog)
@@ -193,6 +198,9 @@ def _check(split: Split, path: Path, catalog: Catalog) -> None:
         if len(both):
             name = catalog.column("path")[both[0]]
             raise UserError(f"{len(both)} pictures of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")
+        spare = np.concatenate([np.empty(0, np.int64), *split.spare.get(seed, {}).values()])
+        if np.isin(spare, [*shots, *np.concatenate(list(split.tests[seed].values()))]).any():
+            raise UserError(f"spare pictures of seed {seed} are shots or tests", path, "Mend the file")
         least = split.shots if split.base_shots is None else 1 if split.base_shots == "all" else split.base_shots
         wanted = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
         short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]

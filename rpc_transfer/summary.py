@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from repr.console import table
@@ -11,6 +11,11 @@ COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
 PAPER = {"without pretraining": (59.63, 52.05), "with MEP-for-RPC": (64.40, 64.01)}
 RPC = {"base": 166, "novel": 34}
+# What every row is measured against, by `against` of a paired test, as a column says it.
+AGAINST = {"joint": "joint", "imagenet": "linear"}
+REFERENCES = (
+    "Same splits, points above joint training from the same start, and above linear on imagenet as it came (± half the 95 % interval)"
+)
 
 
 def lines(content: Mapping[str, Any]) -> list[str]:
@@ -30,12 +35,47 @@ def lines(content: Mapping[str, Any]) -> list[str]:
     failed = {row["weights"]: row["error"] for row in rows if row["error"]}
     out += ["", *(f"{name} could not be run: {error}" for name, error in failed.items())] if failed else []
     out += [f"Note: {note}." for note in content["notes"]]
+    out += _rejection(rows)
     tested = _tests(content["paired"])
     out += ["", "Same splits, difference in points (paired t-test):", *tested] if tested else []
+    header, body = references(content["paired"], lambda spec: spec or "none")
+    out += ["", f"{REFERENCES}:", table(header, body)] if body else []
     if {kind: products[kind] for kind in RPC} == RPC and content["metas"] == 17:
         told = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
         out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other pictures and settings: {told}."]
     return out
+
+
+def best_row(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """The row with the most shots and then the highest harmonic mean: the one that is looked at closely. It chooses nothing else."""
+    ran = [i for i, row in enumerate(rows) if row["harmonic_mean"]]
+    return max(ran, key=lambda i: (rows[i]["shots"], rows[i]["harmonic_mean"]["mean"]), default=None)
+
+
+def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None], str]) -> tuple[list[str], list[list[str]]]:
+    """Header and body of a table: a line a row, its differences on base, novel and all to each of AGAINST that was run.
+
+    name: the starting weights in words. Without intervals, of a single seed, there is no line.
+    """
+    lines: dict[tuple[Any, ...], dict[tuple[str, str], str]] = {}
+    for test in paired:
+        if test.get("against") in AGAINST and test["p"] is not None:
+            key = (test["learner"], test["shots"], test["a"], test["a_features"])
+            points = f"{100 * test['difference']:+.1f} ± {100 * test['ci95']:.1f}"
+            lines.setdefault(key, {})[test["against"], test["metric"]] = points
+    shown = [against for against in AGAINST if any(against == of for line in lines.values() for of, _ in line)]
+    columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
+    header = ["learner", "shots", "weights", "encoder", *(f"{COLUMNS[metric]} − {AGAINST[against]}" for against, metric in columns)]
+    body = [
+        [learner, str(shots), name(spec), features, *(line.get(column, "–") for column in columns)]
+        for (learner, shots, spec, features), line in lines.items()
+    ]
+    return header, body
+
+
+def memory(row: Mapping[str, Any]) -> str:
+    """How many pictures the learner may keep; "" for one that keeps the encoder as it is, and in results from before it was told."""
+    return "" if row.get("memory") is None else f"{row['memory']:,}"
 
 
 def cell(figure: Mapping[str, Any] | None) -> str:
@@ -49,12 +89,14 @@ def cell(figure: Mapping[str, Any] | None) -> str:
 def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
     sizes = len({row["size"] for row in rows if not row["error"]}) > 1
+    kept = any(memory(row) for row in rows)
     header = [
         "learner",
         *(["shots"] if shots else []),
         "weights",
         "encoder",
         *(["px"] if sizes else []),
+        *(["memory"] if kept else []),
         *COLUMNS.values(),
         *(["data"] if sample else []),
     ]
@@ -62,13 +104,28 @@ def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
     for row in rows:
         known = [row["learner"], *([str(row["shots"])] if shots else []), row["weights"] or "none", row["features"]]
         known += [str(row["size"])] if sizes else []
+        known += [memory(row) or "–"] if kept else []
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [cell(row[name]) for name in COLUMNS]
         body.append(known + figures + (["sample"] if sample else []))
     return table(header, body)
 
 
+def _rejection(rows: list[dict[str, Any]]) -> list[str]:
+    """A line on what the threshold of the best row does, in a run with --reject."""
+    best = best_row(rows)
+    if best is None or not rows[best].get("rejected_known"):
+        return []
+    row = rows[best]
+    unknown = f", {cell(row['accepted_unknown'])} of unknown ones accepted" if row["accepted_unknown"] else ""
+    return [
+        f"Rejection by {row['learner']} from {row['weights'] or 'none'} below {row['reject_threshold']['mean']:.3g}, per cent: "
+        f"known pictures rejected {cell(row['rejected_known'])}, of those accepted {cell(row['acc_accepted'])} named rightly{unknown}."
+    ]
+
+
 def _tests(paired: list[dict[str, Any]]) -> list[str]:
     """One line a pair of starts: all and novel, where there is a test."""
+    paired = [test for test in paired if test.get("against", "start") == "start"]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for test in paired:
         if test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None:

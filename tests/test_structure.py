@@ -17,8 +17,8 @@ ROOMS = {
         *("runs", "console", "files", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_pictures", "summary", "experiment", "cell", "starts", "pictures", "learners", "checkout"),
-        *("results", "split_file", "settings", "metrics", "protocol"),
+        *("cli", "report", "report_pictures", "summary", "experiment", "paper", "rows", "cell", "starts", "pictures", "learners"),
+        *("checkout", "results", "split_file", "settings", "metrics", "protocol"),
     ],
 }
 PACKAGES = tuple(ROOMS)

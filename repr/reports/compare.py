@@ -22,7 +22,7 @@ SHOWN = ("acc_all", "acc_novel")  # of the tests; the others are in the JSON
 # Where results were put and what they ran on is not what makes two runs differ.
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
 # Rows of a transfer run are told apart by these; one that never varies is left out of the table.
-ROW_KEYS = ("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "arch", "size")
+ROW_KEYS = ("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "memory", "arch", "size")
 
 
 @dataclass(frozen=True)

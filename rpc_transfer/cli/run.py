@@ -36,7 +36,7 @@ from repr.errors import UserError
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")
-@click.option("--split-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the choice of novel products.")
+@click.option("--split-seed", type=click.IntRange(0), help="Seed of the choice of novel products. Default: 0, or that of a split file.")
 @click.option(
     "--split",
     default="grouped",
@@ -74,7 +74,11 @@ from repr.errors import UserError
     "--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; 64 where nothing says otherwise."
 )
 @click.option(
-    "--epochs", type=click.IntRange(0), metavar="N", help="Epochs of each training step. Default: 300 updates, 30 epochs at most."
+    "--epochs",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Epochs of each training step. Default: about 300 updates in the base step (30 epochs at most), as many in one increment, "
+    "1/√n of that in each of n; joint has as many in all.",
 )
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
@@ -112,10 +116,10 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
     console.say(f"Run folder: {results.folder}. Next: rpc_transfer report {results.folder}")
 
 
-def _settings(options: dict[str, Any], preset: str | None) -> Any:
+def _settings(options: dict[str, Any], preset: Any) -> Any:
     """The options as Settings: texts to numbers, "all" to every learner with its variants."""
     from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
-    from rpc_transfer.settings import FIRST_LEARNERS, Settings, paper
+    from rpc_transfer.settings import FIRST_LEARNERS, Settings
 
     shots = [part.strip() for part in options.pop("shots").split(",")]
     if not all(part.isdecimal() for part in shots):
@@ -135,5 +139,7 @@ def _settings(options: dict[str, Any], preset: str | None) -> Any:
         name for name in values if click.get_current_context().get_parameter_source(name) not in (click.core.ParameterSource.DEFAULT, None)
     }
     if preset == "paper":
-        values = paper(values, typed)
-    return Settings(**values)
+        from rpc_transfer import paper
+
+        values = paper.fixed(values, typed)
+    return Settings(**values, preset=preset)

@@ -20,16 +20,19 @@ from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range
 from rpc_transfer.learners.trained import Trained, balanced_distillation
+from rpc_transfer.settings import UPDATES
 
 TEMPERATURE = 2.0
 
 
 def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
-    """α and β of the columns from `known` on that minimise the cross-entropy; (1, 0) when there is no picture.
+    """α and β of the columns from `known` on that minimise the cross-entropy; (1, 0) without pictures of both old and new classes.
 
-    logits: (n, C); columns: (n,) the true ones. α is kept at 0 or more, so that the order among new classes stays.
+    Pictures of one side alone would drive β to infinity. logits: (n, C); columns: (n,) the true ones.
+    α is kept at 0 or more, so that the order among new classes stays.
     """
-    if not len(logits):
+    is_new = columns >= known
+    if is_new.all() or not is_new.any():
         return 1.0, 0.0
     old, new = logits[:, :known].astype(np.float64), logits[:, known:].astype(np.float64)
 
@@ -46,8 +49,9 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
 
 
 class BiC(Trained):
-    """held_out: share of the step's pictures, equally many a class, that α and β are fitted on; at least one a class, but
-    none of a class that has a single picture. They are not trained on in that step, and stay candidates for the memory."""
+    """held_out: share of the pictures of the smallest class that has several, held out of every class for the fit of α and β;
+    at least one, but none of a class that has a single picture. They are not trained on in that step, and stay candidates
+    for the memory. Where only old or only new classes have any (memory=0), nothing is corrected."""
 
     def __init__(
         self,
@@ -56,13 +60,16 @@ class BiC(Trained):
         seed: int = 0,
         device: torch.device | str = "auto",
         memory: int | None = None,
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
         held_out: float = 0.1,
     ) -> None:
-        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(
+            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
+        )
         check_range("held_out", held_out, 0, 0.5)
         self.held_out = held_out
         self.scale_ = torch.ones(0, device=self.device)  # α and β of every column of the head
@@ -76,7 +83,8 @@ class BiC(Trained):
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
         if old is None:
             return lambda _, logits, labels: torch.nn.functional.cross_entropy(self._corrected(logits), labels)
-        plain = balanced_distillation(old, known, TEMPERATURE)
+        # The old network answers with the corrections of its time, as PyCIL's keeps its bias layers: they are this one's still.
+        plain = balanced_distillation(lambda inputs: self._corrected(old(inputs)), known, TEMPERATURE)
         return lambda inputs, logits, labels: plain(inputs, self._corrected(logits), labels)
 
     def _train(self, x: Pixels, y: Ints, old: EncoderWithHead | None, known: int) -> None:
@@ -92,7 +100,8 @@ class BiC(Trained):
     def _held(self, y: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(n,) whether a picture is held out: of every class the same number, drawn."""
         counts = np.unique(y, return_counts=True)[1]
-        each = max(1, round(self.held_out * int(np.median(counts)))) if self.held_out else 0
+        smallest = min(counts[counts > 1].tolist(), default=0)  # of many base and few novel shots, few novel ones must not all go
+        each = max(1, round(self.held_out * smallest)) if self.held_out else 0
         held = np.zeros(len(y), dtype=bool)
         for _, rows in by_class(y):
             order = torch.randperm(len(rows), generator=self.generator_).numpy()
@@ -104,4 +113,6 @@ class BiC(Trained):
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
     def _corrected(self, logits: Tensor) -> Tensor:
-        return self.scale_ * logits + self.shift_
+        """(b, c) logits of the first c columns of the head, corrected."""
+        columns = logits.shape[1]
+        return self.scale_[:columns] * logits + self.shift_[:columns]

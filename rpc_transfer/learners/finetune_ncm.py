@@ -15,6 +15,7 @@ from repr.models.encoder import Encoder
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels
 from rpc_transfer.learners.ncm import NCM
 from rpc_transfer.learners.trained import Trained
+from rpc_transfer.settings import UPDATES
 
 
 class FinetuneNCM(Trained):
@@ -28,16 +29,23 @@ class FinetuneNCM(Trained):
         seed: int = 0,
         device: torch.device | str = "auto",
         memory: int | None = None,
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
     ) -> None:
-        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(
+            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
+        )
         self.nearest_ = NCM()
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
         return self.nearest_.scores(self._features(x))
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) as class means tell it: the highest score."""
+        return self.nearest_.known(self._features(x))
 
     def _finish(self, x: Pixels, y: Ints, known: int) -> None:
         before, self.nearest_ = self.nearest_, NCM().learn(self._features(x), y)

@@ -7,7 +7,7 @@ algorithm 1 (the answer: nearest mean of exemplars, on features of length 1).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels, unit
 from rpc_transfer.learners.ncm import NCM
 from rpc_transfer.learners.trained import Trained
+from rpc_transfer.settings import UPDATES
 
 
 def check_memory(memory: int | None) -> None:
@@ -29,7 +30,9 @@ def check_memory(memory: int | None) -> None:
 
 
 class ICaRL(Trained):
-    """memory: exemplars in all (2,000 in the paper); None keeps every shot. Raises UserError when it is 0."""
+    """memory: exemplars in all (2,000 in the paper); None, the default, keeps every shot. Raises UserError when it is 0."""
+
+    plain_base: ClassVar[bool] = False  # a sigmoid a class from the first step on
 
     def __init__(
         self,
@@ -38,17 +41,24 @@ class ICaRL(Trained):
         seed: int = 0,
         device: torch.device | str = "auto",
         memory: int | None = None,
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
     ) -> None:
         check_memory(memory)
-        super().__init__(encoder, seed=seed, device=device, memory=memory, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(
+            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
+        )
         self.nearest_ = NCM()
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:
         return self.nearest_.scores(self._features(x))
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) as class means tell it: the highest score."""
+        return self.nearest_.known(self._features(x))
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
         def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

@@ -16,12 +16,14 @@ from repr.models.encoder import Encoder
 from rpc_transfer.learners.arrays import Ints, as_labels, as_pixels
 from rpc_transfer.learners.memory import Memory
 from rpc_transfer.learners.trained import Trained
+from rpc_transfer.settings import UPDATES
 
 
 class Joint(Trained):
     """Starts over at each step, so the answer depends on all pictures taught and the last step's random numbers alone."""
 
     takes: ClassVar[frozenset[str]] = Trained.takes - {"memory"}
+    plain_base: ClassVar[bool] = False
     at_once: ClassVar[bool] = True
 
     def __init__(
@@ -30,12 +32,13 @@ class Joint(Trained):
         *,
         seed: int = 0,
         device: torch.device | str = "auto",
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
     ) -> None:
-        super().__init__(encoder, seed=seed, device=device, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(encoder, seed=seed, device=device, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views)
         self.start_ = copy.deepcopy(self.encoder_)
 
     def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:

@@ -15,8 +15,10 @@ class Learner(ABC):
 
     input: what `x` is: "features", float32 (n, d), the encoder's raw outputs; or "pictures", uint8 (n, s, s, 3).
     takes: which of a run's options the constructor takes as keywords, out of
-        seed, device, memory, epochs, lr, batch_size, views.
+        seed, device, memory, epochs, updates, lr, batch_size, views.
     at_once: whether it is given all steps together in one `learn` (an upper bound), not step by step.
+    plain_base: whether its first step is that of `finetune`, so that one base step serves all such learners (`Trained.start_from`).
+    version: of its numbers; raise it when stored results of this learner alone are no longer what would be computed.
 
     Decided for all learners:
     - A class may have any number of shots from one up; classes of a step need not have equally many.
@@ -28,6 +30,8 @@ class Learner(ABC):
     input: ClassVar[Literal["features", "pictures"]]
     takes: ClassVar[frozenset[str]] = frozenset()
     at_once: ClassVar[bool] = False
+    plain_base: ClassVar[bool] = False
+    version: ClassVar[int] = 0
 
     @property
     @abstractmethod

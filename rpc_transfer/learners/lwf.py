@@ -20,6 +20,7 @@ from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import check_range
 from rpc_transfer.learners.trained import Trained, distillation
+from rpc_transfer.settings import UPDATES
 
 
 class LwF(Trained):
@@ -33,14 +34,17 @@ class LwF(Trained):
         *,
         seed: int = 0,
         device: torch.device | str = "auto",
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
         weight: float = 3.0,
         temperature: float = 2.0,
     ) -> None:
-        super().__init__(encoder, seed=seed, device=device, memory=0, epochs=epochs, lr=lr, batch_size=batch_size, views=views)
+        super().__init__(
+            encoder, seed=seed, device=device, memory=0, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
+        )
         check_range("weight", weight, 0)
         check_range("temperature", temperature, 1e-3)
         self.weight = weight

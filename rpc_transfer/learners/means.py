@@ -42,9 +42,13 @@ class ClassRows:
         """(C,) int64, sorted."""
         return self._in_order()[0]
 
+    def place(self, label: int) -> int:
+        """Where a class stands among those of `blocks`."""
+        return self._position[label]
+
     def row(self, label: int) -> Floats:
         """(d,) the row of a class, to read."""
-        position = self._position[label]
+        position = self.place(label)
         row: Floats = self._blocks[position // BLOCK][position % BLOCK]
         return row
 

@@ -56,7 +56,9 @@ class Memory:
     def replace(self, pixels: Pixels, y: Ints, embed: Callable[[Pixels], Floats]) -> None:
         """Keep the best of these pictures of all classes so far, and nothing else.
 
-        pixels: uint8 (n, s, s, 3); y: (n,); embed: pictures → features (n, d) by the present encoder.
+        pixels: uint8 (n, s, s, 3), those of `contents` first and in their order; y: (n,); embed: pictures → features (n, d) by
+        the present encoder. A class without a new picture keeps the first of what it had (iCaRL, algorithm 5), the others
+        are herded.
         """
         if self.capacity == 0:
             return
@@ -65,5 +67,11 @@ class Memory:
             self._kept = {c: pixels[rows] for c, rows in groups}
             return
         self.check_room(len(groups))
-        features, room = embed(pixels), self.capacity // len(groups)
-        self._kept = {c: pixels[rows[herd(features[rows], room)]] for c, rows in groups}
+        room = self.capacity // len(groups)
+        herded = [(c, rows) for c, rows in groups if len(rows) > len(self._kept.get(c, ()))]
+        picked = {c: rows[:room] for c, rows in groups}
+        if herded:
+            features = embed(pixels[np.concatenate([rows for _, rows in herded])])
+            ends = np.cumsum([len(rows) for _, rows in herded])
+            picked |= {c: rows[herd(own, room)] for (c, rows), own in zip(herded, np.split(features, ends[:-1]), strict=True)}
+        self._kept = {c: pixels[rows] for c, rows in picked.items()}

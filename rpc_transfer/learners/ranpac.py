@@ -6,6 +6,9 @@ McDonnell et al., RanPAC: Random Projections and Pre-trained Models for Continua
 
 While there are no more pictures than M, the same weights come cheaper from the pictures' own products: with H the rows h,
 (H'H + λI)⁻¹H' = H'(HH' + λI)⁻¹. Beyond that G and Q alone are kept.
+
+The first answer after a step pays for the solve: min(n, M)³/3 for the factor and as many right-hand sides as classes. That is for
+shops of thousands of products; at 100,000 the weights alone (C, M) would take 2 GB.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class RanPAC(Learner):
 
     input: ClassVar[Literal["features", "pictures"]] = "features"
     takes: ClassVar[frozenset[str]] = frozenset({"seed"})
+    version: ClassVar[int] = 1
 
     def __init__(self, *, dimensions: int = 5000, ridge: float | None = None, seed: int = 0) -> None:
         check_range("dimensions", dimensions, 1)

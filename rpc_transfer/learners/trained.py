@@ -7,6 +7,8 @@ adjust the head. A learner supplies its loss and its adjustment; the loop is `re
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -23,6 +25,7 @@ from repr.training.finetune import EncoderWithHead, Loss, fit_classifier
 from rpc_transfer.learners.arrays import Floats, Ints, Pixels, as_labels, as_pixels, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.memory import Memory
+from rpc_transfer.settings import UPDATES
 
 BATCH = 128  # pictures at once where nothing is trained
 
@@ -32,12 +35,15 @@ class Trained(Learner):
 
     encoder: the start; copied. seed: of the head's new rows, the order of the pictures and their views.
     memory: pictures of earlier steps that are kept in all (None: every one; 0: none).
-    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. views: random views as
-    `repr.pictures.views.preset` names them, or "plain" for none.
+    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. updates: of the first step, and of each later
+    one: where epochs is None, a step has as many epochs of its own pictures as come nearest, one at least. views: random
+    views as `repr.pictures.views.preset` names them, or "plain" for none.
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "pictures"
-    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "lr", "batch_size", "views"})
+    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "updates", "lr", "batch_size", "views"})
+    plain_base: ClassVar[bool] = True
+    version: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -46,17 +52,19 @@ class Trained(Learner):
         seed: int = 0,
         device: torch.device | str = "auto",
         memory: int | None = None,
-        epochs: int = 30,
+        epochs: int | None = None,
+        updates: tuple[int, int] = (UPDATES, UPDATES),
         lr: float = 0.02,
         batch_size: int = 64,
         views: str = "supervised",
     ) -> None:
-        check_range("epochs", epochs, 0)
+        check_range("epochs", epochs or 0, 0)
         check_range("lr", lr, 0)
         check_range("batch-size", batch_size, 2)
         self.seed = seed
         self.device = pick_device(device) if isinstance(device, str) else device
         self.epochs = epochs
+        self.updates = updates
         self.lr = lr
         self.batch_size = batch_size
         self.views = None if views == "plain" else preset(views, encoder.size)
@@ -84,6 +92,21 @@ class Trained(Learner):
             x, y = np.concatenate([kept_x, x]), np.concatenate([kept_y, y])
         self._grow(new)
         self._train(x, y, old, known)
+        return self._remember(x, y, known)
+
+    def start_from(self, other: Trained, x: np.ndarray[Any, Any], y: Ints) -> Self:
+        """Take the first step over from a learner that has had it on these pictures, with the same seed and settings of training.
+
+        Network, order of the head and state of the generator are copied: the answer is that of `learn`, without the training.
+        """
+        assert self.plain_base and other.plain_base and not self._order
+        self._grow(other._order)
+        self.encoder_, self.head_ = copy.deepcopy(other.encoder_), copy.deepcopy(other.head_)
+        self.generator_.set_state(other.generator_.get_state())
+        return self._remember(as_pixels(x), as_labels(y, len(x), first=True), 0)
+
+    def _remember(self, x: Pixels, y: Ints, known: int) -> Self:
+        """What follows a step's training: exemplars, and the learner's own adjustment."""
         self.memory_.replace(x, y, self._features)
         self._finish(x, y, known)
         return self
@@ -110,7 +133,7 @@ class Trained(Learner):
             self._columns(y),
             classes=len(self._order),
             head=self.head_,
-            epochs=self.epochs,
+            epochs=self._epochs_of(len(x), known),
             lr=self.lr,
             batch_size=self.batch_size,
             views=self.views,
@@ -118,6 +141,13 @@ class Trained(Learner):
             generator=self.generator_,
             device=self.device,
         )
+
+    def _epochs_of(self, pictures: int, known: int) -> int:
+        """Epochs of a step that trains on so many pictures."""
+        if self.epochs is not None:
+            return self.epochs
+        updates = self.updates[1 if known else 0]
+        return max(round(updates / math.ceil(pictures / self.batch_size)), 1) if updates else 0
 
     def _columns(self, y: Ints) -> Ints:
         """(n,) class numbers → positions in the head."""
@@ -172,8 +202,11 @@ def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return functional.cross_entropy(logits / temperature, (teacher / temperature).softmax(dim=1))
 
 
-def balanced_distillation(old: EncoderWithHead, known: int, temperature: float) -> Loss:
-    """(1 − λ) cross-entropy over all classes + λ distillation over the known ones, λ = known / all (WA and BiC)."""
+def balanced_distillation(old: Callable[[Tensor], Tensor], known: int, temperature: float) -> Loss:
+    """(1 − λ) cross-entropy over all classes + λ distillation over the known ones, λ = known / all (WA and BiC).
+
+    old: inputs → the old logits (b, known).
+    """
 
     def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         with torch.no_grad():

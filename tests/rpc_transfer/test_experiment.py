@@ -12,7 +12,8 @@ import pytest
 
 from repr.errors import UserError
 from repr.models.weights import fresh, write_weights
-from rpc_transfer import experiment, results, summary
+from rpc_transfer import experiment, report, results, summary
+from rpc_transfer.learners import LEARNERS, VARIANTS
 from rpc_transfer.results import Results
 from rpc_transfer.settings import Settings
 
@@ -168,6 +169,31 @@ def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, 
     assert json.loads((tmp_path / "config.json").read_text())["status"] == "stopped"
     assert len(list((tmp_path / "cells").iterdir())) == 2
     assert len(experiment.run(few, tmp_path).rows) == 3
+
+
+def test_the_whole_ladder(settings: Settings, tmp_path: Path) -> None:
+    """Every learner once, from one random start; each is paired with joint."""
+    whole = replace(settings, learner=(*LEARNERS, *VARIANTS), weights=("none",), only_weights=True, memory=14, seeds=1, shots=(3,))
+    found = experiment.run(whole, tmp_path)
+    assert len(found.rows) == len(LEARNERS) + len(VARIANTS) and all(row["acc_all"] for row in found.rows)
+    memory = {row["learner"]: row["memory"] for row in found.rows}
+    assert memory["lda"] is None and memory["lwf"] == 0 and memory["icarl"] == memory["finetune"] == 14
+    assert memory["joint"] == 7 * 3, "all shots of five base and two novel products"
+    against = [test for test in found.content["paired"] if test["metric"] == "acc_all"]
+    assert {test["learner"] for test in against if test["against"] == "joint"} == set(memory) - {"joint"}
+    assert all(test["b_learner"] == "joint" for test in against)
+    before = {row["learner"]: found.cell(i, 0).figures["acc_base_before"] for i, row in enumerate(found.rows)}
+    assert before["finetune"] == before["lwf"] == before["wa"] == before["bic"], "one base step"
+
+
+def test_rejection_is_told_and_comes_back_with_the_split_file(done: Results, settings: Settings, tmp_path: Path) -> None:
+    line = next(line for line in summary.lines(done.content) if line.startswith("Rejection by "))
+    best = done.rows[summary.best_row(done.rows) or 0]
+    assert summary.cell(best["rejected_known"]) in line and summary.cell(best["accepted_unknown"]) in line
+    again = replace(settings, novel=None, split=str(done.split_path), learner=("ncm",), split_seed=None)
+    assert [row["reject_threshold"] for row in experiment.run(again, tmp_path).rows] == [row["reject_threshold"] for row in done.rows[:3]]
+    html = report.write(done.folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "known rejected" in html and ">threshold<" in html and summary.cell(best["rejected_known"]) in html
 
 
 def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:

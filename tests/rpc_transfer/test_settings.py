@@ -1,4 +1,4 @@
-"""What a run is told: limits, the form config.json keeps, the paper's preset."""
+"""What a run is told: limits, the form config.json keeps, updates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from repr.errors import UserError
-from rpc_transfer.settings import Settings, paper
+from rpc_transfer.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -35,21 +35,14 @@ def test_arguments_are_as_typed() -> None:
     assert arguments["shots"] == "1,5" and arguments["base_shots"] == "all" and arguments["weights"] == ["a"]
 
 
-def test_epochs_follow_from_the_number_of_updates() -> None:
+def test_updates_of_the_steps() -> None:
+    assert Settings(novel=34).updates([1660, 340]) == (300, 300)
+    assert Settings(novel=34).updates([1660, *[20] * 17]) == (300, 73)  # 300 / √17
+    assert Settings(novel=2).updates([60, 20]) == (30, 30), "30 epochs of one batch"
+    assert Settings(novel=34, epochs=2).updates([1660, 340]) == (2 * 26, 2 * 32), "batches of 64 of all pictures so far"
+
+
+def test_a_learner_is_told_what_was_typed_and_it_takes() -> None:
     takes = frozenset({"epochs", "lr", "seed"})
-    assert Settings(novel=34).for_learner(takes, pictures=1660) == {"epochs": 12}  # 26 batches of 64: 300 / 26 = 11.5
-    assert Settings(novel=2).for_learner(takes, pictures=60) == {"epochs": 30}
-    assert Settings(novel=2, epochs=7, lr=0.1).for_learner(takes, pictures=60) == {"epochs": 7, "lr": 0.1}
+    assert Settings(novel=2, epochs=7, lr=0.1).for_learner(takes) == {"epochs": 7, "lr": 0.1}
     assert Settings(novel=2, memory=9).for_learner(takes) == {}
-
-
-def test_the_papers_preset_fixes_what_it_states(capsys: pytest.CaptureFixture[str]) -> None:
-    values: dict[str, Any] = {**Settings(novel=1).__dict__, "seeds": 2, "test_on": "test"}
-    fixed = paper(values, {"seeds"})
-    assert (fixed["novel"], fixed["shots"], fixed["learner"], fixed["test_on"], fixed["seeds"]) == (34, (10,), ("finetune",), "leftover", 2)
-    told = capsys.readouterr().err
-    assert "two SKUs of each" in told and "seeds: 2, as given" in told
-    assert paper({**values, "increments": "34"}, {"increments"})["increments"] == "34"
-    assert paper({**values, "split": "split.json"}, {"split"})["test_on"] == "test"  # whatever the file says
-    with pytest.raises(UserError, match="two SKUs of each"):
-        paper({**values, "novel": 20}, {"novel"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from rpc_transfer.protocol import Split, make_split
+from rpc_transfer.protocol import Split, make_split, with_spare
 from rpc_transfer.split_file import picture_ids, read_split, write_split
 
 Shop = Callable[..., Catalog]
@@ -43,6 +43,20 @@ def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
         if field.name in ("metas", "names"):
             continue  # the file has those of its own products alone
         assert same(getattr(back, field.name), getattr(split, field.name)), field.name
+
+
+def test_spare_pictures_come_back_from_the_file_and_are_not_drawn_again(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    split = with_spare(catalog, make_split(catalog, novel=3, shots=4, seeds=[0, 2]))
+    write_split(tmp_path / "split.json", split, catalog)
+    back = read_split(tmp_path / "split.json", catalog)
+    assert same(back.spare, split.spare) and all(len(rows) == 8 for of in back.spare.values() for rows in of.values())
+    fewer = {seed: {product: rows[:1] for product, rows in of.items()} for seed, of in split.spare.items()}
+    assert with_spare(catalog, replace(back, spare=fewer)).spare == fewer
+    content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    content["spare"][1]["pictures"] = content["support"][1]["pictures"]
+    (tmp_path / "split.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="spare pictures of seed 2 are shots or tests"):
+        read_split(tmp_path / "split.json", catalog)
 
 
 def test_another_tool_can_read_it(catalog: Catalog, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rpc_transfer import summary
-from rpc_transfer.experiment import FIGURES
+from rpc_transfer.rows import FIGURES
 
 
 def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:
@@ -65,6 +65,25 @@ def test_paired_tests_are_lines() -> None:
     }
     told = text(paired=[{**test, "difference": 0.1, "ci95": 0.02, "p": 0.004, "n": 5}])
     assert "ncm, 10 shots, runs/a (as given) against none (base-trained): all +10.0 ± 2.0 (p = 0.004)" in told
+
+
+def test_rows_stand_beside_joint_and_linear() -> None:
+    test = {"learner": "ncm", "shots": 10, "a": "runs/a", "a_features": "as given", "b_features": "trained", "ci95": 0.02, "p": 0.1, "n": 5}
+    tests = [
+        {**test, "metric": metric, "against": against, "b": b, "b_learner": learner, "difference": difference}
+        for against, b, learner in (("joint", "runs/a", "joint"), ("imagenet", "imagenet", "linear"))
+        for metric, difference in (("acc_all", -0.05), ("acc_base", -0.01), ("acc_novel", -0.12))
+    ]
+    lines = text(paired=tests).splitlines()
+    header = next(line for line in lines if "novel − linear" in line)
+    assert header.index("base − joint") < header.index("novel − joint") < header.index("all − joint") < header.index("base − linear")
+    assert lines[-1].split()[:1] == ["ncm"] and lines[-1].count("-12.0 ± 2.0") == 2
+    assert "paired t-test" not in text(paired=tests)
+
+
+def test_the_memory_is_a_column_where_something_is_trained() -> None:
+    assert "memory" not in text()
+    assert "2,000" in text(rows=[row(None, 0.3), row(None, 0.4, learner="finetune", memory=2000)])
 
 
 def test_several_numbers_of_shots_have_a_column() -> None:

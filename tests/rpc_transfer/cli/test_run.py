@@ -60,6 +60,7 @@ def test_json_is_one_object_with_the_issues_keys(printed: tuple[str, str], typed
     content = json.loads(run(*typed, "--json")[0])
     assert {"data", "novel_ids", "split_seed", "seeds", "rows"} <= set(content)
     wanted = {"learner", "weights", "shots", "shots_from", "test_on", "increments", "acc_all", "acc_base", "acc_novel", "harmonic_mean"}
+    wanted |= {"memory"}
     wanted |= {"acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"}
     assert wanted <= set(content["rows"][0])
     assert set(content["rows"][0]["acc_all"]) == {"mean", "ci95", "values"}
@@ -134,6 +135,7 @@ def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typ
     ("options", "message"),
     [
         (["--unknown", "1"], "drawn with --unknown 0, not 1"),
+        (["--split-seed", "1"], "drawn with --split-seed 0, not 1"),
         (["--base-shots", "all"], "drawn with --base-shots as many as --shots, not all"),
         (["--test-on", "leftover"], "drawn with --test-on test, not leftover"),
         (["--shots-from", "val"], "drawn with --shots-from train, not val"),

@@ -91,6 +91,17 @@ def test_wa_and_bic_share_a_loss(kind: Any, small_encoder: Small, batch: tuple[A
     assert value(learner, batch) == pytest.approx(0.4 * entropy + 0.6 * distilled(old, new, 2), rel=1e-5)
 
 
+def test_bics_teacher_keeps_its_corrections(small_encoder: Small, batch: tuple[Array, Array, Array]) -> None:
+    """In a second increment the old network answers with the α and β of the first, here those of its third class."""
+    old, new, labels = batch
+    learner = BiC(small_encoder(), device="cpu")
+    learner._grow([0, 1, 2, 3, 4])
+    learner.scale_[2], learner.shift_[2] = 0.5, -1.0
+    old_corrected, new_corrected = (z * [1, 1, 0.5, 1, 1][: z.shape[1]] - [0, 0, 1, 0, 0][: z.shape[1]] for z in (old, new))
+    entropy = sum(-np.log(softmax(new_corrected[i])[labels[i]]) for i in range(BATCH)) / BATCH
+    assert value(learner, batch) == pytest.approx(0.4 * entropy + 0.6 * distilled(old_corrected, new_corrected, 2), rel=1e-5)
+
+
 def test_wa_brings_new_weights_to_the_length_of_old_ones() -> None:
     rng = np.random.default_rng(1)
     weight = rng.normal(size=(5, 4)) * np.array([1, 1, 1, 4, 4])[:, None]
@@ -150,13 +161,23 @@ def test_bic_finds_the_two_numbers() -> None:
     reference = minimize(loss, [1, 0], method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8}).x
     assert [alpha, beta] == pytest.approx(reference.tolist(), abs=5e-3)
     assert alpha == pytest.approx(0.5, abs=0.15)
-    assert fit_bias(biased[:0].astype(np.float32), columns[:0], KNOWN) == (1, 0)
+    for one_side in (columns < KNOWN, columns >= KNOWN, columns < 0):
+        assert fit_bias(biased[one_side].astype(np.float32), columns[one_side], KNOWN) == (1, 0)
 
 
 def test_bic_holds_out_equally_many_of_each_class_and_none_of_single_pictures(small_encoder: Small) -> None:
     learner = BiC(small_encoder(), device="cpu", held_out=0.2)
     y = np.repeat([3, 8, 1, 2], [10, 10, 10, 1])
     assert np.bincount(y[learner._held(y)], minlength=9)[[3, 8, 1, 2]].tolist() == [2, 2, 2, 0]
+    many = np.repeat([3, 8, 1, 2], [100, 100, 10, 10])
+    assert np.bincount(many[learner._held(many)], minlength=9)[[3, 8, 1, 2]].tolist() == [2, 2, 2, 2]
+
+
+def test_bic_without_a_memory_corrects_nothing(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, *_ = coloured
+    learner = BiC(small_encoder(), device="cpu", memory=0, epochs=1, batch_size=12, views="plain")
+    learner.learn(x[y != 30], y[y != 30]).learn(x[y == 30], y[y == 30])
+    assert learner.scale_.tolist() == [1] * 6 and learner.shift_.tolist() == [0] * 6
 
 
 def test_bics_earlier_corrections_stay(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:

@@ -69,3 +69,23 @@ def test_without_shrinkage_few_pictures_are_too_few() -> None:
 def test_shrinkage_has_limits() -> None:
     with pytest.raises(UserError, match=r"shrinkage is 1.5.*from 0 to 1"):
         LDA(shrinkage=1.5)
+
+
+def test_in_a_big_shop_a_few_pictures_leave_the_covariance_as_it_was(shop: tuple[Array, Array, Array, Array]) -> None:
+    """New means are answered at once, by the covariance of before; more pictures than a thousandth bring it up to date."""
+    x, y, queries, _ = shop
+    many = np.tile(x, (100, 1))  # 7,200 pictures
+    learner = LDA().learn(many, np.tile(y, 100))
+    before = learner.scores(queries)
+    learner.learn(queries[:3], np.array([99, 3, 3]))  # a new class, and more of a known one
+    after = learner.scores(queries)
+    others = [c for c in range(12) if c != 3]
+    assert np.array_equal(after[:, others], before[:, others])
+    inverse = learner._solve().inverse
+    for column, label in ((3, 3), (12, 99)):
+        mean = learner.means_.row(label)
+        wanted = learner.scale / learner._solve().usual * (queries @ inverse @ mean - 0.5 * mean @ inverse @ mean)
+        assert np.allclose(after[:, column], wanted, rtol=1e-3, atol=1e-3)
+    learner.learn(queries[3:20], np.full(17, 98))
+    whole = LDA().learn(np.vstack([many, queries[:20]]), np.concatenate([np.tile(y, 100), [99, 3, 3], np.full(17, 98)]))
+    assert np.allclose(learner.scores(queries), whole.scores(queries), rtol=1e-3, atol=1e-3)

@@ -48,12 +48,31 @@ def pictures(n: int) -> Array:
 def test_room_is_shared_equally_and_shrinks_to_the_best() -> None:
     features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     memory = Memory(9)
-    memory.replace(pictures(20), np.repeat([5, 2], 10), lambda _: features)
+    memory.replace(pictures(20), np.repeat([5, 2], 10), lambda x: features[x[:, 0, 0, 0]])
     x, y = memory.contents()
     assert y.tolist() == [2] * 4 + [5] * 4
     assert x[:4, 0, 0, 0].tolist() == (10 + herd(features[10:], 4)).tolist()
-    memory.replace(pictures(20), np.repeat([5, 2, 9, 1], 5), lambda _: features)
+    memory.replace(pictures(20), np.repeat([5, 2, 9, 1], 5), lambda x: features[x[:, 0, 0, 0]])
     assert memory.contents()[1].tolist() == [1, 1, 2, 2, 5, 5, 9, 9]
+
+
+def test_a_class_without_a_new_picture_keeps_the_first_of_what_it_had() -> None:
+    """iCaRL, algorithm 5: the exemplars are a list in the order of their worth, cut and not chosen again by a later encoder."""
+    features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    memory = Memory(9)
+    memory.replace(pictures(20), np.repeat([5, 2], 10), lambda x: features[x[:, 0, 0, 0]])
+    kept, labels = memory.contents()
+    new = pictures(3) + 100
+    seen: list[int] = []
+
+    def embed(x: Array) -> Array:
+        seen.extend(x[:, 0, 0, 0].tolist())
+        return -np.ones((len(x), 4), dtype=np.float32)
+
+    memory.replace(np.concatenate([kept, new]), np.concatenate([labels, [7, 7, 7]]), embed)
+    x, y = memory.contents()
+    assert y.tolist() == [2, 2, 2, 5, 5, 5, 7, 7, 7] and seen == [100, 101, 102]
+    assert np.array_equal(x[:6], np.concatenate([kept[:3], kept[4:7]]))
 
 
 def test_none_keeps_all_and_zero_nothing() -> None:

@@ -92,7 +92,8 @@ class TestEveryOne:
             "seed": 3,
             "device": torch.device("cpu"),
             "memory": 50,
-            "epochs": 2,
+            "epochs": None,
+            "updates": (4, 2),
             "lr": 0.1,
             "batch_size": 8,
             "views": "product-blur",
@@ -159,6 +160,32 @@ def test_without_epochs_finetune_ncm_is_nearest_class_mean(small_encoder: Small,
         learner.learn(x[old], y[old]).learn(x[~old], y[~old])
         if memory != 6:  # with one exemplar a class the old means are those of the exemplars
             assert np.allclose(learner.scores(queries), reference.scores(asked), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [n for n in TRAINED if learner_class(n).plain_base])
+def test_one_base_step_serves_the_learners_that_start_alike(
+    name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]
+) -> None:
+    """Taken over from `finetune`, the base step and the increment after it are those of the learner's own."""
+    x, y, queries, _ = coloured
+    old = np.isin(y, OLD)
+    quick: dict[str, Any] = {"epochs": 2, "views": "supervised", **({} if name == "lwf" else {"memory": 13})}
+    base = fresh("finetune", small_encoder, epochs=2, views="supervised").learn(x[old], y[old])
+    own = fresh(name, small_encoder, **quick).learn(x[old], y[old])
+    taken: Any = fresh(name, small_encoder, **quick)
+    before = base.scores(queries)
+    taken.start_from(base, x[old], y[old])
+    assert np.array_equal(taken.scores(queries), own.scores(queries))
+    for learner in (own, taken):
+        learner.learn(x[~old], y[~old])
+    assert np.array_equal(taken.scores(queries), own.scores(queries))
+    assert np.array_equal(base.scores(queries), before)
+
+
+def test_epochs_come_from_the_updates_of_the_step(small_encoder: Small) -> None:
+    learner: Any = fresh("finetune", small_encoder, epochs=None, updates=(30, 10))
+    assert [learner._epochs_of(pictures, known) for pictures, known in ((12, 0), (25, 0), (25, 3), (2500, 3))] == [30, 10, 3, 1]
+    assert fresh("finetune", small_encoder, epochs=None, updates=(0, 0))._epochs_of(12, 0) == 0  # type: ignore[attr-defined]
 
 
 def test_joint_starts_over_with_everything(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:

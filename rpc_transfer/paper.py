@@ -1,0 +1,97 @@
+"""`--preset paper`: what section 7 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
+
+MEP-3M: Pattern Recognition 140, 2023 (facts/rpc.md, section 3).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from repr.console import say
+from repr.errors import UserError
+from rpc_transfer.protocol import Split
+from rpc_transfer.settings import BATCH, Settings
+from rpc_transfer.starts import Start
+
+SAYS: dict[str, tuple[Any, str]] = {
+    "novel": (34, "two SKUs of each of RPC's 17 metas are novel"),
+    "shots": ((10,), "10 random pictures a class"),
+    "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
+    "increments": ("34", "all novel classes at once"),
+}
+SILENT: dict[str, tuple[Any, str]] = {
+    "base_shots": (None, "base classes have 10 pictures too"),
+    "memory": (None, "base pictures are seen again with the novel ones"),
+    "shots_from": ("train", "pictures are exemplars, cropped to their box"),
+    "test_on": ("leftover", "tested on the exemplars that are not shots"),
+    "seeds": (5, "5 seeds"),
+    "split_seed": (0, "which 34 products: split seed 0"),
+    "arch": (None, "ResNet depth: that of the weights, else resnet18"),
+    "size": (None, "picture size: that of the weights, else 64 px"),
+}
+PRODUCTS, METAS = 200, 17  # of RPC
+
+
+def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
+    """The options with those of the preset; what is typed wins where the paper is silent.
+
+    values: options by name; typed: the names typed by the user. Prints both lists to stderr.
+    Raises UserError when an option typed contradicts the paper.
+    """
+    values = dict(values)
+    say("Preset paper, stated by the MEP-3M paper:")
+    for name, (value, why) in SAYS.items():
+        if name in typed and values[name] != value:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"the paper says otherwise: {why}", option, f"Leave {option} out, or --preset")
+        values[name] = value
+        say(f"  {why}")
+    say("Our choice where it is silent (each can be given as an option):")
+    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed")
+    for name, (value, why) in SILENT.items():
+        if name in typed:
+            say(f"  {name.replace('_', ' ')}: {values[name]}, as given")
+        elif name in of_split:
+            say(f"  {name.replace('_', ' ')}: as the split file has it")
+        else:
+            values[name] = value
+            say(f"  {why}")
+    return values
+
+
+def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
+    """The values in force of what the paper does not state of training, a line each."""
+    from rpc_transfer.learners.finetune import Finetune
+
+    own = inspect.signature(Finetune).parameters
+
+    def value(name: str) -> str:
+        given = getattr(settings, name)
+        return f"{own[name].default}, ours" if given is None else f"{given}, as given"
+
+    first, later = settings.updates(split.sizes(settings.shots[0]))
+    epochs = f"{settings.epochs}, as given" if settings.epochs is not None else "as many as make these updates, ours"
+    return [
+        *(f"{start.spec or 'none'}: {start.arch} at {start.trained_size} px" for start in starts if not start.error),
+        f"updates: about {first} in the base step, then {later}, in batches of {settings.batch_size or BATCH}",
+        f"epochs: {epochs}",
+        "optimiser: SGD, momentum 0.9, weight decay 5e-4 but on norms and biases, the rate falls to 0 by a cosine in each step, ours",
+        *(f"{label}: {value(name)}" for name, label in (("lr", "rate"), ("batch_size", "batch"), ("views", "views"))),
+    ]
+
+
+def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
+    """Where the run is not the paper's experiment, a line each; empty where it is."""
+    products = (*split.products, *split.unknown)
+    metas = {split.metas[key] for key in products} - {""}
+    found = []
+    if (len(products), len(metas)) != (PRODUCTS, METAS):
+        found.append(f"{len(products)} products in {len(metas)} metas, not RPC's {PRODUCTS} in {METAS}")
+    if split.unknown:
+        found.append(f"{len(split.unknown)} products are never taught (--unknown)")
+    if all(start.spec for start in starts):
+        found.append("no row without pretraining stands beside the weights (--only-weights)")
+    others = [start for start in starts if not start.error and not start.arch.startswith("resnet")]
+    return [*found, *(f"{start.spec or 'none'} is {start.arch}, not a ResNet" for start in others)]

@@ -1,0 +1,175 @@
+"""The rows of the table: which there are, and what is written of them in results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repr.catalog.table import Catalog
+from repr.evaluation.statistics import interval, paired
+from rpc_transfer.learners import learner_class
+from rpc_transfer.protocol import Split
+from rpc_transfer.results import Cell
+from rpc_transfer.settings import Settings
+from rpc_transfer.starts import Start
+
+GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
+FIGURES = (
+    *("acc_all", "acc_base", "acc_novel", "harmonic_mean"),
+    *("acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"),
+    *("memory_mb", "macro_all", "macro_base", "macro_novel", "base_to_novel", "novel_to_base", "aurc"),
+    *("reject_threshold", "rejected_known", "acc_accepted", "accepted_unknown"),
+)
+COMPARED = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
+USUAL = {"learner": "linear", "weights": "imagenet", "features": GIVEN}  # what a user has without us, in an afternoon
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: a start, a learner, which encoder it works on, and the shots a product."""
+
+    start: Start
+    learner: str
+    encoder: str  # GIVEN, BASE_TRAINED or TRAINED
+    shots: int
+
+    @property
+    def size(self) -> int:
+        """Picture side in pixels."""
+        return self.start.size if self.encoder == GIVEN else self.start.trained_size
+
+
+def list_rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
+    """The rows in the table's order: by shots, then by learner, the starts side by side."""
+    rows = []
+    for shots in dict.fromkeys(settings.shots):
+        for learner in dict.fromkeys(settings.learner):
+            pictures = learner_class(learner).input == "pictures"
+            for start in starts:
+                if pictures:
+                    kinds = [TRAINED]
+                elif start.spec is None:
+                    kinds = [BASE_TRAINED]
+                else:
+                    kinds = {"given": [GIVEN], "base-trained": [BASE_TRAINED], "both": [GIVEN, BASE_TRAINED]}[settings.features]
+                rows += [Row(start, learner, kind, shots) for kind in kinds]
+    return rows
+
+
+def content(
+    settings: Settings, catalog: Catalog, split: Split, rows: Sequence[Row], cells: dict[tuple[int, int], Path], notes: Sequence[str]
+) -> dict[str, Any]:
+    """The object of results.json and of --json. cells: (row, seed) -> the cell's file; notes: beside the split's own."""
+    described = []
+    for i, row in enumerate(rows):
+        files = {seed: cells[i, seed] for seed in split.seeds if (i, seed) in cells}
+        figures = [Cell.read(file).figures for file in files.values()]
+        described.append(
+            {
+                "learner": row.learner,
+                "weights": row.start.spec,
+                "shots": row.shots,
+                "shots_from": split.shots_from,
+                "test_on": split.test_on,
+                "increments": [len(step) for step in split.increments],
+                **{name: interval([figure.get(name) for figure in figures]) for name in FIGURES},
+                "per_meta": _per_meta(figures),
+                "features": row.encoder,
+                "base_shots": row.shots if split.base_shots is None else split.base_shots,
+                "memory": memory(settings, split, row),
+                "size": row.size,
+                "arch": row.start.arch,
+                "sample": catalog.sample or row.start.sample,
+                "error": row.start.error or None,
+                "cells": [{"seed": seed, "file": f"cells/{file.name}"} for seed, file in files.items()],
+            }
+        )
+    return {
+        "data": catalog.name,
+        "novel_ids": list(split.novel),
+        "split_seed": split.split_seed,
+        "seeds": list(split.seeds),
+        "rows": described,
+        "paired": _paired(described),
+        "products": {"base": len(split.base), "novel": len(split.novel), "unknown": len(split.unknown)},
+        "metas": len({split.metas[key] for key in split.products}),
+        "tests": _counts(split),
+        "notes": [*split.notes, *_training(settings, split), *notes],
+        "sample": catalog.sample or any(row.start.sample for row in rows),
+    }
+
+
+def memory(settings: Settings, split: Split, row: Row) -> int | None:
+    """Pictures that a row's learner may keep: None where the encoder stays as it is, every shot where none was said."""
+    kind = learner_class(row.learner)
+    if kind.input == "features":
+        return None
+    if "memory" not in kind.takes and not kind.at_once:
+        return 0
+    every = sum(split.sizes(row.shots))
+    return every if settings.memory is None or kind.at_once else min(settings.memory, every)
+
+
+def _training(settings: Settings, split: Split) -> list[str]:
+    """Notes on what was not typed and the trained learners then do."""
+    kinds = {name: learner_class(name) for name in settings.learner}
+    notes = []
+    keepers = [name for name, kind in kinds.items() if "memory" in kind.takes]
+    if keepers and settings.memory is None:
+        notes.append(f"without --memory every shot is kept and seen again by {', '.join(keepers)}")
+    if settings.epochs is None and any("updates" in kind.takes for kind in kinds.values()):
+        for shots in dict.fromkeys(settings.shots):
+            first, later = settings.updates(split.sizes(shots))
+            n = len(split.increments)
+            each = "in the increment" if n == 1 else f"in each of {n} increments"
+            notes.append(f"updates with {shots} shots: about {first} in the base step and {later} {each}; joint {first + n * later}")
+    return notes
+
+
+def _counts(split: Split) -> dict[str, int]:
+    """Test pictures of the first seed."""
+    tests = split.tests[split.seeds[0]]
+    return {kind: sum(len(tests[key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")}
+
+
+def _per_meta(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    metas = sorted({meta for figure in figures for meta in figure["per_meta"]})
+    return {meta: interval([figure["per_meta"].get(meta) for figure in figures]) for meta in metas}
+
+
+def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one number of shots compared seed by seed, a minus b. `against` says why the two are compared:
+
+    start      every two starts of one learner, the later row minus the earlier one
+    joint      a row minus the upper bound of its own start
+    imagenet   a row minus logistic regression on the features of `imagenet` as given
+    """
+    compared: list[dict[str, Any]] = []
+    for i, b in enumerate(rows):
+        for a in rows[i + 1 :]:
+            if (a["learner"], a["shots"]) == (b["learner"], b["shots"]) and a["weights"] != b["weights"]:
+                compared += _compared(a, b, "start")
+    for a in rows:
+        for b in rows:
+            if a is not b and a["shots"] == b["shots"]:
+                if b["learner"] == "joint" and b["weights"] == a["weights"]:
+                    compared += _compared(a, b, "joint")
+                if all(b[key] == value for key, value in USUAL.items()):
+                    compared += _compared(a, b, "imagenet")
+    return compared
+
+
+def _compared(a: dict[str, Any], b: dict[str, Any], against: str) -> list[dict[str, Any]]:
+    """A paired test for each measure that both rows have."""
+    found = []
+    for name in COMPARED if a["cells"] and b["cells"] else ():
+        pairs = [(x, y) for x, y in zip(a[name]["values"], b[name]["values"], strict=True) if not (x is None or y is None)]
+        if not pairs:
+            continue
+        test = paired([x for x, _ in pairs], [y for _, y in pairs])
+        described = {"learner": a["learner"], "shots": a["shots"], "metric": name, "against": against, "b_learner": b["learner"]}
+        described |= {"a": a["weights"], "a_features": a["features"], "b": b["weights"], "b_features": b["features"]}
+        found.append({**described, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
+    return found

@@ -1,0 +1,48 @@
+"""The paper's preset: what it fixes, and what it says of a run that is not the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from rpc_transfer.paper import departures, fixed, training
+from rpc_transfer.protocol import make_split
+from rpc_transfer.settings import Settings
+from rpc_transfer.starts import Start
+
+RPC_METAS = [11] * 4 + [12] * 13
+STARTS = [Start(None, None, 64, "resnet18"), Start("runs/w", None, 80, "resnet50")]
+
+
+def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> None:
+    values: dict[str, Any] = {**Settings(novel=1).__dict__, "seeds": 2, "test_on": "test"}
+    made = fixed(values, {"seeds"})
+    assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "leftover", 2)
+    told = capsys.readouterr().err
+    assert "two SKUs of each" in told and "seeds: 2, as given" in told
+    assert fixed({**values, "increments": "34"}, {"increments"})["increments"] == "34"
+    assert fixed({**values, "split": "split.json"}, {"split"})["test_on"] == "test"  # whatever the file says
+    with pytest.raises(UserError, match="two SKUs of each"):
+        fixed({**values, "novel": 20}, {"novel"})
+
+
+def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:
+    split = make_split(shop(RPC_METAS), novel=34, shots=10, seeds=[0], test_on="leftover")
+    settings = Settings(novel=34, lr=0.1)
+    told = "\n".join(training(settings, split, STARTS))
+    assert (
+        "runs/w: resnet50 at 80 px" in told
+        and "rate: 0.1, as given" in told
+        and "batch: 64, ours" in told
+        and "views: supervised, ours" in told
+    )
+    assert "about 300 in the base step, then 300" in told
+    assert departures(settings, split, STARTS) == []
+    other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="leftover", unknown=1)
+    found = departures(replace(settings, only_weights=True), other, [Start("imagenet", None, 160, "tf_efficientnet_lite0")])
+    assert [words.split()[0] for words in found] == ["8", "1", "no", "imagenet"]
