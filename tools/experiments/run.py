@@ -39,6 +39,8 @@ KEPT = (
     "fpr95_unknown",
     "ece",
     "seconds",
+    "ci95",
+    "seeds",
 )
 
 
@@ -150,12 +152,18 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
             if row.get(key):
                 row[key] = row[key].replace(f"{out}/", "")
         rows.append(row)
-    paired = _paired(content, out)
-    return {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows, "paired": paired}
+    found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
+    return found | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
 
 
 def _paired(content: dict[str, Any], out: Path) -> list[dict[str, Any]]:
-    tests = [test for test in content.get("paired", ()) if test["metric"] in ("acc_all", "acc_novel")]
+    """The tests against scratch, against what a user has without us, and against the upper bound; not every start with every other."""
+    tests = [
+        test
+        for test in content.get("paired", ())
+        if test["metric"] in ("acc_all", "acc_base", "acc_novel")
+        and (test.get("against", "start") != "start" or {test["a"], test["b"]} & {None, "imagenet"})
+    ]
     return [{k: v.replace(f"{out}/", "") if isinstance(v, str) else v for k, v in test.items()} for test in tests]
 
 

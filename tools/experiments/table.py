@@ -11,6 +11,7 @@ import click
 from repr.files import read_json
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
+CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
 KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds")
 
 
@@ -29,10 +30,16 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     rows = [(len(step["seeds"]), row) for step in steps for row in step.get("rows", ()) if "acc_novel" in row and not row["error"]]
     rows.sort(key=lambda pair: pair[1]["acc_novel"]["mean"])
     out = [f"**{experiment['title']}** ({experiment['written']})", ""]
-    out += [f"| {' | '.join([*KNOWN, *RATES.values()])} |", "| " + "--- | " * (len(KNOWN) + len(RATES))]
+    if rows:
+        out += [f"| {' | '.join([*KNOWN, *RATES.values()])} |", "| " + "--- | " * (len(KNOWN) + len(RATES))]
     for seeds, row in rows:
         known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"], seeds]
         out.append(f"| {' | '.join([*map(str, known), *(_rate(row.get(name)) for name in RATES)])} |")
+    out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
+    for step in steps:
+        for test in step.get("comparisons", ()):
+            names = [f"{test[side]}{' ' + test['hierarchy'] if test.get('hierarchy') and side == 'a' else ''}" for side in ("a", "b")]
+            out += ["", f"{' − '.join(names)}, level {test['level']}: {_points(test)} points, p = {test['p']:.2g}."]
     for name, step in starts.items():
         if metrics := step.get("trained", {}).get("metrics"):
             own = ", ".join(f"{key} {value:.3f}" for key, value in metrics.items() if key in ("train_acc", "val_acc", "val_ncm", "loss"))
@@ -46,6 +53,27 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
         failed += [step["error"]] if "error" in step else []
         out += [line for text in failed for line in ("", f"Not run: {step['step']}, {text}.")]
     return out
+
+
+def classified(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of the rows of `repr classify`; none when there are none."""
+    if not rows:
+        return []
+    out = [
+        f"| {' | '.join(('model', 'hierarchy', 'modality', 'level', 'masked', 'seeds', *CLASSIFIED.values()))} |",
+        "| " + "--- | " * (6 + len(CLASSIFIED)),
+    ]
+    for row in rows:
+        half = row.get("ci95") or {}
+        rates = [_rate({"mean": row[name], "ci95": half.get(name)}) for name in CLASSIFIED]
+        known = [row["model"], row["hierarchy"], row["modality"], row["level"], "yes" if row.get("masked") else "no", len(row["seeds"])]
+        out.append(f"| {' | '.join([*map(str, known), *rates])} |")
+    return out
+
+
+def _points(test: dict[str, Any]) -> str:
+    half = "" if test["ci95"] is None else f" ± {100 * test['ci95']:.1f}"
+    return f"{100 * test['difference']:+.1f}{half}"
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
