@@ -44,8 +44,7 @@ class Run:
         data: the name of the data; sample: whether any of it is the drawn sample shop.
         """
         path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise UserError("is a file, not a folder", path, "Choose another --out")
+        claim(path, command)
         fresh = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -131,6 +130,15 @@ class Run:
         """Write the status ("done" or "stopped") and the command's JSON result into config.json."""
         self.config.update(status=status, result=result)
         write_json(self.path / "config.json", self.config)
+
+
+def claim(path: Path, command: str) -> None:
+    """Raise UserError, before any work, when a run of `command` cannot go to `path`: it is a file, or holds another command's run."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise UserError("is a file, not a folder", path, "Choose another --out")
+    if (path / "config.json").is_file() and (other := Run.open(path).config["command"]) != command:
+        raise UserError(f"holds a run of `{other}`, which would be lost", path, "Choose another --out")
 
 
 def environment() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from repr.errors import UserError
 from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
-from repr.runs import Run, default_out
+from repr.runs import Run, claim, default_out
 from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
 from rpc_transfer.learners import learner_class, make
@@ -50,6 +50,8 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     taken = frozenset().union(*(learner_class(name).takes for name in settings.learner))
     if settings.memory is not None and "memory" not in taken:
         raise UserError(f"no memory is kept by {', '.join(settings.learner)}", "--memory", "Leave it out, or add a trained learner")
+    if out:
+        claim(Path(out), COMMAND)
     device = pick_device(settings.device)
     parts = "grouped" if settings.split_file else settings.split
     catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
@@ -66,8 +68,6 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
-    if (folder / "config.json").is_file() and (other := Run.open(folder).config["command"]) != COMMAND:
-        raise UserError(f"holds a run of `{other}`, which would be lost", folder, "Choose another --out")
     record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
     try:
         write_split(folder / "split.json", split, catalog)

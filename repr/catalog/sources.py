@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -120,16 +120,29 @@ def _parsed(annotations: Path) -> Path:
     return out
 
 
+def split_name(catalog: Catalog, split: str) -> str:
+    """What `fill_split` makes of `split` here, for the records: "own" where all sources bring a split, "own, grouped" where some do."""
+    bare = _bare(catalog)
+    return ", ".join([*([] if bare.all() else ["own"]), *([split] if bare.any() else [])])
+
+
+def _bare(catalog: Catalog) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(sources,) whether a source has no split of its own."""
+    column, source = catalog.column("split").astype(str), catalog.column("source")
+    return np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
+
+
 def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
     """Give the rows of every source without any split "train" or "test"; sources that have one keep it."""
-    column, source = catalog.column("split").astype(str), catalog.column("source")
-    bare = np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
-    rows = np.flatnonzero(bare[source])
+    column, source = catalog.column("split"), catalog.column("source")
+    rows = np.flatnonzero(_bare(catalog)[source])
     if not len(rows):
         return catalog
-    divided = splits.divide(catalog.select(rows), split, seed)
+    divided = splits.divide(catalog.select(rows), split, seed, look=split != "random")
     for line in divided.report.lines():
         say(line)
+    if split == "random":
+        say("Twins are counted by title alone; `repr catalog split` looks at the pictures too.")
     column = column.astype(object)
     column[rows] = divided.split
     return with_split(catalog, column)

@@ -131,9 +131,10 @@ def find_links(catalog: Catalog) -> Links:
     return Links(title_ids(catalog), prints.content, fingerprints.near_pairs(prints), int((prints.content < 0).sum()))
 
 
-def divide(catalog: Catalog, method: str, seed: int) -> Divided:
+def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Divided:
     """Train and test for every row. `random` draws 20 % of the rows; `grouped` about 20 % of each class by whole groups.
 
+    look: False opens no picture, which a random split has no need of; groups and twins are then by title alone.
     Grouped: every class, on every level, has at least one row on each side, if it has two groups; classes of one group stay in
     training and are reported. Raises UserError for an unknown method or fewer than two rows.
     """
@@ -142,7 +143,7 @@ def divide(catalog: Catalog, method: str, seed: int) -> Divided:
     if len(catalog) < 2:
         raise UserError("fewer than two pictures cannot be divided", catalog.name, "Give more pictures")
     rng = np.random.default_rng(seed)
-    links = find_links(catalog)
+    links = find_links(catalog) if look else Links(title_ids(catalog), np.full(len(catalog), -1), np.empty((0, 2), np.int64), 0)
     groups = links.groups()
     labels = [catalog.column(f"class_{level}").astype(np.int64) for level in (1, 2, 3)]
     if method == "random":

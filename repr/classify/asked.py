@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from repr.catalog.sources import open_data
+from repr.catalog import parts
+from repr.catalog.sources import fill_split, open_sources, split_name
 from repr.catalog.table import Catalog
 from repr.classify import MODELS, SUBSETS
 from repr.classify.experiment import grid, run
@@ -14,8 +16,9 @@ from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, caption, comparisons, summarise
 from repr.classify.tables import TITLES, Choice, remarks, rows_of, with_paper
+from repr.console import say
 from repr.errors import UserError, nearest
-from repr.runs import Run
+from repr.runs import Run, claim
 
 
 @dataclass(frozen=True)
@@ -47,27 +50,42 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     if words and (words[0] != "table" or len(words) != 2):
         raise UserError(f"what is {' '.join(words)!r}", "", "Say `repr classify`, or `repr classify table 4`, 5, 6, 8 or fig8")
     number = words[1] if words else ""
+    command = " ".join(["repr classify", *words])
+    if out:
+        claim(out, command)
+    if number:
+        _check_table(number, arguments)
+    read = open_sources(arguments["data"])
+    if number and out is None:
+        out = Path("runs", f"classify-{read.name}-table-{number}")
+        claim(out, command)
     split = arguments["split"] or {"paper": "random"}.get(arguments["preset"], "grouped")
     seeds = range(arguments["seed"], arguments["seed"] + arguments["seeds"])
     opened: dict[tuple[int, str], Catalog] = {}
 
+    def named(part: str) -> Catalog:
+        subset = part if part in SUBSETS else arguments["subset"]
+        return parts.subset(read, subset) if subset else read
+
+    def below(catalog: Catalog, part: str) -> Catalog:
+        return subtree(catalog, part) if part and part not in SUBSETS else catalog
+
     def open_part(seed: int, part: str) -> Catalog:
         if (seed, part) not in opened:
-            named = part if part in SUBSETS else arguments["subset"]
-            catalog = open_data(arguments["data"], subset=named, split=split, seed=seed)
+            catalog = named(part)
+            for note in catalog.notes[len(read.notes) :]:
+                say(f"Note: {note}.")
             opened.clear()  # one at a time: three million rows take a gigabyte
-            opened[seed, part] = subtree(catalog, part) if part and part not in SUBSETS else catalog
+            opened[seed, part] = below(fill_split(catalog, split, seed), part)
         return opened[seed, part]
 
-    rows = _table_rows(number, _base(arguments, split, number), arguments, seeds) if number else None
-    first = None
-    if rows is None:
-        first = open_part(seeds[0], (arguments["parts"] or ("",))[0])
-        rows = _grid_rows(_base(arguments, split, number), arguments, seeds, first.default_level)
-    whole = first or open_part(seeds[0], next((row.part for row in rows if row.part not in SUBSETS), ""))
-    name, sample = whole.name, whole.sample
-    if number and out is None:
-        out = Path("runs", f"classify-{name}")
+    base = _base(arguments, split_name(read, split), number)
+    if number:
+        rows = _table_rows(number, base, arguments, seeds)
+    else:
+        first = (arguments["parts"] or ("",))[0]
+        rows = _grid_rows(base, arguments, seeds, below(named(first), first).default_level)
+    _check_weights(rows, arguments["weights"])
     cells = run(open_part, rows, out)
     summarised = summarise(cells)
     if number:
@@ -75,10 +93,33 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     words_beside = [caption(summarised), *(remarks(number) if number else [])]
     title = TITLES[number] if number else "Classification"
     found = [*comparisons(summarised), *against_flat(summarised)]
-    answer = Answer(title, name, summarised, cells, number, out, sample, arguments, found, words_beside)
+    answer = Answer(title, read.name, summarised, cells, number, out, read.sample, arguments, found, words_beside)
     if out:
-        _keep(answer, out)
+        _keep(answer, out, command)
     return answer
+
+
+def _check_table(number: str, arguments: dict[str, Any]) -> None:
+    """Raise UserError for options that a table's own rows leave nothing to."""
+    fixed = {
+        "--hierarchy": number != "6" and arguments["nets"],
+        "--fine-share": number != "6" and arguments["shares"],
+        "--end-to-end or --frozen": number in ("5", "6") and arguments["end_to_end"] is not None,
+        "--subset": number == "8" and arguments["subset"],
+    }
+    for option, given in fixed.items():
+        if given:
+            raise UserError(f"table {number} settles this itself", option, "Leave it out, or run the rows without `table`")
+
+
+def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
+    """Raise UserError for named weights that no row can use."""
+    for named in weights:
+        if all(row.weights != named for row in rows):
+            from repr.classify.picture import known_weights
+
+            message = f"none of the models asked for can use these weights of {known_weights(named).arch}"
+            raise UserError(message, named, "Name that network with --model, or --model encoder")
 
 
 def _base(arguments: dict[str, Any], split: str, number: str) -> Settings:
@@ -109,15 +150,16 @@ def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, level: i
 
 def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range) -> list[Settings]:
     masks = (False, True) if arguments["mask"] is None else (arguments["mask"],)
-    choice = Choice(arguments["models"], arguments["levels"], arguments["nets"], arguments["parts"], arguments["weights"], masks)
+    choice = Choice(
+        arguments["models"], arguments["levels"], arguments["nets"], arguments["parts"], arguments["weights"], masks, arguments["shares"]
+    )
     return rows_of(number, base, choice, seeds)
 
 
-def _keep(answer: Answer, out: Path) -> None:
+def _keep(answer: Answer, out: Path, command: str) -> None:
     """The folder's own config.json: the command, its arguments, its result."""
     plain = {name: [str(v) for v in value] if isinstance(value, tuple) else value for name, value in answer.arguments.items()}
     if answer.number:
         plain["words"] = ["table", answer.number]
-    command = f"repr classify table {answer.number}" if answer.number else "repr classify"
     run_folder = Run.create(out, command, plain, data=answer.data, sample=answer.sample)
     run_folder.finish("done", answer.as_json())

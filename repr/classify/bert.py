@@ -25,6 +25,7 @@ from repr.files import cache_dir, content_key, replacing
 from repr.models.devices import pick_device
 
 NEEDED = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.txt"))
+MORE = ("tokenizer_config.json", "special_tokens_map.json")  # may be there, and change how texts are cut
 LENGTH = 64  # word pieces of a text that are read; a Chinese title has about 52
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 3  # 3: Devlin et al., NAACL 2019, appendix A.3 (2 to 4), as is the rate
 RATE_WHOLE = 5e-5
@@ -49,7 +50,7 @@ class Bert:
             self.features_ = bert_features(data, settings)
             some = self.features_.present[rows]
             self.network_ = fit_head(
-                self.features_.vectors[rows[some]], labels[some], classes,
+                self.features_.vectors[self.features_.known(rows)], labels[some], classes,
                 hidden=(), settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"
@@ -62,8 +63,8 @@ class Bert:
         with seeded(generator):
             training = settings.training(EPOCHS_WHOLE) | {"lr": settings.lr or RATE_WHOLE}
             self.network_ = fit_network(
-                Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text]), torch.from_numpy(labels[some]),
-                loss=entropy, generator=generator, device=pick_device(settings.device), **training,
+                Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text], length(settings)),
+                torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
         self.note = f"end to end from {folder.name}"
         return self
@@ -78,7 +79,7 @@ class Bert:
         if self.features_ is not None:
             found[some] = ask(self.network_, torch.from_numpy(self.features_.vectors[rows[some]]))
             return found
-        numbers = tokens(self.tokenizer_, [text for text in texts if text])
+        numbers = tokens(self.tokenizer_, [text for text in texts if text], length(self.settings))
         found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
         return found
 
@@ -112,20 +113,34 @@ def bert_features(data: Data, settings: Settings) -> Features:
     every = np.arange(len(data.catalog))
     texts = [text for block in data.texts.blocks(every) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
-    kept = cache_dir("text", f"{content_key('bert', LENGTH, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy")
-    if kept.exists():
-        vectors = np.load(kept)
-    else:
-        vectors = encode(list(unique), folder, settings.device)
+    longest = length(settings)
+    kept = cache_dir("text", f"{content_key('bert', longest, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy")
+    vectors = _read(kept, len(unique))
+    if vectors is None:
+        vectors = encode(list(unique), folder, settings.device, longest)
         with replacing(kept) as temporary, temporary.open("wb") as stream:
             np.save(stream, vectors)
     present = np.array([bool(text) for text in texts])
     return Features(np.where(present[:, None], vectors[place], 0).astype(np.float32), present, f"{_name(folder)} ({vectors.shape[1]}-d)")
 
 
+def _read(file: Path, rows: int) -> Floats | None:
+    """What was kept, (rows, d); None where there is nothing, or it is damaged."""
+    try:
+        vectors: Floats = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return vectors if len(vectors) == rows else None
+
+
+def length(settings: Settings) -> int:
+    """Word pieces of a text that are read: titles alone, or with the OCR text, which is about as long again."""
+    return 2 * LENGTH if settings.ocr else LENGTH
+
+
 @torch.inference_mode()
-def encode(texts: list[str], folder: Path, device: str) -> Floats:
-    """(n, d) float32 of texts, short ones first so that little is padded."""
+def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -> Floats:
+    """(n, d) float32 of texts, cut to `longest` word pieces, short ones first so that little is padded."""
     tokenizer, network = open_folder(folder)
     target = pick_device(device)
     network.to(target).eval()
@@ -133,7 +148,7 @@ def encode(texts: list[str], folder: Path, device: str) -> Floats:
     out: Floats | None = None
     parts = np.split(order, range(BATCH, len(order), BATCH))
     for part in console.progress(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
-        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part]).to(target)).float().cpu().numpy()
+        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part], longest).to(target)).float().cpu().numpy()
         if out is None:
             out = np.empty((len(texts), vectors.shape[1]), np.float32)
         out[part] = vectors
@@ -141,9 +156,9 @@ def encode(texts: list[str], folder: Path, device: str) -> Floats:
     return out
 
 
-def tokens(tokenizer: Any, texts: list[str]) -> Tensor:
-    """Word-piece numbers (n, l) int64, -1 for padding, l at most LENGTH."""
-    found = tokenizer(texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
+def tokens(tokenizer: Any, texts: list[str], longest: int) -> Tensor:
+    """Word-piece numbers (n, l) int64, -1 for padding, l at most `longest`."""
+    found = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
     return torch.where(found["attention_mask"] > 0, found["input_ids"], -1)
 
 
@@ -189,13 +204,17 @@ def open_folder(folder: Path) -> tuple[Any, nn.Module]:
     return tokenizer, network
 
 
+def identity_of(data: Data, settings: Settings) -> str:
+    """64 hex digits over the files of the row's folder. Raises as `find_folder`."""
+    return _digest(find_folder(data, settings))
+
+
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for names in NEEDED:
-        for name in names:
-            if (folder / name).is_file():
-                with (folder / name).open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for name in [name for names in (*NEEDED, MORE) for name in names]:
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as stream:
+                digest.update(name.encode() + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 

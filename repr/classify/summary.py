@@ -9,6 +9,7 @@ from repr.classify.cells import RATES
 from repr.evaluation.statistics import interval, paired
 
 GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
+TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
 MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 
@@ -51,9 +52,9 @@ def comparisons(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for a in rows:
         for b in rows:
-            alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "hierarchy", "part"))
-            texts = "text" not in b["modality"] or a.get("masked") == b.get("masked")
-            if "+text" in a["modality"] and "+text" not in b["modality"] and alike and texts:
+            seen = ["masked"] if "text" in b["modality"] else ["weights"]
+            alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "hierarchy", "part", *TRAINED, *seen))
+            if "+text" in a["modality"] and "+text" not in b["modality"] and alike:
                 found += _compared(a, b)
     return found
 
@@ -63,7 +64,8 @@ def against_flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for a in rows:
         for b in rows:
-            alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "model", "masked", "part", "fine_share"))
+            same = ("level", "seeds", "model", "masked", "part", "weights", "text_encoder", *TRAINED)
+            alike = all(a.get(name) == b.get(name) for name in same)
             if b["hierarchy"] == "flat" and a["hierarchy"] not in ("", "flat") and alike:
                 found += _compared(a, b)
     return found
@@ -105,6 +107,11 @@ def percent(rate: float | None, width: float | None = None) -> str:
     return f"{100 * rate:.1f}" + ("" if width is None else f" ± {100 * width:.1f}")
 
 
+def _range(sizes: Sequence[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def caption(rows: Sequence[dict[str, Any]]) -> str:
     """What the numbers are: unit, averages, seeds, what was left out."""
     first = next((row for row in rows if row["top1"] is not None), None)
@@ -113,5 +120,7 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     seeds = len(first["seeds"])
     over = f"Means over {seeds} seeds, ± half of the 95 % interval (split and start vary). " if seeds > 1 else "One seed. "
     sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
-    sizes = f"{first['train']:,} training rows (a tenth held out for the temperature), {first['test']:,} test rows, split {first['split']}"
+    done = [row for row in rows if row["top1"] is not None]
+    train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
+    sizes = f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}"
     return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."

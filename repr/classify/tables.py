@@ -41,6 +41,7 @@ class Choice:
     parts: tuple[str, ...] = ()  # subtrees in place of the four subsets, or the one part of another table
     weights: tuple[str, ...] = ()
     masks: tuple[bool, ...] = (False, True)
+    shares: tuple[float, ...] = ()  # of fine labels, in table 6
 
 
 def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -> list[Settings]:
@@ -58,9 +59,8 @@ def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -
         frozen = replace(base, end_to_end=False)
         rows = grid(frozen, models=("vgg19", "encoder", "bilstm", "concat", "tfn", "lmf", "gated"), levels=levels, **shared)
     elif number == "6":
-        rows = grid(
-            base, models=("resnet50", "encoder", "bert", "concat"), levels=levels, hierarchies=choice.hierarchies or tuple(NETS), **shared
-        )
+        more: dict[str, Any] = {"hierarchies": choice.hierarchies or tuple(NETS), "shares": choice.shares or (1.0,)}
+        rows = grid(base, models=("resnet50", "encoder", "bert", "concat"), levels=levels, **more, **shared)
     elif number == "8":
         models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
         rows = [row for part in choice.parts or SUBSETS for row in grid(replace(base, part=part), models=models, levels=levels, **shared)]

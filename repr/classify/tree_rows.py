@@ -99,7 +99,7 @@ def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, ge
 
 def _balanced(features: Features, rows: Ints) -> Floats:
     """Vectors divided by their root mean square over the training rows, so that neither modality outweighs the other."""
-    known = features.vectors[rows[features.present[rows]]]
+    known = features.vectors[features.known(rows)]
     return features.vectors / np.float32(np.sqrt(np.mean(np.square(known, dtype=np.float64))) or 1)
 
 
@@ -110,7 +110,7 @@ def _train(data: Data, settings: Settings) -> Answers:
     known = _told(labels, whole, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     features = frozen_features(data, settings, whole.train, finest(known[whole.train]), generator)
-    rows = whole.train[features.present[whole.train]]
+    rows = features.known(whole.train)
     if settings.balanced:
         rows = rows[balanced(finest(known[rows]), np.random.default_rng([settings.seed, 1]))]
     tree = Tree.of(labels[(labels >= 0).all(axis=1)])
@@ -124,9 +124,9 @@ def _train(data: Data, settings: Settings) -> Answers:
     for place, level in enumerate(levels):
         column = known[:, place]
         held = column[whole.validation] >= 0
-        told = [part[column[part] >= 0] for part in (whole.train, whole.validation)]
+        train, validated = (part[column[part] >= 0] for part in (whole.train, whole.validation))
         tested = whole.test[labels[whole.test, place] >= 0]
-        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], *told, tested))
+        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], train, validated, tested))
         temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
         plain.append(_logits(test[place]) / np.float32(temperatures[-1]))
         counts = np.maximum(problems[-1].counts, 1)

@@ -47,7 +47,10 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
       repr evaluate --embeddings vectors.npz
     """
     from repr.evaluation.evaluate import Constants, announce, caption, evaluate, evaluate_vectors, table
+    from repr.runs import claim
 
+    if out is not None:
+        claim(out, "repr evaluate")
     constants = Constants(arguments["k"], arguments["temperature"], arguments["epochs"], arguments["seed"])
     files: tuple[Path, ...] = arguments["files"]
     evaluation = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from repr import console
+from repr.errors import UserError
 
 FILE = click.Path(path_type=Path)
 LISTED = 5  # unreadable pictures named
@@ -47,6 +48,8 @@ def command(
     from repr.pictures.reader import read_picture
 
     catalog = open_sources([*paths, *data], subset=subset)
+    if figures and not (catalog.column(f"class_{catalog.default_level}") >= 0).any():
+        raise UserError("there are no classes to draw figures of", catalog.name, "Leave --figures out")
     filled = fill(catalog, out, read=read_picture, engine=engine, confidence=confidence, workers=workers)
     written = []
     if figures:

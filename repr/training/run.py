@@ -9,7 +9,7 @@ from typing import Any
 from repr.catalog.sources import open_data
 from repr.console import say
 from repr.errors import UserError
-from repr.runs import Run, default_out
+from repr.runs import Run, claim, default_out
 from repr.training.checkpoint import FILE
 from repr.training.fit import pretrain
 from repr.training.settings import Settings
@@ -27,8 +27,8 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     settings = Settings(**{name: value for name, value in arguments.items() if name in names})
     if out is not None and not resume and (out / FILE).exists():
         raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
-    if out is not None and (out / "config.json").exists() and (command := Run.open(out).config["command"]) != COMMAND:
-        raise UserError(f"this folder holds a run of `{command}`", out, "Choose another --out")
+    if out is not None:
+        claim(out, COMMAND)
     catalog = open_data(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"], split=arguments["split"], seed=settings.seed)
     out = out or default_out("pretrain")
     if resume and (out / "config.json").exists():

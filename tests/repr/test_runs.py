@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from repr import runs
-from repr.runs import Run
+from repr.errors import UserError
+from repr.runs import Run, claim
 
 
 def begun(path: Path) -> Run:
@@ -62,3 +63,14 @@ def test_a_run_that_never_began_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError):
         begun(tmp_path / "runs" / "c")
     assert not (tmp_path / "runs" / "c").exists()
+
+
+def test_a_folder_is_claimed_by_one_command(tmp_path: Path) -> None:
+    claim(tmp_path / "new", "repr evaluate")
+    begun(tmp_path / "run")
+    claim(tmp_path / "run", "repr pretrain")
+    with pytest.raises(UserError, match="holds a run of `repr pretrain`, which would be lost"):
+        claim(tmp_path / "run", "repr evaluate")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        claim(tmp_path / "file", "repr evaluate")

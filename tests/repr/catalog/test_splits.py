@@ -107,6 +107,14 @@ def test_random_is_eight_to_two_and_follows_its_seed(tmp_path: Path) -> None:
     assert (splits.divide(data, "random", 2).split != first.split).any()
 
 
+def test_a_random_split_needs_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = catalog(["same"] * 10, ["a"], [0] * 10, tmp_path)
+    looked = splits.divide(data, "random", 0)
+    monkeypatch.setattr(splits.fingerprints, "fingerprints", lambda *_: pytest.fail("looked at the pictures"))
+    found = splits.divide(data, "random", 0, look=False)
+    assert (found.split == looked.split).all() and found.report.twins == 2
+
+
 def test_twins_are_counted(tmp_path: Path) -> None:
     data = catalog(["same"] * 10, ["a"], [0] * 10, tmp_path)
     assert splits.divide(data, "random", 0).report.twins == 2

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from repr.catalog.table import Catalog
-from repr.classify.data import Data, hold_out
+from repr.classify.data import Data, Features, hold_out
 from repr.errors import UserError
 
 
@@ -54,3 +54,10 @@ def test_strange_titles(shop: Catalog) -> None:
     found = texts.take(np.arange(6))
     assert [bool(text) for text in found] == [False, False, True, True, True, False]
     assert found[4] == "a b" and texts.present(np.arange(6)).tolist() == [bool(text) for text in found]
+
+
+def test_training_rows_with_nothing_to_see_are_one_line() -> None:
+    features = Features(np.zeros((3, 2), np.float32), np.array([False, False, True]), "imagenet (48 px)")
+    assert features.known(np.arange(3)).tolist() == [2]
+    with pytest.raises(UserError, match=r"imagenet .*no training row has anything"):
+        features.known(np.arange(2))

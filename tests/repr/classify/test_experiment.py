@@ -14,7 +14,7 @@ from repr.classify import experiment
 from repr.classify.data import Data, NotRun
 from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
-from repr.classify.summary import comparisons, summarise
+from repr.classify.summary import against_flat, caption, comparisons, summarise
 from repr.errors import UserError
 
 RATES = {"top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece"}
@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
     rows = grid(Settings(), models=["ngram"], levels=[1, 2], hierarchies=[""], seeds=[0])
     cells = run(lambda *_: shop, rows)
     assert [cell["note"] for cell in cells] == ["not run: no weights", "not run: here: broken. mend."]
-    assert summarise(cells)[0]["top1"] is None
+    assert summarise(cells)[0]["top1"] is None and cells[0]["text_encoder"] == cells[0]["weak"] == ""
     with pytest.raises(UserError, match="broken"):
         run(lambda *_: shop, rows[1:])
 
@@ -86,6 +86,25 @@ def test_unknown_names() -> None:
         Settings(model="ngramm")
     with pytest.raises(UserError, match="--scale"):
         Settings(scale=0)
+
+
+def test_sizes_that_differ_are_a_range() -> None:
+    row = {"top1": 0.5, "seeds": [0], "train": 1000, "test": 9, "split": "own"}
+    words = caption([row, row | {"train": 2000}])
+    assert "1,000 to 2,000 training rows" in words and " 9 test rows, split own" in words
+
+
+def test_rows_are_compared_with_their_like_alone() -> None:
+    def row(**more: object) -> dict[str, object]:
+        known = {"model": "concat", "modality": "image+text", "level": 2, "seeds": [0], "hierarchy": "", "values": {"top1": [0.5]}}
+        return known | {"weights": "a", "weak": "children", "text_encoder": "ngram"} | more
+
+    flat = row(hierarchy="flat")
+    for name in ("weights", "weak", "text_encoder"):
+        assert len(against_flat([row(hierarchy="rnn"), flat])) == 1
+        assert not against_flat([row(hierarchy="rnn") | {name: "other"}, flat])
+    assert len(comparisons([row(), row(model="encoder", modality="image")])) == 1
+    assert not comparisons([row(), row(model="encoder", modality="image", weights="b")])
 
 
 def cell(model: str, modality: str, seed: int, top1: float) -> dict[str, object]:

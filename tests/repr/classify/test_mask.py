@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from repr.catalog.mep3m import read
-from repr.classify.mask import Masker
+from repr.catalog.mep3m import read, read_info
+from repr.classify.mask import Masker, prefix_tree
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,22 @@ def test_chinese_names_by_part_and_term() -> None:
     assert masker("德芙巧克力牛奶糖果") == "德芙 牛奶"
     assert masker("安满孕妈奶粉 800克") == "安满 800克"
     assert "奶粉" not in masker("孕产妇奶粉")
+
+
+def test_a_prefix_tree_takes_the_longest_part() -> None:
+    assert prefix_tree([]) == "" and re.fullmatch(prefix_tree(["a.b"]), "a.b")
+    parts = ["奶", "奶粉", "奶粉罐头", "粉", "罐"]
+    assert re.findall(prefix_tree(parts), "奶粉罐 奶粉罐头 奶奶粉x") == ["奶粉", "罐", "奶粉罐头", "奶", "奶粉"]
+
+
+def test_the_tree_masks_real_titles_as_the_plain_alternation_did(shared: Path) -> None:
+    catalog = read(shared / "mep3m")
+    masker = Masker(entry.name for level in read_info(shared / "mep3m" / "dataset_info.csv").levels for entry in level)
+    assert masker._parts is not None
+    plain = re.compile("|".join(map(re.escape, sorted(masker.parts, key=lambda part: (-len(part), part)))))
+    assert len(masker.parts) > 1000
+    for title in catalog.column("title"):
+        assert masker._parts.sub(" ", title) == plain.sub(" ", title)
 
 
 def test_no_title_of_fashion_names_its_class_after_masking(shared: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +14,14 @@ import torch
 from repr.catalog.table import Catalog
 from repr.classify import hashed, ngram
 from repr.classify.bert import bert_features, check_folder, pooled
+from repr.classify.cells import folder_name
 from repr.classify.data import Data, NotRun
 from repr.classify.experiment import run_cell
 from repr.classify.hashed import grams
 from repr.classify.recurrent import Recurrent, Sentence, word2vec
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.files import cache_dir
 
 
 def titled(shop: Catalog, titles: list[str | None]) -> Catalog:
@@ -133,6 +137,34 @@ def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypat
     first = bert_features(Data(shop), settings)
     monkeypatch.setattr("repr.classify.bert.encode", lambda *_: pytest.fail("encoded again"))
     np.testing.assert_array_equal(bert_features(Data(shop), settings).vectors, first.vectors)
+    monkeypatch.undo()
+    for file in cache_dir("text").glob("*.npy"):
+        file.write_bytes(file.read_bytes()[:200])  # damaged
+    np.testing.assert_array_equal(bert_features(Data(shop), settings).vectors, first.vectors)
+
+
+def test_a_row_goes_stale_with_its_bert_and_its_pictures(shop: Catalog, tiny_bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    settings = Settings(model="bert", bert=str(folder))
+    before = folder_name(settings, Data(shop))
+    assert folder_name(settings, Data(shop)) == before
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": False}))
+    assert folder_name(settings, Data(shop)) != before
+    pictures, texts = Settings(model="resnet50"), Settings(model="ngram")
+    names = [folder_name(each, Data(shop)) for each in (pictures, texts)]
+    picture = shop.file(3)
+    status = picture.stat()
+    os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+    again = [folder_name(each, Data(shop)) for each in (pictures, texts)]
+    assert again[0] != names[0] and again[1] == names[1]
+
+
+def test_ocr_text_gets_room(tiny_bert: Path) -> None:
+    from repr.classify.bert import length, open_folder, tokens
+
+    tokenizer, _ = open_folder(tiny_bert)
+    found = [tokens(tokenizer, ["red " * 300], length(Settings(model="bert", ocr=ocr))).shape[1] for ocr in (False, True)]
+    assert found == [64, 128]
 
 
 def test_pooling_leaves_the_padding_out(tiny_bert: Path) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw, ImageFont
 
 from repr.catalog import engines
-from repr.catalog.table import Catalog
+from repr.catalog.table import Catalog, Source, build
 from repr.cli.catalog import command
 from repr.errors import UserError
 
@@ -58,3 +58,11 @@ def test_without_an_engine(shop: Path, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UserError, match="Did you mean rapidocr"):
         run(shop, "--engine", "rapidcr")
     assert not list(tmp_path.glob("c.*"))
+
+
+def test_figures_without_classes_are_refused_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = build({"path": ["a.png"], "product": ["1"]}, classes=((), (), ()), sources=(Source("bare", "csv", tmp_path),))
+    catalog.write(tmp_path / "bare.parquet")
+    monkeypatch.setattr("repr.catalog.ocr.fill", lambda *_, **__: pytest.fail("read first"))
+    with pytest.raises(UserError, match="no classes to draw figures of"):
+        run(tmp_path / "bare.parquet", "--figures", tmp_path / "figures")

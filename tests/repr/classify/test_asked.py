@@ -1,0 +1,84 @@
+"""From options to rows: what is refused before any work, and what is recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from repr.catalog.table import Catalog
+from repr.classify import asked
+from repr.cli.classify import command
+from repr.errors import UserError
+from repr.runs import Run
+
+
+@pytest.fixture
+def data(shop: Catalog, tmp_path: Path) -> Path:
+    """The shop, which brings its own split, as a catalog file."""
+    shop.write(tmp_path / "shop.parquet")
+    return tmp_path / "shop.parquet"
+
+
+def ask(data: Path, *typed: str) -> asked.Answer:
+    """What the command would be answered."""
+    kept: list[asked.Answer] = []
+
+    def call(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> asked.Answer:
+        kept.append(original(words, arguments, out))
+        return kept[0]
+
+    original = asked.ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked, "ask", call)
+        CliRunner().invoke(command, [*typed, "--data", str(data)], catch_exceptions=False)
+    return kept[0]
+
+
+def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
+    answer = ask(data, "--split", "random")
+    assert answer.rows[0]["split"] == "own" and "split own" in answer.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("table", "4", "--hierarchy", "flat"), "--hierarchy: table 4 settles this"),
+        (("table", "5", "--fine-share", "0.5"), "--fine-share: table 5 settles this"),
+        (("table", "5", "--end-to-end"), "--frozen: table 5 settles this"),
+        (("table", "8", "--subset", "meats"), "--subset: table 8 settles this"),
+        (("--model", "resnet50", "--weights", "imagenet"), "imagenet: none of the models asked for can use these weights"),
+        (("--model", "ngram", "--weights", "none"), "none: none of the models asked for can use these weights of resnet18"),
+    ],
+)
+def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        ask(data, *typed)
+
+
+def test_table_6_takes_a_share_of_fine_labels(data: Path, tmp_path: Path) -> None:
+    typed = (
+        "table",
+        "6",
+        "--model",
+        "bert",
+        "--hierarchy",
+        "flat",
+        "--fine-share",
+        "0.5",
+        "--bert",
+        str(tmp_path / "none"),
+        "--level",
+        "1",
+    )
+    answer = ask(data, *typed, "--out", str(tmp_path / "out"))
+    assert {row["fine_share"] for row in answer.rows} == {0.5} and "--mask-class-words" not in answer.rows[0]["note"]
+
+
+def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Run.create(tmp_path / "run", "repr pretrain", {}, data="shop", sample=False)
+    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("read first"))
+    with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
+        ask(data, "--out", str(tmp_path / "run"))
