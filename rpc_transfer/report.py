@@ -340,10 +340,12 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
 
 
 def _plain(row: Row, name: str) -> str:
-    """A figure that is no rate (seconds, MB, a threshold), with its interval."""
+    """A figure that is no rate (seconds, MB, a threshold), with its interval; of what is next to nothing, only that."""
     figure = row.get(name)
     if row["error"] or not figure:
         return "" if row["error"] else "–"
+    if 0 < abs(figure["mean"]) < 0.01:
+        return "< 0.01"
     width = "" if figure["ci95"] is None else f" ± {figure['ci95']:.2g}"
     return f"{figure['mean']:.3g}{width}"
 

@@ -26,8 +26,8 @@ def long_tail(numbers: Statistics) -> Figure:
     counts = [row.samples for row in numbers.long_tail]
     axes.fill_between(range(1, len(counts) + 1), counts, 0.5, step="mid", color=figures.PALETTE[0], alpha=0.25, lw=0)
     axes.step(range(1, len(counts) + 1), counts, where="mid", color=figures.PALETTE[0], lw=1.4)
-    axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", yscale="log", ylim=(0.5, max(counts) * 1.5))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", ylim=(0.5, max(counts) * 1.5))
+    figures.logarithmic(axes, "y")
     return figure
 
 
@@ -84,7 +84,7 @@ def characters(counted: Characters) -> Figure:
         ends = [min(titles[both].min(), ocr[both].min()), max(titles[both].max(), ocr[both].max())]
         axes.plot(ends, ends, color=figures.PALETTE[6], lw=1, ls="--", label="as often in both")
         axes.legend()
-        axes.set(xscale="log", yscale="log")
+        figures.logarithmic(axes, "x", "y")
     axes.set(xlabel="in 1,000 characters of titles", ylabel="in 1,000 characters of OCR")
     return figure
 

@@ -12,7 +12,7 @@ import numpy as np
 from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import HEADER, name, percent, table_line
 from repr.classify.tables import NOT_KNOWN
-from repr.reports.figures import INK, PALETTE, against, lines, new_figure, styled
+from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ def samples_figure(counts: np.ndarray[Any, Any], recall: np.ndarray[Any, Any]) -
     groups = [part for part in np.array_split(order, max(1, min(12, len(order) // 8))) if len(part)]
     means = [(np.exp(np.log(np.maximum(counts[part], 0.5)).mean()), 100 * recall[part].mean()) for part in groups]
     axes.plot(*zip(*means, strict=True), color=INK, lw=1.4)
-    axes.set(xscale="log", xlabel="training rows of the class", ylabel="recall, per cent", ylim=(-2, 102))
+    axes.set(xlabel="training rows of the class", ylabel="recall, per cent", ylim=(-2, 102))
+    logarithmic(axes, "x")
     return figure
 
 

@@ -30,6 +30,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#9
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GRID, GROUND = "#010203", "#010204", "#010205"  # replaced by currentColor, var(--line) and var(--ground)
 WIDTH = 5.0  # inches: shown at 1.0 of its size on a phone in portrait and enlarged on a desk, so 10 pt stays readable
+LEGEND_LINE, LEGEND_HANDLE, LEGEND_ROW = 64, 7, 0.18  # characters a line of WIDTH at 9 pt, what a handle takes of them; inches a row
 STYLE: Any = {  # Any: matplotlib types the keys one by one, and differently from version to version
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -121,7 +122,7 @@ def lines(
     bounds: tuple[float, float] | None = None,
 ) -> Figure:
     """Curves over one x (epochs, classes in rank order). None leaves a gap. `log`: a logarithmic y axis."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(height=2.8)
     axes = figure.add_subplot()
@@ -132,9 +133,7 @@ def lines(
             axes.plot(*zip(*points, strict=True), color=PALETTE[n % len(PALETTE)], marker=marker, ms=3.5, lw=1.4, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if log:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+        logarithmic(axes, "y")
     if bounds:
         axes.set_ylim(*bounds)
     if all(float(value).is_integer() for value in x):
@@ -193,7 +192,7 @@ def against(series: Mapping[str, Sequence[tuple[float, float, float]]], *, xlabe
         elif width.any():  # bands of many curves hide each other
             axes.errorbar(x, mean, yerr=width, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2)
     if log_x:
-        axes.set_xscale("log")
+        logarithmic(axes, "x")
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(places) <= 12:
         axes.set_xticks(places, [f"{place:g}" for place in places])
@@ -278,14 +277,27 @@ def embedding_map(points: np.ndarray[Any, Any], groups: Sequence[str], novel: np
     return figure
 
 
+def logarithmic(axes: Axes, *names: str) -> None:
+    """Make the axes named ("x", "y") logarithmic, with plain numbers: matplotlib's own are formulas, which the style does not read."""
+    from matplotlib.ticker import FuncFormatter
+
+    for name in names:
+        axes.set(**{f"{name}scale": "log"})
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+
+
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     """A sorting key that puts "meta 2" before "meta 10"."""
     return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _legend(figure: Figure, entries: int, columns: int = 3) -> None:
-    """A legend above the axes, where it covers nothing; none for a single unnamed series."""
+def _legend(figure: Figure, entries: int) -> None:
+    """A legend above the axes, where it covers nothing, in as many columns as its names allow; none for a single unnamed series."""
     axes: Axes = figure.axes[0]
     handles, labels = axes.get_legend_handles_labels()
     if entries > 1 and handles:
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(columns, len(handles)), handletextpad=0.5, columnspacing=1.2)
+        columns = min(len(handles), 3, max(1, LEGEND_LINE // (max(map(len, labels)) + LEGEND_HANDLE)))
+        figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (-(-len(handles) // columns) - 1))
+        figure.legend(handles, labels, loc="outside upper left", ncols=columns, handletextpad=0.5, columnspacing=1.2)
