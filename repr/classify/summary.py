@@ -53,8 +53,9 @@ def comparisons(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for a in rows:
         for b in rows:
             seen = ["masked"] if "text" in b["modality"] else ["weights"]
+            ocr = "text" not in b["modality"] or ("+ocr" in a["modality"]) == ("+ocr" in b["modality"])
             alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "hierarchy", "part", *TRAINED, *seen))
-            if "+text" in a["modality"] and "+text" not in b["modality"] and alike:
+            if "+text" in a["modality"] and "+text" not in b["modality"] and alike and ocr:
                 found += _compared(a, b)
     return found
 
@@ -64,7 +65,7 @@ def against_flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for a in rows:
         for b in rows:
-            same = ("level", "seeds", "model", "masked", "part", "weights", "text_encoder", *TRAINED)
+            same = ("level", "seeds", "model", "modality", "masked", "part", "weights", "text_encoder", *TRAINED)
             alike = all(a.get(name) == b.get(name) for name in same)
             if b["hierarchy"] == "flat" and a["hierarchy"] not in ("", "flat") and alike:
                 found += _compared(a, b)
@@ -122,5 +123,7 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
     done = [row for row in rows if row["top1"] is not None]
     train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
-    sizes = f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}"
+    sizes = (
+        f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}, preset {first['preset']}"
+    )
     return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."
