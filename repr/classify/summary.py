@@ -10,6 +10,7 @@ from repr.evaluation.statistics import interval, paired
 
 GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
 TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
+COUNTED = {"untrained": "of a class without training rows", "no_text": "without any text", "no_picture": "without a readable picture"}
 MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 
@@ -33,7 +34,7 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["missing"] = _means([cell.get("missing") or {} for cell in cells])
     row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
     row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
-    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", "sample")
+    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", *COUNTED, "sample")
     return row | {name: first[name] for name in kept if name in first}
 
 
@@ -126,4 +127,6 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     sizes = (
         f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}, preset {first['preset']}"
     )
+    counts = {words: max(row.get(name) or 0 for row in done) for name, words in COUNTED.items()}
+    sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
     return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."
