@@ -151,9 +151,9 @@ def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, level: i
 
 def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range) -> list[Settings]:
     masks = (False, True) if arguments["mask"] is None else (arguments["mask"],)
-    names = ("models", "levels", "nets", "parts", "weights")
+    kept = {name: arguments[name] for name in ("models", "levels", "parts", "weights", "shares")}
     ocrs = (False, True) if arguments["ocr"] else (False,)
-    choice = Choice(*(arguments[name] for name in names), masks, arguments["shares"], ocrs)
+    choice = Choice(hierarchies=arguments["nets"], masks=masks, ocrs=ocrs, **kept)
     return rows_of(number, base, choice, seeds)
 
 

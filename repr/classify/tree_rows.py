@@ -129,9 +129,9 @@ def _train(data: Data, settings: Settings) -> Answers:
     for place, level in enumerate(levels):
         column = known[:, place]
         held = column[whole.validation] >= 0
-        parts = [part[column[part] >= 0] for part in (whole.train, whole.validation)]
+        train, validated = (part[column[part] >= 0] for part in (whole.train, whole.validation))
         tested = whole.test[labels[whole.test, place] >= 0]
-        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], *parts, tested))
+        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], train, validated, tested))
         temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
         plain.append(_logits(test[place]) / np.float32(temperatures[-1]))
         counts = np.maximum(problems[-1].counts, 1)
