@@ -1,6 +1,6 @@
 """Classes of several sources that mean the same: which names and titles agree, and under which name they could be merged.
 
-Chen et al., Pattern Recognition 140 (2023) 109519, Table 3: classes of different platforms were merged when their names are alike
+Liu et al., Pattern Recognition 140 (2023) 109519, Table 3: classes of different platforms were merged when their names are alike
 (S_label) and their titles are too (S_content).
 """
 

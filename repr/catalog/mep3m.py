@@ -1,6 +1,6 @@
 """MEP-3M: annotation.json (one JSON array of ten-field records), dataset_info.xlsx (the class table), Images/<sub-class>/<n>.jpg.
 
-Format: github.com/ChenDelong1999/MEP-3M, README, annotations-1k.json and dataset_info.xlsx at 3e9c985; Chen, Liu et al.,
+Format: github.com/ChenDelong1999/MEP-3M, README, annotations-1k.json and dataset_info.xlsx at 3e9c985; Liu, Chen et al.,
 Pattern Recognition 140 (2023) 109519 (OCR), and IJCAI-21 workshop (the same without OCR).
 """
 

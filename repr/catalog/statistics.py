@@ -1,6 +1,6 @@
 """A catalog in numbers: the counts that the MEP-3M papers print and draw.
 
-Chen et al., Pattern Recognition 140 (2023) 109519: Table 2 (samples and sub-classes a class), the long-tail curve,
+Liu et al., Pattern Recognition 140 (2023) 109519: Table 2 (samples and sub-classes a class), the long-tail curve,
 resolutions, title lengths, and the share of records with OCR text (1,404,146 of 3,012,959 = 46.6 %).
 """
 

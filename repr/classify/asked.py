@@ -15,7 +15,7 @@ from repr.classify.experiment import grid, run
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, caption, comparisons, summarise
-from repr.classify.tables import TITLES, Choice, remarks, rows_of, with_paper
+from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
 from repr.console import say
 from repr.errors import UserError, nearest
 from repr.runs import Run, claim
@@ -55,6 +55,7 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
         claim(out, command)
     if number:
         _check_table(number, arguments)
+    paper = read_paper(arguments["paper"])
     read = open_sources(arguments["data"])
     if number and out is None:
         out = Path("runs", f"classify-{read.name}-table-{number}")
@@ -89,8 +90,8 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     cells = run(open_part, rows, out)
     summarised = summarise(cells)
     if number:
-        summarised = with_paper(number, summarised)
-    words_beside = [caption(summarised), *(remarks(number) if number else [])]
+        summarised = with_paper(number, summarised, paper)
+    words_beside = [caption(summarised), *(remarks(number, paper) if number else [])]
     title = TITLES[number] if number else "Classification"
     found = [*comparisons(summarised), *against_flat(summarised)]
     answer = Answer(title, read.name, summarised, cells, number, out, read.sample, arguments, found, words_beside)
@@ -150,9 +151,9 @@ def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, level: i
 
 def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range) -> list[Settings]:
     masks = (False, True) if arguments["mask"] is None else (arguments["mask"],)
-    choice = Choice(
-        arguments["models"], arguments["levels"], arguments["nets"], arguments["parts"], arguments["weights"], masks, arguments["shares"]
-    )
+    kept = {name: arguments[name] for name in ("models", "levels", "parts", "weights", "shares")}
+    ocrs = (False, True) if arguments["ocr"] else (False,)
+    choice = Choice(hierarchies=arguments["nets"], masks=masks, ocrs=ocrs, **kept)
     return rows_of(number, base, choice, seeds)
 
 

@@ -66,7 +66,7 @@ class Bert:
                 Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text], length(settings)),
                 torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
-        self.note = f"end to end from {folder.name}"
+        self.note = f"end to end from {folder.name}, rate {settings.lr or RATE_WHOLE:g}"
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:

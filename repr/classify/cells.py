@@ -56,6 +56,8 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "train": train,
         "test": len(problem.test),
         "untrained": int((problem.counts[problem.labels[problem.test]] == 0).sum()),
+        "no_text": int((~data.texts.present(problem.test)).sum()) if "text" in settings.modality else 0,
+        "no_picture": int((~data.readable[problem.test]).sum()) if data.readable is not None and "image" in settings.modality else 0,
         "buckets": by_bucket(problem.counts, problem.labels[problem.test], measured.predicted),
         "reliability": reliability(plain.confidence, plain.predicted == problem.labels[problem.test]),
         "sample": data.catalog.sample,

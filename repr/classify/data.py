@@ -66,12 +66,13 @@ class Data:
 
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
-        self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden="text" in hidden)
+        self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden=hidden)
+        self.readable: np.ndarray[Any, np.dtype[np.bool_]] | None = None  # (n,) which pictures could be read; None before they were
         self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
         self._packs: dict[int, tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]] = {}
 
     def without(self, modality: str) -> Data:
-        """The same rows with "image" or "text" missing from all of them."""
+        """The same rows with "image", "text" or, of the text, "title" or "ocr" missing from all of them."""
         return Data(self.catalog, ocr=self.ocr, mask=self.mask, hidden=self.hidden | {modality})
 
     def pixels(self, size: int, workers: int | None = None) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]:
@@ -82,7 +83,7 @@ class Data:
             pack = make_pack(self.catalog, size, workers=workers)
             place = np.full(len(self.catalog), -1, np.int64)
             place[pack.rows] = np.arange(len(pack.rows))
-            self._packs[size] = (pack.pixels, place)
+            self._packs[size], self.readable = (pack.pixels, place), place >= 0
         return self._packs[size]
 
     @cached_property

@@ -94,11 +94,12 @@ def _temperature(model: Classifier, data: Data, problem: Problem, trained: Ints)
 
 
 def _missing(settings: Settings, data: Data, truth: Ints, of: Callable[[Data], Blocks]) -> dict[str, float]:
-    """Top-1 of an image + text row when one modality is missing from every test row."""
-    if MODELS[settings.model].modality != "image+text":
-        return {}
+    """Top-1 when one of the modalities that a row sees is missing from every test row; title and OCR text each alone too."""
+    seen = MODELS[settings.model].modality
+    names = ["image", "text"] if seen == "image+text" else []
+    names += ["title", "ocr"] if settings.ocr and "text" in seen else []
     found = {}
-    for name in ("image", "text"):
+    for name in names:
         predicted = np.concatenate([scores.argmax(axis=1) for scores in of(data.without(name))()])
         found[f"without_{name}"] = float((predicted == truth).mean())
     return found

@@ -6,6 +6,7 @@ when a title or a picture is missing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data, Features
-from repr.classify.heads import Standardised, ask, entropy, seeded
+from repr.classify.heads import Standardised, ask, entropy, prior, seeded
 from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.errors import UserError, nearest
@@ -68,7 +69,9 @@ class Fusion:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun where an encoder has no weights."""
         settings = self.settings
         self.pictures_ = picture_features(data, settings)
-        self.texts_ = text_features(data, settings, rows, labels, classes, generator)
+        self.encode_ = text_encoder(data, settings, rows, labels, classes, generator)
+        self.texts_ = self.encode_(data)
+        self.prior_ = prior(labels, classes)
         self.note = f"{self.pictures_.name} + {self.texts_.name}"
         module, name = NETS[settings.model].split(":")
         seen, read = self.pictures_.known(rows), self.texts_.known(rows)
@@ -83,30 +86,44 @@ class Fusion:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes)."""
-        return ask(self.network_, self._inputs(data, rows))
+        """(len(rows), classes); rows with neither picture nor text get the classes' frequencies."""
+        inputs = self._inputs(data, rows)
+        found = ask(self.network_, inputs)
+        found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = self.prior_
+        return found
+
+    def _texts(self, data: Data) -> Features:
+        """The texts' features, encoded anew where a part of the text is hidden."""
+        if not data.hidden & {"title", "ocr"}:
+            return self.texts_
+        if "texts" not in data.memory:
+            data.memory["texts"] = self.encode_(data)
+        found: Features = data.memory["texts"]
+        return found
 
     def _inputs(self, data: Data, rows: Ints) -> Tensor:
         columns = []
-        for name, features in (("image", self.pictures_), ("text", self.texts_)):
+        for name, features in (("image", self.pictures_), ("text", self._texts(data))):
             there = features.present[rows] & (name not in data.hidden)
             columns += [features.vectors[rows], there[:, None].astype(np.float32)]
         return torch.from_numpy(np.concatenate(columns, axis=1))
 
 
-def text_features(data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Features:
-    """The frozen text features of every catalog row, by `settings.text_encoder`; what must be learnt is learnt from `rows` alone."""
+def text_encoder(
+    data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int, generator: torch.Generator
+) -> Callable[[Data], Features]:
+    """What makes the frozen text features of every catalog row, by `settings.text_encoder`; it is learnt from `rows` alone."""
     kind = settings.text_encoder
     if kind == "ngram":
-        from repr.classify.lsa import lsa_features
+        from repr.classify.lsa import lsa_encoder
 
-        return lsa_features(data, settings, rows)
+        return lsa_encoder(data, settings, rows)
     if kind == "bert":
         from repr.classify.bert import bert_features
 
-        return bert_features(data, settings)
+        return lambda seen: bert_features(seen, settings)
     if kind in ("lstm", "bilstm"):
         from repr.classify.recurrent import Recurrent
 
-        return Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features(data)
+        return Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
     raise UserError(f"no text encoder is called {kind!r}", "--text-encoder", nearest(kind, ENCODERS))

@@ -38,7 +38,7 @@ class Hashed:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.note = "hashed n-grams, streamed"
+        self.note = f"hashed n-grams, streamed, by Adagrad at {settings.lr or RATE:g} in batches of {settings.batch_size or BATCH}"
 
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Hashed:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1."""

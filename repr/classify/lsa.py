@@ -5,6 +5,8 @@ Latent semantic analysis (Deerwester et al., JASIS 1990) of the n-grams' TF-IDF,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from repr.classify.calibration import Ints
@@ -19,11 +21,13 @@ DIM = 512
 PASSES = 3  # power iterations of the randomised decomposition (Halko et al., SIAM Review 2011)
 
 
-def lsa_features(data: Data, settings: Settings, rows: Ints) -> Features:
-    """(n, d) of every catalog row, fitted on the texts of `rows`; d at most DIM times the scale. UserError when all are empty."""
+def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], Features]:
+    """What makes (n, d) of every catalog row, learnt from the texts of `rows`; d at most DIM times the scale.
+
+    Raises UserError when all are empty.
+    """
     from sklearn.decomposition import TruncatedSVD
 
-    every = np.arange(len(data.catalog))
     known = [text for text in data.texts.take(np.unique(rows)) if text]
     if not known:
         raise UserError("no training row has a text", data.catalog.name, "Choose an image model, or data with titles")
@@ -33,5 +37,10 @@ def lsa_features(data: Data, settings: Settings, rows: Ints) -> Features:
     if dim < 1:
         raise UserError("the training titles are too few or all alike", data.catalog.name, "Give more titles")
     condensed = TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted)
-    blocks = [np.asarray(condensed.transform(terms.transform(block)), np.float32) for block in data.texts.blocks(every)]
-    return Features(np.concatenate(blocks), data.texts.present(every), f"n-grams ({dim}-d)")
+
+    def encode(seen: Data) -> Features:
+        every = np.arange(len(seen.catalog))
+        blocks = [np.asarray(condensed.transform(terms.transform(block)), np.float32) for block in seen.texts.blocks(every)]
+        return Features(np.concatenate(blocks), seen.texts.present(every), f"n-grams ({dim}-d)")
+
+    return encode

@@ -110,6 +110,7 @@ def picture_features(data: Data, settings: Settings) -> Features:
     vectors = np.zeros((len(data.catalog), encoder.dim), np.float32)
     present = np.zeros(len(data.catalog), bool)
     vectors[made.rows], present[made.rows] = made.features, True
+    data.readable = present
     return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px)")
 
 

@@ -10,6 +10,7 @@ from repr.evaluation.statistics import interval, paired
 
 GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
 TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
+COUNTED = {"untrained": "of a class without training rows", "no_text": "without any text", "no_picture": "without a readable picture"}
 MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 
@@ -33,7 +34,7 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["missing"] = _means([cell.get("missing") or {} for cell in cells])
     row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
     row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
-    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", "sample")
+    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", *COUNTED, "sample")
     return row | {name: first[name] for name in kept if name in first}
 
 
@@ -53,8 +54,9 @@ def comparisons(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for a in rows:
         for b in rows:
             seen = ["masked"] if "text" in b["modality"] else ["weights"]
+            ocr = "text" not in b["modality"] or ("+ocr" in a["modality"]) == ("+ocr" in b["modality"])
             alike = all(a.get(name) == b.get(name) for name in ("level", "seeds", "hierarchy", "part", *TRAINED, *seen))
-            if "+text" in a["modality"] and "+text" not in b["modality"] and alike:
+            if "+text" in a["modality"] and "+text" not in b["modality"] and alike and ocr:
                 found += _compared(a, b)
     return found
 
@@ -64,7 +66,7 @@ def against_flat(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for a in rows:
         for b in rows:
-            same = ("level", "seeds", "model", "masked", "part", "weights", "text_encoder", *TRAINED)
+            same = ("level", "seeds", "model", "modality", "masked", "part", "weights", "text_encoder", *TRAINED)
             alike = all(a.get(name) == b.get(name) for name in same)
             if b["hierarchy"] == "flat" and a["hierarchy"] not in ("", "flat") and alike:
                 found += _compared(a, b)
@@ -122,5 +124,9 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
     done = [row for row in rows if row["top1"] is not None]
     train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
-    sizes = f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}"
+    sizes = (
+        f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}, preset {first['preset']}"
+    )
+    counts = {words: max(row.get(name) or 0 for row in done) for name, words in COUNTED.items()}
+    sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
     return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."

@@ -1,13 +1,15 @@
 """The journal paper's tables, each a list of rows of the grid, and what the paper printed beside them.
 
-Chen, Liu et al., Pattern Recognition 140 (2023) 109519. The rows are those that its tables name; its accuracies are not in our
-sources, so that column says so. Table 7's sizes of the four subsets are.
+Liu, Chen, Du, Gao and Xu, Pattern Recognition 140 (2023) 109519. The rows are those that its tables name; its accuracies are not in our
+sources, so that column says so, unless paper.csv or a file of one's own holds them. Table 7's sizes of the four subsets are.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from repr.catalog.parts import PAPER as SIZES
@@ -27,8 +29,8 @@ TITLES = {
 }
 SINGLE = ("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram")
 NOT_KNOWN = "not in our sources"
-# What the papers' tables print, by table, row and level: fractions of level accuracy. Empty until somebody holds the numbers.
-PAPER: dict[tuple[str, str, int], float] = {}
+COLUMNS = ("table", "row", "level", "top1", "source")
+Paper = dict[tuple[str, str, int], float]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Choice:
     weights: tuple[str, ...] = ()
     masks: tuple[bool, ...] = (False, True)
     shares: tuple[float, ...] = ()  # of fine labels, in table 6
+    ocrs: tuple[bool, ...] = (False,)
 
 
 def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -> list[Settings]:
-    """The rows of a table: with titles as they are and masked for rows that read them. Raises UserError for what is no table or row."""
+    """The rows of a table: those that read titles once for each of `masks` and `ocrs`. Raises UserError for what is no table or row."""
     if number not in NUMBERS:
         raise UserError(f"there is no table {number!r} to run", "table", f"Choose from: {', '.join(NUMBERS)}")
     levels = choice.levels or ((1, 2, 3) if number in ("4", "5", "6") else (3,))
@@ -69,7 +72,9 @@ def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -
     if number != "8" and choice.parts:
         rows = [replace(row, part=part) for part in choice.parts for row in rows]
     # Pictures have nothing to mask: their rows stand once.
-    rows = [replace(row, mask=mask) for row in rows for mask in (choice.masks if "text" in MODELS[row.model].modality else (False,))]
+    reads = {row.model: "text" in MODELS[row.model].modality for row in rows}
+    rows = [replace(row, ocr=ocr) for row in rows for ocr in (choice.ocrs if reads[row.model] else (False,))]
+    rows = [replace(row, mask=mask) for row in rows for mask in (choice.masks if reads[row.model] else (False,))]
     if choice.models:
         unknown = set(choice.models) - {row.model for row in rows}
         if unknown:
@@ -82,17 +87,41 @@ def _models(rows: Sequence[Settings]) -> str:
     return ", ".join(dict.fromkeys(row.model for row in rows))
 
 
-def with_paper(number: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The summarised rows with "paper": the paper's accuracy as a fraction, None where our sources do not state it."""
-    return [{**row, "paper": PAPER.get((number, f"{row['model']} {row['hierarchy']}".strip(), row["level"]))} for row in rows]
+def read_paper(file: str) -> Paper:
+    """What the paper prints, by table, row and level, from a CSV with COLUMNS; "" for the package's own, which holds what our sources do.
+
+    row: model, hierarchy and part, those that there are, with blanks between ("bert coarse-to-fine"); top1: a fraction.
+    Raises UserError with the line that is wrong.
+    """
+    path = Path(file) if file else Path(__file__).with_name("paper.csv")
+    if not path.is_file():
+        raise UserError("there is no such file", path, f"Give a CSV with the columns {', '.join(COLUMNS)}")
+    found: Paper = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for line, entry in enumerate(csv.DictReader(stream), 2):
+            try:
+                key, top1 = (entry["table"], entry["row"], int(entry["level"])), float(entry["top1"])
+            except (KeyError, TypeError, ValueError):
+                raise UserError(f"not a line of {', '.join(COLUMNS)}", f"{path}, line {line}", "Mend the line") from None
+            if not 0 <= top1 <= 1:
+                raise UserError(f"an accuracy of {top1:g}", f"{path}, line {line}", "Give fractions, 0 to 1")
+            found[key] = top1
+    return found
 
 
-def remarks(number: str) -> list[str]:
+def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> list[dict[str, Any]]:
+    """The summarised rows with "paper": the paper's accuracy as a fraction, None where `paper` does not state it."""
+    names = [" ".join(filter(None, [row["model"], row["hierarchy"], row.get("part")])) for row in rows]
+    return [{**row, "paper": paper.get((number, name, row["level"]))} for name, row in zip(names, rows, strict=True)]
+
+
+def remarks(number: str, paper: Paper) -> list[str]:
     """What a reader of a table must know."""
-    said = ["The paper's accuracies are not in our sources; the column is there for whoever holds them."] if not PAPER else []
+    said = [] if paper else ["The papers' accuracies are not in the package's sources; --paper FILE puts your own copy beside ours."]
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)
         said.append(f"The paper's subsets (its Table 7): {sizes}.")
+        said.append("A catalogue without these parts has its own: --under CLASS, repeatable, runs any subtree in their place.")
     if number == "6":
         said.append("The paper draws its nets in a figure that is not in the text: the nets here are of our design, in their spirit.")
     if number in ("5", "6"):

@@ -18,21 +18,22 @@ BLOCK = 8192  # rows made into Python strings at a time
 class Texts:
     """Texts made when they are asked for, out of the catalog's Arrow columns: three million cost no Python objects.
 
-    ocr: append the OCR text. mask: take class words out. hidden: every text is missing. A row without any letter has the text "".
+    ocr: append the OCR text. mask: take class words out. hidden: of "title", "ocr" and "text" (both), what every row is without.
+    A row without any letter has the text "".
     """
 
-    def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: bool = False) -> None:
+    def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         names = ["title", *(["ocr"] if ocr else [])]
-        self._columns = [catalog.table.column(name) for name in names]
-        self.hidden = hidden
+        self._columns = [catalog.table.column(name) for name in names if not hidden & {name, "text"}]
+        self._rows = len(catalog)
         self.masker = Masker(entry.name for level in catalog.classes for entry in level) if mask else None
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return self._rows
 
     def take(self, rows: Ints) -> list[str]:
         """The texts of rows, in their order. Blanks are squeezed; a text without any letter or digit is ""."""
-        if self.hidden:
+        if not self._columns:
             return [""] * len(rows)
         chosen = pa.array(rows, type=pa.int64())
         columns = [column.take(chosen).to_pylist() for column in self._columns]

@@ -13,7 +13,8 @@ from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
 from repr.classify.cells import Cell, describe
 from repr.classify.data import Data, Features, Problem
-from repr.classify.fusion import text_features
+from repr.classify.fusion import text_encoder
+from repr.classify.heads import prior
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.fit import fit_hierarchy
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
@@ -89,7 +90,7 @@ def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, ge
         found.append(picture_features(data, settings))
     if "text" in modality:
         named = replace(settings, text_encoder=settings.encoder)
-        found.append(text_features(data, named, rows, labels, int(labels.max()) + 1, generator))
+        found.append(text_encoder(data, named, rows, labels, int(labels.max()) + 1, generator)(data))
     if len(found) == 1:
         return found[0]
     vectors = np.concatenate([_balanced(features, rows) for features in found], axis=1)
@@ -120,6 +121,10 @@ def _train(data: Data, settings: Settings) -> Answers:
         generator=generator, device=pick_device(settings.device), weak=weak,
     )  # fmt: skip
     test, validation = (model.probabilities(features.vectors[part]) for part in (whole.test, whole.validation))
+    for scores, part in ((test, whole.test), (validation, whole.validation)):
+        for place, found in enumerate(scores):  # rows with nothing to see get the classes' frequencies
+            told = known[whole.train, place]
+            found[~features.present[part]] = np.exp(prior(told[told >= 0], found.shape[1]))
     problems, temperatures, plain, adjusted = [], [], [], []
     for place, level in enumerate(levels):
         column = known[:, place]

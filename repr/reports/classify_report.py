@@ -90,11 +90,13 @@ def _missing(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     if not shown:
         return
     page.section("When a modality is missing")
+    names = {"image": "picture", "text": "text", "title": "title", "ocr": "OCR text"}
+    names = {m: words for m, words in names.items() if any(f"without_{m}" in row["missing"] for row in shown)}
     cells = [
-        [_title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in ("image", "text"))]
+        [_title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in names)]
         for row in shown
     ]
-    page.table(["row", "level", "both", "without picture", "without text"], cells, "Top-1, per cent, over all test rows.")
+    page.table(["row", "level", "with all", *(f"without {names[m]}" for m in names)], cells, "Top-1, per cent, over all test rows.")
 
 
 def _tree(page: Page, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """Nets that predict every level of the class tree at once, and the measures that know the tree.
 
-MEP-3M's journal paper (Chen et al., Pattern Recognition 140 (2023) 109519) draws its three nets in Fig. 10 only; the drawing is not in
+MEP-3M's journal paper (Liu et al., Pattern Recognition 140 (2023) 109519) draws its three nets in Fig. 10 only; the drawing is not in
 the text, so the nets here follow its names and its text (frozen features, skip connections, one joint loss), and the rest is our design.
 """
 

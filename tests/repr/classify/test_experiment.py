@@ -89,7 +89,7 @@ def test_unknown_names() -> None:
 
 
 def test_sizes_that_differ_are_a_range() -> None:
-    row = {"top1": 0.5, "seeds": [0], "train": 1000, "test": 9, "split": "own"}
+    row = {"top1": 0.5, "seeds": [0], "train": 1000, "test": 9, "split": "own", "preset": "paper"}
     words = caption([row, row | {"train": 2000}])
     assert "1,000 to 2,000 training rows" in words and " 9 test rows, split own" in words
 

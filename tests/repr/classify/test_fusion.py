@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -7,7 +11,7 @@ from repr.catalog.table import Catalog
 from repr.classify.concat import Concat
 from repr.classify.data import Data
 from repr.classify.experiment import run_cell
-from repr.classify.fusion import NETS, TwoModalities
+from repr.classify.fusion import NETS, Fusion, TwoModalities
 from repr.classify.gated import Gated
 from repr.classify.lmf import LowRankFusion, low_rank_fusion
 from repr.classify.settings import Settings
@@ -76,6 +80,24 @@ def test_rows_with_missing_modalities(shop: Catalog, model: str) -> None:
     assert row["top1"] > 0.9 and row["modality"] == "image+text"
     assert set(row["missing"]) == {"without_image", "without_text"} and row["missing"]["without_image"] > 0.5
     assert "n-grams" in row["note"]
+
+
+def test_title_and_ocr_each_missing_and_rows_that_show_nothing(shop: Catalog) -> None:
+    titles = shop.column("title")
+    table = shop.table.set_column(shop.table.schema.get_field_index("ocr"), "ocr", pa.array(titles, pa.string()))
+    titles[np.arange(160) % 10 == 1] = ""
+    table = table.set_column(table.schema.get_field_index("title"), "title", pa.array(titles, pa.string()))
+    data = Data(replace(shop, table=table), ocr=True)
+    settings = Settings(model="concat", ocr=True, weights="none", size=32, epochs=20, batch_size=16, lr=0.003, scale=0.25)
+    row = run_cell(data, settings).row
+    assert set(row["missing"]) == {"without_image", "without_text", "without_title", "without_ocr"}
+    assert (row["no_text"], row["no_picture"]) == (0, 0) and row["missing"]["without_title"] > 0.8
+    text = run_cell(data, Settings(ocr=True)).row
+    assert set(text["missing"]) == {"without_title", "without_ocr"}
+    assert run_cell(Data(data.catalog), Settings()).row["no_text"] == 4
+    model = Fusion(settings).fit(data, np.arange(120), np.arange(120) % 4, 4, torch.Generator().manual_seed(0))
+    bare = data.without("image").without("text")
+    np.testing.assert_allclose(model.logits(bare, np.arange(3)), np.tile(model.prior_, (3, 1)))
 
 
 def test_an_unknown_text_encoder(shop: Catalog) -> None:

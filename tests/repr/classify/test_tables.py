@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
-from repr.classify.tables import NUMBERS, Choice, rows_of, with_paper
+from repr.classify.tables import NUMBERS, Choice, read_paper, remarks, rows_of, with_paper
 from repr.errors import UserError
 
 
@@ -48,8 +50,26 @@ def test_narrowed() -> None:
 
 
 def test_no_number_of_the_paper_is_invented() -> None:
-    (row,) = with_paper("4", [{"model": "bert", "hierarchy": "", "level": 1, "top1": 0.9}])
-    assert row["paper"] is None
+    (row,) = with_paper("4", [{"model": "bert", "hierarchy": "", "level": 1, "top1": 0.9}], read_paper(""))
+    assert row["paper"] is None and "not in the package's sources" in remarks("4", read_paper(""))[0]
+
+
+def test_a_copy_of_the_papers_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "paper.csv"
+    file.write_text("table,row,level,top1,source\n6,bert flat,1,0.5,made up\n", encoding="utf-8")
+    (row,) = with_paper("6", [{"model": "bert", "hierarchy": "flat", "level": 1}], read_paper(str(file)))
+    assert row["paper"] == 0.5 and not remarks("4", read_paper(str(file)))
+    for line in ("6,bert,1,", "6,bert,x,0.5,", "6,bert,1,50,"):
+        file.write_text(f"table,row,level,top1,source\n{line}\n", encoding="utf-8")
+        with pytest.raises(UserError, match="line 2"):
+            read_paper(str(file))
+    with pytest.raises(UserError, match="no such file"):
+        read_paper(str(tmp_path / "nowhere"))
+
+
+def test_rows_with_ocr_text_stand_beside_those_without() -> None:
+    rows = rows_of("4", Settings(), Choice(models=("ngram", "resnet50"), levels=(1,), masks=(True,), ocrs=(False, True)), range(1))
+    assert [(row.model, row.ocr) for row in rows] == [("resnet50", False), ("ngram", False), ("ngram", True)]
 
 
 def test_subtrees_by_name_and_id(shop: Catalog) -> None:

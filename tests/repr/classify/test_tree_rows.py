@@ -83,8 +83,8 @@ def test_few_fine_labels(shop: Catalog, weak: str) -> None:
 def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deepest label a row is known by, and none that --fine-share hides; nor do counts and temperature know those."""
     seen = []
-    original = tree_rows.text_features
-    monkeypatch.setattr(tree_rows, "text_features", lambda *given: seen.append(given) or original(*given))
+    original = tree_rows.text_encoder
+    monkeypatch.setattr(tree_rows, "text_encoder", lambda *given: seen.append(given) or original(*given))
     settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
     row = run_cell(Data(shop), settings).row
     assert row["text_encoder"] == "ngram" and len(np.unique(seen[0][3])) == 4
