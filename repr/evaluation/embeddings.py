@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,9 @@ class NoneReadable(UserError):
     """Not one of the pictures can be read. quarantine: all of them, with the reason."""
 
     def __init__(self, quarantine: Sequence[Quarantined], where: str) -> None:
-        reason = quarantine[0].reason if quarantine else "there are no pictures"
-        super().__init__(f"none of the {len(quarantine)} pictures can be read ({reason})", where, "Check --data and the pictures")
+        counted = Counter(picture.reason for picture in quarantine).most_common(3)
+        reasons = ", ".join(f"{n} x {reason}" if len(counted) > 1 else reason for reason, n in counted) or "there are no pictures"
+        super().__init__(f"none of the {len(quarantine)} pictures can be read ({reasons})", where, "Check --data and the pictures")
         self.quarantine = quarantine
 
 
