@@ -12,7 +12,7 @@ from repr.files import read_json
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
 CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
-KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds")
+KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds", "run")
 
 
 @click.command()
@@ -27,13 +27,14 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     """The lines of one experiment: a table of its transfer rows, best acc_novel last; the sources' own accuracy; the grids; failures."""
     steps = experiment["steps"]
     starts = {step["step"]: step for step in steps if "trained" in step or step.get("run", "").startswith("repr weights mix")}
-    rows = [(len(step["seeds"]), row) for step in steps for row in step.get("rows", ()) if "acc_novel" in row and not row["error"]]
+    rows = [(step, row) for step in steps for row in step.get("rows", ()) if "acc_novel" in row and not row["error"]]
     rows.sort(key=lambda pair: pair[1]["acc_novel"]["mean"])
     out = [f"**{experiment['title']}** ({experiment['written']})", ""]
     if rows:
         out += [f"| {' | '.join([*KNOWN, *RATES.values()])} |", "| " + "--- | " * (len(KNOWN) + len(RATES))]
-    for seeds, row in rows:
-        known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"], seeds]
+    for step, row in rows:
+        known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"]]
+        known += [len(step["seeds"]), step["step"]]
         out.append(f"| {' | '.join([*map(str, known), *(_rate(row.get(name)) for name in RATES)])} |")
     out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
     for step in steps:
