@@ -17,7 +17,7 @@ from repr.classify.settings import Settings
 from repr.files import content_key, replacing
 from repr.runs import Run
 
-VERSION = 2  # of a row; raise it when a model changes, so that old rows are run again
+VERSION = 3  # of a row; raise it when a model changes, so that old rows are run again
 RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
 
 
@@ -31,8 +31,11 @@ class Cell:
     problem: Problem | None = None
 
 
-def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured) -> dict[str, Any]:
-    """What every row holds, flat or by the tree. plain: measured without logit adjustment, which leaves no probabilities to calibrate."""
+def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured, unknown: int) -> dict[str, Any]:
+    """What every row holds, flat or by the tree. plain: measured without logit adjustment, which leaves no probabilities to calibrate.
+
+    unknown: test rows with a text of which the model knows no term.
+    """
     train = len(problem.train) + len(problem.validation)
     return {
         "model": settings.model,
@@ -57,6 +60,7 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "test": len(problem.test),
         "untrained": int((problem.counts[problem.labels[problem.test]] == 0).sum()),
         "no_text": int((~data.texts.present(problem.test)).sum()) if "text" in settings.modality else 0,
+        "unknown_text": unknown,
         "no_picture": int((~data.readable[problem.test]).sum()) if data.readable is not None and "image" in settings.modality else 0,
         "buckets": by_bucket(problem.counts, problem.labels[problem.test], measured.predicted),
         "reliability": reliability(plain.confidence, plain.predicted == problem.labels[problem.test]),

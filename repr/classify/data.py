@@ -18,6 +18,7 @@ from repr.errors import UserError
 from repr.files import content_key
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
 
 
@@ -45,11 +46,15 @@ class NotRun(Exception):
 
 @dataclass(frozen=True)
 class Features:
-    """Frozen features of every catalog row. vectors: (n, d), 0 where there is nothing; present: (n,); name: of what made them."""
+    """Frozen features of every catalog row. vectors: (n, d), 0 where there is nothing; present: (n,); name: of what made them.
+
+    unknown: (n,) the rows with a text of which the encoder knows no term; None for encoders that know every text.
+    """
 
     vectors: Floats
-    present: np.ndarray[Any, np.dtype[np.bool_]]
+    present: Bools
     name: str
+    unknown: Bools | None = None
 
     def known(self, rows: Ints) -> Ints:
         """Those of the training rows that are there. Raises UserError when none is."""
@@ -67,7 +72,7 @@ class Data:
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden=hidden)
-        self.readable: np.ndarray[Any, np.dtype[np.bool_]] | None = None  # (n,) which pictures could be read; None before they were
+        self.readable: Bools | None = None  # (n,) which pictures could be read; None before they were
         self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
         self._packs: dict[int, tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]] = {}
 

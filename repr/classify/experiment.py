@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,13 @@ class Classifier(Protocol):
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: Any) -> Classifier: ...
 
     def logits(self, data: Data, rows: Ints) -> Floats: ...
+
+
+@runtime_checkable
+class Knowing(Protocol):
+    """A classifier that knows the words of its training rows, and no others."""
+
+    def unknown(self, data: Data, rows: Ints) -> int: ...
 
 
 def run_cell(data: Data, settings: Settings) -> Cell:
@@ -69,7 +76,8 @@ def run_cell(data: Data, settings: Settings) -> Cell:
     truth = problem.labels[problem.test]
     measured = measure(truth, blocks, classes)
     plain = measure(truth, lambda: blocks(tau=0), classes) if settings.adjust else measured
-    row = describe(settings, data, problem, measured, plain) | {
+    unknown = model.unknown(data, problem.test) if isinstance(model, Knowing) else 0
+    row = describe(settings, data, problem, measured, plain, unknown) | {
         "temperature": temperature,
         "seconds": time.perf_counter() - started,
         "fit_seconds": fitted,
@@ -97,11 +105,8 @@ def _temperature(model: Classifier, data: Data, problem: Problem, trained: Ints)
 
 def _missing(settings: Settings, data: Data, truth: Ints, of: Callable[[Data], Blocks]) -> dict[str, float]:
     """Top-1 when one of the modalities that a row sees is missing from every test row; title and OCR text each alone too."""
-    seen = MODELS[settings.model].modality
-    names = ["image", "text"] if seen == "image+text" else []
-    names += ["title", "ocr"] if settings.ocr and "text" in seen else []
     found = {}
-    for name in names:
+    for name in settings.parts:
         predicted = np.concatenate([scores.argmax(axis=1) for scores in of(data.without(name))()])
         found[f"without_{name}"] = float((predicted == truth).mean())
     return found

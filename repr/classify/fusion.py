@@ -6,7 +6,6 @@ when a title or a picture is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 
 import numpy as np
@@ -18,7 +17,7 @@ from repr.classify.data import Data, Features
 from repr.classify.heads import Standardised, ask, entropy, prior, seeded
 from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
-from repr.errors import UserError, nearest
+from repr.classify.text_features import text_encoder
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
@@ -28,7 +27,6 @@ NETS = {
     "lmf": "repr.classify.lmf:LowRankFusion",
     "gated": "repr.classify.gated:Gated",
 }
-ENCODERS = ("ngram", "bert", "lstm", "bilstm")
 EPOCHS = 20
 DROPOUT = 0.3
 LEFT_OUT = 0.1  # of the rows, each modality, in training
@@ -69,7 +67,7 @@ class Fusion:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun where an encoder has no weights."""
         settings = self.settings
         self.pictures_ = picture_features(data, settings)
-        self.encode_ = text_encoder(data, settings, rows, labels, classes, generator)
+        self.encode_ = text_encoder(data, settings, rows, labels, classes)
         self.texts_ = self.encode_(data)
         self.prior_ = prior(labels, classes)
         self.note = f"{self.pictures_.name} + {self.texts_.name}"
@@ -92,6 +90,11 @@ class Fusion:
         found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = self.prior_
         return found
 
+    def unknown(self, data: Data, rows: Ints) -> int:
+        """How many of the rows have a text of which the text encoder knows no term."""
+        unknown = self._texts(data).unknown
+        return 0 if unknown is None else int(unknown[rows].sum())
+
     def _texts(self, data: Data) -> Features:
         """The texts' features, encoded anew where a part of the text is hidden."""
         if not data.hidden & {"title", "ocr"}:
@@ -107,23 +110,3 @@ class Fusion:
             there = features.present[rows] & (name not in data.hidden)
             columns += [features.vectors[rows], there[:, None].astype(np.float32)]
         return torch.from_numpy(np.concatenate(columns, axis=1))
-
-
-def text_encoder(
-    data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int, generator: torch.Generator
-) -> Callable[[Data], Features]:
-    """What makes the frozen text features of every catalog row, by `settings.text_encoder`; it is learnt from `rows` alone."""
-    kind = settings.text_encoder
-    if kind == "ngram":
-        from repr.classify.lsa import lsa_encoder
-
-        return lsa_encoder(data, settings, rows)
-    if kind == "bert":
-        from repr.classify.bert import bert_features
-
-        return lambda seen: bert_features(seen, settings)
-    if kind in ("lstm", "bilstm"):
-        from repr.classify.recurrent import Recurrent
-
-        return Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
-    raise UserError(f"no text encoder is called {kind!r}", "--text-encoder", nearest(kind, ENCODERS))

@@ -40,7 +40,12 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
 
     def encode(seen: Data) -> Features:
         every = np.arange(len(seen.catalog))
-        blocks = [np.asarray(condensed.transform(terms.transform(block)), np.float32) for block in seen.texts.blocks(every)]
-        return Features(np.concatenate(blocks), seen.texts.present(every), f"n-grams ({dim}-d)")
+        vectors, known = [], []
+        for block in seen.texts.blocks(every):
+            counts = terms.transform(block)
+            vectors.append(np.asarray(condensed.transform(counts), np.float32))
+            known.append(counts.getnnz(axis=1) > 0)
+        present = seen.texts.present(every)
+        return Features(np.concatenate(vectors), present, f"n-grams ({dim}-d)", present & ~np.concatenate(known))
 
     return encode

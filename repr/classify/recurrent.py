@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from repr.catalog.words import terms
 from repr.classify.calibration import Floats, Ints
-from repr.classify.data import Data, Features
+from repr.classify.data import Bools, Data, Features
 from repr.classify.heads import ask, entropy, prior, seeded
 from repr.classify.settings import Settings
 from repr.errors import UserError
@@ -74,7 +74,7 @@ class Recurrent:
         self.prior_ = prior(labels, classes)
         numbers = self._numbers(sentences)
         some = numbers[:, 0] != PAD
-        without = int((numbers[some] <= UNKNOWN).all(axis=1).sum())
+        without = int(strange(numbers[some]).sum())
         self.note = f"{len(self.number_):,} terms" + (f"; {without:,} training titles without a known one" if without else "")
         with seeded(generator):
             network = Sentence(vectors, settings.scaled(HIDDEN), classes, both_ways=self.both_ways)
@@ -96,24 +96,35 @@ class Recurrent:
         """The pooled states of every catalog row, for fusion on frozen features."""
         network = self.network_
         assert isinstance(network, Sentence)
-        parts, present = [], []
+        parts, present, unknown = [], [], []
         for texts in data.texts.blocks(np.arange(len(data.catalog))):
             numbers = self._numbers([terms(text)[:LENGTH] for text in texts])
             some = numbers[:, 0] != PAD
             numbers[~some, 0] = UNKNOWN
+            unknown.append(some & strange(numbers))
             with torch.inference_mode():
                 device = next(network.parameters()).device
                 parts.append(network.states(torch.from_numpy(numbers).to(device)).cpu().numpy())
             present.append(some)
         vectors, seen = np.concatenate(parts), np.concatenate(present)
         vectors[~seen] = 0
-        return Features(vectors, seen, f"{'bilstm' if self.both_ways else 'lstm'} ({vectors.shape[1]}-d)")
+        return Features(vectors, seen, f"{'bilstm' if self.both_ways else 'lstm'} ({vectors.shape[1]}-d)", np.concatenate(unknown))
+
+    def unknown(self, data: Data, rows: Ints) -> int:
+        """How many of the rows have a title of which no word is known."""
+        numbers = self._numbers([terms(text)[:LENGTH] for text in data.texts.take(rows)])
+        return int((strange(numbers) & (numbers[:, 0] != PAD)).sum())
 
     def _numbers(self, sentences: list[list[str]]) -> Ints:
         numbers = np.full((len(sentences), LENGTH), PAD, np.int64)
         for row, sentence in enumerate(sentences):
             numbers[row, : len(sentence)] = [self.number_.get(term, UNKNOWN) for term in sentence]
         return numbers
+
+
+def strange(numbers: Ints) -> Bools:
+    """(n,) which rows of (n, LENGTH) have no known term."""
+    return np.asarray((numbers <= UNKNOWN).all(axis=1))
 
 
 def word2vec(sentences: list[list[str]], dim: int, seed: int) -> tuple[dict[str, int], Floats]:

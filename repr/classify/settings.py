@@ -62,6 +62,12 @@ class Settings:
         return f"{seen}+ocr" if self.ocr and "text" in seen else seen
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What of its inputs a row can be without: either modality where it sees both, title or OCR text where it reads both."""
+        seen = MODELS[self.model].modality
+        return (*(("image", "text") if seen == "image+text" else ()), *(("title", "ocr") if self.ocr and "text" in seen else ()))
+
+    @property
     def encoder(self) -> str:
         """What makes the text features of a fused or hierarchical row: the model itself where it reads text alone; "" for none."""
         seen = MODELS[self.model].modality

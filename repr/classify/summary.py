@@ -10,7 +10,12 @@ from repr.evaluation.statistics import interval, paired
 
 GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
 TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
-COUNTED = {"untrained": "of a class without training rows", "no_text": "without any text", "no_picture": "without a readable picture"}
+COUNTED = {
+    "untrained": "of a class without training rows",
+    "no_text": "without any text",
+    "unknown_text": "without a known word",
+    "no_picture": "without a readable picture",
+}
 MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +13,7 @@ import torch
 from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
 from repr.classify.cells import Cell, describe
-from repr.classify.data import Data, Features, Problem
-from repr.classify.fusion import text_encoder
+from repr.classify.data import Bools, Data, Features, Problem
 from repr.classify.heads import prior
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.fit import fit_hierarchy
@@ -23,6 +23,7 @@ from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Measured, measure
 from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
+from repr.classify.text_features import text_encoder
 from repr.errors import UserError
 from repr.models.devices import pick_device
 
@@ -42,6 +43,8 @@ class Answers:
     plain: list[Floats]  # logits of the test rows over the temperature, (test rows, classes of the level)
     adjusted: list[Floats]  # the same after logit adjustment
     paths: Ints  # (test rows, levels), decoded from `adjusted`
+    missing: dict[str, list[Ints]]  # what is left out of every test row → one entry a level, (test rows,), what is then answered
+    unknown: Bools  # (test rows,) those with a text of which no term is known
     note: str
     seconds: float
 
@@ -82,26 +85,38 @@ def finest(labels: Ints) -> Ints:
     return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def frozen_features(data: Data, settings: Settings, rows: Ints, labels: Ints, generator: torch.Generator) -> Features:
-    """What the nets learn from: the frozen features of the model's modality, for image + text side by side."""
-    modality = MODELS[settings.model].modality
-    found = []
-    if "image" in modality:
-        found.append(picture_features(data, settings))
-    if "text" in modality:
-        named = replace(settings, text_encoder=settings.encoder)
-        found.append(text_encoder(data, named, rows, labels, int(labels.max()) + 1, generator)(data))
-    if len(found) == 1:
-        return found[0]
-    vectors = np.concatenate([_balanced(features, rows) for features in found], axis=1)
-    present = np.logical_or(*(features.present for features in found))
-    return Features(vectors, present, " + ".join(features.name for features in found))
+class FrozenInputs:
+    """What the nets learn from: the frozen features of the model's modalities, side by side, each over its root mean square.
 
+    A modality that a row lacks is filled with its mean: it then says nothing. Both are of the training rows.
+    """
 
-def _balanced(features: Features, rows: Ints) -> Floats:
-    """Vectors divided by their root mean square over the training rows, so that neither modality outweighs the other."""
-    known = features.vectors[features.known(rows)]
-    return features.vectors / np.float32(np.sqrt(np.mean(np.square(known, dtype=np.float64))) or 1)
+    def __init__(self, data: Data, settings: Settings, rows: Ints, labels: Ints) -> None:
+        self._make: dict[str, Callable[[Data], Features]] = {}
+        if "image" in MODELS[settings.model].modality:
+            pictures = picture_features(data, settings)
+            self._make["image"] = lambda _: pictures
+        if "text" in MODELS[settings.model].modality:
+            named = replace(settings, text_encoder=settings.encoder)
+            self._make["text"] = text_encoder(data, named, rows, labels, int(labels.max()) + 1)
+        self._mean, self._size = {}, {}
+        for name, make in self._make.items():
+            features = make(data)
+            known = features.vectors[features.known(rows)]
+            self._mean[name] = known.mean(axis=0)
+            self._size[name] = np.float32(np.sqrt(np.mean(np.square(known, dtype=np.float64))) or 1)
+
+    def __call__(self, data: Data) -> Features:
+        """Of every catalog row, (n, d), with what the data hides left out."""
+        columns, present, found = [], np.zeros(len(data.catalog), bool), []
+        for name, make in self._make.items():
+            features = make(data)
+            there = features.present & (name not in data.hidden)
+            columns.append(np.where(there[:, None], features.vectors, self._mean[name]) / self._size[name])
+            present |= there
+            found.append(features)
+        unknown = found[-1].unknown
+        return Features(np.concatenate(columns, axis=1), present, " + ".join(features.name for features in found), unknown)
 
 
 def _train(data: Data, settings: Settings) -> Answers:
@@ -110,7 +125,8 @@ def _train(data: Data, settings: Settings) -> Answers:
     whole = data.problem(levels[0], seed=settings.seed, limit=settings.limit, finest=finest(labels))
     known = _told(labels, whole, settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    features = frozen_features(data, settings, whole.train, finest(known[whole.train]), generator)
+    inputs = FrozenInputs(data, settings, whole.train, finest(known[whole.train]))
+    features = inputs(data)
     rows = features.known(whole.train)
     if settings.balanced:
         rows = rows[balanced(finest(known[rows]), np.random.default_rng([settings.seed, 1]))]
@@ -120,11 +136,15 @@ def _train(data: Data, settings: Settings) -> Answers:
         settings.hierarchy, features.vectors[rows], known[rows], tree, **settings.training(EPOCHS),
         generator=generator, device=pick_device(settings.device), weak=weak,
     )  # fmt: skip
-    test, validation = (model.probabilities(features.vectors[part]) for part in (whole.test, whole.validation))
-    for scores, part in ((test, whole.test), (validation, whole.validation)):
+
+    def answer(features: Features, part: Ints) -> list[Floats]:
+        scores = model.probabilities(features.vectors[part])
         for place, found in enumerate(scores):  # rows with nothing to see get the classes' frequencies
             told = known[whole.train, place]
             found[~features.present[part]] = np.exp(prior(told[told >= 0], found.shape[1]))
+        return scores
+
+    test, validation = answer(features, whole.test), answer(features, whole.validation)
     problems, temperatures, plain, adjusted = [], [], [], []
     for place, level in enumerate(levels):
         column = known[:, place]
@@ -134,12 +154,23 @@ def _train(data: Data, settings: Settings) -> Answers:
         problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], train, validated, tested))
         temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
         plain.append(_logits(test[place]) / np.float32(temperatures[-1]))
-        counts = np.maximum(problems[-1].counts, 1)
-        adjusted.append(adjust(plain[-1], counts, settings.adjust) if settings.adjust else plain[-1])
+        adjusted.append(_adjusted(plain[-1], problems[-1], settings))
     paths = decode([np.exp(log_softmax(logits)) for logits in adjusted], tree)
     note = f"frozen {features.name}" + (f"; fine labels of {100 * settings.fine_share:g} %" if settings.fine_share < 1 else "")
     seconds = time.perf_counter() - started
-    return Answers(levels, labels, whole.test, problems, temperatures, plain, adjusted, paths, note, seconds)
+    missing = {
+        name: [
+            _adjusted(_logits(scores) / np.float32(t), problem, settings).argmax(axis=1)
+            for scores, t, problem in zip(answer(inputs(data.without(name)), whole.test), temperatures, problems, strict=True)
+        ]
+        for name in settings.parts
+    }
+    unknown = features.unknown[whole.test] if features.unknown is not None else np.zeros(len(whole.test), bool)
+    return Answers(levels, labels, whole.test, problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds)
+
+
+def _adjusted(logits: Floats, problem: Problem, settings: Settings) -> Floats:
+    return adjust(logits, np.maximum(problem.counts, 1), settings.adjust) if settings.adjust else logits
 
 
 def _told(labels: Ints, whole: Problem, settings: Settings) -> Ints:
@@ -179,9 +210,11 @@ def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
         "seconds": answers.seconds,
         "fit_seconds": answers.seconds,
         "note": answers.note,
-        "missing": {},
+        "missing": {
+            f"without_{name}": float((found[place][tested] == truth[tested, place]).mean()) for name, found in answers.missing.items()
+        },
     }
-    return Cell(settings, describe(settings, data, problem, measured, plain) | more, measured, problem)
+    return Cell(settings, describe(settings, data, problem, measured, plain, int(answers.unknown[tested].sum())) | more, measured, problem)
 
 
 def _logits(probabilities: Floats) -> Floats:

@@ -10,10 +10,11 @@ from repr.catalog.table import Catalog
 from repr.classify import tree_rows
 from repr.classify.data import Data
 from repr.classify.experiment import grid, run, run_cell
+from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, summarise
-from repr.classify.tree_rows import finest, level_labels
+from repr.classify.tree_rows import FrozenInputs, finest, level_labels
 from repr.errors import UserError
 
 BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
@@ -71,6 +72,18 @@ def test_image_and_text_side_by_side(shop: Catalog) -> None:
     settings = Settings(model="concat", hierarchy="fine-to-coarse", weights="none", size=32, epochs=15, lr=0.01)
     row = run_cell(Data(shop), settings).row
     assert row["top1"] > 0.9 and " + " in row["note"] and row["modality"] == "image+text"
+    assert 0.4 < row["missing"]["without_image"] <= row["top1"] and 0.4 < row["missing"]["without_text"] <= row["top1"]
+
+
+def test_what_is_missing_says_nothing(shop: Catalog) -> None:
+    """In its place stands the mean of the training rows, and rows with nothing left are not there."""
+    data, settings = Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32)
+    inputs = FrozenInputs(data, settings, np.arange(120), np.arange(120) % 4)
+    whole, blind = inputs(data), inputs(data.without("image"))
+    text = whole.vectors.shape[1] - picture_features(data, settings).vectors.shape[1]
+    np.testing.assert_array_equal(blind.vectors[:, -text:], whole.vectors[:, -text:])
+    np.testing.assert_allclose(blind.vectors[:, :-text], np.tile(whole.vectors[:120, :-text].mean(axis=0), (160, 1)), atol=1e-5)
+    assert blind.present.all() and not inputs(data.without("image").without("text")).present.any()
 
 
 @pytest.mark.parametrize("weak", ["masked", "children", "residual"])

@@ -1,0 +1,73 @@
+"""Frozen text features, for image + text rows and hierarchical nets: made once for all rows that share an encoder, kept by content.
+
+An encoder is learnt from training rows alone, with a generator of its own, so that a row's numbers do not depend on what was kept.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from repr.classify import lsa, recurrent
+from repr.classify.calibration import Ints
+from repr.classify.data import Data, Features
+from repr.classify.settings import Settings
+from repr.errors import UserError, nearest
+from repr.files import cache_dir, content_key, replacing
+
+ENCODERS = ("ngram", "bert", "lstm", "bilstm")
+VERSION = 1  # of what is kept; raise it when an encoder changes
+
+Encode = Callable[[Data], Features]
+
+
+def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int) -> Encode:
+    """What makes the text features of every catalog row, by `settings.text_encoder`, learnt from `rows` (n,) with labels (n,).
+
+    Asked with `data.without(…)` it answers for the rest of the text. Raises UserError for a name that is none.
+    """
+    kind = settings.text_encoder
+    if kind not in ENCODERS:
+        raise UserError(f"no text encoder is called {kind!r}", "--text-encoder", nearest(kind, ENCODERS))
+    if kind == "bert":  # learns nothing here, and keeps its own by the content of the texts
+        from repr.classify.bert import bert_features
+
+        return lambda seen: bert_features(seen, settings)
+
+    @cache
+    def learnt() -> Encode:
+        if kind == "ngram":
+            return lsa.lsa_encoder(data, settings, rows)
+        generator = torch.Generator().manual_seed(settings.seed)
+        return recurrent.Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
+
+    made_by = (VERSION, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
+    if kind != "ngram":
+        made_by = (*made_by, labels.tobytes(), *settings.training(recurrent.EPOCHS).values())
+
+    def encode(seen: Data) -> Features:
+        kept = cache_dir("text", f"{content_key('learnt', *made_by, *sorted(seen.hidden))}.npz")
+        found = _read(kept, len(seen.catalog))
+        if found is None:
+            found = learnt()(seen)
+            assert found.unknown is not None
+            with replacing(kept) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, vectors=found.vectors, present=found.present, unknown=found.unknown, name=np.array(found.name))
+        return found
+
+    return encode
+
+
+def _read(file: Path, rows: int) -> Features | None:
+    """What was kept; None where there is nothing, or it is damaged."""
+    try:
+        with file.open("rb") as stream, np.load(stream) as arrays:
+            found = Features(arrays["vectors"], arrays["present"], str(arrays["name"]), arrays["unknown"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return found if len(found.vectors) == len(found.present) == rows else None
