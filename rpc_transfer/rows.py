@@ -93,12 +93,26 @@ def content(
         "seeds": list(split.seeds),
         "rows": described,
         "paired": _paired(described),
+        "starts": _starts(rows),
         "products": {"base": len(split.base), "novel": len(split.novel), "unknown": len(split.unknown)},
         "metas": len({split.metas[key] for key in split.products}),
         "tests": _counts(split),
         "notes": [*split.notes, *_training(settings, split), *notes],
         "sample": catalog.sample or any(row.start.sample for row in rows),
     }
+
+
+def _starts(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What the rows start from, as the weights' files tell it, and the picture sides at which they were used."""
+    starts = list(dict.fromkeys(row.start for row in rows if row.start.weights))
+    return [
+        {
+            "weights": start.spec,
+            **{name: getattr(start.weights, name) for name in ("arch", "method", "trained_on", "recipe")},
+            "sizes": sorted({row.size for row in rows if row.start is start}),
+        }
+        for start in starts
+    ]
 
 
 def memory(settings: Settings, split: Split, row: Row) -> int | None:

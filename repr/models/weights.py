@@ -1,7 +1,7 @@
 """Weights files: one reader for all kinds, one writer, strict about what is in them.
 
 A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used:
-version, arch, size, mean, std, classes, method, trained_on, sample.
+version, arch, size, mean, std, classes, method, trained_on, recipe, sample.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Weights:
     """Tensors with the library's names, on the CPU, and what must be known to use them.
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
-    pixels; mean, std: normalisation of pictures in 0..1; method, trained_on: how and on what they were made; sample:
-    whether the drawn sample shop was part of that; name: for tables.
+    pixels; mean, std: normalisation of pictures in 0..1; method, trained_on: how and on what they were made; recipe: start,
+    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of it; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]
@@ -44,6 +44,7 @@ class Weights:
     classes: tuple[str, ...] = ()
     method: str = ""
     trained_on: str = ""
+    recipe: str = ""
     sample: bool = False
     name: str = ""
 
@@ -106,6 +107,7 @@ def write_weights(path: Path, weights: Weights) -> None:
         "classes": json.dumps(weights.classes, ensure_ascii=False),
         "method": weights.method,
         "trained_on": weights.trained_on,
+        "recipe": weights.recipe,
         "sample": json.dumps(weights.sample),
         "name": weights.name,
     }
@@ -144,6 +146,7 @@ def weights_of(
     classes: tuple[str, ...] = (),
     method: str,
     trained_on: str,
+    recipe: str = "",
     sample: bool,
     name: str = "",
 ) -> Weights:
@@ -153,7 +156,7 @@ def weights_of(
     if head is not None:
         tensors |= dict(zip(head_names(encoder.arch), (head.weight, head.bias), strict=True))
     copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, sample, name)
+    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, recipe, sample, name)
 
 
 def mix(a: Weights, b: Weights, share: float) -> Weights:
@@ -184,6 +187,7 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
         a.classes,
         method=f"{1 - share:g} {a.name} + {share:g} {b.name}",
         trained_on=" + ".join(dict.fromkeys(filter(None, (a.trained_on, b.trained_on)))),
+        recipe="; ".join(f"{weights.name}: {weights.recipe}" for weights in (a, b) if weights.recipe),
         sample=a.sample or b.sample,
         name=f"{a.name}+{share:g} {b.name}",
     )
@@ -227,6 +231,7 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             tuple(json.loads(metadata["classes"])),
             metadata["method"],
             metadata["trained_on"],
+            metadata.get("recipe", ""),  # files of before 2026-11-21 have none
             bool(json.loads(metadata["sample"])),
             metadata.get("name") or name,
         )

@@ -165,13 +165,18 @@ def train(
         classes = material.classes if head is not None else ()
         final = weights_of(
             method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
-            sample=material.sample or weights.sample, name=run.path.name,
+            recipe=_recipe(settings, weights), sample=material.sample or weights.sample, name=run.path.name,
         )  # fmt: skip
         write_weights(run.path / "weights.safetensors", final)
 
 
 def _trained_on(weights: Weights, material: Material) -> str:
     return " → ".join(filter(None, (weights.trained_on, material.data)))
+
+
+def _recipe(settings: Settings, weights: Weights) -> str:
+    views = settings.views or load(settings.method).default_views
+    return f"from {weights.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, {weights.size} px, {views} views"
 
 
 def _device(settings: Settings, rank: int, world: int) -> torch.device:

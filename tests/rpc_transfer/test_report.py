@@ -104,6 +104,7 @@ def make_run(
     test = paired(rows[1]["acc_novel"]["values"], rows[0]["acc_novel"]["values"]) if len(starts) > 1 else None
     pairs = {"learner": "finetune", "shots": shots[0], "metric": "acc_novel", "a_features": "trained", "b_features": "trained"}
     given = list(starts)
+    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts"}
     content = {
         **{"data": catalog.name, "novel_ids": list(split.novel), "split_seed": 0, "seeds": list(split.seeds), "rows": rows},
         "paired": [{**pairs, "a": given[1], "b": given[0], "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n}]
@@ -114,6 +115,7 @@ def make_run(
         "tests": {kind: sum(len(split.tests[0][key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")},
         "notes": ["a note with <angles>"],
         "sample": sample,
+        "starts": [{**made, "weights": spec, "recipe": "from imagenet, 12 epochs", "sizes": [32]} for spec in starts if spec],
     }
     results.write(folder, content)
     run.finish("done", {"rows": len(rows)})
@@ -173,6 +175,11 @@ def test_it_is_well_formed_and_loads_nothing(html: str) -> None:
     assert "url(http" not in html and "@import" not in html
     ids = re.findall(r'\bid="([^"]*)"', html)
     assert len(ids) == len(set(ids))
+
+
+def test_what_the_rows_start_from_stands_in_a_table(html: str) -> None:
+    (line,) = re.findall(r"<tr>(?:(?!</tr>).)*from imagenet, 12 epochs.*?</tr>", html, re.DOTALL)
+    assert all(word in line for word in ("resnet18", "simclr", "nuts", "32 px"))
 
 
 def test_names_are_escaped(html: str) -> None:

@@ -151,14 +151,24 @@ def test_imagenet_knows_what_is_in_a_picture(shared: Path) -> None:
     assert set(logits.argmax(1).tolist()) & {949, 950, 954}
 
 
+def test_a_header_of_any_length_is_read(trained: Weights, tmp_path: Path) -> None:
+    """Its length stands first in the file, and its first byte may be that of a pickle (0x80)."""
+    first = set()
+    for n in range(0, 256, 8):
+        write_weights(tmp_path / "w.safetensors", replace(trained, recipe="a" * n))
+        first.add((tmp_path / "w.safetensors").read_bytes()[:1])
+        assert read_weights(tmp_path / "w.safetensors").recipe == "a" * n
+    assert b"\x80" in first
+
+
 def test_mixing_interpolates(trained: Weights) -> None:
-    other = replace(fresh("resnet18", 64, 1), name="other", trained_on="elsewhere")
+    other = replace(fresh("resnet18", 64, 1), name="other", trained_on="elsewhere", recipe="4 epochs")
     quarter = mix(trained, other, 0.25)
     for name in ("conv1.weight", "layer4.1.bn2.running_var"):
         torch.testing.assert_close(quarter.tensors[name], 0.75 * trained.tensors[name] + 0.25 * other.tensors[name])
     assert quarter.classes == () and "fc.weight" not in quarter.tensors
     assert quarter.size == 64 and quarter.sample and quarter.trained_on == "shop + elsewhere"
-    assert "0.75 first + 0.25 other" in quarter.method
+    assert "0.75 first + 0.25 other" in quarter.method and quarter.recipe == "other: 4 epochs"
     assert mix(trained, trained, 0.5).classes == CLASSES and "fc.weight" in mix(trained, trained, 0.5).tensors
     assert mix(trained, other, 0).identity == trained.headless().identity
     assert mix(trained, other, 1).tensors["conv1.weight"].equal(other.tensors["conv1.weight"])

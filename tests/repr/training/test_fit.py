@@ -86,6 +86,7 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
     )
     weights = read_weights(tmp_path / "run")
     assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
+    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, ")
 
 
 def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[str, Any]]) -> None:
