@@ -153,24 +153,16 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
 
 
 def _starts(page: Page, content: dict[str, Any]) -> None:
-    """Method × source × recipe × resolution of the weights, beside the best they gave."""
+    """Method × source × recipe × resolution of the weights."""
     names = {row["weights"]: row["name"] for row in content["rows"]}
     body = []
     for origin in content.get("starts", ()):  # runs of before 2026-11-21 have none
-        rows = [row for row in most_shots(content["rows"]) if row["weights"] == origin["weights"] and row["acc_novel"]]
-        best = max(rows, key=lambda row: row["acc_novel"]["mean"], default=None)
-        gave = [f"{best['learner']}: {cell(best['acc_novel'])}"] if best else ["–"]
         sides = ", ".join(f"{size} px" for size in origin["sizes"])
-        body.append(
-            [names[origin["weights"]], origin["arch"], *(origin[key] or "–" for key in ("method", "trained_on", "recipe")), sides, *gave]
-        )
+        told = [origin[key] or "–" for key in ("arch", "method", "trained_on", "recipe")]
+        body.append([names[origin["weights"]], *told, sides])
     if body:
-        header = ["weights", "network", "method", "source", "recipe", "used at", "best on novel"]
-        page.table(
-            header,
-            body,
-            "What the rows start from, as the weights' files tell it; of each the learner with the highest accuracy on novel products.",
-        )
+        header = ["weights", "network", "method", "source", "recipe", "used at"]
+        page.table(header, body, "What the rows start from, as the weights' files tell it.")
 
 
 FORGETTING = (

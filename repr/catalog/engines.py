@@ -81,12 +81,15 @@ class Tesseract:
                 "",
                 "Install the system packages tesseract-ocr and tesseract-ocr-chi-sim, or `pip install rapidocr onnxruntime`",
             )
-        listed = _tesseract("--list-langs").split()
+        try:
+            listed = _tesseract("--list-langs").split()
+            self.version = _tesseract("--version").splitlines()[0].strip()
+        except (RuntimeError, OSError, IndexError) as error:
+            raise UserError(f"the OCR engine does not start ({error})", "tesseract", "Install it again, or use --engine rapidocr") from None
         missing = [language for language in LANGUAGES if language not in listed]
         if missing:
             packages = " and ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in missing)
             raise UserError(f"tesseract lacks the language {', '.join(missing)}", "", f"Install the system's package {packages}")
-        self.version = _tesseract("--version").splitlines()[0].strip()
 
     def __call__(self, picture: Image) -> list[Line]:
         """The lines, in reading order."""

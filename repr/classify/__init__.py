@@ -30,5 +30,6 @@ MODELS = {
     "lmf": Entry("image+text", "repr.classify.fusion:Fusion"),
     "gated": Entry("image+text", "repr.classify.fusion:Fusion"),
 }
+ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
 PRESETS = ("paper", "grouped")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

@@ -31,10 +31,10 @@ class Cell:
     problem: Problem | None = None
 
 
-def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured, unknown: int) -> dict[str, Any]:
+def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured, unknown: int | None) -> dict[str, Any]:
     """What every row holds, flat or by the tree. plain: measured without logit adjustment, which leaves no probabilities to calibrate.
 
-    unknown: test rows with a text of which the model knows no term.
+    unknown: test rows with a text of which the model knows no term; None where it has no list of terms.
     """
     train = len(problem.train) + len(problem.validation)
     return {
@@ -72,11 +72,12 @@ def folder_name(settings: Settings, data: Data) -> str:
     """The name of a row's folder: readable, then a key of everything the row depends on, weights and pictures included."""
     from repr.classify.bert import identity_of
     from repr.classify.picture import known_weights
+    from repr.classify.text_features import VERSION as TEXT
 
     weights = known_weights(settings.weights).identity if settings.relevant()["weights"] else ""
     bert = identity_of(data, settings) if "bert" in (settings.model, settings.encoder) else ""
     pictures = data.pictures if "image" in settings.modality else ""
-    key = content_key(VERSION, settings.relevant(), weights, bert, pictures, data.identity, settings.level)
+    key = content_key(VERSION, TEXT, settings.relevant(), weights, bert, pictures, data.identity, settings.level)
     return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))
 
 

@@ -46,7 +46,7 @@ class NotRun(Exception):
 
 @dataclass(frozen=True)
 class Features:
-    """Frozen features of every catalog row. vectors: (n, d), 0 where there is nothing; present: (n,); name: of what made them.
+    """Frozen features of every catalog row. vectors: (n, d), of no meaning where there is nothing; present: (n,); name: of what made them.
 
     unknown: (n,) the rows with a text of which the encoder knows no term; None for encoders that know every text.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,13 +36,6 @@ class Classifier(Protocol):
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: Any) -> Classifier: ...
 
     def logits(self, data: Data, rows: Ints) -> Floats: ...
-
-
-@runtime_checkable
-class Knowing(Protocol):
-    """A classifier that knows the words of its training rows, and no others."""
-
-    def unknown(self, data: Data, rows: Ints) -> int: ...
 
 
 def run_cell(data: Data, settings: Settings) -> Cell:
@@ -76,10 +69,11 @@ def run_cell(data: Data, settings: Settings) -> Cell:
     truth = problem.labels[problem.test]
     measured = measure(truth, blocks, classes)
     plain = measure(truth, lambda: blocks(tau=0), classes) if settings.adjust else measured
-    unknown = model.unknown(data, problem.test) if isinstance(model, Knowing) else 0
-    row = describe(settings, data, problem, measured, plain, unknown) | {
+    seconds = time.perf_counter() - started
+    unknown = getattr(model, "unknown", None)  # a model that reads words may say how many texts have none that it knows
+    row = describe(settings, data, problem, measured, plain, unknown(data, problem.test) if unknown else None) | {
         "temperature": temperature,
-        "seconds": time.perf_counter() - started,
+        "seconds": seconds,
         "fit_seconds": fitted,
         "note": model.note,
         "missing": _missing(settings, data, truth, lambda seen: lambda: blocks(seen)),
@@ -132,7 +126,9 @@ def run(open_catalog: Open, rows: Sequence[Settings], out: Path | None = None) -
         views: dict[tuple[bool, bool], Data] = {}
         for number, settings in enumerate(members, 1):
             view = (settings.ocr, settings.mask)
-            data = views.setdefault(view, Data(catalog, ocr=settings.ocr, mask=settings.mask))
+            if view not in views:
+                views[view] = Data(catalog, ocr=settings.ocr, mask=settings.mask)
+            data = views[view]
             found[settings] = _kept_or_run(data, settings, out, f"[{number}/{len(members)}]", alone=alone)
     return [found[settings] for settings in rows]
 

@@ -90,10 +90,10 @@ class Fusion:
         found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = self.prior_
         return found
 
-    def unknown(self, data: Data, rows: Ints) -> int:
-        """How many of the rows have a text of which the text encoder knows no term."""
+    def unknown(self, data: Data, rows: Ints) -> int | None:
+        """How many of the rows have a text of which the text encoder knows no term; None where it has no list of terms."""
         unknown = self._texts(data).unknown
-        return 0 if unknown is None else int(unknown[rows].sum())
+        return None if unknown is None else int(unknown[rows].sum())
 
     def _texts(self, data: Data) -> Features:
         """The texts' features, encoded anew where a part of the text is hidden."""

@@ -40,12 +40,13 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
 
     def encode(seen: Data) -> Features:
         every = np.arange(len(seen.catalog))
-        vectors, known = [], []
+        vectors, present, known = [], [], []
         for block in seen.texts.blocks(every):
             counts = terms.transform(block)
             vectors.append(np.asarray(condensed.transform(counts), np.float32))
+            present.append([bool(text) for text in block])
             known.append(counts.getnnz(axis=1) > 0)
-        present = seen.texts.present(every)
-        return Features(np.concatenate(vectors), present, f"n-grams ({dim}-d)", present & ~np.concatenate(known))
+        there = np.concatenate(present)
+        return Features(np.concatenate(vectors), there, f"n-grams ({dim}-d)", there & ~np.concatenate(known))
 
     return encode

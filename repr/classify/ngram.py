@@ -64,6 +64,13 @@ class NGram:
         self.note = self.streamed_.note
         return self
 
+    def unknown(self, data: Data, rows: Ints) -> int | None:
+        """How many of the rows have a text without a known n-gram; None where they are hashed, and none is unknown."""
+        if self.streamed_ is not None:
+            return None
+        texts = [text for text in data.texts.take(rows) if text]
+        return int((self.vectorizer_.transform(texts).getnnz(axis=1) == 0).sum()) if texts else 0
+
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes) margins; rows without text get the classes' frequencies."""
         if self.streamed_ is not None:

@@ -74,7 +74,7 @@ class Recurrent:
         self.prior_ = prior(labels, classes)
         numbers = self._numbers(sentences)
         some = numbers[:, 0] != PAD
-        without = int(strange(numbers[some]).sum())
+        without = int(unknown_only(numbers[some]).sum())
         self.note = f"{len(self.number_):,} terms" + (f"; {without:,} training titles without a known one" if without else "")
         with seeded(generator):
             network = Sentence(vectors, settings.scaled(HIDDEN), classes, both_ways=self.both_ways)
@@ -101,7 +101,7 @@ class Recurrent:
             numbers = self._numbers([terms(text)[:LENGTH] for text in texts])
             some = numbers[:, 0] != PAD
             numbers[~some, 0] = UNKNOWN
-            unknown.append(some & strange(numbers))
+            unknown.append(some & unknown_only(numbers))
             with torch.inference_mode():
                 device = next(network.parameters()).device
                 parts.append(network.states(torch.from_numpy(numbers).to(device)).cpu().numpy())
@@ -113,7 +113,7 @@ class Recurrent:
     def unknown(self, data: Data, rows: Ints) -> int:
         """How many of the rows have a title of which no word is known."""
         numbers = self._numbers([terms(text)[:LENGTH] for text in data.texts.take(rows)])
-        return int((strange(numbers) & (numbers[:, 0] != PAD)).sum())
+        return int((unknown_only(numbers) & (numbers[:, 0] != PAD)).sum())
 
     def _numbers(self, sentences: list[list[str]]) -> Ints:
         numbers = np.full((len(sentences), LENGTH), PAD, np.int64)
@@ -122,7 +122,7 @@ class Recurrent:
         return numbers
 
 
-def strange(numbers: Ints) -> Bools:
+def unknown_only(numbers: Ints) -> Bools:
     """(n,) which rows of (n, LENGTH) have no known term."""
     return np.asarray((numbers <= UNKNOWN).all(axis=1))
 

@@ -30,7 +30,10 @@ def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     first = cells[0]
     row = {name: first.get(name) for name in ("model", "modality", "level", "hierarchy")}
-    intervals = {name: interval([cell.get(name) for cell in cells]) for name in MEANS if any(name in cell for cell in cells)}
+    redrawn = _redrawn(first)
+    intervals = {
+        name: interval([cell.get(name) for cell in cells], redrawn=redrawn) for name in MEANS if any(name in cell for cell in cells)
+    }
     row |= {name: found["mean"] if found else None for name, found in intervals.items()}
     row["ci95"] = {name: found["ci95"] if found else None for name, found in intervals.items()}
     row["values"] = {"top1": [cell.get("top1") for cell in cells]}
@@ -41,6 +44,11 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
     kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", *COUNTED, "sample")
     return row | {name: first[name] for name in kept if name in first}
+
+
+def _redrawn(row: dict[str, Any]) -> float:
+    """Test over training rows where every seed divides the same rows anew; 0 where the split is the data's own. See `half_width`."""
+    return row["test"] / row["train"] if row.get("split", "own") != "own" and row.get("train") else 0.0
 
 
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
@@ -82,7 +90,7 @@ def _compared(a: dict[str, Any], b: dict[str, Any]) -> list[dict[str, Any]]:
     ours, theirs = a["values"]["top1"], b["values"]["top1"]
     if None in ours or None in theirs:
         return []
-    result = paired(ours, theirs)
+    result = paired(ours, theirs, redrawn=_redrawn(a))
     rows = {"a": name(a), "b": name(b), "level": a["level"], "masked": a.get("masked")}
     return [rows | {"difference": result.difference, "ci95": result.ci95, "p": result.p, "n": result.n}]
 
@@ -125,7 +133,8 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     if first is None:
         return "No row was run."
     seeds = len(first["seeds"])
-    over = f"Means over {seeds} seeds, ± half of the 95 % interval (split and start vary). " if seeds > 1 else "One seed. "
+    vary = "split and start vary; widened for splits of the same rows" if _redrawn(first) else "the start varies, the test rows do not"
+    over = f"Means over {seeds} seeds, ± half of the 95 % interval ({vary}). " if seeds > 1 else "One seed. "
     sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
     done = [row for row in rows if row["top1"] is not None]
     train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
@@ -134,4 +143,5 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     )
     counts = {words: max(row.get(name) or 0 for row in done) for name, words in COUNTED.items()}
     sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
-    return f"{sample}Per cent. {over}AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling. {sizes}."
+    averages = "AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling."
+    return f"{sample}Per cent. {over}{averages} Seconds leave out what was kept from earlier rows. {sizes}."

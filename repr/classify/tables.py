@@ -110,9 +110,14 @@ def read_paper(file: str) -> Paper:
 
 
 def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> list[dict[str, Any]]:
-    """The summarised rows with "paper": the paper's accuracy as a fraction, None where `paper` does not state it."""
+    """The summarised rows with "paper": the paper's accuracy as a fraction, None where `paper` does not state it.
+
+    The paper's rows read whole titles without OCR text and know all labels: others are none of its rows.
+    """
     names = [" ".join(filter(None, [row["model"], row["hierarchy"], row.get("part")])) for row in rows]
-    return [{**row, "paper": paper.get((number, name, row["level"]))} for name, row in zip(names, rows, strict=True)]
+    same = [not row.get("masked") and "ocr" not in row["modality"] and (row.get("fine_share") or 1) == 1 for row in rows]
+    found = [paper.get((number, name, row["level"])) if alike else None for name, row, alike in zip(names, rows, same, strict=True)]
+    return [{**row, "paper": accuracy} for row, accuracy in zip(rows, found, strict=True)]
 
 
 def remarks(number: str, paper: Paper) -> list[str]:
@@ -126,4 +131,5 @@ def remarks(number: str, paper: Paper) -> list[str]:
         said.append("The paper draws its nets in a figure that is not in the text: the nets here are of our design, in their spirit.")
     if number in ("5", "6"):
         said.append("Rows of a network whose weights were not named with --weights are not run; `encoder` stands in for them.")
+        said.append("Image + text rows look through the weights named, imagenet by default; the paper's look through VGG-19 or ResNet-50.")
     return said

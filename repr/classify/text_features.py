@@ -8,20 +8,24 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from repr.classify import lsa, recurrent
+from repr.classify import ENCODERS, lsa, recurrent
 from repr.classify.calibration import Ints
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
+from repr.console import say
 from repr.errors import UserError, nearest
 from repr.files import cache_dir, content_key, replacing
 
-ENCODERS = ("ngram", "bert", "lstm", "bilstm")
-VERSION = 1  # of what is kept; raise it when an encoder changes
+VERSION = 2  # of what is kept, and of the rows made from it; raise it when an encoder or one of its constants changes
+PACKAGES = {"ngram": ("scikit-learn",), "lstm": ("gensim", "jieba", "torch"), "bilstm": ("gensim", "jieba", "torch")}
+
+OF_TEXT = {"title", "ocr", "text"}  # of what data can hide
 
 Encode = Callable[[Data], Features]
 
@@ -46,21 +50,37 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
         generator = torch.Generator().manual_seed(settings.seed)
         return recurrent.Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
 
-    made_by = (VERSION, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
+    versions = [_version(package) for package in PACKAGES[kind]]
+    made_by = (VERSION, versions, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
     if kind != "ngram":
-        made_by = (*made_by, labels.tobytes(), *settings.training(recurrent.EPOCHS).values())
+        made_by = (*made_by, labels.tobytes(), classes, *settings.training(recurrent.EPOCHS).values())
 
     def encode(seen: Data) -> Features:
-        kept = cache_dir("text", f"{content_key('learnt', *made_by, *sorted(seen.hidden))}.npz")
+        kept = cache_dir("text", f"{content_key('learnt', *made_by, *sorted(seen.hidden & OF_TEXT))}.npz")
         found = _read(kept, len(seen.catalog))
         if found is None:
             found = learnt()(seen)
-            assert found.unknown is not None
-            with replacing(kept) as temporary, temporary.open("wb") as stream:
-                np.savez(stream, vectors=found.vectors, present=found.present, unknown=found.unknown, name=np.array(found.name))
+            _write(kept, found)
         return found
 
     return encode
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # the encoder says so when it is used
+        return ""
+
+
+def _write(file: Path, features: Features) -> None:
+    """Keep the features. Where they do not fit on the disk they are made again next time."""
+    assert features.unknown is not None
+    try:
+        with replacing(file) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, vectors=features.vectors, present=features.present, unknown=features.unknown, name=np.array(features.name))
+    except OSError as error:
+        say(f"The text features are not kept: {error}")
 
 
 def _read(file: Path, rows: int) -> Features | None:

@@ -44,7 +44,7 @@ class Answers:
     adjusted: list[Floats]  # the same after logit adjustment
     paths: Ints  # (test rows, levels), decoded from `adjusted`
     missing: dict[str, list[Ints]]  # what is left out of every test row → one entry a level, (test rows,), what is then answered
-    unknown: Bools  # (test rows,) those with a text of which no term is known
+    unknown: Bools | None  # (test rows,) those with a text of which no term is known; None without a list of terms
     note: str
     seconds: float
 
@@ -86,9 +86,9 @@ def finest(labels: Ints) -> Ints:
 
 
 class FrozenInputs:
-    """What the nets learn from: the frozen features of the model's modalities, side by side, each over its root mean square.
+    """What the nets learn from: the frozen features of the model's modalities, side by side.
 
-    A modality that a row lacks is filled with its mean: it then says nothing. Both are of the training rows.
+    A modality that a row lacks is filled with its mean over the training rows: it then says nothing.
     """
 
     def __init__(self, data: Data, settings: Settings, rows: Ints, labels: Ints) -> None:
@@ -99,20 +99,16 @@ class FrozenInputs:
         if "text" in MODELS[settings.model].modality:
             named = replace(settings, text_encoder=settings.encoder)
             self._make["text"] = text_encoder(data, named, rows, labels, int(labels.max()) + 1)
-        self._mean, self._size = {}, {}
-        for name, make in self._make.items():
-            features = make(data)
-            known = features.vectors[features.known(rows)]
-            self._mean[name] = known.mean(axis=0)
-            self._size[name] = np.float32(np.sqrt(np.mean(np.square(known, dtype=np.float64))) or 1)
+        self._whole = {name: make(data) for name, make in self._make.items()}
+        self._mean = {name: features.vectors[features.known(rows)].mean(axis=0) for name, features in self._whole.items()}
 
     def __call__(self, data: Data) -> Features:
-        """Of every catalog row, (n, d), with what the data hides left out."""
+        """Of every catalog row, (n, d), with the means for what it lacks or the data hides; present: the rows with anything left."""
         columns, present, found = [], np.zeros(len(data.catalog), bool), []
         for name, make in self._make.items():
-            features = make(data)
+            features = make(data) if name == "text" and data.hidden & {"title", "ocr"} else self._whole[name]
             there = features.present & (name not in data.hidden)
-            columns.append(np.where(there[:, None], features.vectors, self._mean[name]) / self._size[name])
+            columns.append(np.where(there[:, None], features.vectors, self._mean[name]))
             present |= there
             found.append(features)
         unknown = found[-1].unknown
@@ -165,7 +161,7 @@ def _train(data: Data, settings: Settings) -> Answers:
         ]
         for name in settings.parts
     }
-    unknown = features.unknown[whole.test] if features.unknown is not None else np.zeros(len(whole.test), bool)
+    unknown = None if features.unknown is None else features.unknown[whole.test]
     return Answers(levels, labels, whole.test, problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds)
 
 
@@ -214,7 +210,8 @@ def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
             f"without_{name}": float((found[place][tested] == truth[tested, place]).mean()) for name, found in answers.missing.items()
         },
     }
-    return Cell(settings, describe(settings, data, problem, measured, plain, int(answers.unknown[tested].sum())) | more, measured, problem)
+    unknown = None if answers.unknown is None else int(answers.unknown[tested].sum())
+    return Cell(settings, describe(settings, data, problem, measured, plain, unknown) | more, measured, problem)
 
 
 def _logits(probabilities: Floats) -> Floats:

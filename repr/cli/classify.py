@@ -8,11 +8,8 @@ from typing import Any
 import click
 
 from repr import console
-from repr.classify import MODELS, PRESETS
-from repr.classify.hierarchy import NETS
-
-ENCODERS = ("ngram", "bert", "lstm", "bilstm")
-WEAK = ("masked", "children", "residual")
+from repr.classify import ENCODERS, MODELS, PRESETS
+from repr.classify.hierarchy import NETS, WEAK
 
 
 @click.command()

@@ -33,7 +33,7 @@ class Weights:
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
     pixels; mean, std: normalisation of pictures in 0..1; method, trained_on: how and on what they were made; recipe: start,
-    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of it; name: for tables.
+    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of any; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]

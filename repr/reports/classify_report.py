@@ -123,7 +123,8 @@ def _weak(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if row["hierarchy"]:
             point = (100 * row["fine_share"], 100 * row["top1"], 100 * (row["ci95"].get("top1") or 0))
-            series.setdefault(f"{row['model']} {row['hierarchy']}, level {row['level']}", []).append(point)
+            name = _title({**row, "fine_share": 1.0}) + f", {row['weak']}, level {row['level']}"
+            series.setdefault(name, []).append(point)
     figure = against(series, xlabel="training rows with fine labels, per cent", ylabel="top-1, per cent")
     page.figure(figure, "Accuracy against the share of training rows whose labels below level 1 are known.")
 

@@ -11,3 +11,4 @@ NETS = {
     "coarse-and-fine": "repr.classify.hierarchy.coarse_and_fine:CoarseAndFine",
     "rnn": "repr.classify.hierarchy.rnn:Recurrent",
 }
+WEAK = ("masked", "children", "residual")  # what they make of rows whose fine labels are not known: see weak.py

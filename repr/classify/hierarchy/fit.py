@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repr.classify.hierarchy import NETS
+from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.hierarchy.tree import Tree
-from repr.classify.hierarchy.weak import WEAK, joint_loss, residual_labels, widths, without_residual
+from repr.classify.hierarchy.weak import joint_loss, residual_labels, widths, without_residual
 from repr.errors import UserError, nearest
 from repr.training.finetune import fit_network
 

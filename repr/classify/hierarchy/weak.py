@@ -21,7 +21,6 @@ from torch.nn.functional import cross_entropy
 from repr.classify.hierarchy.tree import Tree
 
 Array = np.ndarray[Any, Any]
-WEAK = ("masked", "children", "residual")
 
 
 def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -50,15 +50,18 @@ def test_narrowed() -> None:
 
 
 def test_no_number_of_the_paper_is_invented() -> None:
-    (row,) = with_paper("4", [{"model": "bert", "hierarchy": "", "level": 1, "top1": 0.9}], read_paper(""))
+    (row,) = with_paper("4", [{"model": "bert", "modality": "text", "hierarchy": "", "level": 1, "top1": 0.9}], read_paper(""))
     assert row["paper"] is None and "not in the package's sources" in remarks("4", read_paper(""))[0]
 
 
 def test_a_copy_of_the_papers_numbers(tmp_path: Path) -> None:
     file = tmp_path / "paper.csv"
     file.write_text("table,row,level,top1,source\n6,bert flat,1,0.5,made up\n", encoding="utf-8")
-    (row,) = with_paper("6", [{"model": "bert", "hierarchy": "flat", "level": 1}], read_paper(str(file)))
-    assert row["paper"] == 0.5 and not remarks("4", read_paper(str(file)))
+    told = {"model": "bert", "modality": "text", "hierarchy": "flat", "level": 1}
+    others = {"masked": True}, {"fine_share": 0.5}, {"modality": "text+ocr"}
+    row, *rest = with_paper("6", [told, *({**told, **other} for other in others)], read_paper(str(file)))
+    assert row["paper"] == 0.5 and [other["paper"] for other in rest] == [None] * 3
+    assert not remarks("4", read_paper(str(file)))
     for line in ("6,bert,1,", "6,bert,x,0.5,", "6,bert,1,50,"):
         file.write_text(f"table,row,level,top1,source\n{line}\n", encoding="utf-8")
         with pytest.raises(UserError, match="line 2"):

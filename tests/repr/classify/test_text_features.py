@@ -45,6 +45,32 @@ def test_an_encoder_is_learnt_once(shop: Catalog, monkeypatch: pytest.MonkeyPatc
         encoded(shop, replace(settings, seed=1))
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("ngram", {"mask": True}), ("ngram", {"ocr": True}), ("ngram", {"scale": 0.5}), ("bilstm", {"epochs": 2}), ("bilstm", {"level": 1})],
+)
+def test_another_text_or_training_is_learnt_anew(shop: Catalog, cache: Path, kind: str, change: dict[str, object]) -> None:
+    def made(settings: Settings) -> None:
+        data = Data(shop, ocr=settings.ocr, mask=settings.mask)
+        text_encoder(data, settings, np.arange(120), np.arange(120) % (2 if settings.level == 1 else 4), 4)(data)
+
+    settings = Settings(text_encoder=kind, epochs=1, level=2)
+    made(settings)
+    made(replace(settings, **change))  # type: ignore[arg-type]
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_hidden_picture_changes_no_text(shop: Catalog, cache: Path) -> None:
+    run_cell(Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32, epochs=1))
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_features_that_do_not_fit_on_the_disk_are_used(shop: Catalog, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_text("a file where the folder should be")
+    assert encoded(shop, Settings()).present.all() and "not kept" in capsys.readouterr().err
+
+
 def test_what_was_kept_and_damaged_is_made_anew(shop: Catalog, cache: Path) -> None:
     first = encoded(shop, Settings())
     (file,) = cache.iterdir()

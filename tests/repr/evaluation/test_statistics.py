@@ -33,6 +33,15 @@ def test_interval_leaves_unknown_seeds_out_of_the_mean() -> None:
     assert interval([None, float("nan")]) is None
 
 
+def test_splits_of_the_same_rows_widen_the_interval() -> None:
+    """Nadeau and Bengio's corrected resampled t-test, by its formula: five splits of 8:2 widen by √(1 + 5/4) = 1.5."""
+    a, b = [0.5, 0.6, 0.7, 0.55, 0.65], [0.4, 0.55, 0.66, 0.5, 0.6]
+    assert half_width(a, redrawn=0.25) == pytest.approx(1.5 * (half_width(a) or 0))
+    differences = np.subtract(a, b)
+    t = differences.mean() / np.sqrt((1 / 5 + 0.25) * differences.var(ddof=1))
+    assert paired(a, b, redrawn=0.25).p == pytest.approx(2 * stats.t.sf(t, 4))
+
+
 def test_paired_is_scipys_test() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.normal(0.6, 0.05, 6), rng.normal(0.5, 0.05, 6)

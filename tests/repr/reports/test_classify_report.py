@@ -21,10 +21,13 @@ def test_points_of_fig_8_come_from_the_classes_that_the_test_has(tmp_path: Path)
 
 
 def test_the_weak_curve_is_drawn_for_two_shares_or_more() -> None:
-    def row(share: float) -> dict[str, object]:
-        return {"model": "bert", "hierarchy": "flat", "level": 2, "fine_share": share, "top1": 0.5, "ci95": {"top1": None}}
+    def row(share: float, masked: bool) -> dict[str, object]:
+        told = {"model": "bert", "modality": "text", "hierarchy": "flat", "weak": "children", "level": 2, "masked": masked}
+        return {**told, "fine_share": share, "top1": 0.5, "ci95": {"top1": None}}
 
     for shares, drawn in (((1.0,), False), ((0.1, 1.0), True)):
         page = Page("t", sample=False)
-        classify_report._weak(page, [row(share) for share in shares])
-        assert ("When only the coarse label is known" in "".join(page._parts)) is drawn
+        classify_report._weak(page, [row(share, masked) for share in shares for masked in (False, True)])
+        html = "".join(page._parts)
+        assert ("When only the coarse label is known" in html) is drawn
+        assert not drawn or html.count(", children, level 2") == 2  # masked and whole titles are two lines
