@@ -12,7 +12,7 @@ from repr.catalog.sources import fill_split, open_sources, split_name
 from repr.catalog.table import Catalog
 from repr.classify import MODELS, SUBSETS
 from repr.classify.experiment import grid, run
-from repr.classify.settings import Settings
+from repr.classify.settings import WHOLE, Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, caption, comparisons, summarise
 from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
@@ -86,6 +86,7 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     else:
         first = (arguments["parts"] or ("",))[0]
         rows = _grid_rows(base, arguments, seeds, below(named(first), first).default_level)
+    _check_used(rows, arguments)
     _check_weights(rows, arguments["weights"])
     cells = run(open_part, rows, out)
     summarised = summarise(cells)
@@ -111,6 +112,20 @@ def _check_table(number: str, arguments: dict[str, Any]) -> None:
     for option, given in fixed.items():
         if given:
             raise UserError(f"table {number} settles this itself", option, "Leave it out, or run the rows without `table`")
+
+
+def _check_used(rows: Sequence[Settings], arguments: dict[str, Any]) -> None:
+    """Raise UserError for an option that none of the rows looks at."""
+    idle = {
+        "--text-encoder": arguments["text_encoder"] and not any(row.modality.startswith("image+text") for row in rows),
+        "--bert": arguments["bert"] and not any("bert" in (row.model, row.encoder) for row in rows),
+        "--end-to-end or --frozen": arguments["end_to_end"] is not None and all(row.model not in WHOLE or row.hierarchy for row in rows),
+        "--weak": arguments["weak"] != "children" and all(row.fine_share == 1 for row in rows),
+        "--size": arguments["size"] and not any("image" in row.modality for row in rows),
+    }
+    for option, given in idle.items():
+        if given:
+            raise UserError("none of the rows asked for looks at this", option, "Leave it out, or choose other rows")
 
 
 def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
