@@ -19,7 +19,13 @@ SHOWN = 20  # pairs printed
 @console.data_option
 @click.option("--level", type=click.IntRange(1, 3), default=2, show_default=True, help="Class level to compare.")
 @click.option("--s-label", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
-@click.option("--s-content", type=click.FloatRange(0, 1), default=0.75, show_default=True, help="Likeness the titles must exceed.")
+@click.option(
+    "--s-content",
+    type=click.FloatRange(0, 1),
+    default=0.75,
+    show_default=True,
+    help="Likeness the titles must exceed; identical names are proposed anyway.",
+)
 @click.option("--derive", is_flag=True, help="In place of --s-content: the mean over the pairs of identical names.")
 @click.option("--binary", is_flag=True, help="Count whether a term occurs in a class's titles, not how often.")
 @click.option("--across", is_flag=True, help="Also compare classes that stand under different classes.")

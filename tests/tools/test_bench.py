@@ -16,6 +16,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
 @pytest.mark.parametrize(
     "command",
     [
+        "align.py --records 1200",
         "catalog.py --records 700",
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
