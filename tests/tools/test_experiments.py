@@ -73,3 +73,10 @@ def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
     assert "error" in found["steps"][0] and "rows" in found["steps"][1]
     lines = "\n".join(module("table").markdown(found))
     assert "Not run: a, exit code 3." in lines and "| ncm | none |" in lines
+
+
+@pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)
+def test_what_is_stored_becomes_a_table(file: Path) -> None:
+    found = json.loads(file.read_text(encoding="utf-8"))
+    lines = module("table").markdown(found)
+    assert found["title"] in lines[0] and sum(line.startswith("| ") for line in lines) > 3

@@ -40,7 +40,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     for step in steps:
         for test in step.get("comparisons", ()):
             names = [f"{test[side]}{' ' + test['hierarchy'] if test.get('hierarchy') and side == 'a' else ''}" for side in ("a", "b")]
-            out += ["", f"{' − '.join(names)}, level {test['level']}: {_points(test)} points, p = {test['p']:.2g}."]
+            out += ["", f"{' − '.join(names)}, level {test['level']}: {_points(test)} points{_p(test)}."]
     for name, step in starts.items():
         if metrics := step.get("trained", {}).get("metrics"):
             own = ", ".join(f"{key} {value:.3f}" for key, value in metrics.items() if key in ("train_acc", "val_acc", "val_ncm", "loss"))
@@ -75,6 +75,10 @@ def classified(rows: list[dict[str, Any]]) -> list[str]:
 def _points(test: dict[str, Any]) -> str:
     half = "" if test["ci95"] is None else f" ± {100 * test['ci95']:.1f}"
     return f"{100 * test['difference']:+.1f}{half}"
+
+
+def _p(test: dict[str, Any]) -> str:
+    return ", one seed" if test["p"] is None else f", p = {test['p']:.2g}"
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
