@@ -16,8 +16,11 @@ from repr.files import cache_dir, read_json, write_json
 Prints = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-def fingerprints(catalog: Catalog) -> Prints:
-    """(n,) uint64, one a row: a hash of the file's path, size in bytes and time, and of the box. Changes when any of them does."""
+def fingerprints(catalog: Catalog, *, moved: bool = False) -> Prints:
+    """(n,) uint64, one a row: a hash of the file's path, size in bytes and time, and of the box. Changes when any of them does.
+
+    moved: leave out the folder the data lie in and the time, so that a copy of the data has the same.
+    """
     prints = np.empty(len(catalog), dtype=np.uint64)
     roots = [str(source.root.absolute()) for source in catalog.sources]
     columns = (catalog.table.column("source").to_pylist(), catalog.table.column("path").to_pylist(), catalog.boxes())
@@ -25,7 +28,7 @@ def fingerprints(catalog: Catalog) -> Prints:
         file = f"{roots[source]}/{path}"  # text, not Path, which takes ten times as long; there may be millions
         try:
             stat = os.stat(file)  # noqa: PTH116 - likewise
-            facts = f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{box}"
+            facts = f"{path}\0{stat.st_size}\0{box}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{box}"
         except OSError:
             facts = f"{file}\0missing\0{box}"
         prints[row] = int.from_bytes(blake2b(facts.encode(errors="surrogateescape"), digest_size=8).digest(), "little")

@@ -13,6 +13,7 @@ from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
 from repr.files import content_key
+from repr.pictures.known import fingerprints
 from repr.pictures.pack import Pack, make_pack
 from repr.training.data import HOLDOUT, Ints, stream
 
@@ -152,7 +153,8 @@ def _material(catalog: Catalog, pack: Pack, chosen: Ints, train: Ints, val: Ints
         raise UserError("no training picture could be read", catalog.name, "Check the pictures")
     if names and len(np.unique(labels[train][labels[train] >= 0])) < len(names):
         say("Some classes have no readable training picture; they stay in the head and learn nothing.")
-    key = content_key(pack.key, place[train].tobytes(), labels[train].tobytes(), list(names))
+    pictures = fingerprints(catalog.select(chosen), moved=True)
+    key = content_key(pictures.tobytes(), pack.size, place[train].tobytes(), labels[train].tobytes(), list(names))
     known = val[labels[val] >= 0]
     return Material(
         pack.path, pack.size, place[train], labels[train], place[known], labels[known], names, catalog.name, catalog.sample, key

@@ -43,9 +43,9 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 @pytest.mark.parametrize("step", [4, 7])
 def test_stopped_and_resumed_it_ends_with_the_same_bits(
-    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+    train: Train, shop: Catalog, make_shop: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Stopped within an epoch (7) and at the end of one (4): weights, average and metrics as in one go."""
+    """Stopped within an epoch (7) or at its end (4), gone on with a copy of the data: weights, average and metrics as in one go."""
     options = {"ema": 0.9, "balanced": True}
     whole = train(shop, tmp_path / "whole", **options)
     run = start(tmp_path / "parts", shop)
@@ -57,7 +57,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     assert run.config["status"] == "stopped"
     saved = checkpoint.load(run.path)
     assert saved is not None and saved.step == step
-    resumed = pretrain(shop, settings, run, resume=True, quiet=True)
+    resumed = pretrain(make_shop(tmp_path / "copy", val=4), settings, run, resume=True, quiet=True)
     a, b = load_file(whole["weights"]), load_file(resumed["weights"])
     assert all(torch.equal(a[name], b[name]) for name in a)
     exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr", "effective_rank")
