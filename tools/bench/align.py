@@ -8,14 +8,10 @@ jieba is counted, its dictionary included. `ratio` is the bar in seconds over th
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-from catalog import write_annotations
+from catalog import annotations, parser
 
 from repr.catalog.align import align
 from repr.catalog.building import build_catalog, peak_mb
@@ -26,16 +22,8 @@ BAR_SECONDS = 60
 
 def main() -> None:
     """Make the file, align it, print one row."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--records", type=int, default=300_000)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        path = (arguments.keep or Path(temporary)) / "annotation.json"
-        if not path.exists():
-            print(f"Making {arguments.records:,} records …", file=sys.stderr)
-            write_annotations(path, arguments.records)
+    arguments = parser(__doc__, records=300_000).parse_args()
+    with annotations(arguments) as path:
         build_catalog(None, annotations=path, out=path.with_suffix(".parquet"))
         catalog = Catalog.read(path.with_suffix(".parquet"))
         begun = time.perf_counter()

@@ -16,6 +16,8 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 RECORDS = 3_012_959  # Pattern Recognition 140 (2023) 109519, Table 2
@@ -73,6 +75,26 @@ def write_annotations(path: Path, records: int, seed: int = 0) -> None:
         file.write("\n]")
 
 
+def parser(doc: str | None, records: int = RECORDS) -> argparse.ArgumentParser:
+    """The options of a benchmark on such a file. doc: its module's."""
+    made = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else "")
+    made.add_argument("--records", type=int, default=records, help="length of the file (default: %(default)s; MEP-3M has 3012959)")
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    made.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
+    return made
+
+
+@contextmanager
+def annotations(arguments: argparse.Namespace) -> Iterator[Path]:
+    """The file that `parser`'s options ask for: where it was kept, else made now, and removed in the end unless it is kept."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = (arguments.keep or Path(temporary)) / "annotation.json"
+        if not path.exists():
+            print(f"Making {arguments.records:,} records …", file=sys.stderr)
+            write_annotations(path, arguments.records)
+        yield path
+
+
 def measure(program: str, path: Path) -> dict[str, float]:
     """Run a reader in a process of its own and give what it printed."""
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=True, stdout=subprocess.PIPE, text=True)
@@ -82,16 +104,8 @@ def measure(program: str, path: Path) -> dict[str, float]:
 
 def main() -> None:
     """Make the file, time both readers, print a table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--records", type=int, default=RECORDS, help="length of the file (default: MEP-3M's)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        path = (arguments.keep or Path(temporary)) / "annotation.json"
-        if not path.exists():
-            print(f"Making {arguments.records:,} records …", file=sys.stderr)
-            write_annotations(path, arguments.records)
+    arguments = parser(__doc__).parse_args()
+    with annotations(arguments) as path:
         size = path.stat().st_size
         measured = {name: measure(program, path) for name, program in (("repr catalog build", BUILD), ("json.load", LOAD))}
     rows = [{"name": name, "ratio": m["seconds"] / measured["json.load"]["seconds"], **m} for name, m in measured.items()]

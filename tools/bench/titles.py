@@ -10,15 +10,12 @@ within it. Bars: 30 minutes and 4 GB on 2 cores.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from catalog import BUILD, RECORDS, write_annotations
+from catalog import BUILD, annotations, parser
 
 BAR_SECONDS, BAR_MB = 1800, 4000
 CLASSIFY = """
@@ -39,17 +36,10 @@ def lines(program: str, *words: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Make the file, classify it, print one row."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--records", type=int, default=RECORDS, help="how many (default: MEP-3M's)")
-    parser.add_argument("--epochs", type=int, help="default: the model's")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        path = (arguments.keep or Path(temporary)) / "annotation.json"
-        if not path.exists():
-            print(f"Making {arguments.records:,} records …", file=sys.stderr)
-            write_annotations(path, arguments.records)
+    options = parser(__doc__)
+    options.add_argument("--epochs", type=int, help="default: the model's")
+    arguments = options.parse_args()
+    with annotations(arguments) as path:
         (built,) = lines(BUILD, str(path))
         words = ["classify", "--model", "ngram", "--level", "2", "--split", "random", "--data", str(path.with_suffix(".parquet")), "--json"]
         said, measured = lines(CLASSIFY, *words, *(["--epochs", str(arguments.epochs)] if arguments.epochs else []))
