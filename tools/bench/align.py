@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 
-from catalog import annotations, parser
+from catalog import annotation_file, parser
 
 from repr.catalog.align import align
 from repr.catalog.building import build_catalog, peak_mb
@@ -23,7 +23,7 @@ BAR_SECONDS = 60
 def main() -> None:
     """Make the file, align it, print one row."""
     arguments = parser(__doc__, records=300_000).parse_args()
-    with annotations(arguments) as path:
+    with annotation_file(arguments) as path:
         build_catalog(None, annotations=path, out=path.with_suffix(".parquet"))
         catalog = Catalog.read(path.with_suffix(".parquet"))
         begun = time.perf_counter()

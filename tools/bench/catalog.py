@@ -85,7 +85,7 @@ def parser(doc: str | None, records: int = RECORDS) -> argparse.ArgumentParser:
 
 
 @contextmanager
-def annotations(arguments: argparse.Namespace) -> Iterator[Path]:
+def annotation_file(arguments: argparse.Namespace) -> Iterator[Path]:
     """The file that `parser`'s options ask for: where it was kept, else made now, and removed in the end unless it is kept."""
     with tempfile.TemporaryDirectory() as temporary:
         path = (arguments.keep or Path(temporary)) / "annotation.json"
@@ -105,7 +105,7 @@ def measure(program: str, path: Path) -> dict[str, float]:
 def main() -> None:
     """Make the file, time both readers, print a table or JSON."""
     arguments = parser(__doc__).parse_args()
-    with annotations(arguments) as path:
+    with annotation_file(arguments) as path:
         size = path.stat().st_size
         measured = {name: measure(program, path) for name, program in (("repr catalog build", BUILD), ("json.load", LOAD))}
     rows = [{"name": name, "ratio": m["seconds"] / measured["json.load"]["seconds"], **m} for name, m in measured.items()]

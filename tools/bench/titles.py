@@ -15,7 +15,7 @@ import subprocess
 import sys
 from typing import Any
 
-from catalog import BUILD, annotations, parser
+from catalog import BUILD, annotation_file, parser
 
 BAR_SECONDS, BAR_MB = 1800, 4000
 CLASSIFY = """
@@ -39,7 +39,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--epochs", type=int, help="default: the model's")
     arguments = options.parse_args()
-    with annotations(arguments) as path:
+    with annotation_file(arguments) as path:
         (built,) = lines(BUILD, str(path))
         words = ["classify", "--model", "ngram", "--level", "2", "--split", "random", "--data", str(path.with_suffix(".parquet")), "--json"]
         said, measured = lines(CLASSIFY, *words, *(["--epochs", str(arguments.epochs)] if arguments.epochs else []))
