@@ -11,6 +11,7 @@ from repr.catalog import parts
 from repr.catalog.sources import fill_split, open_sources, split_name
 from repr.catalog.table import Catalog
 from repr.classify import MODELS, SUBSETS
+from repr.classify.bert import check_folder
 from repr.classify.experiment import grid, run
 from repr.classify.settings import WHOLE, Settings
 from repr.classify.subtree import subtree
@@ -18,6 +19,7 @@ from repr.classify.summary import against_flat, caption, comparisons, summarise
 from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
 from repr.console import say
 from repr.errors import UserError, nearest
+from repr.models.devices import pick_device
 from repr.runs import Run, claim
 
 
@@ -48,13 +50,16 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     Raises UserError for names that are in no table and data that cannot be read.
     """
     if words and (words[0] != "table" or len(words) != 2):
-        raise UserError(f"what is {' '.join(words)!r}", "", "Say `repr classify`, or `repr classify table 4`, 5, 6, 8 or fig8")
+        raise UserError(
+            f"what is {' '.join(words)!r}", "", "Say `repr classify` alone, or `repr classify table N` with 4, 5, 6, 8 or fig8 for N"
+        )
     number = words[1] if words else ""
     command = " ".join(["repr classify", *words])
     if out:
         claim(out, command)
     if number:
         _check_table(number, arguments)
+    pick_device(arguments["device"])
     paper = read_paper(arguments["paper"])
     read = open_sources(arguments["data"])
     if number and out is None:
@@ -80,13 +85,18 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
             opened[seed, part] = below(fill_split(catalog, split, seed), part)
         return opened[seed, part]
 
+    for part in arguments["parts"]:  # what was typed wrong is said before anything is trained
+        below(named(part), part)
     base = _base(arguments, split_name(read, split), number)
     if number:
         rows = _table_rows(number, base, arguments, seeds)
     else:
         first = (arguments["parts"] or ("",))[0]
         rows = _grid_rows(base, arguments, seeds, below(named(first), first).default_level)
+    rows = list(dict.fromkeys(rows))  # an option typed twice is no second seed
     _check_used(rows, arguments)
+    if arguments["bert"]:
+        check_folder(Path(arguments["bert"]))
     _check_weights(rows, arguments["weights"])
     cells = run(open_part, rows, out)
     summarised = summarise(cells)

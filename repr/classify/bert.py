@@ -197,6 +197,7 @@ def open_folder(folder: Path) -> tuple[Any, nn.Module]:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer(["a word"])  # a vocabulary without the usual pieces fails only when it is used
         network: nn.Module = AutoModel.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers raises whatever its parts raise
         reason = str(error).strip().partition("\n")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -137,8 +138,8 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
     try:
         folder = out / "rows" / folder_name(settings, data) if out else None
         if folder and (folder / "config.json").exists():
-            kept = Run.open(folder).config
-            if kept["status"] == "done":
+            kept = _config(folder)
+            if kept.get("status") == "done":
                 console.say(f"{where} {title(settings)}: done before.")
                 row: dict[str, Any] = kept["result"]
                 return row | {"folder": str(folder)}
@@ -155,6 +156,16 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
         return cell.row
     write(cell, folder, data)
     return cell.row | {"folder": str(folder)}
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """What a row's folder holds; {} where it is damaged: it is then removed, and the row run again."""
+    try:
+        return Run.open(folder).config
+    except UserError as error:
+        console.say(f"    run again: {error}")
+        shutil.rmtree(folder)
+        return {}
 
 
 def not_run(settings: Settings, reason: str, sample: bool = False) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -50,6 +51,10 @@ class Settings:
             raise UserError(f"no model is called {self.model!r}", "--model", nearest(self.model, MODELS))
         if not 0 < self.scale <= 1:
             raise UserError(f"a scale of {self.scale:g}", "--scale", "Give a number above 0, at most 1")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise UserError(f"a learning rate of {self.lr:g}", "--lr", "Give a number above 0, such as 0.001")
+        if not 0 <= self.adjust < math.inf:
+            raise UserError(f"a logit adjustment of {self.adjust:g}", "--logit-adjustment", "Give 0 for none, or a number such as 1")
         if self.hierarchy and self.hierarchy not in NETS:
             raise UserError(f"no net is called {self.hierarchy!r}", "--hierarchy", nearest(self.hierarchy, NETS))
         if not self.hierarchy and self.fine_share < 1:

@@ -11,7 +11,7 @@ from repr.errors import UserError, nearest
 
 
 def subtree(catalog: Catalog, named: str) -> Catalog:
-    """The rows below a class, by its id or name on any level but the last; the level below becomes the default.
+    """The rows below a class, by its id, its name or "level:id" on any level but the last; the level below becomes the default.
 
     Rows without a class of their own below it are left out. Raises UserError for an unknown or ambiguous name, or a class
     with fewer than two below it.
@@ -20,14 +20,14 @@ def subtree(catalog: Catalog, named: str) -> Catalog:
         (level, code)
         for level in (1, 2)
         for code, entry in enumerate(catalog.classes[level - 1])
-        if named in (entry.id, entry.name) and (catalog.column(f"class_{level}") == code).any()
+        if named in (entry.id, entry.name, f"{level}:{entry.id}") and (catalog.column(f"class_{level}") == code).any()
     ]
     if not found:
         known = [entry.name for level in catalog.classes[:2] for entry in level]
         raise UserError(f"no class is called {named!r}", "--under", nearest(named, known))
     if len(found) > 1:
-        ids = ", ".join(f"level {level} id {catalog.classes[level - 1][code].id}" for level, code in found)
-        raise UserError(f"{len(found)} classes are called {named!r} ({ids})", "--under", "Give the id")
+        ids = " or ".join(f"{level}:{catalog.classes[level - 1][code].id}" for level, code in found)
+        raise UserError(f"{len(found)} classes are called {named!r}", "--under", f"Say which by level and id: {ids}")
     level, code = found[0]
     inside = (catalog.column(f"class_{level}") == code) & (catalog.column(f"class_{level + 1}") >= 0)
     below = len(np.unique(catalog.column(f"class_{level + 1}")[inside]))

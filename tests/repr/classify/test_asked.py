@@ -64,20 +64,7 @@ def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], word
 
 
 def test_table_6_takes_a_share_of_fine_labels(data: Path, tmp_path: Path) -> None:
-    typed = (
-        "table",
-        "6",
-        "--model",
-        "bert",
-        "--hierarchy",
-        "flat",
-        "--fine-share",
-        "0.5",
-        "--bert",
-        str(tmp_path / "none"),
-        "--level",
-        "1",
-    )
+    typed = ["table", "6", "--model", "resnet50", "--hierarchy", "flat", "--fine-share", "0.5", "--level", "1"]
     answer = ask(data, *typed, "--out", str(tmp_path / "out"))
     assert {row["fine_share"] for row in answer.rows} == {0.5} and "--mask-class-words" not in answer.rows[0]["note"]
 
@@ -87,3 +74,32 @@ def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monke
     monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("read first"))
     with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
         ask(data, "--out", str(tmp_path / "run"))
+
+
+def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
+    answer = ask(data, "--level", "1", "--level", "1", "--model", "ngram", "--model", "ngram")
+    assert [row["seeds"] for row in answer.rows] == [[0]] and answer.rows[0]["ci95"]["top1"] is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("--model", "lstm", "--lr", "nan"), "--lr: a learning rate of nan"),
+        (("--logit-adjustment", "-5"), "--logit-adjustment"),
+        (("--device", "foo"), "no such device"),
+        (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
+        (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
+        (("fig8",), "repr classify table N"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, typed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        ask(data, *typed)
+
+
+def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path) -> None:
+    first = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
+    (config,) = (tmp_path / "out" / "rows").glob("*/config.json")
+    config.write_text("{")
+    again = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
+    assert again.rows[0]["top1"] == first.rows[0]["top1"]

@@ -80,7 +80,8 @@ def test_subtrees_by_name_and_id(shop: Catalog) -> None:
     assert len(food) == 80 and food.default_level == 2 and set(food.labels()[1]) == {"Apple", "Leek"}
     with pytest.raises(UserError, match=r"no class is called 'Fod'.*Did you mean Food"):
         subtree(shop, "Fod")
-    with pytest.raises(UserError, match="2 classes are called '1'"):
+    with pytest.raises(UserError, match=r"2 classes are called '1'.*1:1 or 2:1"):
         subtree(shop, "1")
+    assert len(subtree(shop, "1:1")) == 80
     with pytest.raises(UserError, match="has no class below it"):
         subtree(shop, "Leek")
