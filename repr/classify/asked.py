@@ -50,9 +50,8 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     Raises UserError for names that are in no table and data that cannot be read.
     """
     if words and (words[0] != "table" or len(words) != 2):
-        raise UserError(
-            f"what is {' '.join(words)!r}", "", "Say `repr classify` alone, or `repr classify table N` with 4, 5, 6, 8 or fig8 for N"
-        )
+        remedy = "Say `repr classify` alone, or `repr classify table N` with 4, 5, 6, 8 or fig8 for N"
+        raise UserError(f"there is nothing called {' '.join(words)!r} to run", "", remedy)
     number = words[1] if words else ""
     command = " ".join(["repr classify", *words])
     if out:
@@ -85,18 +84,12 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
             opened[seed, part] = below(fill_split(catalog, split, seed), part)
         return opened[seed, part]
 
-    for part in arguments["parts"]:  # what was typed wrong is said before anything is trained
-        below(named(part), part)
+    # Every part is opened here, so that what was typed wrong is said before anything is trained.
+    levels = [below(named(part), part).default_level for part in arguments["parts"] or ("",)]
     base = _base(arguments, split_name(read, split), number)
-    if number:
-        rows = _table_rows(number, base, arguments, seeds)
-    else:
-        first = (arguments["parts"] or ("",))[0]
-        rows = _grid_rows(base, arguments, seeds, below(named(first), first).default_level)
+    rows = _table_rows(number, base, arguments, seeds) if number else _grid_rows(base, arguments, seeds, levels[0])
     rows = list(dict.fromkeys(rows))  # an option typed twice is no second seed
     _check_used(rows, arguments)
-    if arguments["bert"]:
-        check_folder(Path(arguments["bert"]))
     _check_weights(rows, arguments["weights"])
     cells = run(open_part, rows, out)
     summarised = summarise(cells)
@@ -125,7 +118,7 @@ def _check_table(number: str, arguments: dict[str, Any]) -> None:
 
 
 def _check_used(rows: Sequence[Settings], arguments: dict[str, Any]) -> None:
-    """Raise UserError for an option that none of the rows looks at."""
+    """Raise UserError for an option that none of the rows looks at, and for a BERT folder that lacks a file."""
     idle = {
         "--text-encoder": arguments["text_encoder"] and not any(row.modality.startswith("image+text") for row in rows),
         "--bert": arguments["bert"] and not any("bert" in (row.model, row.encoder) for row in rows),
@@ -136,6 +129,8 @@ def _check_used(rows: Sequence[Settings], arguments: dict[str, Any]) -> None:
     for option, given in idle.items():
         if given:
             raise UserError("none of the rows asked for looks at this", option, "Leave it out, or choose other rows")
+    if arguments["bert"]:
+        check_folder(Path(arguments["bert"]))
 
 
 def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
