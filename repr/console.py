@@ -9,6 +9,7 @@ import errno
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -122,8 +123,12 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A plain text table: first column left, the others right; wide characters count double."""
+def table(header: list[str], rows: list[list[str]], *, room: int | None = None) -> str:
+    """A plain text table: first column left, the others right; wide characters count double.
+
+    room: characters in a line, by default those of the terminal, if it is one. Columns that do not fit are left out from the
+    right, never the first two, and a last line names them: put what matters on the left.
+    """
     from unicodedata import east_asian_width
 
     def width(text: str) -> int:
@@ -131,13 +136,25 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
     lines = [header, *rows]
     widths = [max(width(line[i]) for line in lines) for i in range(len(header))]
+    room = room or _room()
+    shown = len(header)
+    while room and shown > 2 and sum(widths[:shown]) + 2 * (shown - 1) > room:
+        shown -= 1
+    widths = widths[:shown]
 
     def render(line: list[str]) -> str:
         cells = [line[0] + " " * (widths[0] - width(line[0]))]
-        cells += [" " * (w - width(cell)) + cell for cell, w in zip(line[1:], widths[1:], strict=True)]
+        cells += [" " * (w - width(cell)) + cell for cell, w in zip(line[1:shown], widths[1:], strict=True)]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows)])
+    hidden = ", ".join(dict.fromkeys(filter(None, header[shown:])))
+    last = [f"Not shown, for want of room: {hidden}. --json has them."] if hidden else []
+    return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows), *last])
+
+
+def _room() -> int:
+    """Characters in a line of the terminal that results go to; 0 when they go to a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def progress(items: Iterable[T], total: int | None, what: str, unit: str = "it") -> Iterator[T]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from repr.evaluation.statistics import interval
 from repr.files import read_json
+from repr.models.names import weights_names
 from repr.reports import figures
-from repr.reports.compare import weights_names
 from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from repr.console import table
+from repr.models.names import weights_names
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
@@ -25,20 +26,21 @@ def lines(content: Mapping[str, Any]) -> list[str]:
     sample = " [sample: drawn pictures, an illustration]" if content["sample"] else ""
     products, tests = content["products"], content["tests"]
     seeds = len(content["seeds"])
+    names = weights_names(row["weights"] for row in rows)
     out = [
         f"{content['data']}{sample}: {products['base']} base and {products['novel']} novel products, shots from {first['shots_from']}, "
         f"tested on {first['test_on']} ({tests['base']:,} base and {tests['novel']:,} novel pictures), {seeds} seed{'s' * (seeds > 1)}.",
         "Accuracy over all products, per cent; " + ("± half the 95 % interval of the mean." if seeds > 1 else "one seed, so no interval."),
         "",
-        _table(rows, sample=bool(content["sample"])),
+        _table(rows, names, sample=bool(content["sample"])),
     ]
     failed = {row["weights"]: row["error"] for row in rows if row["error"]}
     out += ["", *(f"{name} could not be run: {error}" for name, error in failed.items())] if failed else []
     out += [f"Note: {note}." for note in content["notes"]]
     out += _rejection(rows)
-    tested = _tests(content["paired"])
+    tested = _tests(content["paired"], names)
     out += ["", "Same splits, difference in points (paired t-test):", *tested] if tested else []
-    header, body = references(content["paired"], lambda spec: spec or "none")
+    header, body = references(content["paired"], names.__getitem__)
     out += ["", f"{REFERENCES}:", table(header, body)] if body else []
     if {kind: products[kind] for kind in RPC} == RPC and content["metas"] == 17:
         told = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
@@ -86,7 +88,7 @@ def cell(figure: Mapping[str, Any] | None) -> str:
     return f"{100 * figure['mean']:.1f}{width}"
 
 
-def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
+def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
     sizes = len({row["size"] for row in rows if not row["error"]}) > 1
     kept = any(memory(row) for row in rows)
@@ -102,7 +104,7 @@ def _table(rows: list[dict[str, Any]], *, sample: bool) -> str:
     ]
     body = []
     for row in rows:
-        known = [row["learner"], *([str(row["shots"])] if shots else []), row["weights"] or "none", row["features"]]
+        known = [row["learner"], *([str(row["shots"])] if shots else []), names[row["weights"]], row["features"]]
         known += [str(row["size"])] if sizes else []
         known += [memory(row) or "–"] if kept else []
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [cell(row[name]) for name in COLUMNS]
@@ -123,7 +125,7 @@ def _rejection(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _tests(paired: list[dict[str, Any]]) -> list[str]:
+def _tests(paired: list[dict[str, Any]], names: Mapping[str | None, str]) -> list[str]:
     """One line a pair of starts: all and novel, where there is a test."""
     paired = [test for test in paired if test.get("against", "start") == "start"]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -132,7 +134,7 @@ def _tests(paired: list[dict[str, Any]]) -> list[str]:
             key = (test["learner"], test["shots"], test["a"], test["a_features"], test["b"], test["b_features"])
             groups.setdefault(key, []).append(test)
     return [
-        f"  {key[0]}, {key[1]} shots, {key[2] or 'none'} ({key[3]}) against {key[4] or 'none'} ({key[5]}): "
+        f"  {key[0]}, {key[1]} shots, {names[key[2]]} ({key[3]}) against {names[key[4]]} ({key[5]}): "
         + ", ".join(f"{COLUMNS[t['metric']]} {100 * t['difference']:+.1f} ± {100 * t['ci95']:.1f} (p = {t['p']:.2g})" for t in tests)
         for key, tests in groups.items()
     ]

@@ -12,10 +12,10 @@ OPTIONAL = ("name", "barcode", "title")
 
 
 def read(path: Path) -> Catalog:
-    """A CSV (UTF-8, comma, header) as a catalog; pictures are relative to its folder. Other columns are left alone.
+    """A CSV (UTF-8, with a header; commas, semicolons or tabs) as a catalog; pictures are relative to its folder.
 
-    Class level 1 is `class`, or the product itself without that column. Raises UserError for a missing column or cell,
-    and a path that leaves the folder.
+    Other columns are left alone. Class level 1 is `class`, or the product itself without that column. Raises UserError for a
+    missing column or cell, and a path that leaves the folder.
     """
     rows = _rows(path)
     columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": []}
@@ -44,7 +44,11 @@ def read(path: Path) -> Catalog:
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
+            first = file.readline()
+            if not first.strip():
+                raise UserError("the first line is empty", path, "Name the columns picture, product in it")
+            file.seek(0)
+            reader = csv.DictReader(file, restval="", delimiter=max(",;\t", key=first.count))
             header = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = header
             for needed in ("picture", "product"):

@@ -63,6 +63,8 @@ def load(name: str) -> Subset:
         text, where = file.read_text(encoding="utf-8"), name
     elif Path(name).is_file():
         text, where = _text(Path(name)), name
+    elif Path(name).suffix.lower() == ".csv":
+        raise UserError("there is no such file", name, "Check the path")
     else:
         raise UserError(f"no subset is called {name!r}", "--subset", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}")
     try:

@@ -54,9 +54,9 @@ class Report:
         if self.untested:
             shown = ", ".join(self.untested[:5]) + (", …" if len(self.untested) > 5 else "")
             why = "is one group" if self.method == "grouped" else "drew none"
-            out.append(f"{len(self.untested)} classes have no test row, since each {why}: {shown}.")
+            out.append(f"Classes without a test row, since each {why} ({len(self.untested)}): {shown}.")
         if self.unreadable:
-            out.append(f"{self.unreadable} pictures could not be read to compare them.")
+            out.append(f"Pictures that could not be read to compare them: {self.unreadable}.")
         return out
 
 

@@ -41,8 +41,19 @@ def union(catalogs: Sequence[Catalog]) -> Catalog:
         sources += renamed
         tables.append(table)
         notes += [f"{'+'.join(source.name for source in renamed)}: {note}" for note in catalog.notes]
+    same = _same_names(classes[level - 1])
+    if same:
+        notes.append(f"{same} class names stand in several sources and stay apart; `repr catalog align` makes them one")
     first, second, third = (tuple(entries) for entries in classes)
     return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes))
+
+
+def _same_names(entries: Sequence[ClassName]) -> int:
+    """How many names several classes of a level have, each from a source of its own. Names of one source may repeat under two classes."""
+    sources: dict[str, set[str]] = {}
+    for entry in entries:
+        sources.setdefault(entry.name, set()).add(entry.id.partition(":")[0])
+    return sum(len(found) > 1 for name, found in sources.items() if name)
 
 
 def deepened(catalog: Catalog, level: int) -> Catalog:

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from repr.catalog import parts
-from repr.catalog.sources import fill_split, open_sources, split_name
-from repr.catalog.table import Catalog
-from repr.classify import MODELS, SUBSETS
+from repr.catalog.sources import open_sources, split_name
+from repr.classify import MODELS
 from repr.classify.bert import check_folder
 from repr.classify.experiment import grid, run
+from repr.classify.opening import Opened, levels_of
 from repr.classify.settings import WHOLE, Settings
-from repr.classify.subtree import subtree
-from repr.classify.summary import against_flat, caption, comparisons, summarise
+from repr.classify.summary import against_flat, caption, comparisons, left_out, summarise
 from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
-from repr.console import say
 from repr.errors import UserError, nearest
 from repr.models.devices import pick_device
+from repr.models.names import weights_names
 from repr.runs import Run, claim
 
 
@@ -56,52 +55,48 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
     command = " ".join(["repr classify", *words])
     if out:
         claim(out, command)
-    if number:
-        _check_table(number, arguments)
-    pick_device(arguments["device"])
+    check(number, arguments)
     paper = read_paper(arguments["paper"])
-    read = open_sources(arguments["data"])
+    split = arguments["split"] or {"paper": "random"}.get(arguments["preset"], "grouped")
+    opened = Opened(open_sources(arguments["data"]), arguments["subset"] or "", split, arguments["limit"])
+    read = opened.read
+    if arguments["ocr"]:
+        opened.check_ocr()
     if number and out is None:
         out = Path("runs", f"classify-{read.name}-table-{number}")
         claim(out, command)
-    split = arguments["split"] or {"paper": "random"}.get(arguments["preset"], "grouped")
-    seeds = range(arguments["seed"], arguments["seed"] + arguments["seeds"])
-    opened: dict[tuple[int, str], Catalog] = {}
-
-    def named(part: str) -> Catalog:
-        subset = part if part in SUBSETS else arguments["subset"]
-        return parts.subset(read, subset) if subset else read
-
-    def below(catalog: Catalog, part: str) -> Catalog:
-        return subtree(catalog, part) if part and part not in SUBSETS else catalog
-
-    def open_part(seed: int, part: str) -> Catalog:
-        if (seed, part) not in opened:
-            catalog = named(part)
-            for note in catalog.notes[len(read.notes) :]:
-                say(f"Note: {note}.")
-            opened.clear()  # one at a time: three million rows take a gigabyte
-            opened[seed, part] = below(fill_split(catalog, split, seed), part)
-        return opened[seed, part]
-
-    # Every part is opened here, so that what was typed wrong is said before anything is trained.
-    levels = [below(named(part), part).default_level for part in arguments["parts"] or ("",)]
-    base = _base(arguments, split_name(read, split), number)
-    rows = _table_rows(number, base, arguments, seeds) if number else _grid_rows(base, arguments, seeds, levels[0])
-    rows = list(dict.fromkeys(rows))  # an option typed twice is no second seed
-    _check_used(rows, arguments)
-    _check_weights(rows, arguments["weights"])
-    cells = run(open_part, rows, out)
+    stand_ins = opened.own_parts() if number == "8" and not arguments["parts"] else ()
+    levels = levels_of(opened, arguments["parts"] or stand_ins)
+    rows = _rows(number, arguments, split_name(read, split), levels)
+    cells = run(opened, rows, out)
+    names = weights_names(row.weights for row in rows if row.weights)
+    cells = [cell | {"start": names.get(cell["weights"], "")} for cell in cells]
     summarised = summarise(cells)
+    idle = left_out(summarised)
+    if all(cell.get("error") for cell in cells):
+        raise UserError("none of the rows could be run", "", "; ".join(idle))
+    beside = [caption(summarised), *idle]
     if number:
         summarised = with_paper(number, summarised, paper)
-    words_beside = [caption(summarised), *(remarks(number, paper) if number else [])]
+        beside += remarks(number, paper, stand_ins)
     title = TITLES[number] if number else "Classification"
     found = [*comparisons(summarised), *against_flat(summarised)]
-    answer = Answer(title, read.name, summarised, cells, number, out, read.sample, arguments, found, words_beside)
+    answer = Answer(title, read.name, summarised, cells, number, out, read.sample, arguments, found, beside)
     if out:
         _keep(answer, out, command)
     return answer
+
+
+def check(number: str, arguments: dict[str, Any]) -> None:
+    """Raise UserError for what is typed wrong, as far as it can be told without the data: nothing has been read or drawn then."""
+    if number:
+        _check_table(number, arguments)
+    pick_device(arguments["device"])
+    if arguments["subset"]:
+        parts.load(arguments["subset"])
+    rows = _rows(number, arguments, "", dict.fromkeys(arguments["parts"] or ("",), 1))
+    _check_used(rows, arguments)
+    _check_weights(rows, arguments["weights"])
 
 
 def _check_table(number: str, arguments: dict[str, Any]) -> None:
@@ -134,12 +129,16 @@ def _check_used(rows: Sequence[Settings], arguments: dict[str, Any]) -> None:
 
 
 def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
-    """Raise UserError for named weights that no row can use."""
-    for named in weights:
-        if all(row.weights != named for row in rows):
-            from repr.classify.picture import known_weights
+    """Raise UserError for named weights that are not there or that no row can use."""
+    if not weights:
+        return
+    from repr.classify.picture import NETWORKS, known_weights
 
-            message = f"none of the models asked for can use these weights of {known_weights(named).arch}"
+    for named in weights:
+        arch = known_weights(named).arch
+        scratch = named == "none" and any(row.model in NETWORKS for row in rows)
+        if not scratch and all(row.weights != named for row in rows):
+            message = f"none of the models asked for can use these weights of {arch}"
             raise UserError(message, named, "Name that network with --model, or --model encoder")
 
 
@@ -152,28 +151,32 @@ def _base(arguments: dict[str, Any], split: str, number: str) -> Settings:
     return Settings(split=split, mask=bool(arguments["mask"]), text_encoder=encoder, **shared, **machine)
 
 
-def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, level: int) -> list[Settings]:
+def _rows(number: str, arguments: dict[str, Any], split: str, levels: dict[str, int]) -> list[Settings]:
+    """The rows asked for, each once: an option typed twice is no second seed. levels: each part and its usual level."""
+    base = _base(arguments, split, number)
+    seeds = range(arguments["seed"], arguments["seed"] + arguments["seeds"])
+    rows = _table_rows(number, base, arguments, seeds, levels) if number else _grid_rows(base, arguments, seeds, levels)
+    return list(dict.fromkeys(rows))
+
+
+def _grid_rows(base: Settings, arguments: dict[str, Any], seeds: range, levels: dict[str, int]) -> list[Settings]:
     models = arguments["models"] or ("ngram",)
     for model in models:
         if model not in MODELS:
             raise UserError(f"no model is called {model!r}", "--model", nearest(model, MODELS))
-    rows = grid(
-        base,
-        models=models,
-        levels=arguments["levels"] or (level,),
-        seeds=seeds,
-        hierarchies=arguments["nets"] or ("",),
-        weights=arguments["weights"],
-        shares=arguments["shares"] or (1.0,),
-    )
-    return [replace(row, part=part) for part in arguments["parts"] or ("",) for row in rows]
+    shared: dict[str, Any] = {"models": models, "seeds": seeds, "weights": arguments["weights"]}
+    shared |= {"hierarchies": arguments["nets"] or ("",), "shares": arguments["shares"] or (1.0,)}
+    first = next(iter(levels.values()))
+    rows = grid(base, levels=arguments["levels"] or (first,), **shared)
+    return [replace(row, part=part) for part in levels for row in rows]
 
 
-def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range) -> list[Settings]:
+def _table_rows(number: str, base: Settings, arguments: dict[str, Any], seeds: range, levels: dict[str, int]) -> list[Settings]:
     masks = (False, True) if arguments["mask"] is None else (arguments["mask"],)
-    kept = {name: arguments[name] for name in ("models", "levels", "parts", "weights", "shares")}
+    kept = {name: arguments[name] for name in ("models", "levels", "weights", "shares")}
     ocrs = (False, True) if arguments["ocr"] else (False,)
-    choice = Choice(hierarchies=arguments["nets"], masks=masks, ocrs=ocrs, **kept)
+    named = {part: level for part, level in levels.items() if part}
+    choice = Choice(hierarchies=arguments["nets"], masks=masks, ocrs=ocrs, parts=named, **kept)
     return rows_of(number, base, choice, seeds)
 
 

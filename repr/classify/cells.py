@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,11 @@ def write(cell: Cell, folder: Path, data: Data) -> None:
         truth = cell.problem.labels[cell.problem.test]
         np.savez(stream, rows=cell.problem.test, truth=truth, predicted=cell.measured.predicted, confidence=cell.measured.confidence)
     run.finish("done", cell.row)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a finished row's files are there, and not cut short."""
+    return (folder / "per_class.csv").is_file() and zipfile.is_zipfile(folder / "predictions.npz")
 
 
 def write_per_class(path: Path, measured: Measured, problem: Problem) -> None:

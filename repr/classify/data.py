@@ -116,11 +116,11 @@ class Data:
             sink.write(repr(level).encode())
         return sink.digest.hexdigest()[:20]
 
-    def problem(self, level: int, *, seed: int = 0, limit: int = 0, finest: Ints | None = None) -> Problem:
+    def problem(self, level: int, *, seed: int = 0, finest: Ints | None = None) -> Problem:
         """Train, validation and test rows with a label on the level.
 
         Validation: the split's own part "val", else VALIDATION of the training rows by whole groups of one title; a class's
-        last group stays in training. limit: at most so many training rows, drawn by chance, those held out included.
+        last group stays in training.
         finest: (n,) the classes of which none may lose all its training rows, where they are finer than the level's.
         Raises UserError when the level has no labels, or there is nothing to train or test on.
         """
@@ -134,16 +134,14 @@ class Data:
             test, validation = validation, test
         for part, rows in (("training", train), ("test", test)):
             if not len(rows):
-                raise UserError(
-                    f"no {part} row has a label on level {level}", self.catalog.name, "Choose another --level, or split the data"
-                )
+                remedy = "Choose another --level, --split random, or divide the data with `repr catalog split`"
+                raise UserError(f"no {part} row has a label on level {level}", self.catalog.name, remedy)
         rng = np.random.default_rng([seed, level])
-        if limit and limit < len(train):
-            train = np.sort(rng.permutation(train)[:limit])
         if not len(validation):
             train, validation = hold_out(train, labels if finest is None else finest, self.titles, rng)
         if len(np.unique(labels[train])) < 2:
-            raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, "Choose another --level")
+            remedy = "Choose another --level, or give more rows (with --limit: a higher one)"
+            raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, remedy)
         return Problem(level, labels, names, train, validation, test)
 
 

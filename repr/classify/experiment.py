@@ -16,7 +16,7 @@ from repr import console
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
-from repr.classify.cells import RATES, Cell, describe, folder_name, write
+from repr.classify.cells import RATES, Cell, describe, folder_name, is_whole, write
 from repr.classify.data import Data, NotRun, Problem
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Blocks, measure
@@ -47,7 +47,7 @@ def run_cell(data: Data, settings: Settings) -> Cell:
         return run_tree(data, settings)
     import torch
 
-    problem = data.problem(settings.level, seed=settings.seed, limit=settings.limit)
+    problem = data.problem(settings.level, seed=settings.seed)
     started = time.perf_counter()
     trained, labels = np.unique(problem.labels[problem.train], return_inverse=True)
     rows = problem.train
@@ -122,7 +122,7 @@ def run(open_catalog: Open, rows: Sequence[Settings], out: Path | None = None) -
         except UserError as error:
             if alone or not part:
                 raise
-            found |= {settings: not_run(settings, str(error)) for settings in members}
+            found |= {settings: not_run(settings, error) for settings in members}
             continue
         views: dict[tuple[bool, bool], Data] = {}
         for number, settings in enumerate(members, 1):
@@ -139,7 +139,7 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
         folder = out / "rows" / folder_name(settings, data) if out else None
         if folder and (folder / "config.json").exists():
             kept = _config(folder)
-            if kept.get("status") == "done":
+            if kept.get("status") == "done" and is_whole(folder):
                 console.say(f"{where} {title(settings)}: done before.")
                 row: dict[str, Any] = kept["result"]
                 return row | {"folder": str(folder)}
@@ -148,8 +148,8 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
     except (NotRun, UserError) as reason:
         if alone and isinstance(reason, UserError):
             raise
-        console.say(f"    not run: {reason}")
-        return not_run(settings, str(reason), data.catalog.sample)
+        console.say(f"{where} {title(settings)}: not run: {reason}")
+        return not_run(settings, reason, data.catalog.sample)
     note = f"; {cell.row['note']}" if cell.row["note"] else ""
     console.say(f"    top-1 {100 * cell.row['top1']:.1f} % in {cell.row['seconds']:.1f} s{note}")
     if folder is None:
@@ -168,13 +168,14 @@ def _config(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def not_run(settings: Settings, reason: str, sample: bool = False) -> dict[str, Any]:
-    """The row of something that cannot be run here."""
+def not_run(settings: Settings, reason: NotRun | UserError, sample: bool = False) -> dict[str, Any]:
+    """The row of something that cannot be run here; "error" where the user can mend it."""
     names = ("model", "modality", "level", "hierarchy", "part", "weights", "seed", "balanced", "adjust", "fine_share", "preset", "split")
     row = {name: getattr(settings, name) for name in names} | dict.fromkeys(RATES)
     row |= {"text_encoder": settings.encoder, "weak": settings.weak if settings.hierarchy else ""}
     masked = settings.mask and "text" in settings.modality
-    return row | {"masked": masked, "note": f"not run: {reason}", "seconds": None, "sample": sample}
+    error = {"error": reason.as_json()} if isinstance(reason, UserError) else {}
+    return row | error | {"masked": masked, "note": f"not run: {reason}", "seconds": None, "sample": sample}
 
 
 def title(settings: Settings) -> str:
@@ -215,6 +216,6 @@ def _weights_of(model: str, weights: Sequence[str]) -> list[str]:
 
     if model in MODELS and "image" not in MODELS[model].modality:
         return [""]
-    if model in NETWORKS:
-        return [named for named in weights if known_weights(named).arch == model] or [""]
+    if model in NETWORKS:  # "none" is their own start, from scratch
+        return ["" if named == "none" else named for named in weights if named == "none" or known_weights(named).arch == model] or [""]
     return list(weights) or [""]

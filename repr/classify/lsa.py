@@ -13,6 +13,7 @@ from repr.classify.calibration import Ints
 from repr.classify.data import Data, Features
 from repr.classify.ngram import vectorizer
 from repr.classify.settings import Settings
+from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 
 # Chosen on fashion's validation rows (level 2, masked titles, grouped; a linear head on these features): 77.5 % with 512 and 77.9 %
@@ -30,7 +31,7 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
 
     known = [text for text in data.texts.take(np.unique(rows)) if text]
     if not known:
-        raise UserError("no training row has a text", data.catalog.name, "Choose an image model, or data with titles")
+        raise UserError("no training row has a text", data.catalog.name, NO_TEXT)
     terms = vectorizer()
     counted = terms.fit_transform(known)
     dim = min(settings.scaled(DIM), min(counted.shape) - 1)

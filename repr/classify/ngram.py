@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr.classify.calibration import Floats, Ints
+from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class NGram:
         texts = data.texts.take(rows)
         kept = np.array([bool(text) for text in texts])
         if len(np.unique(labels[kept])) < 2:
-            raise UserError("the training rows with a text are of fewer than two classes", data.catalog.name, "Choose an image model")
+            few = "the training rows with a text are of fewer than two classes"
+            raise UserError(few, data.catalog.name, NO_TEXT)
         self.prior_ = np.log((np.bincount(labels, minlength=classes) + 1) / (len(labels) + classes)).astype(np.float32)
         self.vectorizer_ = vectorizer()
         features = self.vectorizer_.fit_transform([text for text in texts if text])

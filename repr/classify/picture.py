@@ -100,16 +100,18 @@ class Picture:
 
 def picture_features(data: Data, settings: Settings) -> Features:
     """The frozen features of every catalog row's picture; computed once and kept by content. Raises NotRun without weights."""
-    from repr.evaluation.embeddings import embed
+    from repr.evaluation.embeddings import embed, say_left_out
 
     weights = starting_weights(settings)
     if weights is None:
-        raise NotRun("no weights")
+        raise NotRun(f"no weights (a frozen {settings.model} needs some: --weights)")
     encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
     made = embed(encoder, data.catalog, device=settings.device, workers=settings.workers)
     vectors = np.zeros((len(data.catalog), encoder.dim), np.float32)
     present = np.zeros(len(data.catalog), bool)
     vectors[made.rows], present[made.rows] = made.features, True
+    if data.readable is None:
+        say_left_out(made.quarantine)
     data.readable = present
     return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px)")
 

@@ -18,6 +18,7 @@ from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Bools, Data, Features
 from repr.classify.heads import ask, entropy, prior, seeded
 from repr.classify.settings import Settings
+from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
@@ -69,7 +70,11 @@ class Recurrent:
         settings = self.settings
         sentences = [terms(text)[:LENGTH] for text in data.texts.take(rows)]
         if not any(sentences):
-            raise UserError("no training title has a word", data.catalog.name, "Choose an image model, or data with titles")
+            raise UserError(
+                "no training title has a word",
+                data.catalog.name,
+                NO_TEXT,
+            )
         self.number_, vectors = word2vec(sentences, settings.scaled(VECTOR), settings.seed)
         self.prior_ = prior(labels, classes)
         numbers = self._numbers(sentences)

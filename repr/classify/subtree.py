@@ -34,3 +34,21 @@ def subtree(catalog: Catalog, named: str) -> Catalog:
     if below < 2:
         raise UserError(f"{named} has {below or 'no'} class below it", "--under", "Choose a class with more")
     return replace(catalog.select(inside), default_level=level + 1)
+
+
+def largest(catalog: Catalog, most: int) -> tuple[str, ...]:
+    """Up to so many classes with two or more below them, those with the most rows first; as deep in the tree as there are any.
+
+    Named as `subtree` takes them: by name, or by "level:id" where several have it.
+    """
+    names = [entry.name for level in catalog.classes[:2] for entry in level]
+    for level in (2, 1):
+        above, below = catalog.column(f"class_{level}"), catalog.column(f"class_{level + 1}")
+        inside = (above >= 0) & (below >= 0)
+        pairs = np.unique(np.stack([above[inside], below[inside]], axis=1), axis=0)
+        several = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(catalog.classes[level - 1])) > 1)
+        if len(several):
+            rows = np.bincount(above[inside], minlength=len(catalog.classes[level - 1]))[several]
+            chosen = [catalog.classes[level - 1][code] for code in several[np.argsort(-rows, kind="stable")][:most]]
+            return tuple(entry.name if names.count(entry.name) == 1 else f"{level}:{entry.id}" for entry in chosen)
+    return ()

@@ -42,7 +42,7 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["missing"] = _means([cell.get("missing") or {} for cell in cells])
     row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
     row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
-    kept = (*GROUP[4:], "preset", "split", "classes", "train", "test", *COUNTED, "sample")
+    kept = (*GROUP[4:], "start", "preset", "split", "classes", "train", "test", *COUNTED, "sample")
     return row | {name: first[name] for name in kept if name in first}
 
 
@@ -95,24 +95,23 @@ def _compared(a: dict[str, Any], b: dict[str, Any]) -> list[dict[str, Any]]:
     return [rows | {"difference": result.difference, "ci95": result.ci95, "p": result.p, "n": result.n}]
 
 
+def left_out(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each reason why rows were not run: "Not run: vgg19 (3 rows), resnet50: no weights"."""
+    reasons: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row["top1"] is None:
+            members = reasons.setdefault(row["note"].removeprefix("not run: "), {})
+            members[row["model"]] = members.get(row["model"], 0) + 1
+    listed = {why: ", ".join(model + (f" ({n} rows)" if n > 1 else "") for model, n in members.items()) for why, members in reasons.items()}
+    return [f"Not run: {models}: {why}" for why, models in listed.items()]
+
+
 def name(row: dict[str, Any]) -> str:
     """A row's model, weights, hierarchy and treatment of the long tail in a few words."""
     share = row.get("fine_share") or 1
     weak = f"{100 * share:g} % {row['weak']}" if share < 1 else ""
-    words = [row["model"], row.get("weights"), row["hierarchy"], weak, "balanced" if row.get("balanced") else ""]
+    words = [row["model"], row.get("start", row.get("weights")), row["hierarchy"], weak, "balanced" if row.get("balanced") else ""]
     return " ".join(filter(None, [*words, f"adjusted {row['adjust']:g}" if row.get("adjust") else ""]))
-
-
-HEADER = ["model", "modality", "level", "hierarchy", "top-1", "top-5", "AP micro", "AP macro", "F1 macro", "F1 weighted", "ECE", "seconds"]
-
-
-def table_line(row: dict[str, Any]) -> list[str]:
-    """Cells in per cent under HEADER; ± is half the 95 % interval over seeds."""
-    words = name({**row, "hierarchy": ""}) + (" (masked)" if row.get("masked") else "")
-    if row["top1"] is None:
-        return [words, row["modality"], str(row["level"]), row["hierarchy"], row["note"], *[""] * 7]
-    rates = [percent(row[rate], row["ci95"].get(rate)) for rate in RATES]
-    return [words, row["modality"], str(row["level"]), row["hierarchy"], *rates, f"{row['seconds']:.1f}"]
 
 
 def percent(rate: float | None, width: float | None = None) -> str:

@@ -7,8 +7,8 @@ sources, so that column says so, unless paper.csv or a file of one's own holds t
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ TITLES = {
     "fig8": "Fig. 8: accuracy against training samples, level 3",
 }
 SINGLE = ("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram")
-NOT_KNOWN = "not in our sources"
 COLUMNS = ("table", "row", "level", "top1", "source")
 Paper = dict[tuple[str, str, int], float]
 
@@ -40,7 +39,7 @@ class Choice:
     models: tuple[str, ...] = ()
     levels: tuple[int, ...] = ()
     hierarchies: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()  # subtrees in place of the four subsets, or the one part of another table
+    parts: Mapping[str, int] = field(default_factory=dict)  # subtrees in place of the four subsets, or parts of another table; their levels
     weights: tuple[str, ...] = ()
     masks: tuple[bool, ...] = (False, True)
     shares: tuple[float, ...] = ()  # of fine labels, in table 6
@@ -66,7 +65,9 @@ def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -
         rows = grid(base, models=("resnet50", "encoder", "bert", "concat"), levels=levels, **more, **shared)
     elif number == "8":
         models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
-        rows = [row for part in choice.parts or SUBSETS for row in grid(replace(base, part=part), models=models, levels=levels, **shared)]
+        parts = choice.parts or dict.fromkeys(SUBSETS, 3)
+        for part, level in parts.items():
+            rows += grid(replace(base, part=part), models=models, levels=choice.levels or (level,), **shared)
     else:
         rows = grid(base, models=("resnet50", "encoder"), levels=levels, **shared)
     if number != "8" and choice.parts:
@@ -120,13 +121,14 @@ def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> lis
     return [{**row, "paper": accuracy} for row, accuracy in zip(rows, found, strict=True)]
 
 
-def remarks(number: str, paper: Paper) -> list[str]:
-    """What a reader of a table must know."""
-    said = [] if paper else ["The papers' accuracies are not in the package's sources; --paper FILE puts your own copy beside ours."]
+def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[str]:
+    """What a reader of a table must know. stand_ins: parts that were run where the data have none of the four subsets."""
+    said = [] if paper else ["Paper –: its accuracies are not in the package's sources; --paper FILE puts your own copy beside ours."]
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)
         said.append(f"The paper's subsets (its Table 7): {sizes}.")
-        said.append("A catalogue without these parts has its own: --under CLASS, repeatable, runs any subtree in their place.")
+        stand = f"None of them is in these data: {', '.join(stand_ins)} stand in, the largest. " if stand_ins else ""
+        said.append(f"{stand}--under CLASS, repeatable, runs any subtree in their place.")
     if number == "6":
         said.append("The paper draws its nets in a figure that is not in the text: the nets here are of our design, in their spirit.")
     if number in ("5", "6"):

@@ -118,7 +118,7 @@ class FrozenInputs:
 def _train(data: Data, settings: Settings) -> Answers:
     started = time.perf_counter()
     levels, labels = level_labels(data)
-    whole = data.problem(levels[0], seed=settings.seed, limit=settings.limit, finest=finest(labels))
+    whole = data.problem(levels[0], seed=settings.seed, finest=finest(labels))
     known = _told(labels, whole, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     inputs = FrozenInputs(data, settings, whole.train, finest(known[whole.train]))

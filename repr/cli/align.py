@@ -17,7 +17,7 @@ SHOWN = 20  # pairs printed
 @click.command("align")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @console.data_option
-@click.option("--level", type=click.IntRange(1, 3), default=2, show_default=True, help="Class level to compare.")
+@click.option("--level", type=click.IntRange(1, 3), help="Class level to compare. Default: the second, or the first where that is all.")
 @click.option("--s-label", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
 @click.option(
     "--s-content",
@@ -30,14 +30,19 @@ SHOWN = 20  # pairs printed
 @click.option("--binary", is_flag=True, help="Count whether a term occurs in a class's titles, not how often.")
 @click.option("--across", is_flag=True, help="Also compare classes that stand under different classes.")
 @click.option("--apply", "mapping", type=FILE, metavar="FILE", help="Merge the classes as this mapping file says; no comparing.")
-@click.option("--out", type=FILE, metavar="FILE", help="Where to write the mapping (.csv or .json); with --apply the catalog (.parquet).")
+@click.option(
+    "--out",
+    type=FILE,
+    metavar="FILE",
+    help="Where to write the mapping (.csv or .json); with --apply the catalog.  [default with --apply: aligned.parquet]",
+)
 @console.json_option
 @click.pass_context
 def command(
     ctx: click.Context,
     paths: tuple[str, ...],
     data: tuple[str, ...],
-    level: int,
+    level: int | None,
     s_label: float,
     s_content: float,
     derive: bool,
@@ -66,9 +71,10 @@ def command(
     from repr.catalog.align import align
     from repr.catalog.sources import open_each
 
+    catalogs = open_each([*paths, *data])
     found = align(
-        open_each([*paths, *data]),
-        level=level,
+        catalogs,
+        level=level or (2 if any(catalog.classes[1] for catalog in catalogs) else 1),
         label_threshold=s_label,
         content_threshold=None if derive else s_content,
         binary=binary,
@@ -96,9 +102,11 @@ def _merge(paths: list[str], mapping: Path, typed: set[str], out: Path | None, a
     from repr.catalog import mapping as file
     from repr.catalog.sources import open_sources
 
+    out = out or Path("aligned.parquet")
+    if out.suffix.lower() != ".parquet":
+        raise UserError("a catalog is written as .parquet", out, "Give a file that ends so")
     given = file.read(mapping)
     merged = file.apply(open_sources(paths), given)
-    out = out or Path("aligned.parquet")
     merged.write(out)
     if as_json:
         classes = [len(level) for level in merged.classes]

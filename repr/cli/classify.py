@@ -67,6 +67,8 @@ def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments
     if as_json:
         console.emit(answer.as_json())
         return
-    click.echo(console.table(*table(answer)))
+    header, cells = table(answer)
+    if cells:
+        click.echo(console.table(header, cells))
     for line in answer.remarks:
         click.echo(line)

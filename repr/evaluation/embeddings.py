@@ -34,6 +34,14 @@ VERSION = 1  # of the file; raise it when the evaluation transform changes
 BATCH = 64  # pictures; larger ones gain little on a processor and only delay the first result
 
 
+def say_left_out(quarantine: Sequence[Quarantined]) -> None:
+    """Name the first pictures that could not be read, with the reason, and count the rest."""
+    for broken in quarantine[:5]:
+        console.say(f"left out: {broken.path}: {broken.reason}")
+    if len(quarantine) > 5:
+        console.say(f"left out: {len(quarantine) - 5:,} more pictures that cannot be read")
+
+
 class NoneReadable(UserError):
     """Not one of the pictures can be read. quarantine: all of them, with the reason."""
 

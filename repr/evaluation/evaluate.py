@@ -11,7 +11,7 @@ import numpy as np
 
 from repr import console
 from repr.errors import UserError
-from repr.evaluation.embeddings import BATCH, embed
+from repr.evaluation.embeddings import BATCH, embed, say_left_out
 from repr.evaluation.knn import TEMPERATURE, K
 from repr.evaluation.linear import EPOCHS
 from repr.evaluation.measure import Row, measure, settings
@@ -209,9 +209,6 @@ def _names(weights: Sequence[Weights]) -> list[str]:
 
 def announce(evaluation: Evaluation) -> None:
     """Say what was left out and how the pictures were divided."""
-    for broken in evaluation.quarantine[:5]:
-        console.say(f"left out: {broken.path}: {broken.reason}")
-    if len(evaluation.quarantine) > 5:
-        console.say(f"left out: {len(evaluation.quarantine) - 5} more pictures that cannot be read")
+    say_left_out(evaluation.quarantine)
     if evaluation.leave_one_out:
         console.say("No train and test parts: every picture is searched among all the others, and there is no linear probe.")

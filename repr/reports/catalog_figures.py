@@ -21,6 +21,8 @@ NAMED = 40  # characters written beside their points
 @figures.styled
 def long_tail(numbers: Statistics) -> Figure:
     """Samples of each class, largest first, on a logarithmic axis."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = figures.new_figure(height=2.8)
     axes = figure.add_subplot()
     counts = [row.samples for row in numbers.long_tail]
@@ -28,6 +30,7 @@ def long_tail(numbers: Statistics) -> Figure:
     axes.step(range(1, len(counts) + 1), counts, where="mid", color=figures.PALETTE[0], lw=1.4)
     axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", ylim=(0.5, max(counts) * 1.5))
     figures.logarithmic(axes, "y")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

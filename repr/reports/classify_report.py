@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.summary import HEADER, name, percent, table_line
-from repr.classify.tables import NOT_KNOWN
+from repr.classify.summary import name, percent
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
 
@@ -21,32 +20,55 @@ if TYPE_CHECKING:
     from repr.classify.asked import Answer
 
 CURVES = 6  # rows in one reliability figure
+COLUMNS = {
+    "top-1": "top1",
+    "top-5": "top5",
+    "ECE": "ece",
+    "F1 macro": "f1_macro",
+    "F1 weighted": "f1_weighted",
+    "AP macro": "ap_macro",
+    "AP micro": "ap_micro",
+}
+MORE = ("F1 weighted", "AP macro", "AP micro")  # in a table of their own, for one of all columns is wider than a page
 
 
 def table(answer: Answer) -> tuple[list[str], list[list[str]]]:
-    """Header and cells in per cent; of a table, with the paper's number beside ours."""
-    rows = answer.rows
-    parts = any(row.get("part") for row in rows)
-    header = [HEADER[0], *(["part"] if parts else []), *HEADER[1:5], *(["paper"] if answer.number else []), *HEADER[5:]]
-    lines_ = []
-    for row in rows:
-        cells = table_line(row)
-        paper = [] if not answer.number else [NOT_KNOWN if row["paper"] is None else percent(row["paper"])]
-        lines_.append([cells[0], *([row.get("part") or ""] if parts else []), *cells[1:5], *paper, *cells[5:]])
-    return header, lines_
+    """Header and cells of the rows that were run, what matters most on the left; a table's have the paper's number beside ours.
+
+    Rates are in per cent, ± half the 95 % interval over seeds. Columns that say nothing of any row are left out.
+    """
+    cells = [_cells(row, paper=bool(answer.number)) for row in answer.rows if row["top1"] is not None]
+    if not cells:
+        return [], []
+    header = [column for column in cells[0] if any(row[column] for row in cells)]
+    return header, [[row[column] for column in header] for row in cells]
+
+
+def _cells(row: dict[str, Any], *, paper: bool) -> dict[str, str]:
+    rates = {column: percent(row[rate], row["ci95"].get(rate)) for column, rate in COLUMNS.items()}
+    words = name({**row, "hierarchy": ""}) + (" (masked)" if row.get("masked") else "")
+    return {
+        "model": words,
+        "part": row.get("part") or "",
+        "modality": row["modality"],
+        "level": str(row["level"]),
+        "hierarchy": row["hierarchy"],
+        "top-1": rates.pop("top-1"),
+        **({"paper": percent(row["paper"])} if paper else {}),
+        **rates,
+        "seconds": f"{row['seconds']:.1f}",
+    }
 
 
 def write(answer: Answer) -> Path:
     """Write report.html (of a table: table-<number>.html) into the answer's folder and return its path."""
     assert answer.out is not None
     page = Page(f"{answer.title}: {answer.data}", answer.sample)
-    page.section("Numbers")
-    page.table(*table(answer), answer.remarks[0] if answer.remarks else "")
-    for line in answer.remarks[1:]:
-        page.text(line)
-    _differences(page, answer)
-    _notes(page, answer.rows)
     done = [row for row in answer.rows if row["top1"] is not None]
+    page.section("Numbers")
+    _numbers(page, answer)
+    _differences(page, answer)
+    _notes(page, done)
     _missing(page, done)
     _tree(page, done)
     _weak(page, done)
@@ -57,6 +79,25 @@ def write(answer: Answer) -> Path:
     shown = [[f"`--{key.replace('_', '-')}`", _said(value)] for key, value in answer.arguments.items() if value not in (None, (), "")]
     page.table(["option", "value"], shown, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.", words=True)
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
+
+
+def _numbers(page: Page, answer: Answer) -> None:
+    """The printed table and what is said below it; the averages that few ask for in a table of their own."""
+    header, cells = table(answer)
+    caption, *others = answer.remarks
+    if not cells:
+        page.text(caption)
+    else:
+        page.table(*_only(header, cells, [column for column in header if column not in MORE]), caption)
+    for line in others:
+        page.text(line)
+    if cells:
+        page.table(*_only(header, cells, [*header[: header.index("top-1")], *MORE]))
+
+
+def _only(header: list[str], cells: list[list[str]], columns: list[str]) -> tuple[list[str], list[list[str]]]:
+    places = [header.index(column) for column in columns]
+    return columns, [[row[place] for place in places] for row in cells]
 
 
 def _differences(page: Page, answer: Answer) -> None:
@@ -192,11 +233,12 @@ def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
         return
     page.section("Are the probabilities right?")
     centres = [(2 * place + 1) / 30 for place in range(15)]
-    series: dict[str, list[float | None]] = {"ideal": [100 * centre for centre in centres]}
+    series: dict[str, list[float | None]] = {}
     for cell in shown:
         found: dict[int, float] = {min(14, int(entry["confidence"] * 15)): 100 * entry["accuracy"] for entry in cell["reliability"]}
         series[f"{_title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(15)]
-    figure = lines([100 * centre for centre in centres], series, xlabel="confidence, per cent", ylabel="right, per cent")
+    x = [100 * centre for centre in centres]
+    figure = lines(x, series, xlabel="confidence, per cent", ylabel="right, per cent", ideal=x)
     page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")
 
 

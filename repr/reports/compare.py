@@ -12,6 +12,7 @@ from typing import Any
 from repr.errors import UserError
 from repr.evaluation.statistics import paired
 from repr.files import read_json
+from repr.models.names import apart, weights_names
 from repr.reports.page import Page
 from repr.reports.training_report import SHARES, number
 from repr.runs import Run
@@ -111,22 +112,9 @@ def write_page(compared: dict[str, Any], path: Path) -> Path:
     return page.write(path)
 
 
-def weights_names(specs: Iterable[str | None]) -> dict[str | None, str]:
-    """A short name for each of the starting weights: the file's or folder's, as far up as is needed to tell them apart."""
-    given = list(dict.fromkeys(specs))
-    return dict(zip(given, _apart([Path((spec or "none").removesuffix(".safetensors")) for spec in given]), strict=True))
-
-
 def _names(runs: Sequence[Run]) -> list[str]:
     """The folders' names, as far up as is needed to tell them apart."""
-    return _apart([run.path.resolve() for run in runs])
-
-
-def _apart(paths: Sequence[Path]) -> list[str]:
-    depth, most = 1, max((len(path.parts) for path in paths), default=0)
-    while len({path.parts[-depth:] for path in paths}) < len(paths) and depth < most:
-        depth += 1
-    return ["/".join(path.parts[-depth:]) for path in paths]
+    return apart([run.path.resolve() for run in runs])
 
 
 def _differs(key: str, runs: Iterable[Run]) -> bool:

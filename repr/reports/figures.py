@@ -120,8 +120,9 @@ def lines(
     ylabel: str,
     log: bool = False,
     bounds: tuple[float, float] | None = None,
+    ideal: Sequence[float] | None = None,
 ) -> Figure:
-    """Curves over one x (epochs, classes in rank order). None leaves a gap. `log`: a logarithmic y axis."""
+    """Curves over one x (epochs, classes in rank order). None leaves a gap. `log`: a logarithmic y axis. ideal: a thin line to compare."""
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(height=2.8)
@@ -131,6 +132,8 @@ def lines(
         if points:
             marker = MARKERS[n % len(MARKERS)] if len(points) <= 40 else None
             axes.plot(*zip(*points, strict=True), color=PALETTE[n % len(PALETTE)], marker=marker, ms=3.5, lw=1.4, label=name)
+    if ideal is not None:
+        axes.plot(x, ideal, color=INK, lw=0.8, ls=(0, (4, 3)), label="ideal")
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         logarithmic(axes, "y")
@@ -138,7 +141,7 @@ def lines(
         axes.set_ylim(*bounds)
     if all(float(value).is_integer() for value in x):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, len(series))
+    _legend(figure, len(series) + (ideal is not None))
     return figure
 
 
@@ -278,12 +281,18 @@ def embedding_map(points: np.ndarray[Any, Any], groups: Sequence[str], novel: np
 
 
 def logarithmic(axes: Axes, *names: str) -> None:
-    """Make the axes named ("x", "y") logarithmic, with plain numbers: matplotlib's own are formulas, which the style does not read."""
-    from matplotlib.ticker import FuncFormatter
+    """Make the axes named ("x", "y") logarithmic once all is drawn, with plain numbers: matplotlib's own are formulas, which the
+    style does not read. Powers of ten alone would leave a short axis without any number."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
     for name in names:
         axes.set(**{f"{name}scale": "log"})
         axis = axes.xaxis if name == "x" else axes.yaxis
+        low, high = axis.get_view_interval()
+        if 0 < high < 5 * low:
+            axis.set_major_locator(MaxNLocator(5))
+        elif high < 500 * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 

@@ -64,7 +64,7 @@ def test_paired_tests_are_lines() -> None:
         "b_features": "base-trained",
     }
     told = text(paired=[{**test, "difference": 0.1, "ci95": 0.02, "p": 0.004, "n": 5}])
-    assert "ncm, 10 shots, runs/a (as given) against none (base-trained): all +10.0 ± 2.0 (p = 0.004)" in told
+    assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p = 0.004)" in told
 
 
 def test_rows_stand_beside_joint_and_linear() -> None:

@@ -35,10 +35,10 @@ def test_without_a_class_the_product_is_the_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "words"),
     [
-        ("picture;product\na;b\n", "s.csv", "no column 'picture'"),
+        ("picture|product\na|b\n", "s.csv", "no column 'picture'"),
         ("picture,sku\na,b\n", "s.csv", "no column 'product'"),
         ("picture,product\n", "s.csv", "no rows"),
-        ("", "s.csv", "no column"),
+        ("", "s.csv", "the first line is empty"),
         ("picture,product\na.jpg,1\nb.jpg,\n", "row 3", "no product"),
         ("picture,product,class\na.jpg,1,\n", "row 2", "no class"),
         ("picture,product\n../a.jpg,1\n", "row 2", "leaves the folder"),
@@ -53,3 +53,9 @@ def test_bad_lists(tmp_path: Path, text: str, where: str, words: str) -> None:
 def test_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not UTF-8"):
         listing.read(csv(tmp_path / "s.csv", "picture,product\n绿.jpg,1\n", "gbk"))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_what_spreadsheets_part_columns_with(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "s.csv").write_text(f"picture{mark}product{mark}title\na.jpg{mark}1{mark}tea, green\n", encoding="utf-8")
+    assert listing.read(tmp_path / "s.csv").column("title").tolist() == ["tea, green"]

@@ -58,3 +58,9 @@ def test_levels_are_brought_to_the_deepest(shared: Path) -> None:
 
 def test_with_split() -> None:
     assert with_split(one_level("a", "x", "y"), np.array(["train", "test"])).column("split").tolist() == ["train", "test"]
+
+
+def test_equal_names_that_stay_apart_are_said() -> None:
+    (note,) = union([one_level("a", "tea", "soap"), one_level("b", "tea", "rice")]).notes
+    assert note.startswith("1 class names stand in several sources") and "repr catalog align" in note
+    assert not union([one_level("a", "tea"), one_level("b", "rice")]).notes

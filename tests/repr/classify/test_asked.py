@@ -56,6 +56,7 @@ def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
         (("--model", "ngram", "--size", "64"), "--size: none of the rows"),
         (("--model", "resnet50", "--weights", "imagenet"), "imagenet: none of the models asked for can use these weights"),
         (("--model", "ngram", "--weights", "none"), "none: none of the models asked for can use these weights of resnet18"),
+        (("--ocr",), "--ocr: no row has OCR text"),
     ],
 )
 def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], words: str) -> None:
@@ -89,6 +90,7 @@ def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
         (("--device", "foo"), "no such device"),
         (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
         (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
+        (("--model", "encoder", "--weights", "nowhere.pth"), "nowhere.pth: no such weights"),
         (("fig8",), "repr classify table N"),
     ],
 )
@@ -97,9 +99,26 @@ def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, type
         ask(data, *typed)
 
 
-def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["config.json", "predictions.npz"])
+def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path, file: str) -> None:
     first = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
-    (config,) = (tmp_path / "out" / "rows").glob("*/config.json")
-    config.write_text("{")
+    (damaged,) = (tmp_path / "out" / "rows").glob(f"*/{file}")
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
     again = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
-    assert again.rows[0]["top1"] == first.rows[0]["top1"]
+    assert again.rows[0]["top1"] == first.rows[0]["top1"] and len(damaged.read_bytes()) > 100
+
+
+@pytest.mark.parametrize(
+    "typed", [("--scale", "2"), ("table", "7"), ("--model", "ngrams"), ("--hierarchy", "round"), ("--subset", "nowhere.csv")]
+)
+def test_what_needs_no_data_is_said_before_they_are_opened(data: Path, typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("opened first"))
+    with pytest.raises(UserError):
+        ask(data, *typed)
+
+
+def test_none_is_the_start_of_a_named_network_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "run", lambda _, rows, out: pytest.fail(str([row.weights for row in rows])))
+    with pytest.raises(pytest.fail.Exception, match=r"\[''\]"):
+        ask(data, "--model", "resnet50", "--weights", "none")

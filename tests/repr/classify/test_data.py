@@ -8,6 +8,7 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify.data import Data, Features, hold_out
+from repr.classify.opening import limited
 from repr.errors import UserError
 
 
@@ -17,8 +18,14 @@ def test_rows_of_the_parts(shop: Catalog) -> None:
     assert sorted([*problem.train, *problem.validation]) == list(range(120))
     assert 0 < len(problem.validation) <= 12
     assert problem.counts.tolist() == [30, 30, 30, 30]
-    few = Data(shop).problem(2, limit=50)
-    assert len(few.train) + len(few.validation) == 50 and len(few.validation) > 0
+
+
+def test_a_limit_drops_the_other_training_rows_before_anything_is_looked_at(shop: Catalog) -> None:
+    few = limited(shop, 50, 0)
+    split = few.column("split").astype(str)
+    assert (split == "train").sum() == 50 and (split == "test").sum() == 40
+    assert limited(shop, 50, 1).column("path").tolist() != few.column("path").tolist() == limited(shop, 50, 0).column("path").tolist()
+    assert limited(shop, 0, 0) is limited(shop, 500, 0) is shop
 
 
 def test_levels_that_cannot_be_learnt(shop: Catalog) -> None:

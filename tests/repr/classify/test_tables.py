@@ -46,7 +46,7 @@ def test_narrowed() -> None:
         rows_of("4", Settings(), Choice(models=("gated",)), range(1))
     with pytest.raises(UserError, match="no table '7'"):
         rows_of("7", Settings(), Choice(), range(1))
-    assert {row.part for row in rows_of("8", Settings(), Choice(parts=("Topwear",)), range(1))} == {"Topwear"}
+    assert {row.part for row in rows_of("8", Settings(), Choice(parts={"Topwear": 3}), range(1))} == {"Topwear"}
 
 
 def test_no_number_of_the_paper_is_invented() -> None:

@@ -69,15 +69,29 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
 def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
     typed = ("table", "4", "--model", "ngram", "--level", 1, "--level", 3, "--data", shop, "--out", tmp_path)
     result = call(*typed)
-    assert result.stdout.count("not in our sources") >= 2 and "ngram (masked)" in result.stdout
+    head, _, first, *_ = (line.split() for line in result.stdout.splitlines())
+    assert first[head.index("paper")] == "–" and "hierarchy" not in head
+    assert "ngram (masked)" in result.stdout and "not in the package's sources" in result.stdout
     assert (tmp_path / "table-4.html").exists()
     found = json.loads(call(*typed, "--json").stdout)
     assert found["table"] == "4" and {row["paper"] for row in found["rows"]} == {None}
 
 
-def test_a_subset_that_is_not_there_is_a_line_of_the_table(shop: Path, tmp_path: Path) -> None:
-    rows = json.loads(call("table", "8", "--model", "ngram", "--data", shop, "--out", tmp_path, "--json").stdout)["rows"]
-    assert len(rows) == 8 and all(row["note"].startswith("not run") for row in rows)
+def test_where_no_subset_is_there_the_largest_classes_stand_in(shop: Path, tmp_path: Path) -> None:
+    typed = ("table", "8", "--model", "ngram", "--data", shop, "--out", tmp_path)
+    rows = json.loads(call(*typed, "--json").stdout)["rows"]
+    assert [(row["part"], row["level"], row["masked"]) for row in rows] == [("Food", 2, False), ("Food", 2, True)]
+    assert "None of them is in these data: Food stand in" in call(*typed).stdout
+
+
+def test_rows_that_cannot_be_run_are_lines_below_the_table(shop: Path, tmp_path: Path) -> None:
+    typed = ("table", "5", "--model", "vgg19", "--level", 1, "--level", 2, "--data", shop, "--out", tmp_path)
+    result = call(*typed)
+    assert result.exit_code == 0 and "Not run: vgg19 (2 rows): no weights" in result.stdout and "top-1" not in result.stdout
+    rows = json.loads(call(*typed, "--json").stdout)["rows"]
+    assert [row["note"].partition(" (")[0] for row in rows] == ["not run: no weights"] * 2
+    with pytest.raises(UserError, match=r"none of the rows could be run\. Not run: ngram, bilstm: .*no labels on level 3"):
+        call("--model", "ngram", "--model", "bilstm", "--level", 3, "--data", shop)
 
 
 def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from scipy import stats
 from repr.cli.compare import command
 from repr.errors import UserError
 from repr.files import write_json
+from repr.models.names import weights_names
 from repr.reports import training_report
-from repr.reports.compare import compare, percent, tables, weights_names, write_page
+from repr.reports.compare import compare, percent, tables, write_page
 from repr.runs import Run
 
 

@@ -55,3 +55,13 @@ def test_style_leaves_the_users_settings_alone() -> None:
     before = dict(mpl.rcParams)
     figures.svg(figures.lines([1, 2], {"洗发水": [1.0, 2.0]}, xlabel="x", ylabel="y"), "p", "alt")
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(("low", "high"), [(20, 60), (30, 90), (3, 800), (1, 100_000)])
+def test_a_logarithmic_axis_has_numbers_however_short(low: float, high: float) -> None:
+    figure = figures.new_figure()
+    axes = figure.add_subplot()
+    axes.plot([low, high], [0, 1])
+    figures.logarithmic(axes, "x")
+    shown = [tick for tick in axes.xaxis.get_majorticklocs() if low <= tick <= high]
+    assert 2 <= len(shown) <= 10

@@ -1,0 +1,88 @@
+"""The data of a classification: the whole catalogue or the part that a row names, divided for its seed, training rows limited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow.compute as pc
+
+from repr.catalog import parts
+from repr.catalog.sources import fill_split
+from repr.catalog.table import Catalog
+from repr.classify import SUBSETS
+from repr.classify.subtree import largest, subtree
+from repr.console import say
+from repr.errors import UserError
+
+
+@dataclass
+class Opened:
+    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`."""
+
+    read: Catalog
+    subset: str = ""
+    split: str = "grouped"
+    limit: int = 0
+    _last: dict[tuple[int, str], Catalog] = field(default_factory=dict)
+
+    def __call__(self, seed: int, part: str) -> Catalog:
+        """The catalog of a seed and a part (one of SUBSETS, a class to look below, "" for all), every row with its split.
+
+        Raises UserError for a part that is not there.
+        """
+        if (seed, part) not in self._last:
+            catalog = self._named(part)
+            for note in catalog.notes[len(self.read.notes) :]:
+                say(f"Note: {note}.")
+            self._last.clear()  # one at a time: three million rows take a gigabyte
+            self._last[seed, part] = limited(self._below(fill_split(catalog, self.split, seed), part), self.limit, seed)
+        return self._last[seed, part]
+
+    def check_ocr(self) -> None:
+        """Raise UserError where not one row has OCR text: a row would be called text+ocr and be none."""
+        if not pc.any(pc.not_equal(self.read.table.column("ocr"), "")).as_py():
+            raise UserError("no row has OCR text", "--ocr", "Leave it out, or read the pictures with `repr catalog ocr` first")
+
+    def level(self, part: str) -> int:
+        """The usual class level of a part. Raises UserError for a class that is not there."""
+        return self._below(self._named(part), part).default_level
+
+    def own_parts(self) -> tuple[str, ...]:
+        """Where no two classes of any of SUBSETS are in the data: the largest classes with several below them, to stand in; else ()."""
+        for name in SUBSETS:
+            try:
+                part = self._named(name)
+            except UserError:
+                continue
+            if len(part.labels()[1]) > 1:
+                return ()
+        return largest(self.read, len(SUBSETS))
+
+    def _named(self, part: str) -> Catalog:
+        subset = part if part in SUBSETS else self.subset
+        return parts.subset(self.read, subset) if subset else self.read
+
+    def _below(self, catalog: Catalog, part: str) -> Catalog:
+        return subtree(catalog, part) if part and part not in SUBSETS else catalog
+
+
+def limited(catalog: Catalog, limit: int, seed: int) -> Catalog:
+    """The catalog with at most `limit` training rows, drawn by chance; all others stay. 0: no limit.
+
+    The rest is dropped here, before anything is looked at, so that no picture or title of it is decoded or encoded.
+    """
+    if not limit:
+        return catalog
+    training = np.flatnonzero(catalog.column("split").astype(str) == "train")
+    if limit >= len(training):
+        return catalog
+    kept = np.ones(len(catalog), bool)
+    kept[np.random.default_rng([seed, 3]).permutation(training)[limit:]] = False
+    return catalog.select(kept)
+
+
+def levels_of(opened: Opened, named: Sequence[str]) -> dict[str, int]:
+    """The usual level of each part; of the whole for none. What is typed wrong is thus said before anything is trained."""
+    return {part: opened.level(part) for part in named or ("",)}

@@ -1,0 +1,20 @@
+"""Short names for weights in tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def weights_names(specs: Iterable[str | None]) -> dict[str | None, str]:
+    """A short name for each of the starting weights: the file's or folder's, as far up as is needed to tell them apart."""
+    given = list(dict.fromkeys(specs))
+    return dict(zip(given, apart([Path((spec or "none").removesuffix(".safetensors")) for spec in given]), strict=True))
+
+
+def apart(paths: Sequence[Path]) -> list[str]:
+    """The ends of paths, as far up as is needed to tell them apart."""
+    depth, most = 1, max((len(path.parts) for path in paths), default=0)
+    while len({path.parts[-depth:] for path in paths}) < len(paths) and depth < most:
+        depth += 1
+    return ["/".join(path.parts[-depth:]) for path in paths]
