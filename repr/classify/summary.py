@@ -91,7 +91,7 @@ def _compared(a: dict[str, Any], b: dict[str, Any]) -> list[dict[str, Any]]:
     if None in ours or None in theirs:
         return []
     result = paired(ours, theirs, redrawn=_redrawn(a))
-    rows = {"a": name(a), "b": name(b), "level": a["level"], "masked": a.get("masked")}
+    rows = {"a": name(a), "b": name(b), "level": a["level"], "part": a.get("part") or "", "masked": a.get("masked")}
     return [rows | {"difference": result.difference, "ci95": result.ci95, "p": result.p, "n": result.n}]
 
 

@@ -104,9 +104,11 @@ def _differences(page: Page, answer: Answer) -> None:
     if not answer.comparisons:
         return
     page.section("Row against row")
+    parts = any(c["part"] for c in answer.comparisons)
     cells = [
         [
             f"{c['a']} − {c['b']}",
+            *([c["part"]] if parts else []),
             str(c["level"]),
             "yes" if c["masked"] else "no",
             _points(c["difference"], c["ci95"]),
@@ -116,7 +118,7 @@ def _differences(page: Page, answer: Answer) -> None:
         for c in answer.comparisons
     ]
     caption = "Difference of top-1 in points, ± half of its 95 % interval, paired by seed (Student's t)."
-    page.table(["rows", "level", "masked", "difference", "p", "seeds"], cells, caption)
+    page.table(["rows", *(["part"] if parts else []), "level", "masked", "difference", "p", "seeds"], cells, caption)
 
 
 def _notes(page: Page, rows: Sequence[dict[str, Any]]) -> None:
