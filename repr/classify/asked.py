@@ -91,6 +91,10 @@ def check(number: str, arguments: dict[str, Any]) -> None:
     """Raise UserError for what is typed wrong, as far as it can be told without the data: nothing has been read or drawn then."""
     if number:
         _check_table(number, arguments)
+    elif arguments["paper"]:
+        raise UserError("belongs to a table", "--paper", "Say `repr classify table N`, or leave it out")
+    if arguments["balanced"] and arguments["adjust"]:
+        raise UserError("given with --balanced: each makes up for the classes' sizes", "--logit-adjustment", "Give one of them")
     pick_device(arguments["device"])
     if arguments["subset"]:
         parts.load(arguments["subset"])
@@ -118,7 +122,9 @@ def _check_used(rows: Sequence[Settings], arguments: dict[str, Any]) -> None:
         "--text-encoder": arguments["text_encoder"] and not any(row.modality.startswith("image+text") for row in rows),
         "--bert": arguments["bert"] and not any("bert" in (row.model, row.encoder) for row in rows),
         "--end-to-end or --frozen": arguments["end_to_end"] is not None and all(row.model not in WHOLE or row.hierarchy for row in rows),
-        "--weak": arguments["weak"] != "children" and all(row.fine_share == 1 for row in rows),
+        "--weak": arguments["weak"] != "children" and not any(row.hierarchy for row in rows),
+        "--mask-class-words": arguments["mask"] and not any("text" in row.modality for row in rows),
+        "--ocr": arguments["ocr"] and not any("text" in row.modality for row in rows),
         "--size": arguments["size"] and not any("image" in row.modality for row in rows),
     }
     for option, given in idle.items():

@@ -18,8 +18,9 @@ from repr import console
 from repr.catalog.words import HAN
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data, Features, NotRun
-from repr.classify.heads import ask, entropy, fit_head, prior, seeded
+from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
+from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, replacing
 from repr.models.devices import pick_device
@@ -34,7 +35,7 @@ CHINESE = 0.3  # share of texts with Chinese characters from which the English m
 
 
 class Bert:
-    """A row's text → its class. Rows without text get the classes' frequencies."""
+    """A row's text → its class."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,7 +45,7 @@ class Bert:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun without weights, UserError for a broken folder."""
         settings = self.settings
         folder = find_folder(data, settings)
-        self.prior_ = prior(labels, classes)
+        self.classes_ = classes
         self.features_: Features | None = None
         if not settings.end_to_end:
             self.features_ = bert_features(data, settings)
@@ -60,6 +61,8 @@ class Bert:
         self.tokenizer_, network = open_folder(folder)
         texts = data.texts.take(rows)
         some = np.array([bool(text) for text in texts])
+        if not some.any():
+            raise UserError("no training row has a text", data.catalog.name, NO_TEXT)
         with seeded(generator):
             training = settings.training(EPOCHS_WHOLE) | {"lr": settings.lr or RATE_WHOLE}
             self.network_ = fit_network(
@@ -70,17 +73,28 @@ class Bert:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes)."""
-        found = np.tile(self.prior_, (len(rows), 1))
+        """(len(rows), classes); NaN for rows without text."""
+        found = blank(len(rows), self.classes_)
         texts = data.texts.take(rows)
         some = np.array([bool(text) for text in texts])
         if not some.any():
             return found
         if self.features_ is not None:
-            found[some] = ask(self.network_, torch.from_numpy(self.features_.vectors[rows[some]]))
+            vectors = self._seen(data).vectors
+            found[some] = ask(self.network_, torch.from_numpy(vectors[rows[some]]))
             return found
         numbers = tokens(self.tokenizer_, [text for text in texts if text], length(self.settings))
         found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
+        return found
+
+    def _seen(self, data: Data) -> Features:
+        """The frozen features; of what is left of the texts where a part is hidden."""
+        assert self.features_ is not None
+        if not data.hidden & {"title", "ocr"}:
+            return self.features_
+        if "bert" not in data.memory:
+            data.memory["bert"] = bert_features(data, self.settings)
+        found: Features = data.memory["bert"]
         return found
 
 

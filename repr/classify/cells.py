@@ -18,18 +18,18 @@ from repr.classify.settings import Settings
 from repr.files import content_key, replacing
 from repr.runs import Run
 
-VERSION = 3  # of a row; raise it when a model changes, so that old rows are run again
+VERSION = 4  # of a row; raise it when a model changes, so that old rows are run again
 RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row and seed, measured on one level. `row`: what is printed and kept; measured, problem: None when found again."""
+    """One row and seed, measured on one level. `row`: what is printed and kept."""
 
     settings: Settings
     row: dict[str, Any]
-    measured: Measured | None = None
-    problem: Problem | None = None
+    measured: Measured
+    problem: Problem
 
 
 def describe(settings: Settings, data: Data, problem: Problem, measured: Measured, plain: Measured, unknown: int | None) -> dict[str, Any]:
@@ -37,7 +37,6 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
 
     unknown: test rows with a text of which the model knows no term; None where it has no list of terms.
     """
-    train = len(problem.train) + len(problem.validation)
     return {
         "model": settings.model,
         "modality": settings.modality,
@@ -57,7 +56,8 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
         "preset": settings.preset,
         "split": settings.split,
         "classes": len(problem.names),
-        "train": train,
+        "train": len(problem.training_part),
+        "held_out": problem.held_out,
         "test": len(problem.test),
         "untrained": int((problem.counts[problem.labels[problem.test]] == 0).sum()),
         "no_text": int((~data.texts.present(problem.test)).sum()) if "text" in settings.modality else 0,
@@ -72,19 +72,19 @@ def describe(settings: Settings, data: Data, problem: Problem, measured: Measure
 def folder_name(settings: Settings, data: Data) -> str:
     """The name of a row's folder: readable, then a key of everything the row depends on, weights and pictures included."""
     from repr.classify.bert import identity_of
-    from repr.classify.picture import known_weights
+    from repr.classify.picture import starting_weights
     from repr.classify.text_features import VERSION as TEXT
 
-    weights = known_weights(settings.weights).identity if settings.relevant()["weights"] else ""
+    looks = "image" in settings.modality
+    start = starting_weights(settings) if looks else None
+    relevant = settings.relevant() | {"weights": start.identity if start else ""}  # by content: a name may come to mean others
     bert = identity_of(data, settings) if "bert" in (settings.model, settings.encoder) else ""
-    pictures = data.pictures if "image" in settings.modality else ""
-    key = content_key(VERSION, TEXT, settings.relevant(), weights, bert, pictures, data.identity, settings.level)
+    key = content_key(VERSION, TEXT, relevant, bert, data.pictures if looks else "", data.identity, settings.level)
     return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))
 
 
 def write(cell: Cell, folder: Path, data: Data) -> None:
     """The row's run folder, "done" last: config.json, environment.json, per_class.csv, predictions.npz."""
-    assert cell.measured is not None and cell.problem is not None
     run = Run.create(folder, "repr classify", cell.settings.relevant(), data=data.catalog.name, sample=data.catalog.sample)
     write_per_class(folder / "per_class.csv", cell.measured, cell.problem)
     with replacing(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:

@@ -24,7 +24,10 @@ IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "o
 
 @dataclass(frozen=True)
 class Problem:
-    """One level's task. labels: (n,) of every catalog row, -1 for none; train, validation, test: catalog rows, all labelled."""
+    """One level's task. labels: (n,) of every catalog row, -1 for none; train, validation, test: catalog rows, all labelled.
+
+    held_out: whether the validation rows were taken from the training part, and are not a part of the split's own.
+    """
 
     level: int
     labels: Ints
@@ -32,12 +35,17 @@ class Problem:
     train: Ints
     validation: Ints
     test: Ints
+    held_out: bool = True
+
+    @property
+    def training_part(self) -> Ints:
+        """The rows of the split's training part, those held out included."""
+        return np.concatenate([self.train, self.validation]) if self.held_out else self.train
 
     @property
     def counts(self) -> Ints:
-        """(c,) training rows of each class, the validation part's included."""
-        known = np.concatenate([self.train, self.validation])
-        return np.bincount(self.labels[known], minlength=len(self.names)).astype(np.int64)
+        """(c,) training rows of each class, those held out included."""
+        return np.bincount(self.labels[self.training_part], minlength=len(self.names)).astype(np.int64)
 
 
 class NotRun(Exception):
@@ -137,12 +145,13 @@ class Data:
                 remedy = "Choose another --level, --split random, or divide the data with `repr catalog split`"
                 raise UserError(f"no {part} row has a label on level {level}", self.catalog.name, remedy)
         rng = np.random.default_rng([seed, level])
-        if not len(validation):
+        held_out = not len(validation)
+        if held_out:
             train, validation = hold_out(train, labels if finest is None else finest, self.titles, rng)
         if len(np.unique(labels[train])) < 2:
             remedy = "Choose another --level, or give more rows (with --limit: a higher one)"
             raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, remedy)
-        return Problem(level, labels, names, train, validation, test)
+        return Problem(level, labels, names, train, validation, test, held_out)
 
 
 def hold_out(train: Ints, labels: Ints, groups: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:

@@ -18,19 +18,21 @@ from repr.classify import MODELS
 from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
 from repr.classify.cells import RATES, Cell, describe, folder_name, is_whole, write
 from repr.classify.data import Data, NotRun, Problem
+from repr.classify.heads import prior
 from repr.classify.longtail import adjust, balanced
-from repr.classify.metrics import Blocks, measure
+from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.settings import Settings
 from repr.errors import UserError
 from repr.runs import Run
 
 BLOCK = 8192  # rows scored at a time
+KEPT = 5e7  # probabilities of a test part that are kept, 200 MB
 CALIBRATED = 20_000  # validation rows for the temperature; a tenth of three million with 599 logits each took 1.5 GB
 Open = Callable[[int, str], Catalog]  # seed, part → catalog with its split
 
 
 class Classifier(Protocol):
-    """What a model is: learns from rows of the data, gives logits of others."""
+    """What a model is: learns from rows of the data, gives logits of others, NaN where a row has nothing that it sees."""
 
     note: str  # what a reader of the row must know, "" for nothing
 
@@ -58,18 +60,19 @@ def run_cell(data: Data, settings: Settings) -> Cell:
     model = load(settings).fit(data, rows, labels, len(trained), generator)
     fitted = time.perf_counter() - started
     temperature = _temperature(model, data, problem, trained)
-    classes = len(problem.names)
+    classes, counts, nothing = len(problem.names), problem.counts[trained], prior(labels, len(trained))
 
     def blocks(seen: Data = data, tau: float = settings.adjust) -> Iterator[Floats]:
         for part in np.split(problem.test, range(BLOCK, len(problem.test), BLOCK)):
             logits = model.logits(seen, part) / np.float32(temperature)
+            logits[np.isnan(logits[:, 0])] = nothing  # the classes' shares, which no temperature sharpens
             full = np.zeros((len(part), classes), np.float32)
-            full[:, trained] = np.exp(log_softmax(adjust(logits, problem.counts[trained], tau) if tau else logits))
+            full[:, trained] = np.exp(log_softmax(adjust(logits, counts, tau) if tau else logits))
             yield full
 
     truth = problem.labels[problem.test]
-    measured = measure(truth, blocks, classes)
-    plain = measure(truth, lambda: blocks(tau=0), classes) if settings.adjust else measured
+    measured = _measure(truth, blocks, classes)
+    plain = _measure(truth, lambda: blocks(tau=0), classes) if settings.adjust else measured
     seconds = time.perf_counter() - started
     unknown = getattr(model, "unknown", None)  # a model that reads words may say how many texts have none that it knows
     row = describe(settings, data, problem, measured, plain, unknown(data, problem.test) if unknown else None) | {
@@ -80,6 +83,14 @@ def run_cell(data: Data, settings: Settings) -> Cell:
         "missing": _missing(settings, data, truth, lambda seen: lambda: blocks(seen)),
     }
     return Cell(settings, row, measured, problem)
+
+
+def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
+    """`measure` reads the probabilities twice: those that fit are kept, so that no model is asked a second time."""
+    if len(truth) * classes > KEPT:
+        return measure(truth, blocks, classes)
+    kept = list(blocks())
+    return measure(truth, lambda: iter(kept), classes)
 
 
 def load(settings: Settings) -> Classifier:
@@ -95,7 +106,9 @@ def _temperature(model: Classifier, data: Data, problem: Problem, trained: Ints)
     if not len(rows):
         return 1.0
     rows = rows[:: max(1, len(rows) // CALIBRATED)]
-    return fit_temperature(model.logits(data, rows), np.searchsorted(trained, problem.labels[rows]))
+    logits = model.logits(data, rows)
+    seen = ~np.isnan(logits[:, 0])
+    return fit_temperature(logits[seen], np.searchsorted(trained, problem.labels[rows[seen]]))
 
 
 def _missing(settings: Settings, data: Data, truth: Ints, of: Callable[[Data], Blocks]) -> dict[str, float]:

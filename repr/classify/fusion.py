@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data, Features
-from repr.classify.heads import Standardised, ask, entropy, prior, seeded
+from repr.classify.heads import Standardised, ask, entropy, seeded
 from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
@@ -69,7 +69,6 @@ class Fusion:
         self.pictures_ = picture_features(data, settings)
         self.encode_ = text_encoder(data, settings, rows, labels, classes)
         self.texts_ = self.encode_(data)
-        self.prior_ = prior(labels, classes)
         self.note = f"{self.pictures_.name} + {self.texts_.name}"
         module, name = NETS[settings.model].split(":")
         seen, read = self.pictures_.known(rows), self.texts_.known(rows)
@@ -84,10 +83,10 @@ class Fusion:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes); rows with neither picture nor text get the classes' frequencies."""
+        """(len(rows), classes); NaN for rows with neither picture nor text."""
         inputs = self._inputs(data, rows)
         found = ask(self.network_, inputs)
-        found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = self.prior_
+        found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
         return found
 
     def unknown(self, data: Data, rows: Ints) -> int | None:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from repr.catalog.words import LONGEST
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data
-from repr.classify.heads import entropy, prior, seeded
+from repr.classify.heads import entropy, seeded
 from repr.classify.settings import Settings
-from repr.classify.texts import Texts
+from repr.classify.texts import NO_TEXT, Texts
+from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
@@ -34,16 +35,18 @@ PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's mul
 
 
 class Hashed:
-    """A row's text → its class. Rows without text get the classes' frequencies."""
+    """A row's text → its class."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.note = f"hashed n-grams, streamed, by Adagrad at {settings.lr or RATE:g} in batches of {settings.batch_size or BATCH}"
 
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Hashed:
-        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1."""
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises UserError where none of them has a text."""
         settings = self.settings
-        self.prior_ = prior(labels, classes)
+        self.classes_ = classes
+        if not any(any(block) for block in data.texts.blocks(rows)):
+            raise UserError("no training row has a text", data.catalog.name, NO_TEXT)
         epochs = max(EPOCHS, ceil(TITLES / max(1, len(rows))))
         training = settings.training(epochs) | {"lr": settings.lr or RATE, "batch_size": settings.batch_size or BATCH}
         with seeded(generator), torch.sparse.check_sparse_tensor_invariants(False):  # type: ignore[no-untyped-call]
@@ -54,15 +57,15 @@ class Hashed:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes)."""
+        """(len(rows), classes); NaN for rows without text."""
         network = self.network_
         assert isinstance(network, GramNet)
-        found = np.empty((len(rows), len(self.prior_)), np.float32)
+        found = np.empty((len(rows), self.classes_), np.float32)
         with torch.inference_mode():
             for first in range(0, len(rows), ROWS):
                 texts = data.texts.take(rows[first : first + ROWS])
                 part = network.of_texts(texts).cpu().numpy()
-                part[[not text for text in texts]] = self.prior_
+                part[[not text for text in texts]] = np.nan
                 found[first : first + ROWS] = part
         return found
 

@@ -74,6 +74,11 @@ def ask(network: nn.Module, inputs: Tensor) -> Floats:
     return np.asarray(torch.cat(parts).numpy())
 
 
+def blank(rows: int, classes: int) -> Floats:
+    """(rows, classes) NaN: what a model says of rows that show it nothing. `run_cell` puts the classes' shares there."""
+    return np.full((rows, classes), np.nan, np.float32)
+
+
 def prior(labels: Ints, classes: int) -> Floats:
     """(classes,) logarithms of the classes' smoothed training shares: the answer where a row shows nothing."""
     return np.log((np.bincount(labels, minlength=classes) + 1) / (len(labels) + classes)).astype(np.float32)

@@ -1,7 +1,7 @@
 """Class words taken out of titles, so that a text model cannot read the label off.
 
 On many shops' data the title names the class. Masked are the words of the class names of all levels, in the singular and
-the plural, and for names without blanks between words (Chinese) the name's parts and their terms.
+the plural, whatever their case and width, and for names without blanks between words (Chinese) the name's parts and their terms.
 """
 
 from __future__ import annotations
@@ -26,23 +26,27 @@ class Masker:
             for part in re.split(r"[/／、,，;；()（）\s&]+", unicodedata.normalize("NFKC", name)):
                 if HAN.search(part):
                     parts |= {term for term in (part, *terms(part)) if len(term) > 1}
-            words |= {_stem(word) for word in _WORD.findall(unicodedata.normalize("NFKC", name)) if not HAN.search(word)}
+            for word in _WORD.findall(unicodedata.normalize("NFKC", name)):
+                words |= set() if HAN.search(word) else _forms(word)
         self.words = frozenset(word for word in words if len(word) > 1 and word not in SMALL_WORDS)
-        self.parts = frozenset(parts)
-        self._parts = re.compile(prefix_tree(parts)) if parts else None
+        self.parts = frozenset(part.casefold() for part in parts)
+        cased = any(part.upper() != part for part in self.parts)  # T恤 may be written t恤
+        self._parts = re.compile(prefix_tree(self.parts), re.IGNORECASE if cased else 0) if parts else None
 
     def __call__(self, text: str) -> str:
-        """The text without class words, blanks squeezed; "" when nothing is left."""
+        """The text without class words, letters of full width made narrow, blanks squeezed; "" when nothing is left."""
+        if not text.isascii():
+            text = unicodedata.normalize("NFKC", text)
         if self._parts is not None:
             text = self._parts.sub(" ", text)
         return " ".join(_WORD.sub(self._kept, text).split())
 
     def _kept(self, match: re.Match[str]) -> str:
         word = match[0]
-        if _stem(word) in self.words:
+        if not self.words.isdisjoint(_forms(word)):
             return " "
         if "-" in word:  # "Sling-Bag" holds the class word "bag"
-            return " ".join(part for part in word.split("-") if _stem(part) not in self.words)
+            return " ".join(part for part in word.split("-") if self.words.isdisjoint(_forms(part)))
         return word
 
 
@@ -61,13 +65,19 @@ def prefix_tree(parts: Iterable[str]) -> str:
     return f"(?:{tree})" + ("" if all(parts) else "?")
 
 
-def _stem(word: str) -> str:
-    """A word as it is compared: folded, without hyphens and apostrophes, in the singular as English forms it."""
+def _forms(word: str) -> set[str]:
+    """A word folded, without hyphens and apostrophes, and all that its singular may be. Two words are alike when they share a form:
+
+    "scarf" and "scarves", "kurti" and "kurtis", "glass" and "glasses". Some forms are no words; hardly any is another word's.
+    """
     word = re.sub(r"[-'’]", "", word.casefold())
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("shes", "ches", "xes", "sses", "zes")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+    forms = {word}
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        forms.add(word[:-1])
+        if word.endswith("es") and len(word) > 4:
+            forms.add(word[:-2])
+        if word.endswith("ies") and len(word) > 4:
+            forms.add(word[:-3] + "y")
+        if word.endswith("ves") and len(word) > 4:
+            forms |= {word[:-3] + "f", word[:-3] + "fe"}
+    return forms

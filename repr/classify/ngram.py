@@ -51,11 +51,13 @@ class NGram:
         if len(np.unique(labels[kept])) < 2:
             few = "the training rows with a text are of fewer than two classes"
             raise UserError(few, data.catalog.name, NO_TEXT)
-        self.prior_ = np.log((np.bincount(labels, minlength=classes) + 1) / (len(labels) + classes)).astype(np.float32)
+        self.classes_ = classes
         self.vectorizer_ = vectorizer()
         features = self.vectorizer_.fit_transform([text for text in texts if text])
         if features.shape[1] * classes > COEFFICIENTS:
             return self._stream(data, rows, labels, classes, generator)
+        if self.settings.epochs or self.settings.lr or self.settings.batch_size:
+            self.note = "a support vector machine: --epochs, --lr and --batch-size say nothing to it"
         self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[kept])
         return self
 
@@ -74,21 +76,21 @@ class NGram:
         return int((self.vectorizer_.transform(texts).getnnz(axis=1) == 0).sum()) if texts else 0
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes) margins; rows without text get the classes' frequencies."""
+        """(len(rows), classes) margins; NaN for rows without text."""
         if self.streamed_ is not None:
             return self.streamed_.logits(data, rows)
         texts = data.texts.take(rows)
         found = np.asarray(self.machine_.decision_function(self.vectorizer_.transform(texts)), np.float32)
         if found.ndim == 1:  # two classes have one margin
             found = np.stack([-found, found], axis=1)
-        full = np.full((len(rows), len(self.prior_)), found.min(initial=0) - 10, np.float32)
+        full = np.full((len(rows), self.classes_), found.min(initial=0) - 10, np.float32)
         full[:, self.machine_.classes_] = found
-        full[[not text for text in texts]] = self.prior_
+        full[[not text for text in texts]] = np.nan
         return full
 
 
 def vectorizer() -> Any:
-    """The n-grams' TF-IDF: terms of a document count by 1 + log, those of a single document are left out when there are many."""
+    """The n-grams' TF-IDF; terms of a document count by 1 + log."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(analyzer="char_wb", ngram_range=GRAMS, sublinear_tf=True, min_df=1, dtype=np.float32)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data, Features, NotRun
-from repr.classify.heads import ask, entropy, fit_head, prior, seeded
+from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
 from repr.errors import UserError
 from repr.models.backbones import backbone
@@ -29,7 +29,7 @@ EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
 
 
 class Picture:
-    """A row's picture → its class. Rows whose picture cannot be read take no part in training and get the classes' frequencies."""
+    """A row's picture → its class. Rows whose picture cannot be read take no part in training."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Picture:
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Picture:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun when frozen without weights."""
         settings = self.settings
-        self.prior_ = prior(labels, classes)
+        self.classes_ = classes
         whole = settings.end_to_end if settings.end_to_end is not None else settings.model in NETWORKS
         self.features_: Features | None = None
         if not whole:
@@ -80,8 +80,8 @@ class Picture:
             )  # fmt: skip
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes)."""
-        found = np.tile(self.prior_, (len(rows), 1))
+        """(len(rows), classes); NaN for rows whose picture cannot be read."""
+        found = blank(len(rows), self.classes_)
         if "image" in data.hidden:
             return found
         if self.features_ is not None:
@@ -138,5 +138,11 @@ def known_weights(spec: str) -> Weights:
 
 
 def side(settings: Settings, arch: str, usual: int = 0) -> int:
-    """The side of the pictures in pixels: asked for, or the network's usual one times the scale; never less than it needs."""
-    return max(settings.size or settings.scaled(usual or backbone(arch).size), LEAST.get(arch, 16))
+    """The side of the pictures in pixels: asked for, or the network's usual one times the scale, but not less than it needs.
+
+    Raises UserError when less is asked for than it needs.
+    """
+    least = LEAST.get(arch, 16)
+    if settings.size and settings.size < least:
+        raise UserError(f"{arch} needs pictures of {least} px at least", "--size", f"Give {least} or more")
+    return settings.size or max(settings.scaled(usual or backbone(arch).size), least)

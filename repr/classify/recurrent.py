@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from repr.catalog.words import terms
 from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Bools, Data, Features
-from repr.classify.heads import ask, entropy, prior, seeded
+from repr.classify.heads import ask, blank, entropy, seeded
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
@@ -55,7 +55,7 @@ class Sentence(nn.Module):
 
 
 class Recurrent:
-    """A row's text → its class, by `lstm` or `bilstm`. Rows without text get the classes' frequencies."""
+    """A row's text → its class, by `lstm` or `bilstm`."""
 
     def __init__(self, settings: Settings, *, both_ways: bool | None = None) -> None:
         self.settings = settings
@@ -70,13 +70,9 @@ class Recurrent:
         settings = self.settings
         sentences = [terms(text)[:LENGTH] for text in data.texts.take(rows)]
         if not any(sentences):
-            raise UserError(
-                "no training title has a word",
-                data.catalog.name,
-                NO_TEXT,
-            )
+            raise UserError("no training title has a word", data.catalog.name, NO_TEXT)
         self.number_, vectors = word2vec(sentences, settings.scaled(VECTOR), settings.seed)
-        self.prior_ = prior(labels, classes)
+        self.classes_ = classes
         numbers = self._numbers(sentences)
         some = numbers[:, 0] != PAD
         without = int(unknown_only(numbers[some]).sum())
@@ -90,9 +86,9 @@ class Recurrent:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes)."""
+        """(len(rows), classes); NaN for rows without text."""
         numbers = self._numbers([terms(text)[:LENGTH] for text in data.texts.take(rows)])
-        found, some = np.tile(self.prior_, (len(rows), 1)), numbers[:, 0] != PAD
+        found, some = blank(len(rows), self.classes_), numbers[:, 0] != PAD
         if some.any():
             found[some] = ask(self.network_, torch.from_numpy(numbers[some]))
         return found

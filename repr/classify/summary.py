@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from repr.catalog.splits import SHARE
 from repr.classify.cells import RATES
 from repr.evaluation.statistics import interval, paired
 
@@ -28,6 +29,9 @@ def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    ran = [cell for cell in cells if cell["top1"] is not None]
+    note = "; ".join(dict.fromkeys(cell["note"] for cell in cells if cell.get("note")))
+    cells = ran or cells  # a seed that could not be run is in the note
     first = cells[0]
     row = {name: first.get(name) for name in ("model", "modality", "level", "hierarchy")}
     redrawn = _redrawn(first)
@@ -38,17 +42,20 @@ def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
     row["ci95"] = {name: found["ci95"] if found else None for name, found in intervals.items()}
     row["values"] = {"top1": [cell.get("top1") for cell in cells]}
     row["seeds"] = [cell["seed"] for cell in cells]
-    row["note"] = "; ".join(dict.fromkeys(cell["note"] for cell in cells if cell.get("note")))
+    row["note"] = note
     row["missing"] = _means([cell.get("missing") or {} for cell in cells])
     row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
     row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
-    kept = (*GROUP[4:], "start", "preset", "split", "classes", "train", "test", *COUNTED, "sample")
+    kept = (*GROUP[4:], "start", "preset", "split", "classes", "train", "held_out", "test", *COUNTED, "sample")
     return row | {name: first[name] for name in kept if name in first}
 
 
 def _redrawn(row: dict[str, Any]) -> float:
-    """Test over training rows where every seed divides the same rows anew; 0 where the split is the data's own. See `half_width`."""
-    return row["test"] / row["train"] if row.get("split", "own") != "own" and row.get("train") else 0.0
+    """Test over training rows of the split where every seed divides the same rows anew; 0 where it is the data's own.
+
+    See `half_width`. A limit or a share of fine labels makes the training rows fewer, not the splits more alike.
+    """
+    return SHARE / (1 - SHARE) if row.get("split", "own") != "own" else 0.0
 
 
 def _means(found: list[dict[str, float]]) -> dict[str, float]:
@@ -108,7 +115,7 @@ def left_out(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def name(row: dict[str, Any]) -> str:
     """A row's model, weights, hierarchy and treatment of the long tail in a few words."""
-    share = row.get("fine_share") or 1
+    share = row.get("fine_share", 1)
     weak = f"{100 * share:g} % {row['weak']}" if share < 1 else ""
     words = [row["model"], row.get("start", row.get("weights")), row["hierarchy"], weak, "balanced" if row.get("balanced") else ""]
     return " ".join(filter(None, [*words, f"adjusted {row['adjust']:g}" if row.get("adjust") else ""]))
@@ -137,9 +144,8 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
     done = [row for row in rows if row["top1"] is not None]
     train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
-    sizes = (
-        f"{train} training rows (a tenth held out for the temperature), {test} test rows, split {first['split']}, preset {first['preset']}"
-    )
+    held = " (a tenth held out for the temperature)" if first["held_out"] else ", the temperature from the data's own validation part"
+    sizes = f"{train} training rows{held}, {test} test rows, split {first['split']}, preset {first['preset']}"
     counts = {words: max(row.get(name) or 0 for row in done) for name, words in COUNTED.items()}
     sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
     averages = "AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling."

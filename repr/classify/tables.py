@@ -116,7 +116,7 @@ def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> lis
     The paper's rows read whole titles without OCR text and know all labels: others are none of its rows.
     """
     names = [" ".join(filter(None, [row["model"], row["hierarchy"], row.get("part")])) for row in rows]
-    same = [not row.get("masked") and "ocr" not in row["modality"] and (row.get("fine_share") or 1) == 1 for row in rows]
+    same = [not row.get("masked") and "ocr" not in row["modality"] and row.get("fine_share", 1) == 1 for row in rows]
     found = [paper.get((number, name, row["level"])) if alike else None for name, row, alike in zip(names, rows, same, strict=True)]
     return [{**row, "paper": accuracy} for row, accuracy in zip(rows, found, strict=True)]
 

@@ -36,7 +36,7 @@ class Answers:
     """A trained net's answers. problems, temperatures, plain, adjusted: one entry a level in `levels`."""
 
     levels: tuple[int, ...]
-    labels: Ints  # (n, levels) of every catalog row
+    labels: Ints  # (n, levels) of every catalog row, -1 where it has no class of its own
     test: Ints  # catalog rows
     problems: list[Problem]  # training and validation: the rows whose label on the level the net was told
     temperatures: list[float]
@@ -47,6 +47,7 @@ class Answers:
     unknown: Bools | None  # (test rows,) those with a text of which no term is known; None without a list of terms
     note: str
     seconds: float
+    fit_seconds: float
 
 
 def run_tree(data: Data, settings: Settings) -> Cell:
@@ -58,24 +59,52 @@ def run_tree(data: Data, settings: Settings) -> Cell:
     return _measured(data, settings, kept[1])
 
 
-def level_labels(data: Data) -> tuple[tuple[int, ...], Ints]:
-    """The levels that part the rows further, coarse first, and (n, levels) dense labels of every catalog row, -1 for none.
+@dataclass(frozen=True)
+class Levels:
+    """The levels that part the rows further, coarse first. labels: (n, levels) dense, -1 for unknown; names: of each level's classes.
 
-    Raises UserError when no level has two classes.
+    A class that no row shows a class below stands for itself on the next level, after the real classes there, as a catalog's
+    level 3 does; real: each level's classes that are none of these.
     """
+
+    levels: tuple[int, ...]
+    labels: Ints
+    names: tuple[tuple[str, ...], ...]
+    real: tuple[int, ...]
+
+    @property
+    def own(self) -> Ints:
+        """(n, levels) the labels without those that stand in: what rows are measured by."""
+        return np.where(self.labels < np.array(self.real), self.labels, -1)
+
+
+def level_labels(data: Data) -> Levels:
+    """The levels of the data that a net can answer on. Raises UserError when no level has two classes."""
     levels: list[int] = []
     columns: list[Ints] = []
+    names: list[tuple[str, ...]] = []
+    real: list[int] = []
     for level in (1, 2, 3):
         try:
-            labels, names = data.catalog.labels(level)
+            labels, of_level = data.catalog.labels(level)
         except UserError:
             continue
-        if len(names) > (columns[-1].max() + 1 if columns else 1):
+        number = len(of_level)
+        if columns:
+            above = columns[-1]
+            childless = np.setdiff1d(above[above >= 0], above[(above >= 0) & (labels >= 0)])
+            alone = np.isin(above, childless)
+            labels = labels.copy()
+            labels[alone] = number + np.searchsorted(childless, above[alone])
+            of_level = (*of_level, *(names[-1][code] for code in childless))
+        if len(of_level) > (len(names[-1]) if names else 1):
             levels.append(level)
             columns.append(labels)
+            names.append(of_level)
+            real.append(number)
     if not levels:
         raise UserError("no level has two classes", data.catalog.name, "Choose another part of the data")
-    return tuple(levels), np.stack(columns, axis=1)
+    return Levels(tuple(levels), np.stack(columns, axis=1), tuple(names), tuple(real))
 
 
 def finest(labels: Ints) -> Ints:
@@ -117,7 +146,8 @@ class FrozenInputs:
 
 def _train(data: Data, settings: Settings) -> Answers:
     started = time.perf_counter()
-    levels, labels = level_labels(data)
+    found = level_labels(data)
+    levels, labels, own = found.levels, found.labels, found.own
     whole = data.problem(levels[0], seed=settings.seed, finest=finest(labels))
     known = _told(labels, whole, settings)
     generator = torch.Generator().manual_seed(settings.seed)
@@ -135,34 +165,37 @@ def _train(data: Data, settings: Settings) -> Answers:
 
     def answer(features: Features, part: Ints) -> list[Floats]:
         scores = model.probabilities(features.vectors[part])
-        for place, found in enumerate(scores):  # rows with nothing to see get the classes' frequencies
-            told = known[whole.train, place]
-            found[~features.present[part]] = np.exp(prior(told[told >= 0], found.shape[1]))
-        return scores
+        return [np.where(features.present[part][:, None], of_level, np.nan) for of_level in scores]
 
+    def nothing(place: int) -> Floats:
+        """What rows with nothing to see get: the logarithms of the classes' shares."""
+        told = known[whole.train, place]
+        return prior(told[told >= 0], len(found.names[place]))
+
+    fitted = time.perf_counter() - started
     test, validation = answer(features, whole.test), answer(features, whole.validation)
     problems, temperatures, plain, adjusted = [], [], [], []
     for place, level in enumerate(levels):
         column = known[:, place]
-        held = column[whole.validation] >= 0
+        held = (column[whole.validation] >= 0) & features.present[whole.validation]
         train, validated = (part[column[part] >= 0] for part in (whole.train, whole.validation))
-        tested = whole.test[labels[whole.test, place] >= 0]
-        problems.append(Problem(level, labels[:, place], data.catalog.labels(level)[1], train, validated, tested))
+        tested = whole.test[own[whole.test, place] >= 0]
+        problems.append(Problem(level, labels[:, place], found.names[place], train, validated, tested, whole.held_out))
         temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
-        plain.append(_logits(test[place]) / np.float32(temperatures[-1]))
+        plain.append(_calibrated(test[place], temperatures[-1], nothing(place)))
         adjusted.append(_adjusted(plain[-1], problems[-1], settings))
     paths = decode([np.exp(log_softmax(logits)) for logits in adjusted], tree)
     note = f"frozen {features.name}" + (f"; fine labels of {100 * settings.fine_share:g} %" if settings.fine_share < 1 else "")
     seconds = time.perf_counter() - started
     missing = {
         name: [
-            _adjusted(_logits(scores) / np.float32(t), problem, settings).argmax(axis=1)
-            for scores, t, problem in zip(answer(inputs(data.without(name)), whole.test), temperatures, problems, strict=True)
+            _adjusted(_calibrated(scores, temperatures[place], nothing(place)), problems[place], settings).argmax(axis=1)
+            for place, scores in enumerate(answer(inputs(data.without(name)), whole.test))
         ]
         for name in settings.parts
     }
     unknown = None if features.unknown is None else features.unknown[whole.test]
-    return Answers(levels, labels, whole.test, problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds)
+    return Answers(levels, own, whole.test, problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds, fitted)
 
 
 def _adjusted(logits: Floats, problem: Problem, settings: Settings) -> Floats:
@@ -199,12 +232,12 @@ def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
     measured = measured_of(answers.adjusted[place])
     plain = measured_of(answers.plain[place]) if settings.adjust else measured
     more: dict[str, Any] = {
-        **hierarchical(truth, answers.paths),
+        **hierarchical(truth, np.where(truth >= 0, answers.paths, -1)),  # what a row's label does not say is not judged
         "mistake_height": mistake_height(truth, answers.paths),
         "top1_path": float((answers.paths[tested, place] == truth[tested, place]).mean()),
         "temperature": answers.temperatures[place],
         "seconds": answers.seconds,
-        "fit_seconds": answers.seconds,
+        "fit_seconds": answers.fit_seconds,
         "note": answers.note,
         "missing": {
             f"without_{name}": float((found[place][tested] == truth[tested, place]).mean()) for name, found in answers.missing.items()
@@ -216,3 +249,8 @@ def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
 
 def _logits(probabilities: Floats) -> Floats:
     return np.log(np.maximum(probabilities, TINY)).astype(np.float32)
+
+
+def _calibrated(probabilities: Floats, temperature: float, nothing: Floats) -> Floats:
+    """(n, c) logits over the temperature; rows of NaN, which show nothing, get `nothing` (c,)."""
+    return np.where(np.isnan(probabilities[:, :1]), nothing, _logits(probabilities) / np.float32(temperature))

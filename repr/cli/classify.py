@@ -20,7 +20,9 @@ from repr.classify.hierarchy import NETS, WEAK
 @click.option("--subset", metavar="NAME", help="A named part, such as outdoors, or a CSV file of class ids.")
 @click.option("--under", "parts", multiple=True, metavar="CLASS", help="Only what is below this class (id or name); repeatable.")
 @click.option("--hierarchy", "nets", multiple=True, metavar="NET", help=f"Repeatable: {', '.join(NETS)}.")
-@click.option("--preset", type=click.Choice(PRESETS), default="grouped", show_default=True, help="paper: random 8:2, rate halved.")
+@click.option(
+    "--preset", type=click.Choice(PRESETS), default="grouped", show_default=True, help="paper: random 8:2, Adam halved every 2 epochs."
+)
 @click.option("--split", type=click.Choice(["random", "grouped"]), help="How to divide a source without a split. Default: the preset's.")
 @click.option("--mask-class-words/--keep-class-words", "mask", default=None, help="Whether class names leave the titles. Tables show both.")
 @click.option("--ocr", is_flag=True, help="Read the OCR text together with the title; tables then show both.")
@@ -37,7 +39,9 @@ from repr.classify.hierarchy import NETS, WEAK
 @click.option("--limit", type=click.IntRange(0), default=0, metavar="N", help="Train on at most so many rows, drawn by chance.")
 @click.option("--balanced", is_flag=True, help="Draw the training rows so that every class is equally likely.")
 @click.option("--logit-adjustment", "adjust", type=float, default=0.0, metavar="TAU", help="Divide by the class frequencies to this power.")
-@click.option("--fine-share", "shares", type=click.FloatRange(0, 1), multiple=True, help="Rows with fine labels; repeatable.")
+@click.option(
+    "--fine-share", "shares", type=click.FloatRange(0, 1, min_open=True), multiple=True, help="Rows with fine labels; repeatable."
+)
 @click.option("--weak", type=click.Choice(WEAK), default="children", show_default=True, help="What nets make of the other rows.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many seeds; they vary split and start.")
 @console.out_option("the rows, one run folder each, and report.html; done rows are not run again (default: print; tables: runs/classify-…)")

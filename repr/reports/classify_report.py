@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from repr.classify.calibration import BINS
 from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import name, percent
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
@@ -234,12 +235,11 @@ def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
     if not shown:
         return
     page.section("Are the probabilities right?")
-    centres = [(2 * place + 1) / 30 for place in range(15)]
+    x = [100 * (place + 0.5) / BINS for place in range(BINS)]
     series: dict[str, list[float | None]] = {}
     for cell in shown:
-        found: dict[int, float] = {min(14, int(entry["confidence"] * 15)): 100 * entry["accuracy"] for entry in cell["reliability"]}
-        series[f"{_title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(15)]
-    x = [100 * centre for centre in centres]
+        found: dict[int, float] = {entry["bin"]: 100 * entry["accuracy"] for entry in cell["reliability"]}
+        series[f"{_title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(BINS)]
     figure = lines(x, series, xlabel="confidence, per cent", ylabel="right, per cent", ideal=x)
     page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repr.classify.heads import Standardised, seeded
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.hierarchy.weak import joint_loss, residual_labels, widths, without_residual
@@ -24,28 +24,22 @@ ROWS = 4096  # rows predicted at a time
 class Joined(nn.Module):
     """Features as they come → standardised → the net's logits of all levels side by side, (b, sum of widths)."""
 
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, net: nn.Module, mean: Tensor, scale: Tensor) -> None:
+    def __init__(self, net: nn.Module, standardised: nn.Module) -> None:
         super().__init__()
-        self.net = net
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
+        self.net, self.standardised = net, standardised
 
     def forward(self, features: Tensor) -> Tensor:
         """The logits."""
-        return torch.cat(self.net((features - self.mean) * self.scale), dim=1)
+        return torch.cat(self.net(self.standardised(features)), dim=1)
 
 
 @dataclass(frozen=True)
 class HierarchicalModel:
-    """A trained net with its tree. epoch: the one whose weights it has, from 1; chosen by the validation loss if there was validation."""
+    """A trained net with its tree."""
 
     network: Joined
     tree: Tree
     weak: str
-    epoch: int
 
     @torch.no_grad()
     def probabilities(self, features: Array) -> list[Array]:
@@ -72,7 +66,6 @@ def fit_hierarchy(
     batch_size: int,
     generator: torch.Generator,
     device: str | torch.device = "cpu",
-    validation: tuple[Array, Array] | None = None,
     weak: str = "children",
     halve_every: int = 0,
 ) -> HierarchicalModel:
@@ -80,8 +73,7 @@ def fit_hierarchy(
 
     features: float (n, d). labels: int (n, levels), codes of the tree, coarse first, -1 for unknown; levels above a known one are
     filled in from the tree, rows without any label are left out. weak: how partly labelled rows count, see weak.py.
-    validation: (features, labels) by whose joint loss the epoch is chosen; without it, the last epoch. halve_every: halve the rate every
-    so many epochs (MEP-3M: 2); 0 for cosine. generator: on the CPU; weights and order follow it.
+    halve_every: halve the rate every so many epochs (MEP-3M: 2); 0 for cosine. generator: on the CPU; weights and order follow it.
     Raises UserError for an unknown net, features that are not finite, a level of which no row knows its class, or labels against the tree.
     """
     if kind not in NETS:
@@ -96,42 +88,14 @@ def fit_hierarchy(
     def loss(_: Tensor, logits: Tensor, batch: Tensor) -> Tensor:
         return joint_loss(torch.split(logits, outputs, dim=1), batch, tree, weak)
 
-    device = torch.device(device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # weights and dropout draw from the global generator
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        network = Joined(_new(kind, inputs.shape[1], tuple(outputs)), *_standard(inputs))
-        chosen = _Chosen(network, loss, None if validation is None else _known(*validation, tree, weak))
+    with seeded(generator):
+        network = Joined(_new(kind, inputs.shape[1], tuple(outputs)), Standardised(inputs))
         fit_network(
             network, torch.from_numpy(inputs), torch.from_numpy(truth),
             loss=loss, generator=generator, epochs=epochs, lr=lr, batch_size=batch_size,
-            halve_every=halve_every, device=device, on_epoch=chosen,
+            halve_every=halve_every, device=torch.device(device),
         )  # fmt: skip
-    if chosen.state:
-        network.load_state_dict(chosen.state)
-    return HierarchicalModel(network, tree, weak, chosen.epoch)
-
-
-class _Chosen:
-    """Called after each epoch: keeps the weights with the least validation loss, or only counts when there is no validation."""
-
-    def __init__(self, network: Joined, loss: Any, validation: tuple[Array, Array] | None) -> None:
-        self.network, self.loss, self.validation = network, loss, validation
-        self.least, self.epoch = np.inf, 0
-        self.state: dict[str, Tensor] = {}
-
-    @torch.no_grad()
-    def __call__(self, epoch: int, _: float) -> None:
-        if self.validation is None or not len(self.validation[0]):
-            self.epoch = epoch
-            return
-        device = next(self.network.parameters()).device
-        self.network.eval()
-        features, labels = (torch.from_numpy(part) for part in self.validation)
-        logits = torch.cat([self.network(batch.to(device)) for batch in torch.split(features, ROWS)])
-        value = float(self.loss(features, logits, labels.to(device)))
-        self.network.train()
-        if value < self.least:
-            self.least, self.epoch, self.state = value, epoch, copy.deepcopy(self.network.state_dict())
+    return HierarchicalModel(network, tree, weak)
 
 
 def _known(features: Array, labels: Array, tree: Tree, weak: str) -> tuple[Array, Array]:
@@ -151,14 +115,6 @@ def _checked(features: Array) -> Array:
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise UserError("a feature is not a finite number", f"row {row}", "Encode the data again")
     return features
-
-
-def _standard(features: Array) -> tuple[Tensor, Tensor]:
-    """Mean and one over the standard deviation of each feature; a constant one stays constant."""
-    if not len(features):
-        return torch.zeros(features.shape[1]), torch.ones(features.shape[1])
-    spread = features.std(axis=0)
-    return torch.from_numpy(features.mean(axis=0)), torch.from_numpy(1 / np.where(spread > 1e-6, spread, 1).astype(np.float32))
 
 
 def _new(kind: str, dim: int, outputs: tuple[int, ...]) -> nn.Module:

@@ -15,9 +15,12 @@ def test_temperature_is_found_again() -> None:
     assert fit_temperature(logits[:0], labels[:0]) == 1
 
 
-def test_temperature_keeps_to_its_range_when_all_is_right() -> None:
+def test_few_rows_move_the_temperature_little_and_many_as_far_as_it_goes() -> None:
     logits = np.eye(3, dtype=np.float32)
-    assert 0 < fit_temperature(logits, np.arange(3)) < 0.1
+    few, many = (fit_temperature(np.tile(logits, (n, 1)), np.tile(np.arange(3), n)) for n in (1, 3000))
+    assert 0.2 < few < 1 and 0 < many < 0.2
+    wrong = fit_temperature(20 * logits[:1], np.array([1]))
+    assert 1 < wrong < 50
 
 
 def test_calibration_error_against_a_plain_loop() -> None:

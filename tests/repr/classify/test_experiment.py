@@ -11,6 +11,7 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify import experiment
+from repr.classify.cells import folder_name
 from repr.classify.data import Data, NotRun
 from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
@@ -89,7 +90,7 @@ def test_unknown_names() -> None:
 
 
 def test_sizes_that_differ_are_a_range() -> None:
-    row = {"top1": 0.5, "seeds": [0], "train": 1000, "test": 9, "split": "own", "preset": "paper"}
+    row = {"top1": 0.5, "seeds": [0], "train": 1000, "held_out": True, "test": 9, "split": "own", "preset": "paper"}
     words = caption([row, row | {"train": 2000}])
     assert "1,000 to 2,000 training rows" in words and " 9 test rows, split own" in words
 
@@ -120,3 +121,45 @@ def test_means_intervals_and_paired_differences() -> None:
     (found,) = comparisons(rows)
     assert (found["a"], found["b"], found["n"]) == ("gated", "ngram", 3)
     assert found["difference"] == pytest.approx(0.2) and found["ci95"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_seed_that_cannot_be_run_is_left_out_of_the_mean_and_named() -> None:
+    """As with a small --limit, where one seed draws a single class."""
+    lost = cell("ngram", "text", 0, 0.5) | {"top1": None, "note": "not run: all of one class"}
+    sizes = {"train": 300, "held_out": True, "test": 9, "split": "own", "preset": "grouped"}
+    (row,) = summarise([lost, *(cell("ngram", "text", seed, 0.5 + seed / 10) | sizes for seed in (1, 2))])
+    assert row["seeds"] == [1, 2] and row["top1"] == pytest.approx(0.65) and row["train"] == 300
+    assert row["note"] == "not run: all of one class" and "Means over 2 seeds" in caption([row])
+
+
+def test_intervals_are_widened_by_the_split_not_by_a_limit() -> None:
+    rows = [cell("ngram", "text", seed, top1) | {"split": "grouped"} for seed, top1 in enumerate((0.5, 0.6, 0.7))]
+    own, redrawn, limited = (
+        summarise([row | more for row in rows])[0]["ci95"]["top1"] for more in ({"split": "own"}, {}, {"train": 10, "fine_share": 0.1})
+    )
+    assert redrawn / own == pytest.approx(((1 / 3 + 0.25) * 3) ** 0.5) and limited == pytest.approx(redrawn)
+
+
+def test_rows_with_nothing_to_see_get_the_shares_of_the_classes(shop: Catalog) -> None:
+    """Whatever the temperature, which would make the most frequent class look sure."""
+    titles = shop.column("title")
+    titles[124] = ""
+    table = shop.table.set_column(shop.table.schema.get_field_index("title"), "title", pa.array(titles, pa.string()))
+    found = run_cell(Data(replace(shop, table=table)), Settings())
+    assert found.row["temperature"] < 0.5 and found.row["no_text"] == 1
+    assert found.measured.confidence[4] == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_validation_part_of_the_data_is_no_training_part(shop: Catalog) -> None:
+    split = shop.column("split").astype(object)
+    split[3:120:4] = "val"  # all training rows of the last class
+    table = shop.table.set_column(shop.table.schema.get_field_index("split"), "split", pa.array(split.tolist(), pa.string()))
+    row = run_cell(Data(replace(shop, table=table)), Settings()).row
+    assert row["train"] == 90 and row["untrained"] == 10 and not row["held_out"]
+    assert row["buckets"]["none"]["classes"] == 1
+    assert "own validation part" in caption(summarise([row]))
+
+
+def test_one_start_is_one_row_whatever_it_is_called(shop: Catalog) -> None:
+    named, usual = (folder_name(Settings(model="encoder", weights=weights), Data(shop)) for weights in ("imagenet", ""))
+    assert named == usual != folder_name(Settings(model="encoder", weights="none"), Data(shop))

@@ -56,3 +56,17 @@ def test_no_title_of_fashion_names_its_class_after_masking(shared: Path) -> None
     for title, code in zip(titles, catalog.column("class_2")[::97], strict=True):
         words = masker(title).casefold().split()
         assert not set(words) & set(catalog.classes[1][code].name.casefold().split()) - {"and", "for"}
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("Kurtis", "kurti"), ("Scarves", "scarf"), ("Capris", "CAPRI"), ("Sunglasses", "sunglass"), ("Knife", "knives"), ("Lens", "lenses"),
+     ("Potato", "potatoes"), ("Accessories", "accessory"), ("Women", "Women's"), ("T恤", "t恤"), ("T恤", "Ｔ恤"), ("Shirts", "Ｓｈｉｒｔ")],
+)  # fmt: skip
+def test_however_a_class_word_is_written(name: str, word: str) -> None:
+    assert Masker([name])(f"blue {word} 7") == "blue 7"
+
+
+def test_other_words_stay() -> None:
+    masker = Masker(["Dress", "Bus", "Ties", "Gas", "Classes"])
+    assert masker("dressing a bush, tied classic") == "dressing a bush, tied classic"

@@ -186,3 +186,17 @@ def test_a_folder_that_lacks_a_file_names_it(tiny_bert: Path, tmp_path: Path, mi
         check_folder(tmp_path)
     with pytest.raises(UserError, match="there is no such folder"):
         check_folder(tmp_path / "nowhere")
+
+
+def test_a_frozen_bert_is_asked_about_what_is_left_of_the_text(shop: Catalog, tiny_bert: Path) -> None:
+    table = shop.table.set_column(shop.table.schema.get_field_index("ocr"), "ocr", pa.array(["red red"] * 160, pa.string()))
+    data = Data(replace(shop, table=table), ocr=True)
+    row = run_cell(data, Settings(model="bert", bert=str(tiny_bert), ocr=True, epochs=15, lr=0.01)).row
+    assert row["missing"]["without_ocr"] > 0.5 and row["missing"]["without_title"] == 0.25  # all rows read the same
+
+
+@pytest.mark.parametrize("model", ["bert", "ngram"])
+def test_no_titles_for_what_reads_them_in_batches(shop: Catalog, tiny_bert: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram, "BIG", 50)
+    with pytest.raises(UserError, match="no training row has a text"):
+        run_cell(Data(titled(shop, [""] * 160)), Settings(model=model, bert=str(tiny_bert), end_to_end=True))

@@ -21,8 +21,9 @@ BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
 
 
 def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
-    levels, labels = level_labels(Data(shop))
-    assert levels == (1, 2) and labels.shape == (160, 2) and (labels[:, 1] // 2 == labels[:, 0]).all()
+    found = level_labels(Data(shop))
+    assert found.levels == (1, 2) and found.labels.shape == (160, 2) and (found.labels[:, 1] // 2 == found.labels[:, 0]).all()
+    assert found.real == (2, 4) and (found.own == found.labels).all()
 
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
@@ -40,7 +41,7 @@ def test_one_net_answers_on_every_level(shop: Catalog) -> None:
 def test_a_subtree_of_one_class_on_the_levels_above(shop: Catalog) -> None:
     """Below one class the first level parts nothing: the nets work on the levels that do."""
     food = subtree(shop, "Food")
-    assert level_labels(Data(food))[0] == (2,)
+    assert level_labels(Data(food)).levels == (2,)
     assert run_cell(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2)).row["top1"] > 0.9
     with pytest.raises(UserError, match="no level has two classes"):
         level_labels(Data(shop.select(shop.column("class_2") == 0)))
@@ -124,3 +125,24 @@ def test_what_does_not_fit(shop: Catalog) -> None:
     with pytest.raises(UserError, match="--fine-share"):
         Settings(fine_share=0.5)
     assert np.isfinite(run_cell(Data(shop), Settings(hierarchy="flat", level=1, epochs=1)).row["ece"])
+
+
+def without_fine(shop: Catalog, rows: np.ndarray) -> Catalog:  # type: ignore[type-arg]
+    fine = shop.column("class_2").astype(np.int32)
+    fine[rows] = -1
+    return replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
+
+
+def test_a_class_without_classes_below_it_stands_for_itself_and_is_not_tested_there(shop: Catalog) -> None:
+    bare = without_fine(shop, np.flatnonzero(shop.column("class_1") == 0))
+    found = level_labels(Data(bare))
+    assert found.names == (("Food", "Wear"), ("Boots", "Cap", "Food")) and found.real == (2, 2)
+    assert found.labels[:4].tolist() == [[0, 2], [0, 2], [1, 0], [1, 1]] and found.own[:3].tolist() == [[0, -1], [0, -1], [1, 0]]
+    for net in ("flat", "coarse-to-fine"):
+        coarse, fine = (run_cell(Data(bare), replace(BASE, hierarchy=net, level=level)).row for level in (1, 2))
+        assert coarse["test"] == 40 and fine["test"] == 20 and min(coarse["top1"], fine["top1"]) > 0.9
+
+
+def test_a_fine_class_that_a_label_does_not_tell_is_no_mistake(shop: Catalog) -> None:
+    row = run_cell(Data(without_fine(shop, np.arange(120, 160, 2))), replace(BASE, hierarchy="flat")).row
+    assert row["test"] == 20 and row["top1"] > 0.8 and row["hP"] == row["hR"] > 0.9
