@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 HIDDEN = 256
 DROPOUT = 0.2
@@ -16,3 +17,13 @@ def block(inputs: int) -> nn.Sequential:
 def chain(dim: int, levels: int) -> nn.ModuleList:
     """One block a step: the first takes the features, each later one the features again (a skip connection) and the step before."""
     return nn.ModuleList(block(dim if step == 0 else dim + HIDDEN) for step in range(levels))
+
+
+def states(steps: nn.ModuleList, features: Tensor) -> list[Tensor]:
+    """What each step of a `chain` makes of features (b, dim): one (b, HIDDEN) a step."""
+    found: list[Tensor] = []
+    given = features
+    for step in steps:
+        found.append(step(given))
+        given = torch.cat([features, found[-1]], dim=1)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from repr.classify.hierarchy.blocks import HIDDEN, chain
+from repr.classify.hierarchy.blocks import HIDDEN, chain, states
 
 
 class CoarseAndFine(nn.Module):
@@ -22,14 +22,5 @@ class CoarseAndFine(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """One (b, width) a level."""
-        down, up = _states(self.down, features), _states(self.up, features)[::-1]
+        down, up = states(self.down, features), states(self.up, features)[::-1]
         return [head(torch.cat(pair, dim=1)) for head, *pair in zip(self.heads, down, up, strict=True)]
-
-
-def _states(steps: nn.ModuleList, features: Tensor) -> list[Tensor]:
-    states: list[Tensor] = []
-    given = features
-    for step in steps:
-        states.append(step(given))
-        given = torch.cat([features, states[-1]], dim=1)
-    return states

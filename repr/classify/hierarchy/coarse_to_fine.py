@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from repr.classify.hierarchy.blocks import HIDDEN, chain
+from repr.classify.hierarchy.blocks import HIDDEN, chain, states
 
 
 class CoarseToFine(nn.Module):
@@ -22,10 +21,4 @@ class CoarseToFine(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """One (b, width) a level."""
-        logits: list[Tensor] = []
-        given = features
-        for step, head in zip(self.down, self.heads, strict=True):
-            state = step(given)
-            logits.append(head(state))
-            given = torch.cat([features, state], dim=1)
-        return logits
+        return [head(state) for head, state in zip(self.heads, states(self.down, features), strict=True)]
