@@ -65,8 +65,8 @@ from repr.errors import UserError
     "--features",
     type=click.Choice(["given", "base-trained", "both"]),
     default="given",
-    show_default=True,
-    help="Encoder of frozen learners: the weights as given, or as the base step leaves them. Without weights: base-trained.",
+    help="Encoder of frozen learners: the weights as given, or as the base step leaves them. Default: given; both with --learner all, "
+    "where the base step is trained anyway. Without weights: base-trained.",
 )
 @click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
 @click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
@@ -104,6 +104,7 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
       rpc_transfer run --novel 34                                     on the drawn sample shop
       rpc_transfer run --root RPC --novel 34 --shots 10 --weights runs/pretrain-1 --seeds 5
       rpc_transfer run --root RPC --novel 34 --learner ncm --increments 17x2 --shots 1,5,10
+      rpc_transfer run --root RPC --novel 34 --weights runs/pretrain-1 --learner lda-root --features base-trained
     """
     settings = _settings(options, preset)
     from rpc_transfer import experiment, summary
@@ -128,7 +129,8 @@ def _settings(options: dict[str, Any], preset: Any) -> Any:
     if base_shots not in (None, "all") and not (base_shots.isdecimal() and int(base_shots) > 0):
         raise UserError(f"{base_shots!r} is neither a number nor all", "--base-shots", "Write 10, or all")
     groups = {"all": [*LEARNERS, *VARIANTS], "frozen": [*FROZEN, *VARIANTS], "trained": [*TRAINED]}
-    learners = [name for typed in options.pop("learner") or FIRST_LEARNERS for name in groups.get(typed, (typed,))]
+    asked = options.pop("learner") or FIRST_LEARNERS
+    learners = [name for typed in asked for name in groups.get(typed, (typed,))]
     values = {
         **options,
         "shots": tuple(map(int, shots)),
@@ -138,6 +140,8 @@ def _settings(options: dict[str, Any], preset: Any) -> Any:
     typed = {
         name for name in values if click.get_current_context().get_parameter_source(name) not in (click.core.ParameterSource.DEFAULT, None)
     }
+    if "all" in asked and "features" not in typed:
+        values["features"] = "both"
     if preset == "paper":
         from rpc_transfer import paper
 

@@ -68,18 +68,23 @@ def test_json_is_one_object_with_the_issues_keys(printed: tuple[str, str], typed
 
 
 def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variants that the ladder names, such as LDA on square roots, are in it."""
+    """Variants that the ladder names, such as LDA on square roots, are in it; the whole one has frozen learners on both encoders."""
     asked: list[tuple[str, ...]] = []
+    features: list[str] = []
 
     def refuse(settings: Any, out: Path) -> None:
         asked.append(settings.learner)
+        features.append(settings.features)
         raise UserError("seen")
 
     monkeypatch.setattr("rpc_transfer.experiment.run", refuse)
     for group_name in ("all", "frozen", "trained"):
         with pytest.raises(UserError, match="seen"):
             run(*typed[:4], "--learner", group_name)
-    every, frozen, trained = asked
+    with pytest.raises(UserError, match="seen"):
+        run(*typed[:4], "--learner", "all", "--features", "given")
+    every, frozen, trained, _ = asked
+    assert features == ["both", "given", "given", "given"]
     assert {"ncm", "ncm-plain", "ncm-centred", "lda", "lda-root"} < set(frozen)
     assert set(every) == {*frozen, *trained} and len(every) == 17
 
