@@ -126,6 +126,12 @@ class Run:
         with file.open(newline="", encoding="utf-8") as stream:
             return list(csv.DictReader(stream))
 
+    def go_on(self, changed: dict[str, Any]) -> None:
+        """Write into config.json that a stopped run goes on, and the options that have changed."""
+        self.config["arguments"] |= changed
+        self.config["status"] = "running"
+        write_json(self.path / "config.json", self.config)
+
     def finish(self, status: str, result: Any = None) -> None:
         """Write the status ("done" or "stopped") and the command's JSON result into config.json."""
         self.config.update(status=status, result=result)

@@ -126,6 +126,14 @@ def split_name(catalog: Catalog, split: str) -> str:
     return ", ".join([*([] if bare.all() else ["own"]), *([split] if bare.any() else [])])
 
 
+def division(catalog: Catalog, split: str, seed: int) -> str:
+    """How `fill_split` divides the sources that bring no split, in words; "" where all bring one.
+
+    Other sources beside them, or another seed, and other rows are for the test.
+    """
+    return f"{split} split of {catalog.name} by seed {seed}" if _bare(catalog).any() else ""
+
+
 def _bare(catalog: Catalog) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """(sources,) whether a source has no split of its own."""
     column, source = catalog.column("split").astype(str), catalog.column("source")

@@ -46,7 +46,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
       repr evaluate --weights runs/mine --weights imagenet --data shop/ --out runs/compare
       repr evaluate --embeddings vectors.npz
     """
-    from repr.evaluation.evaluate import Constants, announce, caption, evaluate, evaluate_vectors, table
+    from repr.evaluation.evaluate import Constants, announce, caption, evaluate, evaluate_vectors, table, warn_of_overlap
     from repr.runs import claim
 
     if out is not None:
@@ -55,13 +55,15 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
     files: tuple[Path, ...] = arguments["files"]
     evaluation = None
     if arguments["weights"] or arguments["data"] or not files:
-        from repr.catalog.sources import open_data
+        from repr.catalog.sources import division, fill_split, open_sources
         from repr.models.weights import read_weights
 
         if not arguments["weights"]:
             console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
         weights = [read_weights(spec) for spec in arguments["weights"] or ("imagenet",)]
-        catalog = open_data(arguments["data"], default="rpc", subset=arguments["subset"], split=arguments["split"], seed=arguments["seed"])
+        sources = open_sources(arguments["data"], default="rpc", subset=arguments["subset"])
+        catalog = fill_split(sources, arguments["split"], arguments["seed"])
+        warn_of_overlap(weights, sources, division(sources, arguments["split"], arguments["seed"]))
         shared = {name: arguments[name] for name in ("level", "leave_one_out", "size", "raw_pixels", "batch_size", "device", "workers")}
         evaluation = evaluate(catalog, weights, constants, **shared)
         announce(evaluation)

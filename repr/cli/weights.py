@@ -40,6 +40,7 @@ def show(weights: str, as_json: bool) -> None:
         "classes": list(read.classes),
         "method": read.method,
         "trained_on": read.trained_on,
+        "recipe": read.recipe,
         "sample": read.sample,
         "identity": read.identity,
         "tensors": len(read.tensors),

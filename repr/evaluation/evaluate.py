@@ -207,6 +207,21 @@ def _names(weights: Sequence[Weights]) -> list[str]:
     return names
 
 
+def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) -> None:
+    """Say which weights may have been trained on test pictures: on the same data, divided otherwise than now.
+
+    divided: how they are divided now, "" where every source brings its split; weights tell it in their recipe.
+    """
+    names = {source.name for source in sources.sources}
+    for each in weights:
+        trained = set(each.trained_on.replace(" → ", "+").replace(" + ", "+").split("+"))
+        if divided and names & trained and divided not in each.recipe:
+            console.say(
+                f"Note: {each.name} was trained on {', '.join(sorted(names & trained))}, but not on the {divided}: "
+                "test pictures here may be among its training pictures. Give the --seed, --split and --data of that training."
+            )
+
+
 def announce(evaluation: Evaluation) -> None:
     """Say what was left out and how the pictures were divided."""
     say_left_out(evaluation.quarantine)

@@ -10,7 +10,7 @@ Micro: mean over queries. Macro: mean over the queries' classes of the mean in e
 picture in the gallery ("lone") has nothing to find: it is left out and counted. The same numbers as
 pytorch-metric-learning's AccuracyCalculator with k=None, in bounded memory.
 
-Ties: pictures with equal scores stand in FAISS's order, which knows no labels.
+Ties: pictures with equal scores stand in FAISS's order, and beyond its results in the gallery's; neither knows labels.
 """
 
 from __future__ import annotations
@@ -146,6 +146,8 @@ def _reciprocal_ranks(
         if own is not None:
             scores[np.arange(len(block)), own[part[block]]] = -np.inf
         for row, of_row in zip(block, scores, strict=True):
-            best = of_row[(gallery_labels == labels[row]) & np.isfinite(of_row)].max()
-            ranks[row] = max(1 + int((of_row > best).sum()), hits.shape[1] + 1)
+            right = np.flatnonzero((gallery_labels == labels[row]) & np.isfinite(of_row))
+            first = right[of_row[right].argmax()]
+            ahead = int((of_row > of_row[first]).sum() + (of_row[:first] == of_row[first]).sum())
+            ranks[row] = max(1 + ahead, hits.shape[1] + 1)
     return 1 / ranks

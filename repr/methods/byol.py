@@ -14,7 +14,7 @@ from lightly.models.utils import update_momentum
 from torch import Tensor
 
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -43,7 +43,8 @@ class BYOL(Method):
         predictions = [self.predictor(self.projector(feature)).float() for feature in features]
         with torch.no_grad():
             targets = [self.teacher_projector(self.teacher(view)).float() for view in views]
-        cosines = self.criterion(predictions[0], targets[1]) + self.criterion(predictions[1], targets[0])
+        with in_float32(predictions[0]):
+            cosines = self.criterion(predictions[0], targets[1]) + self.criterion(predictions[1], targets[0])
         return 4 + 2 * cosines, {"features": features[0].detach()}
 
     def after_step(self, progress: float) -> None:

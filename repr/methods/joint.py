@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32, prior_entropy
 from repr.methods.supcon import supcon_loss
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
@@ -55,16 +55,19 @@ class Joint(Method):
         features = torch.cat([self.encoder(view) for view in views])
         twice = labels.repeat(2)
         logits = self.head(self.projector(features)).float()
-        entropy = self.criterion(logits, twice)
-        contrastive = supcon_loss(self.contrast_head(features).float(), twice, self.temperature)
+        projections = self.contrast_head(features).float()
+        with in_float32(logits):
+            entropy = self.criterion(logits, twice)
+            contrastive = supcon_loss(projections, twice, self.temperature)
         loss = (1 - self.contrast) * entropy + self.contrast * contrastive
         first = slice(0, len(labels))
         kept = {"features": features[first], "logits": logits[first], "loss_ce": entropy, "loss_supcon": contrastive}
         return loss, {name: value.detach() for name, value in kept.items()}
 
-    def trivial(self, batch_size: int) -> float:
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """The weighted sum of its parts' (supervised.py, supcon.py)."""
-        return (1 - self.contrast) * math.log(self.classes) + self.contrast * math.log(2 * batch_size - 1)
+        entropy = prior_entropy(self.classes, shares, self.criterion.label_smoothing)
+        return (1 - self.contrast) * entropy + self.contrast * math.log(2 * batch_size - 1)
 
     def logits(self, features: Tensor) -> Tensor:
         """(b, dim) features → (b, classes) logits."""

@@ -38,6 +38,18 @@ class Recipe:
         return lr * (share if self.lr_rule == "linear" else math.sqrt(share))
 
 
+def in_float32(tensor: Tensor) -> torch.autocast:
+    """A context for losses: under autocast the products in them would be of bfloat16, which loses what is small near the optimum."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+def prior_entropy(classes: int, shares: Tensor | None, smoothing: float) -> float:
+    """The cross-entropy of always answering the classes' shares, the best that tells nothing apart; labels smoothed as in training."""
+    p = torch.full((classes,), 1 / classes) if shares is None else shares.float()
+    p = (1 - smoothing) * p + smoothing / classes
+    return float(torch.special.entr(p).sum())
+
+
 class Method(nn.Module):
     """One pretraining method around an encoder. Subclasses: one file each in this folder.
 
@@ -73,8 +85,11 @@ class Method(nn.Module):
     def after_step(self, progress: float) -> None:
         """Called after every optimiser step; progress: share of the run done, 0 to 1. For momentum teachers."""
 
-    def trivial(self, batch_size: int) -> float | None:
-        """The loss of a network that tells nothing apart for `batch_size` pictures over all processes; None if there is none."""
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float | None:
+        """The loss of a network that tells nothing apart for `batch_size` pictures over all processes; None if there is none.
+
+        shares: (classes,) of the training pictures as they are drawn, summing to 1; None for equal ones.
+        """
         return None
 
     def logits(self, features: Tensor) -> Tensor | None:

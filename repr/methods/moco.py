@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from repr.errors import UserError
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -57,7 +57,8 @@ class MoCo(Method):
         queries = normalize(self.head(features).float(), dim=1)
         with torch.no_grad():
             keys = normalize(self.key_head(self.key_encoder(views[1])).float(), dim=1)
-        loss = info_nce(queries, keys, self.queue.clone(), self.temperature)
+        with in_float32(queries):
+            loss = info_nce(queries, keys, self.queue.clone(), self.temperature)
         self.enqueue(keys)
         return loss, {"features": features.detach()}
 
@@ -75,7 +76,7 @@ class MoCo(Method):
         update_momentum(self.encoder, self.key_encoder, self.momentum)
         update_momentum(self.head, self.key_head, self.momentum)
 
-    def trivial(self, batch_size: int) -> float:
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """All similarities equal: log of the positive and the keys."""
         return math.log(1 + len(self.queue))
 

@@ -13,7 +13,7 @@ from lightly.loss import DCLLoss, NTXentLoss
 from torch import Tensor, nn
 
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -36,8 +36,10 @@ class SimCLR(Method):
         """NT-Xent (or DCL) of the two views' projections (b, 128). labels are not read."""
         features = [self.encoder(view) for view in views]
         first, second = (self.head(feature).float() for feature in features)
-        return self.criterion(first, second), {"features": features[0].detach()}
+        with in_float32(first):
+            loss = self.criterion(first, second)
+        return loss, {"features": features[0].detach()}
 
-    def trivial(self, batch_size: int) -> float:
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """All similarities equal: log of the number of terms in the denominator."""
         return math.log(2 * batch_size - 2) if self.decoupled else math.log(2 * batch_size - 1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -41,9 +41,11 @@ class SupCon(Method):
         """SupCon over the two views' projections, 2 b anchors."""
         features = [self.encoder(view) for view in views]
         projections = torch.cat([self.head(feature).float() for feature in features])
-        return supcon_loss(projections, labels.repeat(2), self.temperature), {"features": features[0].detach()}
+        with in_float32(projections):
+            loss = supcon_loss(projections, labels.repeat(2), self.temperature)
+        return loss, {"features": features[0].detach()}
 
-    def trivial(self, batch_size: int) -> float:
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """All similarities equal: log of the number of others."""
         return math.log(2 * batch_size - 1)
 

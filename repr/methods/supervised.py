@@ -8,13 +8,11 @@ https://arxiv.org/abs/2206.15369).
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from repr.methods.heads import projector_mlp
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32, prior_entropy
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -47,11 +45,13 @@ class Supervised(Method):
         """Cross-entropy of the one view's logits (b, classes) with labels (b,)."""
         features = self.encoder(views[0])
         logits = self.head(self.projector(features)).float()
-        return self.criterion(logits, labels), {"features": features.detach(), "logits": logits.detach()}
+        with in_float32(logits):
+            loss = self.criterion(logits, labels)
+        return loss, {"features": features.detach(), "logits": logits.detach()}
 
-    def trivial(self, batch_size: int) -> float:
-        """All classes equally likely, smoothed labels or not: log of their number."""
-        return math.log(self.classes)
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
+        """The entropy of the classes' shares: log of their number where they are equal."""
+        return prior_entropy(self.classes, shares, self.criterion.label_smoothing)
 
     def logits(self, features: Tensor) -> Tensor:
         """(b, dim) features → (b, classes) logits."""

@@ -11,7 +11,7 @@ from lightly.loss import VICRegLoss
 from torch import Tensor
 
 from repr.methods import heads
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
 from repr.pictures.views import Views
 
@@ -33,8 +33,10 @@ class VICReg(Method):
         """The weighted sum over the two views' embeddings (b, 4 dim), which are not normalised."""
         features = [self.encoder(view) for view in views]
         first, second = (self.head(feature).float() for feature in features)
-        return self.criterion(first, second), {"features": features[0].detach()}
+        with in_float32(first):
+            loss = self.criterion(first, second)
+        return loss, {"features": features[0].detach()}
 
-    def trivial(self, batch_size: int) -> float:
+    def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """All embeddings the same: the variance term alone, 25 (1 - sqrt(0 + epsilon)) = 24.75 (equation 1)."""
         return float(self.criterion.mu_param * (1 - math.sqrt(self.criterion.eps)))

@@ -82,13 +82,7 @@ def make_pack(
     key = _key(prints, size, fit)
     folder = Path(out) if out is not None else cache_dir("packs", key)
     if (folder / "index.json").exists():
-        pack = open_pack(folder)
-        if pack.key != key:
-            raise UserError(
-                f"a pack of other pictures or of another size ({pack.size} px), or its pictures have changed or moved since",
-                folder,
-                "Remove the folder to pack again, or choose another --out",
-            )
+        pack = _of(key, folder)
     else:
         try:
             pack = _write(catalog, prints, folder, size, fit, workers, quiet)
@@ -104,6 +98,18 @@ def make_pack(
         console.say(
             f"{len(pack.quarantine)} of {len(catalog)} pictures could not be read and are left out "
             f"(listed in {folder / 'index.json'}); the first: {first.path}: {first.reason}"
+        )
+    return pack
+
+
+def _of(key: str, folder: Path) -> Pack:
+    """A finished pack, if it is of what was asked for."""
+    pack = open_pack(folder)
+    if pack.key != key:
+        raise UserError(
+            f"a pack of other pictures or of another size ({pack.size} px), or its pictures have changed or moved since",
+            folder,
+            "Remove the folder to pack again, or choose another --out",
         )
     return pack
 
@@ -150,7 +156,7 @@ def _write(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: Fit, 
     with (folder / "progress.jsonl").open("a+", encoding="utf-8") as log:
         _lock(log, folder)
         if (folder / "index.json").exists():  # another process made it while we waited
-            return open_pack(folder)
+            return _of(key, folder)
         file = folder / "pixels.npy"
         rows, bad, done = _resume(log, key, folder, _held(folder, size))
         _need_space(folder, (len(catalog) - done) * picture, rows)

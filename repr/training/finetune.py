@@ -107,12 +107,13 @@ def fit_classifier(
         if views is None:
             inputs, transform, forward = _features(encoder, pixels, device), _as_is, head
     trained = [head] if freeze else [encoder, head]
-    _loop(
-        forward, trained, transform, inputs, labels,
-        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
-        loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
-    )  # fmt: skip
-    if freeze:
+    try:
+        _loop(
+            forward, trained, transform, inputs, labels,
+            epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
+            loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
+        )  # fmt: skip
+    finally:
         encoder.requires_grad_(True)
     return encoder, head
 

@@ -48,10 +48,13 @@ PREVIEWED = 8  # pictures in views.png
 ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
 
 
-def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, quiet: bool = False) -> dict[str, Any]:
+def pretrain(
+    catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, quiet: bool = False, divided: str = ""
+) -> dict[str, Any]:
     """Train settings.method on the catalog's training rows and write the run folder; returns its {"run", "weights", "metrics"}.
 
     metrics: the last epoch's row of metrics.csv, numbers only. resume: go on from the run's checkpoint, if it has one.
+    divided: how the test part was kept apart where the data bring no split; it is written into the weights' recipe.
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
@@ -73,6 +76,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
         workers=settings.workers,
         quiet=quiet,
     )
+    material = replace(material, divided=divided)
     if method_class.needs_pairs:
         check_pairs(material, settings.method)
     batch = fit_batch(len(material.train), settings.batch_size, settings.devices, has_batch_norm=True)
@@ -82,6 +86,8 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     if "queue" in method_class.takes and settings.queue is None:
         settings = replace(settings, queue=min(QUEUE, max(batch, len(material.train) // 2)))
     saved = _saved(run, settings, material) if resume else None
+    if resume:
+        run.go_on({"lr": settings.lr})  # the one option that may change: a lower rate is the remedy for divergence
     _cut_metrics(run, saved, len(material.train) // batch)
     if not quiet:
         _introduce(settings, material, saved)
@@ -119,6 +125,19 @@ def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
     return method.train()
 
 
+def synchronised(method: Method) -> Method:
+    """The method with batch norms that measure the batch of all processes. State names stay.
+
+    Not by Lightning's option, nor torch's function alone: timm's norms carry the activation, which those would drop.
+    """
+    try:
+        from timm.layers.norm_act import convert_sync_batchnorm as convert
+    except ModuleNotFoundError:
+        convert = torch.nn.SyncBatchNorm.convert_sync_batchnorm
+    found: Method = convert(method)  # type: ignore[no-untyped-call]
+    return found
+
+
 def train(
     material: Material,
     settings: Settings,
@@ -141,6 +160,8 @@ def train(
         _estimate(method, place, settings, run)
     if rank == 0:
         _preview(method, place, run)
+    if world > 1 and device.type == "cuda":
+        method = synchronised(method)
     if settings.compile:
         method.encoder.network.compile()
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
@@ -152,7 +173,6 @@ def train(
             max_epochs=1,
             barebones=True,
             use_distributed_sampler=False,
-            sync_batchnorm=world > 1 and device.type == "cuda",
         )
         try:
             trainer.fit(loop, train_dataloaders=place.batches)
@@ -165,7 +185,7 @@ def train(
         classes = material.classes if head is not None else ()
         final = weights_of(
             method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
-            recipe=_recipe(settings, weights), sample=material.sample or weights.sample, name=run.path.name,
+            recipe=_recipe(settings, weights, material.divided), sample=material.sample or weights.sample, name=run.path.name,
         )  # fmt: skip
         write_weights(run.path / "weights.safetensors", final)
 
@@ -174,9 +194,10 @@ def _trained_on(weights: Weights, material: Material) -> str:
     return " → ".join(filter(None, (weights.trained_on, material.data)))
 
 
-def _recipe(settings: Settings, weights: Weights) -> str:
+def _recipe(settings: Settings, weights: Weights, divided: str) -> str:
     views = settings.views or load(settings.method).default_views
-    return f"from {weights.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, {weights.size} px, {views} views"
+    epochs = f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
+    return ", ".join(filter(None, [f"from {weights.name}", epochs, f"{weights.size} px", f"{views} views", divided]))
 
 
 def _device(settings: Settings, rank: int, world: int) -> torch.device:

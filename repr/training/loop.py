@@ -71,6 +71,8 @@ class Loop(pl.LightningModule):
         if saved and self.average:
             self.average.tensors = {name: tensor.to(place.device) for name, tensor in saved.average.items()}
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
+        counts = torch.bincount(torch.from_numpy(material.train_labels + 1), minlength=len(material.classes) + 1)[1:].float()
+        self.shares = counts / counts.sum() if counts.sum() and not settings.balanced else None
         self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
         self.step_seconds = math.inf  # the first step may take its time, and breaking it off loses nothing
@@ -131,7 +133,7 @@ class Loop(pl.LightningModule):
             self._check_finite()
         if self.bar.step():
             self._show()
-        if self._all_agree_to_stop():
+        if self.done < self.total and self._all_agree_to_stop():  # after the last step nothing is left to stop but a look
             self._save()
             raise Stopped
         if self.done % self.an_epoch == 0:
@@ -225,8 +227,10 @@ class Loop(pl.LightningModule):
             try:
                 watched = self._accuracy()
             except Stopped:
-                self._save()
-                raise
+                if self.done < self.total:
+                    self._save()
+                    raise
+                watched = {}
             row = self._row(epoch, seconds, waited, watched)
             self.run.log(row)
             self.bar.say(epoch_line(row, self.settings.epochs))
@@ -271,7 +275,7 @@ class Loop(pl.LightningModule):
         warnings = alarms.judge(
             settled=self.done >= self.warmup_steps() + alarms.patience(self.total, self.an_epoch),
             loss=row["loss"],
-            trivial=self.method.trivial(self.settings.batch_size),
+            trivial=self.method.trivial(self.settings.batch_size, self.shares),
             std=row["std"],
             rank=row["effective_rank"],
             data_wait=row["data_wait"],

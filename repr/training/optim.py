@@ -49,7 +49,10 @@ def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict[str, 
         seen.update({id(p): p for p in module.parameters() if p.requires_grad})
     decayed = [p for p in seen.values() if p.ndim > 1]
     plain = [p for p in seen.values() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [
+        {"params": decayed, "weight_decay": weight_decay, "scaled": True},
+        {"params": plain, "weight_decay": 0.0, "scaled": False},
+    ]
 
 
 def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -78,8 +81,9 @@ class LARS(torch.optim.Optimizer):
     """Layer-wise adaptive rates (You, Gitman, Ginsburg 2017, arXiv 1708.03888, equation 6), for large-batch contrastive training.
 
     g := (grad + weight_decay * w) * trust * norm(w) / (norm(grad) + weight_decay * norm(w) + eps);  v := momentum * v + g;  w -= lr * v.
-    Groups without weight decay are not scaled, as in SimCLR and BYOL. Constants as in lightly/utils/lars.py, with which it agrees;
-    unlike that one it never reads a norm back from the device, so a GPU is not made to wait at every parameter.
+    Norms and biases are not scaled, as in SimCLR and BYOL: groups with "scaled": False, or without that and without weight decay.
+    Constants as in lightly/utils/lars.py, with which it agrees; unlike that one it never reads a norm back from the device, so a GPU
+    is not made to wait at every parameter.
     """
 
     def __init__(self, params: Any, lr: float, momentum: float = 0.9, weight_decay: float = 0.0, trust: float = 0.001, eps: float = 1e-8):
@@ -97,7 +101,7 @@ class LARS(torch.optim.Optimizer):
             if not params:
                 continue
             updates = [p.grad for p in params]
-            if group["weight_decay"] != 0:
+            if group.get("scaled", group["weight_decay"] != 0):
                 updates = self._scaled(params, updates, group)
             for p in params:
                 if "momentum_buffer" not in self.state[p]:

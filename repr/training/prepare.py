@@ -26,7 +26,8 @@ class Material:
     """Everything that a training process needs, small enough to be handed to another process.
 
     pack: folder of the packed pictures; train, val: positions in it; their labels, 0..c-1, c = len(classes)
-    (-1 for rows without a label, where the method needs none). key: of pictures and labels together.
+    (-1 for rows without a label, where the method needs none). key: of pictures and labels together. divided: how the test part
+    was kept apart where the data bring no split, `repr.catalog.sources.division`.
     """
 
     pack: Path
@@ -39,6 +40,7 @@ class Material:
     data: str
     sample: bool
     key: str
+    divided: str = ""
 
 
 def prepare(
@@ -67,11 +69,11 @@ def prepare(
     labels, names = _labels(catalog, level, needs_labels)
     if needs_labels:
         train, val = train[labels[train] >= 0], val[labels[val] >= 0]
+    train = train[_in_big_classes(labels[train], min_pictures)]  # before any are held out, so that no class is lost by chance
     rng = np.random.default_rng(stream(seed, HOLDOUT))
-    if not len(val) and val_share:
+    if len(train) and not len(val) and val_share:
         train, val = hold_out(splits.find_links(catalog).groups(), train, labels, val_share, rng)
     val = np.sort(rng.permutation(val)[:WATCHED])
-    train = train[_in_big_classes(labels[train], min_pictures)]
     if not len(train):
         raise UserError(f"no class has {min_pictures} training pictures", catalog.name, "Lower --min-pictures")
     labels, names = _dense(labels, names, train)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from repr.catalog.sources import open_data
+from repr.catalog.sources import division, fill_split, open_sources
 from repr.console import say
 from repr.errors import UserError
 from repr.runs import Run, claim, default_out
@@ -29,7 +29,9 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
         raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
     if out is not None:
         claim(out, COMMAND)
-    catalog = open_data(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"], split=arguments["split"], seed=settings.seed)
+    sources = open_sources(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"])
+    catalog = fill_split(sources, arguments["split"], settings.seed)
+    divided = division(sources, arguments["split"], settings.seed)
     out = out or default_out("pretrain")
     if resume and (out / "config.json").exists():
         run = Run.open(out)
@@ -41,7 +43,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
         data = list(map(str, arguments["data"]))
         run = Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
     try:
-        return pretrain(catalog, settings, run, resume=resume)
+        return pretrain(catalog, settings, run, resume=resume, divided=divided)
     except Stopped:
         kept = (out / FILE).exists()
         ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."

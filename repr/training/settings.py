@@ -62,6 +62,8 @@ class Settings:
             raise UserError(f"no such method: {self.method}", "--method", nearest(self.method, METHODS))
         _one_of("--schedule", self.schedule, SCHEDULES)
         _one_of("--optimiser", self.optimiser, (None, "sgd", "lars"))
+        if self.optimiser not in (None, self.recipe.optimiser) and self.lr is None:
+            raise UserError(f"{self.method}'s rate is for {self.recipe.optimiser}, not {self.optimiser}", "--optimiser", "Give --lr too")
         _one_of("--pixels", self.pixels, ("auto", "disk", "device"))
         for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_pictures", 1), ("size", 16)):
             value = getattr(self, name)
@@ -80,7 +82,7 @@ class Settings:
 
     @property
     def recipe(self) -> Recipe:
-        """The method's recipe for this start (from nothing, or from weights)."""
+        """The method's recipe."""
         return load(self.method).recipe
 
     def rate(self) -> float:

@@ -69,6 +69,9 @@ def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: An
 
 
 def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
+    needs = [step("c", "--crash --lr {lr}", grid={"lr": [0.1]}), step("d", "--lr {best:c}")]
+    reasons = [found.get("error", "") for found in go(*needs, step("e"))["steps"]]
+    assert reasons == ["exit code 3", "nothing is known of best:c", ""]
     found = go(step("a", "--crash"), step("b"))
     assert "error" in found["steps"][0] and "rows" in found["steps"][1]
     lines = "\n".join(module("table").markdown(found))

@@ -65,6 +65,10 @@ def main(names: tuple[str, ...], data: Path, out: Path, results: Path) -> None:
         run_experiment(tomllib.loads(file.read_text(encoding="utf-8")), name, data, out, results)
 
 
+class Failed(Exception):
+    """A step that cannot be run, or found nothing: another that it needs has failed, or no row of it ran."""
+
+
 def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path, results: Path) -> None:
     """Run the steps of one experiment in order. A step that fails is noted, and the others go on.
 
@@ -78,11 +82,12 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
         try:
             found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), step["run"], out)
-        except subprocess.CalledProcessError as error:
-            if error.returncode == 130:
+        except (subprocess.CalledProcessError, Failed) as error:
+            if isinstance(error, subprocess.CalledProcessError) and error.returncode == 130:
                 raise KeyboardInterrupt from None
-            console.say(f"{step['out']}: failed with exit code {error.returncode}; going on")
-            found = {"error": f"exit code {error.returncode}", "run": step["run"]}
+            reason = str(error) if isinstance(error, Failed) else f"exit code {error.returncode}"
+            console.say(f"{step['out']}: failed ({reason}); going on")
+            found = {"error": reason, "run": step["run"]}
         chosen |= {step["out"]: found["chosen"]} if "chosen" in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
@@ -119,6 +124,9 @@ def _do(step: dict[str, Any], name: str, values: dict[str, str], out: Path) -> P
 
 
 def _filled(command: str, values: dict[str, str]) -> str:
+    missing = [name for name in re.findall(r"\{([^{}]+)\}", command) if name not in values]
+    if missing:
+        raise Failed(f"nothing is known of {', '.join(missing)}")
     return re.sub(r"\{([^{}]+)\}", lambda match: values[match[1]], command)
 
 
@@ -130,6 +138,8 @@ def _done(path: Path) -> bool:
 def _score(path: Path) -> float:
     """What a grid is judged by, on training pictures that are not shots."""
     rows = [row for row in read_json(path / "results.json")["rows"] if not row["error"]]
+    if not rows:
+        raise Failed(f"no row of {path.name} could be run")
     assert all(row["test_on"] == "leftover" for row in rows), "a grid is judged on training pictures"
     return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows))
 

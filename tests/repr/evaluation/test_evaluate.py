@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
-from repr.catalog.sources import open_data
+from repr.catalog.sources import division, open_data, open_sources
 from repr.catalog.table import Catalog
 from repr.cli.evaluate import command
 from repr.errors import UserError
-from repr.evaluation.evaluate import Constants, evaluate
+from repr.evaluation.evaluate import Constants, evaluate, warn_of_overlap
 from repr.evaluation.pixels import pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.models.weights import fresh, write_weights
@@ -133,3 +135,17 @@ def test_by_resolution(shop: Path) -> None:
     assert set(short_sides(catalog, np.arange(5))) == {176}
     bare = Catalog(catalog.table.drop_columns(["width"]).append_column("width", [[None] * len(catalog)]), catalog.classes, catalog.sources)
     assert set(short_sides(bare, np.arange(5))) == {176}
+
+
+def test_weights_trained_on_another_division_of_the_same_data_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in range(4):
+        (tmp_path / "shop" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (60 * n, 0, 0)).save(tmp_path / "shop" / "ab"[n % 2] / f"{n}.png")
+    sources = open_sources([tmp_path / "shop"])
+    now = division(sources, "random", 0)
+    assert now == "random split of shop by seed 0"
+    same = replace(fresh("resnet18", 32, 0), name="same", trained_on="ImageNet-1k → shop", recipe=f"3 epochs, {now}")
+    other = replace(same, name="other", recipe="3 epochs, random split of shop by seed 1")
+    warn_of_overlap([same, other, replace(other, name="elsewhere", trained_on="ImageNet-1k")], sources, now)
+    warn_of_overlap([other], sources, "")
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("Note")] == ["other"]

@@ -113,6 +113,8 @@ def test_collapsed_embeddings_do_not_look_good() -> None:
     vectors = np.tile(np.array([[1, 0]], np.float32), (200, 1))
     labels = np.random.default_rng(0).permutation(np.arange(200) % 20)
     assert retrieval(vectors, labels).micro["recall@1"] < 0.2
+    pairs = np.random.default_rng(1).permutation(np.arange(1000) % 500)
+    assert retrieval(np.tile(vectors[:1], (1000, 1)), pairs).micro["mrr"] < 0.03  # the one right picture is anywhere among 999
 
 
 def test_search_caps_k_and_refuses_what_is_not_finite() -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from repr.errors import UserError
 from repr.methods import METHODS, load
 from repr.methods.byol import BYOL
 from repr.methods.joint import Joint
-from repr.methods.method import Method, Recipe
+from repr.methods.method import Method, Recipe, in_float32, prior_entropy
 from repr.methods.moco import MoCo
+from repr.methods.supcon import supcon_loss
 from repr.methods.supervised import Supervised
 from repr.models.encoder import Encoder
 from repr.pictures.views import preset
@@ -166,3 +167,31 @@ def test_rates_follow_the_batch() -> None:
     assert root.rate(64, from_weights=False) == pytest.approx(0.6) == pytest.approx(0.075 * math.sqrt(64))  # lightly's rule
     for batch_size, base in ((128, 0.8), (256, 0.5), (512, 0.4)):  # lightly's table for VICReg, times B / 256
         assert load("vicreg").recipe.rate(batch_size, from_weights=False) == pytest.approx(base * batch_size / 256, rel=0.12)
+
+
+def test_a_network_that_only_knows_the_shares_of_the_classes_is_stuck() -> None:
+    shares = torch.tensor([0.8, 0.1, 0.1])
+    drawn = torch.multinomial(shares, 20_000, replacement=True, generator=torch.Generator().manual_seed(0))
+    answer = (0.9 * shares + 0.1 / 3).log().expand(len(drawn), 3)
+    loss = nn.functional.cross_entropy(answer, drawn, label_smoothing=0.1)
+    assert prior_entropy(3, shares, 0.1) == pytest.approx(float(loss), rel=0.01)
+    assert float(loss) < 0.8 * math.log(3)
+
+
+@pytest.mark.parametrize("name", ["supcon", "simclr", "vicreg", "moco", "joint"])
+def test_losses_are_of_full_precision_under_autocast(name: str, encoder: Encoder) -> None:
+    method = make(name, encoder)
+    pixels, labels = batch()
+    views = method.views(pixels, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, _ = method.loss(views, labels)
+    assert loss.dtype == torch.float32
+
+
+def test_supcon_near_its_optimum_under_autocast() -> None:
+    generator = torch.Generator().manual_seed(0)
+    projections = torch.eye(16).repeat(2, 1) + 0.05 * torch.randn(32, 16, generator=generator)
+    labels = torch.arange(16).repeat(2)
+    with torch.autocast("cpu", dtype=torch.bfloat16), in_float32(projections):
+        found = supcon_loss(projections, labels, 0.1)
+    torch.testing.assert_close(found, supcon_loss(projections, labels, 0.1))

@@ -18,7 +18,7 @@ from repr.errors import UserError
 from repr.methods import METHODS
 from repr.methods.method import Method
 from repr.methods.supervised import Supervised
-from repr.models.weights import read_weights
+from repr.models.weights import fresh, load_encoder, read_weights
 from repr.reports import training_report
 from repr.runs import Run
 from repr.training import fit, loop, watch
@@ -139,6 +139,7 @@ def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pyte
         ({"lr": float("nan")}, "--lr: must be"),
         ({"momentum": 1.0}, "below 1"),
         ({"epochs": 0}, "--epochs: must be at least 1"),
+        ({"method": "simclr", "optimiser": "sgd"}, "--optimiser: simclr's rate is for lars"),
         ({"size": 8}, "--size"),
     ],
 )
@@ -164,3 +165,22 @@ def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no labels on level 2"):
         train(shop, tmp_path / "d", level=2)
     assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcd"])
+
+
+def test_a_class_is_not_lost_to_what_is_held_out(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
+    """All classes have as many pictures as are asked for; some of them are then held out to watch."""
+    bare = make_shop(tmp_path / "shop", val=0)
+    least = int(np.bincount(bare.in_split("train").labels()[0]).min())
+    train(bare, tmp_path / "run", min_pictures=least, val_share=0.3)
+    assert len(read_weights(tmp_path / "run").classes) == len(bare.labels()[1])
+
+
+def test_norms_of_several_processes_keep_their_activations() -> None:
+    encoder = load_encoder(fresh("tf_efficientnet_lite0", 32, 0))
+    method = fit.build_method(Settings(method="supervised", arch="tf_efficientnet_lite0", size=32), encoder, 3).eval()
+    pictures = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        before, names = method.encoder(pictures), list(method.state_dict())
+        together = fit.synchronised(method).eval()
+        torch.testing.assert_close(together.encoder(pictures), before)
+    assert any(isinstance(module, torch.nn.SyncBatchNorm) for module in together.modules()) and list(together.state_dict()) == names

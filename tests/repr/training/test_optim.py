@@ -75,6 +75,18 @@ def test_first_lars_step_in_closed_form() -> None:
     torch.testing.assert_close(w.detach(), torch.tensor([[3.0, 4.0 - 0.005]]))
 
 
+def test_weights_are_scaled_whether_or_not_they_decay() -> None:
+    for weight_decay in (0.0, 1e-9):
+        layer = nn.Linear(2, 1)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        layer.weight.grad, layer.bias.grad = torch.tensor([[0.0, 1.0]]), torch.tensor([0.5])
+        bias = layer.bias.detach().clone()
+        optim.make("lars", [layer], lr=1.0, momentum=0.0, weight_decay=weight_decay).step()
+        torch.testing.assert_close(layer.weight.detach(), torch.tensor([[3.0, 4.0 - 0.005]]))
+        torch.testing.assert_close(layer.bias.detach(), bias - 0.5)
+
+
 def test_set_rate_keeps_the_base() -> None:
     optimiser = optim.make("sgd", [nn.Linear(2, 2)], lr=0.4, momentum=0.9, weight_decay=0.1)
     assert optim.set_rate(optimiser, 0.5) == pytest.approx(0.2)

@@ -65,6 +65,25 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     assert [[row[name] for name in exact] for row in one] == [[row[name] for name in exact] for row in two]
 
 
+def test_after_the_last_step_there_is_nothing_left_to_stop(
+    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(tmp_path / "run", shop)
+    interrupt_at(monkeypatch, 12)
+    pretrain(shop, Settings(**SMALL), run, quiet=True)
+    assert run.config["status"] == "done" and run.metrics()[-1]["step"] == "12"
+
+
+def test_a_lower_rate_stays_lower(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(tmp_path / "run", shop)
+    for step, lr in ((4, 0.1), (7, 0.01)):
+        with monkeypatch.context() as patch:
+            interrupt_at(patch, step)
+            with pytest.raises(Stopped):
+                pretrain(shop, Settings(**SMALL | {"lr": lr}), run, resume=step > 4, quiet=True)
+    assert Run.open(run.path).config["arguments"] == {"lr": 0.01}
+
+
 def test_other_settings_or_pictures_cannot_go_on(
     make_shop: Callable[..., Catalog], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
