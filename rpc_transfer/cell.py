@@ -109,7 +109,7 @@ def run_cell(learner: Learner, table: Table, task: Task, *, reject: float | None
                 learner.learn(x, labels)
                 learner.scores(x[:1])  # what some learners put off until they are asked
             seconds += used["seconds"]
-            memory = max(memory, used["memory_mb"])
+            memory = float(np.maximum(memory, used["memory_mb"]))  # NaN, which max would drop, stays
             if i < len(task.steps) - 1:
                 steps.append(_judge_step(learner, table, task))
     else:

@@ -20,6 +20,7 @@ from repr.errors import UserError
 from repr.files import content_key
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
+from repr.pictures.known import fingerprints
 from repr.runs import Run, claim, default_out
 from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
@@ -50,6 +51,7 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     taken = frozenset().union(*(learner_class(name).takes for name in settings.learner))
     if settings.memory is not None and "memory" not in taken:
         raise UserError(f"no memory is kept by {', '.join(settings.learner)}", "--memory", "Leave it out, or add a trained learner")
+    _check_used(settings)
     if out:
         claim(Path(out), COMMAND)
     device = pick_device(settings.device)
@@ -86,6 +88,18 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     results.write(folder, content)
     record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
+
+
+def _check_used(settings: Settings) -> None:
+    """Raise UserError for an option that no row of the run looks at."""
+    kinds = [learner_class(name).input for name in settings.learner]
+    trains = "pictures" in kinds or settings.features != "given" or not settings.only_weights  # a random start is always trained
+    idle = {f"--{name.replace('_', '-')}": getattr(settings, name) is not None for name in ("epochs", "lr", "batch_size", "views")}
+    for option, typed in idle.items():
+        if typed and not trains:
+            raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
+    if settings.features != "given" and "features" not in kinds:
+        raise UserError(f"no frozen learner is among {', '.join(settings.learner)}", "--features", "Leave it out, or add one")
 
 
 def _check_learners(settings: Settings, split: Split) -> None:
@@ -169,7 +183,7 @@ class _Bench:
         extra = [rows for of in self.spare.values() for rows in of.values()]
         served = np.unique(np.concatenate([split.used(), *extra]))
         self.shelf = Shelf(catalog, served, device=settings.device, workers=settings.workers)
-        self.source = [[s.name, str(s.root.absolute())] for s in catalog.sources]
+        self.source = content_key(fingerprints(catalog, moved=True).tobytes())
 
     def run(self, rows: Sequence[Row]) -> dict[tuple[int, int], Path]:
         """(row, seed) -> the cell's file, for every row that can be run."""
@@ -209,7 +223,8 @@ class _Bench:
         pictures = [rows.tobytes() for of in (split.support[seed], split.tests[seed], self.spare.get(seed, {})) for rows in of.values()]
         options = settings.for_learner(learner_class(row.learner).takes)
         if row.encoder == BASE_TRAINED:
-            options |= {f"base {k}": v for k, v in settings.for_learner(learner_class("finetune").takes).items()}
+            base = learner_class("finetune")
+            options |= {"base version": base.version, **{f"base {k}": v for k, v in settings.for_learner(base.takes).items()}}
         key = content_key(
             VERSION + learner_class(row.learner).version,
             [self.source, split.base, split.novel, split.unknown, split.increments],

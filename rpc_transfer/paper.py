@@ -93,5 +93,7 @@ def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> lis
         found.append(f"{len(split.unknown)} products are never taught (--unknown)")
     if all(start.spec for start in starts):
         found.append("no row without pretraining stands beside the weights (--only-weights)")
-    others = [start for start in starts if not start.error and not start.arch.startswith("resnet")]
+    # imagenet is shown beside every run; it is the user's own only where it was asked for
+    asked = [start for start in starts if start.spec is None or start.spec in settings.weights]
+    others = [start for start in asked if not start.error and not start.arch.startswith("resnet")]
     return [*found, *(f"{start.spec or 'none'} is {start.arch}, not a ResNet" for start in others)]

@@ -106,11 +106,13 @@ def parse_increments(text: str, novel: int) -> tuple[int, ...]:
     return tuple(size for times, size in steps for _ in range(times))
 
 
-def draw_evenly(products: Sequence[str], metas: Mapping[str, str], n: int, rng: np.random.Generator) -> tuple[str, ...]:
+def draw_evenly(
+    products: Sequence[str], metas: Mapping[str, str], n: int, rng: np.random.Generator, option: str = "--novel"
+) -> tuple[str, ...]:
     """`n` of the products, evenly over their metas: metas take turns in random order, one random product a turn.
 
     A meta's last product is never drawn; products without a meta ("") are one meta. With RPC's 17 metas, 34 are two of each.
-    Raises UserError when fewer than `n` can be drawn.
+    Raises UserError, about `option`, when fewer than `n` can be drawn.
     """
     of_meta: dict[str, list[str]] = {}
     for product in products:
@@ -121,7 +123,7 @@ def draw_evenly(products: Sequence[str], metas: Mapping[str, str], n: int, rng: 
         raise UserError(
             f"{n} products cannot be drawn: {len(products)} products in {len(of_meta)} {classes} leave {room}, "
             "as the last product of a meta stays a base product",
-            "--novel",
+            option,
             f"Ask for {room} or fewer" if room else "Use a set with more products",
         )
     order = [sorted(of_meta)[i] for i in rng.permutation(len(of_meta))]
@@ -163,7 +165,7 @@ def make_split(
     metas = dict(zip(keys, map(str, product_metas(catalog)), strict=True))
     drawn = draw_evenly(keys, metas, novel, generator(split_seed, "novel"))
     rest = [key for key in keys if key not in set(drawn)]
-    held_out = draw_evenly(rest, metas, unknown, generator(split_seed, "unknown")) if unknown else ()
+    held_out = draw_evenly(rest, metas, unknown, generator(split_seed, "unknown"), "--unknown") if unknown else ()
     base = tuple(key for key in rest if key not in set(held_out))
 
     split_of = catalog.column("split").astype(str)
@@ -173,12 +175,10 @@ def make_split(
         raise UserError("with all base pictures as shots none is left to test on", "--base-shots", "Use --test-on with another part")
     pool = _by_product(labels, keys, split_of, shots_from)
     wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
-    _enough(pool, wanted, _names(catalog, labels, keys), shots_from)
+    _enough(pool, wanted, drawn, _names(catalog, labels, keys), shots_from)
     candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on)
 
-    paths = catalog.column("path")
-    source = catalog.column("source").astype(np.int64)
-    _, picture = np.unique(np.array([f"{s}:{p}" for s, p in zip(source, paths, strict=True)]), return_inverse=True)
+    picture = photographs(catalog)
     support: dict[int, Pictures] = {}
     tests: dict[int, Pictures] = {}
     same_part = test_on in ("leftover", shots_from)
@@ -217,13 +217,13 @@ SPARE = 10  # spare pictures a product: enough for a quantile over all products,
 def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]:
     """Up to SPARE pictures of each taught product that are neither shots nor tests of the seed, from where the shots came.
 
-    They choose the rejection threshold. Raises UserError when there is none at all.
+    Nor other boxes of their photographs. They choose the rejection threshold. Raises UserError when there is none at all.
     """
     labels, keys = catalog.product_labels()
     pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
-    taken = np.zeros(len(catalog), dtype=bool)
-    for of in (split.support[seed], split.tests[seed]):
-        taken[np.concatenate(list(of.values()))] = True
+    photograph = photographs(catalog)
+    used = np.concatenate([rows for of in (split.support[seed], split.tests[seed]) for rows in of.values()])
+    taken = np.isin(photograph, photograph[used])
     spare = {key: _draw(pool[key][~taken[pool[key]]], SPARE, generator(seed, "spare", key)) for key in split.products}
     if not any(len(rows) for rows in spare.values()):
         raise UserError(
@@ -235,8 +235,22 @@ def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]
 
 
 def with_spare(catalog: Catalog, split: Split) -> Split:
-    """The split with spare pictures for every seed: those it has stay, since another catalog might draw others."""
-    return replace(split, spare={seed: split.spare.get(seed) or spare_pictures(catalog, split, seed) for seed in split.seeds})
+    """The split with spare pictures for every seed: those it has stay, since another catalog might draw others.
+
+    A note says which kinds of products have none, as the base ones with all their pictures as shots.
+    """
+    spare = {seed: split.spare.get(seed) or spare_pictures(catalog, split, seed) for seed in split.seeds}
+    kinds = {"base": split.base, "novel": split.novel}
+    bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in spare.values())]
+    notes = [f"no {kind} product has a picture to choose the rejection threshold by" for kind in bare]
+    return replace(split, spare=spare, notes=(*split.notes, *notes))
+
+
+def photographs(catalog: Catalog) -> Rows:
+    """(n,) equal numbers for rows of one picture file: boxes of one photograph."""
+    paths, source = catalog.column("path"), catalog.column("source").astype(np.int64)
+    _, found = np.unique(np.array([f"{s}:{p}" for s, p in zip(source, paths, strict=True)]), return_inverse=True)
+    return np.asarray(found, np.int64)
 
 
 def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
@@ -269,18 +283,19 @@ def _names(catalog: Catalog, labels: Rows, keys: Sequence[str]) -> dict[str, str
     return {key: str(names[row]) if names[row] else key for key, row in zip(keys, first, strict=True)}
 
 
-def _enough(pool: Pictures, wanted: Mapping[str, int | str], names: Mapping[str, str], part: str) -> None:
+def _enough(pool: Pictures, wanted: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
     """Raise UserError that names the products with fewer pictures than shots."""
     short = [key for key, n in wanted.items() if len(pool[key]) < (1 if n == "all" else int(n))]
     if not short:
         return
     short.sort(key=lambda key: len(pool[key]))
+    asked = sorted({int(n) for key in short if (n := wanted[key]) != "all"}) or [1]
+    option = "--shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "--base-shots"
     told = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
     more = f" and {len(short) - 8} more" if len(short) > 8 else ""
-    numbers = sorted({int(n) for n in wanted.values() if n != "all"}) or [1]
     raise UserError(
-        f"{len(short)} products have fewer {part} pictures than the {' or '.join(map(str, numbers))} shots asked for: {told}{more}",
-        "--shots",
+        f"{len(short)} products have fewer {part} pictures than the {' or '.join(map(str, asked))} shots asked for: {told}{more}",
+        option,
         f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
     )
 

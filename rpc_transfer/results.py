@@ -23,6 +23,7 @@ import numpy as np
 
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
+from repr.runs import Run
 
 VERSION = 1
 FILE = "results.json"
@@ -92,8 +93,10 @@ def write(folder: Path, content: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> Results:
-    """Read a run's results. Raises UserError when the folder holds none, or those of a newer version."""
+    """Read a run's results. Raises UserError when the folder holds none, those of a newer version, or of before a run that was stopped."""
     folder = Path(folder)
+    if (folder / "config.json").is_file() and Run.open(folder).config.get("status") != "done":
+        raise UserError("this run has not ended", folder, "Run the same command again; it goes on where it was")
     if not (folder / FILE).is_file():
         raise UserError("no results in this folder", folder, "Give the folder that `rpc_transfer run` wrote, of a finished run")
     content = read_json(folder / FILE)

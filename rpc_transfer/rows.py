@@ -157,7 +157,7 @@ def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of one number of shots compared seed by seed, a minus b. `against` says why the two are compared:
 
     start      every two starts of one learner, the later row minus the earlier one
-    joint      a row minus the upper bound of its own start
+    joint      a row minus the upper bound of its own start, on pictures of one size
     imagenet   a row minus logistic regression on the features of `imagenet` as given
     """
     compared: list[dict[str, Any]] = []
@@ -168,7 +168,7 @@ def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for a in rows:
         for b in rows:
             if a is not b and a["shots"] == b["shots"]:
-                if b["learner"] == "joint" and b["weights"] == a["weights"]:
+                if b["learner"] == "joint" and all(b[key] == a[key] for key in ("weights", "size")):
                     compared += _compared(a, b, "joint")
                 if all(b[key] == value for key, value in USUAL.items()):
                     compared += _compared(a, b, "imagenet")

@@ -23,7 +23,7 @@ import numpy as np
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import read_json, write_json
-from rpc_transfer.protocol import Pictures, Rows, Split
+from rpc_transfer.protocol import Pictures, Rows, Split, photographs
 
 FORMAT = "rpc_transfer split"
 VERSION = 1
@@ -192,9 +192,11 @@ class _Finder:
 
 
 def _check(split: Split, path: Path, catalog: Catalog) -> None:
+    photograph = photographs(catalog)
     for seed in split.seeds:
         shots = np.concatenate(list(split.support[seed].values()))
-        both = np.intersect1d(shots, np.concatenate(list(split.tests[seed].values())))
+        tests = np.concatenate(list(split.tests[seed].values()))
+        both = tests[np.isin(photograph[tests], photograph[shots])]
         if len(both):
             name = catalog.column("path")[both[0]]
             raise UserError(f"{len(both)} pictures of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")

@@ -54,7 +54,8 @@ class Paired:
 def paired(a: Sequence[float], b: Sequence[float], *, redrawn: float = 0.0) -> Paired:
     """Compare two rows seed by seed (Student's paired t-test); `a[i]` and `b[i]` must come from the same split.
 
-    With one pair there is no interval and no p. When all differences are the same number, p is 1 for no difference and 0 otherwise.
+    With one pair there is no interval and no p. When all differences are the same number, p is 1 for no difference and 0 otherwise;
+    of two pairs that says nothing, and p is None.
     redrawn: as `half_width`.
     """
     from scipy import stats
@@ -67,6 +68,6 @@ def paired(a: Sequence[float], b: Sequence[float], *, redrawn: float = 0.0) -> P
     if width is None:
         return Paired(mean, None, None, n)
     if width < 1e-12:
-        return Paired(mean, 0.0, 1.0 if abs(mean) < 1e-12 else 0.0, n)
+        return Paired(mean, 0.0, 1.0 if abs(mean) < 1e-12 else 0.0 if n > 2 else None, n)
     error = width / float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
     return Paired(mean, width, float(2 * stats.t.sf(abs(mean) / error, n - 1)), n)

@@ -134,8 +134,8 @@ def _metrics(run: Run) -> dict[str, float]:
 
 
 def _transfer_rows(run: Run) -> list[dict[str, Any]]:
-    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file():
-        return []
+    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file() or run.config.get("status") != "done":
+        return []  # a stopped run's results, if there are any, are of the run before it
     content = read_json(run.path / "results.json")
     kept = (*ROW_KEYS, *MEASURES, "sample", "error")
     return [{**{key: row.get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
@@ -152,6 +152,13 @@ def _split(run: Run) -> dict[int, Any]:
     return {entry["seed"]: (fixed, entry["pictures"], tests.get(entry["seed"])) for entry in split["support"]}
 
 
+def _shown(split: tuple[list[Any], dict[str, list[str]], Any], row: dict[str, Any]) -> tuple[Any, ...]:
+    """The part of a seed's split that a row was taught and tested on: fewer shots are the first of more."""
+    fixed, support, tests = split
+    own = row["base_shots"] if isinstance(row["base_shots"], int) else None  # None: all
+    return fixed, {key: names[: own if key in fixed[1] else row["shots"]] for key, names in support.items()}, tests
+
+
 def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) -> list[dict[str, Any]]:
     found = []
     weights = weights_names(row["weights"] for row in rows)
@@ -159,7 +166,10 @@ def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) ->
         if any(a[key] != b[key] for key in ("learner", "shots", "base_shots")) or not (a["acc_novel"] and b["acc_novel"]):
             continue
         ours, theirs = splits.get(a["run"], {}), splits.get(b["run"], {})
-        seeds = [seed for seed in a["seeds"] if seed in b["seeds"] and seed in ours and ours[seed] == theirs.get(seed)]
+        seeds = [
+            seed for seed in a["seeds"]
+            if seed in b["seeds"] and seed in ours and seed in theirs and _shown(ours[seed], a) == _shown(theirs[seed], b)
+        ]  # fmt: skip
         for measure in MEASURES:
             if not (a[measure] and b[measure]):
                 continue

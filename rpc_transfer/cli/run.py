@@ -77,8 +77,8 @@ from repr.errors import UserError
     "--epochs",
     type=click.IntRange(0),
     metavar="N",
-    help="Epochs of each training step. Default: about 300 updates in the base step (30 epochs at most), as many in one increment, "
-    "1/√n of that in each of n; joint has as many in all.",
+    help="Epochs of each training step; joint has as many updates as all steps together. Default: about 300 updates in the base step "
+    "(30 epochs at most), as many in one increment, 1/√n of that in each of n.",
 )
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")

@@ -44,5 +44,7 @@ def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Ca
     assert "about 300 in the base step, then 300" in told
     assert departures(settings, split, STARTS) == []
     other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="leftover", unknown=1)
-    found = departures(replace(settings, only_weights=True), other, [Start("imagenet", None, 160, "tf_efficientnet_lite0")])
+    lite = Start("imagenet", None, 160, "tf_efficientnet_lite0")
+    assert departures(settings, split, [*STARTS, lite]) == []  # shown beside every run
+    found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
     assert [words.split()[0] for words in found] == ["8", "1", "no", "imagenet"]

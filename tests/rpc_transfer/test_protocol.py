@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repr.catalog.table import Catalog
+from repr.catalog.union import with_split
 from repr.errors import UserError
-from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments
+from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments, spare_pictures, with_spare
 
 Shop = Callable[..., Catalog]
 RPC_METAS = [12, 9, 9, 11, 12, 17, 15, 11, 11, 14, 12, 8, 10, 12, 10, 20, 7]  # facts: SKUs a meta, sum 200
@@ -163,3 +164,24 @@ def test_increment_plans(shop: Shop) -> None:
             parse_increments(wrong, 34)
     split = make_split(shop([5, 5]), novel=4, shots=1, seeds=[0], increments="2x2")
     assert [len(step) for step in split.increments] == [2, 2] and sum(split.increments, ()) == split.novel
+
+
+def test_no_threshold_is_chosen_on_a_photograph_of_the_shots(shop: Callable[..., Catalog]) -> None:
+    """Two products on every checkout picture: what is left of one beside the shots lies on the other's shots' pictures."""
+    made = shop([4, 4], test=6, boxes=2)
+    catalog = with_split(made, np.where(made.column("split") == "test", "val", "train"))
+    split = make_split(catalog, novel=2, shots=2, seeds=[0], shots_from="val", test_on="val")
+    with pytest.raises(UserError, match="no threshold can be chosen"):
+        spare_pictures(catalog, split, 0)
+
+
+def test_a_kind_of_products_without_spare_pictures_is_noted(shop: Callable[..., Catalog]) -> None:
+    catalog = shop([4, 4])
+    split = with_spare(catalog, make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all"))
+    assert split.notes[-1] == "no base product has a picture to choose the rejection threshold by"
+
+
+def test_the_option_that_asks_too_much_is_named(shop: Callable[..., Catalog]) -> None:
+    for option, words in (("unknown", "--unknown: 50 products"), ("base_shots", "--base-shots: 6 products have fewer")):
+        with pytest.raises(UserError, match=words):
+            make_split(shop([4, 4]), novel=2, shots=2, seeds=[0], **{option: 50})

@@ -235,7 +235,7 @@ def test_the_row_looked_at_has_the_most_shots_and_the_highest_harmonic_mean() ->
 
 def test_weights_of_equal_names_are_told_apart(data: Path, tmp_path: Path) -> None:
     starts: dict[str | None, float] = {"x/weights.safetensors": 0.4, "y/weights.safetensors": 0.8}
-    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(1, 2), seeds=2, starts=starts)
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(1, 2), seeds=3, starts=starts)
     html = report.write(folder).read_text(encoding="utf-8")
     assert "y/weights against x/weights" in html and "Starting from x/weights." in html
     for row in results.read(folder).rows[:-1]:  # each in the ladder and against shots
@@ -266,3 +266,10 @@ def test_command(run: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results in this folder"):
         report.write(tmp_path)
+
+
+def test_results_of_before_a_stopped_run_are_not_read(data: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6})
+    Run.open(folder).finish("stopped")
+    with pytest.raises(UserError, match="this run has not ended"):
+        report.write(folder)

@@ -55,5 +55,6 @@ def test_paired_is_scipys_test() -> None:
 
 def test_paired_with_equal_differences_and_with_one_pair() -> None:
     assert paired([0.5, 0.6], [0.5, 0.6]).p == 1
-    assert paired([0.75, 0.5], [0.5, 0.25]).p == 0
+    assert paired([0.75, 0.5, 1.0], [0.5, 0.25, 0.75]).p == 0
+    assert paired([0.75, 0.5], [0.5, 0.25]).p is None
     assert paired([0.5], [0.25]).p is None

@@ -30,7 +30,7 @@ def pretraining(path: Path, **arguments: Any) -> Path:
     return path
 
 
-def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0) -> Path:
+def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0, drawn: int = 0) -> Path:
     run = Run.create(path, "rpc_transfer run", {"novel": 2, "split_seed": split_seed}, data="shop", sample=True)
     seeds = list(range(len(next(iter(values.values())))))
     rows = []
@@ -42,7 +42,8 @@ def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 
         )
     write_json(path / "results.json", {"version": 1, "seeds": seeds, "rows": rows})
     fixed = {"data": "shop", "base": ["1"], "novel": ["2"], "increments": [["2"]]}
-    support = [{"seed": seed, "pictures": {"1": [f"{split_seed}.jpg"]}} for seed in seeds]
+    pictures = {key: [f"{key}-{split_seed}-{n}.jpg" for n in range(drawn or shots)] for key in "12"}
+    support = [{"seed": seed, "pictures": pictures} for seed in seeds]
     write_json(path / "split.json", {**fixed, "support": support, "tests": [{"seeds": seeds, "pictures": {"1": ["t.jpg"]}}]})
     run.finish("done")
     return path
@@ -77,7 +78,16 @@ def test_rows_of_other_splits_or_shots_are_not_tested(tmp_path: Path) -> None:
     values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
     first = transfer(tmp_path / "first", values)
     assert not compare([first, transfer(tmp_path / "other", values, split_seed=1)])["tests"]
-    assert not compare([first, transfer(tmp_path / "fewer", values, shots=5)])["tests"]
+    fewer = transfer(tmp_path / "fewer", values, shots=5)
+    assert not compare([first, fewer])["tests"]
+    assert compare([fewer, transfer(tmp_path / "curve", values, shots=5, drawn=10)])["tests"], "the first five of ten are the same"
+
+
+def test_results_of_before_a_stopped_run_are_not_shown(tmp_path: Path) -> None:
+    values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
+    folders = [transfer(tmp_path / name, values) for name in "ab"]
+    Run.open(folders[1]).finish("stopped")
+    assert {row["run"] for row in compare(folders)["rows"]} == {"a"}
 
 
 def test_rows_within_a_run_are_tested_too(tmp_path: Path) -> None:

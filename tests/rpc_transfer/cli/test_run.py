@@ -128,6 +128,18 @@ def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], mess
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--lr", 0.1), "--lr: nothing is trained by ncm"),
+        (("--learner", "finetune", "--features", "both"), "--features: no frozen learner is among finetune"),
+    ],
+)
+def test_no_option_is_taken_and_ignored(typed: list[object], options: tuple[object, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*typed[:4], *options)
+
+
 def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typed: list[object]) -> None:
     folder = Path(str(typed[-1]))
     before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
