@@ -9,8 +9,8 @@ import click
 
 from repr import console
 from repr.errors import UserError
+from repr.methods import METHODS
 
-METHODS = ("supervised", "simclr", "moco", "byol", "vicreg", "supcon", "joint")
 ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "tf_efficientnet_lite0")
 
 
@@ -18,7 +18,7 @@ ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "tf_effic
 @console.data_option
 @console.label_options
 @console.split_option
-@click.option("--method", type=click.Choice(METHODS), default="supervised", show_default=True, help="What is learned from.")
+@click.option("--method", type=click.Choice(list(METHODS)), default="supervised", show_default=True, help="What is learned from.")
 @click.option("--arch", type=click.Choice(ARCHS), help="The network. Default: that of --init, else resnet18.")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Side of the views in pixels. Default: that of --init, else 64.")
 @click.option("--init", default="none", show_default=True, metavar="WEIGHTS", help="Start: none, imagenet, a run folder or a weights file.")
@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     """Learn a representation from product pictures.
 
     Writes a run folder: config.json, metrics.csv, weights.safetensors (loads into torchvision), checkpoint, report.html.
-    Ctrl-C stops at the end of the step; --resume --out DIR goes on from there.
+    Ctrl-C stops at the end of the step (a slow one is broken off); --resume --out DIR goes on from there.
 
     \b
     Examples:

@@ -109,7 +109,7 @@ def embed(
 ) -> Embeddings:
     """Embed every readable picture (or box) of the catalog; the result is kept in the cache folder and found again.
 
-    The cache's key holds the weights' values, the picture size, the precision, and path, box, length and time of every
+    The cache's key holds the weights' values, the picture size, and path, box, length and time of every
     file. Raises NoneReadable when no picture can be read, and UserError when an embedding is not finite.
     """
     kept = cache_dir("embeddings", f"{_key(encoder, catalog)}.npz") if cache else None

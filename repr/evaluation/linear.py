@@ -1,8 +1,9 @@
 """The linear probe: one linear layer trained on the frozen features.
 
 As lightly's ImageNet benchmark (benchmarks/imagenet/resnet50/linear_eval.py): 90 epochs, SGD with momentum 0.9, no weight
-decay, learning rate 0.1 * batch / 256, cosine to 0, no warm-up. Two departures: the features are computed once, without
-augmentation, and the last epoch is reported, where lightly reports the best one on the evaluation set.
+decay, learning rate 0.1 * batch / 256, cosine to 0, no warm-up. Three departures: the features are computed once, without
+augmentation; they are divided by their root mean square, so that one rate serves all networks; and the last epoch is reported, where
+lightly reports the best one on the evaluation set.
 """
 
 from __future__ import annotations

@@ -96,25 +96,24 @@ def _curves(page: Page, rows: list[dict[str, str]]) -> None:
     epochs = [number(row.get("epoch")) for row in rows]
     x = [float(n) if epoch is None else epoch for n, epoch in enumerate(epochs, 1)]
     parts = [name for name in rows[0] if name == "loss" or name.startswith("loss_")]
-    plots: list[tuple[list[str], str, str, bool]] = [
-        (parts, "loss", "Loss on the training views, a mean over each epoch.", False),
+    plots: list[tuple[list[str], str, str]] = [
+        (parts, "loss", "Loss on the training views, a mean over each epoch."),
         (
             ["train_acc", "val_acc", "val_ncm"],
             "accuracy, per cent",
             "Accuracy at the training's own task or, without a classifier, by class means. "
             "The held-out pictures choose nothing: the last epoch is kept.",
-            False,
         ),
-        (["lr"], "learning rate", "Learning rate.", False),
-        (["std"], "standard deviation", "Spread of the L2-normalised embeddings. Near 0 they have collapsed into one point.", False),
-        (["effective_rank"], "effective rank", "Effective rank of the embeddings: how many directions they use.", False),
-        (["data_wait"], "per cent of the time", "Share of the time the loop waited for pictures. Under 5 per cent is the aim.", False),
+        (["lr"], "learning rate", "Learning rate."),
+        (["std"], "standard deviation", "Spread of the L2-normalised embeddings. Near 0 they have collapsed into one point."),
+        (["effective_rank"], "effective rank", "Effective rank of the embeddings: how many directions they use."),
+        (["data_wait"], "per cent of the time", "Share of the time the loop waited for pictures. Under 5 per cent is the aim."),
     ]
-    for names, label, caption, log in plots:
+    for names, label, caption in plots:
         series = {NAMES.get(name, name.replace("_", " ")): _column(rows, name) for name in names}
         series = {name: values for name, values in series.items() if any(value is not None for value in values)}
         if series and len(rows) > 1:
-            page.figure(lines(x, series, xlabel="epoch", ylabel=label, log=log), caption)
+            page.figure(lines(x, series, xlabel="epoch", ylabel=label), caption)
 
 
 def _last(page: Page, rows: list[dict[str, str]]) -> None:

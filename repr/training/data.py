@@ -158,7 +158,7 @@ def _put(target: queue.Queue[Any], item: Any, over: threading.Event) -> bool:
     return False
 
 
-def fit_batch(n: int, batch_size: int, devices: int, *, has_batch_norm: bool) -> int:
+def fit_batch(n: int, batch_size: int, devices: int) -> int:
     """The batch that is used: at most the n pictures there are, divisible by the devices.
 
     Raises UserError when there is no picture, or a device would normalise over a single one.
@@ -166,11 +166,10 @@ def fit_batch(n: int, batch_size: int, devices: int, *, has_batch_norm: bool) ->
     if n == 0:
         raise UserError("no training pictures", "", "Check --data, --subset and --level")
     used = min(n, batch_size) // devices * devices
-    least = 2 if has_batch_norm else 1
-    if used < least * devices:
-        what = "batch norm needs at least two pictures a batch" if has_batch_norm else "fewer pictures a batch than devices"
+    if used < 2 * devices:
         found = f"{min(n, batch_size)} on {devices} device{'s' if devices > 1 else ''}"
-        raise UserError(f"{what}, and there would be {found}", "--batch-size", "Raise --batch-size or give more pictures")
+        few = f"batch norm needs at least two pictures a batch, and there would be {found}"
+        raise UserError(few, "--batch-size", "Raise --batch-size or give more pictures")
     return used
 
 

@@ -27,7 +27,7 @@ from repr.methods import load
 from repr.methods.method import Method
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
+from repr.models.weights import NONE_ARCH, NONE_SIZE, Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
 from repr.pictures.views import plain, preset
 from repr.runs import Run
@@ -45,7 +45,6 @@ from repr.training.stop import Stop, Stopped
 
 QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
 PREVIEWED = 8  # pictures in views.png
-ARCH, SIZE = "resnet18", 64  # what a small CPU can train, where neither options nor starting weights say otherwise
 
 
 def pretrain(
@@ -61,7 +60,7 @@ def pretrain(
     device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
     if settings.devices > 1 and device.type != "cuda":
         say("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
-    fit_batch(len(catalog), settings.batch_size, settings.devices, has_batch_norm=True)  # so is a batch that is too small
+    fit_batch(len(catalog), settings.batch_size, settings.devices)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
@@ -79,7 +78,7 @@ def pretrain(
     material = replace(material, divided=divided)
     if method_class.needs_pairs:
         check_pairs(material, settings.method)
-    batch = fit_batch(len(material.train), settings.batch_size, settings.devices, has_batch_norm=True)
+    batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
     if batch != settings.batch_size:
         say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
         settings = replace(settings, batch_size=batch)
@@ -107,7 +106,7 @@ def pretrain(
 def starting_weights(settings: Settings) -> Weights:
     """The weights to start from, at the size to train at. Raises UserError when --arch and --init disagree."""
     if settings.init == "none":
-        return fresh(settings.arch or ARCH, settings.size or SIZE, settings.seed)
+        return fresh(settings.arch or NONE_ARCH, settings.size or NONE_SIZE, settings.seed)
     weights = read_weights(settings.init)
     if settings.arch and settings.arch != weights.arch:
         raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "--init", "Leave --arch out")

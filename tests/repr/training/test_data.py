@@ -103,14 +103,13 @@ def test_leaving_early_ends_the_thread() -> None:
 
 @pytest.mark.parametrize(("n", "batch", "devices", "used"), [(100, 64, 1, 64), (10, 64, 1, 10), (10, 64, 3, 9), (100, 7, 2, 6)])
 def test_the_batch_that_is_used(n: int, batch: int, devices: int, used: int) -> None:
-    assert fit_batch(n, batch, devices, has_batch_norm=True) == used
+    assert fit_batch(n, batch, devices) == used
 
 
 def test_too_small_batches_are_refused() -> None:
     with pytest.raises(UserError, match="at least two pictures a batch"):
-        fit_batch(100, 1, 1, has_batch_norm=True)
+        fit_batch(100, 1, 1)
     with pytest.raises(UserError, match="at least two pictures a batch"):
-        fit_batch(3, 64, 2, has_batch_norm=True)
+        fit_batch(3, 64, 2)
     with pytest.raises(UserError, match="no training pictures"):
-        fit_batch(0, 64, 1, has_batch_norm=True)
-    assert fit_batch(1, 64, 1, has_batch_norm=False) == 1
+        fit_batch(0, 64, 1)
