@@ -31,29 +31,25 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
     return _minimise(objective, weights, steps)
 
 
-def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, steps: int, moved: slice = slice(None)) -> Floats:
+def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, steps: int) -> Floats:
     """Cosine head: minimise the mean cross-entropy of scale · n(x) · n(w_c).
 
-    x: (n, d); columns: (n,) 0..C-1; weights: (C, d) start. moved: the rows that are trained; the others stay.
-    steps: at most so many iterations. Returns (C, d) float32, rows of length 1.
+    x: (n, d); columns: (n,) 0..C-1; weights: (C, d) start. steps: at most so many iterations.
+    Returns (C, d) float32, rows of length 1.
     """
     x, weights = unit(x), unit(weights)
-    part = weights[moved]
 
     def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
-        w = flat.astype(np.float32).reshape(part.shape)
+        w = flat.astype(np.float32).reshape(weights.shape)
         lengths = np.linalg.norm(w, axis=1, keepdims=True)
-        directions = weights.copy()
-        directions[moved] = w / lengths
+        directions = w / lengths
         loss, error = _cross_entropy(scale * (x @ directions.T), columns)
-        pull = scale * (error.T @ x)[moved]
+        pull = scale * (error.T @ x)
         # the derivative of w/‖w‖ takes away the part of the pull along w
-        gradient = (pull - (pull * directions[moved]).sum(axis=1, keepdims=True) * directions[moved]) / lengths
+        gradient = (pull - (pull * directions).sum(axis=1, keepdims=True) * directions) / lengths
         return loss / len(x), gradient.ravel().astype(np.float64) / len(x)
 
-    trained = weights.copy()
-    trained[moved] = unit(_minimise(objective, part, steps))
-    return trained
+    return unit(_minimise(objective, weights, steps))
 
 
 def _cross_entropy(logits: Floats, columns: Ints) -> tuple[float, Floats]:
