@@ -182,15 +182,10 @@ def make_split(
     support: dict[int, Pictures] = {}
     tests: dict[int, Pictures] = {}
     same_part = test_on in ("leftover", shots_from)
-    fixed = None if same_part else {key: candidates[key] for key in (*base, *drawn, *held_out)}
+    every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
     for seed in seeds:
         support[seed] = {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)}
-        if fixed is None:
-            taken = np.zeros(int(picture.max()) + 1, dtype=bool)
-            taken[picture[np.concatenate(list(support[seed].values()))]] = True
-            tests[seed] = {key: candidates[key][~taken[picture[candidates[key]]]] for key in (*base, *drawn, *held_out)}
-        else:
-            tests[seed] = fixed
+        tests[seed] = _without(every, support[seed], picture) if same_part else every
     notes = _notes(catalog, tests, base, drawn, shots_from, test_on)
     return Split(
         data=catalog.name,
@@ -211,6 +206,12 @@ def make_split(
     )
 
 
+def _without(pictures: Pictures, shots: Pictures, picture: Rows) -> Pictures:
+    """The pictures that no shot is taken from, not even in another box."""
+    taken = np.isin(picture, picture[np.concatenate(list(shots.values()))])
+    return {key: rows[~taken[rows]] for key, rows in pictures.items()}
+
+
 SPARE = 10  # spare pictures a product: enough for a quantile over all products, few enough to embed
 
 
@@ -222,9 +223,8 @@ def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]
     labels, keys = catalog.product_labels()
     pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
     photograph = photographs(catalog)
-    used = np.concatenate([rows for of in (split.support[seed], split.tests[seed]) for rows in of.values()])
-    taken = np.isin(photograph, photograph[used])
-    spare = {key: _draw(pool[key][~taken[pool[key]]], SPARE, generator(seed, "spare", key)) for key in split.products}
+    free = _without(_without(pool, split.support[seed], photograph), split.tests[seed], photograph)
+    spare = {key: _draw(free[key], SPARE, generator(seed, "spare", key)) for key in split.products}
     if not any(len(rows) for rows in spare.values()):
         raise UserError(
             f"no {split.shots_from} picture is neither a shot nor a test, so no threshold can be chosen",
