@@ -12,7 +12,7 @@ from repr.catalog.sources import open_sources, split_name
 from repr.classify import MODELS
 from repr.classify.bert import check_folder
 from repr.classify.experiment import grid, run
-from repr.classify.opening import Opened, levels_of
+from repr.classify.opening import Opened
 from repr.classify.settings import WHOLE, Settings
 from repr.classify.summary import against_flat, caption, comparisons, left_out, summarise
 from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
@@ -66,7 +66,7 @@ def ask(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> 
         out = Path("runs", f"classify-{read.name}-table-{number}")
         claim(out, command)
     stand_ins = opened.own_parts() if number == "8" and not arguments["parts"] else ()
-    levels = levels_of(opened, arguments["parts"] or stand_ins)
+    levels = opened.levels(arguments["parts"] or stand_ins)
     rows = _rows(number, arguments, split_name(read, split), levels)
     cells = run(opened, rows, out)
     names = weights_names(row.weights for row in rows if row.weights)

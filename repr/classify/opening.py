@@ -45,9 +45,9 @@ class Opened:
         if not pc.any(pc.not_equal(self.read.table.column("ocr"), "")).as_py():
             raise UserError("no row has OCR text", "--ocr", "Leave it out, or read the pictures with `repr catalog ocr` first")
 
-    def level(self, part: str) -> int:
-        """The usual class level of a part. Raises UserError for a class that is not there."""
-        return self._below(self._named(part), part).default_level
+    def levels(self, named: Sequence[str]) -> dict[str, int]:
+        """The usual class level of each part; of the whole for none. Raises UserError for a class that is not there."""
+        return {part: self._below(self._named(part), part).default_level for part in named or ("",)}
 
     def own_parts(self) -> tuple[str, ...]:
         """Where no two classes of any of SUBSETS are in the data: the largest classes with several below them, to stand in; else ()."""
@@ -81,8 +81,3 @@ def limited(catalog: Catalog, limit: int, seed: int) -> Catalog:
     kept = np.ones(len(catalog), bool)
     kept[np.random.default_rng([seed, 3]).permutation(training)[limit:]] = False
     return catalog.select(kept)
-
-
-def levels_of(opened: Opened, named: Sequence[str]) -> dict[str, int]:
-    """The usual level of each part; of the whole for none. What is typed wrong is thus said before anything is trained."""
-    return {part: opened.level(part) for part in named or ("",)}
