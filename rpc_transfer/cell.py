@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from repr.arrays import Rows
 from repr.errors import UserError
 from rpc_transfer import metrics
 from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.pictures import Table
-from rpc_transfer.protocol import Pictures, Rows, Split
+from rpc_transfer.protocol import Pictures, Split
 from rpc_transfer.results import Cell
 
 CHUNK = 1024  # test pictures scored at a time, so that pixels and scores of a big test set need little memory

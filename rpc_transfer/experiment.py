@@ -30,7 +30,7 @@ from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_
 from rpc_transfer.results import Cell, Results
 from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
 from rpc_transfer.rows import content as rows_content
-from rpc_transfer.settings import MOST_EPOCHS, SIZE, UPDATES, Settings
+from rpc_transfer.settings import ARCH, MOST_EPOCHS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
 from rpc_transfer.starts import find_starts
 
@@ -103,17 +103,17 @@ def _check_used(settings: Settings) -> None:
 
 
 def _check_learners(settings: Settings, split: Split) -> None:
-    """What a learner would refuse only after the pictures were read, or the base classes taught."""
-    from repr.pictures.views import preset
-    from rpc_transfer.learners.icarl import check_memory
+    """What a learner would refuse only after the pictures were read, or the base classes taught: each is made once, to be thrown away."""
+    from torch import nn
+
+    from repr.models.encoder import Encoder
     from rpc_transfer.learners.memory import Memory
 
+    stand_in = Encoder(nn.Identity(), ARCH, SIZE)
+    for name in (*settings.learner, "finetune"):  # which is the base step of random starts and of --features base-trained
+        make(name, encoder=stand_in, **settings.for_learner(learner_class(name).takes))
     if settings.memory is not None:
-        if "icarl" in settings.learner:
-            check_memory(settings.memory)
         Memory(settings.memory).check_room(len(split.products))
-    if settings.views not in (None, "plain"):
-        preset(settings.views, SIZE)
 
 
 def _split(settings: Settings, catalog: Catalog) -> Split:
@@ -232,7 +232,7 @@ class _Bench:
             [row.start.identity, row.size, row.learner, row.encoder, row.shots, split.base_shots, seed],
             [options, UPDATES, MOST_EPOCHS, settings.reject],
         )
-        return self.folder / "cells" / f"{row.learner}-{key}.npz"
+        return self.folder / "cells" / f"{row.learner.partition(':')[0]}-{key}.npz"
 
 
 def _position(rows: Sequence[Row], i: int) -> int:
@@ -301,7 +301,8 @@ class _Stage:
                 first += later * (len(task.steps) - 1)
             options["updates"] = first, later
         if "seed" in kind.takes:
-            purpose = "finetune" if kind.plain_base else name  # one base step serves them all
+            # One base step serves them all, and the same numbers a learner with its settings changed.
+            purpose = "finetune" if kind.plain_base else name.partition(":")[0]
             options["seed"] = int(generator(self.seed, "loader", purpose).integers(2**31))
         if "device" in kind.takes:
             options["device"] = self.bench.device

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+from repr.arrays import Bools, Ints
+
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Bools = Bools
 
 
 def accuracy(labels: Ints, predictions: Ints) -> float:

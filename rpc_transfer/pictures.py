@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from repr.arrays import Bools, Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from rpc_transfer.protocol import Rows
 
 if TYPE_CHECKING:
     import torch
 
     from repr.models.encoder import Encoder
     from repr.models.weights import Weights
+
+MOST = 2  # a whole part is embedded when it has fewer than so many times the rows served
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Table:
     x: np.ndarray[Any, Any]
     place: Rows
 
-    def has(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def has(self, rows: Rows) -> Bools:
         """Which of the catalog rows are there (readable)."""
         return np.asarray(self.place[rows] >= 0)
 
@@ -67,8 +69,8 @@ class Shelf:
     def features(self, weights: Weights, size: int) -> Table:
         """float32 (n, d) raw features of every readable picture by an encoder as it came.
 
-        Whole parts of the set (train, test) are embedded, not the rows served alone, so that another split, seed or
-        number of shots finds them in the cache.
+        Where most of a part of the set (train, test) is served, the whole part is embedded, so that another split, seed or
+        number of shots finds it in the cache; where little is, as 10 shots of RPC's 53,739 exemplars, that alone.
         """
         key = (weights.identity, size)
         if key not in self.made:
@@ -79,7 +81,8 @@ class Shelf:
             part_of = self.catalog.column("split").astype(str)
             place, features, start = np.full(len(self.catalog), -1, dtype=np.int64), [], 0
             for part in np.unique(part_of[self.rows]):
-                rows = np.flatnonzero(part_of == part)
+                whole, served = np.flatnonzero(part_of == part), self.rows[part_of[self.rows] == part]
+                rows = whole if len(whole) < MOST * len(served) else served
                 made = embed(encoder, self.catalog.select(rows), device=self.device, workers=self.workers)
                 self.unreadable.update({str(q.path): q.reason for q in made.quarantine})
                 place[rows[made.rows]] = start + np.arange(len(made))

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 
-Rows = np.ndarray[Any, np.dtype[np.int64]]
 Pictures = Mapping[str, Rows]  # product key -> positions in the catalog
 TestOn = Literal["leftover", "val", "test"]
 

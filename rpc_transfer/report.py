@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Ints
 from repr.evaluation.statistics import interval
+from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
 from repr.models.names import weights_names
 from repr.reports import figures
@@ -19,7 +21,7 @@ from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results
 from rpc_transfer.results import Results
-from rpc_transfer.summary import COLUMNS, PAPER, REFERENCES, RPC, best_row, cell, memory, references
+from rpc_transfer.summary import COLUMNS, PAPER, REFERENCES, RPC, best_row, memory, references
 
 Row = dict[str, Any]
 Interval = tuple[float, float]
@@ -96,7 +98,7 @@ def _opening(page: Page, found: Results) -> None:
         row = content["rows"][best]
         page.text(
             f"Highest harmonic mean of base and novel: **{row['learner']}** starting from **{start(row)}**, "
-            f"{cell(row['acc_novel'])} per cent on novel and {cell(row['acc_base'])} on base products."
+            f"{rate(row['acc_novel'])} per cent on novel and {rate(row['acc_base'])} on base products."
         )
     if content["notes"]:
         page.text("\n".join(f"- {note}" for note in content["notes"]))
@@ -193,8 +195,8 @@ def _paired(page: Page, content: dict[str, Any]) -> None:
             str(test["shots"]),
             f"{side(test, 'a')} against {side(test, 'b')}",
             COLUMNS[test["metric"]],
-            f"{100 * test['difference']:+.1f} ± {100 * test['ci95']:.1f}",
-            "< 0.001" if test["p"] < 0.001 else f"{test['p']:.3f}",
+            points(test["difference"], test["ci95"]),
+            p_value(test["p"]),
         ]
         for test in content["paired"]
         if test.get("against", "start") == "start" and test["metric"] in ("acc_all", "acc_novel") and test["p"] is not None
@@ -218,7 +220,7 @@ def _shots(page: Page, rows: Sequence[Row]) -> None:
     for measure, on in {"acc_novel": "novel products", "acc_base": "base products", "acc_all": "all products"}.items():
         lines: dict[tuple[str, str], dict[int, str]] = {}
         for row in rows:
-            lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = cell(row[measure])
+            lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = rate(row[measure])
         page.table(
             ["learner", "weights", *(_pictures(n) for n in shots)],
             [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
@@ -311,7 +313,7 @@ def _confusion(page: Page, found: Results, best: int) -> None:
         )
 
 
-def confusion_counts(found: Results, row: int, classes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def confusion_counts(found: Results, row: int, classes: int) -> Ints:
     """(classes, classes) test pictures of all seeds together: rows true, columns predicted. Untaught products are left out."""
     counts = np.zeros((classes, classes), dtype=np.int64)
     for entry in found.rows[row]["cells"]:
@@ -350,7 +352,7 @@ def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
 def _cells(row: Row, names: Sequence[str]) -> list[str]:
     if row["error"]:
         return ["not run", *[""] * (len(names) - 1)]
-    return [cell(row.get(name)) for name in names]
+    return [rate(row.get(name)) for name in names]
 
 
 def _plain(row: Row, name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from repr.arrays import Ints
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -49,7 +49,7 @@ class Album:
         key = self.split.products[number]
         return self.split.names[key] or key
 
-    def tests(self, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def tests(self, seed: int) -> Ints:
         """Catalog rows of a seed's test pictures, in the order that cells count in."""
         everything = (*self.split.products, *self.split.unknown)
         return np.concatenate([self.split.tests[seed][product] for product in everything])
@@ -149,7 +149,7 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
     page.figure(embedding_map(points, groups, labels[~is_shot] >= base), caption)
 
 
-def _listed(split: Split, seed: int, *, tests: bool) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+def _listed(split: Split, seed: int, *, tests: bool) -> tuple[Ints, Ints]:
     """Catalog rows and class numbers of a seed's shots or tests of the taught products."""
     of = split.tests[seed] if tests else split.support[seed]
     rows = np.concatenate([of[product] for product in split.products])

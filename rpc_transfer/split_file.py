@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import read_json, write_json
-from rpc_transfer.protocol import Pictures, Rows, Split, photographs
+from rpc_transfer.protocol import Pictures, Split, photographs
 
 FORMAT = "rpc_transfer split"
 VERSION = 1

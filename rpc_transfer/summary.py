@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from repr.console import table
+from repr.evaluation.words import p_value, points, rate
 from repr.models.names import weights_names
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
@@ -63,8 +64,7 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
     for test in paired:
         if test.get("against") in AGAINST and test["p"] is not None:
             key = (test["learner"], test["shots"], test["a"], test["a_features"])
-            points = f"{100 * test['difference']:+.1f} ± {100 * test['ci95']:.1f}"
-            lines.setdefault(key, {})[test["against"], test["metric"]] = points
+            lines.setdefault(key, {})[test["against"], test["metric"]] = points(test["difference"], test["ci95"])
     shown = [against for against in AGAINST if any(against == of for line in lines.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
     header = ["learner", "shots", "weights", "encoder", *(f"{COLUMNS[metric]} − {AGAINST[against]}" for against, metric in columns)]
@@ -78,14 +78,6 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
 def memory(row: Mapping[str, Any]) -> str:
     """How many pictures the learner may keep; "" for one that keeps the encoder as it is, and in results from before it was told."""
     return "" if row.get("memory") is None else f"{row['memory']:,}"
-
-
-def cell(figure: Mapping[str, Any] | None) -> str:
-    """A rate with its interval in per cent: "52.1 ± 0.5"; "–" where there is none."""
-    if figure is None:
-        return "–"
-    width = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.1f}"
-    return f"{100 * figure['mean']:.1f}{width}"
 
 
 def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:
@@ -107,7 +99,7 @@ def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sampl
         known = [row["learner"], *([str(row["shots"])] if shots else []), names[row["weights"]], row["features"]]
         known += [str(row["size"])] if sizes else []
         known += [memory(row) or "–"] if kept else []
-        figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [cell(row[name]) for name in COLUMNS]
+        figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [rate(row[name]) for name in COLUMNS]
         body.append(known + figures + (["sample"] if sample else []))
     return table(header, body)
 
@@ -118,10 +110,10 @@ def _rejection(rows: list[dict[str, Any]]) -> list[str]:
     if best is None or not rows[best].get("rejected_known"):
         return []
     row = rows[best]
-    unknown = f", {cell(row['accepted_unknown'])} of unknown ones accepted" if row["accepted_unknown"] else ""
+    unknown = f", {rate(row['accepted_unknown'])} of unknown ones accepted" if row["accepted_unknown"] else ""
     return [
         f"Rejection by {row['learner']} from {row['weights'] or 'none'} below {row['reject_threshold']['mean']:.3g}, per cent: "
-        f"known pictures rejected {cell(row['rejected_known'])}, of those accepted {cell(row['acc_accepted'])} named rightly{unknown}."
+        f"known pictures rejected {rate(row['rejected_known'])}, of those accepted {rate(row['acc_accepted'])} named rightly{unknown}."
     ]
 
 
@@ -135,6 +127,6 @@ def _tests(paired: list[dict[str, Any]], names: Mapping[str | None, str]) -> lis
             groups.setdefault(key, []).append(test)
     return [
         f"  {key[0]}, {key[1]} shots, {names[key[2]]} ({key[3]}) against {names[key[4]]} ({key[5]}): "
-        + ", ".join(f"{COLUMNS[t['metric']]} {100 * t['difference']:+.1f} ± {100 * t['ci95']:.1f} (p = {t['p']:.2g})" for t in tests)
+        + ", ".join(f"{COLUMNS[t['metric']]} {points(t['difference'], t['ci95'])} (p {p_value(t['p'])})" for t in tests)
         for key, tests in groups.items()
     ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
+from repr.evaluation.words import rate
 from repr.files import read_json
 from repr.pictures.reader import read_picture
 from repr.reports import figures
@@ -110,7 +111,7 @@ def _transfer(made: Page, out: Path) -> None:
     names = {None: "none", str(out / "pretrained"): "ours"}
     body = []
     for row in content["rows"]:
-        cells = [_percent(row[name]) for name in ("acc_all", "acc_base", "acc_novel")] if not row["error"] else ["not run", "", ""]
+        cells = [rate(row[name]) for name in ("acc_all", "acc_base", "acc_novel")] if not row["error"] else ["not run", "", ""]
         body.append([row["learner"], names.get(row["weights"], str(row["weights"])), *cells, "sample"])
     made.table(
         ["learner", "weights", "all", "base", "novel", "data"],
@@ -164,10 +165,6 @@ def _typed(run: Run) -> str:
             if part is not None:
                 words.append(f"--{name} {part}")
     return " ".join(words)
-
-
-def _percent(figure: dict[str, Any] | None) -> str:
-    return "–" if figure is None else f"{100 * figure['mean']:.1f}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
+from repr.arrays import Bools, Floats, Ints, Pixels
 from repr.catalog.table import Catalog
 from repr.console import progress
 from repr.files import cache_dir, content_key, replacing
@@ -39,8 +40,6 @@ POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
 RECORD = np.dtype([("digest", "u8"), ("bits", "u8", 4), ("thumb", "u1", (SIDE, SIDE, 3)), ("readable", "?")])
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-
 
 @dataclass(frozen=True)
 class Prints:
@@ -51,9 +50,9 @@ class Prints:
 
     content: Ints
     bits: np.ndarray[Any, np.dtype[np.uint64]]
-    thumbs: list[np.ndarray[Any, np.dtype[np.uint8]]]
+    thumbs: list[Pixels]
 
-    def thumb(self, rows: Ints) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def thumb(self, rows: Ints) -> Floats:
         """The thumbnails of some rows, (m, 16, 16, 3)."""
         out = np.empty((len(rows), SIDE, SIDE, 3), np.float32)
         for i, chunk in enumerate(self.thumbs):
@@ -106,7 +105,7 @@ def _print(file: Path) -> tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any],
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
 
 
-def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], np.ndarray[Any, np.dtype[np.uint8]]]:
+def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], Pixels]:
     """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a picture."""
     with Image.open(file, formats=FORMATS) as image:
         image.draft("RGB", (8 * SIDE, 8 * SIDE))
@@ -154,7 +153,7 @@ def _alike(bits: np.ndarray[Any, np.dtype[np.uint64]]) -> Ints:
     return np.stack([unique // max(len(bits), 1), unique % max(len(bits), 1)], axis=1)
 
 
-def _agree(a: np.ndarray[Any, np.dtype[np.float32]], b: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _agree(a: Floats, b: Floats) -> Bools:
     """Whether thumbnails, (m, 16, 16, 3) each, are of nearly identical pictures: (m,)."""
     apart = np.abs(a - b)
     rms = np.sqrt((apart**2).mean(axis=(1, 2, 3)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
@@ -134,7 +135,7 @@ def division(catalog: Catalog, split: str, seed: int) -> str:
     return f"{split} split of {catalog.name} by seed {seed}" if _bare(catalog).any() else ""
 
 
-def _bare(catalog: Catalog) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _bare(catalog: Catalog) -> Bools:
     """(sources,) whether a source has no split of its own."""
     column, source = catalog.column("split").astype(str), catalog.column("source")
     return np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from repr.arrays import Bools, Ints
 from repr.catalog import fingerprints
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -23,8 +24,6 @@ SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (
 METHODS = ("random", "grouped")
 PIECE = 100_000  # titles at a time
 LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
-
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Links:
         _, groups = np.unique(component[:n], return_inverse=True)
         return groups.astype(np.int64)
 
-    def twins(self, test: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
+    def twins(self, test: Bools) -> int:
         """How many test rows are tied directly to a training row."""
         tied = np.zeros(len(test), bool)
         for ids in (self.title, self.content):
@@ -177,7 +176,7 @@ def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Di
     return Divided(np.where(test, "test", "train").astype(object), groups, report)
 
 
-def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> Bools:
     """Which rows are for the test: (n,) bool, whole groups, about SHARE of each finest class.
 
     groups: (n,) 0..g-1. labels: one (n,) array of codes a level, coarse to fine, -1 for none.
@@ -202,7 +201,7 @@ def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> np.nda
     return np.asarray(chosen[groups])
 
 
-def _mend(chosen: np.ndarray[Any, np.dtype[np.bool_]], groups: Ints, label: Ints, sizes: Ints) -> None:
+def _mend(chosen: Bools, groups: Ints, label: Ints, sizes: Ints) -> None:
     """Where all groups of a class are on one side, move the smallest over; a class of one group stays in training."""
     n_groups = len(sizes)
     pairs = np.sort(label[label >= 0] * n_groups + groups[label >= 0])  # (class, group), as one number

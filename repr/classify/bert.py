@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from repr import console
+from repr.arrays import Floats, Ints
 from repr.catalog.words import HAN
-from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data, Features, NotRun
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings

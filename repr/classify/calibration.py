@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+from repr.arrays import Bools, Floats, Ints
+
 BINS = 15  # Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 5
 RANGE = (-5.0, 5.0)  # of the natural logarithm of the temperature
 
@@ -37,7 +35,7 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
 
 
-def expected_calibration_error(confidence: Floats, right: np.ndarray[Any, np.dtype[np.bool_]], bins: int = BINS) -> float:
+def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
     """Mean over equal-width bins of |accuracy - confidence|, weighted by rows. confidence: (n,) of the predicted class, 0-1.
 
     Guo et al. 2017, equation 3; a bin holds (a, b], the first also 0.
@@ -53,7 +51,7 @@ def _bins(confidence: Floats, bins: int) -> Ints:
     return np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
-def reliability(confidence: Floats, right: np.ndarray[Any, np.dtype[np.bool_]], bins: int = BINS) -> list[dict[str, float]]:
+def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[dict[str, float]]:
     """For the figure: for each bin that has rows {"bin" (its number), "confidence", "accuracy" (means), "share" of the rows}."""
     place = _bins(confidence, bins)
     found = []

@@ -11,14 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.arrays import Bools, Floats, Ints, Pixels
 from repr.catalog.table import Catalog
-from repr.classify.calibration import Floats, Ints
 from repr.classify.texts import Texts
 from repr.errors import UserError
 from repr.files import content_key
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
 
 
@@ -82,13 +81,13 @@ class Data:
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden=hidden)
         self.readable: Bools | None = None  # (n,) which pictures could be read; None before they were
         self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
-        self._packs: dict[int, tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]] = {}
+        self._packs: dict[int, tuple[Pixels, Ints]] = {}
 
     def without(self, modality: str) -> Data:
         """The same rows with "image", "text" or, of the text, "title" or "ocr" missing from all of them."""
         return Data(self.catalog, ocr=self.ocr, mask=self.mask, hidden=self.hidden | {modality})
 
-    def pixels(self, size: int, workers: int | None = None) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Ints]:
+    def pixels(self, size: int, workers: int | None = None) -> tuple[Pixels, Ints]:
         """The pictures decoded to squares of `size`, (m, size, size, 3) on disk, and each catalog row's place there, -1 for unreadable."""
         from repr.pictures.pack import make_pack
 

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from repr import console
+from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
-from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
+from repr.classify.calibration import fit_temperature, log_softmax
 from repr.classify.cells import RATES, Cell, describe, folder_name, is_whole, write
 from repr.classify.data import Data, NotRun, Problem
 from repr.classify.heads import prior

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repr.classify.calibration import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.classify.data import Data, Features
 from repr.classify.heads import Standardised, ask, entropy, seeded
 from repr.classify.picture import picture_features

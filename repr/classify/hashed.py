@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repr.arrays import Floats, Ints
 from repr.catalog.words import LONGEST
-from repr.classify.calibration import Floats, Ints
 from repr.classify.data import Data
 from repr.classify.heads import entropy, seeded
 from repr.classify.settings import Settings

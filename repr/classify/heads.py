@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from repr.classify.calibration import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.classify.settings import Settings
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from repr.classify.calibration import Ints
+from repr.arrays import Ints
 from repr.classify.data import Data, Features
 from repr.classify.ngram import vectorizer
 from repr.classify.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repr.classify.calibration import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repr.classify.calibration import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.classify.data import Data, Features, NotRun
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repr.arrays import Bools, Floats, Ints
 from repr.catalog.words import terms
-from repr.classify.calibration import Floats, Ints
-from repr.classify.data import Bools, Data, Features
+from repr.classify.data import Data, Features
 from repr.classify.heads import ask, blank, entropy, seeded
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT

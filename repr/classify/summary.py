@@ -121,13 +121,6 @@ def name(row: dict[str, Any]) -> str:
     return " ".join(filter(None, [*words, f"adjusted {row['adjust']:g}" if row.get("adjust") else ""]))
 
 
-def percent(rate: float | None, width: float | None = None) -> str:
-    """A fraction in per cent, with the half width of its interval where there is one."""
-    if rate is None:
-        return "–"
-    return f"{100 * rate:.1f}" + ("" if width is None else f" ± {100 * width:.1f}")
-
-
 def _range(sizes: Sequence[int]) -> str:
     low, high = min(sizes), max(sizes)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"

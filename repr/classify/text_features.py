@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from repr.arrays import Ints
 from repr.classify import ENCODERS, lsa, recurrent
-from repr.classify.calibration import Ints
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
 from repr.console import say

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from repr.arrays import Bools, Ints
 from repr.catalog.table import Catalog
-from repr.classify.calibration import Ints
 from repr.classify.mask import Masker
 
 NO_TEXT = "Choose a model that sees pictures (--model encoder), or give data with titles"  # the remedy where there is nothing to read
@@ -45,7 +44,7 @@ class Texts:
         for first in range(0, len(rows), BLOCK):
             yield self.take(rows[first : first + BLOCK])
 
-    def present(self, rows: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def present(self, rows: Ints) -> Bools:
         """(len(rows),) whether a row has any text."""
         found = [np.fromiter((bool(text) for text in block), bool, len(block)) for block in self.blocks(rows)]
         return np.concatenate(found) if found else np.zeros(0, bool)

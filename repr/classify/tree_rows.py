@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from repr.arrays import Bools, Floats, Ints
 from repr.classify import MODELS
-from repr.classify.calibration import Floats, Ints, fit_temperature, log_softmax
+from repr.classify.calibration import fit_temperature, log_softmax
 from repr.classify.cells import Cell, describe
-from repr.classify.data import Bools, Data, Features, Problem
+from repr.classify.data import Data, Features, Problem
 from repr.classify.heads import prior
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.fit import fit_hierarchy

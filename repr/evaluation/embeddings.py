@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from repr import console
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import Floats, Ints, check_finite, normalised
+from repr.evaluation.search import check_finite, normalised
 from repr.files import cache_dir, content_key, replacing
 from repr.pictures.decode import Chunk, decode
 from repr.pictures.pack import Quarantined, source_key

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr import console
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.evaluation.embeddings import BATCH, embed, say_left_out
 from repr.evaluation.knn import TEMPERATURE, K
@@ -17,7 +18,7 @@ from repr.evaluation.linear import EPOCHS
 from repr.evaluation.measure import Row, measure, settings
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
-from repr.evaluation.search import Floats, Ints, normalised
+from repr.evaluation.search import normalised
 from repr.evaluation.task import Task, read_vectors, task
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repr.evaluation.search import Floats, Ints, neighbours, pieces
+from repr.arrays import Floats, Ints
+from repr.evaluation.search import neighbours, pieces
 
 K = 200
 TEMPERATURE = 0.1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from repr.evaluation.search import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.training.finetune import fit_linear
 
 EPOCHS = 90

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repr.evaluation.search import Floats
+from repr.arrays import Floats
 
 TSNE_LIMIT = 5_000  # points; t-SNE of more takes minutes on two cores
 COMPONENTS = 50  # of the PCA before t-SNE (van der Maaten & Hinton 2008, section 4.2 use 30; scikit-learn advises 50)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from repr.arrays import Bools, Floats, Ints
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
 from repr.evaluation.retrieval import KS, Retrieval, levels, retrieval
-from repr.evaluation.search import Floats, Ints, normalised
+from repr.evaluation.search import normalised
 from repr.training.alarms import effective_rank, spread
 
 RANK_ROWS = 10_000  # of the bank; the rank of more differs little and takes gigabytes
@@ -34,7 +35,7 @@ class Row:
     dim: int
     bank: int
     queries: int
-    correct: np.ndarray[Any, np.dtype[np.bool_]]
+    correct: Bools
     sample: bool = False
     by_resolution: list[dict[str, Any]] = field(default_factory=list)
 

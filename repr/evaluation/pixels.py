@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repr.evaluation.search import Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.pictures.pack import make_pack
 
 if TYPE_CHECKING:

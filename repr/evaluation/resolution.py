@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repr.evaluation.search import Ints
+from repr.arrays import Bools, Ints
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -33,7 +33,7 @@ def short_sides(catalog: Catalog, rows: Ints) -> Ints:
     return sides
 
 
-def by_resolution(sides: Ints, correct: np.ndarray[Any, np.dtype[np.bool_]]) -> list[dict[str, Any]]:
+def by_resolution(sides: Ints, correct: Bools) -> list[dict[str, Any]]:
     """Accuracy (fraction 0-1) and number of pictures for each range of the shorter side that occurs: [{"from", "to", "n", "accuracy"}]."""
     edges = [0, *BOUNDS, None]
     found = []

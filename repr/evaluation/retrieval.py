@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import Floats, Ints, neighbours, pieces
+from repr.evaluation.search import neighbours, pieces
 
 KS = (1, 5, 10)
 NAMES = (*(f"recall@{k}" for k in KS), "map@r", "r_precision", "mrr")

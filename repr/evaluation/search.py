@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 RESULT_BYTES = 256 * 2**20  # scores and positions of one piece of a search stay below this
 

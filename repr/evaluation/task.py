@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import Floats, Ints, check_finite
+from repr.evaluation.search import check_finite
 from repr.files import replacing
 
 if TYPE_CHECKING:

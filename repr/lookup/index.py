@@ -25,8 +25,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.arrays import Bools, Floats, Ints
 from repr.errors import UserError, nearest
-from repr.evaluation.search import Floats, check_finite, load_faiss, normalised, pieces
+from repr.evaluation.search import check_finite, load_faiss, normalised, pieces
 from repr.lookup import ivf, segments
 from repr.lookup.manifest import Manifest
 from repr.lookup.segments import Segment
@@ -56,7 +57,7 @@ class _Loaded:
 
     engine: Any
     table: pa.Table
-    codes: np.ndarray[Any, np.dtype[np.int64]]
+    codes: Ints
     products: list[str]
 
 
@@ -316,7 +317,7 @@ class Index:
     def _vectors(self, segment: Segment) -> Floats:
         return segments.read_vectors(self.folder, segment, self.manifest.weights["dim"])
 
-    def _live(self, segment: Segment, table: pa.Table) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _live(self, segment: Segment, table: pa.Table) -> Bools:
         gone = [product for product, first in self.manifest.removed.items() if segment.number < first]
         return np.asarray(pc.invert(pc.is_in(table.column("product"), value_set=pa.array(gone, pa.string()))))
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import Floats, load_faiss, neighbours
+from repr.evaluation.search import load_faiss, neighbours
 from repr.files import replacing
 from repr.lookup.segments import REMEDY, Segment, read_array
 
@@ -97,7 +98,7 @@ def write_cells(folder: Path, segment: Segment, index: Any, vectors: Floats) -> 
         np.save(stream, cells)
 
 
-def read_cells(folder: Path, segment: Segment, cells: Cells) -> np.ndarray[Any, np.dtype[np.int64]]:
+def read_cells(folder: Path, segment: Segment, cells: Cells) -> Ints:
     """(n,) the cell of each vector of a segment. Raises UserError when the file does not fit."""
     file = folder / f"{segment.stem}.cells.npy"
     found = read_array(file).astype(np.int64)
@@ -106,7 +107,7 @@ def read_cells(folder: Path, segment: Segment, cells: Cells) -> np.ndarray[Any, 
     return found
 
 
-def fill(index: Any, vectors: Floats, cells: np.ndarray[Any, np.dtype[np.int64]], first: int) -> None:
+def fill(index: Any, vectors: Floats, cells: Ints, first: int) -> None:
     """Put vectors into their known cells; FAISS will answer with the positions first, first + 1, ..."""
     faiss = load_faiss()
     vectors = np.ascontiguousarray(vectors)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repr.arrays import Floats
 from repr.errors import UserError
-from repr.evaluation.search import Floats
 from repr.files import replacing
 
 SCHEMA = pa.schema(

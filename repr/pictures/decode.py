@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from repr.arrays import Ints, Pixels
 from repr.pictures.reader import MARGIN, Box, Fit, Unreadable, read_picture, square
 
 CHUNK = 64  # pictures a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C
@@ -25,8 +25,8 @@ class Chunk:
     positions: (k,) int64, the readable ones; pixels: (k, size, size, 3) uint8, theirs; bad: (position, reason) of the others.
     """
 
-    positions: np.ndarray[Any, np.dtype[np.int64]]
-    pixels: np.ndarray[Any, np.dtype[np.uint8]]
+    positions: Ints
+    pixels: Pixels
     bad: list[tuple[int, str]]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Ints
 from repr.catalog.table import Catalog
 from repr.files import cache_dir, read_json, write_json
 
@@ -49,11 +50,11 @@ def finished() -> Iterator[Path]:
     yield from (index.parent for index in sorted(present, key=lambda index: index.stat().st_mtime_ns, reverse=True))
 
 
-def places(wanted: Prints, held: Prints) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+def places(wanted: Prints, held: Prints) -> Ints | None:
     """(n,) int64, where each wanted print lies in `held`; None when one is not there."""
     if not len(held):
         return None
     order = np.argsort(held, kind="stable")
     at = np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)
-    found: np.ndarray[Any, np.dtype[np.int64]] = order[at]
+    found: Ints = order[at]
     return found if bool((held[found] == wanted).all()) else None

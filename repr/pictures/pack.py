@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from repr import console
+from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
@@ -31,8 +32,6 @@ VERSION = 1
 HEADER = 128  # bytes of the .npy header; numpy leaves room in it for the first axis to grow
 CHECKED = 64  # pictures whose checksum is kept and compared on opening
 FILES = {"pixels.npy", "sources.npy", "progress.jsonl", "index.json"}
-
-Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
+from repr.arrays import Pixels
+
 Box = tuple[float, float, float, float]
 Fit = Literal["crop", "pad", "squash"]
 
@@ -109,7 +111,7 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
     return crop.resize((edge, edge), Image.Resampling.BICUBIC, box=(x - left, y - top, x - left + side, y - top + side))
 
 
-def square(image: Image.Image, size: int, fit: Fit = "crop") -> np.ndarray[Any, np.dtype[np.uint8]]:
+def square(image: Image.Image, size: int, fit: Fit = "crop") -> Pixels:
     """A picture as a (size, size, 3) uint8 array.
 
     fit: "crop" fills the square and cuts the longer side's ends off; "pad" shows all of it on white;
@@ -167,7 +169,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bits(grey: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _eight_bits(grey: np.ndarray[Any, Any]) -> Pixels:
     """Deep grey values as uint8, by the range the format implies: 16 bits, or for 32 bits and floats the smallest that holds them."""
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
     if grey.dtype.itemsize == 2:
@@ -176,7 +178,7 @@ def _eight_bits(grey: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8
         bounds = (1.0, 255.0, 65535.0) if grey.dtype.kind == "f" else (255.0, 65535.0)
         most = float(values.max())
         top = next((bound for bound in bounds if most <= bound), most)
-    scaled: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(values * (255.0 / top)).astype(np.uint8)
+    scaled: Pixels = np.rint(values * (255.0 / top)).astype(np.uint8)
     return scaled
 
 

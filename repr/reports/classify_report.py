@@ -11,7 +11,8 @@ import numpy as np
 
 from repr.classify.calibration import BINS
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.summary import name, percent
+from repr.classify.summary import name
+from repr.evaluation.words import p_value, percent, points
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
 
@@ -112,8 +113,8 @@ def _differences(page: Page, answer: Answer) -> None:
             *([c["part"]] if parts else []),
             str(c["level"]),
             "yes" if c["masked"] else "no",
-            _points(c["difference"], c["ci95"]),
-            _p(c["p"]),
+            points(c["difference"], c["ci95"]),
+            p_value(c["p"]),
             str(c["n"]),
         ]
         for c in answer.comparisons
@@ -192,14 +193,14 @@ def _bucket(row: dict[str, Any], bucket: str) -> str:
 
 
 def _against_samples(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = {_title(row): points for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
-             and (points := class_points(Path(row["folders"][0]))) is not None}  # fmt: skip
+    shown = {_title(row): dots for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
+             and (dots := class_points(Path(row["folders"][0]))) is not None}  # fmt: skip
     shown = dict(list(shown.items())[:CURVES])
     if not shown:
         return
     page.section("Accuracy against training samples")
-    for words, points in shown.items():
-        page.figure(samples_figure(*points), f"{words}: recall of each class against its training rows, first seed. Line: means.")
+    for words, dots in shown.items():
+        page.figure(samples_figure(*dots), f"{words}: recall of each class against its training rows, first seed. Line: means.")
 
 
 def class_points(folder: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
@@ -246,14 +247,6 @@ def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
 
 def _title(row: dict[str, Any]) -> str:
     return name(row) + (" (masked)" if row.get("masked") else "") + (f", {row['part']}" if row.get("part") else "")
-
-
-def _points(difference: float, width: float | None) -> str:
-    return f"{100 * difference:+.1f}" + ("" if width is None else f" ± {100 * width:.1f}")
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _said(value: Any) -> str:

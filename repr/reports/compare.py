@@ -11,6 +11,7 @@ from typing import Any
 
 from repr.errors import UserError
 from repr.evaluation.statistics import paired
+from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
 from repr.models.names import apart, weights_names
 from repr.reports.page import Page
@@ -80,10 +81,11 @@ def tables(compared: dict[str, Any]) -> list[Table]:
         found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
     if compared["tests"]:
         body = [
-            [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], _points(test), _p(test["p"]), str(test["n"])]
+            [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], points(test["difference"], test["ci95"]),
+             p_value(test["p"]), str(test["n"])]
             for test in compared["tests"]
             if test["metric"] in SHOWN
-        ]
+        ]  # fmt: skip
         header = ["learner", "shots", "a", "b", "measure", "a - b, points", "p", "seeds"]
         found.append(Table("Paired t-tests, same splits (p not corrected for their number)", header, body))
     return found
@@ -193,17 +195,9 @@ def _row_table(rows: Sequence[dict[str, Any]], sample: dict[str, bool]) -> Table
     weights = weights_names(row["weights"] for row in rows)
     for row in together:
         told = [weights[row["weights"]] if key == "weights" else _text(row[key]) for key in keys]
-        came = [f"not run: {row['error']}" if row["error"] and i == 0 else percent(row[measure]) for i, measure in enumerate(MEASURES)]
+        came = [f"not run: {row['error']}" if row["error"] and i == 0 else rate(row[measure]) for i, measure in enumerate(MEASURES)]
         body.append([*told, _label(row["run"], sample[row["run"]]), *came])
     return Table("Transfer, per cent, mean ± half of the 95 % interval", [*(key.replace("_", " ") for key in keys), "run", *MEASURES], body)
-
-
-def percent(figure: dict[str, Any] | None) -> str:
-    """A figure {"mean", "ci95", …} of fractions as "52.1 ± 0.5" per cent; "-" when it does not apply."""
-    if not figure:
-        return "-"
-    width = figure.get("ci95")
-    return f"{100 * figure['mean']:.1f}" + (f" ± {100 * width:.1f}" if width is not None else "")
 
 
 def _side(row: dict[str, Any], weights: dict[str | None, str]) -> str:
@@ -220,23 +214,13 @@ def _label(name: str, sample: bool) -> str:
 
 def _text(value: Any) -> str:
     if value is None:
-        return "-"
+        return "–"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "-"
+        return ", ".join(map(str, value)) or "–"
     return str(value)
 
 
 def _measure(key: str, value: float | None) -> str:
     if value is None:
-        return "-"
+        return "–"
     return f"{100 * value:.1f} %" if key in SHARES else f"{value:.4g}"
-
-
-def _points(test: dict[str, Any]) -> str:
-    return f"{100 * test['difference']:+.1f}" + (f" ± {100 * test['ci95']:.1f}" if test["ci95"] is not None else "")
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

@@ -10,12 +10,11 @@ import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from repr.evaluation.search import Floats
+from repr.arrays import Floats, Pixels
 from repr.reports.figures import PALETTE
 from repr.reports.page import data_url
 
@@ -39,7 +38,7 @@ STYLE = """
 SHAPES = ('<circle cx="6" cy="6" r="5"/>', '<rect x="1" y="1" width="10" height="10"/>', '<path d="M6 0 12 11H0z"/>')
 
 
-def sprite(thumbs: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Image.Image, int]:
+def sprite(thumbs: Pixels) -> tuple[Image.Image, int]:
     """Small pictures (n, s, s, 3) uint8 side by side in one, row by row, as near a square as can be; and pictures a row."""
     n, s = thumbs.shape[:2]
     columns = max(1, int(np.ceil(np.sqrt(n))))
@@ -50,9 +49,7 @@ def sprite(thumbs: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Image.Image, in
     return Image.fromarray(tiled), columns
 
 
-def map_fragment(
-    maps: dict[str, Floats], thumbs: np.ndarray[Any, np.dtype[np.uint8]], labels: Sequence[str], groups: Sequence[str], caption: str
-) -> str:
+def map_fragment(maps: dict[str, Floats], thumbs: Pixels, labels: Sequence[str], groups: Sequence[str], caption: str) -> str:
     """HTML of an interactive map. maps: name -> (n, 2) positions within -1..1, of which the reader chooses one;
     thumbs: (n, s, s, 3) uint8; labels: the n texts under the pictures; groups: the n groups, told apart by colour and shape.
     """

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Ints
 from repr.evaluation.evaluate import Constants, Evaluation, caption, table
 from repr.evaluation.maps import TSNE_LIMIT, flat_map
 from repr.evaluation.measure import Row
-from repr.evaluation.search import Ints, top_k
+from repr.evaluation.search import top_k
 from repr.evaluation.task import write_vectors
 from repr.pictures.decode import decode
 from repr.reports.embedding_map import map_fragment

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repr.arrays import Ints
 from repr.errors import UserError
-
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 AHEAD = 3  # batches read ahead; a batch of 64 at 80 px is 1.2 MB
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from repr.arrays import Bools, Ints
 from repr.catalog import splits
 from repr.catalog.table import Catalog
 from repr.console import say
@@ -15,7 +15,7 @@ from repr.errors import UserError
 from repr.files import content_key
 from repr.pictures.known import fingerprints
 from repr.pictures.pack import Pack, make_pack
-from repr.training.data import HOLDOUT, Ints, stream
+from repr.training.data import HOLDOUT, stream
 
 WATCHED = 5000  # pictures held out at most: a half-width of 1.4 points at worst, and an evaluation that stays short
 MARGIN = 1.25  # the pack's side over the views', so that a crop of a part keeps detail; 1.14 is usual for evaluation (256 to 224)
@@ -133,7 +133,7 @@ def _labels(catalog: Catalog, level: int | None, needed: bool) -> tuple[Ints, tu
         return np.full(len(catalog), -1, dtype=np.int64), ()
 
 
-def _in_big_classes(labels: Ints, least: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _in_big_classes(labels: Ints, least: int) -> Bools:
     counts = np.bincount(labels + 1)
     return np.asarray((labels < 0) | (counts[labels + 1] >= least))
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repr.arrays import Ints
 from repr.methods.method import Method
-from repr.training.data import Ints
 from repr.training.precision import autocast
 
 SHOWN = 1000  # training pictures from which class means are taken

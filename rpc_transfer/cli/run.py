@@ -32,7 +32,8 @@ from repr.errors import UserError
     "--learner",
     multiple=True,
     metavar="NAME",
-    help="Repeatable; frozen, trained or all for every one of a kind. Default: finetune, ncm, cosine.",
+    help="Repeatable; frozen, trained or all for every one of a kind. With settings: lda:shrinkage=0.5,root=true. "
+    "Default: finetune, ncm, cosine.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")

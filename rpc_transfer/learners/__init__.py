@@ -48,9 +48,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def learner_class(name: str) -> type[Learner]:
-    """The class behind a name of LEARNERS or VARIANTS. Raises UserError, with the nearest name, for an unknown one."""
-    if name in VARIANTS:
-        name = VARIANTS[name][0]
+    """The class behind a name of LEARNERS or VARIANTS, with or without settings (`read`).
+
+    Raises UserError, with the nearest name, for an unknown one.
+    """
+    name = name.partition(":")[0]
+    name = VARIANTS.get(name, (name,))[0]
     if name not in LEARNERS:
         raise UserError(f"there is no learner {name}", "--learner", nearest(name, [*LEARNERS, *VARIANTS]))
     module, attribute = LEARNERS[name].split(":")
@@ -58,19 +61,54 @@ def learner_class(name: str) -> type[Learner]:
     return found
 
 
+def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
+    """A learner as typed, "lda" or "lda:shrinkage=0.3,root=true": its class and its settings, those of a variant among them.
+
+    Raises UserError for an unknown learner or setting, and for a value of another kind than the setting's default.
+    """
+    cls = learner_class(typed)
+    name, colon, told = typed.partition(":")
+    settings = dict(VARIANTS.get(name, ("", {}))[1])
+    defaults = {key: p.default for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    for part in told.split(",") if colon else ():
+        key, _, text = (word.strip() for word in part.partition("="))
+        if key in cls.takes:
+            raise UserError(f"{key} is set for all learners of a run", "--learner", f"Give --{key.replace('_', '-')}")
+        if key not in defaults:
+            raise UserError(f"the learner {name} has no setting {key!r}", "--learner", _settings_of(name, cls, key))
+        settings[key] = _value(name, key, text, defaults[key])
+    return cls, settings
+
+
+def _settings_of(name: str, cls: type[Learner], key: str) -> str:
+    own = [k for k, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY and k not in cls.takes]
+    return nearest(key, own) if own else f"Write {name} alone: it has no settings of its own"
+
+
+def _value(name: str, key: str, text: str, default: Any) -> Any:
+    """The text as a value of the default's kind; a default of None stands for a number that the learner chooses itself."""
+    kind = float if default is None else type(default)
+    truths: dict[str, Any] = {"true": True, "false": False}
+    try:
+        return truths[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise UserError(f"{key}={text} is not {wanted}", f"--learner {name}", f"Write {name}:{key}=VALUE") from None
+
+
 def make(name: str, *, encoder: Encoder | None = None, **settings: Any) -> Learner:
-    """A fresh learner by its name, with settings of its constructor.
+    """A fresh learner by its name (with settings, as `read` takes them), and with further settings of its constructor.
 
     encoder: the starting encoder of a learner that takes pictures; it is copied, not changed. Others take none.
     Raises UserError for an unknown name or setting, with the nearest one, and for a missing encoder.
     """
-    cls = learner_class(name)
-    known = [p for p in inspect.signature(cls).parameters if p != "encoder"]
+    cls, typed = read(name)
+    known = {key for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY} | cls.takes
     for setting in settings:
         if setting not in known:
-            remedy = nearest(setting, known) if known else "It has no settings"
+            remedy = nearest(setting, sorted(known)) if known else "It has no settings"
             raise UserError(f"the learner {name} has no setting {setting}", "--learner", remedy)
-    settings = {**VARIANTS.get(name, ("", {}))[1], **settings}
+    settings = {**typed, **settings}
     if cls.input == "features":
         return cls(**settings)
     if encoder is None:

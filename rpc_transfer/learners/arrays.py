@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from repr.arrays import Floats, Ints, Pixels
 from repr.errors import UserError
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def unit(x: np.ndarray[Any, Any]) -> Floats:

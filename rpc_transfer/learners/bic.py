@@ -8,7 +8,7 @@ fits α and β; this file does not.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import Tensor
 
+from repr.arrays import Bools, Floats, Ints, Pixels
 from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
-from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range
-from rpc_transfer.learners.trained import Trained, balanced_distillation
-from rpc_transfer.settings import UPDATES
+from rpc_transfer.learners.arrays import by_class, check_range
+from rpc_transfer.learners.trained import Replay, Trained, balanced_distillation
 
 TEMPERATURE = 2.0
 
@@ -53,23 +53,8 @@ class BiC(Trained):
     at least one, but none of a class that has a single picture. They are not trained on in that step, and stay candidates
     for the memory. Where only old or only new classes have any (memory=0), nothing is corrected."""
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        memory: int | None = None,
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-        held_out: float = 0.1,
-    ) -> None:
-        super().__init__(
-            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
-        )
+    def __init__(self, encoder: Encoder, *, held_out: float = 0.1, **training: Unpack[Replay]) -> None:
+        super().__init__(encoder, **training)
         check_range("held_out", held_out, 0, 0.5)
         self.held_out = held_out
         self.scale_ = torch.ones(0, device=self.device)  # α and β of every column of the head
@@ -97,7 +82,7 @@ class BiC(Trained):
         self.scale_[known:] = alpha
         self.shift_[known:] = beta
 
-    def _held(self, y: Ints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _held(self, y: Ints) -> Bools:
         """(n,) whether a picture is held out: of every class the same number, drawn."""
         counts = np.unique(y, return_counts=True)[1]
         smallest = min(counts[counts > 1].tolist(), default=0)  # of many base and few novel shots, few novel ones must not all go

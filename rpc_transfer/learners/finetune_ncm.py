@@ -6,38 +6,22 @@ is tuned, as `finetune` does, and the means are taken anew from the pictures at 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-import torch
 
+from repr.arrays import Floats, Ints, Pixels
 from repr.models.encoder import Encoder
-from rpc_transfer.learners.arrays import Floats, Ints, Pixels
 from rpc_transfer.learners.ncm import NCM
-from rpc_transfer.learners.trained import Trained
-from rpc_transfer.settings import UPDATES
+from rpc_transfer.learners.trained import Replay, Trained
 
 
 class FinetuneNCM(Trained):
     """Means come from the step's pictures and the exemplars; a class with neither (memory=0) keeps the mean that the
     encoder of its own time gave it."""
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        memory: int | None = None,
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-    ) -> None:
-        super().__init__(
-            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
-        )
+    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
+        super().__init__(encoder, **training)
         self.nearest_ = NCM()
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:

@@ -7,26 +7,20 @@ algorithm 1 (the answer: nearest mean of exemplars, on features of length 1).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
+from repr.arrays import Floats, Ints, Pixels
 from repr.errors import UserError
 from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
-from rpc_transfer.learners.arrays import Floats, Ints, Pixels, unit
+from rpc_transfer.learners.arrays import unit
 from rpc_transfer.learners.ncm import NCM
-from rpc_transfer.learners.trained import Trained
-from rpc_transfer.settings import UPDATES
-
-
-def check_memory(memory: int | None) -> None:
-    """Raise UserError for a memory of 0."""
-    if memory == 0:
-        raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
+from rpc_transfer.learners.trained import Replay, Trained
 
 
 class ICaRL(Trained):
@@ -34,23 +28,10 @@ class ICaRL(Trained):
 
     plain_base: ClassVar[bool] = False  # a sigmoid a class from the first step on
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        memory: int | None = None,
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-    ) -> None:
-        check_memory(memory)
-        super().__init__(
-            encoder, seed=seed, device=device, memory=memory, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
-        )
+    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
+        if training.get("memory") == 0:
+            raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
+        super().__init__(encoder, **training)
         self.nearest_ = NCM()
 
     def scores(self, x: np.ndarray[Any, Any]) -> Floats:

@@ -7,38 +7,26 @@ to gain. Given the base and the novel shots in one `learn`, it trains once.
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import numpy as np
-import torch
 
+from repr.arrays import Ints
 from repr.models.encoder import Encoder
-from rpc_transfer.learners.arrays import Ints, as_labels, as_pixels
+from rpc_transfer.learners.arrays import as_labels, as_pixels
 from rpc_transfer.learners.memory import Memory
-from rpc_transfer.learners.trained import Trained
-from rpc_transfer.settings import UPDATES
+from rpc_transfer.learners.trained import Trained, Training
 
 
 class Joint(Trained):
     """Starts over at each step, so the answer depends on all pictures taught and the last step's random numbers alone."""
 
-    takes: ClassVar[frozenset[str]] = Trained.takes - {"memory"}
+    takes: ClassVar[frozenset[str]] = frozenset(Training.__annotations__)
     plain_base: ClassVar[bool] = False
     at_once: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-    ) -> None:
-        super().__init__(encoder, seed=seed, device=device, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views)
+    def __init__(self, encoder: Encoder, **training: Unpack[Training]) -> None:
+        super().__init__(encoder, **training)
         self.start_ = copy.deepcopy(self.encoder_)
 
     def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from rpc_transfer.learners.arrays import Floats, Ints, as_features, as_labels
+from rpc_transfer.learners.arrays import as_features, as_labels
 
 
 class KeptFeatures:

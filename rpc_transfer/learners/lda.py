@@ -18,8 +18,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from repr.arrays import Doubles, Floats, Ints
 from repr.errors import UserError
-from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range
+from rpc_transfer.learners.arrays import as_features, as_labels, by_class, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.means import ClassMeans
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, log_odds
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import log_odds
 
 
 class Learner(ABC):

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, check_range, unit
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import check_range, unit
 from rpc_transfer.learners.kept import KeptFeatures
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.softmax_head import train_linear

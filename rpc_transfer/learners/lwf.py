@@ -10,7 +10,7 @@ PyCIL and this file do not. No picture of an earlier step is kept.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -19,32 +19,16 @@ from torch.nn.functional import cross_entropy
 from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import check_range
-from rpc_transfer.learners.trained import Trained, distillation
-from rpc_transfer.settings import UPDATES
+from rpc_transfer.learners.trained import Trained, Training, distillation
 
 
 class LwF(Trained):
     """weight: of the distillation; temperature: T. In a step with new classes, pictures of old ones are only distilled."""
 
-    takes: ClassVar[frozenset[str]] = Trained.takes - {"memory"}
+    takes: ClassVar[frozenset[str]] = frozenset(Training.__annotations__)
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-        weight: float = 3.0,
-        temperature: float = 2.0,
-    ) -> None:
-        super().__init__(
-            encoder, seed=seed, device=device, memory=0, epochs=epochs, updates=updates, lr=lr, batch_size=batch_size, views=views
-        )
+    def __init__(self, encoder: Encoder, *, weight: float = 3.0, temperature: float = 2.0, **training: Unpack[Training]) -> None:
+        super().__init__(encoder, memory=0, **training)
         check_range("weight", weight, 0)
         check_range("temperature", temperature, 1e-3)
         self.weight = weight

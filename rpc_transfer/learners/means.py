@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from repr.arrays import Doubles, Floats, Ints
 from repr.errors import UserError
-from rpc_transfer.learners.arrays import Doubles, Floats, Ints
 
 BLOCK = 1024  # classes a block: 2 MiB at 512 dimensions, so that one block stays in a processor's cache
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from repr.arrays import Floats, Ints, Pixels
 from repr.errors import UserError
-from rpc_transfer.learners.arrays import Floats, Ints, Pixels, by_class, check_range, unit
+from rpc_transfer.learners.arrays import by_class, check_range, unit
 
 
 def herd(features: Floats, count: int) -> Ints:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, as_features, as_labels, by_class, check_choice, check_range
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import as_features, as_labels, by_class, check_choice, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.means import ClassMeans
 

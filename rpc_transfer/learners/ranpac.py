@@ -19,7 +19,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.special import log_softmax
 
-from rpc_transfer.learners.arrays import Doubles, Floats, Ints, as_features, as_labels, by_class, check_range, unit
+from repr.arrays import Doubles, Floats, Ints
+from rpc_transfer.learners.arrays import as_features, as_labels, by_class, check_range, unit
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.means import ClassRows
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from rpc_transfer.learners.arrays import Floats, Ints, unit
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import unit
 
 
 def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: int) -> Floats:

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, as_features, as_labels, by_class, check_range, unit
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import as_features, as_labels, by_class, check_range, unit
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.means import ClassMeans, ClassRows
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from rpc_transfer.learners.arrays import Floats, Ints, by_class, check_range, unit
+from repr.arrays import Floats, Ints
+from rpc_transfer.learners.arrays import by_class, check_range, unit
 from rpc_transfer.learners.kept import KeptFeatures
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.memory import herd

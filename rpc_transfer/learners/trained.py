@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import numpy as np
 import torch
@@ -17,17 +17,36 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
 
+from repr.arrays import Floats, Ints, Pixels
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.pictures.views import preset
 from repr.training.finetune import EncoderWithHead, Loss, fit_classifier
-from rpc_transfer.learners.arrays import Floats, Ints, Pixels, as_labels, as_pixels, check_range
+from rpc_transfer.learners.arrays import as_labels, as_pixels, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.memory import Memory
 from rpc_transfer.settings import UPDATES
 
 BATCH = 128  # pictures at once where nothing is trained
+
+
+class Training(TypedDict, total=False):
+    """The settings of training that every learner here takes, as `Trained` explains them."""
+
+    seed: int
+    device: torch.device | str
+    epochs: int | None
+    updates: tuple[int, int]
+    lr: float
+    batch_size: int
+    views: str
+
+
+class Replay(Training, total=False):
+    """Those of a learner that may keep pictures."""
+
+    memory: int | None
 
 
 class Trained(Learner):
@@ -41,7 +60,7 @@ class Trained(Learner):
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "pictures"
-    takes: ClassVar[frozenset[str]] = frozenset({"seed", "device", "memory", "epochs", "updates", "lr", "batch_size", "views"})
+    takes: ClassVar[frozenset[str]] = frozenset(Replay.__annotations__)
     plain_base: ClassVar[bool] = True
     version: ClassVar[int] = 1
 

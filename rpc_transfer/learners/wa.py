@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from repr.arrays import Ints, Pixels
 from repr.training.finetune import EncoderWithHead, Loss
-from rpc_transfer.learners.arrays import Ints, Pixels
 from rpc_transfer.learners.trained import Trained, balanced_distillation
 
 TEMPERATURE = 2.0

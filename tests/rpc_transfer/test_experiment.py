@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from repr.errors import UserError
+from repr.evaluation.words import rate
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
 from rpc_transfer.learners import LEARNERS, VARIANTS
@@ -189,11 +190,11 @@ def test_the_whole_ladder(settings: Settings, tmp_path: Path) -> None:
 def test_rejection_is_told_and_comes_back_with_the_split_file(done: Results, settings: Settings, tmp_path: Path) -> None:
     line = next(line for line in summary.lines(done.content) if line.startswith("Rejection by "))
     best = done.rows[summary.best_row(done.rows) or 0]
-    assert summary.cell(best["rejected_known"]) in line and summary.cell(best["accepted_unknown"]) in line
+    assert rate(best["rejected_known"]) in line and rate(best["accepted_unknown"]) in line
     again = replace(settings, novel=None, split=str(done.split_path), learner=("ncm",), split_seed=None)
     assert [row["reject_threshold"] for row in experiment.run(again, tmp_path).rows] == [row["reject_threshold"] for row in done.rows[:3]]
     html = report.write(done.folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "known rejected" in html and ">threshold<" in html and summary.cell(best["rejected_known"]) in html
+    assert "known rejected" in html and ">threshold<" in html and rate(best["rejected_known"]) in html
 
 
 def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:

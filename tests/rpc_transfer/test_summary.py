@@ -27,7 +27,6 @@ def text(**changes: Any) -> str:
 
 def test_rates_are_in_per_cent_with_their_interval() -> None:
     assert "30.0 ± 1.0" in text() and "40.0 ± 1.0" in text()
-    assert summary.cell(None) == "–" and summary.cell({"mean": 0.5, "ci95": None}) == "50.0"
 
 
 def test_picture_sizes_have_a_column_where_they_differ() -> None:
@@ -64,7 +63,7 @@ def test_paired_tests_are_lines() -> None:
         "b_features": "base-trained",
     }
     told = text(paired=[{**test, "difference": 0.1, "ci95": 0.02, "p": 0.004, "n": 5}])
-    assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p = 0.004)" in told
+    assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p 0.004)" in told
 
 
 def test_rows_stand_beside_joint_and_linear() -> None:

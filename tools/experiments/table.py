@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from repr.evaluation.words import p_value, percent, points, rate
 from repr.files import read_json
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
@@ -35,12 +36,13 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     for step, row in rows:
         known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"]]
         known += [len(step["seeds"]), step["step"]]
-        out.append(f"| {' | '.join([*map(str, known), *(_rate(row.get(name)) for name in RATES)])} |")
+        out.append(f"| {' | '.join([*map(str, known), *(rate(row.get(name)) for name in RATES)])} |")
     out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
     for step in steps:
         for test in step.get("comparisons", ()):
             names = [f"{test[side]}{' ' + test['hierarchy'] if test.get('hierarchy') and side == 'a' else ''}" for side in ("a", "b")]
-            out += ["", f"{' − '.join(names)}, level {test['level']}: {_points(test)} points{_p(test)}."]
+            lead = points(test["difference"], test["ci95"])
+            out += ["", f"{' − '.join(names)}, level {test['level']}: {lead} points, p {p_value(test['p'])}."]
     for name, step in starts.items():
         if metrics := step.get("trained", {}).get("metrics"):
             own = ", ".join(f"{key} {value:.3f}" for key, value in metrics.items() if key in ("train_acc", "val_acc", "val_ncm", "loss"))
@@ -66,19 +68,10 @@ def classified(rows: list[dict[str, Any]]) -> list[str]:
     ]
     for row in rows:
         half = row.get("ci95") or {}
-        rates = [_rate({"mean": row[name], "ci95": half.get(name)}) for name in CLASSIFIED]
+        rates = [percent(row[name], half.get(name)) for name in CLASSIFIED]
         known = [row["model"], row["hierarchy"], row["modality"], row["level"], "yes" if row.get("masked") else "no", len(row["seeds"])]
         out.append(f"| {' | '.join([*map(str, known), *rates])} |")
     return out
-
-
-def _points(test: dict[str, Any]) -> str:
-    half = "" if test["ci95"] is None else f" ± {100 * test['ci95']:.1f}"
-    return f"{100 * test['difference']:+.1f}{half}"
-
-
-def _p(test: dict[str, Any]) -> str:
-    return ", one seed" if test["p"] is None else f", p = {test['p']:.2g}"
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
@@ -94,13 +87,6 @@ def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
         start, method, *rest = _start(second, starts)
         return [start, f"{method}, {share} of it mixed in", *rest]
     return [weights or "none", *["–"] * 5]
-
-
-def _rate(figure: dict[str, Any] | None) -> str:
-    if not figure or figure["mean"] is None:
-        return "–"
-    half = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.1f}"
-    return f"{100 * figure['mean']:.1f}{half}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from repr.errors import UserError
 from repr.files import write_json
 from repr.models.names import weights_names
 from repr.reports import training_report
-from repr.reports.compare import compare, percent, tables, write_page
+from repr.reports.compare import compare, tables, write_page
 from repr.runs import Run
 
 
@@ -140,11 +140,6 @@ def test_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
     assert set(json.loads(done.stdout)) == {"runs", "rows", "tests"}
     assert (tmp_path / "page.html").is_file()
-
-
-def test_percent() -> None:
-    assert percent({"mean": 0.5214, "ci95": 0.006}) == "52.1 ± 0.6"
-    assert percent({"mean": 0.5, "ci95": None}) == "50.0" and percent(None) == "-"
 
 
 def test_training_report(tmp_path: Path) -> None:

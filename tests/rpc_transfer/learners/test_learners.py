@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from repr.errors import UserError
-from rpc_transfer.learners import FROZEN, VARIANTS, make
+from rpc_transfer.learners import FROZEN, LEARNERS, VARIANTS, learner_class, make, read
 from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
 
@@ -149,3 +149,44 @@ def test_log_odds_rank_as_probabilities_and_do_not_saturate() -> None:
     assert odds.tolist() == pytest.approx([0, np.log(3), 80, 90])
     assert log_odds(np.array([[4.0], [5.0]])).tolist() == [4, 5]
     assert log_odds(np.zeros((0, 3))).shape == (0,)
+
+
+def test_settings_behind_the_name_are_those_of_the_constructor(plane: tuple[Array, Array]) -> None:
+    x, y = plane
+    typed = make("lda:shrinkage=0.7, root=TRUE").learn(x, y)
+    assert np.array_equal(typed.scores(x), make("lda", shrinkage=0.7, root=True).learn(x, y).scores(x))
+    assert not np.array_equal(typed.scores(x), make("lda-root").learn(x, y).scores(x))
+
+
+def test_settings_are_read_as_their_defaults_are() -> None:
+    assert read("lda-root:shrinkage=1")[1] == {"root": True, "shrinkage": 1.0}
+    assert read("linear:steps=5,c=10")[1] == {"steps": 5, "c": 10.0}
+    assert read("ncm:distance=plain,scale=3")[1] == {"distance": "plain", "scale": 3.0}
+    assert read("lwf:weight=1")[1] == {"weight": 1.0}
+    assert read("linear") == (learner_class("linear"), {})
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("lda:", "no setting ''"),
+        ("lda:shrinkage", "shrinkage= is not a number"),
+        ("lda:shrinkage=much", "is not a number"),
+        ("lda:root=1", "true or false"),
+        ("linear:steps=1.5", "whole number"),
+        ("lda:shrinkag=1", "Did you mean shrinkage"),
+        ("finetune:lr=1", "Give --lr"),
+        ("bic:batch_size=8", "Give --batch-size"),
+        ("wa:weight=1", "no settings of its own"),
+        ("ldaa:root=true", "Did you mean lda"),
+    ],
+)
+def test_settings_that_are_none(typed: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read(typed)
+
+
+def test_every_learner_says_which_options_of_a_run_it_takes() -> None:
+    assert all(
+        learner_class(name).takes <= {"seed", "device", "memory", "epochs", "updates", "lr", "batch_size", "views"} for name in LEARNERS
+    )

@@ -1,0 +1,32 @@
+"""Figures as text: rates in per cent with their intervals, differences in points, p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NONE = "–"
+
+
+def percent(rate: float | None, half: float | None = None) -> str:
+    """A fraction in per cent, with half the width of its interval where there is one: "52.1 ± 0.5"; "–" for None."""
+    return NONE if rate is None else f"{100 * rate:.1f}{_half(half)}"
+
+
+def rate(figure: Mapping[str, Any] | None) -> str:
+    """`percent` of a figure {"mean", "ci95", …} of fractions, as `statistics.interval` makes it; "–" where there is none."""
+    return percent(figure["mean"], figure["ci95"]) if figure else NONE
+
+
+def points(difference: float | None, half: float | None = None) -> str:
+    """A difference of two fractions in points, with its sign: "+1.2 ± 0.4"; "–" for None."""
+    return NONE if difference is None else f"{100 * difference:+.1f}{_half(half)}"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value to three places, "< 0.001" below that; "–" for None."""
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _half(width: float | None) -> str:
+    return "" if width is None else f" ± {100 * width:.1f}"
