@@ -136,7 +136,8 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
     file = settings.split_file
     split = read_split(file, catalog)
     if settings.novel not in (None, len(split.novel)):
-        raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, "Leave --novel out")
+        remedy = "Leave --preset out" if settings.preset else "Leave --novel out"
+        raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, remedy)
     asked: dict[str, int | str | None] = {
         "split_seed": settings.split_seed,
         "unknown": settings.unknown or None,

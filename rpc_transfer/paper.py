@@ -6,6 +6,7 @@ MEP-3M: Pattern Recognition 140, 2023 (facts/rpc.md, section 3).
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,10 @@ def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> lis
     found = []
     if (len(products), len(metas)) != (PRODUCTS, METAS):
         found.append(f"{len(products)} products in {len(metas)} metas, not RPC's {PRODUCTS} in {METAS}")
+    each = Counter(split.metas[key] for key in split.novel)
+    if (len(each), set(each.values())) != (METAS, {2}):
+        few, many = min(each.values()), max(each.values())
+        found.append(f"{few if few == many else f'{few} to {many}'} novel products in each of {len(each)} metas, not 2 in each of {METAS}")
     if split.unknown:
         found.append(f"{len(split.unknown)} products are never taught (--unknown)")
     if all(start.spec for start in starts):

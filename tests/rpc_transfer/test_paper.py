@@ -47,4 +47,7 @@ def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Ca
     lite = Start("imagenet", None, 160, "tf_efficientnet_lite0")
     assert departures(settings, split, [*STARTS, lite]) == []  # shown beside every run
     found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
-    assert [words.split()[0] for words in found] == ["8", "1", "no", "imagenet"]
+    assert [words.split()[0] for words in found] == ["8", "1", "1", "no", "imagenet"]
+    stranger = next(key for key in split.base if split.metas[key] != split.metas[split.novel[0]])
+    uneven = replace(split, novel=(stranger, *split.novel[1:]))
+    assert "novel products in each of" in departures(settings, uneven, STARTS)[0]
