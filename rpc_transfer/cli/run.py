@@ -9,6 +9,7 @@ import click
 
 from repr import console
 from repr.errors import UserError
+from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
 
 
 @click.command("run")
@@ -32,8 +33,8 @@ from repr.errors import UserError
     "--learner",
     multiple=True,
     metavar="NAME",
-    help="Repeatable; frozen, trained or all for every one of a kind. With settings: lda:shrinkage=0.5,root=true. "
-    "Default: finetune, ncm, cosine.",
+    help=f"Repeatable. Frozen: {', '.join(FROZEN)}; trained: {', '.join(TRAINED)}; also {', '.join(VARIANTS)}; frozen, trained or all "
+    "for every one. With settings: lda:shrinkage=0.5,root=true. Default: finetune, ncm, cosine.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")
@@ -120,7 +121,6 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
 
 def _settings(options: dict[str, Any], preset: Any) -> Any:
     """The options as Settings: texts to numbers, "all" to every learner with its variants."""
-    from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     from rpc_transfer.settings import FIRST_LEARNERS, Settings
 
     shots = [part.strip() for part in options.pop("shots").split(",")]
