@@ -164,7 +164,7 @@ def train(
     if settings.compile:
         method.encoder.network.compile()
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
-    with _silence():
+    with silenced():
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=world if world > 1 or device.type == "cpu" else [device.index or 0],
@@ -292,7 +292,7 @@ def _strategy(world: int, device: torch.device) -> Strategy | str:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Lightning's advice is for people who write loops, not for those who run this one."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]

@@ -18,13 +18,16 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
     [
         "align.py --records 1200",
         "catalog.py --records 700",
+        "embedding.py --set 220_px --pictures 8 --size 32 --rounds 1 --device cpu",
+        "increment.py --products 300 --learner lda",
+        "naive.py --set 220_px --pictures 40 --method supervised --size 32 --rounds 1 --device cpu",
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
         "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
     ],
 )
 def test_a_benchmark_prints_its_rows(command: str) -> None:
-    name, *words = command.split()
+    name, *words = (word.replace("_", " ") for word in command.split())
     done = subprocess.run([sys.executable, str(BENCH / name), *words, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(done.stdout)["rows"]

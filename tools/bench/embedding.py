@@ -16,37 +16,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import harness
 import numpy as np
 
-SETS = {"220 px": ((220, 220), 600, 1.1), "2592 x 1944 px": ((2592, 1944), 90, 3.0)}  # size, number, bar
-
-
-def draw(folder: Path, size: tuple[int, int], n: int, seed: int = 0) -> None:
-    """Class folders of JPEG files: a soft background with grain, and a textured box in the middle."""
-    from PIL import Image
-
-    generator = np.random.default_rng(seed)
-    width, height = size
-    for i in range(n):
-        kind = folder / f"kind {i % 4}"
-        kind.mkdir(parents=True, exist_ok=True)
-        soft = generator.integers(150, 230, (4, 4, 3), dtype=np.uint8)
-        picture = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
-        picture += generator.integers(-4, 5, (height, width, 1), dtype=np.int16)
-        side = min(size) // (2 if width < 500 else 6)
-        texture = Image.fromarray(generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-        top, left = (height - side) // 2, (width - side) // 2
-        picture[top : top + side, left : left + side] = np.asarray(texture)
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
+SETS = {"220 px": (600, 1.1), "2592 x 1944 px": (90, 3.0)}  # number, bar
 
 
 def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
@@ -103,40 +81,31 @@ def side(name: str, folder: Path, weights: str, size: int | None, device: str, o
         features = exact(folder, encoder)
     else:
         features, seconds = (ours if name == "ours" else loop)(folder, encoder, target)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     np.save(out, features / np.linalg.norm(features, axis=1, keepdims=True))
-    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
-
-
-def run(name: str, folder: Path, arguments: argparse.Namespace, out: Path) -> tuple[dict[str, float], Any]:
-    """`side` in a process of its own."""
-    size = ["--size", str(arguments.size)] if arguments.size else []
-    command = [sys.executable, __file__, "--side", name, "--folder", str(folder), "--out", str(out)]
-    command += ["--weights", arguments.weights, "--device", arguments.device, *size]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(printed.splitlines()[-1]), np.load(out)
+    harness.report(seconds)
 
 
 def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """One row: both sides on one set of pictures."""
-    size, n, bar = SETS[name]
+    usual, bar = SETS[name]
+    n = arguments.pictures or usual
     folder = scratch / name.replace(" ", "")
-    draw(folder, size, n)
-    seconds: dict[str, list[float]] = {"ours": [], "loop": []}
-    peaks: dict[str, float] = {}
-    vectors: dict[str, Any] = {}
-    for _ in range(arguments.rounds):
-        for each in seconds:
-            got, vectors[each] = run(each, folder, arguments, scratch / "vectors.npy")
-            seconds[each].append(got["seconds"])
-            peaks[each] = max(peaks.get(each, 0.0), got["peak_mb"])
-    _, reference = run("exact", folder, arguments, scratch / "vectors.npy")
-    middle = {each: statistics.median(values) for each, values in seconds.items()}
+    harness.draw(folder, harness.SIZES[name], n)
+    options = ["--folder", str(folder), "--weights", arguments.weights, "--device", arguments.device]
+    options += ["--size", str(arguments.size)] if arguments.size else []
+    files = {side: scratch / f"{side}.npy" for side in ("ours", "loop", "exact")}
+
+    def once(side: str) -> dict[str, float]:
+        return harness.measure(__file__, side, [*options, "--out", str(files[side])])
+
+    middle, peaks = harness.in_turn(("ours", "loop"), arguments.rounds, once)
+    once("exact")
+    vectors = {side: np.load(file) for side, file in files.items()}
     return {
         "name": name,
         "ratio": middle["loop"] / middle["ours"],
         "bar": bar,
-        "cosine": float((vectors["ours"] * reference).sum(axis=1).min()),
+        "cosine": float((vectors["ours"] * vectors["exact"]).sum(axis=1).min()),
         "cosine_loop": float((vectors["ours"] * vectors["loop"]).sum(axis=1).mean()),
         "pictures": n,
         "seconds": middle["ours"],
@@ -151,6 +120,8 @@ def main() -> None:
     """Print one table, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--set", action="append", choices=list(SETS), help="repeatable; default both")
+    parser.add_argument("--pictures", type=int, help="how many (default 600 and 90)")
     parser.add_argument("--size", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=3)
@@ -163,7 +134,7 @@ def main() -> None:
         side(arguments.side, arguments.folder, arguments.weights, arguments.size, arguments.device, arguments.out)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        rows = [compare(name, arguments, Path(scratch)) for name in SETS]
+        rows = [compare(name, arguments, Path(scratch)) for name in arguments.set or SETS]
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return

@@ -94,6 +94,8 @@ def main() -> None:
     rows = [shop(name, dimensions) for name in names for dimensions in (512, 1280)]
     if arguments.products:
         rows += [mall(name, arguments.products) for name in names if VARIANTS.get(name, (name,))[0] in IN_A_MALL]
+    for row in rows:
+        row |= {"name": f"{row['learner']}: {row['added']} into {row['products']:,}", "ratio": row["bar"] / row["both"]}
     if arguments.json:
         print(json.dumps({"shots": SHOTS, "rows": rows}))
         return

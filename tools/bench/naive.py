@@ -5,7 +5,7 @@
 supervised: torchvision's ImageFolder, v2 transforms, a DataLoader with one worker a core, a plain float32 loop with the same
 ResNet-18. simclr: the same folder through lightly's SimCLRTransform, SimCLRProjectionHead and NTXentLoss, as its example does.
 Ours: `repr.training.fit.pretrain` with an empty cache. Every side runs in a process of its own, in turn; `ratio` is the
-user's median seconds over ours, imports left out. Both make the same kinds of views.
+user's median seconds over ours, imports left out and the estimate that ours prints first included. Both make the same kinds of views.
 
 Pictures are made in a temporary folder: JPEG files of 220 px, as MEP-3M's larger ones, and of 2592 x 1944, as RPC's exemplars.
 Bars: 1.2 and 3.
@@ -16,35 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import harness
 import numpy as np
 
-SETS = {"220 px": ((220, 220), 640, 1.2), "2592 x 1944 px": ((2592, 1944), 96, 3.0)}  # size, number, bar
-EPOCHS, KINDS = 5, 4
-
-
-def draw(folder: Path, size: tuple[int, int], n: int) -> None:
-    """n JPEG files in class folders: a soft background with grain and a textured box in the middle."""
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    for i in range(n):
-        kind = folder / f"kind {i % KINDS}"
-        kind.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(rng.integers(150, 230, (4, 4, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
-        side = min(size) // 3
-        box = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-        picture.paste(box, ((size[0] - side) // 2, (size[1] - side) // 2))
-        grain = np.asarray(picture).astype(np.int16) + rng.integers(-4, 5, (size[1], size[0], 1), dtype=np.int16)
-        Image.fromarray(grain.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
+SETS = {"220 px": (640, 1.2), "2592 x 1944 px": (96, 3.0)}  # number, bar
+EPOCHS = 5
 
 
 def ours(method: str, folder: Path, size: int, batch: int, device: str, scratch: Path) -> float:
@@ -61,7 +43,7 @@ def ours(method: str, folder: Path, size: int, batch: int, device: str, scratch:
     begun = time.perf_counter()
     catalog = open_sources([folder])
     catalog = with_split(catalog, np.full(len(catalog), "train", dtype=object))
-    pretrain(catalog, settings, Run.create(scratch / "run", "repr pretrain", {}, data="bench", sample=False), quiet=True)
+    pretrain(catalog, settings, Run.create(scratch / "run", "repr pretrain", {}, data="bench", sample=False))
     return time.perf_counter() - begun
 
 
@@ -80,7 +62,7 @@ def user_supervised(folder: Path, size: int, batch: int, device: str) -> float:
     begun = time.perf_counter()
     files = ImageFolder(folder, transform)
     loader = torch.utils.data.DataLoader(files, batch_size=batch, shuffle=True, drop_last=True, num_workers=os.cpu_count() or 1)
-    network = torchvision.models.resnet18(num_classes=KINDS).to(device)
+    network = torchvision.models.resnet18(num_classes=harness.KINDS).to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):
         for pictures, labels in loader:
@@ -129,31 +111,16 @@ def side(name: str, method: str, folder: Path, size: int, batch: int, device: st
             seconds = ours(method, folder, size, batch, target, Path(scratch))
     else:
         seconds = (user_supervised if method == "supervised" else user_simclr)(folder, size, batch, target)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
-
-
-def run(name: str, method: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    """`side` in a process of its own."""
-    command = [sys.executable, __file__, "--side", name, "--method", method, "--folder", str(folder)]
-    command += ["--size", str(arguments.size), "--batch-size", str(arguments.batch_size), "--device", arguments.device]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    measured: dict[str, float] = json.loads(printed.splitlines()[-1])
-    return measured
+    harness.report(seconds)
 
 
 def compare(name: str, method: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One row: both sides in turn on one folder."""
-    seconds: dict[str, list[float]] = {"ours": [], "user": []}
-    peaks: dict[str, float] = {}
-    for _ in range(arguments.rounds):
-        for each in seconds:
-            got = run(each, method, folder, arguments)
-            seconds[each].append(got["seconds"])
-            peaks[each] = max(peaks.get(each, 0.0), got["peak_mb"])
-    middle = {each: statistics.median(values) for each, values in seconds.items()}
+    options = ["--method", method, "--folder", str(folder), "--size", str(arguments.size), "--batch-size", str(arguments.batch_size)]
+    options += ["--device", arguments.device]
+    middle, peaks = harness.in_turn(("ours", "user"), arguments.rounds, lambda side: harness.measure(__file__, side, options))
     return {
-        "name": f"{method}, {name}", "ratio": middle["user"] / middle["ours"], "bar": SETS[name][2], "seconds": middle["ours"],
+        "name": f"{method}, {name}", "ratio": middle["user"] / middle["ours"], "bar": SETS[name][1], "seconds": middle["ours"],
         "user_seconds": middle["user"], "peak_mb": peaks["ours"], "user_peak_mb": peaks["user"],
     }  # fmt: skip
 
@@ -163,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", action="append", choices=["supervised", "simclr"], help="repeatable; default both")
     parser.add_argument("--set", action="append", choices=list(SETS), help="repeatable; default both")
+    parser.add_argument("--pictures", type=int, help="how many (default 640 and 96)")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--device", default="auto")
@@ -178,7 +146,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name in arguments.set or SETS:
             folder = Path(scratch) / name.replace(" ", "")
-            draw(folder, *SETS[name][:2])
+            harness.draw(folder, harness.SIZES[name], arguments.pictures or SETS[name][0])
             for method in arguments.method or ["supervised", "simclr"]:
                 print(f"{method}, {name} …", file=sys.stderr)
                 rows.append(compare(name, method, folder, arguments))

@@ -38,7 +38,7 @@ from repr.models.weights import load_encoder
 from repr.runs import Run
 from repr.training import optim
 from repr.training.data import Batch, Batches
-from repr.training.fit import _silence, build_method, starting_weights
+from repr.training.fit import build_method, silenced, starting_weights
 from repr.training.loop import Loop, Place
 from repr.training.precision import as_channels_last, autocast
 from repr.training.prepare import Material, pack_size
@@ -90,7 +90,7 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
         run = Run(folder, {})
         (folder / "metrics.csv").unlink(missing_ok=True)
         loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None, quiet=True)
-        with _silence():
+        with silenced():
             devices = 1 if device.type == "cpu" else [device.index or 0]
             trainer = pl.Trainer(accelerator="cpu" if device.type == "cpu" else "gpu", devices=devices, max_epochs=1, barebones=True)
             trainer.fit(loop, train_dataloaders=batches)

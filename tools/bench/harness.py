@@ -1,0 +1,63 @@
+"""What the benchmarks of a folder of pictures share: the pictures, and sides measured in turn, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# As MEP-3M's larger pictures, and as RPC's exemplars: a small product in the middle, about 200 KB each.
+SIZES = {"220 px": (220, 220), "2592 x 1944 px": (2592, 1944)}
+KINDS = 4
+
+
+def draw(folder: Path, size: tuple[int, int], n: int) -> None:
+    """n JPEG files in KINDS class folders: a soft background with grain, and a textured box in the middle."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    width, height = size
+    for i in range(n):
+        kind = folder / f"kind {i % KINDS}"
+        kind.mkdir(parents=True, exist_ok=True)
+        soft = rng.integers(150, 230, (4, 4, 3), dtype=np.uint8)
+        picture = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
+        picture += rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
+        side = min(size) // (2 if width < 500 else 6)
+        texture = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture[top : top + side, left : left + side] = np.asarray(texture)
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
+
+
+def report(seconds: float) -> None:
+    """What a side prints when it is done: its seconds, and the peak memory of its process and of the largest of its workers."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
+
+
+def measure(script: str, side: str, options: Sequence[str]) -> dict[str, float]:
+    """Run `script --side SIDE …` in a process of its own: what it reported."""
+    command = [sys.executable, script, "--side", side, *options]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    measured: dict[str, float] = json.loads(printed.splitlines()[-1])
+    return measured
+
+
+def in_turn(sides: Sequence[str], rounds: int, once: Callable[[str], dict[str, float]]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Measure each side `rounds` times, one after the other: median seconds and highest MB of each."""
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    peaks = dict.fromkeys(sides, 0.0)
+    for _ in range(rounds):
+        for side in sides:
+            got = once(side)
+            seconds[side].append(got["seconds"])
+            peaks[side] = max(peaks[side], got["peak_mb"])
+    return {side: statistics.median(values) for side, values in seconds.items()}, peaks
