@@ -93,11 +93,14 @@ def run(settings: Settings, out: Path | None = None) -> Results:
 def _check_used(settings: Settings) -> None:
     """Raise UserError for an option that no row of the run looks at."""
     kinds = [learner_class(name).input for name in settings.learner]
-    trains = "pictures" in kinds or settings.features != "given" or not settings.only_weights  # a random start is always trained
+    from_nothing = not settings.only_weights or "none" in settings.weights
+    trains = "pictures" in kinds or settings.features != "given" or from_nothing  # a random start is always trained
     idle = {f"--{name.replace('_', '-')}": getattr(settings, name) is not None for name in ("epochs", "lr", "batch_size", "views")}
     for option, typed in idle.items():
         if typed and not trains:
             raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
+    if settings.arch is not None and not from_nothing:
+        raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
     if settings.features != "given" and "features" not in kinds:
         raise UserError(f"no frozen learner is among {', '.join(settings.learner)}", "--features", "Leave it out, or add one")
 

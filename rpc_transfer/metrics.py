@@ -13,8 +13,7 @@ import numpy as np
 
 from repr.arrays import Bools, Ints
 
-Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
-Bools = Bools
+Scores = np.ndarray[Any, np.dtype[np.floating[Any]]]  # of any precision
 
 
 def accuracy(labels: Ints, predictions: Ints) -> float:
@@ -78,7 +77,7 @@ def forgetting(before: float, after: float) -> float:
     return before - after
 
 
-def expected_calibration_error(confidence: Floats, correct: Bools, bins: int = 15) -> float:
+def expected_calibration_error(confidence: Scores, correct: Bools, bins: int = 15) -> float:
     """ECE (Guo et al., On Calibration of Modern Neural Networks, 2017): over `bins` equal bins of confidence in (0, 1],
     the mean of abs(share right - mean confidence), weighted by the bin's pictures. 15 bins as in the paper."""
     if not len(confidence):
@@ -88,7 +87,7 @@ def expected_calibration_error(confidence: Floats, correct: Bools, bins: int = 1
     return float(np.abs(gap).sum() / len(confidence))
 
 
-def risk_coverage(confidence: Floats, correct: Bools) -> tuple[Floats, Floats]:
+def risk_coverage(confidence: Scores, correct: Bools) -> tuple[Scores, Scores]:
     """Coverage and risk when only the most confident pictures are answered (El-Yaniv and Wiener, 2010).
 
     Returns two (m,) arrays in order of falling confidence, one point a distinct confidence: the share answered, and the
@@ -102,7 +101,7 @@ def risk_coverage(confidence: Floats, correct: Bools) -> tuple[Floats, Floats]:
     return answered / max(len(ranked), 1), wrong[last] / answered
 
 
-def area_under_risk_coverage(confidence: Floats, correct: Bools) -> float:
+def area_under_risk_coverage(confidence: Scores, correct: Bools) -> float:
     """Mean risk over all coverages (AURC): 0 is perfect, the error rate is what random order gives. NaN for no pictures."""
     coverage, risk = risk_coverage(confidence, correct)
     if not len(coverage):
@@ -110,7 +109,7 @@ def area_under_risk_coverage(confidence: Floats, correct: Bools) -> float:
     return float(np.sum(np.diff(coverage, prepend=0.0) * risk))
 
 
-def auroc(known: Floats, unknown: Floats) -> float:
+def auroc(known: Scores, unknown: Scores) -> float:
     """Area under the ROC of taught (`known`) against untaught products by score: the chance that a taught picture
     scores higher than an untaught one, ties counting half (Mann-Whitney). NaN when either is empty."""
     if not len(known) or not len(unknown):
@@ -122,14 +121,14 @@ def auroc(known: Floats, unknown: Floats) -> float:
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def threshold_keeping(scores: Floats, keep: float = 0.95) -> float:
+def threshold_keeping(scores: Scores, keep: float = 0.95) -> float:
     """The highest threshold at which at least the share `keep` of `scores` is accepted (score >= threshold)."""
     assert len(scores) and 0 < keep <= 1
     ranked = np.sort(np.asarray(scores, dtype=np.float64))[::-1]
     return float(ranked[int(np.ceil(keep * len(ranked) - 1e-9)) - 1])
 
 
-def fpr_at_tpr(known: Floats, unknown: Floats, tpr: float = 0.95) -> float:
+def fpr_at_tpr(known: Scores, unknown: Scores, tpr: float = 0.95) -> float:
     """Share of untaught pictures accepted at the threshold that accepts at least `tpr` of the taught ones."""
     if not len(known) or not len(unknown):
         return float("nan")

@@ -56,6 +56,11 @@ class Shelf:
         """The catalog of the rows served."""
         return self.catalog.select(self.rows)
 
+    @cached_property
+    def files(self) -> set[str]:
+        """Their picture files."""
+        return {str(file) for file in self.chosen.files()}
+
     def pixels(self, size: int) -> Table:
         """uint8 (n, size, size, 3) of every readable picture, memory-mapped."""
         if size not in self.packs:
@@ -84,7 +89,7 @@ class Shelf:
                 whole, served = np.flatnonzero(part_of == part), self.rows[part_of[self.rows] == part]
                 rows = whole if len(whole) < MOST * len(served) else served
                 made = embed(encoder, self.catalog.select(rows), device=self.device, workers=self.workers)
-                self.unreadable.update({str(q.path): q.reason for q in made.quarantine})
+                self.unreadable.update({str(q.path): q.reason for q in made.quarantine if str(q.path) in self.files})
                 place[rows[made.rows]] = start + np.arange(len(made))
                 features.append(made.features)
                 start += len(made)

@@ -49,9 +49,12 @@ class Cell:
         try:
             with np.load(path, allow_pickle=False) as file:
                 figures = json.loads(str(file["figures"]))
+                newer = figures["version"] > VERSION
                 arrays = {name: file[name] for name in ARRAYS}
         except Exception as error:  # zipfile, zlib, numpy and json each have their own
             raise UserError(f"not a readable cell of a run ({error})", path, "Delete it and run the same command again") from None
+        if newer:
+            raise UserError(f"written by a newer version ({figures['version']} > {VERSION})", path, "Update the package")
         return cls(arrays, figures)
 
 

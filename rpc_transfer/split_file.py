@@ -202,8 +202,8 @@ def _check(split: Split, path: Path, catalog: Catalog) -> None:
             name = catalog.column("path")[both[0]]
             raise UserError(f"{len(both)} pictures of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")
         spare = np.concatenate([np.empty(0, np.int64), *split.spare.get(seed, {}).values()])
-        if np.isin(spare, [*shots, *np.concatenate(list(split.tests[seed].values()))]).any():
-            raise UserError(f"spare pictures of seed {seed} are shots or tests", path, "Mend the file")
+        if np.isin(photograph[spare], photograph[np.concatenate([shots, tests])]).any():
+            raise UserError(f"spare pictures of seed {seed} are of photographs of its shots or tests", path, "Mend the file")
         least = split.shots if split.base_shots is None else 1 if split.base_shots == "all" else split.base_shots
         wanted = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
         short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]
@@ -212,8 +212,8 @@ def _check(split: Split, path: Path, catalog: Catalog) -> None:
         for kind, members in (("base", split.base), ("novel", split.novel)):
             if not any(len(split.tests[seed][key]) for key in members):
                 raise UserError(f"seed {seed} has no test pictures of {kind} products", path, "Mend the file")
-    used = split.used()
-    files = catalog.select(used).files()
+    spares = [rows for of in split.spare.values() for rows in of.values()]
+    files = catalog.select(np.unique(np.concatenate([split.used(), *spares]))).files()
     gone = [file for file in dict.fromkeys(files) if not file.is_file()]
     if gone:
         raise UserError(f"{len(gone)} of its pictures are gone from the disk, the first is {gone[0]}", path, "Bring them back")

@@ -5,7 +5,9 @@ One loop for whatever is trained from memory: the trained learners of rpc_transf
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -108,11 +110,12 @@ def fit_classifier(
             inputs, transform, forward = _features(encoder, pixels, device), _as_is, head
     trained = [head] if freeze else [encoder, head]
     try:
-        _loop(
-            forward, trained, transform, inputs, labels,
-            epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
-            loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
-        )  # fmt: skip
+        with _seeded_layers(generator, device):
+            _loop(
+                forward, trained, transform, inputs, labels,
+                epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
+                loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
+            )  # fmt: skip
     finally:
         encoder.requires_grad_(True)
     return encoder, head
@@ -211,9 +214,7 @@ def _loop(
     """The steps themselves: shuffled batches, cosine or halved rate; `trained` modules are in training mode meanwhile."""
     stepper = optim.make(optimiser, trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
     parts = _parts(len(inputs), batch_size)
-    for module in trained:
-        module.train(len(inputs) > 1)  # batch norm of a single picture would divide by nothing
-    try:
+    with _in_training(trained, len(inputs) > 1):
         for epoch in range(epochs):
             order = torch.randperm(len(inputs), generator=generator)
             total = torch.zeros((), dtype=torch.float64, device=device)
@@ -231,9 +232,26 @@ def _loop(
                 raise UserError(f"the loss is not a finite number in epoch {epoch + 1}", "", f"Lower the rate (it was {lr:g})")
             if on_epoch:
                 on_epoch(epoch + 1, mean)
+
+
+@contextmanager
+def _in_training(modules: list[nn.Module], on: bool) -> Iterator[None]:
+    """Modules in training mode, and in eval mode afterwards. on: not for a single picture, whose batch norm would divide by nothing."""
+    for module in modules:
+        module.train(on)
+    try:
+        yield
     finally:
-        for module in trained:
+        for module in modules:
             module.eval()
+
+
+@contextmanager
+def _seeded_layers(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Dropout draws from torch's global generators: seed them by the state of `generator`, which stays as it is, and set them back."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(zlib.crc32(generator.get_state().numpy().tobytes()))
+        yield
 
 
 def _parts(n: int, batch_size: int) -> list[int]:

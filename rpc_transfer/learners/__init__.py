@@ -68,21 +68,25 @@ def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
     """
     cls = learner_class(typed)
     name, colon, told = typed.partition(":")
-    settings = dict(VARIANTS.get(name, ("", {}))[1])
-    defaults = {key: p.default for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    typed_settings: dict[str, Any] = {}
+    defaults = _defaults(cls)
     for part in told.split(",") if colon else ():
         key, _, text = (word.strip() for word in part.partition("="))
+        if key in typed_settings:
+            raise UserError(f"{key} is set twice", f"--learner {typed}", "Give it once; two values are two --learner")
         if key in cls.takes:
-            raise UserError(f"{key} is set for all learners of a run", "--learner", f"Give --{key.replace('_', '-')}")
+            raise UserError(f"{key} is the same for all learners of a run", f"--learner {typed}", f"Give --{key.replace('_', '-')}")
         if key not in defaults:
-            raise UserError(f"the learner {name} has no setting {key!r}", "--learner", _settings_of(name, cls, key))
-        settings[key] = _value(name, key, text, defaults[key])
-    return cls, settings
+            own = sorted(defaults.keys() - cls.takes)
+            remedy = nearest(key, own) if own else f"Write {name} alone: it has no settings of its own"
+            raise UserError(f"the learner {name} has no setting {key!r}", f"--learner {typed}", remedy)
+        typed_settings[key] = _value(name, key, text, defaults[key])
+    return cls, {**VARIANTS.get(name, ("", {}))[1], **typed_settings}
 
 
-def _settings_of(name: str, cls: type[Learner], key: str) -> str:
-    own = [k for k, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY and k not in cls.takes]
-    return nearest(key, own) if own else f"Write {name} alone: it has no settings of its own"
+def _defaults(cls: type[Learner]) -> dict[str, Any]:
+    """The keywords of a learner's constructor, with their defaults."""
+    return {key: p.default for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY}
 
 
 def _value(name: str, key: str, text: str, default: Any) -> Any:
@@ -103,7 +107,7 @@ def make(name: str, *, encoder: Encoder | None = None, **settings: Any) -> Learn
     Raises UserError for an unknown name or setting, with the nearest one, and for a missing encoder.
     """
     cls, typed = read(name)
-    known = {key for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY} | cls.takes
+    known = _defaults(cls).keys() | cls.takes
     for setting in settings:
         if setting not in known:
             remedy = nearest(setting, sorted(known)) if known else "It has no settings"

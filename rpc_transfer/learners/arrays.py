@@ -71,8 +71,8 @@ def by_class(y: Ints) -> Iterator[tuple[int, Ints]]:
 
 
 def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
-    """Raise UserError unless low <= value <= high. name: the setting's, as typed."""
-    if not low <= value <= high:
+    """Raise UserError unless value is a finite number and low <= value <= high. name: the setting's, as typed."""
+    if not (low <= value <= high and np.isfinite(value)):
         limits = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} or more"
         raise UserError(f"the setting {name} is {value:g}", "--learner", f"It takes {limits}")
 

@@ -6,30 +6,16 @@ is tuned, as `finetune` does, and the means are taken anew from the pictures at 
 
 from __future__ import annotations
 
-from typing import Any, Unpack
-
 import numpy as np
 
-from repr.arrays import Floats, Ints, Pixels
-from repr.models.encoder import Encoder
+from repr.arrays import Ints, Pixels
 from rpc_transfer.learners.ncm import NCM
-from rpc_transfer.learners.trained import Replay, Trained
+from rpc_transfer.learners.trained import AnswersByMeans
 
 
-class FinetuneNCM(Trained):
+class FinetuneNCM(AnswersByMeans):
     """Means come from the step's pictures and the exemplars; a class with neither (memory=0) keeps the mean that the
     encoder of its own time gave it."""
-
-    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
-        super().__init__(encoder, **training)
-        self.nearest_ = NCM()
-
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
-        return self.nearest_.scores(self._features(x))
-
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
-        """(n,) as class means tell it: the highest score."""
-        return self.nearest_.known(self._features(x))
 
     def _finish(self, x: Pixels, y: Ints, known: int) -> None:
         before, self.nearest_ = self.nearest_, NCM().learn(self._features(x), y)

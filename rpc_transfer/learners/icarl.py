@@ -7,23 +7,22 @@ algorithm 1 (the answer: nearest mean of exemplars, on features of length 1).
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
-from repr.arrays import Floats, Ints, Pixels
+from repr.arrays import Ints, Pixels
 from repr.errors import UserError
 from repr.models.encoder import Encoder
 from repr.training.finetune import EncoderWithHead, Loss
 from rpc_transfer.learners.arrays import unit
 from rpc_transfer.learners.ncm import NCM
-from rpc_transfer.learners.trained import Replay, Trained
+from rpc_transfer.learners.trained import AnswersByMeans, Replay
 
 
-class ICaRL(Trained):
+class ICaRL(AnswersByMeans):
     """memory: exemplars in all (2,000 in the paper); None, the default, keeps every shot. Raises UserError when it is 0."""
 
     plain_base: ClassVar[bool] = False  # a sigmoid a class from the first step on
@@ -32,14 +31,6 @@ class ICaRL(Trained):
         if training.get("memory") == 0:
             raise UserError("iCaRL answers by its exemplars and was given a memory of 0", "--memory", "Give at least one picture a class")
         super().__init__(encoder, **training)
-        self.nearest_ = NCM()
-
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
-        return self.nearest_.scores(self._features(x))
-
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
-        """(n,) as class means tell it: the highest score."""
-        return self.nearest_.known(self._features(x))
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
         def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

@@ -40,11 +40,11 @@ class LDA(Learner):
     class mean: as the logarithm of a density the discriminant is far too sure, the more the more dimensions.
     root: take the signed square root of every feature first,
     which tames features that are mostly small and seldom large (Tukey's ladder; Goswami et al., FeCAM, NeurIPS 2023).
-    Where no class has two pictures there is no scatter, and S is the identity.
+    Where no class has two pictures there is no scatter: S is the identity, and the distance that of a shot from the mean of all.
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "features"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(self, *, shrinkage: float = 0.3, root: bool = False, scale: float = 25.0) -> None:
         check_range("shrinkage", shrinkage, 0, 1)
@@ -135,7 +135,7 @@ class LDA(Learner):
         except LinAlgError:
             few = f"too few pictures ({self.means_.pictures}) for a covariance in {d} dimensions with shrinkage {self.shrinkage:g}"
             raise UserError(few, "--learner", "Raise the setting shrinkage") from None
-        usual = float(np.vdot(inverse, within)) or 1.0
+        usual = float(np.vdot(inverse, within)) or self.means_.usual
         inverse = np.asarray(inverse, dtype=np.float32)
         halves = np.concatenate([_halves(block, inverse) for block in self.means_.blocks()])
         return _Solved(inverse, halves, usual, self.means_.pictures, bool(self.means_.spread))

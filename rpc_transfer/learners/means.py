@@ -124,6 +124,14 @@ class ClassMeans(ClassRows):
         self.total: Doubles = np.zeros(1)
         self.spread = 0.0
 
+    @property
+    def usual(self) -> float:
+        """Mean squared distance of a picture to the mean of its class; where every class has one picture, to that of all; 1 for none."""
+        if self.spread:
+            return self.spread / self.pictures
+        middle = self.total / self.pictures
+        return max(float(self.squares().mean()) - float(middle @ middle), 0.0) or 1.0
+
     def count(self, label: int) -> int:
         """How many pictures of the class were added."""
         return self._counts.get(label, 0)

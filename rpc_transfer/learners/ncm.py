@@ -25,11 +25,12 @@ class NCM(Learner):
     """The answer does not depend on how the pictures were dealt over the steps.
 
     Scores of "cosine" and "centred" are scale · cosine; those of "plain" are −½ scale · ‖f − μ‖² over the mean squared
-    distance of a shot to its class mean. scale makes logits of them; None is 40 for "cosine" and 20 for the others, the
-    best calibrated on training pictures of grocery that were no shots (features of `imagenet`; ECE 0.03 to 0.09).
+    distance of a shot to its class mean (`ClassMeans.usual`). scale makes logits of them; None is 40 for "cosine" and 20
+    for the others, the best calibrated on training pictures of grocery that were no shots (features of `imagenet`; ECE 0.03 to 0.09).
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "features"
+    version: ClassVar[int] = 1
 
     def __init__(self, *, distance: Distance = "cosine", scale: float | None = None) -> None:
         check_choice("distance", distance, ("plain", "cosine", "centred"))
@@ -53,9 +54,8 @@ class NCM(Learner):
         x = as_features(x, self.means_.width)
         products, squares = self.means_.products(x), self.means_.squares()
         if self.distance == "plain":
-            usual = self.means_.spread / self.means_.pictures or 1.0  # 0 where every class has a single picture
             distances = np.einsum("nd,nd->n", x, x)[:, None] + squares - 2 * products
-            return np.asarray(-0.5 * self.scale * distances / usual, dtype=np.float32)
+            return np.asarray(-0.5 * self.scale * distances / self.means_.usual, dtype=np.float32)
         if self.distance == "cosine":
             lengths, x_lengths = np.sqrt(squares), np.linalg.norm(x, axis=1)
         else:

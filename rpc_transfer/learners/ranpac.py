@@ -36,7 +36,9 @@ class RanPAC(Learner):
     λ is chosen once, on the first step, as in the paper: fit on four fifths of each class, least squared error on the rest;
     so is the factor that turns regression outputs into logits, by likelihood. The paper chooses λ again on the pictures of
     each step alone: with 10-shot classes those are two a class. Where the first step has too few pictures to hold out 50,
-    λ = 100 and the factor is 16. Features are scaled to length 1, so that λ means the same for every encoder.
+    λ = 100 and the factor is 16. An encoder that was trained on the first step's pictures makes the held-out fifth easier than
+    new pictures are: λ and the factor then come out for too tight classes (the answers are too sure). Features are scaled
+    to length 1, so that λ means the same for every encoder.
     """
 
     input: ClassVar[Literal["features", "pictures"]] = "features"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from repr.training.finetune import EncoderWithHead, Loss, fit_classifier
 from rpc_transfer.learners.arrays import as_labels, as_pixels, check_range
 from rpc_transfer.learners.learner import Learner
 from rpc_transfer.learners.memory import Memory
+from rpc_transfer.learners.ncm import NCM
 from rpc_transfer.settings import UPDATES
 
 BATCH = 128  # pictures at once where nothing is trained
@@ -211,6 +212,21 @@ class Trained(Learner):
         with torch.no_grad():
             logits = self.head_(torch.from_numpy(features).to(self.device))
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
+
+
+class AnswersByMeans(Trained):
+    """One whose head is put aside when it is asked: the nearest class mean (`ncm`) of the encoder's features answers."""
+
+    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
+        super().__init__(encoder, **training)
+        self.nearest_ = NCM()
+
+    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+        return self.nearest_.scores(self._features(x))
+
+    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+        """(n,) as class means tell it: the highest score."""
+        return self.nearest_.known(self._features(x))
 
 
 def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -19,9 +19,11 @@ for out; do :; done
 mkdir -p "$out"
 score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
 row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "leftover"'
-for name in acc_all acc_base acc_novel harmonic_mean; do row="$row, \\"$name\\": {\\"mean\\": ${score:-0.5}, \\"ci95\\": null}"; done
+for name in acc_all acc_base acc_novel harmonic_mean; do row="$row, \\"$name\\": {\\"mean\\": ${score:-0.5}, \\"ci95\\": null, \\"values\\": [${score:-0.5}]}"; done
 echo "{\\"seeds\\": [0], \\"data\\": \\"toy\\", \\"rows\\": [$row}]}" > "$out/results.json"
 echo '{"version": 1, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
+case "$*" in *--other*) seed=1;; *) seed=0;; esac
+echo "{\\"base\\": [], \\"novel\\": [], \\"increments\\": [], \\"support\\": [$seed], \\"tests\\": []}" > "$out/split.json"
 """
 
 
@@ -41,8 +43,8 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path / "bin")
 
-    def experiment(*steps: dict[str, Any]) -> dict[str, Any]:
-        run.run_experiment({"title": "Toy", "steps": list(steps)}, "toy", tmp_path / "data", tmp_path / "out", tmp_path)
+    def experiment(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+        run.run_experiment({"title": "Toy", "steps": list(steps), **more}, "toy", tmp_path / "data", tmp_path / "out", tmp_path)
         content: dict[str, Any] = json.loads((tmp_path / "toy.json").read_text())
         content["ran"] = len((tmp_path / "bin" / "ran").read_text().splitlines())
         return content
@@ -83,3 +85,18 @@ def test_what_is_stored_becomes_a_table(file: Path) -> None:
     found = json.loads(file.read_text(encoding="utf-8"))
     lines = module("table").markdown(found)
     assert found["title"] in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
+
+
+def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) -> None:
+    asked = [{"steps": ["high", "absent"], "against": "low"}]
+    found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)
+    assert [(test["step"], test["against"], test["metric"], test["difference"]) for test in found["compared"]] == [
+        ("high", "low", metric, 0.5) for metric in ("acc_all", "acc_base", "acc_novel")
+    ]
+    table = "\n".join(module("table").markdown(found))
+    assert "| ncm | none | – | as given | high | low | +50.0 | +50.0 | +50.0 |" in table
+
+
+def test_other_splits_are_not_compared(go: Any) -> None:
+    found = go(step("low"), step("high", "--other"), compare=[{"steps": ["high"], "against": "low"}])
+    assert found["compared"] == []

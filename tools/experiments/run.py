@@ -4,6 +4,8 @@ An experiment is a TOML file beside this one: steps, each a command of ours with
 `{out}` (where runs are kept) in it. A step that is done is not repeated, and steps of several experiments with the same `out` are one.
 What each step found is written to results/<experiment>.json, which table.py turns into the README's tables.
 
+A `compare` sets every row of some steps against one row of another, seed by seed: a run of hours need not be repeated beside each.
+
 A step with a `grid` is run once for every value of one option, each on training pictures that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -23,25 +25,18 @@ import click
 
 from repr import console, runs
 from repr.errors import UserError, nearest
+from repr.evaluation.statistics import paired
 from repr.files import read_json, write_json
 from repr.methods import load
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 KEPT = (
-    "acc_all",
-    "acc_base",
-    "acc_novel",
-    "harmonic_mean",
-    "acc_novel_only",
-    "forgetting_base",
-    "auroc_unknown",
-    "fpr95_unknown",
-    "ece",
-    "seconds",
-    "ci95",
-    "seeds",
+    *("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "avg_incremental_acc", "forgetting_base"),
+    *("auroc_unknown", "fpr95_unknown", "rejected_known", "acc_accepted", "accepted_unknown", "ece", "aurc", "seconds"),
+    *("ci95", "seeds"),
 )
+COMPARED = ("acc_all", "acc_base", "acc_novel")
 
 
 @click.command()
@@ -92,7 +87,8 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
         steps = [before[other["out"]] for other in experiment["steps"] if other["out"] in before]
-        write_json(file, {**described, "environment": runs.environment(), "steps": steps})
+        compared = [test for asked in experiment.get("compare", ()) for test in _compared(asked, before, out)]
+        write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
 
 
@@ -164,6 +160,30 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         rows.append(row)
     found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
     return found | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
+
+
+def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path) -> list[dict[str, Any]]:
+    """Paired tests of each row of `steps` minus the row of `against` (the only one, or that of `learner`), where splits are the same."""
+    others = [row for row in found.get(asked["against"], {}).get("rows", ()) if asked.get("learner") in (None, row["learner"])]
+    tests: list[dict[str, Any]] = []
+    for step in asked["steps"] if others else ():
+        (b,) = others
+        rows = [row for row in found.get(step, {}).get("rows", ()) if not row["error"]]
+        if rows and _split(out / step) != _split(out / asked["against"]):
+            console.say(f"{step} and {asked['against']} are not of the same splits: not compared")
+            continue
+        for a in rows:
+            described = {"step": step, "against": asked["against"], **{key: a[key] for key in ("learner", "weights", "features")}}
+            for metric in COMPARED:
+                test = paired(a[metric]["values"], b[metric]["values"])
+                tests.append({**described, "metric": metric, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
+    return tests
+
+
+def _split(path: Path) -> Any:
+    """What makes the numbers of two runs comparable seed by seed."""
+    split = read_json(path / "split.json")
+    return {key: split[key] for key in ("base", "novel", "increments", "support", "tests")}
 
 
 def _paired(content: dict[str, Any], out: Path) -> list[dict[str, Any]]:

@@ -43,6 +43,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
             names = [f"{test[side]}{' ' + test['hierarchy'] if test.get('hierarchy') and side == 'a' else ''}" for side in ("a", "b")]
             lead = points(test["difference"], test["ci95"])
             out += ["", f"{' − '.join(names)}, level {test['level']}: {lead} points, p {p_value(test['p'])}."]
+    out += against(experiment.get("compared", []), starts)
     for name, step in starts.items():
         if metrics := step.get("trained", {}).get("metrics"):
             own = ", ".join(f"{key} {value:.3f}" for key, value in metrics.items() if key in ("train_acc", "val_acc", "val_ncm", "loss"))
@@ -56,6 +57,20 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
         failed += [step["error"]] if "error" in step else []
         out += [line for text in failed for line in ("", f"Not run: {step['step']}, {text}.")]
     return out
+
+
+def against(tests: list[dict[str, Any]], starts: dict[str, dict[str, Any]]) -> list[str]:
+    """A table of rows minus one row of another step, on the same splits; none when there are none."""
+    if not tests:
+        return []
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for test in tests:
+        key = (test["learner"], *_start(test["weights"], starts)[:2], test["features"], test["step"], test["against"])
+        rows.setdefault(key, {})[test["metric"]] = points(test["difference"], test["ci95"])
+    shown = list(RATES)[:3]
+    header = ["learner", "start", "method", "encoder", "run", "minus", *(RATES[name] for name in shown)]
+    body = [f"| {' | '.join([*key, *(row[name] for name in shown)])} |" for key, row in rows.items()]
+    return ["", f"| {' | '.join(header)} |", "| " + "--- | " * len(header), *body]
 
 
 def classified(rows: list[dict[str, Any]]) -> list[str]:

@@ -55,6 +55,7 @@ def small_encoder() -> Callable[[], Any]:
                 nn.Conv2d(3, 24, 4, stride=4),
                 nn.BatchNorm2d(24),
                 nn.ReLU(),
+                nn.Dropout2d(0.05),  # draws from torch's global generator
                 nn.AdaptiveAvgPool2d(1),
                 nn.Flatten(),
                 nn.Linear(24, 512),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rpc_transfer.learners.means import BLOCK, ClassMeans, ClassRows
 
@@ -53,3 +54,13 @@ def test_means_and_scatter_are_exact_however_the_pictures_are_dealt() -> None:
     assert np.isclose(means.spread, np.trace(expected), rtol=1e-5)
     assert np.allclose(means.total, x.sum(axis=0))
     assert (means.pictures, means.count(0), means.count(9)) == (60, int((y == 0).sum()), 0)
+
+
+def test_the_usual_distance_is_to_the_class_mean_or_of_single_pictures_to_the_mean_of_all() -> None:
+    means = ClassMeans()
+    assert means.pictures == 0
+    for label, row in enumerate(np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.0]])):
+        means.add(label, row[None])
+    assert means.usual == pytest.approx(((4 + 1) + (4 + 1) + 4) / 3)  # around (2, 1)
+    means.add(0, np.array([[2.0, 0.0]]))
+    assert means.usual == pytest.approx((1 + 1 + 0 + 0) / 4)
