@@ -84,7 +84,7 @@ def run(group: click.Command, program: str) -> None:
     except click.ClickException as error:
         _fail(UserError(error.format_message()), as_json)
     except (KeyboardInterrupt, click.Abort):
-        say("Interrupted. What a run folder holds is kept; the same command goes on from there.")
+        say("Interrupted. What a run folder already holds is kept.")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from rpc_transfer.protocol import Pictures, Split, generator, make_split, parse_
 from rpc_transfer.results import Cell, Results
 from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
 from rpc_transfer.rows import content as rows_content
-from rpc_transfer.settings import ARCH, MOST_EPOCHS, SIZE, UPDATES, Settings
+from rpc_transfer.settings import ARCH, MOST_EPOCHS, SHOTS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
 from rpc_transfer.starts import find_starts
 
@@ -61,13 +62,14 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if settings.reject is not None:
         split = with_spare(catalog, split)
     _check_learners(settings, split)
+    arguments = settings.arguments()
+    settings = replace(settings, shots=settings.shots or (split.shots,))
     starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
     rows = list_rows(settings, starts)
     departures = []
     if settings.preset == "paper":
         departures = [f"departs from the paper: {what}" for what in paper.departures(settings, split, starts)]
         console.say("\n  ".join(["In force:", *paper.training(settings, split, starts), *departures]))
-    arguments = settings.arguments()
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
     record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
@@ -121,13 +123,12 @@ def _check_learners(settings: Settings, split: Split) -> None:
 
 def _split(settings: Settings, catalog: Catalog) -> Split:
     """The split drawn, or read from a file and cut to the seeds and shots asked for."""
-    most = max(settings.shots)
     if settings.split_file is None:
         assert settings.novel is not None
         return make_split(
             catalog,
             novel=settings.novel,
-            shots=most,
+            shots=max(settings.shots or (SHOTS,)),
             seeds=settings.run_seeds,
             split_seed=settings.split_seed or 0,
             base_shots=settings.base_shots,
@@ -154,15 +155,17 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
             option = "--" + name.replace("_", "-")
             told = "as many as --shots" if fixed is None else fixed
             raise UserError(f"the split was drawn with {option} {told}, not {value}", file, f"Leave {option} out, or draw a new split")
+    most = max(settings.shots, default=split.shots)
     if most > split.shots:
         raise UserError(f"the split has {split.shots} shots a product, not {most}", file, f"Ask for --shots {split.shots} or fewer")
-    absent = [seed for seed in settings.run_seeds if seed not in split.seeds]
+    seeds = split.seeds if settings.seeds is None and settings.seed is None else settings.run_seeds
+    absent = [seed for seed in seeds if seed not in split.seeds]
     if absent:
         told = ", ".join(map(str, split.seeds))
         raise UserError(f"the split has no seed {absent[0]} (it has {told})", file, f"Ask for --seeds {len(split.seeds)} or fewer")
     if settings.increments:
         split = split.with_increments(parse_increments(settings.increments, len(split.novel)))
-    return split.of_seeds(settings.run_seeds)
+    return split.of_seeds(seeds)
 
 
 def _unfinished(arguments: dict[str, Any]) -> Path | None:

@@ -50,7 +50,7 @@ def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
         values[name] = value
         say(f"  {why}")
     say("Our choice where it is silent (each can be given as an option):")
-    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed")
+    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed", "seeds")
     for name, (value, why) in SILENT.items():
         if name in typed:
             say(f"  {name.replace('_', ' ')}: {values[name]}, as given")

@@ -102,7 +102,11 @@ def parse_increments(text: str, novel: int) -> tuple[int, ...]:
         steps.append((int(match[1] or 1), int(match[2])))
     total = sum(times * size for times, size in steps)
     if total != novel:
-        raise UserError(f"{text} adds up to {total} products, not to the {novel} novel ones", "--increments", "Mend the plan")
+        raise UserError(
+            f"{text} adds up to {total} products, not to the {novel} novel ones",
+            "--increments",
+            f"Write {novel}, or parts that add up to it",
+        )
     return tuple(size for times, size in steps for _ in range(times))
 
 
@@ -176,7 +180,7 @@ def make_split(
     pool = _by_product(labels, keys, split_of, shots_from)
     wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
     _enough(pool, wanted, drawn, _names(catalog, labels, keys), shots_from)
-    candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on)
+    candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on, "--test-on")
 
     picture = photographs(catalog)
     support: dict[int, Pictures] = {}
@@ -259,11 +263,12 @@ def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...]
     return tuple(tuple(products[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
-def _by_product(labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str) -> dict[str, Rows]:
-    """product -> its rows in one part of the catalog; UserError when the part is empty."""
+def _by_product(
+    labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str, option: str = "--shots-from"
+) -> dict[str, Rows]:
+    """product -> its rows in one part of the catalog; UserError when the part is empty, which `option` asked for."""
     rows = np.flatnonzero(split_of == part)
     if not len(rows):
-        option = "--shots-from" if part == "train" else "--shots-from/--test-on"
         there = ", ".join(sorted(set(split_of.tolist()) - {""})) or "none"
         raise UserError(f"the set has no {part} pictures (its parts: {there})", option, "Name another part")
     rows = rows[np.argsort(labels[rows], kind="stable")]

@@ -21,7 +21,7 @@ from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results
 from rpc_transfer.results import Results
-from rpc_transfer.summary import COLUMNS, PAPER, REFERENCES, RPC, best_row, memory, references
+from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references
 
 Row = dict[str, Any]
 Interval = tuple[float, float]
@@ -205,10 +205,10 @@ def _paired(page: Page, content: dict[str, Any]) -> None:
         page.heading("Starting weights on the same splits")
         caption = "Paired t-test over the seeds. The p-values are not corrected for their number."
         page.table(["learner", "shots", "weights", "on", "points", "p"], body, caption)
-    header, body = references(content["paired"], lambda spec: str(names[spec]))
+    caption, header, body = references(content["paired"], lambda spec: str(names[spec]))
     if body:
         page.heading("Against joint training, and against what you have without us")
-        page.table(header, body, f"{REFERENCES}.")
+        page.table(header, body, f"{caption}.")
 
 
 def _shots(page: Page, rows: Sequence[Row]) -> None:

@@ -16,6 +16,7 @@ SIZE = 64  # pixels a side of pictures for a random start, when no weights say o
 ARCH = "resnet18"
 # Scratch and fine-tuning at 64 px then take under two minutes a seed on two cores for 200 products with 10 shots.
 UPDATES = 300
+SHOTS, SEEDS = 10, 5
 MOST_EPOCHS = 30  # of the base step
 BATCH = 64  # the trained learners' own batch size
 
@@ -27,10 +28,10 @@ class Settings:
     """Options of a run; see `rpc_transfer run --help`. The names are those of the options.
 
     data: sources, empty for $RPC_ROOT or the sample shop. novel: number of novel products, not needed with a split file.
-    shots: one number, or several for a curve. weights: starting weights; "none" and
+    shots: one number, or several for a curve; empty for SHOTS, or as many as a split file has. weights: starting weights; "none" and
     "imagenet" are shown too unless `only_weights`.
-    seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products
-    (None for 0, or for that of a split file).
+    seeds: how many, counted from `seed`; they vary shots and initialisation, `split_seed` the products.
+    None is SEEDS from 0 and split seed 0, or what a split file has.
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
     epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by `updates`;
@@ -41,12 +42,12 @@ class Settings:
 
     data: tuple[str, ...] = ()
     novel: int | None = None
-    shots: tuple[int, ...] = (10,)
+    shots: tuple[int, ...] = ()
     weights: tuple[str, ...] = ()
     only_weights: bool = False
     learner: tuple[str, ...] = FIRST_LEARNERS
-    seeds: int = 5
-    seed: int = 0
+    seeds: int | None = None
+    seed: int | None = None
     split_seed: int | None = None
     split: str = "grouped"
     base_shots: int | Literal["all"] | None = None
@@ -69,9 +70,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises UserError for numbers that make no sense."""
-        if not self.shots or min(self.shots) < 1:
+        if self.shots and min(self.shots) < 1:
             raise UserError("must be 1 or more", "--shots", "Give a whole number, or several such as 1,5,10")
-        if self.seeds < 1:
+        if self.seeds is not None and self.seeds < 1:
             raise UserError("must be 1 or more", "--seeds", "Five give an interval worth reading")
         if self.novel is None and self.split_file is None:
             raise UserError("how many products are novel was not said", "--novel", "Give --novel N, or a split file with --split FILE")
@@ -85,13 +86,14 @@ class Settings:
 
     @property
     def run_seeds(self) -> tuple[int, ...]:
-        """The seeds of the runs."""
-        return tuple(range(self.seed, self.seed + self.seeds))
+        """The seeds of the runs, where no split file says which."""
+        first = self.seed or 0
+        return tuple(range(first, first + (self.seeds or SEEDS)))
 
     def arguments(self) -> dict[str, Any]:
         """The options as typed, JSON-able: what config.json keeps and --config gives back."""
         values = asdict(self)
-        values["shots"] = ",".join(map(str, self.shots))
+        values["shots"] = ",".join(map(str, self.shots)) or None
         values["base_shots"] = None if self.base_shots is None else str(self.base_shots)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 

@@ -25,6 +25,7 @@ def command(run: Path, out: Path | None, as_json: bool) -> None:
     """
     from rpc_transfer.report import write
 
+    console.say("Drawing the report: tables, confusions, neighbours and a map of the test pictures …")
     path = write(run, out)
     if as_json:
         console.emit({"run": str(run), "report": str(path)})

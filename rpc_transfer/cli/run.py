@@ -20,7 +20,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     metavar="N",
     help="How many products are novel, drawn evenly over the meta classes. Needed, unless --split gives them.",
 )
-@click.option("--shots", default="10", show_default=True, metavar="N[,N…]", help="Pictures a product; several for a curve.")
+@click.option("--shots", metavar="N[,N…]", help="Pictures a product; several for a curve. Default: 10, or as many as a split file has.")
 @click.option(
     "--weights",
     multiple=True,
@@ -36,8 +36,10 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     help=f"Repeatable. Frozen: {', '.join(FROZEN)}; trained: {', '.join(TRAINED)}; also {', '.join(VARIANTS)}; frozen, trained or all "
     "for every one. With settings: lda:shrinkage=0.5,root=true. Default: finetune, ncm, cosine.",
 )
-@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="How many seeds; they vary shots and initialisation.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of the --seeds.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="How many seeds; they vary shots and initialisation. Default: 5, or those of a split file."
+)
+@click.option("--seed", type=click.IntRange(0), help="The first of the --seeds. Default: 0.")
 @click.option("--split-seed", type=click.IntRange(0), help="Seed of the choice of novel products. Default: 0, or that of a split file.")
 @click.option(
     "--split",
@@ -123,9 +125,10 @@ def _settings(options: dict[str, Any], preset: Any) -> Any:
     """The options as Settings: texts to numbers, "all" to every learner with its variants."""
     from rpc_transfer.settings import FIRST_LEARNERS, Settings
 
-    shots = [part.strip() for part in options.pop("shots").split(",")]
+    typed_shots = options.pop("shots")
+    shots = [part.strip() for part in typed_shots.split(",")] if typed_shots is not None else []
     if not all(part.isdecimal() for part in shots):
-        raise UserError("not a number, nor numbers with commas", "--shots", "Write 10, or 1,5,10")
+        raise UserError(f"{typed_shots!r} is not a number, nor numbers with commas", "--shots", "Write 10, or 1,5,10")
     base_shots = options.pop("base_shots")
     if base_shots not in (None, "all") and not (base_shots.isdecimal() and int(base_shots) > 0):
         raise UserError(f"{base_shots!r} is neither a number nor all", "--base-shots", "Write 10, or all")

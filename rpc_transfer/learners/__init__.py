@@ -72,6 +72,8 @@ def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
     defaults = _defaults(cls)
     for part in told.split(",") if colon else ():
         key, _, text = (word.strip() for word in part.partition("="))
+        if not key:
+            raise UserError("a setting without a name", f"--learner {typed}", f"Write {name}, or {name}:setting=value")
         if key in typed_settings:
             raise UserError(f"{key} is set twice", f"--learner {typed}", "Give it once; two values are two --learner")
         if key in cls.takes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from repr.evaluation.words import rate
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
 from rpc_transfer.learners import LEARNERS, VARIANTS
-from rpc_transfer.results import Results
+from rpc_transfer.results import Cell, Results
+from rpc_transfer.rows import Row
 from rpc_transfer.settings import Settings
 
 
@@ -140,6 +143,8 @@ def test_the_same_seed_gives_the_same_numbers(done: Results, settings: Settings,
 def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings: Settings, tmp_path: Path) -> None:
     again = experiment.run(replace(settings, novel=None, split=str(done.split_path), learner=("ncm",)), tmp_path)
     assert [row["acc_all"] for row in again.rows] == [row["acc_all"] for row in done.rows[:3]]
+    untold = replace(settings, novel=None, split=str(done.split_path), learner=("ncm",), shots=(), seeds=None)
+    assert [row["acc_all"] for row in experiment.run(untold, tmp_path).rows] == [row["acc_all"] for row in done.rows[:3]]
     with pytest.raises(UserError, match="4 shots a product, not 10"):
         experiment.run(replace(settings, novel=None, split=str(done.split_path), shots=(10,)), tmp_path)
     with pytest.raises(UserError, match="no seed 2"):
@@ -152,6 +157,29 @@ def test_finished_cells_are_not_computed_again(done: Results, settings: Settings
     again = experiment.run(settings, done.folder)
     assert again.rows == done.rows
     assert {file: file.stat().st_mtime_ns for file in (done.folder / "cells").iterdir()} == before
+
+
+@pytest.mark.parametrize("changed", [{"lr": 0.05}, {"memory": 9}, {"increments": "2x1"}, {"reject": 0.5}, {"epochs": 2}, {"seed": 3}])
+def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
+    done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], tmp_path: Path
+) -> None:
+    shutil.copytree(done.folder, tmp_path / "run")
+    asked: list[str] = []
+
+    def cell(_: object, row: Row) -> Cell:
+        asked.append(row.learner)
+        return done.cell(3, 0)
+
+    monkeypatch.setattr(experiment._Stage, "cell", cell)
+    experiment.run(replace(settings, learner=("finetune",), **changed), tmp_path / "run")
+    assert asked == ["finetune"] * 6
+
+
+def test_settings_of_a_learner_are_rows_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    asked = replace(settings, learner=("lda", "lda:shrinkage=1"), weights=("imagenet",), only_weights=True, seeds=1, epochs=None)
+    rows = experiment.run(asked, tmp_path).rows
+    assert [row["learner"] for row in rows] == ["lda", "lda:shrinkage=1"] and rows[0]["acc_all"] != rows[1]["acc_all"]
+    assert all((tmp_path / cell["file"]).name.startswith("lda-") for row in rows for cell in row["cells"])
 
 
 def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

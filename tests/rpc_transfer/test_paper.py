@@ -33,7 +33,7 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:
     split = make_split(shop(RPC_METAS), novel=34, shots=10, seeds=[0], test_on="leftover")
-    settings = Settings(novel=34, lr=0.1)
+    settings = Settings(novel=34, shots=(10,), lr=0.1)
     told = "\n".join(training(settings, split, STARTS))
     assert (
         "runs/w: resnet50 at 80 px" in told

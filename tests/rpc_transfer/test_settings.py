@@ -14,7 +14,6 @@ from rpc_transfer.settings import Settings
     ("changes", "message"),
     [
         ({"novel": None}, "how many products are novel"),
-        ({"shots": ()}, "--shots"),
         ({"shots": (5, 0)}, "--shots"),
         ({"seeds": 0}, "--seeds"),
         ({"reject": 1.5}, "no share"),
@@ -32,6 +31,7 @@ def test_a_split_file_says_how_many_are_novel() -> None:
 
 def test_arguments_are_as_typed() -> None:
     arguments = Settings(novel=2, shots=(1, 5), base_shots="all", weights=("a",)).arguments()
+    assert Settings(novel=2).arguments()["shots"] is None
     assert arguments["shots"] == "1,5" and arguments["base_shots"] == "all" and arguments["weights"] == ["a"]
 
 

@@ -55,7 +55,7 @@ def test_spare_pictures_come_back_from_the_file_and_are_not_drawn_again(shop: Sh
     content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
     content["spare"][1]["pictures"] = content["support"][1]["pictures"]
     (tmp_path / "split.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="spare pictures of seed 2 are shots or tests"):
+    with pytest.raises(UserError, match="spare pictures of seed 2 are of photographs of its shots"):
         read_split(tmp_path / "split.json", catalog)
 
 

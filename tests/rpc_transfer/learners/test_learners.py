@@ -169,7 +169,9 @@ def test_settings_are_read_as_their_defaults_are() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("lda:", "no setting ''"),
+        ("lda:", "without a name"),
+        ("lda:shrinkage=0.1,shrinkage=0.2", "set twice"),
+        ("lda:scale=inf", "setting scale is inf"),
         ("lda:shrinkage", "shrinkage= is not a number"),
         ("lda:shrinkage=much", "is not a number"),
         ("lda:root=1", "true or false"),
@@ -183,7 +185,7 @@ def test_settings_are_read_as_their_defaults_are() -> None:
 )
 def test_settings_that_are_none(typed: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        read(typed)
+        make(typed)
 
 
 def test_every_learner_says_which_options_of_a_run_it_takes() -> None:
