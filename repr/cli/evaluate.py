@@ -67,7 +67,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         shared = {name: arguments[name] for name in ("level", "leave_one_out", "size", "raw_pixels", "batch_size", "device", "workers")}
         evaluation = evaluate(catalog, weights, constants, **shared)
         announce(evaluation)
-    rows = [*(evaluation.rows if evaluation else ()), *(evaluate_vectors(file, constants) for file in files)]
+    rows = [*(evaluation.rows if evaluation else ()), *evaluate_vectors(files, constants)]
     pixels = evaluation.raw_pixels if evaluation else None
     result = {
         "rows": [row.as_json() for row in rows],

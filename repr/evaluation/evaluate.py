@@ -19,7 +19,8 @@ from repr.evaluation.measure import Row, measure, settings
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.search import normalised
-from repr.evaluation.task import Task, read_vectors, task
+from repr.evaluation.task import Task, Vectors, read_vectors, task
+from repr.models.names import apart
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -123,11 +124,15 @@ def evaluate(
     )
 
 
-def evaluate_vectors(path: Path, constants: Constants) -> Row:
-    """Measure somebody's vectors; see `read_vectors` for the file. Raises UserError when it does not fit."""
-    given = read_vectors(path)
+def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
+    """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
+    names = apart([file.with_suffix("") for file in files])
+    return [_vectors_row(name, read_vectors(file), constants) for name, file in zip(names, files, strict=True)]
+
+
+def _vectors_row(name: str, given: Vectors, constants: Constants) -> Row:
     return measure(
-        given.name,
+        name,
         given.bank,
         given.bank_labels,
         given.queries,

@@ -86,7 +86,6 @@ def _levels(catalog: Catalog) -> dict[int, Ints]:
 class Vectors:
     """Somebody's vectors: bank (n, d) with labels (n,); queries (q, d) or None to search the bank in itself."""
 
-    name: str
     bank: Floats
     bank_labels: Ints
     queries: Floats | None
@@ -113,7 +112,7 @@ def read_vectors(path: Path) -> Vectors:
     queries, labels = _checked(arrays["embeddings"], arrays["labels"], "", path)
     names, codes = np.unique(labels, return_inverse=True)
     if not gallery:
-        return Vectors(Path(path).stem, queries, codes.astype(np.int64), None, codes.astype(np.int64), tuple(map(str, names)))
+        return Vectors(queries, codes.astype(np.int64), None, codes.astype(np.int64), tuple(map(str, names)))
     bank, bank_labels = _checked(arrays["gallery_embeddings"], arrays["gallery_labels"], "gallery_", path)
     if bank.shape[1] != queries.shape[1]:
         raise UserError(f"embeddings have {queries.shape[1]} numbers each and gallery_embeddings {bank.shape[1]}", path, remedy)
@@ -121,7 +120,7 @@ def read_vectors(path: Path) -> Vectors:
         raise UserError(f"labels are {labels.dtype} and gallery_labels {bank_labels.dtype}", path, "Give both as numbers or both as text")
     names, codes = np.unique(np.concatenate([bank_labels, labels]), return_inverse=True)
     codes = codes.astype(np.int64)
-    return Vectors(Path(path).stem, bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
+    return Vectors(bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
 
 
 def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str], stored: Ints, asked: Ints) -> None:

@@ -30,6 +30,7 @@ from repr.training.watch import accuracy
 SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, within an epoch
 LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
+AGREE = 10  # steps between agreements of several processes on whether to stop
 
 
 @dataclass
@@ -163,6 +164,14 @@ class Loop(pl.LightningModule):
         value = value.detach().double() if isinstance(value, Tensor) else value
         self.sums[name] = self.sums[name] + value if name in self.sums else value
 
+    def _average_over_ranks(self) -> None:
+        """Under DDP every process has seen its own part of the pictures; times stay those of this one."""
+        if self.place.world > 1:
+            names = sorted(self.sums.keys() - {"seconds", "waited", *LAST})
+            values = torch.stack([torch.as_tensor(self.sums[name], dtype=torch.float64, device=self.place.device) for name in names])
+            torch.distributed.all_reduce(values)
+            self.sums |= dict(zip(names, values / self.place.world, strict=True))
+
     def _means(self) -> dict[str, float]:
         steps = float(self.sums.get("steps", 0.0)) or 1.0
         skipped = {"steps", "seconds", "waited", *LAST}
@@ -193,8 +202,11 @@ class Loop(pl.LightningModule):
         )
 
     def _all_agree_to_stop(self) -> bool:
+        """Under DDP asked every AGREE steps alone: the answer makes the host wait for the device."""
         if self.place.world == 1:
             return self.stop.requested
+        if self.done % AGREE and self.done % self.an_epoch:
+            return False
         flag = torch.tensor(float(self.stop.requested), device=self.place.device)
         torch.distributed.all_reduce(flag)
         return bool(flag > 0)
@@ -221,6 +233,7 @@ class Loop(pl.LightningModule):
     def _end_epoch(self) -> None:
         """Accuracy on what is held out, a row of metrics.csv, the alarms, the checkpoint."""
         self._check_finite()
+        self._average_over_ranks()
         epoch = self.done // self.an_epoch
         seconds, waited = self._timed()
         if self.place.rank == 0:

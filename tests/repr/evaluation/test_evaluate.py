@@ -93,6 +93,16 @@ def test_vectors_alone(tmp_path: Path) -> None:
         call("--embeddings", tmp_path / "one.npz")
 
 
+def test_vectors_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    files = [tmp_path / of / "vectors.npz" for of in ("ours", "theirs")]
+    for file in files:
+        file.parent.mkdir()
+        np.savez(file, embeddings=rng.normal(size=(20, 4)), labels=np.repeat(np.arange(5), 4))
+    rows = json.loads(call("--embeddings", files[0], "--embeddings", files[1], "--json").stdout)["rows"]
+    assert [row["name"] for row in rows] == ["ours/vectors", "theirs/vectors"]
+
+
 def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:
     catalog = Catalog.read(shop).in_split("test")
     got = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False, quiet=True)

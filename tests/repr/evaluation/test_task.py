@@ -67,7 +67,7 @@ def test_vectors_with_and_without_a_gallery(tmp_path: Path) -> None:
     )
     apart = read_vectors(tmp_path / "b.npz")
     assert apart.bank_labels.tolist() == [2, 2, 1, 0] and apart.query_labels.tolist() == [0, 2]
-    assert apart.bank.dtype == np.float32 and apart.name == "b"
+    assert apart.bank.dtype == np.float32
 
 
 def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
