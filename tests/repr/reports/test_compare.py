@@ -14,7 +14,6 @@ from repr.cli.compare import command
 from repr.errors import UserError
 from repr.files import write_json
 from repr.models.names import weights_names
-from repr.reports import training_report
 from repr.reports.compare import compare, tables, write_page
 from repr.runs import Run
 
@@ -140,25 +139,3 @@ def test_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
     assert set(json.loads(done.stdout)) == {"runs", "rows", "tests"}
     assert (tmp_path / "page.html").is_file()
-
-
-def test_training_report(tmp_path: Path) -> None:
-    run = Run.open(pretraining(tmp_path / "run", init="imagenet"))
-    html = training_report.write(run).read_text(encoding="utf-8")
-    assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
-    assert "50.0 %" in html and "accuracy on held-out pictures" not in html
-    assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
-
-
-def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=False)
-    for epoch in (1, 2):
-        run.log({"epoch": epoch, "loss": 1.0, "train_acc": "", "val_acc": "", "val_ncm": 0.3 * epoch})
-    html = training_report.write(run).read_text(encoding="utf-8")
-    assert "60.0 %" in html and html.count("<svg") == 2  # loss and accuracy
-
-
-def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=True)
-    html = training_report.write(run).read_text(encoding="utf-8")
-    assert "No epoch was finished" in html and "(sample)" in html

@@ -1,0 +1,42 @@
+"""The page of a pretraining: what it says of runs with and without accuracies, and without an epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from repr.reports import training_report
+from repr.runs import Run
+
+
+def pretraining(path: Path, **arguments: Any) -> Path:
+    told = {"method": "supervised", "arch": "resnet18", "epochs": 2, "init": "none", "device": "cpu", **arguments}
+    run = Run.create(path, "repr pretrain", told, data="shop", sample=False)
+    for epoch in (1, 2):
+        run.log(
+            {"epoch": epoch, "step": 10 * epoch, "loss": 2.0 / epoch, "train_acc": 0.25 * epoch, "val_acc": "", "lr": 0.1, "seconds": 3.0}
+        )
+    run.finish("done", {"metrics": {"loss": 1.0, "train_acc": 0.5}})
+    return path
+
+
+def test_training_report(tmp_path: Path) -> None:
+    run = Run.open(pretraining(tmp_path / "run", init="imagenet"))
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
+    assert "50.0 %" in html and "accuracy on held-out pictures" not in html
+    assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
+
+
+def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=False)
+    for epoch in (1, 2):
+        run.log({"epoch": epoch, "loss": 1.0, "train_acc": "", "val_acc": "", "val_ncm": 0.3 * epoch})
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "60.0 %" in html and html.count("<svg") == 2  # loss and accuracy
+
+
+def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=True)
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "No epoch was finished" in html and "(sample)" in html
