@@ -20,7 +20,7 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import content_key
 from repr.models.devices import pick_device
-from repr.models.weights import load_encoder
+from repr.models.weights import between, load_encoder
 from repr.pictures.known import fingerprints
 from repr.runs import Run, claim, default_out
 from rpc_transfer import paper, results
@@ -33,7 +33,7 @@ from rpc_transfer.rows import BASE_TRAINED, GIVEN, TRAINED, Row, list_rows
 from rpc_transfer.rows import content as rows_content
 from rpc_transfer.settings import ARCH, MOST_EPOCHS, SHOTS, SIZE, UPDATES, Settings
 from rpc_transfer.split_file import read_split, write_split
-from rpc_transfer.starts import find_starts
+from rpc_transfer.starts import Start, find_starts
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
@@ -103,6 +103,10 @@ def _check_used(settings: Settings) -> None:
             raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
     if settings.arch is not None and not from_nothing:
         raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
+    if settings.base_share < 1 and settings.features == "given":
+        raise UserError(
+            "no encoder is trained on the base products and kept", "--base-share", "Add --features base-trained"
+        )
     if settings.features != "given" and "features" not in kinds:
         raise UserError(f"no frozen learner is among {', '.join(settings.learner)}", "--features", "Leave it out, or add one")
 
@@ -224,6 +228,10 @@ class _Bench:
                 bar.update()
         return files
 
+    def share(self, start: Start) -> float:
+        """How much of the base step's training a base-trained encoder has; mixed with a random network it would be nothing."""
+        return 1.0 if start.spec is None else self.settings.base_share
+
     def _file(self, row: Row, seed: int) -> Path:
         """The file of a cell, named by all that its numbers depend on."""
         split, settings = self.split, self.settings
@@ -231,6 +239,7 @@ class _Bench:
         options = settings.for_learner(learner_class(row.learner).takes)
         if row.encoder == BASE_TRAINED:
             base = learner_class("finetune")
+            options |= {"base share": settings.base_share} if self.share(row.start) < 1 else {}
             options |= {"base version": base.version, **{f"base {k}": v for k, v in settings.for_learner(base.takes).items()}}
         key = content_key(
             VERSION + learner_class(row.learner).version,
@@ -286,7 +295,10 @@ class _Stage:
         if self.encoded is None:
             pixels = self.bench.shelf.pixels(self.start.trained_size)
             task = self._task(pixels)
-            self.encoded = task, encode(self._base().encoder_, pixels, task.rows, self.bench.device)
+            encoder, share = self._base().encoder_, self.bench.share(self.start)
+            if share < 1:
+                encoder = between(load_encoder(self.weights, size=self.start.trained_size), encoder, share)
+            self.encoded = task, encode(encoder, pixels, task.rows, self.bench.device)
         return self.encoded
 
     def _base(self) -> Any:

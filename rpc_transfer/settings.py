@@ -34,6 +34,7 @@ class Settings:
     None is SEEDS from 0 and split seed 0, or what a split file has.
     split: "random" or "grouped" for sources without a split of their own, or the path of a split file.
     features: which encoder frozen learners use: as given, as left by the base step, or a row for each.
+    base_share: how much of the base step's training is mixed into the weights that it started from, for base-trained encoders; 1 is all.
     epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by `updates`;
     memory: every shot is kept, as 10 shots a product are few; how many that are stands in the row).
     preset: "paper" where the options went through `paper.fixed`; the run then says how far it departs from the paper.
@@ -57,6 +58,7 @@ class Settings:
     unknown: int = 0
     reject: float | None = None
     features: Encoders = "given"
+    base_share: float = 1.0
     memory: int | None = None
     arch: str | None = None
     size: int | None = None
@@ -76,6 +78,8 @@ class Settings:
             raise UserError("must be 1 or more", "--seeds", "Five give an interval worth reading")
         if self.novel is None and self.split_file is None:
             raise UserError("how many products are novel was not said", "--novel", "Give --novel N, or a split file with --split FILE")
+        if not 0 < self.base_share <= 1:
+            raise UserError(f"{self.base_share} is no share", "--base-share", "Give a number above 0, up to 1 for all of the training")
         if self.reject is not None and not 0 < self.reject <= 1:
             raise UserError(f"{self.reject} is no share", "--reject", "Give the share of known pictures to accept, such as 0.95")
 

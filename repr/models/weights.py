@@ -6,6 +6,7 @@ version, arch, size, mean, std, classes, method, trained_on, recipe, sample.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -174,12 +175,8 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
         raise UserError("the two normalise pictures differently", f"{a.name}, {b.name}", "Mix weights that share a start")
     if a.classes != b.classes:
         a, b = a.headless(), b.headless()
-    tensors = {
-        name: torch.lerp(tensor, b.tensors[name], share) if tensor.is_floating_point() else tensor.clone()
-        for name, tensor in a.tensors.items()
-    }
     return Weights(
-        tensors,
+        _between(a.tensors, b.tensors, share),
         a.arch,
         max(a.size, b.size),
         a.mean,
@@ -191,6 +188,19 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
         sample=a.sample or b.sample,
         name=f"{a.name}+{share:g} {b.name}",
     )
+
+
+def between(a: Encoder, b: Encoder, share: float) -> Encoder:
+    """`mix` of two encoders of one architecture in memory: a copy of `a` whose network is (1 - share) a + share b."""
+    assert a.arch == b.arch and 0 <= share <= 1
+    mixed = copy.deepcopy(a)
+    theirs = {name: tensor.to(next(a.parameters()).device) for name, tensor in b.network.state_dict().items()}
+    mixed.network.load_state_dict(_between(a.network.state_dict(), theirs, share))
+    return mixed
+
+
+def _between(a: dict[str, Tensor], b: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    return {name: torch.lerp(value, b[name], share) if value.is_floating_point() else value.clone() for name, value in a.items()}
 
 
 def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device: str | torch.device = "cpu") -> Weights:

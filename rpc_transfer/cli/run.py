@@ -72,6 +72,13 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     help="Encoder of frozen learners: the weights as given, or as the base step leaves them. Default: given; both with --learner all, "
     "where the base step is trained anyway. Without weights: base-trained.",
 )
+@click.option(
+    "--base-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How much of the base step's training base-trained encoders keep; the rest is the weights as they came (not for none).",
+)
 @click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
 @click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
 @click.option(

@@ -258,3 +258,22 @@ def test_weights_named_that_are_not_there_are_an_error(settings: Settings, tmp_p
 def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results in this folder"):
         results.read(tmp_path)
+
+
+def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings, weights: str, tmp_path: Path) -> None:
+    asked = replace(settings, learner=("lda",), weights=(weights, "none"), only_weights=True, seeds=1, unknown=0, reject=None)
+    asked = replace(asked, features="both")
+    whole, half, little = (experiment.run(replace(asked, base_share=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
+    rows = {
+        run: {(row["weights"], row["features"]): row["ece"]["mean"] for row in found.rows}
+        for run, found in enumerate((whole, half, little))
+    }
+    given, trained, scratch = (weights, "as given"), (weights, "base-trained"), (None, "base-trained")
+    assert rows[2][trained] == pytest.approx(rows[2][given], abs=1e-3)  # next to nothing of it is the start
+    assert len({rows[run][trained] for run in rows}) == 3
+    assert rows[0][scratch] == rows[1][scratch] == rows[2][scratch]  # nothing to mix a random start with
+    assert any("0.5 of what the base step made" in note for note in half.content["notes"])
+    with pytest.raises(UserError, match="--base-share"):
+        experiment.run(replace(asked, features="given", base_share=0.5), tmp_path / "none")
+    with pytest.raises(UserError, match="no share"):
+        replace(asked, base_share=0.0)
