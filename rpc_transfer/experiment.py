@@ -104,9 +104,7 @@ def _check_used(settings: Settings) -> None:
     if settings.arch is not None and not from_nothing:
         raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
     if settings.base_share < 1 and settings.features == "given":
-        raise UserError(
-            "no encoder is trained on the base products and kept", "--base-share", "Add --features base-trained"
-        )
+        raise UserError("no encoder is trained on the base products and kept", "--base-share", "Add --features base-trained")
     if settings.features != "given" and "features" not in kinds:
         raise UserError(f"no frozen learner is among {', '.join(settings.learner)}", "--features", "Leave it out, or add one")
 

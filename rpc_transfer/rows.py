@@ -131,9 +131,7 @@ def _training(settings: Settings, split: Split) -> list[str]:
     kinds = {name: learner_class(name) for name in settings.learner}
     notes = []
     if settings.base_share < 1:
-        notes.append(
-            f"base-trained encoders are {settings.base_share:g} of what the base step made of the weights and the rest as they came"
-        )
+        notes.append(f"base-trained encoders are {settings.base_share:g} of what the base step made of the weights, the rest as they came")
     keepers = [name for name, kind in kinds.items() if "memory" in kind.takes]
     if keepers and settings.memory is None:
         notes.append(f"without --memory every shot is kept and seen again by {', '.join(keepers)}")

@@ -199,7 +199,7 @@ def between(a: Encoder, b: Encoder, share: float) -> Encoder:
     return mixed
 
 
-def _between(a: dict[str, Tensor], b: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+def _between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     return {name: torch.lerp(value, b[name], share) if value.is_floating_point() else value.clone() for name, value in a.items()}
 
 
