@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,17 +16,6 @@ from repr.files import write_json
 from repr.models.names import weights_names
 from repr.reports.compare import compare, tables, write_page
 from repr.runs import Run
-
-
-def pretraining(path: Path, **arguments: Any) -> Path:
-    told = {"method": "supervised", "arch": "resnet18", "epochs": 2, "init": "none", "device": "cpu", **arguments}
-    run = Run.create(path, "repr pretrain", told, data="shop", sample=False)
-    for epoch in (1, 2):
-        run.log(
-            {"epoch": epoch, "step": 10 * epoch, "loss": 2.0 / epoch, "train_acc": 0.25 * epoch, "val_acc": "", "lr": 0.1, "seconds": 3.0}
-        )
-    run.finish("done", {"metrics": {"loss": 1.0, "train_acc": 0.5}})
-    return path
 
 
 def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0, drawn: int = 0) -> Path:
@@ -48,7 +37,7 @@ def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 
     return path
 
 
-def test_only_settings_that_differ_are_shown(tmp_path: Path) -> None:
+def test_only_settings_that_differ_are_shown(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     compared = compare([pretraining(tmp_path / "a"), pretraining(tmp_path / "b", epochs=5, device="cuda")])
     assert [run["settings"] for run in compared["runs"]] == [{"epochs": 2}, {"epochs": 5}]
     assert [run["metrics"] for run in compared["runs"]] == [{"loss": 1.0, "train_acc": 0.5}] * 2
@@ -57,7 +46,7 @@ def test_only_settings_that_differ_are_shown(tmp_path: Path) -> None:
     assert table.rows[0] == ["a", "shop", "done", "2", "1", "50.0 %"]
 
 
-def test_a_stopped_run_shows_its_last_epoch(tmp_path: Path) -> None:
+def test_a_stopped_run_shows_its_last_epoch(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     stopped = pretraining(tmp_path / "a")
     Run.open(stopped).finish("stopped")
     first = compare([stopped, pretraining(tmp_path / "b")])["runs"][0]
@@ -89,7 +78,7 @@ def test_results_of_before_a_stopped_run_are_not_shown(tmp_path: Path) -> None:
     assert {row["run"] for row in compare(folders)["rows"]} == {"a"}
 
 
-def test_rows_within_a_run_are_tested_too(tmp_path: Path) -> None:
+def test_rows_within_a_run_are_tested_too(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     both = transfer(tmp_path / "first", {None: [0.5, 0.6], "imagenet": [0.6, 0.8]})
     tests = compare([both, pretraining(tmp_path / "p")])["tests"]
     assert {(test["a"], test["b"]) for test in tests} == {("first: imagenet", "first: none")}
@@ -102,12 +91,12 @@ def test_a_sample_is_labelled(tmp_path: Path) -> None:
     assert "(sample)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     compared = compare([pretraining(tmp_path / "x" / "run"), pretraining(tmp_path / "y" / "run")])
     assert [run["run"] for run in compared["runs"]] == ["x/run", "y/run"]
 
 
-def test_weights_of_equal_names_are_told_apart(tmp_path: Path) -> None:
+def test_weights_of_equal_names_are_told_apart(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     specs = ["runs/x/weights.safetensors", "runs/y/weights.safetensors"]
     assert weights_names([None, *specs, "imagenet"]) == {
         None: "none",
@@ -122,7 +111,7 @@ def test_weights_of_equal_names_are_told_apart(tmp_path: Path) -> None:
     assert "first: x/weights" in page and "first: y/weights" in page
 
 
-def test_bad_input(tmp_path: Path) -> None:
+def test_bad_input(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     run = pretraining(tmp_path / "a")
     with pytest.raises(UserError, match="one run alone"):
         compare([run])

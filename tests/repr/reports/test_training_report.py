@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from repr.reports import training_report
 from repr.runs import Run
 
 
-def pretraining(path: Path, **arguments: Any) -> Path:
-    told = {"method": "supervised", "arch": "resnet18", "epochs": 2, "init": "none", "device": "cpu", **arguments}
-    run = Run.create(path, "repr pretrain", told, data="shop", sample=False)
-    for epoch in (1, 2):
-        run.log(
-            {"epoch": epoch, "step": 10 * epoch, "loss": 2.0 / epoch, "train_acc": 0.25 * epoch, "val_acc": "", "lr": 0.1, "seconds": 3.0}
-        )
-    run.finish("done", {"metrics": {"loss": 1.0, "train_acc": 0.5}})
-    return path
-
-
-def test_training_report(tmp_path: Path) -> None:
+def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     run = Run.open(pretraining(tmp_path / "run", init="imagenet"))
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
