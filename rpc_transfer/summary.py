@@ -13,9 +13,8 @@ COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
 PAPER = {"without pretraining": (59.63, 52.05), "with MEP-for-RPC": (64.40, 64.01)}
 RPC = {"base": 166, "novel": 34}
-# What every row is measured against, by `against` of a paired test, as a column says it.
-AGAINST = {"joint": "joint", "imagenet": "linear"}
-REFERENCES = {"joint": "joint training from the same start", "imagenet": "linear on imagenet as it came"}
+# What every row is measured against, by `against` of a paired test, as a column and as a caption says it.
+AGAINST = {"joint": ("joint", "joint training from the same start"), "imagenet": ("linear", "linear on imagenet as it came")}
 
 
 def lines(content: Mapping[str, Any]) -> list[str]:
@@ -65,12 +64,12 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
             lines.setdefault(key, {})[test["against"], test["metric"]] = points(test["difference"], test["ci95"])
     shown = [against for against in AGAINST if any(against == of for line in lines.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
-    header = ["learner", "shots", "weights", "encoder", *(f"{COLUMNS[metric]} − {AGAINST[against]}" for against, metric in columns)]
+    header = ["learner", "shots", "weights", "encoder", *(f"{COLUMNS[metric]} − {AGAINST[against][0]}" for against, metric in columns)]
     body = [
         [learner, str(shots), name(spec), features, *(line.get(column, "–") for column in columns)]
         for (learner, shots, spec, features), line in lines.items()
     ]
-    caption = f"Same splits, points above {' and above '.join(REFERENCES[against] for against in shown)} (± half the 95 % interval)"
+    caption = f"Same splits, points above {' and above '.join(AGAINST[against][1] for against in shown)} (± half the 95 % interval)"
     return caption, header, body
 
 
