@@ -12,12 +12,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from repr.errors import UserError, nearest
 
@@ -204,6 +205,19 @@ def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | 
     return value
 
 
+def typed(ctx: click.Context) -> set[str]:
+    """Names of the parameters that were typed: neither defaults nor of --config."""
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.PROMPT)
+    return {name for name in ctx.params if ctx.get_parameter_source(name) in given}
+
+
+def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: str) -> None:
+    """Raise UserError when one of the options was typed: here it would do nothing."""
+    options = {param.name: param.opts[0] for param in ctx.command.params}
+    if useless := sorted(options[name] for name in typed(ctx) & set(names)):
+        raise UserError(f"{' and '.join(useless)} would do nothing: {why}", "", remedy)
+
+
 def json_option(command: Command) -> Command:
     """--json: the result as exactly one JSON object on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object on standard output.")(command)
@@ -235,8 +249,13 @@ def data_option(command: Command) -> Command:
 
 def label_options(command: Command) -> Command:
     """--level and --subset: which labels, which part."""
-    command = click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")(command)
+    command = subset_option(command)
     return click.option("--level", type=click.IntRange(1, 3), help="Class level of the labels. Default: the source's usual one.")(command)
+
+
+def subset_option(command: Command) -> Command:
+    """--subset: which part."""
+    return click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")(command)
 
 
 def split_option(command: Command) -> Command:

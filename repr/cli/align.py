@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from repr import console
 from repr.errors import UserError
@@ -61,7 +60,7 @@ def command(
 
     Edit the column merged_name before applying: classes with the same name there become one, an empty one stays apart.
     """
-    typed = {name for name in ctx.params if ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)}
+    typed = console.typed(ctx)
     if mapping:
         _merge([*paths, *data], mapping, typed & {"level", "s_label", "s_content", "derive", "binary", "across"}, out, as_json)
         return

@@ -9,6 +9,8 @@ import click
 
 from repr import console
 
+OF_PICTURES = ("level", "subset", "split", "leave_one_out", "size", "batch_size", "raw_pixels", "device", "workers")
+
 
 @click.command()
 @click.option(
@@ -46,15 +48,19 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
       repr evaluate --weights runs/mine --weights imagenet --data shop/ --out runs/compare
       repr evaluate --embeddings vectors.npz
     """
-    from repr.evaluation.evaluate import Constants, announce, caption, evaluate, evaluate_vectors, table, warn_of_overlap
+    from repr.evaluation.evaluate import BY_LEVEL, announce, caption, evaluate, evaluate_vectors, level_table, table, warn_of_overlap
+    from repr.evaluation.measure import Constants
     from repr.runs import claim
 
+    pictures = bool(arguments["weights"] or arguments["data"] or not arguments["files"])
+    if not pictures:
+        console.refuse_typed(ctx, OF_PICTURES, "vectors are measured as the file has them", "Leave them out, or add --data or --weights")
     if out is not None:
         claim(out, "repr evaluate")
     constants = Constants(arguments["k"], arguments["temperature"], arguments["epochs"], arguments["seed"])
     files: tuple[Path, ...] = arguments["files"]
     evaluation = None
-    if arguments["weights"] or arguments["data"] or not files:
+    if pictures:
         from repr.catalog.sources import division, fill_split, open_sources
         from repr.models.weights import read_weights
 
@@ -86,5 +92,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
     shown = [*rows, pixels] if pixels else rows
     click.echo(console.table(*table(shown)))
     click.echo(caption(shown, constants))
+    if by_level := level_table(shown):
+        click.echo(f"\n{console.table(*by_level)}\n{BY_LEVEL}")
     if evaluation and out is None:
         console.say("Add --out DIR for the page with neighbours and the map of the embedding.")

@@ -96,5 +96,5 @@ def _as_started(ctx: click.Context, out: Path | None, arguments: dict[str, Any])
             raise UserError("no run to go on with in this folder", out, "Check --out, or leave --resume out to start one")
         return arguments
     started = Run.open(out).config["arguments"]
-    typed = {name for name in arguments if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    typed = console.typed(ctx)
     return {name: value if name in typed else started.get(name, value) for name, value in arguments.items()}

@@ -9,6 +9,8 @@ import click
 
 from repr import console
 
+OF_BATCH_NORM = ("data", "subset", "split", "pictures", "seed", "device", "workers")
+
 
 @click.group("weights")
 def command() -> None:
@@ -62,6 +64,8 @@ def show(weights: str, as_json: bool) -> None:
 @click.argument("second", metavar="B")
 @click.option("--share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
 @console.data_option
+@console.subset_option
+@console.split_option
 @click.option(
     "--batch-norm",
     is_flag=True,
@@ -73,11 +77,16 @@ def show(weights: str, as_json: bool) -> None:
 @console.machine_options
 @console.out_option("the mixed weights (default: mixed.safetensors)")
 @console.json_option
+@click.pass_context
 def mix(
+    ctx: click.Context,
+    /,
     first: str,
     second: str,
     share: float,
     data: tuple[str, ...],
+    subset: str | None,
+    split: str,
     batch_norm: bool,
     pictures: int,
     size: int | None,
@@ -102,8 +111,8 @@ def mix(
     from repr.models.weights import mix as mix_weights
     from repr.models.weights import read_weights, reestimate_batchnorm, write_weights
 
-    if data and not batch_norm:
-        raise UserError("--data is given and nothing is measured on it", "--data", "Add --batch-norm, or leave --data out")
+    if not batch_norm:
+        console.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
     if batch_norm and not data:
         raise UserError("needs pictures to measure", "--batch-norm", "Name training pictures with --data")
     mixed = mix_weights(read_weights(first), read_weights(second), share)
@@ -113,7 +122,7 @@ def mix(
         from repr.models.devices import pick_device
         from repr.pictures.batches import training_batches
 
-        catalog = open_data(data)
+        catalog = open_data(data, subset=subset, split=split, seed=seed)
         batches = training_batches(catalog, mixed.size, pictures, seed=seed, workers=workers)
         mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
         mixed = replace(mixed, sample=mixed.sample or catalog.sample)

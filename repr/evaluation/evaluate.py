@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,32 +13,18 @@ from repr import console
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.evaluation.embeddings import BATCH, embed, say_left_out
-from repr.evaluation.knn import TEMPERATURE, K
-from repr.evaluation.linear import EPOCHS
-from repr.evaluation.measure import Row, measure, settings
+from repr.evaluation.measure import Constants, Row, measure
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.search import normalised
 from repr.evaluation.task import Task, Vectors, read_vectors, task
+from repr.evaluation.words import percent
 from repr.models.names import apart
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
     from repr.models.weights import Weights
     from repr.pictures.pack import Quarantined
-
-
-@dataclass(frozen=True)
-class Constants:
-    """Of the measurement; see knn.py and linear.py for where they come from."""
-
-    k: int = K
-    temperature: float = TEMPERATURE
-    epochs: int = EPOCHS
-    seed: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        return settings(self.k, self.temperature, self.epochs, self.seed)
 
 
 @dataclass(frozen=True)
@@ -131,17 +117,7 @@ def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
 
 
 def _vectors_row(name: str, given: Vectors, constants: Constants) -> Row:
-    return measure(
-        name,
-        given.bank,
-        given.bank_labels,
-        given.queries,
-        given.query_labels,
-        seed=constants.seed,
-        k=constants.k,
-        temperature=constants.temperature,
-        epochs=constants.epochs,
-    )
+    return measure(name, given.bank, given.bank_labels, given.queries, given.query_labels, constants)
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -152,8 +128,20 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         micro = row.retrieval.micro
         rates = [row.knn_top1, row.linear_top1, *micro.values(), row.retrieval.macro["recall@1"]]
         name = f"{row.name} (sample)" if row.sample else row.name
-        lines.append([name, *("–" if rate is None else f"{rate:.1%}".rstrip("%") for rate in rates), f"{row.effective_rank:.0f}"])
+        lines.append([name, *map(percent, rates), f"{row.effective_rank:.0f}"])
     return header, lines
+
+
+BY_LEVEL = "Per cent of the queries whose nearest neighbour is right on each level; lone queries left out, level by level."
+
+
+def level_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]] | None:
+    """Header and lines of the hits by level; None where there is one level only."""
+    levels = sorted({level for row in rows for level in row.by_level})
+    if len(levels) < 2:
+        return None
+    lines = [[row.name, *(percent(row.by_level.get(level)) for level in levels)] for row in rows]
+    return ["weights", *(f"level {n}" for n in levels)], lines
 
 
 def caption(rows: Sequence[Row], constants: Constants) -> str:
@@ -185,10 +173,7 @@ def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Co
         whole.bank_labels[stored],
         queries,
         whole.query_labels[asked],
-        seed=constants.seed,
-        k=constants.k,
-        temperature=constants.temperature,
-        epochs=constants.epochs,
+        constants,
         bank_levels={number: labels[stored] for number, labels in whole.bank_levels.items()},
         query_levels={number: labels[asked] for number, labels in whole.query_levels.items()},
         device=device,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repr.arrays import Floats, Ints
+from repr.evaluation.answers import TOP, Answers
 from repr.evaluation.search import neighbours, pieces
 
 K = 200
@@ -19,16 +20,10 @@ TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True)
-class KNN:
-    """predictions: (q, min(5, c)) int64 class numbers, best first. k: neighbours that voted (fewer than asked in a small bank)."""
+class KNN(Answers):
+    """k: neighbours that voted (fewer than asked in a small bank)."""
 
-    predictions: Ints
     k: int
-    temperature: float
-
-    def accuracy(self, labels: Ints, top: int = 1) -> float:
-        """Share (0-1) of queries whose label is among the `top` first predictions; a label the bank lacks counts as wrong."""
-        return float((self.predictions[:, :top] == labels[:, None]).any(axis=1).mean())
 
 
 def knn(bank: Floats, bank_labels: Ints, queries: Floats, *, k: int = K, temperature: float = TEMPERATURE, own: Ints | None = None) -> KNN:
@@ -41,7 +36,7 @@ def knn(bank: Floats, bank_labels: Ints, queries: Floats, *, k: int = K, tempera
     assert k > 0, "an empty bank"
     classes = np.unique(bank_labels)
     compact = np.searchsorted(classes, bank_labels)
-    top = min(5, len(classes))
+    top = min(TOP, len(classes))
     predictions = np.empty((len(queries), top), np.int64)
     for part in pieces(len(queries), max(k, len(classes))):
         scores, positions = neighbours(queries[part], bank, k, None if own is None else own[part])
@@ -50,4 +45,4 @@ def knn(bank: Floats, bank_labels: Ints, queries: Floats, *, k: int = K, tempera
         weights = np.exp((scores.astype(np.float64) - scores[:, :1]) / temperature)
         np.add.at(votes, (np.arange(len(scores))[:, None], compact[positions]), weights)
         predictions[part] = classes[np.argsort(-votes, axis=1, kind="stable")[:, :top]]
-    return KNN(predictions, k, temperature)
+    return KNN(predictions, k)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from repr.arrays import Floats, Ints
+from repr.evaluation.answers import TOP, Answers
 from repr.training.finetune import fit_linear
 
 EPOCHS = 90
@@ -22,16 +23,10 @@ RATE = 0.1  # at a batch of 256, in proportion otherwise
 
 
 @dataclass(frozen=True)
-class Probe:
-    """predictions: (q, min(5, c)) int64 class numbers, best first, after the last epoch; train_accuracy: share 0-1."""
+class Probe(Answers):
+    """Those of the last epoch. train_accuracy: share 0-1."""
 
-    predictions: Ints
     train_accuracy: float
-    epochs: int
-
-    def accuracy(self, labels: Ints, top: int = 1) -> float:
-        """Share (0-1) of queries whose label is among the `top` first predictions; a label never trained counts as wrong."""
-        return float((self.predictions[:, :top] == labels[:, None]).any(axis=1).mean())
 
 
 def linear_probe(
@@ -68,4 +63,4 @@ def linear_probe(
             chosen = layer(torch.from_numpy(x / scale).to(device)).topk(min(top, len(classes)), dim=1).indices
         return np.asarray(classes[chosen.cpu().numpy()], np.int64)
 
-    return Probe(best(queries, 5), float((best(features, 1)[:, 0] == labels).mean()), epochs)
+    return Probe(best(queries, TOP), float((best(features, 1)[:, 0] == labels).mean()))

@@ -6,14 +6,14 @@ import numpy as np
 
 from repr.arrays import Floats
 
-TSNE_LIMIT = 5_000  # points; t-SNE of more takes minutes on two cores
 COMPONENTS = 50  # of the PCA before t-SNE (van der Maaten & Hinton 2008, section 4.2 use 30; scikit-learn advises 50)
 
 
 def flat_map(vectors: Floats, generator: np.random.Generator) -> tuple[Floats, str]:
-    """(n, 2) positions within -1..1, and how they were made: "t-SNE" up to 5,000 points, "PCA" for more or fewer than 4.
+    """(n, 2) positions within -1..1, and how they were made: "t-SNE", or "PCA" for fewer than 4 points.
 
-    vectors: (n, d), L2-normalised, so that t-SNE's Euclidean neighbours are the cosine's.
+    vectors: (n, d), L2-normalised, so that t-SNE's Euclidean neighbours are the cosine's; of more than some thousand rows t-SNE takes
+    minutes on two cores.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
@@ -23,7 +23,7 @@ def flat_map(vectors: Floats, generator: np.random.Generator) -> tuple[Floats, s
         return np.zeros((n, 2), np.float32), "PCA"  # nothing to spread
     seed = int(generator.integers(2**31))
     reduced = PCA(min(COMPONENTS, n, dim), random_state=seed).fit_transform(vectors)
-    if 4 <= n <= TSNE_LIMIT:
+    if n >= 4:
         tsne = TSNE(init="pca", perplexity=min(30.0, (n - 1) / 3), random_state=seed)
         return _scaled(tsne.fit_transform(reduced)), "t-SNE"
     two = np.zeros((n, 2), np.float32)

@@ -11,11 +11,35 @@ import torch
 from repr.arrays import Bools, Floats, Ints
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
-from repr.evaluation.retrieval import KS, Retrieval, levels, retrieval
+from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
 from repr.evaluation.search import normalised
 from repr.training.alarms import effective_rank, spread
 
 RANK_ROWS = 10_000  # of the bank; the rank of more differs little and takes gigabytes
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Of the measurement; see knn.py and linear.py for where they come from. seed: of the probe's weights and order, the same for
+    every row of a table."""
+
+    k: int = K
+    temperature: float = TEMPERATURE
+    epochs: int = EPOCHS
+    seed: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Every constant, to be printed beside the numbers."""
+        return {
+            "knn": {"k": self.k, "temperature": self.temperature, "metric": "cosine", "vote": "exp(s/T)"},
+            "linear": {
+                "epochs": self.epochs,
+                "optimiser": "SGD 0.1 x batch/256, momentum 0.9, cosine, no decay",
+                "augmentation": None,
+                "seed": self.seed,
+            },
+            "retrieval": {"metric": "cosine", "recall_at": list(KS)},
+        }
 
 
 @dataclass(frozen=True)
@@ -67,11 +91,8 @@ def measure(
     bank_labels: Ints,
     queries: Floats | None,
     query_labels: Ints,
+    constants: Constants,
     *,
-    seed: int,
-    k: int = K,
-    temperature: float = TEMPERATURE,
-    epochs: int = EPOCHS,
     bank_levels: dict[int, Ints] | None = None,
     query_levels: dict[int, Ints] | None = None,
     device: str | torch.device = "cpu",
@@ -80,19 +101,20 @@ def measure(
     """Measure raw features bank (n, d) and queries (q, d), or every row of the bank against the others when queries is None.
 
     kNN and retrieval compare by cosine; the linear probe, which needs queries apart, takes the features as they are.
-    seed: of the probe's weights and order, the same for every row of a table. Raises UserError when no query has anything to find.
+    Raises UserError when no query has anything to find.
     """
     unit = normalised(bank)
     asked = unit if queries is None else normalised(queries)
     own = np.arange(len(unit)) if queries is None else None
     found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
-    neighbours = knn(unit, bank_labels, asked, k=k, temperature=temperature, own=own)
+    neighbours = knn(unit, bank_labels, asked, k=constants.k, temperature=constants.temperature, own=own)
     probe = None
     if queries is not None:
-        generator = torch.Generator().manual_seed(seed)
-        probe = linear_probe(bank, bank_labels, queries, generator=generator, epochs=epochs, device=device)
+        generator = torch.Generator().manual_seed(constants.seed)
+        probe = linear_probe(bank, bank_labels, queries, generator=generator, epochs=constants.epochs, device=device)
     numbers = list(query_levels or {})
-    shares = levels(found.nearest, [(query_levels or {})[n] for n in numbers], [(bank_levels or {})[n] for n in numbers])
+    pairs = [((query_levels or {})[n], (bank_levels or {})[n]) for n in numbers]
+    shares = [right_on_level(found.nearest, *pair, apart=queries is not None) for pair in pairs]
     some = torch.from_numpy(unit[np.linspace(0, len(unit) - 1, min(len(unit), RANK_ROWS)).astype(np.int64)])
     return Row(
         name,
@@ -111,17 +133,3 @@ def measure(
         neighbours.predictions[:, 0] == query_labels,
         sample,
     )
-
-
-def settings(k: int, temperature: float, epochs: int, seed: int) -> dict[str, Any]:
-    """Every constant of the measurement, to be printed beside the numbers."""
-    return {
-        "knn": {"k": k, "temperature": temperature, "metric": "cosine", "vote": "exp(s/T)"},
-        "linear": {
-            "epochs": epochs,
-            "optimiser": "SGD 0.1 x batch/256, momentum 0.9, cosine, no decay",
-            "augmentation": None,
-            "seed": seed,
-        },
-        "retrieval": {"metric": "cosine", "recall_at": list(KS)},
-    }

@@ -15,7 +15,6 @@ Ties: pictures with equal scores stand in FAISS's order, and beyond its results 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,17 +89,15 @@ def retrieval(queries: Floats, query_labels: Ints, gallery: Floats | None = None
     return Retrieval(per_query[rows], rows, np.asarray(query_labels[rows], np.int64), len(lone), nearest)
 
 
-def levels(nearest: Ints, query_labels: Sequence[Ints], gallery_labels: Sequence[Ints]) -> list[float | None]:
-    """For each level, the share (0-1) of queries whose first result is right on it: class, sub-class, sub-sub-class.
+def right_on_level(nearest: Ints, query_labels: Ints, gallery_labels: Ints, *, apart: bool) -> float | None:
+    """The share (0-1) of queries whose first result is right on one level: class, sub-class or sub-sub-class.
 
-    nearest: (q,) positions in the gallery; one array of labels a level, -1 for none. Queries without a label on a level
-    are left out there; None where all are.
+    nearest: (q,) positions in the gallery, of which the queries are a part unless `apart`; labels on the level, -1 for none. Queries
+    without a label, and lone ones, are left out; None where all are.
     """
-    shares: list[float | None] = []
-    for of_queries, of_gallery in zip(query_labels, gallery_labels, strict=True):
-        labelled = (of_queries >= 0) & (nearest >= 0)
-        shares.append(float((of_gallery[nearest[labelled]] == of_queries[labelled]).mean()) if labelled.any() else None)
-    return shares
+    classes, counts = np.unique(gallery_labels, return_counts=True)
+    asked = (query_labels >= 0) & (nearest >= 0) & (_count(query_labels, classes, counts) > (not apart))
+    return float((gallery_labels[nearest[asked]] == query_labels[asked]).mean()) if asked.any() else None
 
 
 def _count(labels: Ints, classes: Ints, counts: Ints) -> Ints:

@@ -28,7 +28,7 @@ DIM = 128  # of the projections
 
 class MoCo(Method):
     """temperature: 0.2 (v2). queue: keys kept; 65,536 in the paper for 1.3 million pictures, here 4,096 for sets of thousands
-    (training lowers it to half the pictures there are, so that few keys are of the query's own picture).
+    (by default at most half the pictures there are, so that few keys are of the query's own picture; more than there are is refused).
 
     The key encoder follows with momentum 0.999 (the paper's). The queue starts with random directions, as the paper's code.
     """

@@ -22,7 +22,8 @@ from repr.pictures.views import Views
 class SupCon(Method):
     """temperature: 0.1, as the paper (section 4.4) and SupContrast's README; positives and negatives come from all processes.
 
-    A class of a single training picture has no other to be near to, and is refused before the run.
+    A class of a single training picture would have its own two views alone for positives, which teaches nothing of its class: it is
+    refused before the run.
     """
 
     takes = frozenset({"temperature"})

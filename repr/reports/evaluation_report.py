@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from repr.arrays import Ints
-from repr.evaluation.evaluate import Constants, Evaluation, caption, table
-from repr.evaluation.maps import TSNE_LIMIT, flat_map
-from repr.evaluation.measure import Row
+from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
+from repr.evaluation.maps import flat_map
+from repr.evaluation.measure import Constants, Row
 from repr.evaluation.search import top_k
 from repr.evaluation.task import write_vectors
+from repr.evaluation.words import percent
 from repr.pictures.decode import decode
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
@@ -66,18 +67,12 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
     pixels = [evaluation.raw_pixels] if evaluation and evaluation.raw_pixels else []
     every = [*rows, *pixels]
     page.table(*table(every), caption(every, constants))
-    levels = sorted({level for row in every for level in row.by_level})
-    if len(levels) > 1:
-        lines = [[row.name, *(_rate(row.by_level.get(level)) for level in levels)] for row in every]
-        page.table(
-            ["weights", *(f"level {n}" for n in levels)],
-            lines,
-            "Share of queries whose nearest neighbour is right on each level, per cent.",
-        )
+    if by_level := level_table(every):
+        page.table(*by_level, BY_LEVEL)
     bins = every[0].by_resolution
     if bins:
         head = [f"{b['from']}–{b['to']} px" if b["to"] else f"from {b['from']} px" for b in bins]
-        lines = [[row.name, *(_rate(b["accuracy"]) for b in row.by_resolution)] for row in every if row.by_resolution]
+        lines = [[row.name, *(percent(b["accuracy"]) for b in row.by_resolution)] for row in every if row.by_resolution]
         lines.append(["pictures", *(f"{b['n']:,}" for b in bins)])
         page.table(["kNN by the source's shorter side", *head], lines, "Per cent of the queries of each size.")
     if evaluation and evaluation.quarantine:
@@ -132,7 +127,6 @@ def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> 
         f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its picture; "
         "choose a group to see it alone. Near points are alike; distances between far groups mean little."
     )
-    assert MAP_POINTS <= TSNE_LIMIT
     page.html(map_fragment(maps, thumbs, labels, _groups(evaluation, chosen), words))
 
 
@@ -159,10 +153,6 @@ def _picture(evaluation: Evaluation, row: int) -> Any:
         return read_picture(file, short_side=192, box=box)
     except Unreadable:
         return file
-
-
-def _rate(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def _shown(value: Any) -> str:

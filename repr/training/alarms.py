@@ -32,7 +32,11 @@ def effective_rank(features: Tensor) -> float:
     Roy and Vetterli, The effective rank, 2007. 0 when all rows are the same.
     """
     centred = features.float() - features.float().mean(dim=0)
-    values = torch.linalg.svdvals(centred)
+    if len(centred) > 2 * centred.shape[1]:  # many rows: the eigenvalues of their products, in a third of the time, are the squares
+        centred = centred.double()
+        values = torch.linalg.eigvalsh(centred.T @ centred).clamp(min=0).sqrt()
+    else:
+        values = torch.linalg.svdvals(centred)
     total = values.sum()
     if float(total) <= 1e-6 * math.sqrt(features.numel()):
         return 0.0
@@ -56,8 +60,8 @@ def judge(
     said = {}
     if settled and trivial is not None and loss > (1 - STUCK) * trivial:
         said["stuck"] = (
-            f"the loss ({loss:.3f}) is stuck near {trivial:.3f}, what a network that tells nothing apart has: try a lower --lr, "
-            "weaker --views or --init imagenet"
+            f"the loss ({loss:.3f}) is stuck, no better than {trivial:.3f}, which a network that tells nothing apart has: "
+            "try a lower --lr, weaker --views or --init imagenet"
         )
     if std < COLLAPSED_STD or rank < COLLAPSED_RANK:
         said["collapsed"] = (

@@ -38,7 +38,7 @@ from repr.training.estimate import checkpoint_bytes, seconds_a_step
 from repr.training.launch import launch
 from repr.training.loop import Loop, Place
 from repr.training.precision import laid_out, precision
-from repr.training.prepare import Material, check_pairs, prepare
+from repr.training.prepare import Material, check_labels, prepare
 from repr.training.progress import duration
 from repr.training.settings import Settings
 from repr.training.stop import Stop, Stopped
@@ -76,14 +76,16 @@ def pretrain(
         quiet=quiet,
     )
     material = replace(material, divided=divided)
-    if method_class.needs_pairs:
-        check_pairs(material, settings.method)
+    check_labels(material, method_class, settings)
     batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
     if batch != settings.batch_size:
         say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
         settings = replace(settings, batch_size=batch)
     if "queue" in method_class.takes and settings.queue is None:
         settings = replace(settings, queue=min(QUEUE, max(batch, len(material.train) // 2)))
+    if settings.queue and settings.queue > max(batch, len(material.train)):
+        few = f"a queue of {settings.queue:,} for {len(material.train):,} pictures would hold each of them several times"
+        raise UserError(few, "--queue", f"Give {len(material.train) // 2:,} or fewer, or leave it out")
     saved = _saved(run, settings, material) if resume else None
     if resume:
         run.go_on({"lr": settings.lr})  # the one option that may change: a lower rate is the remedy for divergence
@@ -202,7 +204,11 @@ def _recipe(settings: Settings, weights: Weights, divided: str) -> str:
 def _device(settings: Settings, rank: int, world: int) -> torch.device:
     device = pick_device(settings.device)
     if device.type != "cuda":
+        if settings.pixels == "device":
+            raise UserError("pictures can live in a GPU's memory, and this runs on a CPU", "--pixels", "Leave it out")
         return device
+    if world > 1 and device.index is not None:
+        raise UserError(f"{settings.device} is one GPU, and --devices asks for {world}", "--device", "Leave one of them out")
     if world > torch.cuda.device_count():
         raise UserError(f"{world} devices were asked for and there are {torch.cuda.device_count()} GPUs", "--devices", "Lower --devices")
     return torch.device("cuda", rank if world > 1 else device.index or 0)

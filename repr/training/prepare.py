@@ -13,9 +13,11 @@ from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
 from repr.files import content_key
+from repr.methods.method import Method
 from repr.pictures.known import fingerprints
 from repr.pictures.pack import Pack, make_pack
 from repr.training.data import HOLDOUT, stream
+from repr.training.settings import Settings
 
 WATCHED = 5000  # pictures held out at most: a half-width of 1.4 points at worst, and an evaluation that stays short
 MARGIN = 1.25  # the pack's side over the views', so that a crop of a part keeps detail; 1.14 is usual for evaluation (256 to 224)
@@ -111,14 +113,22 @@ def hold_out(groups: Ints, train: Ints, labels: Ints, share: float, rng: np.rand
     return train[~held], train[held]
 
 
-def check_pairs(material: Material, method: str) -> None:
-    """Raise UserError when a class has a single training picture and the method pairs pictures of a class."""
+def check_labels(material: Material, method: type[Method], settings: Settings) -> None:
+    """Raise UserError when the labels do not do for what is asked: fewer than two classes; one with a single training picture, where the
+    method pairs pictures of a class; none at all, and --balanced."""
+    if settings.balanced and not material.classes:
+        raise UserError("the data have no classes to balance", "--balanced", "Leave it out")
+    if method.needs_labels and len(material.classes) < 2:
+        only = f"all training pictures are of one class, {material.classes[0]!r}: there is nothing to tell apart"
+        raise UserError(only, material.data, "Give data of two or more classes, another --level, or --method simclr")
+    if not method.needs_pairs:
+        return
     counts = np.bincount(material.train_labels, minlength=len(material.classes))
     lone = np.flatnonzero(counts == 1)
     if len(lone):
         more = f" (and {len(lone) - 1} more classes)" if len(lone) > 1 else ""
         raise UserError(
-            f"the class {material.classes[lone[0]]!r}{more} has one training picture, and {method} pairs the pictures of a class",
+            f"the class {material.classes[lone[0]]!r}{more} has one training picture, and {settings.method} pairs the pictures of a class",
             material.data,
             "Leave such classes out with --min-pictures 2",
         )

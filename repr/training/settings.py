@@ -74,6 +74,8 @@ class Settings:
             if value is not None and not low <= value < below:
                 limits = f"at least {low:g}" + (f" and below {below:g}" if below < float("inf") else "")
                 raise UserError(f"must be {limits}, not {value}", _option(name), "")
+        if self.warmup and self.warmup >= self.epochs:
+            raise UserError(f"{self.warmup:g} epochs of warm-up in a run of {self.epochs}", "--warmup", "Lower it, or raise --epochs")
         takes = load(self.method).takes
         for name in OF_METHODS:
             if getattr(self, name) is not None and name not in takes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,6 +81,16 @@ def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
     assert "error" in found["steps"][0] and "rows" in found["steps"][1]
     lines = "\n".join(module("table").markdown(found))
     assert "Not run: a, exit code 3." in lines and "| ncm | none |" in lines
+
+
+def test_what_was_found_stands_where_its_repeat_fails(go: Any, tmp_path: Path) -> None:
+    (before,) = go(step("a"))["steps"]
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "bin" / "rpc_transfer").write_text("#!/bin/sh\nexit 4\n")
+    found = go(step("a"))
+    assert found["steps"] == [{**before, "error": "exit code 4"}]
+    lines = "\n".join(module("table").markdown(found))
+    assert "Not run anew: a, exit code 4." in lines and "| ncm | none |" in lines
 
 
 @pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)

@@ -82,8 +82,8 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
                 raise KeyboardInterrupt from None
             reason = str(error) if isinstance(error, Failed) else f"exit code {error.returncode}"
             console.say(f"{step['out']}: failed ({reason}); going on")
-            found = {"error": reason, "run": step["run"]}
-        chosen |= {step["out"]: found["chosen"]} if "chosen" in found else {}
+            found = {"run": step["run"], **before.get(step["out"], {}), "error": reason}
+        chosen |= {step["out"]: found["chosen"]} if "chosen" in found and "error" not in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
         steps = [before[other["out"]] for other in experiment["steps"] if other["out"] in before]

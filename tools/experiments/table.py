@@ -54,8 +54,9 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
             edge = ", at the grid's edge" if step.get("at_edge") else ""
             out += ["", f"{step['step']}: {step['option']} {step['chosen']}{edge}, of {tried} (training pictures that are not shots)."]
         failed = [f"{row['learner']}: {row['error']}" for row in step.get("rows", ()) if row.get("error")]
-        failed += [step["error"]] if "error" in step else []
         out += [line for text in failed for line in ("", f"Not run: {step['step']}, {text}.")]
+        if "error" in step:
+            out += ["", f"Not run{' anew' if step.keys() > {'step', 'run', 'error'} else ''}: {step['step']}, {step['error']}."]
     return out
 
 

@@ -54,6 +54,7 @@ def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], tmp_
     assert not plain["bn1.running_mean"].equal(measured["bn1.running_mean"])
 
 
-def test_data_without_a_use_is_an_error(two: tuple[str, str]) -> None:
-    result = call("mix", *two, "--data", "somewhere")
-    assert isinstance(result.exception, UserError) and "Add --batch-norm" in str(result.exception)
+@pytest.mark.parametrize(("option", "value"), [("--data", "somewhere"), ("--seed", "0"), ("--split", "random")])
+def test_an_option_without_a_use_is_an_error(option: str, value: str, two: tuple[str, str]) -> None:
+    result = call("mix", *two, option, value)
+    assert isinstance(result.exception, UserError) and f"{option} would do nothing" in str(result.exception)

@@ -74,7 +74,8 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
     again = json.loads(call("--embeddings", out / "none.npz", "--epochs", "20", "--json").stdout)["rows"][0]
     assert again["retrieval"]["micro"] == pytest.approx(result["rows"][0]["retrieval"]["micro"])
     table = call("--config", out / "config.json", "--out", tmp_path / "other").stdout
-    assert "capped from 200" in table and table.count("raw pixels") == 1
+    assert "capped from 200" in table and table.count("raw pixels") == 2  # in the table, and in that of the levels
+    assert "level 1" in table and "nearest neighbour is right on each level" in table
 
 
 def test_vectors_alone(tmp_path: Path) -> None:
@@ -88,6 +89,8 @@ def test_vectors_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(UserError, match="no such file"):
         call("--embeddings", tmp_path / "none.npz")
+    with pytest.raises(UserError, match="--leave-one-out and --level would do nothing"):
+        call("--embeddings", tmp_path / "mine.npz", "--level", "3", "--leave-one-out")
     np.savez(tmp_path / "one.npz", embeddings=np.ones((1, 3)), labels=[1])
     with pytest.raises(UserError, match="no query has another picture"):
         call("--embeddings", tmp_path / "one.npz")

@@ -26,9 +26,6 @@ def test_few_points(n: int) -> None:
     assert points.shape == (n, 2) and np.isfinite(points).all()
 
 
-def test_many_points_are_mapped_by_pca(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps, "TSNE_LIMIT", 20)
-    points, made = maps.flat_map(normalised(np.random.default_rng(0).normal(size=(30, 6))), np.random.default_rng(0))
-    assert made == "PCA" and points.shape == (30, 2)
+def test_equal_points_do_not_fail() -> None:
     flat, _ = maps.flat_map(np.ones((30, 1), np.float32), np.random.default_rng(0))
-    assert np.isfinite(flat).all()
+    assert not flat.any()

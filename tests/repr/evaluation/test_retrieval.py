@@ -11,7 +11,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
 from repr.errors import UserError
 from repr.evaluation import retrieval as module
-from repr.evaluation.retrieval import NAMES, levels, retrieval
+from repr.evaluation.retrieval import NAMES, retrieval, right_on_level
 from repr.evaluation.search import neighbours, normalised, top_k
 
 THEIRS = {"recall@1": "precision_at_1", "map@r": "mean_average_precision_at_r", "r_precision": "r_precision", "mrr": "mean_reciprocal_rank"}
@@ -127,6 +127,10 @@ def test_search_caps_k_and_refuses_what_is_not_finite() -> None:
         top_k(vectors, vectors, 1)
 
 
-def test_levels() -> None:
-    shares = levels(np.array([0, 1, 2]), [np.array([0, 0, 1]), np.array([5, 6, -1]), np.full(3, -1)], [np.array([0, 1, 1])] * 3)
-    assert shares == [pytest.approx(2 / 3), 0.0, None]
+def test_right_on_a_level() -> None:
+    """Left out are queries without a label, and those of whose class the gallery holds nothing, or nothing but themselves."""
+    nearest, gallery = np.array([0, 1, 2, 0]), np.array([0, 1, 1])
+    assert right_on_level(nearest, np.array([0, 0, 1, -1]), gallery, apart=True) == pytest.approx(2 / 3)
+    assert right_on_level(nearest, np.array([5, 1, -1, 1]), gallery, apart=True) == 0.5
+    assert right_on_level(nearest, np.full(4, -1), gallery, apart=True) is None
+    assert right_on_level(np.array([1, 2, 1]), gallery, gallery, apart=False) == 1.0

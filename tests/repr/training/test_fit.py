@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from repr.models.weights import fresh, load_encoder, read_weights
 from repr.reports import training_report
 from repr.runs import Run
 from repr.training import fit, loop, watch
+from repr.training.data import epoch_order
+from repr.training.launch import launch
+from repr.training.prepare import Material
 from repr.training.settings import Settings
 
 Train = Callable[..., dict[str, Any]]
@@ -122,9 +126,20 @@ def test_accuracy_is_of_the_averaged_weights(
     assert torch.equal(raw[-1], plain) and not torch.equal(averaged, plain)
 
 
-def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes(
+    train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
     result = train(shop, tmp_path / "run", devices=2, epochs=1)
+
+    def otherwise(world: int, worker: Any, material: Material, *others: Any) -> None:
+        labels, order = material.train_labels.copy(), epoch_order(material.train_labels, 0, 0, balanced=False)
+        labels[order[8:16]] = 3 - labels[order[8:16]]  # of the pictures that the second process sees first
+        launch(world, worker, replace(material, train_labels=labels), *others)
+
+    monkeypatch.setattr(fit, "launch", otherwise)
+    other = train(shop, tmp_path / "other", devices=2, epochs=1)
+    assert not torch.equal(*(load_file(of["weights"])["conv1.weight"] for of in (result, other)))  # the first learned it from the second
     assert result["metrics"]["step"] == 4
     assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
@@ -141,6 +156,7 @@ def test_two_processes(train: Train, shop: Catalog, tmp_path: Path, capsys: pyte
         ({"epochs": 0}, "--epochs: must be at least 1"),
         ({"method": "simclr", "optimiser": "sgd"}, "--optimiser: simclr's rate is for lars"),
         ({"size": 8}, "--size"),
+        ({"warmup": 5, "epochs": 5}, "--warmup: 5 epochs of warm-up in a run of 5"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:
@@ -164,7 +180,19 @@ def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
         train(shop.in_split("val"), tmp_path / "c")
     with pytest.raises(UserError, match="no labels on level 2"):
         train(shop, tmp_path / "d", level=2)
-    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcd"])
+    with pytest.raises(UserError, match="one class, 'red'"):
+        train(shop.select(shop.labels()[0] == 0), tmp_path / "e")
+    with pytest.raises(UserError, match="--queue: a queue of 65 for 64 pictures"):
+        train(shop, tmp_path / "f", method="moco", queue=65)
+    assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcdef"])
+
+
+def test_what_a_machine_cannot_do_is_refused(train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="--pixels: pictures can live in a GPU's memory"):
+        train(shop, tmp_path / "a", pixels="device")
+    monkeypatch.setattr(fit, "pick_device", torch.device)
+    with pytest.raises(UserError, match="--device: cuda:1 is one GPU, and --devices asks for 2"):
+        train(shop, tmp_path / "b", device="cuda:1", devices=2)
 
 
 def test_a_class_is_not_lost_to_what_is_held_out(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
-"""Which pictures are held out to watch."""
+"""Which pictures are held out to watch, and what labels do not do."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repr.training.prepare import hold_out
+from repr.errors import UserError
+from repr.methods.simclr import SimCLR
+from repr.training.prepare import Material, check_labels, hold_out
+from repr.training.settings import Settings
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 8)), min_size=1, max_size=40), st.floats(0, 1), st.integers(0, 99))
@@ -18,3 +24,11 @@ def test_groups_stay_whole_and_a_class_keeps_two_pictures(rows: list[tuple[int, 
     assert len(held) <= round(share * len(rows))
     for label in set(labels[labels >= 0]):
         assert (labels[kept] == label).sum() >= min(2, (labels == label).sum())
+
+
+def test_balancing_needs_classes() -> None:
+    nothing = np.zeros(0, np.int64)
+    material = Material(Path("pack"), 64, nothing, nothing, nothing, nothing, (), "shop", False, "key")
+    check_labels(material, SimCLR, Settings(method="simclr"))
+    with pytest.raises(UserError, match="no classes to balance"):
+        check_labels(material, SimCLR, Settings(method="simclr", balanced=True))
