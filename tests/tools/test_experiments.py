@@ -101,13 +101,13 @@ def test_what_is_stored_becomes_a_table(file: Path) -> None:
 
 
 def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) -> None:
-    asked = [{"steps": ["high", "absent"], "against": "low"}]
+    asked = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
     found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)
     assert [(test["step"], test["against"], test["metric"], test["difference"]) for test in found["compared"]] == [
-        ("high", "low", metric, 0.5) for metric in ("acc_all", "acc_base", "acc_novel")
+        ("high", "low, ncm", metric, 0.5) for metric in ("acc_all", "acc_base", "acc_novel")
     ]
     table = "\n".join(module("table").markdown(found))
-    assert "| ncm | none | – | as given | high | low | +50.0 | +50.0 | +50.0 |" in table
+    assert "| ncm | none | – | as given | high | low, ncm | +50.0 | +50.0 | +50.0 |" in table
 
 
 def test_other_splits_are_not_compared(go: Any) -> None:

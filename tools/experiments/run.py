@@ -165,6 +165,7 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
 def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path) -> list[dict[str, Any]]:
     """Paired tests of each row of `steps` minus the row of `against` (the only one, or that of `learner`), where splits are the same."""
     others = [row for row in found.get(asked["against"], {}).get("rows", ()) if asked.get("learner") in (None, row["learner"])]
+    named = ", ".join(filter(None, (asked["against"], asked.get("learner"))))
     tests: list[dict[str, Any]] = []
     for step in asked["steps"] if others else ():
         (b,) = others
@@ -173,7 +174,7 @@ def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path) -> list[d
             console.say(f"{step} and {asked['against']} are not of the same splits: not compared")
             continue
         for a in rows:
-            described = {"step": step, "against": asked["against"], **{key: a[key] for key in ("learner", "weights", "features")}}
+            described = {"step": step, "against": named, **{key: a[key] for key in ("learner", "weights", "features")}}
             for metric in COMPARED:
                 test = paired(a[metric]["values"], b[metric]["values"])
                 tests.append({**described, "metric": metric, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
