@@ -69,11 +69,8 @@ def test_the_python_is_python_of_ours() -> None:
     import repr as package
 
     for block in re.findall(r"```python\n(.*?)```", README, re.S):
-        used = {
-            node.attr
-            for node in ast.walk(ast.parse(block))
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "repr"
-        }
+        imports = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom) and node.module == "repr"]
+        used = [alias.name for node in imports for alias in node.names]
         assert used and all(hasattr(package, name) for name in used)
 
 
