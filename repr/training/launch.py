@@ -92,6 +92,8 @@ def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, po
     with Stop() as stop:
         try:
             worker(*arguments, rank, world, stop)
+            if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process
+                torch.distributed.destroy_process_group()
         except UserError as error:
             outcomes.put(("user", (error.message, error.where, error.remedy)))
         except (Stopped, KeyboardInterrupt):
