@@ -17,7 +17,7 @@ from repr.evaluation.measure import Constants, Row, measure
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.search import normalised
-from repr.evaluation.task import Task, Vectors, read_vectors, task
+from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
 from repr.models.names import apart
 
@@ -113,11 +113,8 @@ def evaluate(
 def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
     names = apart([file.with_suffix("") for file in files])
-    return [_vectors_row(name, read_vectors(file), constants) for name, file in zip(names, files, strict=True)]
-
-
-def _vectors_row(name: str, given: Vectors, constants: Constants) -> Row:
-    return measure(name, given.bank, given.bank_labels, given.queries, given.query_labels, constants)
+    given = [read_vectors(file) for file in files]
+    return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
