@@ -17,13 +17,12 @@ from repr.classify.data import Data, Features, NotRun
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
 from repr.errors import UserError
-from repr.models.backbones import backbone
+from repr.models.backbones import backbone, check_size
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
 from repr.pictures.views import plain, preset
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
-LEAST = {"inception_v3": 75, "vgg19": 32}  # pixels a side that the network needs
 HIDDEN = (4096, 4096)
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
 
@@ -142,7 +141,6 @@ def side(settings: Settings, arch: str, usual: int = 0) -> int:
 
     Raises UserError when less is asked for than it needs.
     """
-    least = LEAST.get(arch, 16)
-    if settings.size and settings.size < least:
-        raise UserError(f"{arch} needs pictures of {least} px at least", "--size", f"Give {least} or more")
-    return settings.size or max(settings.scaled(usual or backbone(arch).size), least)
+    if settings.size:
+        check_size(arch, settings.size)
+    return settings.size or max(settings.scaled(usual or backbone(arch).size), backbone(arch).least)

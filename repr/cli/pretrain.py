@@ -11,7 +11,7 @@ from repr import console
 from repr.errors import UserError
 from repr.methods import METHODS
 
-ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "tf_efficientnet_lite0")
+ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", "inception_v3", "tf_efficientnet_lite0")
 
 
 @click.command()

@@ -18,13 +18,15 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Backbone:
     """One network: its library, the width of its pooled features, the name of its head, its usual picture size.
 
-    depthwise: whether most of its convolutions are depthwise, which are slow to train in bfloat16 on a CPU.
+    least: pixels a side that its layers need. depthwise: whether most of its convolutions are depthwise, which are slow to train in
+    bfloat16 on a CPU.
     """
 
     library: str
     dim: int
     head: str
     size: int
+    least: int = 16
     depthwise: bool = False
 
 
@@ -35,8 +37,8 @@ BACKBONES = {
     "resnet101": Backbone("torchvision", 2048, "fc", 224),
     "resnet152": Backbone("torchvision", 2048, "fc", 224),
     # MEP-3M's baselines beside ResNet-50. VGG's features are those of its second hidden layer.
-    "vgg19": Backbone("torchvision", 4096, "classifier.6", 224),
-    "inception_v3": Backbone("torchvision", 2048, "fc", 299),
+    "vgg19": Backbone("torchvision", 4096, "classifier.6", 224, least=32),
+    "inception_v3": Backbone("torchvision", 2048, "fc", 299, least=75),
     # Trained on ImageNet at 224; 160 costs half of that, and --size is there for more.
     "tf_efficientnet_lite0": Backbone("timm", 1280, "classifier", 160, depthwise=True),
 }
@@ -47,6 +49,13 @@ def backbone(arch: str) -> Backbone:
     if arch not in BACKBONES:
         raise UserError(f"no such architecture: {arch}", "", nearest(arch, BACKBONES))
     return BACKBONES[arch]
+
+
+def check_size(arch: str, size: int) -> None:
+    """Raise UserError when the network cannot see pictures of `size` pixels a side."""
+    least = backbone(arch).least
+    if size < least:
+        raise UserError(f"{arch} needs pictures of {least} px at least, not {size}", "--size", f"Give {least} or more")
 
 
 def feature_dim(arch: str) -> int:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
-from repr.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone, build, empty, expected_shapes, head_names
+from repr.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone, build, check_size, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
 
 VERSION = 1
@@ -117,8 +117,12 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 
 def load_encoder(spec: str | Path | Weights, *, size: int | None = None, device: str | torch.device = "cpu") -> Encoder:
-    """The encoder of some weights, in eval mode on `device`. size: picture side in pixels, if not the weights' own."""
+    """The encoder of some weights, in eval mode on `device`. size: picture side in pixels, if not the weights' own.
+
+    Raises UserError when the network needs larger pictures.
+    """
     weights = spec if isinstance(spec, Weights) else read_weights(spec)
+    check_size(weights.arch, size or weights.size)
     network = empty(weights.arch)
     network.load_state_dict(dict(weights.headless().tensors), strict=True)
     encoder = Encoder(

@@ -25,6 +25,7 @@ from repr.errors import UserError
 from repr.files import need_space, replacing
 from repr.methods import load
 from repr.methods.method import Method
+from repr.models.backbones import check_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import NONE_ARCH, NONE_SIZE, Weights, fresh, load_encoder, read_weights, weights_of, write_weights
@@ -106,12 +107,12 @@ def pretrain(
 
 
 def starting_weights(settings: Settings) -> Weights:
-    """The weights to start from, at the size to train at. Raises UserError when --arch and --init disagree."""
-    if settings.init == "none":
-        return fresh(settings.arch or NONE_ARCH, settings.size or NONE_SIZE, settings.seed)
-    weights = read_weights(settings.init)
+    """The weights to start from, at the size to train at. Raises UserError when --arch and --init, or --arch and --size, disagree."""
+    none = settings.init == "none"
+    weights = fresh(settings.arch or NONE_ARCH, NONE_SIZE, settings.seed) if none else read_weights(settings.init)
     if settings.arch and settings.arch != weights.arch:
         raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "--init", "Leave --arch out")
+    check_size(weights.arch, settings.size or weights.size)
     return replace(weights, size=settings.size or weights.size)
 
 

@@ -98,6 +98,11 @@ def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[
         fit.starting_weights(Settings(init=str(finished[0]), arch="resnet34"))
 
 
+def test_pictures_too_small_for_the_network_are_refused() -> None:
+    with pytest.raises(UserError, match="inception_v3 needs pictures of 75 px at least, not 64"):
+        fit.starting_weights(Settings(arch="inception_v3"))
+
+
 def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
     catalog = make_shop(tmp_path / "shop", per_class=20)
     result = train(catalog, tmp_path / "run", epochs=1, val_share=0.25)
