@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, feature_dim
+from repr.models.backbones import backbone
 from repr.pictures.views import plain
 
 
@@ -13,7 +13,7 @@ class Encoder(nn.Module):
     """Pictures in 0..1 → pooled features.
 
     network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
-    sees; mean, std: its normalisation; name, identity, sample: of the weights it was made from.
+    sees; mean, std: its normalisation, by default the architecture's usual; name, identity, sample: of the weights it was made from.
     """
 
     def __init__(
@@ -22,8 +22,8 @@ class Encoder(nn.Module):
         arch: str,
         size: int,
         *,
-        mean: tuple[float, ...] = IMAGENET_MEAN,
-        std: tuple[float, ...] = IMAGENET_STD,
+        mean: tuple[float, ...] = (),
+        std: tuple[float, ...] = (),
         name: str = "none",
         identity: str = "",
         sample: bool = False,
@@ -31,16 +31,16 @@ class Encoder(nn.Module):
         super().__init__()
         self.network = network
         self.arch = arch
-        self.dim = feature_dim(arch)
+        self.dim = backbone(arch).dim
         self.size = size
-        self.mean = tuple(mean)
-        self.std = tuple(std)
+        self.mean = tuple(mean) or backbone(arch).mean
+        self.std = tuple(std) or backbone(arch).std
         self.name = name
         self.identity = identity
         self.sample = sample
         # Not in the state dict: they belong to the weights' metadata.
-        self.register_buffer("_shift", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("_scale", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_shift", torch.tensor(self.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_scale", torch.tensor(self.std).view(1, 3, 1, 1), persistent=False)
         self._shift: Tensor
         self._scale: Tensor
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
-from repr.models.backbones import BACKBONES, IMAGENET_MEAN, IMAGENET_STD, backbone, build, check_size, empty, expected_shapes, head_names
+from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
 
 VERSION = 1
@@ -33,15 +33,16 @@ class Weights:
     """Tensors with the library's names, on the CPU, and what must be known to use them.
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
-    pixels; mean, std: normalisation of pictures in 0..1; method, trained_on: how and on what they were made; recipe: start,
-    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of any; name: for tables.
+    pixels; mean, std: normalisation of pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what
+    they were made; recipe: start, epochs, picture size and views of the last training; sample: whether the drawn sample shop was
+    part of any; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]
     arch: str
     size: int
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     method: str = ""
     trained_on: str = ""
@@ -49,10 +50,16 @@ class Weights:
     sample: bool = False
     name: str = ""
 
+    def __post_init__(self) -> None:
+        """The architecture's usual normalisation, where none was given."""
+        if self.arch in BACKBONES:  # else it is refused when it is checked
+            object.__setattr__(self, "mean", self.mean or backbone(self.arch).mean)
+            object.__setattr__(self, "std", self.std or backbone(self.arch).std)
+
     @cached_property
     def identity(self) -> str:
-        """16 hex digits of SHA-256 over names, types, shapes and values, in the order of the names."""
-        digest = hashlib.sha256()
+        """16 hex digits of SHA-256 over the normalisation and the tensors' names, types, shapes and values, in the order of the names."""
+        digest = hashlib.sha256(f"{self.mean} {self.std}\n".encode())
         for name in sorted(self.tensors):
             tensor = self.tensors[name].detach().contiguous()
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from repr.errors import UserError
-from repr.models.backbones import BACKBONES, build, empty, expected_shapes, feature_dim, head_names
+from repr.models.backbones import BACKBONES, backbone, build, empty, expected_shapes, head_names
 
 SMALL = ("resnet18", "tf_efficientnet_lite0")
 
@@ -21,7 +21,7 @@ def generator(seed: int) -> torch.Generator:
 def test_features_without_a_head_and_scores_with_one(arch: str) -> None:
     pictures = torch.zeros(2, 3, 64, 64)
     bare, whole = build(arch).eval(), build(arch, 7).eval()
-    assert bare(pictures).shape == (2, feature_dim(arch))
+    assert bare(pictures).shape == (2, backbone(arch).dim)
     assert whole(pictures).shape == (2, 7)
     assert set(whole.state_dict()) - set(bare.state_dict()) == set(head_names(arch))
 
@@ -32,8 +32,16 @@ def test_resnets_are_torchvisions(arch: str) -> None:
         theirs = getattr(torchvision.models, arch)(num_classes=5)
     weight, bias = head_names(arch)
     shapes = {name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items()}
-    assert shapes.pop(weight) == (5, feature_dim(arch)) and shapes.pop(bias) == (5,)
+    assert shapes.pop(weight) == (5, backbone(arch).dim) and shapes.pop(bias) == (5,)
     assert shapes == expected_shapes(arch)
+
+
+def test_pictures_are_normalised_as_the_published_weights_were_trained() -> None:
+    timm = pytest.importorskip("timm")
+    published = timm.get_pretrained_cfg("tf_efficientnet_lite0")
+    assert (backbone("tf_efficientnet_lite0").mean, backbone("tf_efficientnet_lite0").std) == (published.mean, published.std)
+    preset = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    assert [*backbone("resnet18").mean, *backbone("resnet18").std] == [*preset.mean, *preset.std]
 
 
 def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
@@ -72,6 +80,6 @@ def test_the_papers_other_networks_are_torchvisions(arch: str) -> None:
         features = build(arch).eval()(torch.zeros(2, 3, 96, 96))
     weight, bias = head_names(arch)
     shapes = {name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items() if not name.startswith("AuxLogits.")}
-    assert shapes.pop(weight) == (5, feature_dim(arch)) and shapes.pop(bias) == (5,)
+    assert shapes.pop(weight) == (5, backbone(arch).dim) and shapes.pop(bias) == (5,)
     assert shapes == expected_shapes(arch)
-    assert features.shape == (2, feature_dim(arch))
+    assert features.shape == (2, backbone(arch).dim)

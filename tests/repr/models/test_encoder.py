@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torchvision.transforms.v2 import functional as F
 
-from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD, build
+from repr.models.backbones import backbone, build
 from repr.models.encoder import Encoder
 
 
@@ -13,7 +13,7 @@ def test_it_resizes_normalises_and_pools() -> None:
     batch = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     resized = F.resize(batch.permute(0, 3, 1, 2).float() / 255, [48, 48], antialias=True)
     with torch.no_grad():
-        expected = network(F.normalize(resized, list(IMAGENET_MEAN), list(IMAGENET_STD)))
+        expected = network(F.normalize(resized, list(backbone("resnet18").mean), list(backbone("resnet18").std)))
         torch.testing.assert_close(encoder.encode(batch), expected)
         torch.testing.assert_close(encoder(resized), expected)
     assert (encoder.dim, encoder.size, encoder.arch, encoder.name, encoder.identity, encoder.sample) == (
