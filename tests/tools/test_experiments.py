@@ -66,6 +66,15 @@ def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
     assert found["ran"] == 4
 
 
+def test_each_stands_for_one_step_a_combination(go: Any) -> None:
+    rate = step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]})
+    found = go(
+        rate, step("{a}-{b}", "--a {a} --b {b} --lr {best:rate}", each={"a": ["x", "y"], "b": [1, 2]}), step("x-2-again", "--b {out}")
+    )
+    assert [s["step"] for s in found["steps"]] == ["rate", "x-1", "x-2", "y-1", "y-2", "x-2-again"]
+    assert found["steps"][2]["run"] == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
+
+
 def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any) -> None:
     go(step("a"))
     assert go(step("a"))["ran"] == 1

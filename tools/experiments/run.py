@@ -6,6 +6,7 @@ What each step found is written to results/<experiment>.json, which table.py tur
 
 A `compare` sets every row of some steps against one row of another, seed by seed: a run of hours need not be repeated beside each.
 
+A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 A step with a `grid` is run once for every value of one option, each on training pictures that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -13,11 +14,13 @@ best with `{best:<step>}`: the value with the highest mean of acc_base and acc_n
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +76,11 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
     file = results / f"{name}.json"
     before = {step["step"]: step for step in read_json(file)["steps"]} if file.is_file() else {}
     chosen: dict[str, Any] = {}
-    for step in experiment["steps"]:
+    asked = list(_each(experiment["steps"]))
+    for step in asked:
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
         try:
-            found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), step["run"], out)
+            found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), _asked(step, values), out)
         except (subprocess.CalledProcessError, Failed) as error:
             if isinstance(error, subprocess.CalledProcessError) and error.returncode == 130:
                 raise KeyboardInterrupt from None
@@ -86,10 +90,21 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         chosen |= {step["out"]: found["chosen"]} if "chosen" in found and "error" not in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
-        steps = [before[other["out"]] for other in experiment["steps"] if other["out"] in before]
-        compared = [test for asked in experiment.get("compare", ()) for test in _compared(asked, before, out)]
+        steps = [before[other["out"]] for other in asked if other["out"] in before]
+        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out)]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
+
+
+def _each(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The steps, those with `each` once for every combination of its values."""
+    for step in steps:
+        options = step.get("each", {})
+        for combination in itertools.product(*options.values()):
+            filled = {**step}
+            for option, value in zip(options, combination, strict=True):
+                filled |= {key: filled[key].replace(f"{{{option}}}", str(value)) for key in ("out", "run")}
+            yield filled
 
 
 def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, Any]:
@@ -104,8 +119,7 @@ def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, 
 def _do(step: dict[str, Any], name: str, values: dict[str, str], out: Path) -> Path:
     """Run one command unless it is done; where its output lies. Raises UserError when that was made by another command."""
     path, stamp = out / name, out / f"{name}.command"
-    kept = {key: value for key, value in values.items() if key not in ("data", "out")}
-    asked = _filled(step["run"], {**kept, "data": "{data}", "out": "{out}"})
+    asked = _asked(step, values)
     if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != asked:
         raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {asked}")
     stamp.write_text(asked, encoding="utf-8")
@@ -117,6 +131,11 @@ def _do(step: dict[str, Any], name: str, values: dict[str, str], out: Path) -> P
     console.say(f"\n$ {shlex.join(words)}")
     subprocess.run([str(BIN / words[0]), *words[1:]], check=True, stdout=sys.stderr)
     return path
+
+
+def _asked(step: dict[str, Any], values: dict[str, str]) -> str:
+    """The command with all but the two places filled in: it says what was made, wherever that lies."""
+    return _filled(step["run"], {**values, "data": "{data}", "out": "{out}"})
 
 
 def _filled(command: str, values: dict[str, str]) -> str:
