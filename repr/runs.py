@@ -14,7 +14,6 @@ import csv
 import datetime
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +63,7 @@ class Run:
         except BaseException:
             if fresh:
                 run.drop_if_empty()
+                path.rmdir()
             raise
         return run
 
@@ -105,9 +105,11 @@ class Run:
         self._write("warnings.csv", [row for row in self.warnings() if int(row["step"]) <= step])
 
     def drop_if_empty(self) -> None:
-        """Take the folder away again when nothing is in it but what is written before the first step: the run never began."""
-        if {file.name for file in self.path.iterdir()} <= {"config.json", "environment.json", "views.png"}:
-            shutil.rmtree(self.path)
+        """Take away again what is written before the first step when there is nothing else: the run never began."""
+        files = list(self.path.iterdir())
+        if {file.name for file in files} <= {"config.json", "environment.json", "views.png"}:
+            for file in files:
+                file.unlink()
 
     def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:

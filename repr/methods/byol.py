@@ -24,7 +24,7 @@ MOMENTUM = 0.99  # at the start, rising to 1 along a cosine: lightly benchmarks/
 class BYOL(Method):
     """Student, predictor, and a teacher (encoder and projector) that follows the student.
 
-    It has no trivial loss to be stuck at: collapsed, it is at its best, 0. The alarms on spread and rank speak for it.
+    It has no trivial loss to be stuck at: collapsed, it is at its best, 0. So its projections are watched for collapse beside the features.
     """
 
     # lightly's benchmark: LARS 0.45 B/256, decay 1e-6, 10 epochs of warm-up. From weights: a fifth, ours, as in simclr.py.
@@ -40,12 +40,13 @@ class BYOL(Method):
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """2 · (2 - cos - cos) summed over both directions, mean over the batch: equation 2, from 0 (agreement) to 8."""
         features = [self.encoder(view) for view in views]
-        predictions = [self.predictor(self.projector(feature)).float() for feature in features]
+        projections = [self.projector(feature) for feature in features]
+        predictions = [self.predictor(projection).float() for projection in projections]
         with torch.no_grad():
             targets = [self.teacher_projector(self.teacher(view)).float() for view in views]
         with in_float32(predictions[0]):
             cosines = self.criterion(predictions[0], targets[1]) + self.criterion(predictions[1], targets[0])
-        return 4 + 2 * cosines, {"features": features[0].detach()}
+        return 4 + 2 * cosines, {"features": features[0].detach(), "projections": projections[0].detach()}
 
     def after_step(self, progress: float) -> None:
         """The teacher follows: momentum 1 - (1 - 0.99)(cos(π progress) + 1) / 2 (section 3.2, implementation details)."""

@@ -77,8 +77,9 @@ class Method(nn.Module):
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch (a scalar with gradient) and what to keep of it, detached.
 
-        labels: int64 (b,). In the second: scalars are logged under their names; "features" (b, dim), the encoder's output,
-        is watched for collapse; "logits" (b, classes), where the method has a classifier, gives the training accuracy.
+        labels: int64 (b,). In the second: scalars are logged under their names; "features" (b, dim), the encoder's output, is
+        watched for collapse, and so is "projections", if the loss would not tell of theirs; "logits" (b, classes), where the method
+        has a classifier, gives the training accuracy.
         """
         raise NotImplementedError
 

@@ -14,7 +14,7 @@ STUCK = 0.02  # share by which the loss must be below its trivial value: more th
 # steps as a few epochs of some ten thousand pictures have; in a short run for a third of it.
 STUCK_EPOCHS, STUCK_STEPS, STUCK_SHARE = 3, 2000, 1 / 3
 COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere: an eighth of the least seen in a healthy run
-COLLAPSED_RANK = 1.5  # between one direction and two equal ones
+COLLAPSED_RANK = 1.5  # between one direction and two equal ones; of a few rows at most half of the most they could have
 
 
 def spread(features: Tensor) -> float:
@@ -50,12 +50,12 @@ def patience(total: int, an_epoch: int) -> int:
 
 
 def judge(
-    *, settled: bool, loss: float, trivial: float | None, std: float, rank: float, data_wait: float, seconds: float
+    *, settled: bool, loss: float, trivial: float | None, std: float, rank: float, rows: int, data_wait: float, seconds: float
 ) -> dict[str, str]:
     """Sentences for the person at the terminal by their kind: "stuck", "collapsed", "waiting"; none when all is well.
 
     settled: whether warm-up and `patience` are over. loss: mean of the epoch so far. trivial: that of a network that tells nothing
-    apart. std, rank: `spread` and `effective_rank` of a batch. data_wait: share of `seconds`, the epoch's time so far.
+    apart. std, rank: `spread` and `effective_rank` of a batch of `rows`. data_wait: share of `seconds`, the epoch's time so far.
     """
     said = {}
     if settled and trivial is not None and loss > (1 - STUCK) * trivial:
@@ -63,7 +63,7 @@ def judge(
             f"the loss ({loss:.3f}) is stuck, no better than {trivial:.3f}, which a network that tells nothing apart has: "
             "try a lower --lr, weaker --views or --init imagenet"
         )
-    if std < COLLAPSED_STD or rank < COLLAPSED_RANK:
+    if std < COLLAPSED_STD or rank < min(COLLAPSED_RANK, (rows - 1) / 2):
         said["collapsed"] = (
             f"the embeddings collapse (spread {std:.3f} of 1, effective rank {rank:.1f}): lower --lr, raise --batch-size "
             "or take another --method"

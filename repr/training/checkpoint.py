@@ -1,6 +1,6 @@
 """The checkpoint: everything a run needs to go on as if it had never stopped.
 
-There is no generator to store: order, views and heads are drawn from seeds computed from the run's seed and the step
+There is no generator to store: order, views, dropout and heads are drawn from seeds computed from the run's seed and the step
 (`data.stream`). What is left is the method (weights, batch-norm statistics, momentum teacher, queue), the optimiser,
 the moving average, the sums of the unfinished epoch and the step; the rate is a function of the step.
 """
@@ -8,7 +8,7 @@ the moving average, the sums of the unfinished epoch and the step; the rate is a
 from __future__ import annotations
 
 import pickle
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     """
     assert finite(checkpoint.method), "not finite"
     with replacing(run / FILE) as temporary:
-        torch.save(asdict(checkpoint), temporary)
+        torch.save(vars(checkpoint), temporary)  # not asdict, which copies every tensor
 
 
 def load(run: Path) -> Checkpoint | None:

@@ -19,7 +19,7 @@ from repr.errors import UserError
 AHEAD = 3  # batches read ahead; a batch of 64 at 80 px is 1.2 MB
 
 # Streams of randomness, so that drawing more from one never moves another: see `stream`.
-ORDER, VIEWS, HEADS, HOLDOUT = range(4)
+ORDER, VIEWS, HEADS, HOLDOUT, LAYERS = range(5)
 
 
 def stream(seed: int, purpose: int, *counters: int) -> int:

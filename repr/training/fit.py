@@ -39,10 +39,10 @@ from repr.training.estimate import checkpoint_bytes, seconds_a_step
 from repr.training.launch import launch
 from repr.training.loop import Loop, Place
 from repr.training.precision import laid_out, precision
-from repr.training.prepare import Material, check_labels, prepare
+from repr.training.prepare import Material, prepare
 from repr.training.progress import duration
 from repr.training.settings import Settings
-from repr.training.stop import Stop, Stopped
+from repr.training.stop import Stop
 
 QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
 PREVIEWED = 8  # pictures in views.png
@@ -65,19 +65,7 @@ def pretrain(
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
-    material = prepare(
-        catalog,
-        size=weights.size,
-        level=settings.level,
-        needs_labels=method_class.needs_labels,
-        min_pictures=settings.min_pictures,
-        val_share=settings.val_share,
-        seed=settings.seed,
-        workers=settings.workers,
-        quiet=quiet,
-    )
-    material = replace(material, divided=divided)
-    check_labels(material, method_class, settings)
+    material = replace(prepare(catalog, settings, quiet=quiet), divided=divided)
     batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
     if batch != settings.batch_size:
         say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
@@ -94,8 +82,9 @@ def pretrain(
     if not quiet:
         _introduce(settings, material, saved)
     try:
-        launch(settings.devices, train, material, settings, weights, run, saved, quiet)
-    except (Stopped, UserError, OSError):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the loop seeds the global generators
+            launch(settings.devices, train, material, settings, weights, run, saved, quiet)
+    except BaseException:
         with suppress(OSError):  # where the disk is full, the first file that did not fit is the one to name
             run.finish("stopped")
         raise
@@ -153,7 +142,7 @@ def train(
 ) -> None:
     """One process of a run: from the packed pictures to the weights (which rank 0 writes)."""
     device = _device(settings, rank, world)
-    stop.slow_step = True  # until the loop begins, breaking off loses nothing
+    stop.harmless = True  # until the loop begins, breaking off loses nothing
     method = build_method(settings, load_encoder(weights), len(material.classes)).to(device)
     if saved:
         method.load_state_dict(saved.method)

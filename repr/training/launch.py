@@ -9,7 +9,8 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -24,60 +25,71 @@ Worker = Callable[..., None]
 def launch(world: int, worker: Worker, *arguments: Any) -> None:
     """Run `worker(*arguments, rank, world, stop)` in `world` processes of this machine, or in this one when `world` is 1.
 
-    What a worker raises (UserError, Stopped, anything else with its traceback) is raised here, after all have ended.
-    Ctrl-C reaches every worker as `stop.requested`.
+    What a worker raises (UserError, Stopped, anything else with its traceback) is raised here, after all have ended; a worker that was
+    killed is a UserError. Ctrl-C reaches every worker as `stop.requested` and never as a signal; a second one ends them at once.
     """
     if world == 1:
         with Stop() as stop:
             worker(*arguments, 0, 1, stop)
         return
     context = multiprocessing.get_context("spawn")
-    outcomes = context.Queue()
+    outcomes, asked = context.Queue(), context.Event()
     port = _free_port()
-    processes = [context.Process(target=_child, args=(worker, arguments, rank, world, port, outcomes)) for rank in range(world)]
+    processes = [context.Process(target=_child, args=(worker, arguments, rank, world, port, outcomes, asked)) for rank in range(world)]
     with Stop() as stop:
-        for process in processes:
-            process.start()
         try:
-            failure = _await(processes, outcomes, stop)
+            with _no_signals():
+                for process in processes:
+                    process.start()
+            failure = _await(processes, outcomes, stop, asked)
         finally:
             for process in processes:
                 if process.is_alive():
                     process.kill()
-                process.join()
+                if process.pid:
+                    process.join()
     if failure:
         raise _exception(*failure)
 
 
-def _await(processes: Sequence[BaseProcess], outcomes: Any, stop: Stop) -> tuple[str, Any] | None:
-    """Wait for all to end; the first that fails gives the reason, and the others GRACE seconds. Hands Ctrl-C on once."""
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    """Processes started meanwhile never see Ctrl-C, which a terminal sends to all of them; this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _await(processes: Sequence[BaseProcess], outcomes: Any, stop: Stop, asked: Any) -> tuple[str, Any] | None:
+    """Wait for all to end; the first that fails gives the reason, and the others GRACE seconds. Hands Ctrl-C on as the event `asked`."""
     failure: tuple[str, Any] | None = None
     deadline = float("inf")
-    told = False
     while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
-        if stop.requested and not told:
-            told = True
-            for process in processes:
-                if process.is_alive() and process.pid:
-                    os.kill(process.pid, signal.SIGINT)
-        try:
-            outcome = outcomes.get(timeout=0.2)
-        except queue.Empty:
-            outcome = None
-        died = any(process.exitcode not in (None, 0) for process in processes)
-        if outcome is None and died:
-            outcome = ("died", "a training process was killed (out of memory?)")
+        if stop.requested:
+            asked.set()
+        outcome = _next(outcomes, 0.2)
+        if outcome is None and _killed(processes):
+            outcome = _next(outcomes, 0.5) or ("killed", None)  # what it said before it died may still be on its way
         if outcome is not None and failure is None:
             failure, deadline = outcome, time.monotonic() + GRACE
-    while failure is None:
-        try:
-            failure = outcomes.get(timeout=0.5)
-        except queue.Empty:
-            break
-    return failure
+    return failure or _next(outcomes, 0.5) or (("killed", None) if _killed(processes) else None)
 
 
-def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, port: int, outcomes: Any) -> None:
+def _next(outcomes: Any, seconds: float) -> tuple[str, Any] | None:
+    try:
+        outcome: tuple[str, Any] = outcomes.get(timeout=seconds)
+    except queue.Empty:
+        return None
+    return outcome
+
+
+def _killed(processes: Sequence[BaseProcess]) -> bool:
+    return any(process.exitcode not in (None, 0) for process in processes)
+
+
+def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, port: int, outcomes: Any, asked: Any) -> None:
     os.environ |= {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
@@ -89,17 +101,16 @@ def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, po
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
-    with Stop() as stop:
-        try:
-            worker(*arguments, rank, world, stop)
-            if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process
-                torch.distributed.destroy_process_group()
-        except UserError as error:
-            outcomes.put(("user", (error.message, error.where, error.remedy)))
-        except (Stopped, KeyboardInterrupt):
-            outcomes.put(("stopped", None))
-        except BaseException:
-            outcomes.put(("error", traceback.format_exc()))
+    try:
+        worker(*arguments, rank, world, Stop(asked))
+        if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process
+            torch.distributed.destroy_process_group()
+    except UserError as error:
+        outcomes.put(("user", (error.message, error.where, error.remedy)))
+    except Stopped:
+        outcomes.put(("stopped", None))
+    except BaseException:
+        outcomes.put(("error", traceback.format_exc()))
 
 
 def _exception(kind: str, content: Any) -> BaseException:
@@ -107,6 +118,8 @@ def _exception(kind: str, content: Any) -> BaseException:
         return UserError(*content)
     if kind == "stopped":
         return Stopped()
+    if kind == "killed":
+        return UserError("a training process was killed, perhaps for want of memory", "", "Lower --batch-size or --devices")
     return RuntimeError(str(content))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,15 +18,16 @@ from repr.runs import Run
 from repr.training import alarms, checkpoint, optim
 from repr.training.average import Average
 from repr.training.checkpoint import Checkpoint
-from repr.training.data import VIEWS, Batch, Batches, stream
+from repr.training.data import LAYERS, VIEWS, Batch, Batches, stream
 from repr.training.precision import as_channels_last, autocast
 from repr.training.prepare import Material
 from repr.training.progress import Bar, epoch_line
 from repr.training.settings import Settings
-from repr.training.stop import PATIENCE, Stop, Stopped
+from repr.training.stop import Stop, Stopped
 from repr.training.watch import accuracy
 
 SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, within an epoch
+SAVE_SHARE = 0.02  # of the time, at most, goes into checkpoints at the end of epochs: short ones are not all kept
 LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
 AGREE = 10  # steps between agreements of several processes on whether to stop
@@ -76,7 +76,7 @@ class Loop(pl.LightningModule):
         self.shares = counts / counts.sum() if counts.sum() and not settings.balanced else None
         self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
-        self.step_seconds = math.inf  # the first step may take its time, and breaking it off loses nothing
+        self.save_seconds = 0.0  # what the last checkpoint took
         self.last_saved = self.clock = time.monotonic()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -99,7 +99,6 @@ class Loop(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """An epoch that was complete when the run stopped is closed first."""
-        self.stop.slow_step = False
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
         if self.done and self.done % self.an_epoch == 0 and self.sums:
             self._end_epoch()
@@ -109,13 +108,13 @@ class Loop(pl.LightningModule):
         settings, recipe = self.settings, self.settings.recipe
         multiplier = optim.factor(batch.step, self.total, warmup=self.warmup_steps(), schedule=settings.schedule, final=recipe.final)
         self.rate = optim.set_rate(self.optimiser, multiplier)
-        self.stop.slow_step = self.step_seconds > PATIENCE
-        self.begun = time.monotonic()
+        self.stop.harmless = batch.step == self.place.batches.start  # the first step may take its time, and breaking it off loses nothing
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Views and loss of a batch; what is counted stays on the device."""
         generator = torch.Generator().manual_seed(stream(self.settings.seed, VIEWS, batch.step, self.place.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
+        torch.manual_seed(stream(self.settings.seed, LAYERS, batch.step, self.place.rank))  # dropout draws from the global generator
         with autocast(self.place.device, self.method.encoder):
             loss, kept = self.method.loss(views, batch.labels)
         with torch.no_grad():
@@ -128,8 +127,7 @@ class Loop(pl.LightningModule):
         self.method.after_step(self.done / self.total)
         if self.average:
             self.average.update(self.method.state_dict(), batch.step)
-        self.stop.slow_step = False
-        self.step_seconds = time.monotonic() - self.begun
+        self.stop.harmless = False
         if self.done % (CPU_CHECKS if self.place.device.type == "cpu" else GPU_CHECKS) == 0:
             self._check_finite()
         if self.bar.step():
@@ -153,8 +151,7 @@ class Loop(pl.LightningModule):
         self.bad = torch.where((self.bad < 0) & ~torch.isfinite(loss), batch.step, self.bad)
         self._add("steps", 1.0)
         self._add("loss", loss)
-        if "features" in kept:
-            self.features = kept.pop("features")
+        self.watched = [kept.pop(name) for name in ("features", "projections") if name in kept]
         if "logits" in kept:
             self._add("correct", (kept.pop("logits").argmax(dim=1) == batch.labels).double().mean())
         for name, value in kept.items():
@@ -228,7 +225,12 @@ class Loop(pl.LightningModule):
         average = self.average.tensors if self.average else {}
         settings = self.settings.as_dict()
         state = Checkpoint(self.done, settings, self.material.key, self.method.state_dict(), self.optimiser.state_dict(), average, sums)
-        checkpoint.save(self.run.path, state)
+        self.stop.writing = True
+        try:
+            checkpoint.save(self.run.path, state)
+        finally:
+            self.stop.writing = False
+        self.save_seconds = time.monotonic() - self.last_saved
 
     def _end_epoch(self) -> None:
         """Accuracy on what is held out, a row of metrics.csv, the alarms, the checkpoint."""
@@ -249,7 +251,8 @@ class Loop(pl.LightningModule):
             self.bar.say(epoch_line(row, self.settings.epochs))
             self._alarm(row)
         self.sums = {}
-        self._save()
+        if self.done == self.total or SAVE_SHARE * (time.monotonic() - self.last_saved) > self.save_seconds:
+            self._save()
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
 
     def _accuracy(self) -> dict[str, float]:
@@ -262,11 +265,11 @@ class Loop(pl.LightningModule):
         material = self.material
         val = (material.val, material.val_labels)
         with self.average.inside(self.method) if self.average else nullcontext():
-            self.stop.slow_step = True  # only looks
+            self.stop.harmless = True  # only looks
             try:
                 return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
             finally:
-                self.stop.slow_step = False
+                self.stop.harmless = False
 
     def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
         means = self._means()
@@ -278,10 +281,12 @@ class Loop(pl.LightningModule):
         return row | self._last() | means
 
     def _last(self) -> dict[str, float]:
-        """Rate, spread and effective rank of the epoch's last step; from the checkpoint when the run was stopped right after it."""
+        """Rate, and the least spread and effective rank of what is watched, of the epoch's last step; from the checkpoint when the run
+        was stopped right after it."""
         if "lr" in self.sums:
             return {name: float(self.sums[name]) for name in LAST}
-        return {"lr": self.rate, "std": alarms.spread(self.features), "effective_rank": alarms.effective_rank(self.features)}
+        std, rank = (min(map(measure, self.watched)) for measure in (alarms.spread, alarms.effective_rank))
+        return {"lr": self.rate, "std": std, "effective_rank": rank}
 
     def _alarm(self, row: dict[str, Any]) -> None:
         """Say and keep what is wrong, if anything is, in the epoch so far; spread and rank are of the last batch alone."""
@@ -291,6 +296,7 @@ class Loop(pl.LightningModule):
             trivial=self.method.trivial(self.settings.batch_size, self.shares),
             std=row["std"],
             rank=row["effective_rank"],
+            rows=self.settings.batch_size // self.place.world,
             data_wait=row["data_wait"],
             seconds=row["seconds"],
         )

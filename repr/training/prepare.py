@@ -13,7 +13,7 @@ from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
 from repr.files import content_key
-from repr.methods.method import Method
+from repr.methods import load
 from repr.pictures.known import fingerprints
 from repr.pictures.pack import Pack, make_pack
 from repr.training.data import HOLDOUT, stream
@@ -45,43 +45,38 @@ class Material:
     divided: str = ""
 
 
-def prepare(
-    catalog: Catalog,
-    *,
-    size: int,
-    level: int | None,
-    needs_labels: bool,
-    min_pictures: int,
-    val_share: float,
-    seed: int,
-    workers: int | None = None,
-    quiet: bool = False,
-) -> Material:
-    """Choose rows and labels and pack the pictures, at MARGIN times the views' size.
+def prepare(catalog: Catalog, settings: Settings, *, quiet: bool = False) -> Material:
+    """Choose rows and labels and pack the pictures, at MARGIN times the views' size (`settings.size`, an int by now).
 
-    Training rows are those of split "train", in classes of at least `min_pictures`. Watched rows are those of split "val"; where
-    there is none, `val_share` of the training rows, whole groups of `splits.find_links` so that no twin is on both sides. Test rows
-    are not touched. Raises UserError when nothing is left.
+    Training rows are those of split "train", in classes of at least `settings.min_pictures`. Watched rows are those of split "val";
+    where there is none, `settings.val_share` of the training rows, whole groups of `splits.find_links` so that no twin is on both sides.
+    Test rows are not touched. Raises UserError when nothing is left, and when the labels do not do (`check_labels`), before packing if
+    it can be known.
     """
+    assert settings.size is not None
+    method = load(settings.method)
     split = catalog.column("split").astype(str)
     train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
     if not len(train):
         found = ", ".join(sorted(set(split) - {""})) or "none"
         raise UserError(f"no pictures in the split `train` (splits found: {found})", catalog.name, "Give data that have one")
-    labels, names = _labels(catalog, level, needs_labels)
-    if needs_labels:
+    labels, names = _labels(catalog, settings.level, method.needs_labels)
+    if method.needs_labels:
         train, val = train[labels[train] >= 0], val[labels[val] >= 0]
-    train = train[_in_big_classes(labels[train], min_pictures)]  # before any are held out, so that no class is lost by chance
-    rng = np.random.default_rng(stream(seed, HOLDOUT))
-    if len(train) and not len(val) and val_share:
-        train, val = hold_out(splits.find_links(catalog).groups(), train, labels, val_share, rng)
+    train = train[_in_big_classes(labels[train], settings.min_pictures)]  # before any are held out, so that no class is lost by chance
+    rng = np.random.default_rng(stream(settings.seed, HOLDOUT))
+    if len(train) and not len(val) and settings.val_share:
+        train, val = hold_out(splits.find_links(catalog).groups(), train, labels, settings.val_share, rng)
     val = np.sort(rng.permutation(val)[:WATCHED])
     if not len(train):
-        raise UserError(f"no class has {min_pictures} training pictures", catalog.name, "Lower --min-pictures")
+        raise UserError(f"no class has {settings.min_pictures} training pictures", catalog.name, "Lower --min-pictures")
     labels, names = _dense(labels, names, train)
+    check_labels(labels[train], names, catalog.name, settings)
     chosen = np.sort(np.concatenate([train, val]))
-    pack = make_pack(catalog.select(chosen), pack_size(size), workers=workers, quiet=quiet)
-    return _material(catalog, pack, chosen, train, val, labels, names)
+    pack = make_pack(catalog.select(chosen), pack_size(settings.size), workers=settings.workers, quiet=quiet)
+    material = _material(catalog, pack, chosen, train, val, labels, names)
+    check_labels(material.train_labels, names, catalog.name, settings)  # once more without what could not be read
+    return material
 
 
 def pack_size(size: int) -> int:
@@ -113,23 +108,23 @@ def hold_out(groups: Ints, train: Ints, labels: Ints, share: float, rng: np.rand
     return train[~held], train[held]
 
 
-def check_labels(material: Material, method: type[Method], settings: Settings) -> None:
-    """Raise UserError when the labels do not do for what is asked: fewer than two classes; one with a single training picture, where the
-    method pairs pictures of a class; none at all, and --balanced."""
-    if settings.balanced and not material.classes:
+def check_labels(labels: Ints, classes: tuple[str, ...], where: str, settings: Settings) -> None:
+    """Raise UserError when the training labels do not do for what is asked: fewer than two classes; one with a single picture, where the
+    method pairs pictures of a class; none at all, and --balanced. where: the data's name."""
+    method = load(settings.method)
+    if settings.balanced and not classes:
         raise UserError("the data have no classes to balance", "--balanced", "Leave it out")
-    if method.needs_labels and len(material.classes) < 2:
-        only = f"all training pictures are of one class, {material.classes[0]!r}: there is nothing to tell apart"
-        raise UserError(only, material.data, "Give data of two or more classes, another --level, or --method simclr")
+    if method.needs_labels and len(classes) < 2:
+        only = f"all training pictures are of one class, {classes[0]!r}: there is nothing to tell apart"
+        raise UserError(only, where, "Give data of two or more classes, another --level, or --method simclr")
     if not method.needs_pairs:
         return
-    counts = np.bincount(material.train_labels, minlength=len(material.classes))
-    lone = np.flatnonzero(counts == 1)
+    lone = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 1)
     if len(lone):
         more = f" (and {len(lone) - 1} more classes)" if len(lone) > 1 else ""
         raise UserError(
-            f"the class {material.classes[lone[0]]!r}{more} has one training picture, and {settings.method} pairs the pictures of a class",
-            material.data,
+            f"the class {classes[lone[0]]!r}{more} has one training picture, and {settings.method} pairs the pictures of a class",
+            where,
             "Leave such classes out with --min-pictures 2",
         )
 

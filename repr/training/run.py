@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from repr.catalog.sources import division, fill_split, open_sources
+from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
+from repr.files import held
 from repr.runs import Run, claim, default_out
 from repr.training.checkpoint import FILE
 from repr.training.fit import pretrain
@@ -33,20 +35,33 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     catalog = fill_split(sources, arguments["split"], settings.seed)
     divided = division(sources, arguments["split"], settings.seed)
     out = out or default_out("pretrain")
-    if resume and (out / "config.json").exists():
-        run = Run.open(out)
+    with held(out):
+        run = _opened(out, arguments, settings, catalog, resume=resume)
         if run.config["status"] == "done":
             say("This run is finished already.")
             return dict(run.config["result"])
-        run.config["status"] = "running"
-    else:
+        try:
+            return pretrain(catalog, settings, run, resume=resume, divided=divided)
+        except Stopped:
+            kept = (out / FILE).exists()
+            ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."
+            raise Stopped(f"Stopped. {ends}") from None
+        finally:
+            run.drop_if_empty()
+
+
+def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: Catalog, *, resume: bool) -> Run:
+    """The run to go on with, or a new one. Raises UserError when one that is finished was of other settings."""
+    if not resume or not (out / "config.json").exists():
         data = list(map(str, arguments["data"]))
-        run = Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
-    try:
-        return pretrain(catalog, settings, run, resume=resume, divided=divided)
-    except Stopped:
-        kept = (out / FILE).exists()
-        ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."
-        raise Stopped(f"Stopped. {ends}") from None
-    finally:
-        run.drop_if_empty()
+        return Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
+    run = Run.open(out)
+    if run.config["status"] != "done":
+        run.config["status"] = "running"
+        return run
+    then = {name: value for name, value in run.config["arguments"].items() if name in settings.as_dict()}
+    differ = settings.differences(settings.as_dict() | then)
+    if differ:
+        words = ", ".join(f"{name} was {then[name]}" for name in differ)
+        raise UserError(f"this run is finished, and what is asked for differs ({words})", out, "Start another with another --out")
+    return run

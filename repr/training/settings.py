@@ -8,6 +8,7 @@ from typing import Any
 from repr.errors import UserError, nearest
 from repr.methods import METHODS, load
 from repr.methods.method import Recipe
+from repr.pictures.views import preset
 
 SCHEDULES = ("cosine", "step", "constant")
 
@@ -64,6 +65,8 @@ class Settings:
         _one_of("--optimiser", self.optimiser, (None, "sgd", "lars"))
         if self.optimiser not in (None, self.recipe.optimiser) and self.lr is None:
             raise UserError(f"{self.method}'s rate is for {self.recipe.optimiser}, not {self.optimiser}", "--optimiser", "Give --lr too")
+        if self.views:
+            preset(self.views, 16)  # raises UserError for what it does not know
         _one_of("--pixels", self.pixels, ("auto", "disk", "device"))
         for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_pictures", 1), ("size", 16)):
             value = getattr(self, name)

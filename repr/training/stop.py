@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
 from types import FrameType
 from typing import Any
-
-PATIENCE = 2.0  # seconds a step may last for its end to be awaited
 
 
 class Stopped(Exception):
@@ -15,17 +14,28 @@ class Stopped(Exception):
 
 
 class Stop:
-    """While it is entered, SIGINT and SIGTERM set `requested`. A step that lasts longer than PATIENCE is broken off at once.
+    """While it is entered, the first SIGINT or SIGTERM sets `requested`, and a second one raises Stopped wherever the run is.
 
-    Where breaking off is harmless, `slow_step` is True: before the loop, inside a slow step, in a look at the held-out pictures;
-    never while a file is written.
-    Entered outside the main thread (where Python delivers no signals) it does nothing.
+    Where nothing would be lost, `harmless` is True and the first one raises: before the first step, in a look at the held-out pictures.
+    While a file is written, `writing` is True and none does.
+    Entered outside the main thread (where Python delivers no signals) it does nothing. In a process of several that train together
+    it is not entered: `shared`, their event, tells it; so does the end of the process that started them.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
-        self.slow_step = False
+    def __init__(self, shared: Any = None) -> None:
+        self.harmless = False
+        self.writing = False
+        self.shared = shared
+        self._asked = False
         self._before: dict[int, Any] = {}
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is to stop."""
+        if self.shared is None:
+            return self._asked
+        parent = multiprocessing.parent_process()
+        return bool(self.shared.is_set()) or (parent is not None and not parent.is_alive())
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
@@ -38,7 +48,7 @@ class Stop:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        if self.slow_step:
-            self.slow_step = False
+        again, self._asked = self._asked, True
+        if (again or self.harmless) and not self.writing:
+            self.harmless = False
             raise Stopped

@@ -50,7 +50,7 @@ def test_effective_rank_of_many_rows_is_that_of_their_singular_values() -> None:
 
 
 GOOD: dict[str, Any] = {
-    "settled": True, "loss": 1.0, "trivial": 4.0, "std": 0.6, "rank": 30.0, "data_wait": 0.0, "seconds": 60.0,
+    "settled": True, "loss": 1.0, "trivial": 4.0, "std": 0.6, "rank": 30.0, "rows": 64, "data_wait": 0.0, "seconds": 60.0,
 }  # fmt: skip
 
 
@@ -69,7 +69,8 @@ def test_each_alarm(change: dict[str, Any], kind: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"loss": 3.99, "settled": False}, {"loss": 3.99, "trivial": None}, {"data_wait": 0.2, "seconds": 1.0}]
+    "change",
+    [{}, {"loss": 3.99, "settled": False}, {"loss": 3.99, "trivial": None}, {"data_wait": 0.2, "seconds": 1.0}, {"rank": 1.0, "rows": 2}],
 )
 def test_silence(change: dict[str, Any]) -> None:
     assert alarms.judge(**GOOD | change) == {}

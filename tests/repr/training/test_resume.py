@@ -17,7 +17,7 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.methods.supervised import Supervised
 from repr.runs import Run
-from repr.training import checkpoint
+from repr.training import checkpoint, optim
 from repr.training.fit import pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
@@ -39,6 +39,51 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Supervised, "after_step", after_step)
+
+
+def test_dropout_follows_the_step(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that draws in its layers, as VGG and Inception do, ends with the same bits too, and draws anew in every step."""
+    original, drawn = Supervised.loss, []
+
+    def loss(self: Supervised, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        drawn.append(float(torch.rand(())))
+        return original(self, views, labels)
+
+    monkeypatch.setattr(Supervised, "loss", loss)
+    state = torch.get_rng_state()
+    run = start(tmp_path / "run", shop)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 7)
+        with pytest.raises(Stopped):
+            pretrain(shop, Settings(**SMALL), run, quiet=True)
+    torch.rand(3)
+    pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
+    parts = drawn.copy()
+    drawn.clear()
+    torch.set_rng_state(state)
+    pretrain(shop, Settings(**SMALL), start(tmp_path / "whole", shop), quiet=True)
+    assert parts == drawn and len(set(drawn)) == 12
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last checkpoint holds is kept: of the first epoch, not of step 7."""
+    original, calls = Supervised.loss, []
+
+    def loss(self: Supervised, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        calls.append(1)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("went on")
+        return original(self, views, labels)
+
+    monkeypatch.setattr(Supervised, "loss", loss)
+    run = start(tmp_path / "run", shop)
+    with pytest.raises(Stopped):
+        pretrain(shop, Settings(**SMALL), run, quiet=True)
+    saved = checkpoint.load(run.path)
+    assert saved is not None and saved.step == 4 and run.config["status"] == "stopped"
 
 
 @pytest.mark.parametrize("step", [4, 7])
@@ -82,6 +127,8 @@ def test_a_lower_rate_stays_lower(shop: Catalog, tmp_path: Path, monkeypatch: py
             with pytest.raises(Stopped):
                 pretrain(shop, Settings(**SMALL | {"lr": lr}), run, resume=step > 4, quiet=True)
     assert Run.open(run.path).config["arguments"] == {"lr": 0.01}
+    finished = pretrain(shop, Settings(**SMALL | {"lr": 0.01}), run, resume=True, quiet=True)
+    assert finished["metrics"]["lr"] == pytest.approx(0.01 * optim.factor(11, 12, warmup=1, schedule="cosine", final=0.0))
 
 
 def test_other_settings_or_pictures_cannot_go_on(

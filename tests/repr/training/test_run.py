@@ -12,6 +12,7 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.files import held
 from repr.runs import Run
 from repr.training import fit
 from repr.training.run import execute
@@ -28,7 +29,8 @@ def options(make_shop: Callable[..., Catalog], tmp_path: Path) -> dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "change", [{"min_pictures": 999}, {"init": "none.pth"}, {"arch": "resnet50", "init": "imagenet"}, {"device": "cuda:99"}]
+    "change",
+    [{"min_pictures": 999}, {"init": "none.pth"}, {"arch": "resnet50", "init": "imagenet"}, {"device": "cuda:99"}, {"views": "prodct"}],
 )
 def test_bad_input_leaves_no_run(options: dict[str, Any], tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(UserError):
@@ -42,6 +44,35 @@ def test_a_wrong_device_is_told_before_pictures_are_decoded(
     monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("decoded first"))
     with pytest.raises(UserError, match="cuda:99"):
         execute(options | {"device": "cuda:99"}, out=tmp_path / "run", resume=False)
+
+
+def test_lone_classes_are_told_before_pictures_are_decoded(
+    options: dict[str, Any], make_shop: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_shop(tmp_path / "lone", per_class=1).write(tmp_path / "lone.parquet")
+    monkeypatch.setattr("repr.training.prepare.make_pack", lambda *_, **__: pytest.fail("decoded first"))
+    with pytest.raises(UserError, match=r"and 3 more classes[)] has one training picture, and supcon pairs"):
+        execute(options | {"data": (str(tmp_path / "lone.parquet"),), "method": "supcon"}, out=tmp_path / "run", resume=False)
+
+
+def test_a_folder_of_the_users_is_left_where_it_was(options: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UserError):
+        execute(options | {"min_pictures": 999}, out=tmp_path / "mine", resume=False)
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_two_processes_do_not_write_one_run(options: dict[str, Any], tmp_path: Path) -> None:
+    with held(tmp_path / "run"), pytest.raises(UserError, match="another process is writing here"):
+        execute(options, out=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_is_not_gone_on_with_otherwise(options: dict[str, Any], tmp_path: Path) -> None:
+    done = execute(options, out=tmp_path / "run", resume=False)
+    assert execute(options, out=tmp_path / "run", resume=True) == done
+    with pytest.raises(UserError, match=r"this run is finished, and what is asked for differs [(]epochs was 1[)]"):
+        execute(options | {"epochs": 50}, out=tmp_path / "run", resume=True)
 
 
 def test_a_run_of_another_command_is_not_written_over(options: dict[str, Any], tmp_path: Path) -> None:
