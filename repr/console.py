@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -287,5 +288,17 @@ def out_option(what: str) -> Callable[[Command], Command]:
 
 
 def seed_option(command: Command) -> Command:
-    """--seed N, default 0."""
-    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
+    """--seed N, default 0; below 2^32, which every library takes."""
+    seeds = click.IntRange(0, 2**32 - 1)
+    return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
+
+
+class Between(click.FloatRange):
+    """click's range of numbers, which lets "nan" through, without it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number

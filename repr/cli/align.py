@@ -17,10 +17,10 @@ SHOWN = 20  # pairs printed
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @console.data_option
 @click.option("--level", type=click.IntRange(1, 3), help="Class level to compare. Default: the second, or the first where that is all.")
-@click.option("--s-label", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
+@click.option("--s-label", type=console.Between(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
 @click.option(
     "--s-content",
-    type=click.FloatRange(0, 1),
+    type=console.Between(0, 1),
     default=0.75,
     show_default=True,
     help="Likeness the titles must exceed; identical names are proposed anyway.",

@@ -32,16 +32,14 @@ from repr.classify.hierarchy import NETS, WEAK
 @click.option("--paper", default="", metavar="FILE", help="A paper's numbers beside a table's: CSV of table, row, level, top1, source.")
 @click.option("--end-to-end/--frozen", default=None, help="Train the network too, or only what follows it. Default: by model.")
 @click.option("--epochs", type=click.IntRange(1), help="Default: by model.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of Adam.  [default: 0.001]")
+@click.option("--lr", type=console.Between(0, min_open=True), help="Learning rate of Adam.  [default: 0.001]")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows a step.  [default: 64]")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the network.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Makes picture sides, layer widths and epochs smaller.")
 @click.option("--limit", type=click.IntRange(0), default=0, metavar="N", help="Train on at most so many rows, drawn by chance.")
 @click.option("--balanced", is_flag=True, help="Draw the training rows so that every class is equally likely.")
 @click.option("--logit-adjustment", "adjust", type=float, default=0.0, metavar="TAU", help="Divide by the class frequencies to this power.")
-@click.option(
-    "--fine-share", "shares", type=click.FloatRange(0, 1, min_open=True), multiple=True, help="Rows with fine labels; repeatable."
-)
+@click.option("--fine-share", "shares", type=console.Between(0, 1, min_open=True), multiple=True, help="Rows with fine labels; repeatable.")
 @click.option("--weak", type=click.Choice(WEAK), default="children", show_default=True, help="What nets make of the other rows.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many seeds; they vary split and start.")
 @console.out_option("the rows, one run folder each, and report.html; done rows are not run again (default: print; tables: runs/classify-…)")

@@ -24,9 +24,7 @@ OF_PICTURES = ("level", "subset", "split", "leave_one_out", "size", "batch_size"
 @console.split_option
 @click.option("--leave-one-out", is_flag=True, help="Search all pictures among each other, whatever the split.")
 @click.option("-k", "k", type=click.IntRange(1), default=200, show_default=True, help="Neighbours that vote in kNN.")
-@click.option(
-    "--temperature", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T)."
-)
+@click.option("--temperature", type=console.Between(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T).")
 @click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of each weights.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures embedded at once.")

@@ -18,7 +18,7 @@ LISTED = 5  # unreadable pictures named
 @console.data_option
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @click.option("--engine", default="rapidocr", show_default=True, metavar="NAME", help="rapidocr or tesseract.")
-@click.option("--confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
+@click.option("--confidence", type=console.Between(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that read. Default: one a core.")
 @click.option("--figures", type=FILE, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
 @click.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")

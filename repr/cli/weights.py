@@ -62,7 +62,7 @@ def show(weights: str, as_json: bool) -> None:
 @command.command("mix")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
+@click.option("--share", type=console.Between(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
 @console.data_option
 @console.subset_option
 @console.split_option

@@ -112,8 +112,8 @@ def evaluate(
 
 def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
-    names = apart([file.with_suffix("") for file in files])
     given = [read_vectors(file) for file in files]
+    names = apart([file.with_suffix("") for file in files])
     return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
 
 

@@ -45,7 +45,7 @@ def linear_probe(
     """
     assert len(features) == len(labels) > 0
     classes, compact = np.unique(labels, return_inverse=True)
-    scale = np.float32(np.sqrt(np.mean(np.square(features, dtype=np.float64))) or 1.0)
+    scale = np.float32(np.sqrt(np.einsum("ij,ij->", features, features, dtype=np.float64) / features.size) or 1.0)  # no copy of it all
     batch = min(BATCH, len(features))
     layer = fit_linear(
         features / scale,

@@ -60,6 +60,7 @@ def retrieval(queries: Floats, query_labels: Ints, gallery: Floats | None = None
     Without a gallery every picture is searched among all the others (leave one out). Memory beyond the arrays: a few
     hundred MiB for any n. Raises UserError when every query is lone.
     """
+    assert (gallery is None) == (gallery_labels is None)
     own = np.arange(len(queries)) if gallery is None else None
     if gallery is None or gallery_labels is None:
         gallery, gallery_labels = queries, query_labels

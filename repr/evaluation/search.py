@@ -90,8 +90,9 @@ def pieces(n: int, k: int) -> Iterator[slice]:
 def normalised(vectors: npt.NDArray[Any]) -> Floats:
     """Rows scaled to length 1, as float32; a zero row stays zero."""
     vectors = np.asarray(vectors, dtype=np.float32)
+    vectors = vectors / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)  # squares of tiny numbers are 0
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, np.finfo(np.float32).tiny), dtype=np.float32)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def _packed(vectors: npt.NDArray[Any]) -> Floats:

@@ -143,7 +143,7 @@ def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix
         message = f"`{prefix}labels` is {labels.dtype} {labels.shape} for {len(vectors)} embeddings"
         raise UserError(message, path, "Give one whole number or text an embedding")
     check_finite(vectors, f"{path}: {prefix}embeddings")
-    if np.abs(vectors).max() > LARGEST:
+    if float(np.abs(vectors).max()) > LARGEST:
         raise UserError(f"`{prefix}embeddings` has numbers beyond {LARGEST:g}", path, "Scale the vectors; only their directions count")
     if labels.dtype.kind == "S":
         try:

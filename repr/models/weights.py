@@ -218,7 +218,7 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device:
     """The same weights with batch-norm means and variances measured on pictures: (b, h, h, 3) uint8 batches.
 
     The statistics are the plain averages over the batches (as in stochastic weight averaging, Izmailov et al., UAI 2018,
-    section 3.2), so give batches of one size. Raises UserError when there are no pictures.
+    section 3.2), so give batches of one size. Raises UserError when there are no pictures, or one in a batch.
     """
     encoder = load_encoder(weights, device=device)
     norms = [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
@@ -229,6 +229,8 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device:
     seen = 0
     with torch.inference_mode():
         for batch in batches:
+            if norms and len(batch) == 1:
+                raise UserError("one picture has no batch statistics to measure", weights.name, "Give two training pictures or more")
             encoder.encode(batch.to(device))
             seen += len(batch)
     if norms and not seen:
@@ -274,6 +276,7 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
         raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
+    check_size(weights.arch, weights.size)
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:
         weight, bias = head_names(weights.arch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,12 +41,14 @@ def save(
     data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
     plain = {name: [str(v) for v in value] if isinstance(value, tuple) else value for name, value in arguments.items()}
     run = Run.create(out, "repr evaluate", plain, data=data, sample=sample)
+    taken: set[str] = set()
     if evaluation:
         for name, vectors in evaluation.vectors.items():
             if evaluation.raw_pixels and name == evaluation.raw_pixels.name:
                 continue
-            file_name = re.sub(r"[^\w.+-]+", "-", name).strip("-") + ".npz"
-            write_vectors(run.path / file_name, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
+            write_vectors(
+                run.path / _file_name(name, taken), vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked
+            )
     page = Page(f"Evaluation on {data}", sample)
     _numbers(page, evaluation, rows, constants)
     if evaluation:
@@ -60,6 +63,15 @@ def save(
     path = page.write(run.path / "report.html")
     run.finish("done", result)
     return path
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """A file's name for a row's, numbered where another row's came out the same; `taken` gets it."""
+    stem = re.sub(r"[^\w.+-]+", "-", name).strip("-")
+    numbered = (f"{stem}{f'-{n}' if n else ''}.npz" for n in itertools.count())
+    chosen = next(candidate for candidate in numbered if candidate not in taken)
+    taken.add(chosen)
+    return chosen
 
 
 def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], constants: Constants) -> None:
@@ -83,7 +95,7 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
 
 def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
     """The same queries by raw pixels and by each embedding, one sheet each."""
-    part, stored, asked = evaluation.part, evaluation.stored, evaluation.asked
+    stored, asked = evaluation.stored, evaluation.asked
     chosen = np.sort(generator.permutation(asked)[:SHOWN])
     names = list(evaluation.vectors)
     for name in sorted(names, key=lambda n: (evaluation.raw_pixels is None or n != evaluation.raw_pixels.name, names.index(n))):
@@ -104,8 +116,7 @@ def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generat
             sheet.append(SheetRow(_picture(evaluation, int(query)), label, matches))
         page.heading(f"By {name}")
         page.neighbours(sheet, "The query on the left, drawn by chance, the same for every sheet; then what is nearest, best first.")
-    if len(part) > len(stored) or len(stored) == len(asked):
-        page.text(f"Queries and stored pictures are those of the table: {len(asked):,} and {len(stored):,}.")
+    page.text(f"Queries and stored pictures are those of the table: {len(asked):,} and {len(stored):,}.")
 
 
 def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
@@ -114,14 +125,14 @@ def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> 
     thumbs = np.full((len(chosen), THUMB, THUMB, 3), 255, np.uint8)
     for chunk in decode(pictures.files(), pictures.boxes(), THUMB, fit="pad"):
         thumbs[chunk.positions] = chunk.pixels
-    correct = {row.name: row.correct[np.searchsorted(evaluation.asked, chosen)] for row in evaluation.rows}
     maps, made = {}, ""
     for row in evaluation.rows:
         maps[row.name], made = flat_map(evaluation.vectors[row.name][chosen], np.random.default_rng(0))
     first = evaluation.rows[0]
+    correct = first.correct[np.searchsorted(evaluation.asked, chosen)]
     labels = [
         f"{evaluation.names[evaluation.labels[row]]}: {'right' if right else 'wrong'} by {first.name}"
-        for row, right in zip(chosen, correct[first.name], strict=True)
+        for row, right in zip(chosen, correct, strict=True)
     ]
     words = (
         f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its picture; "

@@ -61,7 +61,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     "--reject",
     is_flag=False,
     flag_value=0.95,
-    type=click.FloatRange(0, 1, min_open=True),
+    type=console.Between(0, 1, min_open=True),
     metavar="[SHARE]",
     help="Reject what looks untaught; the threshold accepts this share of training pictures that are not shots. Bare: 0.95.",
 )
@@ -74,7 +74,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
 )
 @click.option(
     "--base-share",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=console.Between(0, 1, min_open=True),
     default=1.0,
     show_default=True,
     help="How much of the base step's training base-trained encoders keep; the rest is the weights as they came (not for none).",
@@ -91,7 +91,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     help="Epochs of each training step; joint has as many updates as all steps together. Default: about 300 updates in the base step "
     "(30 epochs at most), as many in one increment, 1/√n of that in each of n.",
 )
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
+@click.option("--lr", type=console.Between(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
 @click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
 @click.option(
     "--views",
