@@ -19,14 +19,22 @@ case "$*" in *--crash*) exit 3;; esac
 for out; do :; done
 mkdir -p "$out"
 score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
-row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "leftover"'
+case "$*" in *--tie*) score=0.5;; esac
+case "$*" in *--on-tests*) on=test;; *) on=leftover;; esac
+row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "'$on'"'
 score=${score:-0.5}
-figure="{\\"mean\\": $score, \\"ci95\\": null, \\"values\\": [$score]}"
-for name in acc_all acc_base acc_novel harmonic_mean; do row="$row, \\"$name\\": $figure"; done
+for name in acc_base acc_novel harmonic_mean; do
+    row="$row, \\"$name\\": {\\"mean\\": $score, \\"ci95\\": null, \\"values\\": [$score]}"
+done
+row="$row, \\"acc_all\\": {\\"mean\\": 0.5, \\"ci95\\": null, \\"values\\": [0.5]}"
 echo "{\\"seeds\\": [0], \\"data\\": \\"toy\\", \\"rows\\": [$row}]}" > "$out/results.json"
 echo '{"version": 1, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
-case "$*" in *--other*) seed=1;; *) seed=0;; esac
-echo "{\\"base\\": [], \\"novel\\": [], \\"increments\\": [], \\"support\\": [$seed], \\"tests\\": []}" > "$out/split.json"
+split="{"
+for part in base novel increments support tests; do
+    case "$*" in *--other-$part*) seed=1;; *) seed=0;; esac
+    split="$split\\"$part\\": [$seed], "
+done
+echo "$split\\"library\\": 1}" > "$out/split.json"
 """
 
 
@@ -64,6 +72,13 @@ def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
     assert found["steps"][0]["chosen"] == 0.3 and found["steps"][0]["at_edge"]
     assert found["steps"][1]["rows"][0]["acc_novel"]["mean"] == 0.3
     assert found["ran"] == 4
+
+
+def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:
+    found = go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]}))
+    assert found["steps"][0]["chosen"] == 0.1
+    with pytest.raises(AssertionError, match="judged on training pictures"):
+        go(step("tests", "--on-tests --lr {lr}", grid={"lr": [0.1]}))
 
 
 def test_each_stands_for_one_step_a_combination(go: Any) -> None:
@@ -113,12 +128,13 @@ def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) ->
     asked = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
     found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)
     assert [(test["step"], test["against"], test["metric"], test["difference"]) for test in found["compared"]] == [
-        ("high", "low, ncm", metric, 0.5) for metric in ("acc_all", "acc_base", "acc_novel")
+        ("high", "low, ncm", metric, lead) for metric, lead in (("acc_all", 0.0), ("acc_base", 0.5), ("acc_novel", 0.5))
     ]
     table = "\n".join(module("table").markdown(found))
-    assert "| ncm | none | – | as given | high | low, ncm | +50.0 | +50.0 | +50.0 |" in table
+    assert "| ncm | none | – | as given | high | low, ncm | +0.0 | +50.0 | +50.0 |" in table
 
 
-def test_other_splits_are_not_compared(go: Any) -> None:
-    found = go(step("low"), step("high", "--other"), compare=[{"steps": ["high"], "against": "low"}])
+@pytest.mark.parametrize("part", ["base", "novel", "increments", "support", "tests"])
+def test_other_splits_are_not_compared(go: Any, part: str) -> None:
+    found = go(step("low"), step("high", f"--other-{part}"), compare=[{"steps": ["high"], "against": "low"}])
     assert found["compared"] == []

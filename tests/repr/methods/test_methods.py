@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightly.loss import NTXentLoss, VICRegLoss
 from torch import Tensor, nn
 
 from repr.errors import UserError
@@ -108,6 +109,79 @@ def test_the_queue_holds_the_last_keys(encoder: Encoder) -> None:
     assert {"queue", "place"} <= set(method.state_dict())  # so that a checkpoint carries them
     with pytest.raises(UserError, match="--queue"):
         make("moco", encoder, queue=0)
+
+
+@pytest.mark.parametrize("name", ["simclr", "moco", "byol", "vicreg"])
+def test_the_loss_is_between_two_different_views(name: str, encoder: Encoder) -> None:
+    """Written out from the parts: which head sees which view, against what, at which temperature."""
+    method = make(name, encoder, **({"temperature": 0.3} if name in ("simclr", "moco") else {})).eval()
+    pixels, labels = batch()
+    views = method.views(pixels, torch.Generator().manual_seed(0))
+    assert len(views) == 2 and not torch.equal(*views)
+    with torch.no_grad():
+        if isinstance(method, BYOL):
+            for parameter in method.teacher.parameters():
+                parameter += 0.01 * torch.randn_like(parameter)
+        features = [method.encoder(view) for view in views]
+        if isinstance(method, MoCo):
+            queries = nn.functional.normalize(method.head(features[0]))
+            keys = nn.functional.normalize(method.key_head(method.key_encoder(views[1])))
+            logits = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ method.queue.T], 1) / 0.3
+            expected = (logits.exp().sum(1).log() - logits[:, 0]).mean()
+        elif isinstance(method, BYOL):
+            predicted = [nn.functional.normalize(method.predictor(method.projector(x))) for x in features]
+            targets = [nn.functional.normalize(method.teacher_projector(method.teacher(view))) for view in views]
+            cosines = [(p * t).sum(1) for p, t in zip(predicted, reversed(targets), strict=True)]
+            expected = (2 - 2 * cosines[0] + 2 - 2 * cosines[1]).mean()
+        else:
+            criterion = NTXentLoss(temperature=0.3) if name == "simclr" else VICRegLoss()
+            expected = criterion(*(method.head(x) for x in features))
+        loss, _ = method.loss(views, labels)
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_encoder_learns(name: str, encoder: Encoder) -> None:
+    method = make(name, encoder)
+    pixels, labels = batch()
+    method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)[0].backward()  # type: ignore[no-untyped-call]
+    gradient = encoder.network.conv1.weight.grad
+    assert gradient is not None and gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        ("moco", [("encoder", "key_encoder"), ("head", "key_head")]),
+        ("byol", [("encoder", "teacher"), ("projector", "teacher_projector")]),
+    ],
+)
+def test_every_part_of_a_teacher_follows(name: str, pairs: list[tuple[str, str]], encoder: Encoder) -> None:
+    method = make(name, encoder)
+    share = 0.001 if name == "moco" else 0.01 * (math.cos(math.pi / 4) + 1) / 2  # BYOL's rises along a cosine: here a quarter of the run
+    before = {teacher: [p.clone() for p in getattr(method, teacher).parameters()] for _, teacher in pairs}
+    with torch.no_grad():
+        for online, _ in pairs:
+            for parameter in getattr(method, online).parameters():
+                parameter += 1.0
+    method.after_step(0.25)
+    for online, teacher in pairs:
+        for old, now, own in zip(before[teacher], getattr(method, teacher).parameters(), getattr(method, online).parameters(), strict=True):
+            torch.testing.assert_close(now, torch.lerp(old, own, share))
+
+
+def test_a_key_is_no_negative_of_its_own_picture(encoder: Encoder) -> None:
+    """The keys enter the queue after the loss, which saw the older ones."""
+    method = make("moco", encoder, queue=16).eval()
+    assert isinstance(method, MoCo)
+    pixels, labels = batch()
+    views, before = method.views(pixels, torch.Generator().manual_seed(0)), method.queue.clone()
+    with torch.no_grad():
+        first, _ = method.loss(views, labels)
+        assert not torch.equal(method.queue, before)
+        method.queue.copy_(before)
+        again, _ = method.loss(views, labels)
+    torch.testing.assert_close(first, again)
 
 
 @pytest.mark.parametrize(("name", "teacher"), [("moco", "key_encoder"), ("byol", "teacher")])

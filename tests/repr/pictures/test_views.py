@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,42 @@ def test_quarter_turns_and_mirrors_are_exact(quarter: int, mirror: float) -> Non
     seen = torch.nn.functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
     expected = torch.rot90(pictures if mirror > 0 else pictures.flip(3), quarter, (2, 3))
     torch.testing.assert_close(seen, expected, atol=2e-4, rtol=0)
+
+
+def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole view, not its grid alone: the angle is in degrees, and what comes out is the picture, turned."""
+    batch = smooth(2, 32)
+    monkeypatch.setattr("repr.pictures.views.torch.rand", lambda shape, **_: torch.ones(shape))  # every draw at its upper end
+    found = Views(32, rotate=90)(batch, made(0))
+    torch.testing.assert_close(found, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ({"crop_scale": (0.2, 0.9)}, 16),
+        ({"rotate": 180.0}, 16),
+        ({"jitter": 1.0, "brightness": 0.4}, 16),
+        ({"jitter": 1.0, "hue": 0.3}, 16),
+        ({"blur": 1.0, "blur_sigma": (1.0, 20.0)}, 16),
+        ({"erase": 1.0}, 16),
+        ({"jitter": 0.5, "brightness": 0.4}, 3),  # on for some and off for others
+        ({"blur": 0.5, "blur_sigma": (1.0, 20.0)}, 3),
+        ({"flip": 0.5}, 2),
+        ({"grey": 0.5}, 2),
+    ],
+)
+def test_each_picture_draws_its_own(kind: dict[str, Any], least: int) -> None:
+    batch = smooth(1, 32).expand(16, -1, -1, -1)
+    found = Views(32, **kind)(batch, made(0))
+    different = torch.unique(found.flatten(1), dim=0)
+    assert len(different) == 16 if least == 16 else least <= len(different) < 16
+
+
+def test_blur_is_in_pixels_of_a_picture_of_224() -> None:
+    batch = smooth(3, 32)
+    expected = gaussian_blur(plain(batch, 32), torch.full((3,), 14.0 * 32 / 224))
+    torch.testing.assert_close(Views(32, blur=1.0, blur_sigma=(14.0, 14.0))(batch, made(0)), expected)
 
 
 def test_affine_grid_is_torchs() -> None:

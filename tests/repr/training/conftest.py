@@ -22,8 +22,8 @@ SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "c
 COLOURS = {"red": (200, 40, 40), "green": (40, 190, 60), "blue": (50, 60, 210), "grey": (128, 128, 128)}
 
 
-def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0) -> Catalog:
-    """per_class training pictures and `val` watched ones of each colour, 24 px, with noise."""
+def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0, twins: bool = False) -> Catalog:
+    """per_class training pictures and `val` watched ones of each colour, 24 px, with noise; twins: two of a title."""
     rng = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
     columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": [], "split": [], "title": []}
@@ -33,7 +33,9 @@ def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 
             pixels = np.clip(np.array(colour) + noise + rng.normal(0, 15, 3), 0, 255).astype(np.uint8)
             file = f"{name}{i}.png"
             Image.fromarray(pixels).save(root / file)
-            for key, value in zip(columns, (file, name, code, "train" if i < per_class else "val", f"{name} {i}"), strict=True):
+            for key, value in zip(
+                columns, (file, name, code, "train" if i < per_class else "val", f"{name} {i // 2 if twins else i}"), strict=True
+            ):
                 columns[key].append(value)
     names = tuple(ClassName(str(i), name) for i, name in enumerate(list(COLOURS)[:classes]))
     return build(columns, classes=(names, (), ()), sources=(Source("squares", "folders", root),), default_level=1)
@@ -47,7 +49,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 @pytest.fixture(scope="session")
 def make_shop() -> Callable[..., Catalog]:
-    """A function (folder, per_class=16, classes=4, val=0, seed=0) that draws such a shop."""
+    """A function (folder, per_class=16, classes=4, val=0, seed=0, twins=False) that draws such a shop."""
     return _make_shop
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from repr.catalog.table import Catalog
+from repr.methods import heads
+from repr.methods.supervised import Supervised
 from repr.reports import training_report
 from repr.runs import Run
 from repr.training import alarms, loop
@@ -96,3 +99,39 @@ def test_a_stuck_run_is_told_within_its_epochs_and_kept(
     assert steps[0] == 4 and steps[-1] == 8  # in between, an epoch's first batch alone may lie above or below
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "4 to 8" in html and "is stuck, no better than 1.386" in html  # log of four classes
+
+
+def test_byols_projector_is_watched_too(
+    train: Callable[..., dict[str, Any]], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loss is at its best when the projector answers the same to everything, while the encoder need not have collapsed."""
+
+    original = heads.byol
+
+    def constant(dim: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+        projector, predictor = original(dim)
+        torch.nn.init.zeros_(list(projector.modules())[-1].weight)
+        return projector, predictor
+
+    monkeypatch.setattr("repr.methods.byol.heads.byol", constant)
+    train(shop, tmp_path / "run", method="byol", epochs=1, lr=0.0)
+    assert [row["kind"] for row in Run.open(tmp_path / "run").warnings()] == ["collapsed"]
+
+
+def test_classes_of_unequal_size_have_a_lower_trivial_loss(
+    train: Callable[..., dict[str, Any]], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine in ten of one class: the best that tells nothing apart says so; where classes are drawn equally often they count as equal."""
+    codes, training = shop.labels(1)[0], shop.column("split") == "train"
+    rows = np.concatenate([np.flatnonzero((codes == code) & training)[:n] for code, n in ((0, 16), (1, 4))])
+    told: list[Any] = []
+    original = Supervised.trivial
+
+    def trivial(self: Supervised, batch_size: int, shares: torch.Tensor | None = None) -> float | None:
+        told.append(shares)
+        return original(self, batch_size, shares)
+
+    monkeypatch.setattr(Supervised, "trivial", trivial)
+    for balanced in (False, True):
+        train(shop.select(rows), tmp_path / str(balanced), epochs=1, balanced=balanced, val_share=0.0, batch_size=4)
+    assert told[0].tolist() == pytest.approx([0.8, 0.2]) and told[-1] is None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +17,7 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import load_file
+from torch import Tensor
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -22,13 +27,21 @@ from repr.methods.supervised import Supervised
 from repr.models.weights import fresh, load_encoder, read_weights
 from repr.reports import training_report
 from repr.runs import Run
-from repr.training import fit, loop, watch
-from repr.training.data import epoch_order
+from repr.training import checkpoint, fit, loop, optim, watch
+from repr.training.data import VIEWS, epoch_order, stream
+from repr.training.fit import pretrain
 from repr.training.launch import launch
 from repr.training.prepare import Material
 from repr.training.settings import Settings
+from repr.training.stop import Stopped
 
 Train = Callable[..., dict[str, Any]]
+
+
+def test_the_nearest_mean_is_by_cosine() -> None:
+    x, y = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 1, 1])
+    queries, truth = torch.tensor([[5.0, 1.0], [1.0, 2.0], [3.0, 1.0]]), torch.tensor([0, 1, 1])
+    assert watch.nearest_mean(x, y, queries, truth) == pytest.approx(2 / 3)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +142,60 @@ def test_accuracy_is_of_the_averaged_weights(
     assert torch.equal(measured[-1], averaged)
     plain = load_file(finished[1]["weights"])["conv1.weight"]
     assert torch.equal(raw[-1], plain) and not torch.equal(averaged, plain)
+
+
+def test_settings_reach_what_they_set(train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[Any]] = {"make": [], "factor": [], "preset": [], "Batches": []}
+
+    def spied(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def spy(*positional: Any, **named: Any) -> Any:
+            asked[name].append((positional, named))
+            return original(*positional, **named)
+
+        monkeypatch.setattr(module, name, spy)
+
+    for module, name in ((loop.optim, "make"), (loop.optim, "factor"), (fit, "preset"), (fit, "Batches")):
+        spied(module, name)
+    options = {"lr": 0.4, "momentum": 0.8, "weight_decay": 0.01, "warmup": 1.0, "views": "supervised-flip", "balanced": True}
+    result = train(shop, tmp_path / "run", method="vicreg", **options)
+    ((positional, named),) = asked["make"][-1:]
+    assert positional[0] == "lars" and named == {"lr": 0.4, "momentum": 0.8, "weight_decay": 0.01}
+    assert asked["factor"][-1] == ((11, 12), {"warmup": 4, "schedule": "cosine", "final": 0.01})  # VICReg ends at a hundredth
+    assert asked["preset"][-1] == (("supervised-flip", 16), {}) and asked["Batches"][-1][1]["balanced"] is True
+    assert result["metrics"]["lr"] == pytest.approx(0.4 * optim.factor(11, 12, warmup=4, schedule="cosine", final=0.01))
+
+
+def test_a_rate_from_weights_is_lower() -> None:
+    assert (Settings(init="imagenet").rate(), Settings().rate()) == pytest.approx((0.0125, 0.025))
+
+
+def test_every_step_has_a_generator_of_its_own(train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, original = [], Supervised.views
+
+    def views(self: Supervised, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        seeds.append(generator.initial_seed())
+        return original(self, pixels, generator)
+
+    monkeypatch.setattr(Supervised, "views", views)
+    train(shop, tmp_path / "run")
+    assert seeds[-12:] == [stream(0, VIEWS, step, 0) for step in range(12)]
+
+
+def test_ctrl_c_stops_two_processes_at_the_same_step(shop: Catalog, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, sample=shop.sample)
+
+    def press() -> None:
+        while not (run.path / "checkpoint" / "last.pt").exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(Stopped):
+        pretrain(shop, Settings(size=16, epochs=2000, batch_size=16, device="cpu", devices=2), run, quiet=True)
+    saved = checkpoint.load(run.path)
+    assert saved is not None and 4 <= saved.step < 8000 and run.config["status"] == "stopped"
 
 
 def test_two_processes(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.training.prepare import check_labels, hold_out
+from repr.training.prepare import check_labels, hold_out, prepare
 from repr.training.settings import Settings
 
 
@@ -21,6 +25,13 @@ def test_groups_stay_whole_and_a_class_keeps_two_pictures(rows: list[tuple[int, 
     assert len(held) <= round(share * len(rows))
     for label in set(labels[labels >= 0]):
         assert (labels[kept] == label).sum() >= min(2, (labels == label).sum())
+
+
+def test_twins_are_held_out_together(make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
+    catalog = make_shop(tmp_path / "shop", per_class=12, twins=True)
+    material = prepare(catalog, Settings(size=16, val_share=0.25), quiet=True)
+    assert len(material.val) == 12 and len(material.train) == 36
+    assert not set(material.val // 2) & set(material.train // 2)
 
 
 def test_balancing_needs_classes() -> None:
