@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     """Learn a representation from product pictures.
 
     Writes a run folder: config.json, metrics.csv, weights.safetensors (loads into torchvision), checkpoint, report.html.
-    Ctrl-C stops at the end of the step (a slow one is broken off); --resume --out DIR goes on from there.
+    Ctrl-C stops at the end of the step, a second one at once; --resume --out DIR goes on from the checkpoint.
 
     \b
     Examples:
