@@ -73,3 +73,13 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
     assert head.split() == ["model", "top-1", "top-5"] and line.endswith("99.0") and len(head) <= 24
     assert last == "Not shown, for want of room: F1. --json has them."
     assert console.table(header, rows, room=3).splitlines()[0].split() == ["model", "top-1"]
+
+
+@pytest.mark.parametrize(("typed", "right"), [("0.5", True), ("nan", False), ("inf", False), ("2", False)])
+def test_a_number_in_a_range_is_a_number(typed: str, right: bool) -> None:
+    command = click.Command("a", params=[click.Option(["--share"], type=console.Between(0, 1))])
+    if right:
+        assert command.make_context("a", ["--share", typed]).params["share"] == 0.5
+    else:
+        with pytest.raises(click.BadParameter):
+            command.make_context("a", ["--share", typed])

@@ -89,7 +89,6 @@ def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("--model", "lstm", "--lr", "nan"), "--lr: a learning rate of nan"),
         (("--logit-adjustment", "-5"), "--logit-adjustment"),
         (("--device", "foo"), "no such device"),
         (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
