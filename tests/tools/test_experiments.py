@@ -54,8 +54,8 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path / "bin")
 
-    def experiment(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-        run.run_experiment({"title": "Toy", "steps": list(steps), **more}, "toy", tmp_path / "data", tmp_path / "out", tmp_path)
+    def experiment(*steps: dict[str, Any], only: str | None = None, **more: Any) -> dict[str, Any]:
+        run.run_experiment({"title": "Toy", "steps": list(steps), **more}, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only)
         content: dict[str, Any] = json.loads((tmp_path / "toy.json").read_text())
         content["ran"] = len((tmp_path / "bin" / "ran").read_text().splitlines())
         return content
@@ -115,6 +115,21 @@ def test_what_was_found_stands_where_its_repeat_fails(go: Any, tmp_path: Path) -
     assert found["steps"] == [{**before, "error": "exit code 4"}]
     lines = "\n".join(module("table").markdown(found))
     assert "Not run anew: a, exit code 4." in lines and "| ncm | none |" in lines
+
+
+def test_an_experiment_may_be_measured_in_several_sittings(go: Any, tmp_path: Path) -> None:
+    steps = [step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]}), step("one", "--lr 0.2"), step("two", "--lr {best:rate}")]
+    asked = {"compare": [{"steps": ["two"], "against": "one"}]}
+    first = go(*steps, only="rate|one", **asked)
+    assert [found["step"] for found in first["steps"]] == ["rate", "one"] and first["compared"] == []
+    shutil.rmtree(tmp_path / "out")
+    second = go(*steps, only="two", **asked)
+    assert [found["step"] for found in second["steps"]] == ["rate", "one", "two"] and second["steps"][:2] == first["steps"]
+    assert second["steps"][2]["run"].endswith("--lr 0.3") and second["ran"] == first["ran"] + 1
+    whole = go(*steps, only="one|two", **asked)
+    assert len(whole["compared"]) == 3
+    shutil.rmtree(tmp_path / "out" / "one")
+    assert go(*steps, only="two", **asked)["compared"] == whole["compared"]
 
 
 @pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)

@@ -54,30 +54,37 @@ COMPARED = ("acc_all", "acc_base", "acc_novel")
     "--out", type=click.Path(path_type=Path), default=Path("runs/experiments"), show_default=True, help="Where the runs are kept."
 )
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Where the figures are written.")
-def main(names: tuple[str, ...], data: Path, out: Path, results: Path) -> None:
+@click.option("--only", metavar="REGEX", help="Only the steps whose name holds this; what was found of the others stands.")
+def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str | None) -> None:
     """Run EXPERIMENT… (the names of the .toml files beside this one; all of them when none is named), or go on with them."""
     for name in names or sorted(p.stem for p in HERE.glob("*.toml")):
         file = HERE / f"{name}.toml"
         if not file.is_file():
             raise UserError(f"no such experiment: {name}", HERE, nearest(name, sorted(p.stem for p in HERE.glob("*.toml"))))
-        run_experiment(tomllib.loads(file.read_text(encoding="utf-8")), name, data, out, results)
+        run_experiment(tomllib.loads(file.read_text(encoding="utf-8")), name, data, out, results, only)
 
 
 class Failed(Exception):
     """A step that cannot be run, or found nothing: another that it needs has failed, or no row of it ran."""
 
 
-def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path, results: Path) -> None:
+def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path, results: Path, only: str | None = None) -> None:
     """Run the steps of one experiment in order. A step that fails is noted, and the others go on.
 
-    What was found before stands in results/<name>.json until the same step has been found anew.
+    What was found before stands in results/<name>.json until the same step has been found anew. So with `only`, a regular expression
+    that names of steps are searched for, an experiment of hours is measured in several sittings; the weights of the others may be gone.
     """
     out.mkdir(parents=True, exist_ok=True)
     file = results / f"{name}.json"
-    before = {step["step"]: step for step in read_json(file)["steps"]} if file.is_file() else {}
+    stored = read_json(file) if file.is_file() else {"steps": [], "compared": []}
+    before = {step["step"]: step for step in stored["steps"]}
     chosen: dict[str, Any] = {}
     asked = list(_each(experiment["steps"]))
     for step in asked:
+        if only and not re.search(only, step["out"]):
+            found = before.get(step["out"], {})
+            chosen |= {step["out"]: found["chosen"]} if "chosen" in found else {}
+            continue
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
         try:
             found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), _asked(step, values), out)
@@ -91,7 +98,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
         steps = [before[other["out"]] for other in asked if other["out"] in before]
-        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out)]
+        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out, stored["compared"])]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
 
@@ -181,13 +188,19 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
     return found | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
 
 
-def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path) -> list[dict[str, Any]]:
-    """Paired tests of each row of `steps` minus the row of `against` (the only one, or that of `learner`), where splits are the same."""
+def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Paired tests of each row of `steps` minus the row of `against` (the only one, or that of `learner`), where splits are the same.
+
+    Runs that are no longer there keep the tests that were `stored`.
+    """
     others = [row for row in found.get(asked["against"], {}).get("rows", ()) if asked.get("learner") in (None, row["learner"])]
     named = ", ".join(filter(None, (asked["against"], asked.get("learner"))))
     tests: list[dict[str, Any]] = []
     for step in asked["steps"] if others else ():
         (b,) = others
+        if not all((out / name / "split.json").is_file() for name in (step, asked["against"])):
+            tests += [test for test in stored if (test["step"], test["against"]) == (step, named)]
+            continue
         rows = [row for row in found.get(step, {}).get("rows", ()) if not row["error"]]
         if rows and _split(out / step) != _split(out / asked["against"]):
             console.say(f"{step} and {asked['against']} are not of the same splits: not compared")
