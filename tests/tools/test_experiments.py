@@ -132,6 +132,13 @@ def test_an_experiment_may_be_measured_in_several_sittings(go: Any, tmp_path: Pa
     assert go(*steps, only="two", **asked)["compared"] == whole["compared"]
 
 
+@pytest.mark.parametrize(("only", "told"), [("(", "is no regular expression"), ("absent", "no step whose name holds absent")])
+def test_steps_that_are_not_there_are_told_and_nothing_is_written(go: Any, tmp_path: Path, only: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        go(step("a"), only=only)
+    assert not (tmp_path / "toy.json").exists()
+
+
 @pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)
 def test_what_is_stored_becomes_a_table(file: Path) -> None:
     found = json.loads(file.read_text(encoding="utf-8"))

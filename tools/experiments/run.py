@@ -80,8 +80,10 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
     before = {step["step"]: step for step in stored["steps"]}
     chosen: dict[str, Any] = {}
     asked = list(_each(experiment["steps"]))
+    if only and not any(_holds(step["out"], only) for step in asked):
+        raise UserError(f"{name} has no step whose name holds {only}", "--only", nearest(only, [step["out"] for step in asked]))
     for step in asked:
-        if only and not re.search(only, step["out"]):
+        if only and not _holds(step["out"], only):
             found = before.get(step["out"], {})
             chosen |= {step["out"]: found["chosen"]} if "chosen" in found else {}
             continue
@@ -101,6 +103,13 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out, stored["compared"])]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
+
+
+def _holds(name: str, expression: str) -> bool:
+    try:
+        return re.search(expression, name) is not None
+    except re.error as error:
+        raise UserError(f"{expression} is no regular expression ({error})", "--only", "Escape what is not one, or leave it out") from None
 
 
 def _each(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
