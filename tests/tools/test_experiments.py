@@ -90,6 +90,21 @@ def test_each_stands_for_one_step_a_combination(go: Any) -> None:
     assert found["steps"][2]["run"] == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
 
 
+def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: Any) -> None:
+    arms = [{"arm": "x", "flags": "--a", "rates": [0.1, 0.3]}, {"arm": "y", "flags": "--b", "rates": [0.2]}]
+    steps = [
+        step("shared"),
+        step("{arm}-{n}", "{flags} --n {n}", each={"n": "rates"}),
+        step("{arm}-rate", "{flags} --lr {lr}", grid={"lr": "rates"}),
+        step("{arm}", "--lr {best:{arm}-rate}"),
+    ]
+    found = go(*steps, arms=arms)
+    assert [s["step"] for s in found["steps"]] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
+    commands = [s["run"].removeprefix("rpc_transfer run --root {data}/toy ") for s in found["steps"] if "run" in s]
+    assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--lr 0.3", "--b --n 0.2", "--lr 0.2"]
+    assert found["ran"] == 1 + 3 + 3 + 2
+
+
 def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any) -> None:
     go(step("a"))
     assert go(step("a"))["ran"] == 1

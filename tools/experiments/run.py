@@ -7,6 +7,7 @@ What each step found is written to results/<experiment>.json, which table.py tur
 A `compare` sets every row of some steps against one row of another, seed by seed: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
+With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
 A step with a `grid` is run once for every value of one option, each on training pictures that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -20,7 +21,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
     stored = read_json(file) if file.is_file() else {"steps": [], "compared": []}
     before = {step["step"]: step for step in stored["steps"]}
     chosen: dict[str, Any] = {}
-    asked = list(_each(experiment["steps"]))
+    asked = list(_each(_armed(experiment)))
     if only and not any(_holds(step["out"], only) for step in asked):
         raise UserError(f"{name} has no step whose name holds {only}", "--only", nearest(only, [step["out"] for step in asked]))
     for step in asked:
@@ -99,7 +100,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         chosen |= {step["out"]: found["chosen"]} if "chosen" in found and "error" not in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
-        steps = [before[other["out"]] for other in asked if other["out"] in before]
+        steps = [before[step] for step in dict.fromkeys(other["out"] for other in asked) if step in before]
         compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out, stored["compared"])]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
@@ -112,15 +113,29 @@ def _holds(name: str, expression: str) -> bool:
         raise UserError(f"{expression} is no regular expression ({error})", "--only", "Escape what is not one, or leave it out") from None
 
 
-def _each(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _armed(experiment: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The steps, once for every arm: its words for `{word}`, its lists where `each` and `grid` have a name instead of values."""
+    for arm in experiment.get("arms", [{}]):
+        words = {word: value for word, value in arm.items() if isinstance(value, str)}
+        for step in experiment["steps"]:
+            for key in {"each", "grid"} & set(step):
+                step = step | {key: {option: arm[asked] if isinstance(asked, str) else asked for option, asked in step[key].items()}}
+            yield _with(step, words)
+
+
+def _each(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The steps, those with `each` once for every combination of its values."""
     for step in steps:
         options = step.get("each", {})
         for combination in itertools.product(*options.values()):
-            filled = {**step}
-            for option, value in zip(options, combination, strict=True):
-                filled |= {key: filled[key].replace(f"{{{option}}}", str(value)) for key in ("out", "run")}
-            yield filled
+            yield _with(step, dict(zip(options, combination, strict=True)))
+
+
+def _with(step: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The step with `{option}` in its name and its command filled in."""
+    for option, value in values.items():
+        step = step | {key: step[key].replace(f"{{{option}}}", str(value)) for key in ("out", "run")}
+    return step
 
 
 def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, Any]:
