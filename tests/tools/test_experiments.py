@@ -171,6 +171,13 @@ def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) ->
     assert "| ncm | none | – | as given | high | low, ncm | +0.0 | +50.0 | +50.0 |" in table
 
 
+def test_rows_of_another_experiment_are_set_against_one_of_this(go: Any, tmp_path: Path) -> None:
+    go(step("high", "--lr 0.75"))
+    (tmp_path / "toy.json").rename(tmp_path / "other.json")
+    found = go(step("low", "--lr 0.25"), compare=[{"steps": ["high"], "against": "low"}])
+    assert [test["difference"] for test in found["compared"]] == [0.0, 0.5, 0.5] and [s["step"] for s in found["steps"]] == ["low"]
+
+
 @pytest.mark.parametrize("part", ["base", "novel", "increments", "support", "tests"])
 def test_other_splits_are_not_compared(go: Any, part: str) -> None:
     found = go(step("low"), step("high", f"--other-{part}"), compare=[{"steps": ["high"], "against": "low"}])

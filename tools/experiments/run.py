@@ -4,7 +4,8 @@ An experiment is a TOML file beside this one: steps, each a command of ours with
 `{out}` (where runs are kept) in it. A step that is done is not repeated, and steps of several experiments with the same `out` are one.
 What each step found is written to results/<experiment>.json, which table.py turns into the README's tables.
 
-A `compare` sets every row of some steps against one row of another, seed by seed: a run of hours need not be repeated beside each.
+A `compare` sets every row of some steps, of this or another experiment, against one row of another, seed by seed: a run of hours need
+not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
@@ -101,7 +102,8 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
         steps = [before[step] for step in dict.fromkeys(other["out"] for other in asked) if step in before]
-        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, before, out, stored["compared"])]
+        everywhere = _stored(results) | before if "compare" in experiment else {}
+        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, out, stored["compared"])]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
     console.say(f"{name}: done, see {file}")
 
@@ -235,6 +237,11 @@ def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path, stored: l
                 test = paired(a[metric]["values"], b[metric]["values"])
                 tests.append({**described, "metric": metric, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
     return tests
+
+
+def _stored(results: Path) -> dict[str, Any]:
+    """The steps of all experiments, by name."""
+    return {step["step"]: step for file in sorted(results.glob("*.json")) for step in read_json(file)["steps"]}
 
 
 def _split(path: Path) -> Any:
