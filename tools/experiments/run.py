@@ -101,7 +101,8 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         chosen |= {step["out"]: found["chosen"]} if "chosen" in found and "error" not in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
-        steps = [before[step] for step in dict.fromkeys(other["out"] for other in asked) if step in before]
+        wanted = dict.fromkeys(other["out"] for other in asked)  # each once: arms may share a step
+        steps = [before[one] for one in wanted if one in before]
         everywhere = _stored(results) | before if "compare" in experiment else {}
         compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, out, stored["compared"])]
         write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
