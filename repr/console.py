@@ -79,6 +79,9 @@ def run(group: click.Command, program: str) -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
         _fail(error, as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        sys.exit(2)
     except click.UsageError as error:
         hint = f"Try '{error.ctx.command_path} --help'" if error.ctx else ""
         where = error.param.opts[0] if isinstance(error, click.BadParameter) and error.param and error.message else ""

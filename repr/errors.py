@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from os import PathLike, fspath
 
+LISTED = 20  # names that fit a line or two
+
 
 class UserError(Exception):
     """Something the user can mend. Raised where the fact is known, printed in one place (`repr.console.run`).
@@ -31,9 +33,11 @@ class UserError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that offers the nearest known name, or all of them."""
+    """A remedy that offers the nearest known name, or all of them: the first LISTED when there are many."""
     import difflib
 
     names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(names)}"
+    if close := difflib.get_close_matches(name, names, 1):
+        return f"Did you mean {close[0]}?"
+    more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
+    return f"Choose from: {', '.join(names[:LISTED])}{more}"

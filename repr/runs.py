@@ -1,7 +1,7 @@
 """The run folder: what a run writes and how it is found again.
 
 config.json       version, command, arguments, data, sample, created, status ("running", "stopped", "done"), result
-environment.json  versions, machine, git commit
+environment.json  versions, machine
 metrics.csv       one row a logged step or epoch
 warnings.csv      what was noticed while training: step, kind, text
 views.png         some pictures as training sees them
@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -44,7 +45,7 @@ class Run:
         """
         path = Path(path)
         claim(path, command)
-        fresh = not path.exists()
+        fresh, new = not path.exists(), not (path / "config.json").exists()
         path.mkdir(parents=True, exist_ok=True)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         config = {
@@ -61,8 +62,9 @@ class Run:
             write_json(path / "config.json", config)
             write_json(path / "environment.json", environment())
         except BaseException:
-            if fresh:
+            if new:
                 run.drop_if_empty()
+            if fresh:
                 path.rmdir()
             raise
         return run
@@ -177,15 +179,24 @@ def default_out(kind: str) -> Path:
 
 def newest_weights(*, sample: bool, under: Path = Path("runs")) -> Path | None:
     """The newest finished pretraining run below `under` whose data were (or were not) the sample shop; None if none."""
-    found: list[tuple[str, Path]] = []
-    for file in under.glob("*/config.json"):
-        run = Run.open(file.parent)
-        config = run.config
-        if (
-            config["command"] == "repr pretrain"
-            and config["status"] == "done"
-            and config["sample"] is sample
-            and (run.path / "weights.safetensors").exists()
-        ):
-            found.append((config["created"], run.path))
+    finished = [run for run in _below(under, "*", "repr pretrain") if run.config["status"] == "done" and run.config["sample"] is sample]
+    found = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
     return max(found)[1] if found else None
+
+
+def newest_unfinished(command: str, names: str, arguments: dict[str, Any], *, under: Path = Path("runs")) -> Path | None:
+    """The newest run of `command` with the same arguments that did not end, in a folder below `under` called like `names`."""
+    runs = _below(under, names, command)
+    found = [(r.config["created"], r.path) for r in runs if r.config["arguments"] == arguments and r.config["status"] != "done"]
+    return max(found)[1] if found else None
+
+
+def _below(under: Path, names: str, command: str) -> list[Run]:
+    """The runs of a command; folders of other tools, whatever they hold, are passed over."""
+    found = []
+    for file in under.glob(f"{names}/config.json"):
+        with suppress(UserError):
+            run = Run.open(file.parent)
+            if run.config["command"] == command and {"created", "status", "sample", "arguments"} <= set(run.config):
+                found.append(run)
+    return found

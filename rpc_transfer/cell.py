@@ -15,6 +15,7 @@ import torch
 
 from repr.arrays import Rows
 from repr.errors import UserError
+from repr.evaluation.calibration import expected_calibration_error
 from rpc_transfer import metrics
 from rpc_transfer.learners.arrays import log_odds
 from rpc_transfer.learners.learner import Learner
@@ -97,11 +98,11 @@ def run_cell(learner: Learner, table: Table, task: Task, *, reject: float | None
     reject: share of the spare pictures that the rejection threshold accepts.
     """
     known = task.labels >= 0
-    taught = [(task.labels[known] < task.base)]
+    old = task.labels[known] < task.base
     steps: list[dict[str, float | int]] = []
     before = seconds = memory = float("nan")
     if len(learner.classes_):
-        before = metrics.accuracy(task.labels[known][taught[0]], _predict(learner, table, task.tests[known][taught[0]]))
+        before = metrics.accuracy(task.labels[known][old], _predict(learner, table, task.tests[known][old]))
         steps.append({"classes": task.base, "acc_all": before, "acc_base": before, "acc_novel": float("nan")})
         seconds = memory = 0.0
         for i, (rows, labels) in enumerate(task.steps[1:], start=1):
@@ -181,7 +182,7 @@ def _certainty(learner: Learner, table: Table, task: Task, arrays: dict[str, Any
     confidence, correct = arrays["confidence"][known], arrays["predictions"][known] == task.labels[known]
     taught, untaught = arrays["known"][known], arrays["known"][~known]
     figures = {
-        "ece": metrics.expected_calibration_error(confidence, correct),
+        "ece": expected_calibration_error(confidence, correct),
         "aurc": metrics.area_under_risk_coverage(confidence, correct),
         "auroc_unknown": metrics.auroc(taught, untaught),
         "fpr95_unknown": metrics.fpr_at_tpr(taught, untaught),

@@ -18,11 +18,11 @@ from repr import console
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.files import content_key
+from repr.files import content_key, held
 from repr.models.devices import pick_device
 from repr.models.weights import between, load_encoder
 from repr.pictures.known import fingerprints
-from repr.runs import Run, claim, default_out
+from repr.runs import Run, claim, default_out, newest_unfinished
 from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
 from rpc_transfer.learners import learner_class, make
@@ -72,24 +72,36 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         console.say("\n  ".join(["In force:", *paper.training(settings, split, starts), *departures]))
     folder = Path(out) if out else _unfinished(arguments) or default_out("transfer")
     existed = folder.exists()
-    record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
-    try:
-        write_split(folder / "split.json", split, catalog)
-        bench = _Bench(settings, catalog, split, folder, device)
-        cells = bench.run(rows)
-    except BaseException as error:
-        record.finish("stopped")
-        if isinstance(error, KeyboardInterrupt):
-            console.say(f"The finished cells are in {folder}.")
-        elif not existed and not (folder / "cells").exists():
-            shutil.rmtree(folder)  # bad input: nothing half-written is left
-        raise
-    lost = bench.shelf.unreadable
-    missing = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
-    content = {**rows_content(settings, catalog, split, rows, cells, [*departures, *missing]), "run": str(folder)}
-    results.write(folder, content)
-    record.finish("done", {"rows": len(content["rows"])})
+    with held(folder):
+        record = Run.create(folder, COMMAND, arguments, data=catalog.name, sample=catalog.sample)
+        try:
+            write_split(folder / "split.json", split, catalog)
+            bench = _Bench(settings, catalog, split, folder, device)
+            cells = bench.run(rows)
+        except BaseException as error:
+            record.finish("stopped")
+            if isinstance(error, KeyboardInterrupt):
+                console.say(f"The finished cells are in {folder}.")
+            elif not existed and not (folder / "cells").exists():
+                shutil.rmtree(folder)  # bad input: nothing half-written is left
+            raise
+        lost = bench.shelf.unreadable
+        missing = [f"{len(lost)} pictures could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
+        notes = [*departures, *_seen(starts, catalog), *missing]
+        content = {**rows_content(settings, catalog, split, rows, cells, notes), "run": str(folder)}
+        results.write(folder, content)
+        record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
+
+
+def _seen(starts: Sequence[Start], catalog: Catalog) -> list[str]:
+    """A note on each start whose training saw the very set it is tested on, its novel products perhaps among what they learned from."""
+    names = {source.name for source in catalog.sources}
+    return [
+        f"{start.spec} was trained on {', '.join(sorted(names & seen))}: products that are novel here may be among what it has seen"
+        for start in starts
+        if start.weights is not None and names & (seen := start.weights.sources)
+    ]
 
 
 def _check_used(settings: Settings) -> None:
@@ -172,15 +184,10 @@ def _split(settings: Settings, catalog: Catalog) -> Split:
 
 def _unfinished(arguments: dict[str, Any]) -> Path | None:
     """The newest run under runs/ with the same arguments that did not end."""
-    found = []
-    for file in Path("runs").glob("transfer-*/config.json"):
-        config = Run.open(file.parent).config
-        if config["command"] == COMMAND and config["arguments"] == arguments and config["status"] != "done":
-            found.append((config["created"], file.parent))
-    if not found:
-        return None
-    console.say(f"Going on with {max(found)[1]}.")
-    return max(found)[1]
+    found = newest_unfinished(COMMAND, "transfer-*", arguments)
+    if found:
+        console.say(f"Going on with {found}.")
+    return found
 
 
 class _Bench:
@@ -196,8 +203,6 @@ class _Bench:
 
     def run(self, rows: Sequence[Row]) -> dict[tuple[int, int], Path]:
         """(row, seed) -> the cell's file, for every row that can be run."""
-        from tqdm import tqdm
-
         files = {(i, seed): self._file(row, seed) for i, row in enumerate(rows) if not row.start.error for seed in self.split.seeds}
         todo = [key for key, file in files.items() if not file.exists()]
         # One group shares features, and the base step.
@@ -206,15 +211,7 @@ class _Bench:
             console.say(f"{len(files) - len(todo)} of {len(files)} cells are already there.")
         group: tuple[Any, ...] = ()
         stage: _Stage | None = None
-        with tqdm(
-            total=len(files),
-            initial=len(files) - len(todo),
-            unit="cell",
-            file=sys.stderr,
-            leave=False,
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 10,
-        ) as bar:
+        with console.bar(len(files), "", "cell", done=len(files) - len(todo)) as bar:
             for i, seed in todo:
                 row = rows[i]
                 stage_now = f"{row.start.spec or 'none'}, {row.shots} shots, seed {seed}, {row.learner}"

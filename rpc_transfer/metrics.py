@@ -77,16 +77,6 @@ def forgetting(before: float, after: float) -> float:
     return before - after
 
 
-def expected_calibration_error(confidence: Scores, correct: Bools, bins: int = 15) -> float:
-    """ECE (Guo et al., On Calibration of Modern Neural Networks, 2017): over `bins` equal bins of confidence in (0, 1],
-    the mean of abs(share right - mean confidence), weighted by the bin's pictures. 15 bins as in the paper."""
-    if not len(confidence):
-        return float("nan")
-    place = np.clip(np.ceil(np.asarray(confidence, dtype=np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=np.asarray(correct, dtype=np.float64) - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
-
-
 def risk_coverage(confidence: Scores, correct: Bools) -> tuple[Scores, Scores]:
     """Coverage and risk when only the most confident pictures are answered (El-Yaniv and Wiener, 2010).
 

@@ -1,6 +1,6 @@
 """`--preset paper`: what section 7 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
 
-MEP-3M: Pattern Recognition 140, 2023 (facts/rpc.md, section 3).
+MEP-3M: Pattern Recognition 140, 2023.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def make_split(
     _enough(pool, wanted, drawn, _names(catalog, labels, keys), shots_from)
     candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on, "--test-on")
 
-    picture = photographs(catalog)
+    picture = catalog.photographs()
     support: dict[int, Pictures] = {}
     tests: dict[int, Pictures] = {}
     same_part = test_on in ("leftover", shots_from)
@@ -226,7 +226,7 @@ def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]
     """
     labels, keys = catalog.product_labels()
     pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
-    photograph = photographs(catalog)
+    photograph = catalog.photographs()
     free = _without(_without(pool, split.support[seed], photograph), split.tests[seed], photograph)
     spare = {key: _draw(free[key], SPARE, generator(seed, "spare", key)) for key in split.products}
     if not any(len(rows) for rows in spare.values()):
@@ -248,13 +248,6 @@ def with_spare(catalog: Catalog, split: Split) -> Split:
     bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in spare.values())]
     notes = [f"no {kind} product has a picture to choose the rejection threshold by" for kind in bare]
     return replace(split, spare=spare, notes=(*split.notes, *notes))
-
-
-def photographs(catalog: Catalog) -> Rows:
-    """(n,) equal numbers for rows of one picture file: boxes of one photograph."""
-    paths, source = catalog.column("path"), catalog.column("source").astype(np.int64)
-    _, found = np.unique(np.array([f"{s}:{p}" for s, p in zip(source, paths, strict=True)]), return_inverse=True)
-    return np.asarray(found, np.int64)
 
 
 def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:

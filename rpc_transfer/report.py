@@ -339,13 +339,8 @@ def _by_meta(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> list[list[s
 
 def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
     page.section("How it was done")
-    arguments = [
-        [f"`--{name.replace('_', '-')}`", str(value)] for name, value in run.config["arguments"].items() if value not in (None, [], "")
-    ]
-    page.table(["option", "value"], arguments, "The run's options. `--config config.json` gives them back.", words=True)
-    environment = read_json(run.path / "environment.json")
-    body = [[name, str(value)] for name, value in environment.items() if name != "packages"]
-    page.table(["machine", ""], [*body, *([name, version] for name, version in environment.get("packages", {}).items())], words=True)
+    page.options(run.config["arguments"])
+    page.machine(read_json(run.path / "environment.json"))
     page.text("The products, shots and test pictures of every seed are in `split.json`; `--split split.json` repeats the run on them.")
 
 

@@ -24,7 +24,7 @@ from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import read_json, write_json
-from rpc_transfer.protocol import Pictures, Split, photographs
+from rpc_transfer.protocol import Pictures, Split
 
 FORMAT = "rpc_transfer split"
 VERSION = 1
@@ -193,7 +193,7 @@ class _Finder:
 
 
 def _check(split: Split, path: Path, catalog: Catalog) -> None:
-    photograph = photographs(catalog)
+    photograph = catalog.photographs()
     for seed in split.seeds:
         shots = np.concatenate(list(split.support[seed].values()))
         tests = np.concatenate(list(split.tests[seed].values()))

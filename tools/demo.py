@@ -120,8 +120,8 @@ def demo(out: Path, seed: int) -> None:
     click.echo(f"The page: {(out / 'index.html').resolve()}")
     console.say("\nThree commands to try next:")
     click.echo(f"  {relative}repr lookup --index {out / 'shop.index'} {photo} -k 5")
-    click.echo(f"  {relative}repr pretrain --data FOLDER_OF_CLASS_FOLDERS --epochs 10 --out runs/mine")
-    click.echo(f"  {relative}rpc_transfer run --root FOLDER_OF_CLASS_FOLDERS --novel 5 --weights runs/mine")
+    click.echo(f"  {relative}repr pretrain --data OTHER_CLASS_FOLDERS --epochs 10 --out runs/mine")
+    click.echo(f"  {relative}rpc_transfer run --root YOUR_CLASS_FOLDERS --novel 5 --weights runs/mine")
 
 
 def run_all(stages: Sequence[Stage], out: Path) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from repr.arrays import Bools, Floats, Ints, Pixels
+from repr.catalog.formats import FORMATS
 from repr.catalog.table import Catalog
 from repr.console import progress
 from repr.files import cache_dir, content_key, replacing
@@ -32,8 +33,6 @@ RMS = 4.0  # levels, over the thumbnail
 SHARE = 0.08  # … and that as a share of the thumbnail's own standard deviation: pale things on white
 PEAK = 24  # levels, in any one cell and colour
 BUCKET = 32  # each picture is compared with so many neighbours, in hash order, of those that agree with it in two bands
-# As the one reader for pictures takes them, which stands above: EPS and WMF, whose decoding runs other programs, are left out.
-FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", *(["AVIF"] if features.check("avif") else [])]
 CHUNK = 20_000  # pictures a cache file
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads two bands over one 64-bit key
 POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)

@@ -77,4 +77,4 @@ def _natural(text: str) -> tuple[tuple[int, str], ...]:
     """A sorting key in which 2 comes before 10."""
     import re
 
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text) if part)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text) if part)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repr.catalog import jsonfile
-from repr.catalog.table import LEAVES, PARQUET, SCHEMA, Catalog, ClassName, Source, inside
+from repr.catalog.table import LEAVES, PARQUET, SCHEMA, Catalog, ClassName, Source
 from repr.errors import UserError
 from repr.files import replacing
 
@@ -316,6 +316,3 @@ def build_parquet(
     if quarantine:
         pictures.write(quarantine)
     return Built(out, records, pictures.quarantined, quarantine)
-
-
-__all__ = ["Built", "ClassTable", "Record", "annotations_in", "batches", "build_parquet", "info_in", "inside", "read", "read_info"]

@@ -14,7 +14,7 @@ def metas(catalog: Catalog) -> np.ndarray[Any, Any]:
 
     The name of the product's level-1 class, when every product has exactly one; "" for all where there are none, where a
     product stands in several, or where metas and products are one to one (then the level is the product itself).
-    In a union the names are prefixed by "<source>:".
+    Where two metas have one name, as in a union, all go by their ids, which there begin with "<source>:".
     """
     labels, products = catalog.product_labels()
     codes = catalog.column("class_1").astype(np.int64)

@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.catalog.engines import Engine, Line, make
-from repr.catalog.pools import cores, processes
+from repr.catalog.pools import processes
 from repr.catalog.table import Catalog
 from repr.console import progress, say
 from repr.errors import UserError
+from repr.machine import cores
 
 if TYPE_CHECKING:
     from PIL.Image import Image

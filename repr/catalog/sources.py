@@ -113,7 +113,8 @@ def _parsed(annotations: Path) -> Path:
     annotations = annotations.resolve()  # the key must not be the same in another working folder
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
     images = root / "Images"
-    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (annotations, info, images) if file and file.exists()]
+    folders = [images, *sorted(Path(entry) for entry in os.scandir(images) if entry.is_dir())] if images.is_dir() else []
+    stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (annotations, info, *folders) if file]
     out = cache_dir("catalogs", f"{content_key(VERSION, stamps)}.parquet")
     if not out.exists():
         say(f"Reading {annotations} once; the catalog is kept in {out.parent}.")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repr.errors import UserError
@@ -109,7 +110,7 @@ class Catalog:
         """Dense labels of a level: (n,) int64 in 0..c-1 with -1 for rows without a label, and the c class names.
 
         Only classes that occur get a label, ordered by code. Level 3 is the papers' joint level: a record without a
-        third level keeps its sub-class (facts: J's 688-way task = 599 + 89). Names that occur twice get their id appended.
+        third level keeps its sub-class (MEP-3M's 688-way task: 599 + 89). Names that occur twice get their id appended.
         Raises UserError when no row has a label on that level.
         """
         level = level or self.default_level
@@ -138,8 +139,9 @@ class Catalog:
         """
         keys = self.product_keys()
         unique, labels = np.unique(keys.astype(str), return_inverse=True)
-        if all(key.isdigit() for key in unique):
-            order = np.argsort(unique.astype(np.int64), kind="stable")
+        if all(key.isdecimal() for key in unique):
+            numbers = np.array([int(key) for key in unique], dtype=object)  # of any length
+            order = np.argsort(numbers, kind="stable")
             rank = np.empty_like(order)
             rank[order] = np.arange(len(order))
             unique, labels = unique[order], rank[labels]
@@ -152,6 +154,11 @@ class Catalog:
             names = [source.name for source in self.sources]
             keys = np.array([f"{names[s]}:{k}" for s, k in zip(self.column("source"), keys, strict=True)], dtype=object)
         return keys
+
+    def photographs(self) -> np.ndarray[Any, Any]:
+        """(n,) int64, equal for rows of one picture file: boxes of one photograph."""
+        named = pc.binary_join_element_wise(self.table["source"].cast(pa.string()), self.table["path"], ":")
+        return np.asarray(named.combine_chunks().dictionary_encode().indices).astype(np.int64)
 
     def file(self, row: int) -> Path:
         """The picture file of a row. Raises UserError when the path would leave the source's root."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from repr.classify.calibration import reliability
 from repr.classify.data import Data, Problem
 from repr.classify.longtail import bucket, by_bucket
 from repr.classify.metrics import Measured
 from repr.classify.settings import Settings
+from repr.evaluation.calibration import reliability
 from repr.files import content_key, replacing
 from repr.runs import Run
 

@@ -16,7 +16,6 @@ from repr import console
 from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
-from repr.classify.calibration import fit_temperature, log_softmax
 from repr.classify.cells import RATES, Cell, describe, folder_name, is_whole, write
 from repr.classify.data import Data, NotRun, Problem
 from repr.classify.heads import prior
@@ -24,6 +23,7 @@ from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.runs import Run
 
 BLOCK = 8192  # rows scored at a time

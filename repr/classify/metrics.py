@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repr.arrays import Floats, Ints
-from repr.classify.calibration import expected_calibration_error
+from repr.evaluation.calibration import expected_calibration_error
 
 Blocks = Callable[[], Iterator[Floats]]  # each call starts again: (b, c) probabilities, rows in order
 

@@ -27,7 +27,6 @@ TITLES = {
     "8": "Table 8: fine-grained subsets",
     "fig8": "Fig. 8: accuracy against training samples, level 3",
 }
-SINGLE = ("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram")
 COLUMNS = ("table", "row", "level", "top1", "source")
 Paper = dict[tuple[str, str, int], float]
 

@@ -12,7 +12,6 @@ import torch
 
 from repr.arrays import Bools, Floats, Ints
 from repr.classify import MODELS
-from repr.classify.calibration import fit_temperature, log_softmax
 from repr.classify.cells import Cell, describe
 from repr.classify.data import Data, Features, Problem
 from repr.classify.heads import prior
@@ -26,6 +25,7 @@ from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
 from repr.errors import UserError
+from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.models.devices import pick_device
 
 EPOCHS = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ def build(
     import numpy as np
 
     from repr.catalog.sources import open_sources
-    from repr.lookup.catalogs import add_catalog, common_root, stored_part
-    from repr.lookup.index import IMAGENET, Index
+    from repr.lookup.catalogs import BUILD, add_catalog, common_root, stored_part
+    from repr.lookup.index import Index
     from repr.lookup.ivf import check_enough
     from repr.models.weights import load_encoder, read_weights
 
@@ -70,14 +71,14 @@ def build(
         console.say(left_out)
     if ivf:
         check_enough(len(catalog))
-    chosen = read_weights(weights or IMAGENET)
+    chosen = read_weights(weights or "imagenet")
     encoder = load_encoder(chosen, size=size)
     index = _unfinished(out) or Index.create(
         out, chosen, dim=encoder.dim, root=common_root(catalog), size=encoder.size, sample=catalog.sample
     )
     if index.manifest.weights["size"] != encoder.size:
         raise UserError(f"an unfinished index of {index.manifest.weights['size']} px", out, "Delete it, or give its --size")
-    added = add_catalog(index, catalog, encoder, device=device, workers=workers)
+    added = add_catalog(index, catalog, encoder, command=BUILD, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
         console.say(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
@@ -121,7 +122,10 @@ def add(
     catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
-    _report(opened, add_catalog(opened, catalog, opened.encoder(device), device=device, workers=workers), as_json)
+    places = [word for source in catalog.sources for word in ("--data", str(source.root.absolute()))]
+    chosen = [word for part in parts for word in ("--part", part)] + (["--subset", subset] if subset else [])
+    command = shlex.join(["repr", "index", "add", *places, *chosen])
+    _report(opened, add_catalog(opened, catalog, opened.encoder(device), command=command, device=device, workers=workers), as_json)
 
 
 @command.command()
@@ -187,12 +191,13 @@ def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
 
 def _unfinished(out: Path) -> Any:
     """The index at `out` when an earlier build of it was interrupted, else None."""
+    from repr.lookup.catalogs import BUILD
     from repr.lookup.index import Index
 
     if not (out / "manifest.json").is_file():
         return None
     index = Index.open(out)
-    if index.manifest.complete:
+    if BUILD not in index.manifest.unfinished:
         return None
     console.say(f"Going on with the unfinished index {out}")
     return index
@@ -207,11 +212,10 @@ def _check(index: Any, weights: str | None) -> None:
 
 
 def _report(index: Any, added: Any, as_json: bool) -> None:
+    from repr.evaluation.embeddings import say_left_out
+
     content = index.info()
-    for broken in added.quarantine[:5]:
-        console.say(f"left out: {broken.path}: {broken.reason}")
-    if len(added.quarantine) > 5:
-        console.say(f"left out: {len(added.quarantine) - 5} more")
+    say_left_out(added.quarantine)
     if as_json:
         counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
         console.emit({"index": str(index.folder), **counts, **content})
@@ -233,6 +237,5 @@ def _described(content: dict[str, Any]) -> str:
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
     ]
-    if not content["complete"]:
-        lines.append("UNFINISHED: give the same `repr index build` or `repr index add` again")
+    lines += [f"UNFINISHED, give again: {command}" for command in content["unfinished"]]
     return "\n".join(lines)

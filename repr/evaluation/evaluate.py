@@ -202,10 +202,10 @@ def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) 
     """
     names = {source.name for source in sources.sources}
     for each in weights:
-        trained = set(each.trained_on.replace(" → ", "+").replace(" + ", "+").split("+"))
-        if divided and names & trained and divided not in each.recipe:
+        trained = names & each.sources
+        if divided and trained and divided not in each.recipe:
             console.say(
-                f"Note: {each.name} was trained on {', '.join(sorted(names & trained))}, but not on the {divided}: "
+                f"Note: {each.name} was trained on {', '.join(sorted(trained))}, but not on the {divided}: "
                 "test pictures here may be among its training pictures. Give the --seed, --split and --data of that training."
             )
 

@@ -13,6 +13,7 @@ import numpy as np
 from repr import console
 from repr.errors import UserError
 from repr.evaluation.embeddings import NoneReadable, embed
+from repr.files import held
 from repr.lookup.index import Index, relative_to_root
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from repr.pictures.pack import Quarantined
 
 PIECE = 16_384  # pictures a segment: what an interruption can lose
+BUILD = "repr index build"  # with the options it had; an index is built once
 
 
 @dataclass
@@ -62,15 +64,23 @@ def add_catalog(
     catalog: Catalog,
     encoder: Encoder,
     *,
+    command: str = BUILD,
     device: str = "auto",
     workers: int | None = None,
     quiet: bool = False,
 ) -> Added:
     """Embed and store the catalog's pictures that are not in the index yet (same product, path and box).
 
-    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was.
-    Raises UserError when the encoder is not the index's own, or not one of the catalog's pictures can be read.
+    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was; until then the index
+    says that `command` is unfinished. Raises UserError when the encoder is not the index's own, when not one of the catalog's
+    pictures can be read, or while another process adds to the index.
     """
+    with held(index.folder):  # what is there must not change between looking and storing
+        index.reload()
+        return _add(index, catalog, encoder, command, device=device, workers=workers, quiet=quiet)
+
+
+def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, device: str, workers: int | None, quiet: bool) -> Added:
     index.check(encoder.identity, encoder.name)
     there = index.pictures()
     root = Path(index.manifest.root)
@@ -91,7 +101,7 @@ def add_catalog(
                 raise
             added.quarantine += none.quarantine
             if last:
-                index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [])
+                index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [], command=command)
             continue
         kept = [rows[i] for i in embeddings.rows]
         index.add_vectors(
@@ -101,10 +111,13 @@ def add_catalog(
             boxes=[entries[row][2] for row in kept],
             names=_texts(catalog, "name", kept),
             barcodes=_texts(catalog, "barcode", kept),
-            complete=last,
+            command=command,
+            last=last,
         )
         added.stored += len(kept)
         added.quarantine += embeddings.quarantine
+    if not new and command in index.manifest.unfinished:  # another command has stored the rest
+        index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [], command=command)
     return added
 
 

@@ -1,7 +1,7 @@
 """The index: a folder that finds the stored products most like a photograph.
 
 manifest.json             version, weights, root, segments, removals; replaced last, so that a reader sees a whole state
-weights.safetensors       a copy of the weights (none for `imagenet`, which is found by its name)
+weights.safetensors       a copy of the weights
 segment-*.npy, *.parquet  one pair an addition, see segments.py
 ivf.faiss, *.cells.npy    only with cells, see ivf.py
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from repr.models.encoder import Encoder
     from repr.models.weights import Weights
 
-IMAGENET = "imagenet"
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Index:
     def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, size: int | None = None, sample: bool = False) -> Index:
         """A new, empty index; the folder appears with the first addition.
 
-        weights: kept as a copy, unless they are `imagenet`. dim: of their features. root: what picture paths are relative to.
+        weights: kept as a copy. dim: of their features. root: what picture paths are relative to.
         size: picture side in pixels, default that of the weights. Raises UserError when there is something at `folder`.
         """
         folder = Path(folder)
@@ -87,7 +87,6 @@ class Index:
             "size": size or weights.size,
             "dim": dim,
             "sample": weights.sample,
-            "file": None if weights.name == IMAGENET else "weights.safetensors",
         }
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         manifest = Manifest(described, str(Path(root).absolute()), sample or weights.sample, created=created)
@@ -115,12 +114,10 @@ class Index:
         from repr.models.devices import pick_device
         from repr.models.weights import load_encoder
 
-        described = self.manifest.weights
-        spec: str | Path | Weights = IMAGENET if described["file"] is None else self.folder / described["file"]
-        encoder = load_encoder(self._weights or spec, size=described["size"], device=str(pick_device(device)))
+        described, file = self.manifest.weights, self.folder / WEIGHTS
+        encoder = load_encoder(self._weights or file, size=described["size"], device=str(pick_device(device)))
         if encoder.identity != described["identity"]:
-            where = IMAGENET if described["file"] is None else str(self.folder / described["file"])
-            raise UserError(f"not the weights the index was made with ({described['identity']})", where, segments.REMEDY)
+            raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
         return encoder
 
     @cached_property
@@ -128,6 +125,11 @@ class Index:
         return self.encoder()
 
     # -- change
+
+    def reload(self) -> None:
+        """Read again what other processes may have changed; an index that is not written yet stays as it is."""
+        if (self.folder / "manifest.json").is_file():
+            self.manifest, self._loaded = Manifest.read(self.folder), None
 
     def add_vectors(
         self,
@@ -138,11 +140,13 @@ class Index:
         boxes: Sequence[Any] | None = None,
         names: Sequence[str | None] | None = None,
         barcodes: Sequence[str | None] | None = None,
-        complete: bool = True,
+        command: str = "",
+        last: bool = True,
     ) -> None:
         """Store vectors (n, d) of pictures (paths relative to the root) of products as one new segment.
 
-        complete: False while more of the same addition is to come, so that an interrupted one can be told.
+        command: what adds them, and would go on after an interruption; last: False while more of it is to come. What is
+        unfinished stays so, whatever else is added, until the same command has come to its end.
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
@@ -159,30 +163,27 @@ class Index:
                 manifest.segments.append(segment)
                 manifest.next_segment += 1
                 manifest.next_id += len(vectors)
-            manifest.complete = complete
+            others = [other for other in manifest.unfinished if other != command]
+            manifest.unfinished = others if last else [*others, command]
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many pictures went. Raises UserError, and removes nothing, when one is unknown."""
         with self._writing():
-            loaded = self._load()
-            known = set(loaded.products)
+            stored = self._table().column("product")
+            known = set(pc.unique(stored).to_pylist())
             for product in products:
                 if product not in known:
-                    raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)[:20]))
-            before = loaded.table.num_rows
+                    raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)))
             self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
-            gone = int(np.isin(loaded.codes, [loaded.products.index(product) for product in set(products)]).sum())
-        assert gone <= before
-        return gone
+            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products))).as_py())
 
     def build_cells(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Cells:
         """Change to the faster, inexact search; see ivf.py. Raises UserError when the index is too small to gain from it."""
         with self._writing():
-            stored = [(s, self._vectors(s)) for s in self.manifest.segments]
-            live = [vectors[self._live(s, segments.read_entries(self.folder, s))] for s, vectors in stored]
-            trained, cells = ivf.build_cells(np.concatenate(live), generator, smallest=smallest)
+            stored = [(segment, self._vectors(segment), live) for segment, live, _ in self._segments()]
+            trained, cells = ivf.build_cells(np.concatenate([vectors[live] for _, vectors, live in stored]), generator, smallest=smallest)
             ivf.write_centres(self.folder, trained)
-            for segment, vectors in stored:
+            for segment, vectors, _ in stored:
                 ivf.write_cells(self.folder, segment, trained, vectors)
             self.manifest.cells = cells
         return cells
@@ -203,11 +204,11 @@ class Index:
                 if not fresh:
                     self.manifest = Manifest.read(self.folder)
                 self._loaded = None
-                if fresh and self.manifest.weights["file"]:
+                if fresh:
                     from repr.models.weights import write_weights
 
                     assert self._weights is not None
-                    write_weights(self.folder / self.manifest.weights["file"], self._weights)
+                    write_weights(self.folder / WEIGHTS, self._weights)
                 yield
                 self.manifest.write(self.folder)
             except BaseException:
@@ -222,7 +223,7 @@ class Index:
 
     def _clear(self) -> None:
         """Take back the first addition, which failed."""
-        for file in [*self.folder.glob("segment-*"), self.folder / "weights.safetensors", self.folder / "lock"]:
+        for file in [*self.folder.glob("segment-*"), self.folder / WEIGHTS, self.folder / "lock"]:
             file.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -306,7 +307,8 @@ class Index:
             "weights": manifest.weights,
             "root": manifest.root,
             "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
-            "complete": manifest.complete,
+            "complete": not manifest.unfinished,
+            "unfinished": manifest.unfinished,
             "created": manifest.created,
             "sample": manifest.sample,
             "version": manifest.version,
@@ -317,32 +319,33 @@ class Index:
     def _vectors(self, segment: Segment) -> Floats:
         return segments.read_vectors(self.folder, segment, self.manifest.weights["dim"])
 
-    def _live(self, segment: Segment, table: pa.Table) -> Bools:
-        gone = [product for product, first in self.manifest.removed.items() if segment.number < first]
-        return np.asarray(pc.invert(pc.is_in(table.column("product"), value_set=pa.array(gone, pa.string()))))
+    def _segments(self) -> Iterator[tuple[Segment, Bools, pa.Table]]:
+        """Every segment, which of its rows were not removed, and what those are."""
+        for segment in self.manifest.segments:
+            table = segments.read_entries(self.folder, segment)
+            gone = [product for product, first in self.manifest.removed.items() if segment.number < first]
+            live = pc.invert(pc.is_in(table.column("product"), value_set=pa.array(gone, pa.string())))
+            yield segment, np.asarray(live), table.filter(live)
 
     def _table(self) -> pa.Table:
         if self._loaded is not None:
             return self._loaded.table
-        tables = []
-        for segment in self.manifest.segments:
-            table = segments.read_entries(self.folder, segment)
-            tables.append(table.filter(pa.array(self._live(segment, table))))
-        return pa.concat_tables([segments.SCHEMA.empty_table(), *tables])
+        return pa.concat_tables([segments.SCHEMA.empty_table(), *(table for _, _, table in self._segments())])
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
             faiss, manifest = load_faiss(), self.manifest
             cells = manifest.cells
             engine = ivf.read_centres(self.folder, cells) if cells else faiss.IndexFlatIP(manifest.weights["dim"])
-            for segment in manifest.segments:
-                live = self._live(segment, segments.read_entries(self.folder, segment))
+            tables = [segments.SCHEMA.empty_table()]
+            for segment, live, entries in self._segments():
+                tables.append(entries)
                 vectors = np.ascontiguousarray(self._vectors(segment)[live])
                 if cells:
                     ivf.fill(engine, vectors, ivf.read_cells(self.folder, segment, cells)[live], engine.ntotal)
                 else:
                     engine.add(vectors)
-            table = self._table()
+            table = pa.concat_tables(tables)
             assert engine.ntotal == table.num_rows
             encoded = pc.dictionary_encode(table.column("product").combine_chunks())
             codes = np.asarray(encoded.indices).astype(np.int64)

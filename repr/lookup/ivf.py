@@ -4,8 +4,8 @@ ivf.faiss                the trained centres, without vectors
 segment-000001.cells.npy (n,) int32, the cell of each vector of the segment
 
 Cells are kept beside each segment, so that an addition finds the cells of the added vectors alone and opening the index
-only copies. FAISS saves nprobe = 1 by default, at which indexes lose a third of their answers unnoticed
-(facts: recall 69 %): here it is chosen by measurement and stands in the manifest.
+only copies. FAISS saves nprobe = 1 by default, at which an index may lose a third of its answers unnoticed: here it is chosen
+by measurement and stands in the manifest.
 """
 
 from __future__ import annotations

@@ -11,14 +11,14 @@ from repr.files import read_json, write_json
 from repr.lookup.ivf import Cells
 from repr.lookup.segments import REMEDY, Segment
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
 class Manifest:
     """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""
 
-    weights: dict[str, Any]  # identity, name, arch, size, dim, file (null for imagenet)
+    weights: dict[str, Any]  # identity, name, arch, size, dim, sample
     root: str
     sample: bool
     segments: list[Segment] = field(default_factory=list)
@@ -26,21 +26,24 @@ class Manifest:
     cells: Cells | None = None
     next_segment: int = 1
     next_id: int = 0
-    complete: bool = False
+    unfinished: list[str] = field(default_factory=list)  # commands that were interrupted, or are at work
     created: str = ""
     version: int = VERSION
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Raises UserError when the folder is no index, is broken, or is of a newer version."""
+        """Raises UserError when the folder is no index, is broken, or is of another version."""
         file = folder / "manifest.json"
         if not file.is_file():
             raise UserError("not an index (no manifest.json)", folder, "Make one with `repr index build`")
         content = read_json(file)
         if not isinstance(content, dict) or content.get("kind") != "repr.index":
             raise UserError("not the manifest of an index", file, "Make one with `repr index build`")
-        if content.get("version", 0) > VERSION:
-            raise UserError(f"written by a newer version ({content['version']} > {VERSION})", file, "Update the package")
+        version = content.get("version", 0)
+        if version > VERSION:
+            raise UserError(f"written by a newer version ({version} > {VERSION})", file, "Update the package")
+        if version < VERSION:
+            raise UserError(f"written by an older version ({version} < {VERSION})", file, REMEDY)
         try:
             content.pop("kind")
             content["segments"] = [Segment(**s) for s in content["segments"]]

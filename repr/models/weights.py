@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,6 +66,11 @@ class Weights:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()[:16]
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Names of the data in `trained_on`, which are joined by + in a union and by an arrow from one training to the next."""
+        return frozenset(name.strip() for name in re.split(r"[+→]", self.trained_on) if name.strip())
 
     def headless(self) -> Weights:
         """The same without the head."""

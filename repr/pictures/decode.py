@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from repr.arrays import Ints, Pixels
+from repr.machine import cores
 from repr.pictures.reader import MARGIN, Box, Fit, Unreadable, read_picture, square
 
 CHUNK = 64  # pictures a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C
@@ -87,8 +87,3 @@ def decode_chunk(files: Sequence[Path], boxes: Sequence[Box | None] | None, size
         else:
             good.append(first + i)
     return Chunk(np.array(good, dtype=np.int64), pixels[: len(good)], bad)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError
 
 from repr.arrays import Pixels
+from repr.catalog.formats import FORMATS
 
 Box = tuple[float, float, float, float]
 Fit = Literal["crop", "pad", "squash"]
 
-# By content, not by extension; JPEG takes phones' MPO along. Left out on purpose: EPS and WMF, whose decoding runs other programs.
-FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", *(["AVIF"] if features.check("avif") else [])]
 MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (2 × Image.MAX_IMAGE_PIXELS, 0.5 GiB of RGB)
 MARGIN = 0.1  # of the box's longer side, on every side
 ORIENTATION = 0x0112  # EXIF tag; 2..8 say how to turn the stored picture upright

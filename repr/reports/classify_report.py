@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repr.classify.calibration import BINS
 from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import name
+from repr.evaluation.calibration import BINS
 from repr.evaluation.words import p_value, percent, points
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
@@ -78,8 +78,7 @@ def write(answer: Answer) -> Path:
     _against_samples(page, done)
     _calibration(page, answer.cells)
     page.section("Settings")
-    shown = [[f"`--{key.replace('_', '-')}`", _said(value)] for key, value in answer.arguments.items() if value not in (None, (), "")]
-    page.table(["option", "value"], shown, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.", words=True)
+    page.options(answer.arguments, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.")
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
 
 
@@ -247,7 +246,3 @@ def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
 
 def _title(row: dict[str, Any]) -> str:
     return name(row) + (" (masked)" if row.get("masked") else "") + (f", {row['part']}" if row.get("part") else "")
-
-
-def _said(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

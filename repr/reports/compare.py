@@ -18,8 +18,9 @@ from repr.reports.page import Page
 from repr.reports.training_report import SHARES, number
 from repr.runs import Run
 
-TRANSFER = "rpc_transfer run"
+TRANSFER, EVALUATE, CLASSIFY = "rpc_transfer run", "repr evaluate", "repr classify"
 MEASURES = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
+RATES = ("knn_top1", "linear_top1", "recall@1", "map@r", "top1", "f1_macro")  # of evaluations and classifications
 SHOWN = ("acc_all", "acc_novel")  # of the tests; the others are in the JSON
 # Where results were put and what they ran on is not what makes two runs differ.
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
@@ -40,8 +41,9 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
     Returns {"runs": [{"run", "command", "data", "sample", "status", "created", "settings", "metrics"}], "rows": [...],
-    "tests": [...]}: `settings` holds the arguments that differ among runs of one command; `rows` the rows of the transfer
-    runs with "run" added; `tests` a paired t-test for every two of these rows with the same learner, shots and splits:
+    "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ among runs of
+    one command; `rows` the rows of the transfer runs with "run" added; `measured` those of evaluations and classifications, a
+    few measures of each, fractions 0-1; `tests` a paired t-test for every two of these rows with the same learner, shots and splits:
     {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
     Raises UserError when a folder is no run, or when fewer than two are given.
     """
@@ -50,17 +52,18 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     if len({Path(path).resolve() for path in paths}) < len(paths):
         raise UserError("the same run is given twice", "", "Give each run folder once")
     runs = [Run.open(Path(path)) for path in paths]
-    names = _names(runs)
+    named = list(zip(runs, _names(runs), strict=True))
     described = []
-    for run, name in zip(runs, names, strict=True):
+    for run, name in named:
         alike = [other for other in runs if other.config["command"] == run.config["command"]]
         arguments = run.config["arguments"]
         differing = {key: arguments[key] for key in arguments if key not in NOT_SETTINGS and _differs(key, alike)}
         kept = {key: run.config[key] for key in ("command", "data", "sample", "status", "created")}
         described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
-    rows = [{"run": name, **row} for run, name in zip(runs, names, strict=True) for row in _transfer_rows(run)]
-    splits = {name: _split(run) for run, name in zip(runs, names, strict=True) if run.config["command"] == TRANSFER}
-    return {"runs": described, "rows": rows, "tests": _tests(rows, splits)}
+    rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
+    splits = {name: _split(run) for run, name in named if run.config["command"] == TRANSFER}
+    measured = [{"run": name, "command": run.config["command"], **row} for run, name in named for row in _measured(run)]
+    return {"runs": described, "rows": rows, "measured": measured, "tests": _tests(rows, splits)}
 
 
 def tables(compared: dict[str, Any]) -> list[Table]:
@@ -76,6 +79,11 @@ def tables(compared: dict[str, Any]) -> list[Table]:
             came = [_measure(key, run["metrics"].get(key)) for key in metrics]
             body.append([_label(run["run"], run["sample"]), run["data"], run["status"], *told, *came])
         found.append(Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body))
+        measured = [row for row in compared["measured"] if row["command"] == command]
+        if measured:
+            keys = [key for key in measured[0] if key not in ("run", "command", "row")]
+            cells = [[row["run"], row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured]
+            found.append(Table(f"Rows of {command}", ["run", "row", *keys], cells))
     rows = compared["rows"]
     if rows:
         found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
@@ -141,6 +149,28 @@ def _transfer_rows(run: Run) -> list[dict[str, Any]]:
     content = read_json(run.path / "results.json")
     kept = (*ROW_KEYS, *MEASURES, "sample", "error")
     return [{**{key: row.get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
+
+
+def _measured(run: Run) -> list[dict[str, Any]]:
+    """The rows of an evaluation or a classification, a few measures of each."""
+    command, result = run.config["command"], run.config.get("result")
+    if not isinstance(result, dict):
+        return []
+    if command == EVALUATE:
+        return [
+            {
+                "row": row["name"],
+                **{key: row[key] for key in ("knn_top1", "linear_top1")},
+                **{key: row["retrieval"]["micro"][key] for key in ("recall@1", "map@r")},
+            }
+            for row in result["rows"]
+        ]
+    if command.startswith(CLASSIFY):
+        from repr.classify.summary import name
+
+        rows = result.get("rows", [result])  # a folder of one row, or of all that were asked for
+        return [{"row": f"{name(row)}, level {row['level']}", "top1": row["top1"], "f1_macro": row["f1_macro"]} for row in rows]
+    return []
 
 
 def _split(run: Run) -> dict[int, Any]:
@@ -223,4 +253,4 @@ def _text(value: Any) -> str:
 def _measure(key: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:.1f} %" if key in SHARES else f"{value:.4g}"
+    return f"{100 * value:.1f} %" if key in SHARES or key in RATES else f"{value:.4g}"

@@ -58,8 +58,7 @@ def save(
         page.section("Map of the embedding")
         _map(page, evaluation, generator)
     page.section("Settings")
-    settings = [[f"`--{name.replace('_', '-')}`", _shown(value)] for name, value in plain.items() if value is not None]
-    page.table(["option", "value"], settings, "`--config config.json` gives the whole command back.", words=True)
+    page.options(plain)
     path = page.write(run.path / "report.html")
     run.finish("done", result)
     return path
@@ -164,7 +163,3 @@ def _picture(evaluation: Evaluation, row: int) -> Any:
         return read_picture(file, short_side=192, box=box)
     except Unreadable:
         return file
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) or "(none)" if isinstance(value, list | tuple) else str(value)

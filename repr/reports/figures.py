@@ -299,7 +299,7 @@ def logarithmic(axes: Axes, *names: str) -> None:
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     """A sorting key that puts "meta 2" before "meta 10"."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _legend(figure: Figure, entries: int) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repr.errors import UserError
 from repr.files import replacing
@@ -80,6 +80,17 @@ class Page:
         table = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         self._parts.append(f'<figure class="table">{title}<div class="scroll" tabindex="0">{table}</div></figure>')
 
+    def options(self, arguments: Mapping[str, Any], caption: str = "`--config config.json` gives the whole command back.") -> None:
+        """A command's options by name; those that were left empty are left out."""
+        rows = [[f"`--{name.replace('_', '-')}`", told(value)] for name, value in arguments.items() if value not in (None, (), [], "")]
+        self.table(["option", "value"], rows, caption, words=True)
+
+    def machine(self, environment: Mapping[str, Any]) -> None:
+        """What a run was made on, as its environment.json says."""
+        rows = [[name, told(value)] for name, value in environment.items() if name != "packages"]
+        rows += [[name, version] for name, version in environment.get("packages", {}).items()]
+        self.table(["machine", ""], rows, words=True)
+
     def figure(self, figure: Figure, caption: str, *, alt: str = "") -> None:
         """A matplotlib figure as SVG. alt: what a person who cannot see it should know (default: the caption)."""
         from repr.reports.figures import svg
@@ -141,6 +152,15 @@ class Page:
             f"{banner}<h1>{escape(self.title)}</h1>\n{contents}\n<main>\n{body}\n</main>\n"
             f"<footer>Made with product-repr {_version()}.</footer>\n</body>\n</html>\n"
         )
+
+
+def told(value: Any) -> str:
+    """A value of an option in words."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def inline(text: str) -> str:

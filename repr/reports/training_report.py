@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from repr.files import read_json
 from repr.reports.figures import lines
@@ -54,10 +53,9 @@ def write(run: Run) -> Path:
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
-    settings = [[f"`--{name.replace('_', '-')}`", _shown(value)] for name, value in sorted(arguments.items()) if value is not None]
-    page.table(["option", "value"], settings, "The whole command, as in config.json: `--config config.json` gives it back.", words=True)
+    page.options(arguments)
     page.section("Machine")
-    _machine(page, run.path / "environment.json")
+    page.machine(read_json(run.path / "environment.json"))
     return page.write(run.path / "report.html")
 
 
@@ -151,21 +149,3 @@ def _next(page: Page, run: Run) -> None:
         "The file `weights.safetensors` holds torchvision's (or timm's) own parameter names: without the package it loads with "
         "`safetensors.torch.load_file` into the plain model."
     )
-
-
-def _machine(page: Page, file: Path) -> None:
-    if not file.is_file():
-        page.text("No record of the machine was kept.")
-        return
-    environment = read_json(file)
-    rows = [[name, _shown(value)] for name, value in environment.items() if name != "packages"]
-    rows += [[name, version] for name, version in environment.get("packages", {}).items()]
-    page.table(["", ""], rows, words=True)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "(none)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

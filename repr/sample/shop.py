@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from repr import console, files
 from repr.errors import UserError, nearest
+from repr.machine import cores
 from repr.sample import mep3m, rpc
 from repr.sample.identity import skus
 
@@ -53,7 +53,7 @@ def draw_sample(out: Path, *, seed: int = 0, scale: str = "full", workers: int |
     files.need_space(out, SCALES[scale].room, "the sample shop")
     with files.replacing(out) as folder:
         folder.mkdir()
-        _draw_all(folder, SCALES[scale], seed, workers or _cores(), quiet)
+        _draw_all(folder, SCALES[scale], seed, workers or cores(), quiet)
         for part in (folder, folder / "mep3m", folder / "rpc"):
             files.write_json(part / "sample.json", mark)
     return out
@@ -69,16 +69,14 @@ def sample_root(part: Literal["mep3m", "rpc"], *, seed: int = 0) -> Path:
 
 
 def _is_there(out: Path, mark: dict[str, Any]) -> bool:
-    """True when `out` is this very sample. Raises when it is something that drawing would overwrite."""
+    """True when `out` is this very sample, False when it is empty or missing. Raises when it is something else: nothing is drawn over."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
-    if not (out / "sample.json").is_file():
-        raise UserError("there is something else here", out, "Name a new or an empty folder with --out")
-    return bool(files.read_json(out / "sample.json") == mark)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    drawn = (out / "sample.json").is_file() and all((out / part).is_dir() for part in ("mep3m", "rpc"))
+    if not drawn or files.read_json(out / "sample.json") != mark:
+        what = "a sample of another seed, scale or version is here" if drawn else "there is something else here"
+        raise UserError(what, out, "Name a new or an empty folder with --out")
+    return True
 
 
 def _draw_all(folder: Path, scale: Scale, seed: int, workers: int, quiet: bool) -> None:

@@ -13,36 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from repr.errors import UserError
 from repr.models.encoder import Encoder
-from repr.models.inference import encoding
 from repr.pictures.views import Views, plain
 from repr.training import optim
 from repr.training.precision import as_channels_last, autocast, laid_out
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs, logits, labels → scalar
-OnEpoch = Callable[[int, float], None]  # epoch from 1, mean loss
-ENCODED = 256  # pictures a batch when only features are computed
-
-
-class CosineHead(nn.Module):
-    """Logits = scale · cos(feature, weight of the class): (b, dim) → (b, classes).
-
-    Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020 (TFA), equation 2; scale 20 as COSINE_SCALE in
-    fsdet/config/defaults.py of ucbdrive/few-shot-object-detection.
-    """
-
-    def __init__(self, dim: int, classes: int, scale: float = 20.0) -> None:
-        super().__init__()
-        self.scale = scale
-        self.weight = nn.Parameter(torch.empty(classes, dim))
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(b, dim) → (b, classes)."""
-        return self.scale * normalize(features, dim=1) @ normalize(self.weight, dim=1).T
+MOMENTUM = 0.9  # of SGD, as in lightly's and torchvision's own loops
 
 
 class EncoderWithHead(nn.Module):
@@ -66,59 +46,37 @@ def fit_classifier(
     labels: Tensor | np.ndarray[Any, Any],
     *,
     classes: int,
+    head: nn.Module,
     generator: torch.Generator,
     epochs: int = 20,
     lr: float = 0.02,
     batch_size: int = 64,
-    momentum: float = 0.9,
-    weight_decay: float = 5e-4,
-    label_smoothing: float = 0.0,
     views: Views | None = None,
-    head: nn.Module | None = None,
-    freeze: bool = False,
-    cosine_head: bool = False,
     loss: Loss | None = None,
     device: str | torch.device = "cpu",
-    on_epoch: OnEpoch | None = None,
-) -> tuple[Encoder, nn.Module]:
-    """Train encoder and head in place, on `device`, and hand them back in eval mode.
+) -> None:
+    """Train encoder and head in place, on `device`; both are in eval mode afterwards.
 
-    pixels: uint8 (n, h, h, 3). labels: int64 (n,) in 0..classes-1. views: random views of each batch; None for the evaluation
-    transform. head: features (b, dim) → logits (b, classes); None for a new linear (or cosine) one, drawn from `generator`.
-    freeze: train the head alone, the encoder in eval mode; without views its features are computed once.
-    loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy; when frozen without views,
-    inputs are the features. generator: on the CPU; heads, order and views follow it. on_epoch: called with the epoch (from 1)
-    and its mean loss. SGD, cosine schedule a step, no decay on norms and biases. epochs 0 changes nothing.
+    pixels: uint8 (n, h, h, 3). labels: int64 (n,) in 0..classes-1. head: features (b, dim) → logits (b, classes).
+    generator: on the CPU; order and views follow it. views: random views of each batch; None for the evaluation transform.
+    loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy. SGD, cosine schedule a
+    step, decay 5e-4 but on norms and biases. epochs 0 changes nothing.
     Raises UserError when there is no picture, a label is outside 0..classes-1, or the loss is not finite.
     """
     device = torch.device(device)
     pixels, labels = torch.as_tensor(pixels), torch.as_tensor(labels)
     _check(pixels, labels, classes)
-    if head is None:
-        head = _new_head(encoder.dim, classes, cosine_head, generator)
     encoder.to(device).eval()
     head.to(device).eval()
     if not epochs:
-        return encoder, head
+        return
     laid_out(encoder.network)
-    inputs = pixels
-    transform: Callable[[Tensor], Tensor] = _viewer(views, encoder.size, generator)
-    forward: nn.Module = EncoderWithHead(encoder, head)
-    if freeze:
-        encoder.requires_grad_(False)
-        if views is None:
-            inputs, transform, forward = _features(encoder, pixels, device), _as_is, head
-    trained = [head] if freeze else [encoder, head]
-    try:
-        with _seeded_layers(generator, device):
-            _loop(
-                forward, trained, transform, inputs, labels,
-                epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
-                loss=loss or _smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
-            )  # fmt: skip
-    finally:
-        encoder.requires_grad_(True)
-    return encoder, head
+    with _seeded_layers(generator, device):
+        _loop(
+            EncoderWithHead(encoder, head), [encoder, head], _viewer(views, encoder.size, generator), pixels, labels,
+            epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=5e-4,
+            loss=loss or _cross_entropy, generator=generator, device=device,
+        )  # fmt: skip
 
 
 def fit_linear(
@@ -130,11 +88,8 @@ def fit_linear(
     epochs: int = 90,
     lr: float = 0.1,
     batch_size: int = 256,
-    momentum: float = 0.9,
     weight_decay: float = 0.0,
-    label_smoothing: float = 0.0,
     device: str | torch.device = "cpu",
-    on_epoch: OnEpoch | None = None,
 ) -> nn.Linear:
     """A linear classifier on vectors already computed, by the same loop; returned in eval mode.
 
@@ -144,12 +99,14 @@ def fit_linear(
     device = torch.device(device)
     features, labels = torch.as_tensor(features, dtype=torch.float32), torch.as_tensor(labels)
     _check(features, labels, classes)
-    head = _new_head(features.shape[1], classes, False, generator).to(device)
-    assert isinstance(head, nn.Linear)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        head = nn.Linear(features.shape[1], classes)
+    head.to(device)
     _loop(
         head, [head], _as_is, features, labels,
-        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
-        loss=_smoothed(label_smoothing), generator=generator, device=device, on_epoch=on_epoch,
+        epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay,
+        loss=_cross_entropy, generator=generator, device=device,
     )  # fmt: skip
     return head
 
@@ -164,13 +121,11 @@ def fit_network(
     epochs: int,
     lr: float,
     batch_size: int = 64,
-    momentum: float = 0.9,
     weight_decay: float = 0.0,
     optimiser: str = "adam",
     halve_every: int = 0,
     transform: Callable[[Tensor], Tensor] | None = None,
     device: str | torch.device = "cpu",
-    on_epoch: OnEpoch | None = None,
 ) -> nn.Module:
     """Train any network in place, on `device`, by the same loop; returned in eval mode.
 
@@ -186,8 +141,8 @@ def fit_network(
     network.to(device).eval()
     _loop(
         network, [network], transform or _as_is, inputs, labels,
-        epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay,
-        loss=loss, generator=generator, device=device, on_epoch=on_epoch, optimiser=optimiser, halve_every=halve_every,
+        epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay,
+        loss=loss, generator=generator, device=device, optimiser=optimiser, halve_every=halve_every,
     )  # fmt: skip
     return network
 
@@ -202,17 +157,15 @@ def _loop(
     epochs: int,
     lr: float,
     batch_size: int,
-    momentum: float,
     weight_decay: float,
     loss: Loss,
     generator: torch.Generator,
     device: torch.device,
-    on_epoch: OnEpoch | None,
     optimiser: str = "sgd",
     halve_every: int = 0,
 ) -> None:
     """The steps themselves: shuffled batches, cosine or halved rate; `trained` modules are in training mode meanwhile."""
-    stepper = optim.make(optimiser, trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    stepper = optim.make(optimiser, trained, lr=lr, momentum=MOMENTUM, weight_decay=weight_decay)
     parts = _parts(len(inputs), batch_size)
     with _in_training(trained, len(inputs) > 1):
         for epoch in range(epochs):
@@ -230,8 +183,6 @@ def _loop(
             mean = float(total) / len(inputs)
             if not np.isfinite(mean):
                 raise UserError(f"the loss is not a finite number in epoch {epoch + 1}", "", f"Lower the rate (it was {lr:g})")
-            if on_epoch:
-                on_epoch(epoch + 1, mean)
 
 
 @contextmanager
@@ -272,19 +223,8 @@ def _as_is(batch: Tensor) -> Tensor:
     return batch
 
 
-def _smoothed(label_smoothing: float) -> Loss:
-    return lambda _, logits, labels: cross_entropy(logits, labels, label_smoothing=label_smoothing)
-
-
-def _features(encoder: Encoder, pixels: Tensor, device: torch.device) -> Tensor:
-    encode = encoding(encoder, device)
-    return torch.cat([encode(batch) for batch in torch.split(pixels, ENCODED)])
-
-
-def _new_head(dim: int, classes: int, cosine: bool, generator: torch.Generator) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        return CosineHead(dim, classes) if cosine else nn.Linear(dim, classes)
+def _cross_entropy(_: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits, labels)
 
 
 def _check(inputs: Tensor, labels: Tensor, classes: int) -> None:

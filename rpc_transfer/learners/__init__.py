@@ -77,7 +77,8 @@ def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
         if key in typed_settings:
             raise UserError(f"{key} is set twice", f"--learner {typed}", "Give it once; two values are two --learner")
         if key in cls.takes:
-            raise UserError(f"{key} is the same for all learners of a run", f"--learner {typed}", f"Give --{key.replace('_', '-')}")
+            option = "epochs" if key == "updates" else key.replace("_", "-")
+            raise UserError(f"{key} is the same for all learners of a run", f"--learner {typed}", f"Give --{option}")
         if key not in defaults:
             own = sorted(defaults.keys() - cls.takes)
             remedy = nearest(key, own) if own else f"Write {name} alone: it has no settings of its own"

@@ -31,7 +31,7 @@ FEWEST, MOST = 50, 2500  # pictures held out, below which nothing is chosen; pic
 
 
 class RanPAC(Learner):
-    """dimensions: M. seed: of W. ridge: λ; None chooses it.
+    """dimensions: M; 10,000 in the paper, whose G takes 400 MB: half of it here, a quarter of that. seed: of W. ridge: λ; None chooses it.
 
     λ is chosen once, on the first step, as in the paper: fit on four fifths of each class, least squared error on the rest;
     so is the factor that turns regression outputs into logits, by likelihood. The paper chooses λ again on the pictures of

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from repr import console
-from repr.errors import UserError
+from repr.errors import UserError, nearest
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> int:
@@ -55,6 +55,24 @@ def test_with_json_the_error_is_one_object(monkeypatch: pytest.MonkeyPatch, caps
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ends(monkeypatch, KeyboardInterrupt()) == 130
+
+
+def test_a_group_alone_shows_its_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.group()
+    def group() -> None:
+        """Many commands."""
+
+    monkeypatch.setattr("sys.argv", ["repr"])
+    with pytest.raises(SystemExit) as end:
+        console.run(group, "repr")
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and "Error" not in said and "\n  Many commands.\n" in said
+
+
+def test_many_names_are_not_all_listed() -> None:
+    listed = nearest("zzz", [f"product {n}" for n in range(1000)])
+    assert listed.endswith("product 19, … (1,000 in all)") and listed.count(",") == 21
+    assert nearest("product 77", [f"product {n}" for n in range(1000)]) == "Did you mean product 77?"
 
 
 def test_a_question_ends_with_its_mark() -> None:

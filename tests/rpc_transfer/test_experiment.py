@@ -14,6 +14,7 @@ import pytest
 
 from repr.errors import UserError
 from repr.evaluation.words import rate
+from repr.files import held
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
 from rpc_transfer.learners import LEARNERS, VARIANTS
@@ -253,6 +254,20 @@ def test_weights_named_that_are_not_there_are_an_error(settings: Settings, tmp_p
     with pytest.raises(UserError):
         experiment.run(replace(settings, weights=("nowhere",)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_one_run_at_a_time_in_a_folder(done: Results, settings: Settings) -> None:
+    with held(done.folder), pytest.raises(UserError, match="another process is writing here"):
+        experiment.run(settings, done.folder)
+    assert results.read(done.folder).rows == done.rows
+
+
+def test_weights_that_saw_the_very_set_are_noted(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    write_weights(path, replace(fresh("resnet18", 32, 1), trained_on="ImageNet-1k → shelves + fruits"))
+    asked = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
+    notes = experiment.run(asked, tmp_path / "run").content["notes"]
+    assert any("was trained on fruits: products that are novel here" in note for note in notes)
 
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:

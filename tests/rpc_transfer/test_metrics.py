@@ -40,26 +40,11 @@ def test_rates_over_nothing_are_nan() -> None:
     assert metrics.harmonic_mean(0, 0) == 0
     empty = np.array([])
     assert np.isnan(metrics.auroc(np.array([1.0]), empty)) and np.isnan(metrics.fpr_at_tpr(empty, empty))
-    assert np.isnan(metrics.expected_calibration_error(empty, empty.astype(bool)))
     assert np.isnan(metrics.area_under_risk_coverage(empty, empty.astype(bool)))
 
 
 def test_forgetting_is_before_minus_after() -> None:
     assert metrics.forgetting(0.75, 0.5) == 0.25
-
-
-def test_ece_by_hand_and_by_a_plain_loop() -> None:
-    # one bin (0.6, 0.667]: both at 0.65, one right: |0.5 - 0.65|
-    assert metrics.expected_calibration_error(np.array([0.65, 0.65]), np.array([True, False])) == pytest.approx(0.15)
-    rng = np.random.default_rng(0)
-    confidence, bins = rng.random(300), 15
-    correct = rng.random(300) < confidence**2
-    slow = 0.0
-    for i in range(bins):
-        inside = (confidence > i / bins) & (confidence <= (i + 1) / bins)
-        if inside.any():
-            slow += inside.sum() / 300 * abs(correct[inside].mean() - confidence[inside].mean())
-    assert metrics.expected_calibration_error(confidence, correct, bins) == pytest.approx(slow)
 
 
 def test_risk_coverage_by_hand() -> None:

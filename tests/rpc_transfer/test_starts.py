@@ -51,6 +51,14 @@ def test_the_sample_takes_its_newest_weights_or_says_there_are_none(tmp_path: Pa
     assert found[1].spec == "newest" and "repr pretrain" in found[1].error
 
 
+def test_folders_of_other_tools_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in {"theirs": '{"model": "x"}', "broken": "{", "old": '{"command": "repr pretrain"}'}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").write_text(content)
+    assert starts.find_starts([], sample=True, arch=None, size=None)[1].spec == "newest"
+
+
 def test_the_named_weights_can_stand_alone(weights: str) -> None:
     found = starts.find_starts(["none", weights], sample=False, arch=None, size=None, only=True)
     assert [start.spec for start in found] == [None, weights]

@@ -99,7 +99,7 @@ def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
     if step:
         words = shlex.split(step["run"])
         _, second = (Path(word).name for word in words[3:5])
-        share = words[words.index("--share") + 1] if "--share" in words else "0.5"
+        share = words[words.index("--share") + 1] if "--share" in words else "0.25"
         start, method, *rest = _start(second, starts)
         return [start, f"{method}, {share} of it mixed in", *rest]
     return [weights or "none", *["–"] * 5]

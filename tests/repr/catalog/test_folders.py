@@ -26,6 +26,10 @@ def test_one_level(tmp_path: Path) -> None:
     assert set(catalog.column("split")) == {""}
 
 
+def test_digits_that_are_no_decimal_numbers(tmp_path: Path) -> None:
+    assert folders.read(tree(tmp_path, "款式②/1.jpg", "款式①/1.jpg", "x²/1.jpg")).labels()[1] == ("x²", "款式①", "款式②")
+
+
 def test_nested(tmp_path: Path) -> None:
     catalog = folders.read(tree(tmp_path, "food/tea/1.jpg", "food/jam/1.jpg", "tools/tea/1.jpg"))
     assert catalog.default_level == 2

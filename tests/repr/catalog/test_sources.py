@@ -95,6 +95,19 @@ def test_big_annotations_are_parsed_once(shared: Path, monkeypatch: pytest.Monke
     assert first.table.equals(again.table) and first.table.equals(mep3m.read(shared / "mep3m").table)
 
 
+def test_what_is_kept_is_read_again_when_pictures_have_come(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sources, "BIG", 1000)
+    (tmp_path / "annotation.json").write_bytes((shared / "mep3m" / "annotations-1k.json").read_bytes())
+    (tmp_path / "Images" / "7").mkdir(parents=True)
+    sources.read_source(tmp_path)
+    (tmp_path / "Images" / "7" / "late.jpg").write_bytes(b"x")
+    capsys.readouterr()
+    sources.read_source(tmp_path)
+    assert "once" in capsys.readouterr().err
+
+
 def test_what_is_kept_is_of_this_very_file(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two folders, named alike from where one stands, with files of one size and time."""
     monkeypatch.setattr(sources, "BIG", 1000)

@@ -53,6 +53,24 @@ def test_products_are_in_numeric_order() -> None:
     assert labels.tolist() == [1, 0, 0, 2]
 
 
+@pytest.mark.parametrize(
+    ("products", "expected"),
+    [(["10", "9", f"2{'0' * 30}"], ["9", "10", f"2{'0' * 30}"]), (["②", "①", "10"], ["10", "①", "②"])],
+)
+def test_products_of_any_digits_are_in_order(products: list[str], expected: list[str]) -> None:
+    """Longer than 64 bits; digits that are no decimal numbers."""
+    columns = {"path": [f"{i}.jpg" for i in range(3)], "product": products}
+    labels, found = build(columns, classes=((), (), ()), sources=(Source("s", "csv", Path("/")),)).product_labels()
+    assert list(found) == expected and [found[label] for label in labels] == products
+
+
+def test_boxes_of_one_file_are_one_photograph() -> None:
+    columns = {"path": ["a.jpg", "b.jpg", "a.jpg", "a.jpg"], "product": list("1234"), "source": [0, 0, 0, 1]}
+    sources = (Source("s", "csv", Path("/s")), Source("t", "csv", Path("/t")))
+    one, two, again, elsewhere = build(columns, classes=((), (), ()), sources=sources).photographs()
+    assert one == again and len({one, two, elsewhere}) == 3
+
+
 def test_select_and_split() -> None:
     part = catalog().in_split("train")
     assert part.column("path").tolist() == ["a.jpg", "c.jpg"]

@@ -19,8 +19,7 @@ DIM = 8
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    """Called imagenet, which an index finds by its name: so no test copies 45 MB but the one about copies."""
-    return replace(fresh("resnet18", 64, 0), name="imagenet")
+    return fresh("resnet18", 64, 0)
 
 
 def new(folder: Path, weights: Weights) -> Index:
@@ -181,11 +180,24 @@ def test_one_writer_at_a_time(tmp_path: Path, weights: Weights) -> None:
     assert Index.open(tmp_path / "index").info()["products"] == 12
 
 
+def test_what_is_unfinished_stays_so_until_its_own_command_has_ended(tmp_path: Path, weights: Weights) -> None:
+    index, vectors, _ = filled(tmp_path / "index", weights)
+    index.add_vectors(vectors[:1], ["a"], ["a.jpg"], command="add a", last=False)
+    index.add_vectors(vectors[:1], ["b"], ["b.jpg"], command="add b")
+    info = Index.open(tmp_path / "index").info()
+    assert (info["complete"], info["unfinished"]) == (False, ["add a"])
+    index.add_vectors(vectors[:0], [], [], command="add a")
+    assert Index.open(tmp_path / "index").info()["unfinished"] == []
+
+
 def test_folders_that_are_no_index(tmp_path: Path, weights: Weights) -> None:
     with pytest.raises(UserError, match="not an index"):
         Index.open(tmp_path)
     (tmp_path / "manifest.json").write_text('{"kind": "repr.index", "version": 99}')
     with pytest.raises(UserError, match="newer version"):
+        Index.open(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"kind": "repr.index", "version": 1}')
+    with pytest.raises(UserError, match="older version"):
         Index.open(tmp_path)
     (tmp_path / "manifest.json").write_text('{"kind": "other"}')
     with pytest.raises(UserError, match="not the manifest"):
@@ -201,8 +213,10 @@ def test_an_empty_search_and_an_empty_index(tmp_path: Path, weights: Weights) ->
     assert index.search(np.ones((2, DIM), np.float32), 3) == [[], []]
 
 
-def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path) -> None:
-    weights = fresh("resnet18", 64, 0)
+@pytest.mark.parametrize("name", ["mine", "imagenet"])
+def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path, name: str) -> None:
+    """Whatever they are called: a run folder may be called imagenet."""
+    weights = replace(fresh("resnet18", 64, 0), name=name)
     filled(tmp_path / "index", weights)
     assert Index.open(tmp_path / "index").encoder("cpu").identity == weights.identity
     from repr.models.weights import write_weights

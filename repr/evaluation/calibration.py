@@ -38,10 +38,10 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
     """Mean over equal-width bins of |accuracy - confidence|, weighted by rows. confidence: (n,) of the predicted class, 0-1.
 
-    Guo et al. 2017, equation 3; a bin holds (a, b], the first also 0.
+    Guo et al. 2017, equation 3; a bin holds (a, b], the first also 0. NaN without rows.
     """
     if not len(right):
-        return 0.0
+        return float("nan")
     place = _bins(confidence, bins)
     gap = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
     return float(np.abs(gap).sum() / len(right))
