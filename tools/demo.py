@@ -249,7 +249,7 @@ class Progress:
             click.echo("\r\x1b[K" + text[:width], err=True, nl=False)
         elif now - self.told > 30:
             self.told = now
-            self._line(f"  {100 * share:3.0f} % of all, {self._name(stage)}: {words[:100]}")
+            self._line(": ".join(filter(None, [f"  {100 * share:3.0f} % of all, {self._name(stage)}", words[:100]])))
 
     def _name(self, stage: Stage) -> str:
         return f"[{self.stages.index(stage) + 1}/{len(self.stages)}] {stage.title}"
