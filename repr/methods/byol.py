@@ -27,7 +27,8 @@ class BYOL(Method):
     It has no trivial loss to be stuck at: collapsed, it is at its best, 0. So its projections are watched for collapse beside the features.
     """
 
-    # lightly's benchmark: LARS 0.45 B/256, decay 1e-6, 10 epochs of warm-up. From weights: a fifth, ours, as in simclr.py.
+    # lightly's benchmark: LARS 0.45 B/256, decay 1e-6, 10 epochs of warm-up.
+    # From weights: a fifth, ours: with all of it the start is forgotten within the warm-up.
     recipe = Recipe("lars", lr=0.45, lr_from_weights=0.09, lr_rule="linear", weight_decay=1e-6, warmup=10)
 
     def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
