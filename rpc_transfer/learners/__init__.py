@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # On the features of a frozen encoder.
 FROZEN = {
+    "neighbour": "rpc_transfer.learners.neighbour:Neighbour",
     "ncm": "rpc_transfer.learners.ncm:NCM",
     "teen": "rpc_transfer.learners.teen:TEEN",
     "cosine": "rpc_transfer.learners.cosine:Cosine",

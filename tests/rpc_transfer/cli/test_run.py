@@ -86,7 +86,7 @@ def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatc
     every, frozen, trained, _ = asked
     assert features == ["both", "given", "given", "given"]
     assert {"ncm", "ncm-plain", "ncm-centred", "lda", "lda-root"} < set(frozen)
-    assert set(every) == {*frozen, *trained} and len(every) == 17
+    assert set(every) == {*frozen, *trained} and len(every) == 18
 
 
 def test_a_run_of_another_command_is_not_written_over(typed: list[object], tmp_path: Path) -> None:
