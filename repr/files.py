@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, remedy: str = "Wait for it, or choose another --out") -> Iterator[None]:
     """The folder, made if need be, for this process alone; one that was made and stayed empty goes again.
 
     Raises UserError when another process holds it. Where the file system knows no locks there is none.
@@ -68,7 +68,7 @@ def held(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError("another process is writing here", folder, "Wait for it, or choose another --out") from None
+                raise UserError("another process is writing here", folder, remedy) from None
         yield
     finally:
         os.close(lock)

@@ -76,7 +76,7 @@ class Run:
         if not (path / "config.json").is_file():
             raise UserError("not a run folder (no config.json)", path, "Give the folder that a command wrote with --out")
         config = read_json(path / "config.json")
-        if not isinstance(config, dict) or "command" not in config:
+        if not isinstance(config, dict) or "command" not in config or not isinstance(config.get("version", 0), int):
             raise UserError("not a run's config.json", path / "config.json", "Give the folder that a command wrote with --out")
         if config.get("version", 0) > VERSION:
             raise UserError(f"written by a newer version ({config['version']} > {VERSION})", path, "Update the package")

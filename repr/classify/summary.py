@@ -121,6 +121,12 @@ def name(row: dict[str, Any]) -> str:
     return " ".join(filter(None, [*words, f"adjusted {row['adjust']:g}" if row.get("adjust") else ""]))
 
 
+def title(row: dict[str, Any]) -> str:
+    """A row's name, what it reads where that is not told by it, and the part it is of: no two rows of a run have the same on one level."""
+    ocr = " + OCR" if "+ocr" in (row.get("modality") or "") else ""
+    return name(row) + ocr + (" (masked)" if row.get("masked") else "") + (f", {row['part']}" if row.get("part") else "")
+
+
 def _range(sizes: Sequence[int]) -> str:
     low, high = min(sizes), max(sizes)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"

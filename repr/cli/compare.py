@@ -16,8 +16,8 @@ from repr import console
 def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Put the results of run folders side by side.
 
-    Shows the settings that differ, what came out, and, for transfer runs, a paired t-test between every two rows with
-    the same learner, shots and splits.
+    Shows the settings that differ, what came out, the rows of evaluations and classifications, and, for transfer runs, a paired
+    t-test between every two rows with the same learner, shots and splits.
 
     \b
     Example:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,8 @@ def build(
     import numpy as np
 
     from repr.catalog.sources import open_sources
-    from repr.lookup.catalogs import BUILD, add_catalog, common_root, stored_part
-    from repr.lookup.index import Index
+    from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
+    from repr.lookup.index import BUILD, Index
     from repr.lookup.ivf import check_enough
     from repr.models.weights import load_encoder, read_weights
 
@@ -73,15 +72,17 @@ def build(
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
     encoder = load_encoder(chosen, size=size)
-    index = _unfinished(out) or Index.create(
+    command = command_of(BUILD, data, parts, subset)
+    index = _unfinished(out, command) or Index.create(
         out, chosen, dim=encoder.dim, root=common_root(catalog), size=encoder.size, sample=catalog.sample
     )
     if index.manifest.weights["size"] != encoder.size:
         raise UserError(f"an unfinished index of {index.manifest.weights['size']} px", out, "Delete it, or give its --size")
-    added = add_catalog(index, catalog, encoder, command=BUILD, device=device, workers=workers)
+    added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
         console.say(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
+    index.end(command)
     _report(index, added, as_json)
 
 
@@ -112,8 +113,8 @@ def add(
       repr index add --index shop.index --data new_products/
     """
     from repr.catalog.sources import open_sources
-    from repr.lookup.catalogs import add_catalog, stored_part
-    from repr.lookup.index import Index
+    from repr.lookup.catalogs import add_catalog, command_of, stored_part
+    from repr.lookup.index import ADD, Index
 
     if not data:
         raise UserError("no data named", "--data", "Add --data PATH")
@@ -122,10 +123,10 @@ def add(
     catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
-    places = [word for source in catalog.sources for word in ("--data", str(source.root.absolute()))]
-    chosen = [word for part in parts for word in ("--part", part)] + (["--subset", subset] if subset else [])
-    command = shlex.join(["repr", "index", "add", *places, *chosen])
-    _report(opened, add_catalog(opened, catalog, opened.encoder(device), command=command, device=device, workers=workers), as_json)
+    command = command_of(ADD, data, parts, subset)
+    added = add_catalog(opened, catalog, opened.encoder(device), command=command, device=device, workers=workers)
+    opened.end(command)
+    _report(opened, added, as_json)
 
 
 @command.command()
@@ -189,16 +190,18 @@ def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
     return index
 
 
-def _unfinished(out: Path) -> Any:
-    """The index at `out` when an earlier build of it was interrupted, else None."""
-    from repr.lookup.catalogs import BUILD
-    from repr.lookup.index import Index
+def _unfinished(out: Path, command: str) -> Any:
+    """The index at `out` when an earlier build of it by the same command was interrupted, else None. Raises UserError after another."""
+    from repr.lookup.index import BUILD, Index
 
     if not (out / "manifest.json").is_file():
         return None
     index = Index.open(out)
-    if BUILD not in index.manifest.unfinished:
+    builds = [begun for begun in index.info()["unfinished"] if begun.startswith(BUILD)]
+    if not builds:
         return None
+    if command not in index.manifest.unfinished:
+        raise UserError("an unfinished index of other pictures", out, f"Give again: {builds[0]}; or delete it")
     console.say(f"Going on with the unfinished index {out}")
     return index
 
@@ -237,5 +240,5 @@ def _described(content: dict[str, Any]) -> str:
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
     ]
-    lines += [f"UNFINISHED, give again: {command}" for command in content["unfinished"]]
+    lines += [f"UNFINISHED, or still at work: {command}" for command in content["unfinished"]]
     return "\n".join(lines)

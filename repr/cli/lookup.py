@@ -39,7 +39,7 @@ def command(
     Example:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
     """
-    from repr.evaluation.embeddings import embed_files, say_left_out
+    from repr.evaluation.embeddings import embed_files
     from repr.lookup.index import Index
     from repr.models.weights import read_weights
 
@@ -53,9 +53,10 @@ def command(
     if not len(readable):
         raise UserError(unreadable[0].reason, unreadable[0].path, "Give picture files")
     answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_picture=per_picture), strict=True))
-    say_left_out(unreadable)
+    for broken in unreadable:
+        console.say(f"left out: {broken.path}: {broken.reason}")
     if content["unfinished"]:
-        console.say(f"The index is unfinished. Give again: {'; '.join(content['unfinished'])}")
+        console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
     most = max(len(matches) for matches in answers.values())
     if most < k:
         console.say(f"The index holds {most} {'pictures' if per_picture else 'products'}, fewer than -k {k}: all are listed.")

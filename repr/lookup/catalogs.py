@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from repr.pictures.pack import Quarantined
 
 PIECE = 16_384  # pictures a segment: what an interruption can lose
-BUILD = "repr index build"  # with the options it had; an index is built once
 
 
 @dataclass
@@ -59,23 +59,34 @@ def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
     return catalog.select(~scenes), left_out
 
 
+def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str | None) -> str:
+    """The command that stores these pictures, without its index, wherever one stands: what an interruption leaves to be given again."""
+
+    def fixed(path: str) -> str:
+        return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
+
+    chosen = [("--data", fixed(path)) for path in data] + [("--part", part) for part in parts]
+    chosen += [("--subset", fixed(subset))] if subset else []
+    return " ".join([what, *(shlex.join(option) for option in chosen)])
+
+
 def add_catalog(
     index: Index,
     catalog: Catalog,
     encoder: Encoder,
     *,
-    command: str = BUILD,
+    command: str = "",
     device: str = "auto",
     workers: int | None = None,
     quiet: bool = False,
 ) -> Added:
     """Embed and store the catalog's pictures that are not in the index yet (same product, path and box).
 
-    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was; until then the index
-    says that `command` is unfinished. Raises UserError when the encoder is not the index's own, when not one of the catalog's
-    pictures can be read, or while another process adds to the index.
+    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was. `command` is noted as
+    unfinished with the first; the caller ends it (`Index.end`). Raises UserError when the encoder is not the index's own, when not
+    one of the catalog's pictures can be read, or while another process adds to the index.
     """
-    with held(index.folder):  # what is there must not change between looking and storing
+    with held(index.folder, "Wait until it is done"):  # what is there must not change between looking and storing
         index.reload()
         return _add(index, catalog, encoder, command, device=device, workers=workers, quiet=quiet)
 
@@ -91,17 +102,13 @@ def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, devi
     added = Added(already=len(entries) - len(new))
     for start in range(0, len(new), PIECE):
         rows = new[start : start + PIECE]
-        part, last = catalog.select(np.array(rows)), start + PIECE >= len(new)
+        part = catalog.select(np.array(rows))
         if not quiet and len(new) > PIECE:
             console.say(f"Pictures {start + 1:,} to {start + len(rows):,} of {len(new):,}")
         try:
             embeddings = embed(encoder, part, device=device, workers=workers, cache=False, quiet=quiet)
         except NoneReadable as none:
-            if last and not added.already and not added.stored:
-                raise
             added.quarantine += none.quarantine
-            if last:
-                index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [], command=command)
             continue
         kept = [rows[i] for i in embeddings.rows]
         index.add_vectors(
@@ -111,13 +118,12 @@ def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, devi
             boxes=[entries[row][2] for row in kept],
             names=_texts(catalog, "name", kept),
             barcodes=_texts(catalog, "barcode", kept),
-            command=command,
-            last=last,
+            unfinished=command,
         )
         added.stored += len(kept)
         added.quarantine += embeddings.quarantine
-    if not new and command in index.manifest.unfinished:  # another command has stored the rest
-        index.add_vectors(np.empty((0, encoder.dim), np.float32), [], [], command=command)
+    if not (added.stored or added.already):
+        raise NoneReadable(added.quarantine, catalog.name)
     return added
 
 

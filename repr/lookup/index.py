@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from repr.models.weights import Weights
 
 WEIGHTS = "weights.safetensors"
+BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,12 @@ class Index:
         boxes: Sequence[Any] | None = None,
         names: Sequence[str | None] | None = None,
         barcodes: Sequence[str | None] | None = None,
-        command: str = "",
-        last: bool = True,
+        unfinished: str = "",
     ) -> None:
         """Store vectors (n, d) of pictures (paths relative to the root) of products as one new segment.
 
-        command: what adds them, and would go on after an interruption; last: False while more of it is to come. What is
-        unfinished stays so, whatever else is added, until the same command has come to its end.
+        unfinished: the command that adds them, when it is to be given again after an interruption: noted until `end`, whatever else
+        is added.
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
@@ -154,17 +155,22 @@ class Index:
         check_finite(vectors, str(self.folder))
         with self._writing():
             manifest = self.manifest
-            if len(vectors):
-                table = segments.entries(manifest.next_id, products, pictures, boxes=boxes, names=names, barcodes=barcodes)
-                unit = normalised(vectors)
-                segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
-                if manifest.cells:
-                    ivf.write_cells(self.folder, segment, ivf.read_centres(self.folder, manifest.cells), unit)
-                manifest.segments.append(segment)
-                manifest.next_segment += 1
-                manifest.next_id += len(vectors)
-            others = [other for other in manifest.unfinished if other != command]
-            manifest.unfinished = others if last else [*others, command]
+            table = segments.entries(manifest.next_id, products, pictures, boxes=boxes, names=names, barcodes=barcodes)
+            unit = normalised(vectors)
+            segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
+            if manifest.cells:
+                ivf.write_cells(self.folder, segment, ivf.read_centres(self.folder, manifest.cells), unit)
+            manifest.segments.append(segment)
+            manifest.next_segment += 1
+            manifest.next_id += len(vectors)
+            if unfinished and unfinished not in manifest.unfinished:
+                manifest.unfinished.append(unfinished)
+
+    def end(self, command: str) -> None:
+        """Note that a command has come to its end."""
+        if command in self.manifest.unfinished:
+            with self._writing():
+                self.manifest.unfinished = [other for other in self.manifest.unfinished if other != command]
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many pictures went. Raises UserError, and removes nothing, when one is unknown."""
@@ -175,7 +181,7 @@ class Index:
                 if product not in known:
                     raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)))
             self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
-            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products))).as_py())
+            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products, pa.string()))).as_py())
 
     def build_cells(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Cells:
         """Change to the faster, inexact search; see ivf.py. Raises UserError when the index is too small to gain from it."""
@@ -296,7 +302,7 @@ class Index:
     def info(self) -> dict[str, Any]:
         """What the index holds, in plain numbers."""
         table, manifest = self._table(), self.manifest
-        stored = sum(segment.rows for segment in manifest.segments)
+        stored, place = sum(segment.rows for segment in manifest.segments), shlex.quote(str(self.folder))
         return {
             "pictures": table.num_rows,
             "products": len(pc.unique(table.column("product"))),
@@ -308,7 +314,7 @@ class Index:
             "root": manifest.root,
             "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
             "complete": not manifest.unfinished,
-            "unfinished": manifest.unfinished,
+            "unfinished": [f"{command} {'--out' if command.startswith(BUILD) else '--index'} {place}" for command in manifest.unfinished],
             "created": manifest.created,
             "sample": manifest.sample,
             "version": manifest.version,

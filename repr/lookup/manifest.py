@@ -43,7 +43,7 @@ class Manifest:
         if version > VERSION:
             raise UserError(f"written by a newer version ({version} > {VERSION})", file, "Update the package")
         if version < VERSION:
-            raise UserError(f"written by an older version ({version} < {VERSION})", file, REMEDY)
+            raise UserError(f"written by an older version ({version} < {VERSION})", file, "Delete the index and build it again")
         try:
             content.pop("kind")
             content["segments"] = [Segment(**s) for s in content["segments"]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.summary import name
+from repr.classify.summary import name, title
 from repr.evaluation.calibration import BINS
 from repr.evaluation.words import p_value, percent, points
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
@@ -123,7 +123,7 @@ def _differences(page: Page, answer: Answer) -> None:
 
 
 def _notes(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    noted = [[_title(row), str(row["level"]), row["note"]] for row in rows if row["note"]]
+    noted = [[title(row), str(row["level"]), row["note"]] for row in rows if row["note"]]
     if noted:
         page.section("What the rows were made of")
         page.table(["row", "level", "note"], noted, words=True)
@@ -137,7 +137,7 @@ def _missing(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     names = {"image": "picture", "text": "text", "title": "title", "ocr": "OCR text"}
     names = {m: words for m, words in names.items() if any(f"without_{m}" in row["missing"] for row in shown)}
     cells = [
-        [_title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in names)]
+        [title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in names)]
         for row in shown
     ]
     page.table(["row", "level", "with all", *(f"without {names[m]}" for m in names)], cells, "Top-1, per cent, over all test rows.")
@@ -150,7 +150,7 @@ def _tree(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     page.section("Along the tree")
     widths = [row["ci95"] for row in shown]
     cells = [
-        [_title(row), str(row["level"]), percent(row["top1"], w.get("top1")), percent(row["top1_path"], w.get("top1_path")),
+        [title(row), str(row["level"]), percent(row["top1"], w.get("top1")), percent(row["top1_path"], w.get("top1_path")),
          *(percent(row[rate]) for rate in ("hP", "hR", "hF")), "–" if row["mistake_height"] is None else f"{row['mistake_height']:.2f}"]
         for row, w in zip(shown, widths, strict=True)
     ]  # fmt: skip
@@ -167,7 +167,7 @@ def _weak(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if row["hierarchy"]:
             point = (100 * row["fine_share"], 100 * row["top1"], 100 * (row["ci95"].get("top1") or 0))
-            name = _title({**row, "fine_share": 1.0}) + f", {row['weak']}, level {row['level']}"
+            name = title({**row, "fine_share": 1.0}) + f", {row['weak']}, level {row['level']}"
             series.setdefault(name, []).append(point)
     figure = against(series, xlabel="training rows with fine labels, per cent", ylabel="top-1, per cent")
     page.figure(figure, "Accuracy against the share of training rows whose labels below level 1 are known.")
@@ -179,7 +179,7 @@ def _long_tail(page: Page, rows: Sequence[dict[str, Any]]) -> None:
         return
     page.section("The long tail")
     names = [bucket for bucket in BUCKETS if any(bucket in row["buckets"] for row in shown)]
-    cells = [[_title(row), str(row["level"]), *(_bucket(row, bucket) for bucket in names)] for row in shown]
+    cells = [[title(row), str(row["level"]), *(_bucket(row, bucket) for bucket in names)] for row in shown]
     words = (
         f"Mean recall over the classes, per cent, and classes. many: above {MANY} training rows; medium: {FEW} to {MANY}; few: under {FEW}."
     )
@@ -192,7 +192,7 @@ def _bucket(row: dict[str, Any], bucket: str) -> str:
 
 
 def _against_samples(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = {_title(row): dots for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
+    shown = {title(row): dots for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
              and (dots := class_points(Path(row["folders"][0]))) is not None}  # fmt: skip
     shown = dict(list(shown.items())[:CURVES])
     if not shown:
@@ -239,10 +239,6 @@ def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
     series: dict[str, list[float | None]] = {}
     for cell in shown:
         found: dict[int, float] = {entry["bin"]: 100 * entry["accuracy"] for entry in cell["reliability"]}
-        series[f"{_title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(BINS)]
+        series[f"{title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(BINS)]
     figure = lines(x, series, xlabel="confidence, per cent", ylabel="right, per cent", ideal=x)
     page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")
-
-
-def _title(row: dict[str, Any]) -> str:
-    return name(row) + (" (masked)" if row.get("masked") else "") + (f", {row['part']}" if row.get("part") else "")

@@ -67,7 +67,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def tables(compared: dict[str, Any]) -> list[Table]:
-    """The comparison as tables: the runs of each command, the transfer rows (same learner together), the paired tests."""
+    """The comparison as tables: the runs of each command and its rows, the transfer rows (same learner together), the paired tests."""
     found = []
     for command in dict.fromkeys(run["command"] for run in compared["runs"]):
         runs = [run for run in compared["runs"] if run["command"] == command]
@@ -82,7 +82,8 @@ def tables(compared: dict[str, Any]) -> list[Table]:
         measured = [row for row in compared["measured"] if row["command"] == command]
         if measured:
             keys = [key for key in measured[0] if key not in ("run", "command", "row")]
-            cells = [[row["run"], row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured]
+            sample = {run["run"]: run["sample"] for run in runs}
+            cells = [[_label(row["run"], sample[row["run"]]), row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured]
             found.append(Table(f"Rows of {command}", ["run", "row", *keys], cells))
     rows = compared["rows"]
     if rows:
@@ -166,10 +167,10 @@ def _measured(run: Run) -> list[dict[str, Any]]:
             for row in result["rows"]
         ]
     if command.startswith(CLASSIFY):
-        from repr.classify.summary import name
+        from repr.classify.summary import title
 
         rows = result.get("rows", [result])  # a folder of one row, or of all that were asked for
-        return [{"row": f"{name(row)}, level {row['level']}", "top1": row["top1"], "f1_macro": row["f1_macro"]} for row in rows]
+        return [{"row": f"{title(row)}, level {row['level']}", "top1": row["top1"], "f1_macro": row["f1_macro"]} for row in rows]
     return []
 
 

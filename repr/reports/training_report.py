@@ -54,8 +54,9 @@ def write(run: Run) -> Path:
     _next(page, run)
     page.section("Settings")
     page.options(arguments)
-    page.section("Machine")
-    page.machine(read_json(run.path / "environment.json"))
+    if (run.path / "environment.json").is_file():
+        page.section("Machine")
+        page.machine(read_json(run.path / "environment.json"))
     return page.write(run.path / "report.html")
 
 

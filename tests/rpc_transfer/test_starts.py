@@ -53,7 +53,12 @@ def test_the_sample_takes_its_newest_weights_or_says_there_are_none(tmp_path: Pa
 
 def test_folders_of_other_tools_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, content in {"theirs": '{"model": "x"}', "broken": "{", "old": '{"command": "repr pretrain"}'}.items():
+    for name, content in {
+        "theirs": '{"model": "x"}',
+        "broken": "{",
+        "old": '{"command": "repr pretrain"}',
+        "new": '{"command": "train", "version": "1.0"}',
+    }.items():
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "config.json").write_text(content)
     assert starts.find_starts([], sample=True, arch=None, size=None)[1].spec == "newest"

@@ -32,6 +32,8 @@ def test_calibration_error_against_a_plain_loop() -> None:
         if inside.any():
             total += inside.mean() * abs(right[inside].mean() - confidence[inside].astype(float).mean())
     assert expected_calibration_error(confidence, right) == pytest.approx(total, abs=1e-6)
+    # one bin (0.6, 0.667]: both at 0.65, one right: |0.5 - 0.65|
+    assert expected_calibration_error(np.array([0.65, 0.65]), np.array([True, False])) == pytest.approx(0.15)
     shares = [entry["share"] for entry in reliability(confidence, right)]
     assert sum(shares) == pytest.approx(1)
     assert np.isnan(expected_calibration_error(confidence[:0], right[:0]))

@@ -104,6 +104,7 @@ def test_removing_an_unknown_product_removes_nothing(tmp_path: Path, weights: We
     index, _, _ = filled(tmp_path / "index", weights)
     with pytest.raises(UserError, match="no product 'nine'"):
         index.remove(["1", "nine"])
+    assert index.remove([]) == 0
     assert Index.open(tmp_path / "index").info()["products"] == 10
 
 
@@ -182,11 +183,12 @@ def test_one_writer_at_a_time(tmp_path: Path, weights: Weights) -> None:
 
 def test_what_is_unfinished_stays_so_until_its_own_command_has_ended(tmp_path: Path, weights: Weights) -> None:
     index, vectors, _ = filled(tmp_path / "index", weights)
-    index.add_vectors(vectors[:1], ["a"], ["a.jpg"], command="add a", last=False)
-    index.add_vectors(vectors[:1], ["b"], ["b.jpg"], command="add b")
+    for name in "aab":
+        index.add_vectors(vectors[:1], [name], [f"{name}.jpg"], unfinished=f"repr index add --data {name}")
+    index.end("repr index add --data b")
     info = Index.open(tmp_path / "index").info()
-    assert (info["complete"], info["unfinished"]) == (False, ["add a"])
-    index.add_vectors(vectors[:0], [], [], command="add a")
+    assert (info["complete"], info["unfinished"]) == (False, [f"repr index add --data a --index {tmp_path / 'index'}"])
+    index.end("repr index add --data a")
     assert Index.open(tmp_path / "index").info()["unfinished"] == []
 
 

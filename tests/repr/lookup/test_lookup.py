@@ -18,8 +18,8 @@ from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
 from repr.errors import UserError
 from repr.files import held
-from repr.lookup.catalogs import BUILD
-from repr.lookup.index import Index
+from repr.lookup.catalogs import command_of
+from repr.lookup.index import BUILD, Index
 from repr.models.weights import fresh, write_weights
 
 
@@ -173,7 +173,10 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     some = tmp_path / "some"
     shutil.copytree(photo.parent, some / "new")
     call(index_command, "add", index, "--data", some)
-    assert "Give again: repr index build" in call(lookup_command, "--index", index, photo).stderr, "another addition does not end it"
+    told = call(lookup_command, "--index", index, photo).stderr
+    assert f"give again: repr index build --data {shop} --out {index}" in told, "another addition does not end it"
+    other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
+    assert "of other pictures" in other.message and str(shop) in other.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
 
@@ -182,9 +185,18 @@ def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: 
     index = tmp_path / "i"
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
     opened = Index.open(index)
-    opened.add_vectors(np.ones((1, 512), np.float32), ["x"], ["x.jpg"], command=BUILD, last=False)
+    opened.add_vectors(np.ones((1, 512), np.float32), ["x"], ["x.jpg"], unfinished=command_of(BUILD, [str(shop)], [], None))
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["added"], again["unfinished"]) == (0, [])
+
+
+def test_two_lists_in_one_folder_are_two_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each can be given from another folder."""
+    for name in ("a.csv", "b.csv", "ids.csv"):
+        (tmp_path / name).write_text("picture,product\n")
+    monkeypatch.chdir(tmp_path)
+    one, two = (command_of(BUILD, [name], ["train"], "ids.csv") for name in ("a.csv", "b.csv"))
+    assert one == f"repr index build --data {tmp_path}/a.csv --part train --subset {tmp_path}/ids.csv" != two
 
 
 def test_one_addition_at_a_time(tmp_path: Path, shop: Path, weights: Path) -> None:

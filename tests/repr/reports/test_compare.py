@@ -96,13 +96,17 @@ def test_evaluations_and_classifications_show_their_rows(tmp_path: Path) -> None
         retrieval = {"micro": {"recall@1": 0.25 + i / 4, "map@r": 0.125}, "macro": {}}
         row = {"name": "imagenet", "knn_top1": 0.5, "linear_top1": None, "retrieval": retrieval, "lone_queries": 0}
         Run.create(tmp_path / name, "repr evaluate", {"k": i}, data="shop", sample=False).finish("done", {"rows": [row]})
-    row = {"model": "ngram", "hierarchy": "", "level": 2, "top1": 0.75, "f1_macro": 0.5}
-    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", sample=False).finish("done", {"rows": [row]})
+    row = {"model": "ngram", "hierarchy": "", "modality": "text", "level": 2, "top1": 0.75, "f1_macro": 0.5}
+    masked = {**row, "masked": True, "modality": "text+ocr", "part": "food"}
+    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", sample=True).finish("done", {"rows": [row, masked]})
     found = {table.title: table for table in tables(compare([tmp_path / name for name in "abc"]))}
     rows = found["Rows of repr evaluate"]
     assert rows.header == ["run", "row", "knn_top1", "linear_top1", "recall@1", "map@r"]
     assert rows.rows == [["a", "imagenet", "50.0 %", "–", "25.0 %", "12.5 %"], ["b", "imagenet", "50.0 %", "–", "50.0 %", "12.5 %"]]
-    assert found["Rows of repr classify table 4"].rows == [["c", "ngram, level 2", "75.0 %", "50.0 %"]]
+    assert found["Rows of repr classify table 4"].rows == [
+        ["c (sample)", "ngram, level 2", "75.0 %", "50.0 %"],
+        ["c (sample)", "ngram + OCR (masked), food, level 2", "75.0 %", "50.0 %"],
+    ]
 
 
 def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
