@@ -181,7 +181,7 @@ class Index:
                 if product not in known:
                     raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)))
             self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
-            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products, pa.string()))).as_py())
+            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products, pa.string()))).as_py() or 0)
 
     def build_cells(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Cells:
         """Change to the faster, inexact search; see ivf.py. Raises UserError when the index is too small to gain from it."""

@@ -212,6 +212,7 @@ def test_an_empty_search_and_an_empty_index(tmp_path: Path, weights: Weights) ->
     index, _, _ = filled(tmp_path / "index", weights)
     assert index.search(np.empty((0, DIM), np.float32), 3) == []
     index.remove([str(i) for i in range(10)])
+    assert index.remove([]) == 0
     assert index.search(np.ones((2, DIM), np.float32), 3) == [[], []]
 
 
