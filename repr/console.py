@@ -296,6 +296,32 @@ def seed_option(command: Command) -> Command:
     return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
 
 
+class Zooms(click.ParamType):
+    """Shares of a picture's side with commas, such as 1,0.6, as a tuple without repetitions."""
+
+    name = "zooms"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The text typed, or the list of a config.json, as numbers from 0.1 to 1: closer, squares to decode would grow without bound."""
+        try:
+            zooms = tuple(map(float, value.split(",") if isinstance(value, str) else value))
+        except (TypeError, ValueError):
+            zooms = ()
+        if not zooms or not all(0.1 <= zoom <= 1 for zoom in zooms):
+            self.fail(f"{value!r} are not shares of a picture's side: numbers from 0.1 to 1 with commas, such as 1,0.6", param, ctx)
+        return tuple(dict.fromkeys(zooms))
+
+
+def zooms_option(command: Command) -> Command:
+    """--zooms: the shares of a picture that are embedded and averaged."""
+    return click.option(
+        "--zooms",
+        type=Zooms(),
+        metavar="S[,S…]",
+        help="Embed each picture's middle at these shares of its side and average; 1 is all of it. Default: as the weights say, else 1.",
+    )(command)
+
+
 class Between(click.FloatRange):
     """click's range of numbers, which lets "nan" through, without it."""
 

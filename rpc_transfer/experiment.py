@@ -20,6 +20,7 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import content_key, held
 from repr.models.devices import pick_device
+from repr.models.encoder import WHOLE
 from repr.models.weights import between, load_encoder
 from repr.pictures.known import fingerprints
 from repr.runs import Run, claim, default_out, newest_unfinished
@@ -64,7 +65,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     _check_learners(settings, split)
     arguments = settings.arguments()
     settings = replace(settings, shots=settings.shots or (split.shots,))
-    starts = find_starts(settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, only=settings.only_weights)
+    starts = find_starts(
+        settings.weights, sample=catalog.sample, arch=settings.arch, size=settings.size, zooms=settings.zooms, only=settings.only_weights
+    )
     rows = list_rows(settings, starts)
     departures = []
     if settings.preset == "paper":
@@ -113,6 +116,9 @@ def _check_used(settings: Settings) -> None:
     for option, typed in idle.items():
         if typed and not trains:
             raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
+    if settings.zooms is not None and "features" not in kinds:
+        trained = ", ".join(settings.learner)
+        raise UserError(f"{trained} look at whole pictures", "--zooms", "Leave it out, or add a frozen learner")
     if settings.arch is not None and not from_nothing:
         raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
     if settings.base_share < 1 and settings.features == "given":
@@ -236,6 +242,8 @@ class _Bench:
             base = learner_class("finetune")
             options |= {"base share": settings.base_share} if self.share(row.start) < 1 else {}
             options |= {"base version": base.version, **{f"base {k}": v for k, v in settings.for_learner(base.takes).items()}}
+        if row.zooms != WHOLE:
+            options |= {"zooms": row.zooms}
         key = content_key(
             VERSION + learner_class(row.learner).version,
             [self.source, split.base, split.novel, split.unknown, split.increments],
@@ -269,7 +277,7 @@ class _Stage:
         if row.encoder == TRAINED:
             table = self.bench.shelf.pixels(row.size)
             task = self._task(table)
-            encoder = load_encoder(self.weights, size=row.size)
+            encoder = load_encoder(self.weights, size=row.size, zooms=row.zooms)
         else:
             task, table = self._features(row.encoder)
         learner: Any = self._make(row.learner, task, encoder)
@@ -285,14 +293,15 @@ class _Stage:
 
     def _features(self, kind: str) -> tuple[Task, Table]:
         if kind == GIVEN:
-            table = self.bench.shelf.features(self.weights, self.start.size)
+            table = self.bench.shelf.features(self.weights, self.start.size, self.start.zooms)
             return self._task(table), table
         if self.encoded is None:
-            pixels = self.bench.shelf.pixels(self.start.trained_size)
-            task = self._task(pixels)
             encoder, share = self._base().encoder_, self.bench.share(self.start)
             if share < 1:
                 encoder = between(load_encoder(self.weights, size=self.start.trained_size), encoder, share)
+            encoder = encoder.with_zooms(self.start.zooms)
+            pixels = self.bench.shelf.pixels(encoder.side)
+            task = self._task(pixels)
             self.encoded = task, encode(encoder, pixels, task.rows, self.bench.device)
         return self.encoded
 
@@ -301,7 +310,7 @@ class _Stage:
         if self.based is None:
             table = self.bench.shelf.pixels(self.start.trained_size)
             task = self._task(table)
-            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.trained_size))
+            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.trained_size, zooms=WHOLE))
             self.based = base_step(learner, table, task)
         return self.based
 

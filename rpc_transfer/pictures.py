@@ -11,6 +11,7 @@ import numpy as np
 from repr.arrays import Bools, Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.models.encoder import WHOLE
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +49,7 @@ class Shelf:
         self.catalog, self.rows = catalog, rows
         self.device, self.workers = device, workers
         self.packs: dict[int, Table] = {}
-        self.made: dict[tuple[str, int], Table] = {}
+        self.made: dict[tuple[str, int, tuple[float, ...]], Table] = {}
         self.unreadable: dict[str, str] = {}  # file -> reason
 
     @cached_property
@@ -71,18 +72,18 @@ class Shelf:
             self.packs[size] = Table(pack.pixels, self._places(pack.rows))
         return self.packs[size]
 
-    def features(self, weights: Weights, size: int) -> Table:
+    def features(self, weights: Weights, size: int, zooms: tuple[float, ...] = WHOLE) -> Table:
         """float32 (n, d) raw features of every readable picture by an encoder as it came.
 
         Where most of a part of the set (train, test) is served, the whole part is embedded, so that another split, seed or
         number of shots finds it in the cache; where little is, as 10 shots of RPC's 53,739 exemplars, that alone.
         """
-        key = (weights.identity, size)
+        key = (weights.identity, size, zooms)
         if key not in self.made:
             from repr.evaluation.embeddings import embed
             from repr.models.weights import load_encoder
 
-            encoder = load_encoder(weights, size=size)
+            encoder = load_encoder(weights, size=size, zooms=zooms)
             part_of = self.catalog.column("split").astype(str)
             place, features, start = np.full(len(self.catalog), -1, dtype=np.int64), [], 0
             for part in np.unique(part_of[self.rows]):

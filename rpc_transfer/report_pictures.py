@@ -97,6 +97,7 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
     """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
     from repr.evaluation.embeddings import embed
     from repr.evaluation.maps import flat_map
+    from repr.models.encoder import WHOLE
     from repr.models.weights import load_encoder
 
     ran = [row for row in found.rows if row["weights"] is not None and row["harmonic_mean"]]
@@ -111,7 +112,7 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
         kept = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
         tests, of_tests = tests[kept], of_tests[kept]
     try:
-        encoder = load_encoder(row["weights"], size=row["size"])
+        encoder = load_encoder(row["weights"], size=row["size"], zooms=tuple(row.get("zooms", WHOLE)))
         made = embed(encoder, album.catalog.select(np.concatenate([shots, tests])))
     except UserError as error:
         page.text(f"The embedding could not be drawn: {error}")

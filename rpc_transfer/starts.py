@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repr.errors import UserError
+from repr.models.encoder import WHOLE
 from repr.models.weights import Weights, fresh, read_weights
 from repr.runs import newest_weights
 from rpc_transfer.protocol import generator
@@ -18,6 +19,7 @@ class Start:
     """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had.
 
     size: of the pictures that a frozen encoder sees. trained_size: of those that the encoder is trained on.
+    zooms: what a frozen encoder sees of them.
     """
 
     spec: str | None
@@ -26,6 +28,7 @@ class Start:
     arch: str
     error: str = ""
     trains_at: int | None = None
+    zooms: tuple[float, ...] = WHOLE
 
     @property
     def sample(self) -> bool:
@@ -49,11 +52,19 @@ class Start:
         return fresh(self.arch, self.size, int(generator(seed, "weights").integers(2**31)))
 
 
-def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: int | None, only: bool = False) -> list[Start]:
+def find_starts(
+    specs: Sequence[str],
+    *,
+    sample: bool,
+    arch: str | None,
+    size: int | None,
+    zooms: tuple[float, ...] | None = None,
+    only: bool = False,
+) -> list[Start]:
     """none, then `specs` (on the sample and none given: the newest weights made on it), then imagenet.
 
     The random start has the architecture and the picture size of the first weights given, so that the two can be
-    compared, else `settings.ARCH` and `settings.SIZE`; `arch` and `size` override. Weights named in `specs` that cannot
+    compared, else `settings.ARCH` and `settings.SIZE`; `arch`, `size` and `zooms` override. Weights named in `specs` that cannot
     be read raise UserError; the newest ones and imagenet are then a start with the reason. Where nobody
     named it, imagenet is trained at the random start's size, so that training is the same work for both. only: no start but `specs`.
     """
@@ -62,23 +73,24 @@ def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: i
     given: list[Start] = []
     for spec in dict.fromkeys(specs):
         if spec not in ("none", "imagenet"):
-            given.append(_start(spec, read_weights(spec), size))
+            given.append(_start(spec, read_weights(spec), size, zooms))
     if not given and sample:
         newest = newest_weights(sample=True)
         if newest is None:
             reason = "no weights were made on the sample shop yet: run `repr pretrain`"
             given.append(Start("newest", None, size or SIZE, ARCH, reason))
         else:
-            given.append(_start(str(newest), read_weights(Path(newest)), size))
+            given.append(_start(str(newest), read_weights(Path(newest)), size, zooms))
     usable = next((start for start in given if not start.error), None)
     none = Start(
         None,
         None,
         size or (usable.size if usable else SIZE),
         arch or (usable.arch if usable else ARCH),
+        zooms=zooms or WHOLE,
     )
     try:
-        imagenet = _start("imagenet", read_weights("imagenet"), size)
+        imagenet = _start("imagenet", read_weights("imagenet"), size, zooms)
         if "imagenet" not in specs:
             imagenet = replace(imagenet, trains_at=none.size)
     except UserError as error:
@@ -89,5 +101,5 @@ def find_starts(specs: Sequence[str], *, sample: bool, arch: str | None, size: i
     return [start for start in starts if (start.spec or "none") in specs] if only else starts
 
 
-def _start(spec: str, weights: Weights, size: int | None) -> Start:
-    return Start(spec, weights, size or weights.size, weights.arch)
+def _start(spec: str, weights: Weights, size: int | None, zooms: tuple[float, ...] | None) -> Start:
+    return Start(spec, weights, size or weights.size, weights.arch, zooms=zooms or weights.zooms)

@@ -9,7 +9,8 @@ import click
 
 from repr import console
 
-OF_PICTURES = ("level", "subset", "split", "leave_one_out", "size", "batch_size", "raw_pixels", "device", "workers")
+SHARED = ("level", "leave_one_out", "size", "zooms", "raw_pixels", "batch_size", "device", "workers")  # with `evaluate`
+OF_PICTURES = (*SHARED, "subset", "split")
 
 
 @click.command()
@@ -27,6 +28,7 @@ OF_PICTURES = ("level", "subset", "split", "leave_one_out", "size", "batch_size"
 @click.option("--temperature", type=console.Between(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T).")
 @click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of each weights.")
+@console.zooms_option
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures embedded at once.")
 @click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the pictures' plain pixels.")
 @console.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
@@ -68,8 +70,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         sources = open_sources(arguments["data"], default="rpc", subset=arguments["subset"])
         catalog = fill_split(sources, arguments["split"], arguments["seed"])
         warn_of_overlap(weights, sources, division(sources, arguments["split"], arguments["seed"]))
-        shared = {name: arguments[name] for name in ("level", "leave_one_out", "size", "raw_pixels", "batch_size", "device", "workers")}
-        evaluation = evaluate(catalog, weights, constants, **shared)
+        evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
         announce(evaluation)
     rows = [*(evaluation.rows if evaluation else ()), *evaluate_vectors(files, constants)]
     pixels = evaluation.raw_pixels if evaluation else None

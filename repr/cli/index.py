@@ -25,6 +25,7 @@ def command() -> None:
 @console.data_option
 @click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
+@console.zooms_option
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
@@ -36,6 +37,7 @@ def build(
     data: tuple[str, ...],
     weights: str | None,
     size: int | None,
+    zooms: tuple[float, ...] | None,
     parts: tuple[str, ...],
     subset: str | None,
     ivf: bool,
@@ -55,6 +57,8 @@ def build(
     """
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
+    from dataclasses import replace
+
     import numpy as np
 
     from repr.catalog.sources import open_sources
@@ -71,13 +75,14 @@ def build(
     if ivf:
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
-    encoder = load_encoder(chosen, size=size)
+    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms)
+    encoder = load_encoder(chosen)
     command = command_of(BUILD, data, parts, subset)
-    index = _unfinished(out, command) or Index.create(
-        out, chosen, dim=encoder.dim, root=common_root(catalog), size=encoder.size, sample=catalog.sample
-    )
-    if index.manifest.weights["size"] != encoder.size:
-        raise UserError(f"an unfinished index of {index.manifest.weights['size']} px", out, "Delete it, or give its --size")
+    index = _unfinished(out, command) or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
+    begun = index.encoder()
+    if (begun.size, begun.zooms) != (encoder.size, encoder.zooms):
+        how = f"an unfinished index of {begun.size} px, zooms {','.join(f'{zoom:g}' for zoom in begun.zooms)}"
+        raise UserError(how, out, "Delete it, or give its --size and --zooms")
     added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
@@ -231,11 +236,12 @@ def _report(index: Any, added: Any, as_json: bool) -> None:
 def _described(content: dict[str, Any]) -> str:
     weights, cells = content["weights"], content["cells"]
     by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
+    zooms = f", zooms {','.join(f'{zoom:g}' for zoom in weights['zooms'])}" if len(weights.get("zooms", ())) > 1 else ""
     lines = [
         f"{content['products']} products in {content['pictures']} pictures"
         + (f" ({content['removed_pictures']} removed)" if content["removed_pictures"] else "")
         + (" - sample: drawn, not real products" if content["sample"] else ""),
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px, {weights['identity']})",
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{zooms}, {weights['identity']})",
         f"search   {by_cells or 'exact'}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",

@@ -37,6 +37,7 @@ def show(weights: str, as_json: bool) -> None:
         "name": read.name,
         "arch": read.arch,
         "size": read.size,
+        "zooms": list(read.zooms),
         "mean": list(read.mean),
         "std": list(read.std),
         "classes": list(read.classes),
@@ -54,7 +55,8 @@ def show(weights: str, as_json: bool) -> None:
     shown = ", ".join(read.classes[:3]) + (", …" if len(read.classes) > 3 else "")
     facts["classes"] = f"{len(read.classes)} ({shown})" if read.classes else "none: no head"
     facts["sample"] = "yes: made on the drawn sample shop" if read.sample else "no"
-    facts["mean"], facts["std"] = ", ".join(map(str, read.mean)), ", ".join(map(str, read.std))
+    for name in ("zooms", "mean", "std"):
+        facts[name] = ", ".join(f"{number:g}" for number in facts[name])
     width = max(map(len, facts))
     click.echo("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items() if value != ""))
 
@@ -73,6 +75,7 @@ def show(weights: str, as_json: bool) -> None:
 )
 @click.option("--pictures", type=click.IntRange(2), default=2000, show_default=True, help="How many pictures to measure them on.")
 @click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture size of the mix. Default: the larger of the two.")
+@console.zooms_option
 @console.seed_option
 @console.machine_options
 @console.out_option("the mixed weights (default: mixed.safetensors)")
@@ -90,6 +93,7 @@ def mix(
     batch_norm: bool,
     pictures: int,
     size: int | None,
+    zooms: tuple[float, ...] | None,
     seed: int,
     device: str,
     workers: int | None,
@@ -108,22 +112,22 @@ def mix(
     from dataclasses import replace
 
     from repr.errors import UserError
+    from repr.models.weights import load_encoder, read_weights, reestimate_batchnorm, write_weights
     from repr.models.weights import mix as mix_weights
-    from repr.models.weights import read_weights, reestimate_batchnorm, write_weights
 
     if not batch_norm:
         console.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
     if batch_norm and not data:
         raise UserError("needs pictures to measure", "--batch-norm", "Name training pictures with --data")
     mixed = mix_weights(read_weights(first), read_weights(second), share)
-    mixed = replace(mixed, size=size or mixed.size)
+    mixed = replace(mixed, size=size or mixed.size, zooms=zooms or mixed.zooms)
     if batch_norm:
         from repr.catalog.sources import open_data
         from repr.models.devices import pick_device
         from repr.pictures.batches import training_batches
 
         catalog = open_data(data, subset=subset, split=split, seed=seed)
-        batches = training_batches(catalog, mixed.size, pictures, seed=seed, workers=workers)
+        batches = training_batches(catalog, load_encoder(mixed).side, pictures, seed=seed, workers=workers)
         mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
         mixed = replace(mixed, sample=mixed.sample or catalog.sample)
     path = out or Path("mixed.safetensors")

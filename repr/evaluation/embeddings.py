@@ -1,7 +1,7 @@
 """Embeddings: pictures in, one L2-normalised vector a picture out, streamed and kept.
 
 Decoding goes on in the background while the model works on the squares before; no picture is decoded twice, and no more
-than a few batches are in memory. The squares are those that a pack of the encoder's size holds, and the model sees them
+than a few batches are in memory. The squares are those that a pack of the encoder's side holds, and the model sees them
 through the one evaluation transform (`Encoder.encode`), so that the result is that of packing first.
 """
 
@@ -110,7 +110,7 @@ def embed(
 ) -> Embeddings:
     """Embed every readable picture (or box) of the catalog; the result is kept in the cache folder and found again.
 
-    The cache's key holds the weights' values, the picture size, and path, box, length and time of every
+    The cache's key holds the weights' values, the picture size, the zooms, and path, box, length and time of every
     file. Raises NoneReadable when no picture can be read, and UserError when an embedding is not finite.
     """
     kept = cache_dir("embeddings", f"{_key(encoder, catalog)}.npz") if cache else None
@@ -119,7 +119,7 @@ def embed(
             return Embeddings.read(kept)
         except UserError as error:
             console.say(f"Making embeddings again: {error}")
-    chunks: Iterable[Chunk] = decode(catalog.files(), catalog.boxes(), encoder.size, workers=workers)
+    chunks: Iterable[Chunk] = decode(catalog.files(), catalog.boxes(), encoder.side, workers=workers)
     if not quiet:
         chunks = _bar(chunks, len(catalog), f"embed with {encoder.name}")
     features, rows, bad = _features(encoder, chunks, len(catalog), batch_size=batch_size, device=device)
@@ -146,7 +146,7 @@ def embed_files(
 
     boxes: one a file, x, y, w, h in pixels, None for the whole picture; None for all whole.
     """
-    chunks = decode([Path(path) for path in paths], boxes, encoder.size, workers=workers)
+    chunks = decode([Path(path) for path in paths], boxes, encoder.side, workers=workers)
     features, rows, bad = _features(encoder, chunks, len(paths), batch_size=batch_size, device=device)
     return normalised(features), rows, [Quarantined(str(paths[position]), reason) for position, reason in bad]
 
@@ -192,11 +192,11 @@ def _key(encoder: Encoder, catalog: Catalog) -> str:
     import torch
 
     # Not encoder.identity: that names the weights the encoder was made from, and it may have been trained since.
-    digest = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
+    digest = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std, encoder.size, encoder.zooms)).encode())
     for tensor in encoder.network.state_dict().values():
         digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     roots = [str(source.root.absolute()) for source in catalog.sources]
-    return content_key(VERSION, digest.digest(), roots, source_key(catalog, encoder.size))
+    return content_key(VERSION, digest.digest(), roots, source_key(catalog, encoder.side))
 
 
 def _bar(chunks: Iterable[Chunk], total: int, what: str) -> Iterator[Chunk]:

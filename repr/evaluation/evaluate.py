@@ -60,6 +60,7 @@ def evaluate(
     level: int | None = None,
     leave_one_out: bool = False,
     size: int | None = None,
+    zooms: tuple[float, ...] | None = None,
     raw_pixels: bool = True,
     batch_size: int = BATCH,
     device: str = "auto",
@@ -82,7 +83,7 @@ def evaluate(
     readable = np.arange(len(pictures))
     quarantine: tuple[Quarantined, ...] = ()
     for name, spec in zip(_names(weights), weights, strict=True):
-        encoder = load_encoder(spec, size=size, device=target)
+        encoder = load_encoder(spec, size=size, zooms=zooms, device=target)
         made = embed(encoder, pictures, batch_size=batch_size, device=device, workers=workers, quiet=quiet)
         readable, quarantine = made.rows, made.quarantine
         rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.sample or catalog.sample))

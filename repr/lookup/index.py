@@ -73,11 +73,11 @@ class Index:
         self._loaded: _Loaded | None = None
 
     @classmethod
-    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, size: int | None = None, sample: bool = False) -> Index:
+    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, sample: bool = False) -> Index:
         """A new, empty index; the folder appears with the first addition.
 
-        weights: kept as a copy. dim: of their features. root: what picture paths are relative to.
-        size: picture side in pixels, default that of the weights. Raises UserError when there is something at `folder`.
+        weights: kept as a copy; the index looks at pictures by their size and zooms. dim: of their features. root: what picture paths
+        are relative to. Raises UserError when there is something at `folder`.
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -86,7 +86,8 @@ class Index:
             "identity": weights.identity,
             "name": weights.name,
             "arch": weights.arch,
-            "size": size or weights.size,
+            "size": weights.size,
+            "zooms": list(weights.zooms),
             "dim": dim,
             "sample": weights.sample,
         }
@@ -114,10 +115,12 @@ class Index:
     def encoder(self, device: str = "auto") -> Encoder:
         """The encoder of the weights the index was made with. Raises UserError when they were changed."""
         from repr.models.devices import pick_device
+        from repr.models.encoder import WHOLE
         from repr.models.weights import load_encoder
 
         described, file = self.manifest.weights, self.folder / WEIGHTS
-        encoder = load_encoder(self._weights or file, size=described["size"], device=str(pick_device(device)))
+        zooms = tuple(described.get("zooms", WHOLE))  # indexes of before 2026-11-26 have none
+        encoder = load_encoder(self._weights or file, size=described["size"], zooms=zooms, device=str(pick_device(device)))
         if encoder.identity != described["identity"]:
             raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
         return encoder

@@ -18,7 +18,7 @@ VERSION = 2
 class Manifest:
     """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""
 
-    weights: dict[str, Any]  # identity, name, arch, size, dim, sample
+    weights: dict[str, Any]  # identity, name, arch, size, zooms, dim, sample
     root: str
     sample: bool
     segments: list[Segment] = field(default_factory=list)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
 from repr.models.backbones import backbone
-from repr.pictures.views import plain
+from repr.pictures.views import middle, plain
+
+WHOLE = (1.0,)  # zooms: the whole picture alone
 
 
 class Encoder(nn.Module):
     """Pictures in 0..1 → pooled features.
 
     network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
-    sees; mean, std: its normalisation, by default the architecture's usual; name, identity, sample: of the weights it was made from.
+    sees; zooms: the shares of its side that it sees when it embeds, from the middle, features averaged (as the scales of Radenović et
+    al., TPAMI 2019, section 3.3); mean, std: its normalisation, by default the architecture's usual; name, identity, sample: of the
+    weights it was made from.
     """
 
     def __init__(
@@ -22,6 +30,7 @@ class Encoder(nn.Module):
         arch: str,
         size: int,
         *,
+        zooms: tuple[float, ...] = WHOLE,
         mean: tuple[float, ...] = (),
         std: tuple[float, ...] = (),
         name: str = "none",
@@ -33,6 +42,7 @@ class Encoder(nn.Module):
         self.arch = arch
         self.dim = backbone(arch).dim
         self.size = size
+        self.zooms = tuple(zooms)
         self.mean = tuple(mean) or backbone(arch).mean
         self.std = tuple(std) or backbone(arch).std
         self.name = name
@@ -44,11 +54,23 @@ class Encoder(nn.Module):
         self._shift: Tensor
         self._scale: Tensor
 
+    @property
+    def side(self) -> int:
+        """Side in pixels of the squares that hold enough for its closest zoom."""
+        return math.ceil(self.size / min(self.zooms))
+
+    def with_zooms(self, zooms: tuple[float, ...]) -> Self:
+        """The same network, seeing these zooms."""
+        other = copy.copy(self)
+        other.zooms = zooms
+        return other
+
     def forward(self, pictures: Tensor) -> Tensor:
         """(b, 3, s, s) float in 0..1, any side s → (b, dim). Normalises by mean and std inside."""
         features: Tensor = self.network((pictures - self._shift) / self._scale)
         return features
 
     def encode(self, batch: Tensor) -> Tensor:
-        """(b, h, h, 3) uint8 → (b, dim), through the evaluation transform `plain`."""
-        return self.forward(plain(batch, self.size))
+        """(b, h, h, 3) uint8 → (b, dim), through the evaluation transform `plain`, averaged over the zooms."""
+        features = [self.forward(plain(middle(batch, zoom), self.size)) for zoom in self.zooms]
+        return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)

@@ -1,7 +1,7 @@
 """Weights files: one reader for all kinds, one writer, strict about what is in them.
 
 A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used:
-version, arch, size, mean, std, classes, method, trained_on, recipe, sample.
+version, arch, size, zooms, mean, std, classes, method, trained_on, recipe, sample.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
 from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
-from repr.models.encoder import Encoder
+from repr.models.encoder import WHOLE, Encoder
 
-VERSION = 1
+VERSION = 2  # of files with zooms, which an older reader would look past; others are of version 1
 FILE = "weights.safetensors"  # in a run folder
 NONE_ARCH, NONE_SIZE = "resnet18", 64  # what "none" means where nothing else is said
 
@@ -34,9 +34,9 @@ class Weights:
     """Tensors with the library's names, on the CPU, and what must be known to use them.
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
-    pixels; mean, std: normalisation of pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what
-    they were made; recipe: start, epochs, picture size and views of the last training; sample: whether the drawn sample shop was
-    part of any; name: for tables.
+    pixels; zooms: the shares of it that are seen when pictures are embedded (`Encoder`); mean, std: normalisation
+    of pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
+    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of any; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]
@@ -50,6 +50,7 @@ class Weights:
     recipe: str = ""
     sample: bool = False
     name: str = ""
+    zooms: tuple[float, ...] = WHOLE
 
     def __post_init__(self) -> None:
         """The architecture's usual normalisation, where none was given."""
@@ -113,9 +114,10 @@ def write_weights(path: Path, weights: Weights) -> None:
 
     _checked(weights, path)
     metadata = {
-        "version": str(VERSION),
+        "version": str(VERSION if weights.zooms != WHOLE else 1),
         "arch": weights.arch,
         "size": str(weights.size),
+        "zooms": json.dumps(weights.zooms),
         "mean": json.dumps(weights.mean),
         "std": json.dumps(weights.std),
         "classes": json.dumps(weights.classes, ensure_ascii=False),
@@ -129,8 +131,10 @@ def write_weights(path: Path, weights: Weights) -> None:
         save_file({name: tensor.contiguous() for name, tensor in weights.tensors.items()}, temporary, metadata)
 
 
-def load_encoder(spec: str | Path | Weights, *, size: int | None = None, device: str | torch.device = "cpu") -> Encoder:
-    """The encoder of some weights, in eval mode on `device`. size: picture side in pixels, if not the weights' own.
+def load_encoder(
+    spec: str | Path | Weights, *, size: int | None = None, zooms: tuple[float, ...] | None = None, device: str | torch.device = "cpu"
+) -> Encoder:
+    """The encoder of some weights, in eval mode on `device`. size, zooms: picture side in pixels and shares of it, if not the weights' own.
 
     Raises UserError when the network needs larger pictures.
     """
@@ -142,6 +146,7 @@ def load_encoder(spec: str | Path | Weights, *, size: int | None = None, device:
         network,
         weights.arch,
         size or weights.size,
+        zooms=zooms or weights.zooms,
         mean=weights.mean,
         std=weights.std,
         name=weights.name,
@@ -181,8 +186,8 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
     """Weights between two of one architecture: (1 - share) a + share b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
 
     Batch-norm statistics are interpolated too; `reestimate_batchnorm` measures them anew. The head is kept only when both have
-    the same classes. Picture size: the larger one. Raises UserError when architecture or normalisation differ, or share is
-    not in 0..1.
+    the same classes. Picture size: the larger one; zooms: those of the one that has some. Raises UserError when
+    architecture or normalisation differ, or share is not in 0..1.
     """
     if not 0 <= share <= 1:
         raise UserError(f"a share of {share}", "--share", "Give a number from 0 (all of the first) to 1 (all of the second)")
@@ -204,6 +209,7 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
         recipe="; ".join(f"{weights.name}: {weights.recipe}" for weights in (a, b) if weights.recipe),
         sample=a.sample or b.sample,
         name=f"{a.name}+{share:g} {b.name}",
+        zooms=a.zooms if a.zooms != WHOLE else b.zooms,
     )
 
 
@@ -263,6 +269,7 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             metadata.get("recipe", ""),  # files of before 2026-11-21 have none
             bool(json.loads(metadata["sample"])),
             metadata.get("name") or name,
+            tuple(json.loads(metadata.get("zooms", "[1.0]"))),  # files of before 2026-11-26 have none
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -282,6 +289,8 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
         raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
+    if not weights.zooms or not all(0 < zoom <= 1 for zoom in weights.zooms):
+        raise UserError(f"zooms {weights.zooms} make no sense", where, "Give shares of the picture's side, above 0 and up to 1")
     check_size(weights.arch, weights.size)
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:

@@ -30,6 +30,13 @@ def plain(batch: Tensor, size: int) -> Tensor:
     return interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
+def middle(batch: Tensor, share: float) -> Tensor:
+    """The middle of each picture, `share` of its side: (b, h, h, 3) → (b, round(share · h), round(share · h), 3), at least a pixel."""
+    side = max(1, round(share * batch.shape[1]))
+    start = (batch.shape[1] - side) // 2
+    return batch[:, start : start + side, start : start + side]
+
+
 @dataclass(frozen=True)
 class Views:
     """Random views of a batch. As it stands everything is off, and the view is `plain`.

@@ -25,7 +25,10 @@ SHOWN = ("acc_all", "acc_novel")  # of the tests; the others are in the JSON
 # Where results were put and what they ran on is not what makes two runs differ.
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
 # Rows of a transfer run are told apart by these; one that never varies is left out of the table.
-ROW_KEYS = ("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "memory", "arch", "size")
+ROW_KEYS = (
+    *("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "memory"),
+    *("arch", "size", "zooms"),
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ def _transfer_rows(run: Run) -> list[dict[str, Any]]:
         return []  # a stopped run's results, if there are any, are of the run before it
     content = read_json(run.path / "results.json")
     kept = (*ROW_KEYS, *MEASURES, "sample", "error")
-    return [{**{key: row.get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
+    whole = {"zooms": [1.0]}  # runs of before 2026-11-26 do not say
+    return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
 
 
 def _measured(run: Run) -> list[dict[str, Any]]:
