@@ -296,7 +296,7 @@ def seed_option(command: Command) -> Command:
     return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
 
 
-class Zooms(click.ParamType):
+class Zooms(click.ParamType[tuple[float, ...]]):
     """Shares of a picture's side with commas, such as 1,0.6, as a tuple without repetitions."""
 
     name = "zooms"
