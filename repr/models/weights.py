@@ -269,7 +269,7 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             metadata.get("recipe", ""),  # files of before 2026-11-21 have none
             bool(json.loads(metadata["sample"])),
             metadata.get("name") or name,
-            tuple(json.loads(metadata.get("zooms", "[1.0]"))),  # files of before 2026-11-26 have none
+            tuple(map(float, json.loads(metadata.get("zooms", "[1]")))),  # files of before 2026-11-26 have none
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -289,8 +289,8 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
         raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
-    if not weights.zooms or not all(0 < zoom <= 1 for zoom in weights.zooms):
-        raise UserError(f"zooms {weights.zooms} make no sense", where, "Give shares of the picture's side, above 0 and up to 1")
+    if not weights.zooms or not all(0.1 <= zoom <= 1 for zoom in weights.zooms):
+        raise UserError(f"zooms {weights.zooms} make no sense", where, "Give shares of the picture's side, from 0.1 to 1")
     check_size(weights.arch, weights.size)
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:

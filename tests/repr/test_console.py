@@ -93,6 +93,21 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
     assert console.table(header, rows, room=3).splitlines()[0].split() == ["model", "top-1"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "zooms"),
+    [("1,0.6", (1.0, 0.6)), (" 0.5 ", (0.5,)), ("1,1", (1.0,)), ("0", ()), ("1.1", ()), ("nan", ()), ("1,,0.6", ()), ("", ())],
+)
+def test_zooms_are_shares(typed: str, zooms: tuple[float, ...]) -> None:
+    command = console.zooms_option(click.Command("a"))
+    if zooms:
+        context = command.make_context("a", ["--zooms", typed])
+        assert context.params["zooms"] == zooms
+        assert command.make_context("a", [], default_map={"zooms": list(zooms)}).params["zooms"] == zooms  # as a config.json has them
+    else:
+        with pytest.raises(click.BadParameter, match=r"from 0\.1 to 1"):
+            command.make_context("a", ["--zooms", typed])
+
+
 @pytest.mark.parametrize(("typed", "right"), [("0.5", True), ("nan", False), ("inf", False), ("2", False)])
 def test_a_number_in_a_range_is_a_number(typed: str, right: bool) -> None:
     command = click.Command("a", params=[click.Option(["--share"], type=console.Between(0, 1))])

@@ -275,6 +275,26 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
         results.read(tmp_path)
 
 
+def test_zooms_are_of_frozen_encoders(settings: Settings, weights: str, tmp_path: Path) -> None:
+    asked = replace(settings, learner=("ncm", "finetune"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
+    asked = replace(asked, features="both")
+    whole, close = (experiment.run(replace(asked, zooms=zooms), tmp_path / "run") for zooms in (None, (1.0, 0.6)))
+    assert [(row["features"], row["zooms"]) for row in close.rows] == [
+        ("as given", [1.0, 0.6]),
+        ("base-trained", [1.0, 0.6]),
+        ("trained", [1.0]),
+    ]
+    same = [a["ece"]["mean"] == b["ece"]["mean"] for a, b in zip(whole.rows, close.rows, strict=True)]
+    assert same == [False, False, True]
+    assert any("1,0.6" in line for line in summary.lines(close.content))
+    closer = tmp_path / "close.safetensors"
+    write_weights(closer, replace(fresh("resnet18", 32, 1), zooms=(1.0, 0.6)))
+    of_weights = experiment.run(replace(asked, weights=(str(closer),)), tmp_path / "weights")
+    assert [row["acc_all"] for row in of_weights.rows] == [row["acc_all"] for row in close.rows]
+    with pytest.raises(UserError, match="--zooms"):
+        experiment.run(replace(asked, learner=("finetune",), features="given", zooms=(0.5,)), tmp_path / "none")
+
+
 def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings, weights: str, tmp_path: Path) -> None:
     asked = replace(settings, learner=("lda",), weights=(weights, "none"), only_weights=True, seeds=1, unknown=0, reject=None)
     asked = replace(asked, features="both")

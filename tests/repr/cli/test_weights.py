@@ -39,6 +39,13 @@ def test_mix_is_the_librarys(two: tuple[str, str], tmp_path: Path) -> None:
     assert json.loads(result.stdout)["identity"] == expected.identity == read_weights(tmp_path / "m.safetensors").identity
 
 
+def test_mix_keeps_the_zooms_asked_for(two: tuple[str, str], tmp_path: Path) -> None:
+    out = str(tmp_path / "m.safetensors")
+    assert call("mix", *two, "--zooms", "1,0.6", "--out", out).exit_code == 0
+    assert json.loads(call("show", out, "--json").stdout)["zooms"] == [1.0, 0.6]
+    assert "1, 0.6" in call("show", out).stdout
+
+
 def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for i in range(12):

@@ -52,6 +52,20 @@ def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog) ->
     assert positions.tolist() == list(range(65)) and not bad
 
 
+def test_zooms_are_decoded_as_sharp_as_the_closest_needs_and_kept_apart(encoder: Encoder, grocery: Catalog) -> None:
+    few = grocery.select(np.arange(5))
+    closer = encoder.with_zooms((1.0, 0.4))
+    pack = make_pack(few, 80, quiet=True)
+    with torch.inference_mode():
+        expected = closer.encode(torch.from_numpy(np.array(pack.pixels))).numpy()
+    np.testing.assert_allclose(embed(closer, few, quiet=True, device="cpu").features, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        embed_files(closer, few.files(), device="cpu")[0], expected / np.linalg.norm(expected, axis=1)[:, None], atol=1e-5
+    )
+    whole = embed(encoder, few, quiet=True, device="cpu").features  # not what was kept of the other zooms
+    assert np.abs(whole - expected).max() > 0.01
+
+
 def test_broken_pictures_are_left_out_and_named(encoder: Encoder, two: Catalog) -> None:
     got = embed(encoder, two, quiet=True)
     assert [two.column("path")[row] for row in got.rows] == ["milk/good.jpg"]

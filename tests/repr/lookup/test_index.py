@@ -222,6 +222,9 @@ def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path, name: st
     weights = replace(fresh("resnet18", 64, 0), name=name)
     filled(tmp_path / "index", weights)
     assert Index.open(tmp_path / "index").encoder("cpu").identity == weights.identity
+    filled(tmp_path / "closer", replace(weights, zooms=(1.0, 0.6), size=32))
+    encoder = Index.open(tmp_path / "closer").encoder("cpu")
+    assert (encoder.zooms, encoder.size) == ((1.0, 0.6), 32)
     from repr.models.weights import write_weights
 
     write_weights(tmp_path / "index" / "weights.safetensors", fresh("resnet18", 64, 1))

@@ -26,6 +26,19 @@ def test_it_resizes_normalises_and_pools() -> None:
     )
 
 
+def test_zooms_are_averaged() -> None:
+    encoder = Encoder(build("resnet18", seed=torch.Generator().manual_seed(0)), "resnet18", 32, zooms=(1, 0.5, 0.3)).eval()
+    assert encoder.side == 107  # 0.3 of it are 32
+    batch = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    pixels = batch.permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        parts = [encoder(F.resize(F.center_crop(pixels, [side, side]), [32, 32], antialias=True)) for side in (64, 32, 19)]
+        torch.testing.assert_close(encoder.encode(batch), (parts[0] + parts[1] + parts[2]) / 3)
+        closer = encoder.with_zooms((0.5,))
+        torch.testing.assert_close(closer.encode(batch), parts[1])
+    assert closer.network is encoder.network and encoder.zooms == (1, 0.5, 0.3)
+
+
 def test_its_state_is_the_networks_alone() -> None:
     encoder = Encoder(build("resnet18"), "resnet18", 48, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     assert all(name.startswith("network.") for name in encoder.state_dict())

@@ -66,6 +66,23 @@ def test_metadata_tell_everything(trained: Weights, tmp_path: Path) -> None:
     assert json.loads(metadata["classes"]) == list(CLASSES) and metadata["sample"] == "true" and metadata["size"] == "32"
 
 
+def test_zooms_are_kept_and_an_older_reader_refuses_them(trained: Weights, tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    for name, zooms, version in (("close", (1.0, 0.6), "2"), ("whole", (1.0,), "1")):
+        write_weights(tmp_path / f"{name}.safetensors", replace(trained, zooms=zooms))
+        assert load_encoder(tmp_path / f"{name}.safetensors").zooms == zooms
+        with safe_open(tmp_path / f"{name}.safetensors", "pt") as file:
+            metadata = file.metadata()
+        assert metadata["version"] == version
+    older = {key: value for key, value in metadata.items() if key != "zooms"}
+    save_file(dict(trained.tensors), tmp_path / "older.safetensors", older)
+    assert read_weights(tmp_path / "older.safetensors").zooms == (1.0,)
+    assert load_encoder(tmp_path / "close.safetensors", zooms=(0.5,)).zooms == (0.5,)
+    close, whole = (read_weights(tmp_path / f"{name}.safetensors") for name in ("close", "whole"))
+    assert mix(close, whole, 0.5).zooms == mix(whole, close, 0.5).zooms == (1.0, 0.6)
+
+
 def test_identity_is_of_names_values_and_normalisation_not_of_order_or_other_metadata(trained: Weights) -> None:
     turned = replace(trained, tensors=dict(reversed(trained.tensors.items())), name="other", size=99)
     assert turned.identity == trained.identity
@@ -223,6 +240,10 @@ def test_batchnorm_is_measured_anew(trained: Weights) -> None:
         ({"size": "big"}, "metadata is incomplete or broken"),
         ({"size": "0"}, "make no sense"),
         ({"std": "[1, 1]"}, "make no sense"),
+        ({"zooms": "[]"}, "make no sense"),
+        ({"zooms": "[1, 0]"}, "make no sense"),
+        ({"zooms": "[NaN]"}, "make no sense"),
+        ({"zooms": '["close"]'}, "metadata is incomplete or broken"),
         ({"method": None}, "metadata is incomplete or broken"),
     ],
 )
