@@ -312,6 +312,11 @@ class Zooms(click.ParamType[tuple[float, ...]]):
         return tuple(dict.fromkeys(zooms))
 
 
+def shares(zooms: Iterable[float]) -> str:
+    """Zooms as they are typed."""
+    return ",".join(f"{zoom:g}" for zoom in zooms)
+
+
 def zooms_option(command: Command) -> Command:
     """--zooms: the shares of a picture that are embedded and averaged."""
     return click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from repr.console import table
+from repr.console import shares, table
 from repr.evaluation.words import p_value, points, rate
 from repr.models.names import weights_names
 
@@ -78,15 +78,15 @@ def memory(row: Mapping[str, Any]) -> str:
     return "" if row.get("memory") is None else f"{row['memory']:,}"
 
 
-def shares(row: Mapping[str, Any]) -> str:
+def zoomed(row: Mapping[str, Any]) -> str:
     """The zooms of a row, as they are typed; runs of before 2026-11-26 have none."""
-    return ",".join(f"{zoom:g}" for zoom in row.get("zooms", (1,)))
+    return shares(row.get("zooms", (1,)))
 
 
 def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
     sizes = len({row["size"] for row in rows if not row["error"]}) > 1
-    zooms = len({shares(row) for row in rows if not row["error"]}) > 1
+    zooms = len({zoomed(row) for row in rows if not row["error"]}) > 1
     kept = any(memory(row) for row in rows)
     header = [
         "learner",
@@ -103,7 +103,7 @@ def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sampl
     for row in rows:
         known = [row["learner"], *([str(row["shots"])] if shots else []), names[row["weights"]], row["features"]]
         known += [str(row["size"])] if sizes else []
-        known += [shares(row)] if zooms else []
+        known += [zoomed(row)] if zooms else []
         known += [memory(row) or "–"] if kept else []
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [rate(row[name]) for name in COLUMNS]
         body.append(known + figures + (["sample"] if sample else []))

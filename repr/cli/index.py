@@ -79,10 +79,10 @@ def build(
     encoder = load_encoder(chosen)
     command = command_of(BUILD, data, parts, subset)
     index = _unfinished(out, command) or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
-    begun = index.encoder()
-    if (begun.size, begun.zooms) != (encoder.size, encoder.zooms):
-        how = f"an unfinished index of {begun.size} px, zooms {','.join(f'{zoom:g}' for zoom in begun.zooms)}"
-        raise UserError(how, out, "Delete it, or give its --size and --zooms")
+    begun = index.manifest.weights
+    if (begun["size"], begun.get("zooms", [1.0])) != (encoder.size, list(encoder.zooms)):
+        zoomed = console.shares(begun.get("zooms", [1.0]))
+        raise UserError(f"an unfinished index of {begun['size']} px, zooms {zoomed}", out, "Delete it, or give its --size and --zooms")
     added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
@@ -236,7 +236,7 @@ def _report(index: Any, added: Any, as_json: bool) -> None:
 def _described(content: dict[str, Any]) -> str:
     weights, cells = content["weights"], content["cells"]
     by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
-    zooms = f", zooms {','.join(f'{zoom:g}' for zoom in weights['zooms'])}" if len(weights.get("zooms", ())) > 1 else ""
+    zooms = "" if weights.get("zooms", [1.0]) == [1.0] else f", zooms {console.shares(weights['zooms'])}"
     lines = [
         f"{content['products']} products in {content['pictures']} pictures"
         + (f" ({content['removed_pictures']} removed)" if content["removed_pictures"] else "")

@@ -91,6 +91,16 @@ def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> N
     assert matches(moved, photos[4])[0][0]["product"] == photos[4].parent.name, "the index carries its weights"
 
 
+def test_photographs_are_looked_up_with_the_zooms_of_the_index(tmp_path: Path, shop: Path, weights: Path) -> None:
+    index, photos = tmp_path / "i", sorted(shop.rglob("*.jpg"))
+    built = call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6", "--size", "48")
+    assert "48 px, zooms 1,0.6" in built.stdout
+    assert all(found[0]["score"] == pytest.approx(1, abs=1e-4) for found in matches(index, *photos, "-k", "1"))
+    call(index_command, "remove", index, photos[0].parent.name)
+    call(index_command, "add", index, "--data", shop)
+    assert matches(index, photos[0])[0][0]["score"] == pytest.approx(1, abs=1e-4)
+
+
 def test_k_above_the_gallery_lists_all_and_says_so(tmp_path: Path, shop: Path, weights: Path) -> None:
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
     photo = sorted(shop.rglob("*.jpg"))[0]
@@ -177,6 +187,8 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     assert f"give again: repr index build --data {shop} --out {index}" in told, "another addition does not end it"
     other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
     assert "of other pictures" in other.message and str(shop) in other.remedy
+    closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6")
+    assert closer.message == "an unfinished index of 64 px, zooms 1" and "--zooms" in closer.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
 
