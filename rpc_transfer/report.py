@@ -21,7 +21,7 @@ from repr.reports.page import Page
 from repr.runs import Run
 from rpc_transfer import metrics, report_pictures, results
 from rpc_transfer.results import Results
-from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references
+from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references, zoomed
 
 Row = dict[str, Any]
 Interval = tuple[float, float]
@@ -74,9 +74,10 @@ def most_shots(rows: Sequence[Row]) -> list[Row]:
 
 
 def start(row: Row) -> str:
-    """The starting weights of a row in words (`name`, which `write` sets), with the encoder that a frozen learner worked on."""
+    """The starting weights of a row in words (`name`, which `write` sets), with the encoder and the zooms that a frozen learner worked on."""
     name: str = row["name"]
-    return name + (", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else "")
+    name += ", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else ""
+    return name + ("" if zoomed(row) == "1" else f", zooms {zoomed(row)}")
 
 
 def _opening(page: Page, found: Results) -> None:

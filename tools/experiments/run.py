@@ -39,7 +39,7 @@ BIN = Path(sys.executable).parent
 KEPT = (
     *("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "avg_incremental_acc", "forgetting_base"),
     *("auroc_unknown", "fpr95_unknown", "rejected_known", "acc_accepted", "accepted_unknown", "ece", "aurc", "seconds"),
-    *("ci95", "seeds"),
+    *("ci95", "seeds", "zooms"),
 )
 COMPARED = ("acc_all", "acc_base", "acc_novel")
 

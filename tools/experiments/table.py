@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from repr.console import shares
 from repr.evaluation.words import p_value, percent, points, rate
 from repr.files import read_json
 
@@ -34,7 +35,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     if rows:
         out += [f"| {' | '.join([*KNOWN, *RATES.values()])} |", "| " + "--- | " * (len(KNOWN) + len(RATES))]
     for step, row in rows:
-        known = [row["learner"], *_start(row["weights"], starts), row["features"], row["size"], row["shots"]]
+        known = [row["learner"], *_start(row["weights"], starts), row["features"], _px(row), row["shots"]]
         known += [len(step["seeds"]), step["step"]]
         out.append(f"| {' | '.join([*map(str, known), *(rate(row.get(name)) for name in RATES)])} |")
     out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
@@ -88,6 +89,12 @@ def classified(rows: list[dict[str, Any]]) -> list[str]:
         known = [row["model"], row["hierarchy"], row["modality"], row["level"], "yes" if row.get("masked") else "no", len(row["seeds"])]
         out.append(f"| {' | '.join([*map(str, known), *rates])} |")
     return out
+
+
+def _px(row: dict[str, Any]) -> str:
+    """The side of the pictures and, where they were not embedded as a whole, the zooms."""
+    zooms = row.get("zooms", [1.0])
+    return str(row["size"]) + ("" if zooms == [1.0] else f", zooms {shares(zooms)}")
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
