@@ -74,7 +74,7 @@ def most_shots(rows: Sequence[Row]) -> list[Row]:
 
 
 def start(row: Row) -> str:
-    """The starting weights of a row in words (`name`, which `write` sets), with the encoder and the zooms that a frozen learner worked on."""
+    """The starting weights of a row in words (`name`, which `write` sets), with the encoder and zooms that a frozen learner had."""
     name: str = row["name"]
     name += ", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else ""
     return name + ("" if zoomed(row) == "1" else f", zooms {zoomed(row)}")
