@@ -317,14 +317,15 @@ def shares(zooms: Iterable[float]) -> str:
     return ",".join(f"{zoom:g}" for zoom in zooms)
 
 
-def zooms_option(command: Command) -> Command:
-    """--zooms: the shares of a picture that are embedded and averaged."""
-    return click.option(
-        "--zooms",
-        type=Zooms(),
-        metavar="S[,S…]",
-        help="Embed each picture's middle at these shares of its side and average; 1 is all of it. Default: as the weights say, else 1.",
-    )(command)
+def zooms_option(usual: str = "1") -> Callable[[Command], Command]:
+    """--zooms: the shares of a picture that are embedded and averaged. usual: of weights that say nothing of them."""
+
+    def decorate(command: Command) -> Command:
+        told = "Embed each picture's middle at these shares of its side and average; 1 is all of it."
+        told = f"{told} Default: as the weights say, else {usual}."
+        return click.option("--zooms", type=Zooms(), metavar="S[,S…]", help=told)(command)
+
+    return decorate
 
 
 class Between(click.FloatRange):

@@ -28,7 +28,7 @@ OF_PICTURES = (*SHARED, "subset", "split")
 @click.option("--temperature", type=console.Between(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T).")
 @click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of each weights.")
-@console.zooms_option
+@console.zooms_option()
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures embedded at once.")
 @click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the pictures' plain pixels.")
 @console.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")

@@ -25,7 +25,7 @@ def command() -> None:
 @console.data_option
 @click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
-@console.zooms_option
+@console.zooms_option("1,0.5")
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
@@ -63,8 +63,9 @@ def build(
 
     from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
-    from repr.lookup.index import BUILD, Index
+    from repr.lookup.index import BUILD, ZOOMS, Index
     from repr.lookup.ivf import check_enough
+    from repr.models.encoder import WHOLE
     from repr.models.weights import load_encoder, read_weights
 
     if weights is None:
@@ -75,7 +76,8 @@ def build(
     if ivf:
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
-    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms)
+    zooms = zooms or (ZOOMS if chosen.zooms == WHOLE else chosen.zooms)
+    chosen = replace(chosen, size=size or chosen.size, zooms=zooms)
     encoder = load_encoder(chosen)
     command = command_of(BUILD, data, parts, subset)
     index = _unfinished(out, command) or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)

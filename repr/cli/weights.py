@@ -75,7 +75,7 @@ def show(weights: str, as_json: bool) -> None:
 )
 @click.option("--pictures", type=click.IntRange(2), default=2000, show_default=True, help="How many pictures to measure them on.")
 @click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture size of the mix. Default: the larger of the two.")
-@console.zooms_option
+@console.zooms_option()
 @console.seed_option
 @console.machine_options
 @console.out_option("the mixed weights (default: mixed.safetensors)")

@@ -98,7 +98,7 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
     [("1,0.6", (1.0, 0.6)), (" 0.5 ", (0.5,)), ("1,1", (1.0,)), ("0", ()), ("1.1", ()), ("nan", ()), ("1,,0.6", ()), ("", ())],
 )
 def test_zooms_are_shares(typed: str, zooms: tuple[float, ...]) -> None:
-    command = console.zooms_option(click.Command("a"))
+    command = console.zooms_option()(click.Command("a"))
     if zooms:
         context = command.make_context("a", ["--zooms", typed])
         assert context.params["zooms"] == zooms
