@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["Index", "embed", "load"]
 
 
-def load(weights: str | Path = "imagenet", *, size: int | None = None, device: str = "auto") -> Encoder:
+def load(
+    weights: str | Path = "imagenet", *, size: int | None = None, zooms: Sequence[float] | None = None, device: str = "auto"
+) -> Encoder:
     """The encoder of a run folder, a .safetensors or .pth file, or "imagenet", ready to embed.
 
-    size: picture side in pixels, default that of the weights. Raises UserError when they cannot be read.
+    size: picture side in pixels, default that of the weights. zooms: the shares of the picture's side that are embedded and averaged,
+    default those of the weights, else the whole picture. Raises UserError when they cannot be read.
     """
     from repr.models.devices import pick_device
     from repr.models.weights import load_encoder
 
-    return load_encoder(weights, size=size, device=str(pick_device(device)))
+    return load_encoder(weights, size=size, zooms=None if zooms is None else tuple(zooms), device=str(pick_device(device)))
 
 
 def embed(

@@ -22,6 +22,7 @@ import click
 from click.core import ParameterSource
 
 from repr.errors import UserError, nearest
+from repr.zooms import checked
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -297,33 +298,25 @@ def seed_option(command: Command) -> Command:
 
 
 class Zooms(click.ParamType[tuple[float, ...]]):
-    """Shares of a picture's side with commas, such as 1,0.6, as a tuple without repetitions."""
+    """Shares of a picture's side with commas, such as 1,0.5."""
 
     name = "zooms"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The text typed, or the list of a config.json, as numbers from 0.1 to 1: closer, squares to decode would grow without bound."""
+        """The text typed, or the list of a config.json, as `zooms.checked` numbers."""
         try:
             zooms = tuple(map(float, value.split(",") if isinstance(value, str) else value))
         except (TypeError, ValueError):
-            zooms = ()
-        if not zooms or not all(0.1 <= zoom <= 1 for zoom in zooms):
-            self.fail(f"{value!r} are not shares of a picture's side: numbers from 0.1 to 1 with commas, such as 1,0.6", param, ctx)
-        return tuple(dict.fromkeys(zooms))
+            self.fail(f"{value!r} are not numbers with commas, such as 1,0.5", param, ctx)
+        return checked(zooms)
 
 
-def shares(zooms: Iterable[float]) -> str:
-    """Zooms as they are typed."""
-    return ",".join(f"{zoom:g}" for zoom in zooms)
-
-
-def zooms_option(usual: str = "1") -> Callable[[Command], Command]:
-    """--zooms: the shares of a picture that are embedded and averaged. usual: of weights that say nothing of them."""
+def zooms_option(usual: str = "as the weights say, else 1", of: str = "Embed") -> Callable[[Command], Command]:
+    """--zooms: the shares of a picture that are embedded and averaged. usual: the default in words; of: who does it."""
 
     def decorate(command: Command) -> Command:
-        told = "Embed each picture's middle at these shares of its side and average; 1 is all of it."
-        told = f"{told} Default: as the weights say, else {usual}."
-        return click.option("--zooms", type=Zooms(), metavar="S[,S…]", help=told)(command)
+        told = f"{of} each picture's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
+        return click.option("--zooms", type=Zooms(), metavar="S[,S…]", help=f"{told} Default: {usual}.")(command)
 
     return decorate
 

@@ -187,8 +187,14 @@ def newest_weights(*, sample: bool, under: Path = Path("runs")) -> Path | None:
 def newest_unfinished(command: str, names: str, arguments: dict[str, Any], *, under: Path = Path("runs")) -> Path | None:
     """The newest run of `command` with the same arguments that did not end, in a folder below `under` called like `names`."""
     runs = _below(under, names, command)
-    found = [(r.config["created"], r.path) for r in runs if r.config["arguments"] == arguments and r.config["status"] != "done"]
+    asked = _said(arguments)
+    found = [(r.config["created"], r.path) for r in runs if _said(r.config["arguments"]) == asked and r.config["status"] != "done"]
     return max(found)[1] if found else None
+
+
+def _said(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those that say something: an earlier version may lack an option."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _below(under: Path, names: str, command: str) -> list[Run]:

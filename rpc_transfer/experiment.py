@@ -20,10 +20,10 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import content_key, held
 from repr.models.devices import pick_device
-from repr.models.encoder import WHOLE
 from repr.models.weights import between, load_encoder
 from repr.pictures.known import fingerprints
 from repr.runs import Run, claim, default_out, newest_unfinished
+from repr.zooms import WHOLE
 from rpc_transfer import paper, results
 from rpc_transfer.cell import Task, base_step, make_task, run_cell
 from rpc_transfer.learners import learner_class, make
@@ -117,8 +117,7 @@ def _check_used(settings: Settings) -> None:
         if typed and not trains:
             raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
     if settings.zooms is not None and "features" not in kinds:
-        trained = ", ".join(settings.learner)
-        raise UserError(f"{trained} look at whole pictures", "--zooms", "Leave it out, or add a frozen learner")
+        raise UserError(f"no features are embedded for {', '.join(settings.learner)}", "--zooms", "Leave it out, or add a frozen learner")
     if settings.arch is not None and not from_nothing:
         raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
     if settings.base_share < 1 and settings.features == "given":

@@ -11,7 +11,7 @@ import numpy as np
 from repr.arrays import Bools, Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.models.encoder import WHOLE
+from repr.zooms import WHOLE
 
 if TYPE_CHECKING:
     import torch
@@ -108,6 +108,7 @@ def encode(encoder: Encoder, pixels: Table, rows: Rows, device: torch.device, ba
     import torch
 
     rows = rows[pixels.has(rows)]
+    batch_size = max(1, batch_size * encoder.size**2 // encoder.side**2)
     encoder.to(device).eval()
     parts = []
     with torch.inference_mode():  # in float32, as `repr.evaluation.embeddings`

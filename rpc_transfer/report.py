@@ -19,9 +19,10 @@ from repr.models.names import weights_names
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.runs import Run
+from repr.zooms import WHOLE, suffix
 from rpc_transfer import metrics, report_pictures, results
 from rpc_transfer.results import Results
-from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references, zoomed
+from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references
 
 Row = dict[str, Any]
 Interval = tuple[float, float]
@@ -74,10 +75,9 @@ def most_shots(rows: Sequence[Row]) -> list[Row]:
 
 
 def start(row: Row) -> str:
-    """The starting weights of a row in words (`name`, which `write` sets), with the encoder and zooms that a frozen learner had."""
+    """The starting weights of a row in words (`name`, which `write` sets), with the encoder that a frozen learner worked on."""
     name: str = row["name"]
-    name += ", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else ""
-    return name + ("" if zoomed(row) == "1" else f", zooms {zoomed(row)}")
+    return name + (", base-trained" if row["features"] == "base-trained" and row["weights"] is not None else "")
 
 
 def _opening(page: Page, found: Results) -> None:
@@ -135,7 +135,7 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
             _plain(row, "seconds"),
             _plain(row, "memory_mb"),
             memory(row),
-            row["features"],
+            row["features"] + suffix(row.get("zooms", WHOLE)),
         ]
         for row in rows
     ]
@@ -160,7 +160,7 @@ def _starts(page: Page, content: dict[str, Any]) -> None:
     names = {row["weights"]: row["name"] for row in content["rows"]}
     body = []
     for origin in content.get("starts", ()):  # runs of before 2026-11-21 have none
-        sides = ", ".join(f"{size} px" for size in origin["sizes"])
+        sides = ", ".join(f"{size} px" for size in origin["sizes"]) + suffix(origin.get("zooms", WHOLE))
         told = [origin[key] or "–" for key in ("arch", "method", "trained_on", "recipe")]
         body.append([names[origin["weights"]], *told, sides])
     if body:
@@ -188,7 +188,8 @@ def _paired(page: Page, content: dict[str, Any]) -> None:
     names = {row["weights"]: row["name"] for row in content["rows"]}
 
     def side(test: dict[str, Any], which: str) -> str:
-        return start({"weights": test[which], "name": names[test[which]], "features": test[f"{which}_features"]})
+        named = start({"weights": test[which], "name": names[test[which]], "features": test[f"{which}_features"]})
+        return named + suffix(test.get(f"{which}_zooms", WHOLE))
 
     body = [
         [

@@ -97,8 +97,8 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
     """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
     from repr.evaluation.embeddings import embed
     from repr.evaluation.maps import flat_map
-    from repr.models.encoder import WHOLE
     from repr.models.weights import load_encoder
+    from repr.zooms import WHOLE
 
     ran = [row for row in found.rows if row["weights"] is not None and row["harmonic_mean"]]
     if not ran:

@@ -9,7 +9,7 @@ from typing import Any
 
 from repr.catalog.table import Catalog
 from repr.evaluation.statistics import interval, paired
-from repr.models.encoder import WHOLE
+from repr.zooms import WHOLE
 from rpc_transfer.learners import learner_class
 from rpc_transfer.protocol import Split
 from rpc_transfer.results import Cell
@@ -117,6 +117,7 @@ def _starts(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "weights": start.spec,
             **{name: getattr(start.weights, name) for name in ("arch", "method", "trained_on", "recipe")},
             "sizes": sorted({row.size for row in rows if row.start is start}),
+            "zooms": list(start.zooms),
         }
         for start in starts
     ]
@@ -196,5 +197,6 @@ def _compared(a: dict[str, Any], b: dict[str, Any], against: str) -> list[dict[s
         test = paired([x for x, _ in pairs], [y for _, y in pairs])
         described = {"learner": a["learner"], "shots": a["shots"], "metric": name, "against": against, "b_learner": b["learner"]}
         described |= {"a": a["weights"], "a_features": a["features"], "b": b["weights"], "b_features": b["features"]}
+        described |= {"a_zooms": a["zooms"], "b_zooms": b["zooms"]}
         found.append({**described, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
     return found

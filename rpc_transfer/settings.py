@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from repr.errors import UserError
+from repr.zooms import checked
 
 FIRST_LEARNERS = ("finetune", "ncm", "cosine")
 SIZE = 64  # pixels a side of pictures for a random start, when no weights say otherwise
@@ -74,6 +75,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises UserError for numbers that make no sense."""
+        if self.zooms is not None:
+            object.__setattr__(self, "zooms", checked(self.zooms))
         if self.shots and min(self.shots) < 1:
             raise UserError("must be 1 or more", "--shots", "Give a whole number, or several such as 1,5,10")
         if self.seeds is not None and self.seeds < 1:

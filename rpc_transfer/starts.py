@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repr.errors import UserError
-from repr.models.encoder import WHOLE
 from repr.models.weights import Weights, fresh, read_weights
 from repr.runs import newest_weights
+from repr.zooms import WHOLE
 from rpc_transfer.protocol import generator
 from rpc_transfer.settings import ARCH, SIZE
 
@@ -63,7 +63,7 @@ def find_starts(
 ) -> list[Start]:
     """none, then `specs` (on the sample and none given: the newest weights made on it), then imagenet.
 
-    The random start has the architecture and the picture size of the first weights given, so that the two can be
+    The random start has the architecture, the picture size and the zooms of the first weights given, so that the two can be
     compared, else `settings.ARCH` and `settings.SIZE`; `arch`, `size` and `zooms` override. Weights named in `specs` that cannot
     be read raise UserError; the newest ones and imagenet are then a start with the reason. Where nobody
     named it, imagenet is trained at the random start's size, so that training is the same work for both. only: no start but `specs`.
@@ -87,7 +87,7 @@ def find_starts(
         None,
         size or (usable.size if usable else SIZE),
         arch or (usable.arch if usable else ARCH),
-        zooms=zooms or WHOLE,
+        zooms=zooms or (usable.zooms if usable else WHOLE),
     )
     try:
         imagenet = _start("imagenet", read_weights("imagenet"), size, zooms)
@@ -102,4 +102,4 @@ def find_starts(
 
 
 def _start(spec: str, weights: Weights, size: int | None, zooms: tuple[float, ...] | None) -> Start:
-    return Start(spec, weights, size or weights.size, weights.arch, zooms=zooms or weights.zooms)
+    return Start(spec, weights, size or weights.size, weights.arch, zooms=zooms or weights.zooms or WHOLE)

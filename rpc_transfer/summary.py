@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from repr.console import shares, table
+from repr.console import table
 from repr.evaluation.words import p_value, points, rate
 from repr.models.names import weights_names
+from repr.zooms import WHOLE, suffix, typed
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
@@ -60,7 +61,7 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
     lines: dict[tuple[Any, ...], dict[tuple[str, str], str]] = {}
     for test in paired:
         if test.get("against") in AGAINST and test["p"] is not None:
-            key = (test["learner"], test["shots"], test["a"], test["a_features"])
+            key = (test["learner"], test["shots"], test["a"], test["a_features"] + suffix(test.get("a_zooms", WHOLE)))
             lines.setdefault(key, {})[test["against"], test["metric"]] = points(test["difference"], test["ci95"])
     shown = [against for against in AGAINST if any(against == of for line in lines.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
@@ -69,7 +70,9 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
         [learner, str(shots), name(spec), features, *(line.get(column, "–") for column in columns)]
         for (learner, shots, spec, features), line in lines.items()
     ]
-    caption = f"Same splits, points above {' and above '.join(AGAINST[against][1] for against in shown)} (± half the 95 % interval)"
+    looks = {test["against"]: suffix(test.get("b_zooms", WHOLE)) for test in paired if "against" in test}
+    caption = " and above ".join(AGAINST[against][1] + looks[against] for against in shown)
+    caption = f"Same splits, points above {caption} (± half the 95 % interval)"
     return caption, header, body
 
 
@@ -80,7 +83,7 @@ def memory(row: Mapping[str, Any]) -> str:
 
 def zoomed(row: Mapping[str, Any]) -> str:
     """The zooms of a row, as they are typed; runs of before 2026-11-26 have none."""
-    return shares(row.get("zooms", (1,)))
+    return typed(row.get("zooms", WHOLE))
 
 
 def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "repr": [
         *("cli", "reports", "classify", "lookup", "evaluation", "training", "methods", "models", "pictures", "catalog", "sample"),
-        *("runs", "console", "files", "machine", "arrays", "errors"),
+        *("runs", "console", "files", "machine", "arrays", "zooms", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_pictures", "summary", "experiment", "paper", "rows", "cell", "starts", "pictures", "learners"),

@@ -78,6 +78,7 @@ def folder_name(settings: Settings, data: Data) -> str:
     looks = "image" in settings.modality
     start = starting_weights(settings) if looks else None
     relevant = settings.relevant() | {"weights": start.identity if start else ""}  # by content: a name may come to mean others
+    relevant |= {"looks": [start.size, start.zooms]} if start else {}
     bert = identity_of(data, settings) if "bert" in (settings.model, settings.encoder) else ""
     key = content_key(VERSION, TEXT, relevant, bert, data.pictures if looks else "", data.identity, settings.level)
     return "-".join(filter(None, [settings.model, settings.hierarchy, f"l{settings.level}", f"s{settings.seed}", key[:10]]))

@@ -21,6 +21,7 @@ from repr.models.backbones import backbone, check_size
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
 from repr.pictures.views import plain, preset
+from repr.zooms import suffix
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
 HIDDEN = (4096, 4096)
@@ -112,7 +113,7 @@ def picture_features(data: Data, settings: Settings) -> Features:
     if data.readable is None:
         say_left_out(made.quarantine)
     data.readable = present
-    return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px)")
+    return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px{suffix(encoder.zooms)})")
 
 
 def starting_weights(settings: Settings) -> Weights | None:

@@ -9,6 +9,7 @@ import click
 
 from repr import console
 from repr.errors import UserError
+from repr.zooms import WHOLE, suffix
 
 PARTS = click.Choice(["train", "val", "test"])
 index_option = click.option(
@@ -25,7 +26,7 @@ def command() -> None:
 @console.data_option
 @click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
-@console.zooms_option("1,0.5")
+@console.zooms_option("as the weights say, else 1,0.5")
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
@@ -65,7 +66,6 @@ def build(
     from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
     from repr.lookup.index import BUILD, ZOOMS, Index
     from repr.lookup.ivf import check_enough
-    from repr.models.encoder import WHOLE
     from repr.models.weights import load_encoder, read_weights
 
     if weights is None:
@@ -76,15 +76,13 @@ def build(
     if ivf:
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
-    zooms = zooms or (ZOOMS if chosen.zooms == WHOLE else chosen.zooms)
-    chosen = replace(chosen, size=size or chosen.size, zooms=zooms)
-    encoder = load_encoder(chosen)
     command = command_of(BUILD, data, parts, subset)
-    index = _unfinished(out, command) or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
-    begun = index.manifest.weights
-    if (begun["size"], begun.get("zooms", [1.0])) != (encoder.size, list(encoder.zooms)):
-        zoomed = console.shares(begun.get("zooms", [1.0]))
-        raise UserError(f"an unfinished index of {begun['size']} px, zooms {zoomed}", out, "Delete it, or give its --size and --zooms")
+    index = _unfinished(out, command, size, zooms)
+    if index is not None:
+        size, zooms = index.manifest.weights["size"], index.manifest.zooms
+    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms or ZOOMS)
+    encoder = load_encoder(chosen)
+    index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
     added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
@@ -197,8 +195,11 @@ def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
     return index
 
 
-def _unfinished(out: Path, command: str) -> Any:
-    """The index at `out` when an earlier build of it by the same command was interrupted, else None. Raises UserError after another."""
+def _unfinished(out: Path, command: str, size: int | None, zooms: tuple[float, ...] | None) -> Any:
+    """The index at `out` when an earlier build of it by the same command was interrupted, else None.
+
+    Raises UserError when that was of other pictures, or of another size or other zooms than were typed.
+    """
     from repr.lookup.index import BUILD, Index
 
     if not (out / "manifest.json").is_file():
@@ -209,6 +210,9 @@ def _unfinished(out: Path, command: str) -> Any:
         return None
     if command not in index.manifest.unfinished:
         raise UserError("an unfinished index of other pictures", out, f"Give again: {builds[0]}; or delete it")
+    begun = index.manifest.weights["size"], index.manifest.zooms
+    if size not in (None, begun[0]) or zooms not in (None, begun[1]):
+        raise UserError(f"an unfinished index of {begun[0]} px{suffix(begun[1])}", out, "Leave --size and --zooms out, or delete it")
     console.say(f"Going on with the unfinished index {out}")
     return index
 
@@ -238,12 +242,11 @@ def _report(index: Any, added: Any, as_json: bool) -> None:
 def _described(content: dict[str, Any]) -> str:
     weights, cells = content["weights"], content["cells"]
     by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
-    zooms = "" if weights.get("zooms", [1.0]) == [1.0] else f", zooms {console.shares(weights['zooms'])}"
     lines = [
         f"{content['products']} products in {content['pictures']} pictures"
         + (f" ({content['removed_pictures']} removed)" if content["removed_pictures"] else "")
         + (" - sample: drawn, not real products" if content["sample"] else ""),
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{zooms}, {weights['identity']})",
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights.get('zooms', WHOLE))}, {weights['identity']})",
         f"search   {by_cells or 'exact'}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",

@@ -75,7 +75,7 @@ def show(weights: str, as_json: bool) -> None:
 )
 @click.option("--pictures", type=click.IntRange(2), default=2000, show_default=True, help="How many pictures to measure them on.")
 @click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture size of the mix. Default: the larger of the two.")
-@console.zooms_option()
+@console.zooms_option("those of A, else of B")
 @console.seed_option
 @console.machine_options
 @console.out_option("the mixed weights (default: mixed.safetensors)")
@@ -103,7 +103,7 @@ def mix(
     """Interpolate two weights of one architecture: (1 - share) of A and share of B.
 
     Between weights and what further training made of them there is often a point better than both. The head is kept only when
-    both have the same classes.
+    both have the same classes. --batch-norm measures on what the zooms show.
 
     \b
     Example:

@@ -26,6 +26,7 @@ from repr.files import cache_dir, content_key, replacing
 from repr.pictures.decode import Chunk, decode
 from repr.pictures.pack import Quarantined, source_key
 from repr.pictures.reader import Box
+from repr.zooms import WHOLE
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -192,7 +193,9 @@ def _key(encoder: Encoder, catalog: Catalog) -> str:
     import torch
 
     # Not encoder.identity: that names the weights the encoder was made from, and it may have been trained since.
-    digest = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std, encoder.size, encoder.zooms)).encode())
+    digest = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
+    if encoder.zooms != WHOLE:
+        digest.update(repr((encoder.size, encoder.zooms)).encode())
     for tensor in encoder.network.state_dict().values():
         digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     roots = [str(source.root.absolute()) for source in catalog.sources]

@@ -20,6 +20,7 @@ from repr.evaluation.search import normalised
 from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
 from repr.models.names import apart
+from repr.zooms import suffix
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -82,8 +83,8 @@ def evaluate(
     vectors: dict[str, Floats] = {}
     readable = np.arange(len(pictures))
     quarantine: tuple[Quarantined, ...] = ()
-    for name, spec in zip(_names(weights), weights, strict=True):
-        encoder = load_encoder(spec, size=size, zooms=zooms, device=target)
+    encoders = [load_encoder(spec, size=size, zooms=zooms, device=target) for spec in weights]
+    for name, encoder in zip(_names([encoder.name + suffix(encoder.zooms) for encoder in encoders]), encoders, strict=True):
         made = embed(encoder, pictures, batch_size=batch_size, device=device, workers=workers, quiet=quiet)
         readable, quarantine = made.rows, made.quarantine
         rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.sample or catalog.sample))
@@ -185,13 +186,13 @@ def _positions(whole: Task, readable: Ints) -> tuple[Ints, Ints]:
     return stored, stored if whole.queries is None else np.flatnonzero(readable >= len(whole.bank))
 
 
-def _names(weights: Sequence[Weights]) -> list[str]:
-    """One name a row, numbered where two weights have the same."""
+def _names(given: Sequence[str]) -> list[str]:
+    """One name a row, numbered where two are the same."""
     names: list[str] = []
-    for each in weights:
-        name, n = each.name, 2
+    for each in given:
+        name, n = each, 2
         while name in names:
-            name, n = f"{each.name} ({n})", n + 1
+            name, n = f"{each} ({n})", n + 1
         names.append(name)
     return names
 

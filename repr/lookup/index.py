@@ -32,6 +32,7 @@ from repr.evaluation.search import check_finite, load_faiss, normalised, pieces
 from repr.lookup import ivf, segments
 from repr.lookup.manifest import Manifest
 from repr.lookup.segments import Segment
+from repr.zooms import WHOLE
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
@@ -88,7 +89,7 @@ class Index:
             "name": weights.name,
             "arch": weights.arch,
             "size": weights.size,
-            "zooms": list(weights.zooms),
+            "zooms": list(weights.zooms or WHOLE),
             "dim": dim,
             "sample": weights.sample,
         }
@@ -116,12 +117,10 @@ class Index:
     def encoder(self, device: str = "auto") -> Encoder:
         """The encoder of the weights the index was made with. Raises UserError when they were changed."""
         from repr.models.devices import pick_device
-        from repr.models.encoder import WHOLE
         from repr.models.weights import load_encoder
 
         described, file = self.manifest.weights, self.folder / WEIGHTS
-        zooms = tuple(described.get("zooms", WHOLE))  # indexes of before 2026-11-26 have none
-        encoder = load_encoder(self._weights or file, size=described["size"], zooms=zooms, device=str(pick_device(device)))
+        encoder = load_encoder(self._weights or file, size=described["size"], zooms=self.manifest.zooms, device=str(pick_device(device)))
         if encoder.identity != described["identity"]:
             raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
         return encoder

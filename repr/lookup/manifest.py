@@ -10,6 +10,7 @@ from repr.errors import UserError
 from repr.files import read_json, write_json
 from repr.lookup.ivf import Cells
 from repr.lookup.segments import REMEDY, Segment
+from repr.zooms import WHOLE
 
 VERSION = 2
 
@@ -29,6 +30,11 @@ class Manifest:
     unfinished: list[str] = field(default_factory=list)  # commands that were interrupted, or are at work
     created: str = ""
     version: int = VERSION
+
+    @property
+    def zooms(self) -> tuple[float, ...]:
+        """The zooms of its pictures; manifests of before 2026-11-26 do not say."""
+        return tuple(self.weights.get("zooms", WHOLE))
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -11,17 +11,15 @@ from torch import Tensor, nn
 
 from repr.models.backbones import backbone
 from repr.pictures.views import middle, plain
-
-WHOLE = (1.0,)  # zooms: the whole picture alone
+from repr.zooms import WHOLE, checked
 
 
 class Encoder(nn.Module):
     """Pictures in 0..1 → pooled features.
 
     network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
-    sees; zooms: the shares of its side that it sees when it embeds, from the middle, features averaged (as the scales of Radenović et
-    al., TPAMI 2019, section 3.3); mean, std: its normalisation, by default the architecture's usual; name, identity, sample: of the
-    weights it was made from.
+    sees; zooms: the shares of the picture that it sees of that size and averages when it embeds (`repr.zooms`); mean, std: its
+    normalisation, by default the architecture's usual; name, identity, sample: of the weights it was made from.
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class Encoder(nn.Module):
         self.arch = arch
         self.dim = backbone(arch).dim
         self.size = size
-        self.zooms = tuple(zooms)
+        self.zooms = checked(zooms)
         self.mean = tuple(mean) or backbone(arch).mean
         self.std = tuple(std) or backbone(arch).std
         self.name = name
@@ -62,7 +60,7 @@ class Encoder(nn.Module):
     def with_zooms(self, zooms: tuple[float, ...]) -> Self:
         """The same network, seeing these zooms."""
         other = copy.copy(self)
-        other.zooms = zooms
+        other.zooms = checked(zooms)
         return other
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -71,6 +69,10 @@ class Encoder(nn.Module):
         return features
 
     def encode(self, batch: Tensor) -> Tensor:
-        """(b, h, h, 3) uint8 → (b, dim), through the evaluation transform `plain`, averaged over the zooms."""
-        features = [self.forward(plain(middle(batch, zoom), self.size)) for zoom in self.zooms]
+        """(b, h, h, 3) uint8 → (b, dim), averaged over the zooms."""
+        features = [self.forward(look) for look in self.looks(batch)]
         return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)
+
+    def looks(self, batch: Tensor) -> list[Tensor]:
+        """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a zoom, through the transform `plain`."""
+        return [plain(middle(batch, zoom), self.size) for zoom in self.zooms]

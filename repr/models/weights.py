@@ -22,7 +22,8 @@ from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
 from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
-from repr.models.encoder import WHOLE, Encoder
+from repr.models.encoder import Encoder
+from repr.zooms import WHOLE, checked
 
 VERSION = 2  # of files with zooms, which an older reader would look past; others are of version 1
 FILE = "weights.safetensors"  # in a run folder
@@ -34,8 +35,8 @@ class Weights:
     """Tensors with the library's names, on the CPU, and what must be known to use them.
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
-    pixels; zooms: the shares of it that are seen when pictures are embedded (`Encoder`); mean, std: normalisation
-    of pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
+    pixels; zooms: the shares of it that are embedded (`repr.zooms`), empty where nothing was said; mean, std: normalisation of
+    pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
     epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of any; name: for tables.
     """
 
@@ -50,7 +51,7 @@ class Weights:
     recipe: str = ""
     sample: bool = False
     name: str = ""
-    zooms: tuple[float, ...] = WHOLE
+    zooms: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """The architecture's usual normalisation, where none was given."""
@@ -114,10 +115,10 @@ def write_weights(path: Path, weights: Weights) -> None:
 
     _checked(weights, path)
     metadata = {
-        "version": str(VERSION if weights.zooms != WHOLE else 1),
+        "version": str(1 if weights.zooms in ((), WHOLE) else VERSION),
         "arch": weights.arch,
         "size": str(weights.size),
-        "zooms": json.dumps(weights.zooms),
+        **({"zooms": json.dumps(weights.zooms)} if weights.zooms else {}),
         "mean": json.dumps(weights.mean),
         "std": json.dumps(weights.std),
         "classes": json.dumps(weights.classes, ensure_ascii=False),
@@ -146,7 +147,7 @@ def load_encoder(
         network,
         weights.arch,
         size or weights.size,
-        zooms=zooms or weights.zooms,
+        zooms=(weights.zooms or WHOLE) if zooms is None else zooms,
         mean=weights.mean,
         std=weights.std,
         name=weights.name,
@@ -186,7 +187,7 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
     """Weights between two of one architecture: (1 - share) a + share b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
 
     Batch-norm statistics are interpolated too; `reestimate_batchnorm` measures them anew. The head is kept only when both have
-    the same classes. Picture size: the larger one; zooms: those of the one that has some. Raises UserError when
+    the same classes. Picture size: the larger one; zooms: those of `a`, else of `b`. Raises UserError when
     architecture or normalisation differ, or share is not in 0..1.
     """
     if not 0 <= share <= 1:
@@ -209,7 +210,7 @@ def mix(a: Weights, b: Weights, share: float) -> Weights:
         recipe="; ".join(f"{weights.name}: {weights.recipe}" for weights in (a, b) if weights.recipe),
         sample=a.sample or b.sample,
         name=f"{a.name}+{share:g} {b.name}",
-        zooms=a.zooms if a.zooms != WHOLE else b.zooms,
+        zooms=a.zooms or b.zooms,
     )
 
 
@@ -227,7 +228,8 @@ def _between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], share: float) -> 
 
 
 def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device: str | torch.device = "cpu") -> Weights:
-    """The same weights with batch-norm means and variances measured on pictures: (b, h, h, 3) uint8 batches.
+    """The same weights with batch-norm means and variances measured on pictures: (b, h, h, 3) uint8 batches, seen as they are
+    embedded, in all zooms.
 
     The statistics are the plain averages over the batches (as in stochastic weight averaging, Izmailov et al., UAI 2018,
     section 3.2), so give batches of one size. Raises UserError when there are no pictures, or one in a batch.
@@ -243,7 +245,7 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device:
         for batch in batches:
             if norms and len(batch) == 1:
                 raise UserError("one picture has no batch statistics to measure", weights.name, "Give two training pictures or more")
-            encoder.encode(batch.to(device))
+            encoder.forward(torch.cat(encoder.looks(batch.to(device))))  # at once: the variance between zooms is part of it
             seen += len(batch)
     if norms and not seen:
         raise UserError("no pictures to measure batch-norm statistics on", weights.name, "Give training pictures with --data")
@@ -269,7 +271,7 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             metadata.get("recipe", ""),  # files of before 2026-11-21 have none
             bool(json.loads(metadata["sample"])),
             metadata.get("name") or name,
-            tuple(map(float, json.loads(metadata.get("zooms", "[1]")))),  # files of before 2026-11-26 have none
+            tuple(map(float, json.loads(metadata["zooms"]))) if "zooms" in metadata else (),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -289,8 +291,8 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
         raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
-    if not weights.zooms or not all(0.1 <= zoom <= 1 for zoom in weights.zooms):
-        raise UserError(f"zooms {weights.zooms} make no sense", where, "Give shares of the picture's side, from 0.1 to 1")
+    if weights.zooms:
+        checked(weights.zooms, where)
     check_size(weights.arch, weights.size)
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:

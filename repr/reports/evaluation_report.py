@@ -39,7 +39,10 @@ def save(
     """Write the run folder and return the path of its report.html. result: the command's JSON object, kept in config.json."""
     sample = any(row.sample for row in rows)
     data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
-    plain = {name: [str(v) for v in value] if isinstance(value, tuple) else value for name, value in arguments.items()}
+    plain = {
+        name: [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, tuple) else value
+        for name, value in arguments.items()
+    }
     run = Run.create(out, "repr evaluate", plain, data=data, sample=sample)
     taken: set[str] = set()
     if evaluation:

@@ -27,7 +27,7 @@ from repr.methods import load
 from repr.methods.method import Method
 from repr.models.backbones import check_size
 from repr.models.devices import pick_device
-from repr.models.encoder import WHOLE, Encoder
+from repr.models.encoder import Encoder
 from repr.models.weights import NONE_ARCH, NONE_SIZE, Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.pictures.pack import open_pack
 from repr.pictures.views import plain, preset
@@ -102,7 +102,7 @@ def starting_weights(settings: Settings) -> Weights:
     if settings.arch and settings.arch != weights.arch:
         raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "--init", "Leave --arch out")
     check_size(weights.arch, settings.size or weights.size)
-    return replace(weights, size=settings.size or weights.size, zooms=WHOLE)  # zooms are of embedding, not of training
+    return replace(weights, size=settings.size or weights.size, zooms=())  # zooms are of embedding, not of training
 
 
 def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:

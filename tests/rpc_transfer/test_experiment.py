@@ -18,6 +18,7 @@ from repr.files import held
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
 from rpc_transfer.learners import LEARNERS, VARIANTS
+from rpc_transfer.pictures import Shelf
 from rpc_transfer.results import Cell, Results
 from rpc_transfer.rows import Row
 from rpc_transfer.settings import Settings
@@ -275,7 +276,7 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
         results.read(tmp_path)
 
 
-def test_zooms_are_of_frozen_encoders(settings: Settings, weights: str, tmp_path: Path) -> None:
+def test_zooms_are_of_frozen_encoders(settings: Settings, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = replace(settings, learner=("ncm", "finetune"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
     asked = replace(asked, features="both")
     whole, close = (experiment.run(replace(asked, zooms=zooms), tmp_path / "run") for zooms in (None, (1.0, 0.6)))
@@ -289,8 +290,14 @@ def test_zooms_are_of_frozen_encoders(settings: Settings, weights: str, tmp_path
     assert any("1,0.6" in line for line in summary.lines(close.content))
     closer = tmp_path / "close.safetensors"
     write_weights(closer, replace(fresh("resnet18", 32, 1), zooms=(1.0, 0.6)))
+    packed: list[int] = []
+    real = Shelf.pixels
+    monkeypatch.setattr(Shelf, "pixels", lambda shelf, size: packed.append(size) or real(shelf, size))  # type: ignore[func-returns-value]
     of_weights = experiment.run(replace(asked, weights=(str(closer),)), tmp_path / "weights")
-    assert [row["acc_all"] for row in of_weights.rows] == [row["acc_all"] for row in close.rows]
+    assert [row["ece"] for row in of_weights.rows] == [row["ece"] for row in close.rows]
+    assert set(packed) == {32, 54}, "squares that hold enough for the middle, but not for training"
+    with pytest.raises(UserError, match="make no sense"):
+        replace(asked, zooms=())
     with pytest.raises(UserError, match="--zooms"):
         experiment.run(replace(asked, learner=("finetune",), features="given", zooms=(0.5,)), tmp_path / "none")
 

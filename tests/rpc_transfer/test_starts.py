@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def test_none_comes_first_and_is_like_the_weights_given(weights: str) -> None:
     found = starts.find_starts([weights, "imagenet", "none"], sample=False, arch=None, size=None)
     assert [start.spec for start in found] == [None, weights, "imagenet"]
     assert [(start.arch, start.size) for start in found] == [("resnet34", 48), ("resnet34", 48), ("tf_efficientnet_lite0", 160)]
+
+
+def test_zooms_are_those_of_the_weights_or_those_asked_for(tmp_path: Path) -> None:
+    write_weights(tmp_path / "close.safetensors", replace(fresh("resnet18", 32, 0), zooms=(1.0, 0.5)))
+    given = [str(tmp_path / "close.safetensors"), "imagenet", "none"]
+    found = starts.find_starts(given, sample=False, arch=None, size=None)
+    assert [start.zooms for start in found] == [(1.0, 0.5), (1.0, 0.5), (1.0,)]
+    found = starts.find_starts(given, sample=False, arch=None, size=None, zooms=(0.8,))
+    assert [start.zooms for start in found] == [(0.8,)] * 3
 
 
 def test_size_and_arch_can_be_said(weights: str) -> None:

@@ -206,7 +206,8 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []
     for row in content["rows"]:
-        row = {key: value for key, value in row.items() if key in KEPT or not isinstance(value, dict | list)}
+        micro = row["retrieval"]["micro"] if "retrieval" in row else {}  # an evaluation's
+        row = {key: value for key, value in (row | micro).items() if key in KEPT or not isinstance(value, dict | list)}
         for key in ("weights", "name"):
             if row.get(key):
                 row[key] = row[key].replace(f"{out}/", "")

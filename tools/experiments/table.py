@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from repr.console import shares
 from repr.evaluation.words import p_value, percent, points, rate
 from repr.files import read_json
+from repr.zooms import WHOLE, suffix
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
+EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "map@r": "map@r"}
 CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
 KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds", "run")
 
@@ -38,6 +39,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
         known = [row["learner"], *_start(row["weights"], starts), row["features"], _px(row), row["shots"]]
         known += [len(step["seeds"]), step["step"]]
         out.append(f"| {' | '.join([*map(str, known), *(rate(row.get(name)) for name in RATES)])} |")
+    out += evaluated([row for step in steps for row in step.get("rows", ()) if row.get("knn_top1") is not None])
     out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
     for step in steps:
         for test in step.get("comparisons", ()):
@@ -91,10 +93,17 @@ def classified(rows: list[dict[str, Any]]) -> list[str]:
     return out
 
 
+def evaluated(rows: list[dict[str, Any]]) -> list[str]:
+    """The lines of a table of evaluations; none without rows."""
+    if not rows:
+        return []
+    out = [f"| weights | {' | '.join(EVALUATED.values())} |", "| " + "--- | " * (1 + len(EVALUATED))]
+    return out + [f"| {' | '.join([row['name'], *(percent(row.get(name)) for name in EVALUATED)])} |" for row in rows]
+
+
 def _px(row: dict[str, Any]) -> str:
     """The side of the pictures and, where they were not embedded as a whole, the zooms."""
-    zooms = row.get("zooms", [1.0])
-    return str(row["size"]) + ("" if zooms == [1.0] else f", zooms {shares(zooms)}")
+    return str(row["size"]) + suffix(row.get("zooms", WHOLE))
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:

@@ -17,6 +17,7 @@ from repr.classify.experiment import grid, run, run_cell
 from repr.classify.settings import Settings
 from repr.classify.summary import against_flat, caption, comparisons, summarise
 from repr.errors import UserError
+from repr.models.weights import fresh, write_weights
 
 RATES = {"top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece"}
 
@@ -163,3 +164,12 @@ def test_a_validation_part_of_the_data_is_no_training_part(shop: Catalog) -> Non
 def test_one_start_is_one_row_whatever_it_is_called(shop: Catalog) -> None:
     named, usual = (folder_name(Settings(model="encoder", weights=weights), Data(shop)) for weights in ("imagenet", ""))
     assert named == usual != folder_name(Settings(model="encoder", weights="none"), Data(shop))
+
+
+def test_weights_that_are_looked_at_otherwise_are_another_row(shop: Catalog, tmp_path: Path) -> None:
+    weights = fresh("resnet18", 32, 0)
+    names = set()
+    for i, looks in enumerate(({}, {"zooms": (1.0, 0.5)}, {"size": 48})):
+        write_weights(tmp_path / f"{i}.safetensors", replace(weights, **looks))  # type: ignore[arg-type]
+        names.add(folder_name(Settings(model="encoder", weights=str(tmp_path / f"{i}.safetensors")), Data(shop)))
+    assert len(names) == 3

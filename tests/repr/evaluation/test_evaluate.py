@@ -78,6 +78,17 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
     assert "level 1" in table and "nearest neighbour is right on each level" in table
 
 
+def test_zooms_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
+    options = ["--data", shop, "--weights", weights[0], "--no-raw-pixels", "--device", "cpu", "--epochs", "1"]
+    whole = json.loads(call(*options, "--json").stdout)["rows"][0]
+    close = json.loads(call(*options, "--zooms", "1,0.4", "--out", tmp_path / "run", "--json").stdout)["rows"][0]
+    assert close["name"] == f"{whole['name']}, zooms 1,0.4"
+    assert close["retrieval"] != whole["retrieval"] and close["effective_rank"] != whole["effective_rank"]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["arguments"]["zooms"] == [1.0, 0.4]
+    again = json.loads(call("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", "--json").stdout)["rows"][0]
+    assert again["retrieval"] == close["retrieval"]
+
+
 def test_vectors_alone(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(5), 6)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from repr.cli.lookup import command as lookup_command
 from repr.errors import UserError
 from repr.files import held
 from repr.lookup.catalogs import command_of
-from repr.lookup.index import BUILD, Index
+from repr.lookup.index import BUILD, ZOOMS, Index
 from repr.models.weights import fresh, write_weights
+from repr.zooms import typed
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,12 @@ def test_photographs_are_looked_up_with_the_zooms_of_the_index(tmp_path: Path, s
     built = call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6", "--size", "48")
     assert "48 px, zooms 1,0.6" in built.stdout
     assert all(found[0]["score"] == pytest.approx(1, abs=1e-4) for found in matches(index, *photos, "-k", "1"))
+    usual = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "usual", "--json").stdout)
+    assert usual["weights"]["zooms"] == list(ZOOMS) and f"else {typed(ZOOMS)}." in call(index_command, "build", "--help").stdout
+    said = tmp_path / "said.safetensors"
+    write_weights(said, replace(fresh("resnet18", 64, 0), zooms=(1.0,)))
+    told = json.loads(call(index_command, "build", "--data", shop, "--weights", said, "--out", tmp_path / "said", "--json").stdout)
+    assert told["weights"]["zooms"] == [1.0]
     call(index_command, "remove", index, photos[0].parent.name)
     call(index_command, "add", index, "--data", shop)
     assert matches(index, photos[0])[0][0]["score"] == pytest.approx(1, abs=1e-4)
@@ -178,7 +186,8 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
 
     monkeypatch.setattr(catalogs, "embed", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        index_command.main(["build", "--data", str(shop), "--weights", str(weights), "--out", str(index)], standalone_mode=True)
+        words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--zooms", "0.8"]
+        index_command.main(words, standalone_mode=True)
     photo = sorted(shop.rglob("*.jpg"))[0]
     some = tmp_path / "some"
     shutil.copytree(photo.parent, some / "new")
@@ -188,9 +197,10 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
     assert "of other pictures" in other.message and str(shop) in other.remedy
     closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6")
-    assert closer.message == "an unfinished index of 64 px, zooms 1" and "--zooms" in closer.remedy
+    assert closer.message == "an unfinished index of 64 px, zooms 0.8" and "--zooms" in closer.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
+    assert again["weights"]["zooms"] == [0.8], "the unfinished index goes on as it was begun"
 
 
 def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

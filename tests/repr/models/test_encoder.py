@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
+from repr.errors import UserError
 from repr.models.backbones import backbone, build
 from repr.models.encoder import Encoder
 
@@ -27,7 +29,7 @@ def test_it_resizes_normalises_and_pools() -> None:
 
 
 def test_zooms_are_averaged() -> None:
-    encoder = Encoder(build("resnet18", seed=torch.Generator().manual_seed(0)), "resnet18", 32, zooms=(1, 0.5, 0.3)).eval()
+    encoder = Encoder(build("resnet18", seed=torch.Generator().manual_seed(0)), "resnet18", 32, zooms=(0.5, 1, 0.3)).eval()
     assert encoder.side == 107  # 0.3 of it are 32
     batch = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     pixels = batch.permute(0, 3, 1, 2).float() / 255
@@ -36,6 +38,8 @@ def test_zooms_are_averaged() -> None:
         torch.testing.assert_close(encoder.encode(batch), (parts[0] + parts[1] + parts[2]) / 3)
         closer = encoder.with_zooms((0.5,))
         torch.testing.assert_close(closer.encode(batch), parts[1])
+    with pytest.raises(UserError, match="make no sense"):
+        encoder.with_zooms((1.5,))
     assert closer.network is encoder.network and encoder.zooms == (1, 0.5, 0.3)
 
 

@@ -62,6 +62,17 @@ def test_the_paired_test_is_scipys(tmp_path: Path) -> None:
     assert test["difference"] == pytest.approx(0.055) and test["n"] == 4
 
 
+def test_runs_of_before_zooms_looked_at_whole_pictures(tmp_path: Path) -> None:
+    old, new = (transfer(tmp_path / name, {None: [0.5, 0.6]}) for name in ("old", "new"))
+    content = json.loads((new / "results.json").read_text())
+    content["rows"][0]["zooms"] = [1.0]
+    write_json(new / "results.json", content)
+    assert "zooms" not in json.dumps([table.header for table in tables(compare([old, new]))])
+    content["rows"][0]["zooms"] = [1.0, 0.5]
+    write_json(new / "results.json", content)
+    assert "zooms" in json.dumps([table.header for table in tables(compare([old, new]))])
+
+
 def test_rows_of_other_splits_or_shots_are_not_tested(tmp_path: Path) -> None:
     values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
     first = transfer(tmp_path / "first", values)

@@ -24,7 +24,7 @@ from repr.errors import UserError
 from repr.methods import METHODS
 from repr.methods.method import Method
 from repr.methods.supervised import Supervised
-from repr.models.weights import fresh, load_encoder, read_weights
+from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
 from repr.training import checkpoint, fit, loop, optim, watch
@@ -109,6 +109,11 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
 def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="weights of resnet18, not resnet34"):
         fit.starting_weights(Settings(init=str(finished[0]), arch="resnet34"))
+
+
+def test_training_looks_at_whole_pictures(tmp_path: Path) -> None:
+    write_weights(tmp_path / "close.safetensors", replace(fresh("resnet18", 32, 0), zooms=(1.0, 0.5)))
+    assert fit.starting_weights(Settings(init=str(tmp_path / "close.safetensors"))).zooms == ()
 
 
 def test_pictures_too_small_for_the_network_are_refused() -> None:
