@@ -10,7 +10,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -66,27 +66,31 @@ def _await(processes: Sequence[BaseProcess], outcomes: Any, stop: Stop, asked: A
     """Wait for all to end; the first that fails gives the reason, and the others GRACE seconds. Hands Ctrl-C on as the event `asked`."""
     failure: tuple[str, Any] | None = None
     deadline = float("inf")
+    ended: set[int] = set()  # ranks whose work is done, however their process goes down after it
     while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
         if stop.requested:
             asked.set()
-        outcome = _next(outcomes, 0.2)
-        if outcome is None and _killed(processes):
-            outcome = _next(outcomes, 0.5) or ("killed", None)  # what it said before it died may still be on its way
+        outcome = _next(outcomes, 0.2, ended)
+        if outcome is None and _killed(processes, ended):
+            outcome = _next(outcomes, 0.5, ended) or ("killed", None)  # what it said before it died may still be on its way
         if outcome is not None and failure is None:
             failure, deadline = outcome, time.monotonic() + GRACE
-    return failure or _next(outcomes, 0.5) or (("killed", None) if _killed(processes) else None)
+    return failure or _next(outcomes, 0.5, ended) or (("killed", None) if _killed(processes, ended) else None)
 
 
-def _next(outcomes: Any, seconds: float) -> tuple[str, Any] | None:
-    try:
-        outcome: tuple[str, Any] = outcomes.get(timeout=seconds)
-    except queue.Empty:
-        return None
-    return outcome
+def _next(outcomes: Any, seconds: float, ended: set[int]) -> tuple[str, Any] | None:
+    """The next failure that is told within so many seconds; ranks that tell of their end are put in `ended`."""
+    with suppress(queue.Empty):
+        while True:
+            kind, content = outcomes.get(timeout=seconds)
+            if kind != "ended":
+                return kind, content
+            ended.add(content)
+    return None
 
 
-def _killed(processes: Sequence[BaseProcess]) -> bool:
-    return any(process.exitcode not in (None, 0) for process in processes)
+def _killed(processes: Sequence[BaseProcess], ended: set[int]) -> bool:
+    return any(process.exitcode not in (None, 0) and rank not in ended for rank, process in enumerate(processes))
 
 
 def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, port: int, outcomes: Any, asked: Any) -> None:
@@ -105,6 +109,9 @@ def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, po
         worker(*arguments, rank, world, Stop(asked))
         if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process
             torch.distributed.destroy_process_group()
+        outcomes.put(("ended", rank))
+        outcomes.close()
+        outcomes.join_thread()  # told before the interpreter goes down, where libraries' threads have been seen to abort the process
     except UserError as error:
         outcomes.put(("user", (error.message, error.where, error.remedy)))
     except Stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -25,6 +26,15 @@ def refuses(rank: int, world: int, stop: Stop) -> None:
 def is_killed(rank: int, world: int, stop: Stop) -> None:
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def falls_when_done(rank: int, world: int, stop: Stop) -> None:
+    """As libraries' threads that outlive the interpreter have done."""
+    atexit.register(os.abort)
+
+
+def test_work_that_is_done_is_no_failure_however_its_process_ends() -> None:
+    launch(2, falls_when_done)
 
 
 @pytest.mark.parametrize(("worker", "words"), [(refuses, "there: the second cannot"), (is_killed, "a training process was killed")])
