@@ -50,7 +50,7 @@ COMPARED = ("acc_all", "acc_base", "acc_novel")
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
-    help="The folder with grocery, freiburg, fashion.",
+    help="The folder with grocery, freiburg, fashion, fruits.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs/experiments"), show_default=True, help="Where the runs are kept."
