@@ -89,7 +89,7 @@ def zoomed(row: Mapping[str, Any]) -> str:
 def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
     sizes = len({row["size"] for row in rows if not row["error"]}) > 1
-    zooms = len({zoomed(row) for row in rows if not row["error"]}) > 1
+    zooms = any(zoomed(row) != typed(WHOLE) for row in rows if not row["error"])
     kept = any(memory(row) for row in rows)
     header = [
         "learner",
