@@ -26,7 +26,7 @@ def command() -> None:
 @console.data_option
 @click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
-@console.zooms_option("as the weights say, else 1,0.5")
+@console.zooms_option("as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
@@ -80,7 +80,8 @@ def build(
     index = _unfinished(out, command, size, zooms)
     if index is not None:
         size, zooms = index.manifest.weights["size"], index.manifest.zooms
-    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms or ZOOMS)
+    cut_out = catalog.table.column("box").null_count == 0  # products then fill their pictures
+    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms or (WHOLE if cut_out else ZOOMS))
     encoder = load_encoder(chosen)
     index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
     added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
