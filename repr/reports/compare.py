@@ -17,6 +17,7 @@ from repr.models.names import apart, weights_names
 from repr.reports.page import Page
 from repr.reports.training_report import SHARES, number
 from repr.runs import Run
+from repr.zooms import WHOLE
 
 TRANSFER, EVALUATE, CLASSIFY = "rpc_transfer run", "repr evaluate", "repr classify"
 MEASURES = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
@@ -152,7 +153,7 @@ def _transfer_rows(run: Run) -> list[dict[str, Any]]:
         return []  # a stopped run's results, if there are any, are of the run before it
     content = read_json(run.path / "results.json")
     kept = (*ROW_KEYS, *MEASURES, "sample", "error")
-    whole = {"zooms": [1.0]}  # runs of before 2026-11-26 do not say
+    whole = {"zooms": list(WHOLE)}  # runs of before 2026-11-26 do not say
     return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
 
 

@@ -296,6 +296,12 @@ def test_zooms_are_of_frozen_encoders(settings: Settings, weights: str, tmp_path
     of_weights = experiment.run(replace(asked, weights=(str(closer),)), tmp_path / "weights")
     assert [row["ece"] for row in of_weights.rows] == [row["ece"] for row in close.rows]
     assert set(packed) == {32, 54}, "squares that hold enough for the middle, but not for training"
+    both = experiment.run(
+        replace(asked, weights=(weights, str(closer)), learner=("ncm", "finetune-ncm"), features="given"), tmp_path / "both"
+    )
+    figures = {(row["learner"], row["weights"]): row["ece"]["mean"] for row in both.rows}
+    assert figures["ncm", weights] != figures["ncm", str(closer)], "one network, looked through in two ways"
+    assert figures["finetune-ncm", weights] == figures["finetune-ncm", str(closer)], "trained, it looks at whole pictures"
     with pytest.raises(UserError, match="make no sense"):
         replace(asked, zooms=())
     with pytest.raises(UserError, match="--zooms"):

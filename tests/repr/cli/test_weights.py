@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,17 @@ def two(tmp_path: Path) -> tuple[str, str]:
     for seed in (0, 1):
         write_weights(tmp_path / f"{seed}.safetensors", fresh("resnet18", 32, seed))
     return str(tmp_path / "0.safetensors"), str(tmp_path / "1.safetensors")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    """Class folders of twelve pictures of noise."""
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        file = tmp_path / "shop" / f"{i % 2}" / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(file)
+    return str(tmp_path / "shop")
 
 
 def call(*arguments: str) -> Result:
@@ -46,19 +58,33 @@ def test_mix_keeps_the_zooms_asked_for(two: tuple[str, str], tmp_path: Path) -> 
     assert "1, 0.6" in call("show", out).stdout
 
 
-def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for i in range(12):
-        file = tmp_path / "shop" / f"{i % 2}" / f"{i}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(file)
+def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], shop: str, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
-    result = call("mix", *two, "--batch-norm", "--data", str(tmp_path / "shop"), "--out", str(out), "--device", "cpu")
+    result = call("mix", *two, "--batch-norm", "--data", shop, "--out", str(out), "--device", "cpu")
     assert result.exit_code == 0, result.exception
     plain = mix(read_weights(two[0]), read_weights(two[1]), 0.25).tensors
     measured = read_weights(out).tensors
     assert plain["conv1.weight"].equal(measured["conv1.weight"])
     assert not plain["bn1.running_mean"].equal(measured["bn1.running_mean"])
+
+
+def test_batch_norm_is_measured_as_sharp_as_the_zooms_look(
+    two: tuple[str, str], shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from repr.pictures import batches
+
+    asked: list[int] = []
+    real = batches.training_batches
+
+    def noted(catalog: Any, size: int, *arguments: Any, **options: Any) -> Any:
+        asked.append(size)
+        return real(catalog, size, *arguments, **options)
+
+    monkeypatch.setattr(batches, "training_batches", noted)
+    typed = ["--batch-norm", "--data", shop, "--zooms", "1,0.5", "--out", str(tmp_path / "m.safetensors"), "--device", "cpu"]
+    result = call("mix", *two, *typed)
+    assert result.exit_code == 0, result.exception
+    assert asked == [64], "so that half the side has the 32 px that the network sees"
 
 
 @pytest.mark.parametrize(("option", "value"), [("--data", "somewhere"), ("--seed", "0"), ("--split", "random")])
