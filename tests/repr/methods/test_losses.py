@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 
 from repr.methods.moco import info_nce
 from repr.methods.supcon import supcon_loss
+from repr.methods.vicreg import covariance, vicreg_loss
 
 GRID = [(b, d, t) for b in (2, 3, 8) for d in (2, 7) for t in (0.07, 0.5)]
 
@@ -127,4 +128,24 @@ def test_vicreg(b: int, d: int) -> None:
         c = [[sum((float(z[i, j]) - mean[j]) * (float(z[i, k]) - mean[k]) for i in range(b)) / (b - 1) for k in range(d)] for j in range(d)]
         variance += 0.5 * sum(max(0.0, 1 - math.sqrt(c[j][j] + 1e-4)) for j in range(d)) / d
         covariance += sum(c[j][k] ** 2 for j in range(d) for k in range(d) if j != k) / d
-    assert float(VICRegLoss()(za, zb)) == pytest.approx(25 * invariance + 25 * variance + covariance)
+    assert float(vicreg_loss(za, zb)) == pytest.approx(25 * invariance + 25 * variance + covariance)
+
+
+@pytest.mark.parametrize(("b", "d"), [(2, 3), (8, 9), (8, 8), (9, 8), (16, 300)])
+def test_vicreg_and_its_gradient_are_lightlys(b: int, d: int) -> None:
+    """Embeddings of unlike scales, off the origin; fewer rows than columns, as many, and more."""
+    za, zb = (random(b, d, seed=seed) * torch.linspace(0.1, 3, d) + 2 for seed in (0, 1))
+    ours, theirs = ([z.clone().requires_grad_() for z in (za, zb)] for _ in range(2))
+    losses = vicreg_loss(*ours), VICRegLoss()(*theirs)
+    torch.testing.assert_close(*losses)
+    for loss in losses:
+        loss.backward()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("b", "d"), [(4, 40), (40, 4)])
+def test_covariance_of_numbers_that_say_nothing_of_each_other_is_nothing(b: int, d: int) -> None:
+    z = torch.zeros(b, d)
+    z[0, 0], z[1, 0] = 3, -3  # one number varies, so nothing does together
+    assert float(covariance(z)) == pytest.approx(0, abs=1e-5)
