@@ -161,6 +161,21 @@ def test_what_is_stored_becomes_a_table(file: Path) -> None:
     assert found["title"] in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
 
 
+def test_a_mix_of_mixes_names_both() -> None:
+    def trained(method: str) -> dict[str, Any]:
+        made = {"init": "imagenet", "method": method, "source": "shop", "views": "product", "epochs": 4, "size": 96}
+        return {"step": method, "trained": made}
+
+    def mixed(name: str, first: str, second: str, share: float) -> dict[str, Any]:
+        return {"step": name, "run": f"repr weights mix {first} {{out}}/{second} --share {share}"}
+
+    steps = [trained("simclr"), trained("vicreg"), mixed("a", "imagenet", "simclr", 0.5), mixed("b", "imagenet", "vicreg", 0.25)]
+    starts = {step["step"]: step for step in [*steps, mixed("both", "{out}/a", "b", 0.75)]}
+    assert module("table")._start("b", starts) == ["imagenet", "vicreg, 0.25 of it mixed in", "shop", "product", "4", "96"]
+    both = "0.75 of (vicreg, 0.25 of it mixed in) in (simclr, 0.5 of it mixed in)"
+    assert module("table")._start("both", starts) == ["imagenet", both, "shop", "product", "4", "96"]
+
+
 def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) -> None:
     asked = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
     found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)

@@ -114,10 +114,11 @@ def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
         return [str(made[name]) for name in ("init", "method", "source", "views", "epochs", "size")]
     if step:
         words = shlex.split(step["run"])
-        _, second = (Path(word).name for word in words[3:5])
+        first, second = (Path(word).name for word in words[3:5])
         share = words[words.index("--share") + 1] if "--share" in words else "0.25"
         start, method, *rest = _start(second, starts)
-        return [start, f"{method}, {share} of it mixed in", *rest]
+        mixed = f"{share} of ({method}) in ({_start(first, starts)[1]})" if first in starts else f"{method}, {share} of it mixed in"
+        return [start, mixed, *rest]
     return [weights or "none", *["–"] * 5]
 
 

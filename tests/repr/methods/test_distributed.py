@@ -56,7 +56,7 @@ class Whole(nn.Module):
         encoder, views = cast(Encoder, Tiny()), preset("supervised", 16)
         self.method = load("simclr" if name == "decoupled" else name)(encoder, 4, views, **CASES[name])
         if name in NORMALISED:
-            self.method.head = nn.Linear(D, 5)
+            self.method.head = nn.Linear(D, 2 * B)  # wider than the batch: VICReg's covariance takes another way then
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor) -> Tensor:
         return self.method.loss((first, second), labels)[0]

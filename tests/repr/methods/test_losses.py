@@ -149,3 +149,17 @@ def test_covariance_of_numbers_that_say_nothing_of_each_other_is_nothing(b: int,
     z = torch.zeros(b, d)
     z[0, 0], z[1, 0] = 3, -3  # one number varies, so nothing does together
     assert float(covariance(z)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_covariance_by_hand(copies: int) -> None:
+    """Rows (1, 2, 0) and (-1, -2, 0), 2 or 8 of them: variances 2 and 8, covariance 4, so 2 · 4² / 3 for two rows (n - 1 = 1)."""
+    z = torch.tensor([[1.0, 2.0, 0.0], [-1.0, -2.0, 0.0]]).repeat(copies, 1) + 5
+    n = 2 * copies
+    assert float(covariance(z)) == pytest.approx(2 * (2 * n / (n - 1)) ** 2 / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("shapes", [((1, 4), (1, 4)), ((2, 4), (2, 1))])
+def test_vicreg_refuses_one_picture_and_unlike_views(shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="at least two pictures"):
+        vicreg_loss(*(torch.ones(shape) for shape in shapes))
