@@ -116,6 +116,10 @@ def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
     given = [read_vectors(file) for file in files]
     names = apart([file.with_suffix("") for file in files])
+    for name, of in zip(names, given, strict=True):
+        blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (of.bank, of.queries) if vectors is not None)
+        if blank:
+            console.say(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every picture.")
     return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from repr.arrays import Bools, Floats, Ints
+from repr.errors import UserError
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
 from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
@@ -106,7 +107,10 @@ def measure(
     unit = normalised(bank)
     asked = unit if queries is None else normalised(queries)
     own = np.arange(len(unit)) if queries is None else None
-    found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
+    try:
+        found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
+    except UserError as error:
+        raise UserError(error.message, name, error.remedy) from None
     neighbours = knn(unit, bank_labels, asked, k=constants.k, temperature=constants.temperature, own=own)
     probe = None
     if queries is not None:

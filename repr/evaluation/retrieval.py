@@ -69,7 +69,9 @@ def retrieval(queries: Floats, query_labels: Ints, gallery: Floats | None = None
     relevant = _count(query_labels, classes, counts) - (own is not None)
     rows = np.flatnonzero(relevant > 0)
     if not len(rows):
-        raise UserError("no query has another picture of its class to find", "retrieval", "Give classes of two or more pictures")
+        if own is None:
+            raise UserError("no query's class is in the gallery", "", "Check that both have the same labels for the same products")
+        raise UserError("no query has another picture of its class to find", "", "Give classes of two or more pictures")
     nearest = np.full(len(queries), -1, np.int64)
     lone = np.flatnonzero(relevant <= 0)
     if len(gallery) > (own is not None):

@@ -41,12 +41,12 @@ def load_faiss() -> Any:
     return faiss
 
 
-def check_finite(vectors: npt.NDArray[Any], where: str) -> None:
+def check_finite(vectors: npt.NDArray[Any], where: str, remedy: str = "Check the weights: the training may have diverged") -> None:
     """Raise UserError when a vector holds NaN or infinity: FAISS would answer with position -1 and no error."""
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         message = f"{len(bad)} of {len(vectors)} embeddings are not finite, first row {bad[0]}"
-        raise UserError(message, where, "Check the weights: the training may have diverged")
+        raise UserError(message, where, remedy)
 
 
 def top_k(queries: Floats, gallery: Floats, k: int) -> tuple[Floats, Ints]:

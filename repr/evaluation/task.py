@@ -142,7 +142,7 @@ def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix
     if labels.shape != (len(vectors),) or labels.dtype.kind not in "iuUSb":
         message = f"`{prefix}labels` is {labels.dtype} {labels.shape} for {len(vectors)} embeddings"
         raise UserError(message, path, "Give one whole number or text an embedding")
-    check_finite(vectors, f"{path}: {prefix}embeddings")
+    check_finite(vectors, f"{path}: {prefix}embeddings", "Leave such rows out, or mend what made them")
     if float(np.abs(vectors).max()) > LARGEST:
         raise UserError(f"`{prefix}embeddings` has numbers beyond {LARGEST:g}", path, "Scale the vectors; only their directions count")
     if labels.dtype.kind == "S":

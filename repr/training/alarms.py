@@ -11,8 +11,8 @@ from torch import Tensor
 STARVED = 0.05  # share of the time: the project's bar for the data path
 STUCK = 0.02  # share by which the loss must be below its trivial value: more than views and batches move the mean of many steps
 # After the warm-up a loss may stay there for three epochs, in which every picture is seen three times; where epochs are long for as many
-# steps as a few epochs of some ten thousand pictures have; in a short run for a third of it.
-STUCK_EPOCHS, STUCK_STEPS, STUCK_SHARE = 3, 2000, 1 / 3
+# steps as a few epochs of some ten thousand pictures have; in a short run for a third of it, but not for fewer steps than tell anything.
+STUCK_EPOCHS, STUCK_STEPS, STUCK_SHARE, STUCK_LEAST = 3, 2000, 1 / 3, 10
 COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere: an eighth of the least seen in a healthy run
 COLLAPSED_RANK = 1.5  # between one direction and two equal ones; of a few rows at most half of the most they could have
 
@@ -46,7 +46,7 @@ def effective_rank(features: Tensor) -> float:
 
 def patience(total: int, an_epoch: int) -> int:
     """Steps after the warm-up from which a loss is judged to be stuck. total, an_epoch: steps of the run and of an epoch."""
-    return min(STUCK_EPOCHS * an_epoch, STUCK_STEPS, round(STUCK_SHARE * total))
+    return max(STUCK_LEAST, min(STUCK_EPOCHS * an_epoch, STUCK_STEPS, round(STUCK_SHARE * total)))
 
 
 def judge(

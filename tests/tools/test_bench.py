@@ -24,6 +24,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
         "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
+        "training.py --arch tf_efficientnet_lite0 --method vicreg --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
     ],
 )
 def test_a_benchmark_prints_its_rows(command: str) -> None:

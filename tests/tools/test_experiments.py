@@ -70,6 +70,7 @@ def step(out: str, words: str = "", **more: Any) -> dict[str, Any]:
 def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
     found = go(step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3, 0.2]}), step("final", "--lr {best:rate}"))
     assert found["steps"][0]["chosen"] == 0.3 and found["steps"][0]["at_edge"]
+    assert found["steps"][0]["run"] == "rpc_transfer run --root {data}/toy --lr {lr}"
     assert found["steps"][1]["rows"][0]["acc_novel"]["mean"] == 0.3
     assert found["ran"] == 4
 
@@ -101,7 +102,7 @@ def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: An
     found = go(*steps, arms=arms)
     assert [s["step"] for s in found["steps"]] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
     commands = [s["run"].removeprefix("rpc_transfer run --root {data}/toy ") for s in found["steps"] if "run" in s]
-    assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--lr 0.3", "--b --n 0.2", "--lr 0.2"]
+    assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--a --lr {lr}", "--lr 0.3", "--b --n 0.2", "--b --lr {lr}", "--lr 0.2"]
     assert found["ran"] == 1 + 3 + 3 + 2
 
 

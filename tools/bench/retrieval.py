@@ -1,9 +1,9 @@
-"""What retrieval metrics cost at the size of a catalogue: seconds and peak memory, beside the n × n matrix that is never made.
+"""What measuring embeddings costs at the size of a catalogue: seconds and peak memory, beside the n × n matrix that is never made.
 
     python tools/bench/retrieval.py [--vectors 200000] [--dim 512] [--products 20000] [--json]
 
-Made-up unit vectors, each product a noisy cluster, searched among each other (leave-one-out), in a process of its own. `ratio` is
-the size of an n × n float32 matrix over the peak memory. Bar: 24 GiB for 200,000 vectors of 512.
+Made-up vectors, each product a noisy cluster, as `repr evaluate --embeddings` measures them among each other (kNN, retrieval, rank), in a
+process of its own. `ratio` is the size of an n × n float32 matrix over the peak memory. Bar: 24 GiB for 200,000 vectors of 512.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from repr.catalog.building import peak_mb
-from repr.evaluation.retrieval import retrieval
+from repr.evaluation.measure import Constants, measure
 
 BAR_MB = 24 * 2**30 / 1e6
 
@@ -44,7 +44,7 @@ def main() -> None:
     n = arguments.vectors
     vectors, labels = clusters(n, arguments.dim, arguments.products)
     begun = time.perf_counter()
-    found = retrieval(vectors, labels)
+    found = measure("made up", vectors, labels, None, labels, Constants()).retrieval
     row = {
         "name": f"{n:,} x {arguments.dim}, leave-one-out",
         "seconds": time.perf_counter() - begun,

@@ -147,7 +147,8 @@ def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, 
     score = {value: _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out)) for value in sorted(grid)}
     best = max(score, key=lambda value: score[value])
     tried = {str(value): score[value] for value in grid}
-    return {"option": option, "tried": tried, "chosen": best, "at_edge": best in (min(grid), max(grid))}
+    command = _asked(step, {**values, option: f"{{{option}}}"})
+    return {"run": command, "option": option, "tried": tried, "chosen": best, "at_edge": best in (min(grid), max(grid))}
 
 
 def _do(step: dict[str, Any], name: str, values: dict[str, str], out: Path) -> Path:

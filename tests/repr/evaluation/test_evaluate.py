@@ -103,8 +103,18 @@ def test_vectors_alone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--leave-one-out and --level would do nothing"):
         call("--embeddings", tmp_path / "mine.npz", "--level", "3", "--leave-one-out")
     np.savez(tmp_path / "one.npz", embeddings=np.ones((1, 3)), labels=[1])
-    with pytest.raises(UserError, match="no query has another picture"):
+    with pytest.raises(UserError, match="one: no query has another picture"):
         call("--embeddings", tmp_path / "one.npz")
+    np.savez(tmp_path / "two.npz", embeddings=np.eye(2), labels=[1, 2], gallery_embeddings=np.eye(2), gallery_labels=[3, 4])
+    with pytest.raises(UserError, match="two: no query's class is in the gallery"):
+        call("--embeddings", tmp_path / "mine.npz", "--embeddings", tmp_path / "two.npz")
+
+
+def test_vectors_without_a_direction_are_told(tmp_path: Path) -> None:
+    vectors = np.vstack([np.eye(4), np.zeros((2, 4))])
+    labels = [0, 0, 1, 1, 0, 1]
+    np.savez(tmp_path / "dead.npz", embeddings=vectors, labels=labels, gallery_embeddings=vectors, gallery_labels=labels)
+    assert "dead: 4 of the embeddings are all zeros" in call("--embeddings", tmp_path / "dead.npz").stderr
 
 
 def test_vectors_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ GOOD: dict[str, Any] = {"embeddings": np.ones((2, 3)), "labels": np.array([1, 2]
         ({"labels": np.array([1])}, r"`labels` is int64 \(1,\) for 2 embeddings"),
         ({"labels": np.array([0.5, 1])}, "`labels` is float64"),
         ({"embeddings": np.ones(3)}, "`embeddings` is float64"),
-        ({"embeddings": np.array([[1, np.nan, 0], [1, 1, 1]])}, "not finite"),
+        ({"embeddings": np.array([[1, np.nan, 0], [1, 1, 1]])}, "not finite, first row 0. Leave such rows out"),
         ({"gallery_embeddings": np.ones((2, 3))}, "no array `gallery_labels`"),
         ({"gallery_labels": np.ones(2)}, "no array `gallery_embeddings`"),
         ({"gallery_embeddings": np.ones((2, 4)), "gallery_labels": np.array([1, 2])}, "3 numbers each and gallery_embeddings 4"),

