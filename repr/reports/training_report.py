@@ -148,5 +148,5 @@ def _next(page: Page, run: Run) -> None:
     )
     page.text(
         "The file `weights.safetensors` holds torchvision's (or timm's) own parameter names: without the package it loads with "
-        "`safetensors.torch.load_file` into the plain model."
+        "`safetensors.torch.load_file` into the plain model, whose head must be an `Identity` where the file has none."
     )
