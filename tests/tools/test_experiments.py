@@ -75,6 +75,18 @@ def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
     assert found["ran"] == 4
 
 
+def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, tmp_path: Path) -> None:
+    def steps(made: list[float], grid: list[float]) -> list[dict[str, Any]]:
+        return [step("w-{n}", each={"n": made}), step("rate", "--weights {out}/w-{lr} --lr {lr}", grid={"lr": grid})]
+
+    assert go(*steps([0.1, 0.3], [0.1, 0.3]))["steps"][2]["at_edge"]
+    shutil.rmtree(tmp_path / "out")
+    wider = go(*steps([0.2], [0.1, 0.2, 0.3]))
+    assert wider["ran"] == 4 + 2 and wider["steps"][-1]["tried"] == {"0.1": 0.1, "0.2": 0.2, "0.3": 0.3}
+    other = step("rate", "--weights {out}/w-{lr} --lr {lr} --seeds 2", grid={"lr": [0.1]})
+    assert go(other)["ran"] == 6 + 1  # another command is another measurement
+
+
 def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:
     found = go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]}))
     assert found["steps"][0]["chosen"] == 0.1

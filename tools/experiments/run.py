@@ -91,7 +91,10 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
             continue
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
         try:
-            found = _grid(step, values, out) if "grid" in step else _found(_do(step, step["out"], values, out), _asked(step, values), out)
+            if "grid" in step:
+                found = _grid(step, values, out, before.get(step["out"], {}))
+            else:
+                found = _found(_do(step, step["out"], values, out), _asked(step, values), out)
         except (subprocess.CalledProcessError, Failed) as error:
             if isinstance(error, subprocess.CalledProcessError) and error.returncode == 130:
                 raise KeyboardInterrupt from None
@@ -141,13 +144,23 @@ def _with(step: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return step
 
 
-def _grid(step: dict[str, Any], values: dict[str, str], out: Path) -> dict[str, Any]:
-    """Run a step once for every value of its option; what each scored, the best, and whether it lies at the grid's edge."""
+def _grid(step: dict[str, Any], values: dict[str, str], out: Path, before: dict[str, Any]) -> dict[str, Any]:
+    """Run a step once for every value of its option; what each scored, the best, and whether it lies at the grid's edge.
+
+    A value whose weights are no longer there keeps the score that the same command had `before`: so a grid can be widened by one value.
+    """
     ((option, grid),) = step["grid"].items()
-    score = {value: _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out)) for value in sorted(grid)}
+    command = _asked(step, {**values, option: f"{{{option}}}"})
+    known = before.get("tried", {}) if before.get("run") == command else {}
+    score: dict[Any, float] = {}
+    for value in sorted(grid):
+        weights = re.findall(r"\{out\}/(\S+)", command.replace(f"{{{option}}}", str(value)))
+        if str(value) in known and not all((out / name).exists() for name in weights):
+            score[value] = known[str(value)]
+        else:
+            score[value] = _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out))
     best = max(score, key=lambda value: score[value])
     tried = {str(value): score[value] for value in grid}
-    command = _asked(step, {**values, option: f"{{{option}}}"})
     return {"run": command, "option": option, "tried": tried, "chosen": best, "at_edge": best in (min(grid), max(grid))}
 
 

@@ -120,6 +120,15 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
     assert not torch.equal(load_file(moved)["conv_stem.weight"], stem)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("settings", [{"pixels": "device"}, {"pixels": "disk"}, {"pixels": "auto", "compile": True}])
+def test_on_a_gpu(train: Train, shop: Catalog, settings: dict[str, Any], tmp_path: Path) -> None:
+    """The same pictures at the same steps wherever they lie; the loss falls as on the CPU."""
+    train(shop, tmp_path / "run", device="cuda", **settings)
+    losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+
+
 def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A batch takes half a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
     original = Batches._read
