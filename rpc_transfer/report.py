@@ -18,6 +18,7 @@ from repr.files import read_json
 from repr.models.names import weights_names
 from repr.reports import figures
 from repr.reports.page import Page
+from repr.reports.starts import CAPTION, HEADER, starts_rows
 from repr.runs import Run
 from repr.zooms import WHOLE, suffix
 from rpc_transfer import metrics, report_pictures, results
@@ -156,16 +157,9 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
 
 
 def _starts(page: Page, content: dict[str, Any]) -> None:
-    """Method × source × recipe × resolution of the weights."""
-    names = {row["weights"]: row["name"] for row in content["rows"]}
-    body = []
-    for origin in content.get("starts", ()):  # runs of before 2026-11-21 have none
-        sides = ", ".join(f"{size} px" for size in origin["sizes"]) + suffix(origin.get("zooms", WHOLE))
-        told = [origin[key] or "–" for key in ("arch", "method", "trained_on", "recipe")]
-        body.append([names[origin["weights"]], *told, sides])
-    if body:
-        header = ["weights", "network", "method", "source", "recipe", "used at"]
-        page.table(header, body, "What the rows start from, as the weights' files tell it.")
+    """Method × source × recipe × resolution of the weights. Runs of before 2026-11-21 do not tell."""
+    if body := starts_rows(content.get("starts", ()), {row["weights"]: row["name"] for row in content["rows"]}):
+        page.table(HEADER, body, f"{CAPTION}.")
 
 
 FORGETTING = (

@@ -15,6 +15,7 @@ from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
 from repr.models.names import apart, weights_names
 from repr.reports.page import Page
+from repr.reports.starts import CAPTION, HEADER, starts_rows
 from repr.reports.training_report import SHARES, number
 from repr.runs import Run
 from repr.zooms import WHOLE
@@ -45,9 +46,10 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
     Returns {"runs": [{"run", "command", "data", "sample", "status", "created", "settings", "metrics"}], "rows": [...],
-    "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ among runs of
-    one command; `rows` the rows of the transfer runs with "run" added; `measured` those of evaluations and classifications, a
-    few measures of each, fractions 0-1; `tests` a paired t-test for every two of these rows with the same learner, shots and splits:
+    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ
+    among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what the files of their weights tell;
+    `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
+    transfer rows with the same learner, shots and splits:
     {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
     Raises UserError when a folder is no run, or when fewer than two are given.
     """
@@ -65,9 +67,10 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         kept = {key: run.config[key] for key in ("command", "data", "sample", "status", "created")}
         described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
     rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
+    starts = [start for run, _ in named for start in _results(run).get("starts", ())]
     splits = {name: _split(run) for run, name in named if run.config["command"] == TRANSFER}
     measured = [{"run": name, "command": run.config["command"], **row} for run, name in named for row in _measured(run)]
-    return {"runs": described, "rows": rows, "measured": measured, "tests": _tests(rows, splits)}
+    return {"runs": described, "rows": rows, "starts": starts, "measured": measured, "tests": _tests(rows, splits)}
 
 
 def tables(compared: dict[str, Any]) -> list[Table]:
@@ -92,6 +95,8 @@ def tables(compared: dict[str, Any]) -> list[Table]:
     rows = compared["rows"]
     if rows:
         found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
+    if compared["starts"]:
+        found.append(Table(CAPTION, HEADER, starts_rows(compared["starts"], weights_names(row["weights"] for row in rows))))
     if compared["tests"]:
         body = [
             [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], points(test["difference"], test["ci95"]),
@@ -149,12 +154,18 @@ def _metrics(run: Run) -> dict[str, float]:
 
 
 def _transfer_rows(run: Run) -> list[dict[str, Any]]:
-    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file() or run.config.get("status") != "done":
-        return []  # a stopped run's results, if there are any, are of the run before it
-    content = read_json(run.path / "results.json")
+    content = _results(run)
     kept = (*ROW_KEYS, *MEASURES, "sample", "error")
     whole = {"zooms": list(WHOLE)}  # runs of before 2026-11-26 do not say
-    return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content["rows"]]
+    return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content.get("rows", ())]
+
+
+def _results(run: Run) -> dict[str, Any]:
+    """What a finished transfer found; nothing of other runs."""
+    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file() or run.config.get("status") != "done":
+        return {}  # a stopped run's results, if there are any, are of the run before it
+    found: dict[str, Any] = read_json(run.path / "results.json")
+    return found
 
 
 def _measured(run: Run) -> list[dict[str, Any]]:

@@ -62,6 +62,16 @@ def test_the_paired_test_is_scipys(tmp_path: Path) -> None:
     assert test["difference"] == pytest.approx(0.055) and test["n"] == 4
 
 
+def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
+    runs = [transfer(tmp_path / name, {"w/mine": [0.5, 0.6]}) for name in ("a", "b", "c")]
+    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts", "recipe": "from imagenet, 12 epochs"}
+    for run, sizes in zip(runs, ([64], [64], [96, 64]), strict=True):
+        content = json.loads((run / "results.json").read_text())
+        write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "zooms": [1.0, 0.5]}]})
+    told = {table.title: table.rows for table in tables(compare(runs))}["What the rows start from, as the weights' files tell it"]
+    assert told == [["mine", *made.values(), sides] for sides in ("64 px, zooms 1,0.5", "96 px, 64 px, zooms 1,0.5")]
+
+
 def test_runs_of_before_zooms_looked_at_whole_pictures(tmp_path: Path) -> None:
     old, new = (transfer(tmp_path / name, {None: [0.5, 0.6]}) for name in ("old", "new"))
     content = json.loads((new / "results.json").read_text())
@@ -155,5 +165,5 @@ def test_command(tmp_path: Path) -> None:
     printed = CliRunner().invoke(command, runs, catch_exceptions=False).stdout
     assert "60.0 ± 1.0" in printed and "imagenet" in printed
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
-    assert set(json.loads(done.stdout)) == {"runs", "rows", "measured", "tests"}
+    assert set(json.loads(done.stdout)) == {"runs", "rows", "starts", "measured", "tests"}
     assert (tmp_path / "page.html").is_file()
