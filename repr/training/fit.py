@@ -188,7 +188,9 @@ def _trained_on(weights: Weights, material: Material) -> str:
 def _recipe(settings: Settings, weights: Weights, divided: str) -> str:
     views = settings.views or load(settings.method).default_views
     epochs = f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
-    return ", ".join(filter(None, [f"from {weights.name}", epochs, f"{weights.size} px", f"{views} views", divided]))
+    return ", ".join(
+        filter(None, [f"from {weights.name}", epochs, f"{weights.size} px", f"rate {settings.rate():g}", f"{views} views", divided])
+    )
 
 
 def _device(settings: Settings, rank: int, world: int) -> torch.device:

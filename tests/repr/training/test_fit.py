@@ -103,7 +103,7 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
     )
     weights = read_weights(tmp_path / "run")
     assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
-    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, ")
+    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, rate 0, ")
 
 
 @pytest.mark.parametrize("method", METHODS)
