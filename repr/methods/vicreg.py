@@ -28,7 +28,7 @@ class VICReg(Method):
     # lightly benchmarks/imagenet/resnet50/vicreg.py: LARS, decay 1e-6, 10 epochs of warm-up, ends at 1 %. Its base rates of 0.8, 0.5, 0.4
     # times B/256 at B = 128, 256, 512 (paper, section C.4) make 0.4, 0.5, 0.8: the root of B within 12 %. We keep to the root, where
     # lightly falls to a base of 0.3 at any other B. From weights: a fifth, ours, 0.05 at 64 pictures: of 0.016, 0.05 and 0.15 (ImageNet's,
-    # half mixed in) it was best from grocery to freiburg, and second by a point to 0.15 from freiburg to grocery, where 0.45 lost again.
+    # half mixed in) it was best from grocery to freiburg, and second by 0.7 points to 0.15 from freiburg to grocery, where 0.45 lost again.
     recipe = Recipe("lars", lr=0.5, lr_from_weights=0.1, lr_rule="sqrt", weight_decay=1e-6, warmup=10, final=0.01)
 
     def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:

@@ -47,7 +47,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
 
     Returns {"runs": [{"run", "command", "data", "sample", "status", "created", "settings", "metrics"}], "rows": [...],
     "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ
-    among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what the files of their weights tell;
+    among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
     `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
     transfer rows with the same learner, shots and splits:
     {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
@@ -67,7 +67,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         kept = {key: run.config[key] for key in ("command", "data", "sample", "status", "created")}
         described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
     rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
-    starts = [start for run, _ in named for start in _results(run).get("starts", ())]
+    starts = [{"run": name, **start} for run, name in named for start in _results(run).get("starts", ())]
     splits = {name: _split(run) for run, name in named if run.config["command"] == TRANSFER}
     measured = [{"run": name, "command": run.config["command"], **row} for run, name in named for row in _measured(run)]
     return {"runs": described, "rows": rows, "starts": starts, "measured": measured, "tests": _tests(rows, splits)}
@@ -96,7 +96,11 @@ def tables(compared: dict[str, Any]) -> list[Table]:
     if rows:
         found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
     if compared["starts"]:
-        found.append(Table(CAPTION, HEADER, starts_rows(compared["starts"], weights_names(row["weights"] for row in rows))))
+        runs_of: dict[tuple[str, ...], list[str]] = {}
+        lines = starts_rows(compared["starts"], weights_names(row["weights"] for row in rows))
+        for start, line in zip(compared["starts"], lines, strict=True):
+            runs_of.setdefault(tuple(line), []).append(start["run"])
+        found.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(named)] for line, named in runs_of.items()]))
     if compared["tests"]:
         body = [
             [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], points(test["difference"], test["ci95"]),

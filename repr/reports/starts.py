@@ -12,10 +12,10 @@ HEADER = ["weights", "network", "method", "source", "recipe", "used at"]
 
 
 def starts_rows(starts: Iterable[Mapping[str, Any]], names: Mapping[str | None, str]) -> list[list[str]]:
-    """A line under HEADER for each entry of `starts` in results.json, each once. names: of the weights, as the other tables show them."""
+    """A line under HEADER for each entry of `starts` in results.json. names: of the weights, as the other tables show them."""
     lines = []
     for start in starts:
         sides = ", ".join(f"{size} px" for size in start["sizes"]) + suffix(start.get("zooms", WHOLE))
         told = [start[key] or "–" for key in ("arch", "method", "trained_on", "recipe")]
-        lines.append((names[start["weights"]], *told, sides))
-    return [list(line) for line in dict.fromkeys(lines)]
+        lines.append([names[start["weights"]], *told, sides])
+    return lines

@@ -76,15 +76,23 @@ def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
 
 
 def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, tmp_path: Path) -> None:
-    def steps(made: list[float], grid: list[float]) -> list[dict[str, Any]]:
-        return [step("w-{n}", each={"n": made}), step("rate", "--weights {out}/w-{lr} --lr {lr}", grid={"lr": grid})]
+    def steps(rates: list[float], trained: str = "", judged: str = "") -> list[dict[str, Any]]:
+        return [
+            step("w-{lr}", trained, each={"lr": rates}),
+            step("rate", f"{judged} --weights {{out}}/w-{{lr}} --lr {{lr}}", grid={"lr": rates}),
+        ]
 
-    assert go(*steps([0.1, 0.3], [0.1, 0.3]))["steps"][2]["at_edge"]
+    assert go(*steps([0.1, 0.3]))["steps"][2]["at_edge"]
     shutil.rmtree(tmp_path / "out")
-    wider = go(*steps([0.2], [0.1, 0.2, 0.3]))
+    wider = go(*steps([0.1, 0.2, 0.3]), only="w-0.2|rate")
     assert wider["ran"] == 4 + 2 and wider["steps"][-1]["tried"] == {"0.1": 0.1, "0.2": 0.2, "0.3": 0.3}
-    other = step("rate", "--weights {out}/w-{lr} --lr {lr} --seeds 2", grid={"lr": [0.1]})
-    assert go(other)["ran"] == 6 + 1  # another command is another measurement
+    found = (tmp_path / "toy.json").read_text()
+    for i, other in enumerate(
+        ({"trained": "--epochs 2"}, {"judged": "--seeds 2"})
+    ):  # other weights, or judged otherwise, are measured anew
+        shutil.rmtree(tmp_path / "out")
+        (tmp_path / "toy.json").write_text(found)
+        assert go(*steps([0.1, 0.2, 0.3], **other), only="rate")["ran"] == wider["ran"] + 3 * (i + 1)
 
 
 def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:

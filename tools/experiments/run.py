@@ -92,7 +92,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         values = {"data": str(data), "out": str(out), **{f"best:{of}": str(best) for of, best in chosen.items()}}
         try:
             if "grid" in step:
-                found = _grid(step, values, out, before.get(step["out"], {}))
+                found = _grid(step, values, out, asked, before)
             else:
                 found = _found(_do(step, step["out"], values, out), _asked(step, values), out)
         except (subprocess.CalledProcessError, Failed) as error:
@@ -144,18 +144,22 @@ def _with(step: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return step
 
 
-def _grid(step: dict[str, Any], values: dict[str, str], out: Path, before: dict[str, Any]) -> dict[str, Any]:
+def _grid(step: dict[str, Any], values: dict[str, str], out: Path, asked: list[dict[str, Any]], before: dict[str, Any]) -> dict[str, Any]:
     """Run a step once for every value of its option; what each scored, the best, and whether it lies at the grid's edge.
 
-    A value whose weights are no longer there keeps the score that the same command had `before`: so a grid can be widened by one value.
+    A value whose weights are no longer there keeps the score it had `before`, if it and the weights were made by the commands that are
+    `asked` now: so a grid can be widened with --only by one value.
     """
     ((option, grid),) = step["grid"].items()
     command = _asked(step, {**values, option: f"{{{option}}}"})
-    known = before.get("tried", {}) if before.get("run") == command else {}
+    stored = before.get(step["out"], {})
+    known = stored.get("tried", {}) if stored.get("run") == command else {}
+    made = {one["out"]: one for one in asked}
     score: dict[Any, float] = {}
     for value in sorted(grid):
         weights = re.findall(r"\{out\}/(\S+)", command.replace(f"{{{option}}}", str(value)))
-        if str(value) in known and not all((out / name).exists() for name in weights):
+        gone = any(not (out / name).exists() for name in weights)
+        if str(value) in known and gone and all(before.get(name, {}).get("run") == _asked(made[name], values) for name in weights):
             score[value] = known[str(value)]
         else:
             score[value] = _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out))

@@ -69,7 +69,7 @@ def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
         content = json.loads((run / "results.json").read_text())
         write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "zooms": [1.0, 0.5]}]})
     told = {table.title: table.rows for table in tables(compare(runs))}["What the rows start from, as the weights' files tell it"]
-    assert told == [["mine", *made.values(), sides] for sides in ("64 px, zooms 1,0.5", "96 px, 64 px, zooms 1,0.5")]
+    assert told == [["mine", *made.values(), "64 px, zooms 1,0.5", "a, b"], ["mine", *made.values(), "96 px, 64 px, zooms 1,0.5", "c"]]
 
 
 def test_runs_of_before_zooms_looked_at_whole_pictures(tmp_path: Path) -> None:

@@ -121,27 +121,29 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("settings", [{"pixels": "device"}, {"pixels": "disk"}, {"pixels": "auto", "compile": True}])
-def test_on_a_gpu(train: Train, shop: Catalog, settings: dict[str, Any], tmp_path: Path) -> None:
-    """The same pictures at the same steps wherever they lie; the loss falls as on the CPU."""
-    train(shop, tmp_path / "run", device="cuda", **settings)
-    losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
-    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+def test_on_a_gpu(train: Train, shop: Catalog, tmp_path: Path) -> None:
+    """The same pictures at the same steps wherever they lie, and whether the network is compiled or not; the loss falls."""
+    losses = []
+    for i, settings in enumerate(({"pixels": "device"}, {"pixels": "disk"}, {"compile": True})):
+        train(shop, tmp_path / str(i), device="cuda", **settings)
+        losses.append([float(row["loss"]) for row in Run.open(tmp_path / str(i)).metrics()])
+    assert losses[0][-1] < losses[0][0]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02) and losses[2] == pytest.approx(losses[0], rel=0.1)
 
 
 def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch takes half a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
+    """A batch takes almost a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
     original = Batches._read
 
     def slow(self: Batches, step: int) -> Batch:
-        time.sleep(0.6)
+        time.sleep(0.8)
         return original(self, step)
 
     monkeypatch.setattr(Batches, "_read", slow)
     run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, sample=shop.sample)
     pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
     share = float(run.metrics()[0]["data_wait"])
-    assert 0.05 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
+    assert 0.5 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
     assert [row["kind"] for row in run.warnings()] == ["waiting"]
 
 
@@ -262,7 +264,7 @@ def test_two_processes(
 
 
 @pytest.mark.parametrize("method", ["simclr", "moco"])
-def test_two_processes_compare_their_pictures(train: Train, shop: Catalog, method: str, tmp_path: Path) -> None:
+def test_contrastive_runs_go_through_in_two_processes(train: Train, shop: Catalog, method: str, tmp_path: Path) -> None:
     """Losses that gather over the processes go through all of a run. What they agree with is asked of each loss by itself."""
     result = train(shop, tmp_path / "run", method=method, devices=2, epochs=2)
     losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
