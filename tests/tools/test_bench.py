@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,10 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
     [
         "align.py --records 1200",
         "catalog.py --records 700",
-        "embedding.py --set 220_px --pictures 8 --size 32 --rounds 1 --device cpu",
+        "embedding.py --set '220 px' --pictures 8 --size 32 --rounds 1 --device cpu",
         "increment.py --products 300 --learner lda",
-        "naive.py --set 220_px --pictures 40 --method supervised --size 32 --rounds 1 --device cpu",
-        "naive.py --set 2592_x_1944_px --pictures 16 --method simclr --size 32 --rounds 1 --device cpu",
+        "naive.py --set '220 px' --pictures 40 --method supervised --size 32 --rounds 1 --device cpu",
+        "naive.py --set '2592 x 1944 px' --pictures 16 --method simclr --size 32 --rounds 1 --device cpu",
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
         "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
@@ -29,7 +30,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
     ],
 )
 def test_a_benchmark_prints_its_rows(command: str) -> None:
-    name, *words = (word.replace("_", " ") for word in command.split())
+    name, *words = shlex.split(command)
     done = subprocess.run([sys.executable, str(BENCH / name), *words, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(done.stdout)["rows"]
