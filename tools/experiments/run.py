@@ -159,7 +159,8 @@ def _grid(step: dict[str, Any], values: dict[str, str], out: Path, asked: list[d
     for value in sorted(grid):
         weights = re.findall(r"\{out\}/(\S+)", command.replace(f"{{{option}}}", str(value)))
         gone = any(not (out / name).exists() for name in weights)
-        if str(value) in known and gone and all(before.get(name, {}).get("run") == _asked(made[name], values) for name in weights):
+        same = all(name in made and before.get(name, {}).get("run") == _asked(made[name], values) for name in weights)
+        if str(value) in known and gone and same:
             score[value] = known[str(value)]
         else:
             score[value] = _score(_do(step, f"{step['out']}-{value}", {**values, option: str(value)}, out))
