@@ -95,6 +95,13 @@ def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, tmp_
         assert go(*steps([0.1, 0.2, 0.3], **other), only="rate")["ran"] == wider["ran"] + 3 * (i + 1)
 
 
+def test_a_score_with_weights_of_another_experiment_is_measured_anew(go: Any, tmp_path: Path) -> None:
+    rate = step("rate", "--weights {out}/theirs --lr {lr}", grid={"lr": [0.1]})
+    assert go(rate)["ran"] == 1
+    shutil.rmtree(tmp_path / "out")
+    assert go(rate)["ran"] == 2
+
+
 def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:
     found = go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]}))
     assert found["steps"][0]["chosen"] == 0.1
