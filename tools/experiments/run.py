@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 import re
 import shlex
 import subprocess
@@ -31,7 +32,7 @@ import click
 from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
-from repr.files import read_json, write_json
+from repr.files import read_json, replacing
 from repr.methods import load
 
 HERE = Path(__file__).parent
@@ -108,8 +109,18 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         steps = [before[one] for one in wanted if one in before]
         everywhere = _stored(results) | before if "compare" in experiment else {}
         compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, out, stored["compared"])]
-        write_json(file, {**described, "environment": runs.environment(), "steps": steps, "compared": compared})
+        content = {**described, "environment": runs.environment(), "steps": steps, "compared": compared}
+        with replacing(file) as temporary:
+            temporary.write_text(tight(content), encoding="utf-8")
     console.say(f"{name}: done, see {file}")
+
+
+def tight(content: Any) -> str:
+    """JSON whose innermost lists and objects take one line each: a figure of five seeds is a line, not eight."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    for inner in (r"\[\n\s*([^\[\]{}]*?)\n\s*\]", r"\{\n\s*([^{}\n]*(?:\n[^{}\n]*)*?)\n\s*\}"):
+        text = re.sub(inner, lambda found: found[0][0] + re.sub(r"\n\s*", " ", found[1]) + found[0][-1], text)
+    return text + "\n"
 
 
 def _holds(name: str, expression: str) -> bool:
@@ -219,9 +230,11 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
     config = runs.Run.open(path).config
     if config["command"] == "repr pretrain":
         arguments, metrics = config["arguments"], config["result"]["metrics"]
-        trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "lr", "projector")}
-        views = arguments["views"] or load(arguments["method"]).default_views
-        return {"run": command, "trained": {**trained, "views": views, "source": config["data"], "metrics": metrics}}
+        trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector")}
+        method = load(arguments["method"])
+        own = method.recipe.rate(arguments["batch_size"], from_weights=arguments["init"] != "none")
+        told = {"lr": arguments["lr"] or own, "views": arguments["views"] or method.default_views, "source": config["data"]}
+        return {"run": command, "trained": {**trained, **told, "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []
     for row in content["rows"]:

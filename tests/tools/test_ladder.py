@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+RUN = "rpc_transfer run --root {data}/shop --novel 2"
+
+
+@pytest.fixture
+def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("experiments_ladder", ROOT / "tools" / "experiments" / "ladder.py")
+    assert spec and spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, loaded)  # dataclasses look there
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def trained(name: str, method: str, **more: Any) -> dict[str, Any]:
+    made = {
+        "init": "imagenet",
+        "method": method,
+        "source": "goods",
+        "views": "product",
+        "epochs": 4,
+        "size": 96,
+        "lr": 0.04,
+        "projector": None,
+    }
+    return {"step": name, "run": "repr pretrain", "trained": {**made, **more}}
+
+
+def mixed(name: str, onto: str, second: str, share: float) -> dict[str, Any]:
+    return {"step": name, "run": f"repr weights mix {onto} {{out}}/{second} --share {share}"}
+
+
+def row(weights: str | None, learner: str, novel: list[float], features: str = "as given", **more: Any) -> dict[str, Any]:
+    figures = {"acc_all": {"values": [value / 2 for value in novel]}, "acc_novel": {"values": novel}}
+    told = {"weights": weights, "learner": learner, "features": features, "size": 160, "shots": 10, "test_on": "test", "error": ""}
+    return {**told, **figures, **more}
+
+
+def of_all_learners(weights: str, *novel: float, **more: Any) -> list[dict[str, Any]]:
+    return [row(weights, learner, list(novel), **more) for learner in ("ncm", "linear", "lda-root")]
+
+
+def test_frozen_encoders_are_set_against_imagenet_of_their_own_step(ladder: ModuleType) -> None:
+    steps = [
+        trained("w", "simclr"),
+        trained("v", "joint", projector=128, lr=None),
+        mixed("half", "imagenet", "w", 0.5),
+        mixed("soup", "{out}/half", "v", 0.25),
+        {"step": "one", "run": RUN, "rows": [*of_all_learners("imagenet", 0.5, 0.6), *of_all_learners("half", 0.6, 0.8)]},
+        {"step": "two", "run": RUN, "rows": [*of_all_learners("imagenet", 0.7, 0.8), *of_all_learners("soup", 0.9, 1.0)]},
+        {"step": "worse", "run": RUN, "rows": [*of_all_learners("imagenet", 0.5, 0.5), *of_all_learners("w", 0.1, 0.1)]},
+    ]
+    looks = [*of_all_learners("imagenet", 0.8, 0.8, zooms=[1, 0.5]), *of_all_learners("half", 0.9, 0.9, zooms=[1, 0.5])]
+    steps.append({"step": "looks", "run": RUN, "rows": looks})
+    header, _, *lines = ladder.from_imagenet([{"steps": steps}], "shop")
+    assert header.startswith("| method | source | views | epochs | px | rate | share | tested at | class means |")
+    known = [line.strip("| ").split(" | ")[:9] for line in lines]
+    dashes, goods = ["–"] * 7, ["goods", "product", "4", "96"]
+    assert known[:2] == [[*dashes, "160 px", "27.5 ± 31.8 / 55.0 ± 63.5"], [*dashes, "160 px, two looks", "40.0 ± 0.0 / 80.0 ± 0.0"]]
+    assert known[2:] == [
+        ["simclr + joint, projector", *goods, "0.04 + –", "0.5 + 1", "160 px", "+10.0 ± 0.0 / +20.0 ± 0.0"],  # not those of step one
+        ["simclr", *goods, "0.04", "0.5", "160 px", "+7.5 ± 31.8 / +15.0 ± 63.5"],
+        ["simclr", *goods, "0.04", "0.5", "160 px, two looks", "+5.0 ± 0.0 / +10.0 ± 0.0"],
+        ["simclr", *goods, "0.04", "1", "160 px", "−20.0 ± 0.0 / −40.0 ± 0.0"],
+    ]
+
+
+def test_what_no_test_or_other_shots_gave_is_left_out_and_a_repetition_adds_no_line(ladder: ModuleType) -> None:
+    def rows(**more: Any) -> list[dict[str, Any]]:
+        return [*of_all_learners("imagenet", 0.5, 0.5, **more), *of_all_learners("w", 0.6, 0.6, **more)]
+
+    kinds: list[dict[str, Any]] = [{}, {}, {"test_on": "leftover"}, {"shots": 5}, {"error": "too few"}, {"features": "base-trained"}]
+    steps = [{"step": str(i), "run": RUN, "rows": rows(**kind)} for i, kind in enumerate(kinds)]
+    steps.append({"step": "elsewhere", "run": RUN.replace("shop", "other"), "rows": rows(size=64)})
+    assert len(ladder.from_imagenet([{"steps": [trained("w", "simclr"), *steps]}], "shop")) == 2 + 2
+
+
+def test_weights_are_those_of_their_own_experiment(ladder: ModuleType) -> None:
+    rows = [*of_all_learners("imagenet", 0.5, 0.5), *of_all_learners("w", 0.6, 0.6)]
+    own = {"steps": [trained("w", "byol"), {"step": "t", "run": RUN, "rows": rows}]}
+    for experiments in ([own, {"steps": [trained("w", "moco")]}], [{"steps": [trained("w", "moco")]}, own]):
+        assert ladder.from_imagenet(experiments, "shop")[-1].startswith("| byol |")
+
+
+def test_starts_from_nothing_stand_in_the_order_of_fine_tuning(ladder: ModuleType) -> None:
+    steps = [trained("w", "supervised", init="none"), trained("i", "simclr")]
+    rows = [row(None, "finetune", [0.4, 0.4], "trained"), row("w", "finetune", [0.6, 0.6], "trained"), row("w", "lda", [0.5, 0.5])]
+    rows.append(row("i", "finetune", [0.9, 0.9], "trained"))  # not from nothing
+    header, _, *lines = ladder.from_nothing([{"steps": [*steps, {"step": "t", "run": RUN, "rows": rows}]}], "shop")
+    assert header.count("|") == 5 + 7 + 1
+    assert lines == [
+        "| supervised | goods | product | 4 | 96 | 30.0 ± 0.0 / 60.0 ± 0.0 | – | – | – | 25.0 ± 0.0 / 50.0 ± 0.0 | – | – |",
+        "| – | – | – | – | – | 20.0 ± 0.0 / 40.0 ± 0.0 | – | – | – | – | – | – |",
+    ]
+
+
+def test_the_readme_holds_what_is_printed(ladder: ModuleType) -> None:
+    printed = CliRunner().invoke(ladder.main, [], catch_exceptions=False).output
+    assert printed.count("\n| ") > 40
+    assert printed.strip() in (ROOT / "README.md").read_text(encoding="utf-8"), "print it anew into the README: tools/experiments/ladder.py"

@@ -1,0 +1,176 @@
+"""Print the ladders as Markdown: a row for every pretraining, start × method × source × views × epochs × resolution, what failed too.
+
+Two tables a target: what frozen encoders from ImageNet gain over ImageNet's own, on the same splits, and what starts from nothing reach.
+Everything is read from results/*.json. The README holds what this prints; a test compares them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repr.evaluation.statistics import half_width, paired
+from repr.evaluation.words import percent, points
+from repr.files import read_json
+from repr.zooms import WHOLE
+
+RESULTS = Path(__file__).parent / "results"
+FROZEN = {"ncm": "class means", "linear": "logistic regression", "lda-root": "LDA on square roots"}
+NOTHING = {
+    ("finetune", "trained"): "fine-tuned",
+    ("lda", "base-trained"): "base-trained, LDA",
+    ("cosine", "base-trained"): "base-trained, cosine head",
+    ("ncm", "base-trained"): "base-trained, class means",
+    ("lda", "as given"): "as it came, LDA",
+    ("cosine", "as given"): "as it came, cosine head",
+    ("ncm", "as given"): "as it came, class means",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How weights were made, one column each. `share` is that of what was trained, the rest being what it was trained from."""
+
+    start: str = "none"
+    method: str = "–"
+    source: str = "–"
+    views: str = "–"
+    epochs: str = "–"
+    px: str = "–"
+    rate: str = "–"
+    share: str = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row of a transfer found: accuracies seed by seed, on the official tests."""
+
+    step: str
+    target: str
+    weights: str | None
+    origin: Origin | None
+    learner: str
+    features: str
+    px: int
+    looks: int
+    all: tuple[float, ...]
+    novel: tuple[float, ...]
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+def main(targets: tuple[str, ...]) -> None:
+    """Print the ladders of TARGET… (by default grocery and freiburg)."""
+    experiments = [read_json(file) for file in sorted(RESULTS.glob("*.json"))]
+    for target in targets or ("grocery", "freiburg"):
+        click.echo("\n".join(["", f"**From ImageNet to {target}**", "", *from_imagenet(experiments, target)]))
+        click.echo("\n".join(["", f"**From nothing to {target}**", "", *from_nothing(experiments, target)]))
+
+
+def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
+    """A line for each frozen encoder and way of testing it: points over frozen ImageNet, all / novel, the best on novel products first.
+
+    ImageNet's own lines, one a way of testing, come first and hold accuracies. A row is compared with ImageNet's of the same step.
+    """
+    rows = [row for row in _rows(experiments) if row.target == target and row.features == "as given" and row.learner in FROZEN]
+    own = {(row.step, row.learner, row.px, row.looks): row for row in rows if row.weights == "imagenet"}
+    whole: dict[tuple[int, int], dict[str, str]] = {}
+    gains: dict[tuple[Origin, int, int], dict[str, tuple[float, str]]] = {}
+    for row in rows:
+        start = own.get((row.step, row.learner, row.px, row.looks))
+        if row.weights == "imagenet":
+            whole.setdefault((row.px, row.looks), {}).setdefault(row.learner, _both(row))
+        elif start is not None and row.origin is not None:
+            key = (row.origin, row.px, row.looks)
+            gains.setdefault(key, {}).setdefault(row.learner, _gain(row, start))  # a repetition adds no second line
+    shown = [field.name for field in fields(Origin)][1:]
+    lines = _header([*shown, "tested at", *FROZEN.values()])
+    lines += [
+        _line([*astuple(Origin())[1:], _tested(*key), *(cells.get(name, "–") for name in FROZEN)]) for key, cells in sorted(whole.items())
+    ]
+    best = sorted(gains.items(), key=lambda item: -sum(gain for gain, _ in item[1].values()))
+    return lines + [
+        _line([*astuple(key[0])[1:], _tested(*key[1:]), *(cells.get(name, (0, "–"))[1] for name in FROZEN)]) for key, cells in best
+    ]
+
+
+def from_nothing(experiments: list[dict[str, Any]], target: str) -> list[str]:
+    """A line for each start from nothing, in the order of fine-tuning's accuracy on novel products: all / novel of each use of it."""
+    cells: dict[Origin, dict[tuple[str, str], str]] = {}
+    order: dict[Origin, float] = {}
+    for row in _rows(experiments):
+        origin = Origin() if row.weights is None else row.origin
+        if row.target == target and origin is not None and origin.start == "none" and (row.learner, row.features) in NOTHING:
+            cells.setdefault(origin, {}).setdefault((row.learner, row.features), _both(row))
+            if row.learner == "finetune":
+                order[origin] = sum(row.novel)
+    shown = ("method", "source", "views", "epochs", "px")
+    lines = _header([*shown, *NOTHING.values()])
+    for origin in sorted(cells, key=lambda origin: -order.get(origin, 0.0)):
+        lines.append(_line([*(getattr(origin, name) for name in shown), *(cells[origin].get(use, "–") for use in NOTHING)]))
+    return lines
+
+
+def _rows(experiments: list[dict[str, Any]]) -> Iterator[Row]:
+    """The rows of transfers that were tested on the tests, with ten shots."""
+    everywhere = {step["step"]: step for experiment in experiments for step in experiment["steps"]}
+    for experiment in experiments:
+        # Another experiment may have made weights of the same name by another command.
+        steps = everywhere | {step["step"]: step for step in experiment["steps"]}
+        for step in experiment["steps"]:
+            for row in step.get("rows", ()):
+                if "acc_novel" not in row or row["error"] or row["test_on"] != "test" or row["shots"] != 10:
+                    continue
+                target = step["run"].split("{data}/")[1].split()[0]
+                seen = (row["features"], row["size"], len(row.get("zooms", WHOLE)))
+                values = (tuple(row[name]["values"]) for name in ("acc_all", "acc_novel"))
+                yield Row(step["step"], target, row["weights"], _origin(row["weights"], steps), row["learner"], *seen, *values)
+
+
+def _origin(name: str | None, steps: dict[str, dict[str, Any]]) -> Origin | None:
+    """How weights were made; None where no step trained or mixed them."""
+    step = steps.get(name or "", {})
+    if "trained" in step:
+        made = step["trained"]
+        method = made["method"] + (", projector" if made["projector"] else "")
+        rate = "–" if made["lr"] is None else f"{made['lr']:g}"  # None: found before 2026-11-27, the method's own of its day
+        return Origin(made["init"], method, made["source"], made["views"], str(made["epochs"]), str(made["size"]), rate, "1")
+    words = shlex.split(step.get("run", ""))
+    if words[:3] != ["repr", "weights", "mix"]:
+        return None
+    onto, mixed = (_origin(Path(word).name, steps) for word in words[3:5])
+    if mixed is None or onto is None:
+        return mixed and replace(mixed, share=words[words.index("--share") + 1])
+    pairs = zip(astuple(onto), astuple(mixed), strict=True)  # two that were trained here, averaged
+    return Origin(*(a if a == b else f"{a} + {b}" for a, b in pairs))
+
+
+def _both(row: Row) -> str:
+    return " / ".join(percent(sum(values) / len(values), half_width(values)) for values in (row.all, row.novel))
+
+
+def _gain(row: Row, start: Row) -> tuple[float, str]:
+    """On novel products as a number, to sort by; on all and novel ones as text."""
+    tests = [paired(row.all, start.all), paired(row.novel, start.novel)]
+    return tests[1].difference, " / ".join(points(test.difference, test.ci95).replace("-", "−") for test in tests)
+
+
+def _tested(px: int, looks: int) -> str:
+    return f"{px} px" + (", two looks" if looks == 2 else "")
+
+
+def _header(names: list[str]) -> list[str]:
+    return [_line(names), _line(["---"] * len(names))]
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
