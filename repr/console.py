@@ -311,11 +311,11 @@ class Zooms(click.ParamType[tuple[float, ...]]):
         return checked(zooms)
 
 
-def zooms_option(usual: str = "as the weights say, else 1", of: str = "Embed") -> Callable[[Command], Command]:
-    """--zooms: the shares of a picture that are embedded and averaged. usual: the default in words; of: who does it."""
+def zooms_option(usual: str = "as the weights say, else 1") -> Callable[[Command], Command]:
+    """--zooms: the shares of a picture that are embedded and averaged. usual: the default in words."""
 
     def decorate(command: Command) -> Command:
-        told = f"{of} each picture's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
+        told = "Embed each picture's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
         return click.option("--zooms", type=Zooms(), metavar="S[,S…]", help=f"{told} Default: {usual}.")(command)
 
     return decorate

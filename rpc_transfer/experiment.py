@@ -116,8 +116,6 @@ def _check_used(settings: Settings) -> None:
     for option, typed in idle.items():
         if typed and not trains:
             raise UserError(f"nothing is trained by {', '.join(settings.learner)}", option, "Leave it out, or add --features base-trained")
-    if settings.zooms is not None and "features" not in kinds:
-        raise UserError(f"no features are embedded for {', '.join(settings.learner)}", "--zooms", "Leave it out, or add a frozen learner")
     if settings.arch is not None and not from_nothing:
         raise UserError("no row starts from nothing", "--arch", "Leave it out, or --only-weights")
     if settings.base_share < 1 and settings.features == "given":
@@ -241,8 +239,8 @@ class _Bench:
             base = learner_class("finetune")
             options |= {"base share": settings.base_share} if self.share(row.start) < 1 else {}
             options |= {"base version": base.version, **{f"base {k}": v for k, v in settings.for_learner(base.takes).items()}}
-        if row.zooms != WHOLE:
-            options |= {"zooms": row.zooms}
+        if row.start.zooms != WHOLE:
+            options |= {"zooms" if row.encoder == GIVEN else "trained zooms": row.start.zooms}
         key = content_key(
             VERSION + learner_class(row.learner).version,
             [self.source, split.base, split.novel, split.unknown, split.increments],
@@ -274,9 +272,9 @@ class _Stage:
         kind = learner_class(row.learner)
         encoder = None
         if row.encoder == TRAINED:
-            table = self.bench.shelf.pixels(row.size)
+            encoder = self._encoder()
+            table = self.bench.shelf.pixels(encoder.side)
             task = self._task(table)
-            encoder = load_encoder(self.weights, size=row.size, zooms=row.zooms)
         else:
             task, table = self._features(row.encoder)
         learner: Any = self._make(row.learner, task, encoder)
@@ -297,8 +295,7 @@ class _Stage:
         if self.encoded is None:
             encoder, share = self._base().encoder_, self.bench.share(self.start)
             if share < 1:
-                encoder = between(load_encoder(self.weights, size=self.start.trained_size), encoder, share)
-            encoder = encoder.with_zooms(self.start.zooms)
+                encoder = between(self._encoder(), encoder, share)
             pixels = self.bench.shelf.pixels(encoder.side)
             task = self._task(pixels)
             self.encoded = task, encode(encoder, pixels, task.rows, self.bench.device)
@@ -307,11 +304,15 @@ class _Stage:
     def _base(self) -> Any:
         """The fine-tuned network after its base step."""
         if self.based is None:
-            table = self.bench.shelf.pixels(self.start.trained_size)
+            encoder = self._encoder()
+            table = self.bench.shelf.pixels(encoder.side)
             task = self._task(table)
-            learner = self._make("finetune", task, load_encoder(self.weights, size=self.start.trained_size, zooms=WHOLE))
-            self.based = base_step(learner, table, task)
+            self.based = base_step(self._make("finetune", task, encoder), table, task)
         return self.based
+
+    def _encoder(self) -> Encoder:
+        """The start, to be trained: on random views of the whole squares, of which it sees the zooms when it is asked."""
+        return load_encoder(self.weights, size=self.start.trained_size, zooms=self.start.zooms)
 
     def _make(self, name: str, task: Task, encoder: Encoder | None) -> Learner:
         kind, settings = learner_class(name), self.bench.settings

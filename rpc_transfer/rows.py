@@ -9,7 +9,6 @@ from typing import Any
 
 from repr.catalog.table import Catalog
 from repr.evaluation.statistics import interval, paired
-from repr.zooms import WHOLE
 from rpc_transfer.learners import learner_class
 from rpc_transfer.protocol import Split
 from rpc_transfer.results import Cell
@@ -40,11 +39,6 @@ class Row:
     def size(self) -> int:
         """Picture side in pixels."""
         return self.start.size if self.encoder == GIVEN else self.start.trained_size
-
-    @property
-    def zooms(self) -> tuple[float, ...]:
-        """What the encoder sees of each picture; learners that train it look at all of it."""
-        return WHOLE if self.encoder == TRAINED else self.start.zooms
 
 
 def list_rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
@@ -86,7 +80,7 @@ def content(
                 "base_shots": row.shots if split.base_shots is None else split.base_shots,
                 "memory": memory(settings, split, row),
                 "size": row.size,
-                "zooms": list(row.zooms),
+                "zooms": list(row.start.zooms),
                 "arch": row.start.arch,
                 "sample": catalog.sample or row.start.sample,
                 "error": row.start.error or None,

@@ -38,7 +38,8 @@ class Settings:
     base_share: how much of the base step's training is mixed into the weights that it started from, for base-trained encoders; 1 is all.
     epochs, lr, batch_size, views, memory: for the learners that take them; None for the learner's own (epochs: by `updates`;
     memory: every shot is kept, as 10 shots a product are few; how many that are stands in the row).
-    zooms: the shares of a picture's side that frozen learners' features are averaged over; None for what the weights say.
+    zooms: the shares of a picture's side that features are averaged over when a learner is taught or asked by them; learners that train do
+    so on random views of the whole picture, and are asked by the zooms. None for what the weights say.
     preset: "paper" where the options went through `paper.fixed`; the run then says how far it departs from the paper.
     reject: the share of known training pictures, not shots, that the rejection threshold must accept; None for no threshold.
     """

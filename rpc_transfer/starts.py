@@ -19,7 +19,7 @@ class Start:
     """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had.
 
     size: of the pictures that a frozen encoder sees. trained_size: of those that the encoder is trained on.
-    zooms: what a frozen encoder sees of them.
+    zooms: what an encoder sees of either when it embeds.
     """
 
     spec: str | None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -56,12 +54,6 @@ class Encoder(nn.Module):
     def side(self) -> int:
         """Side in pixels of the squares that hold enough for its closest zoom."""
         return math.ceil(self.size / min(self.zooms))
-
-    def with_zooms(self, zooms: tuple[float, ...]) -> Self:
-        """The same network, seeing these zooms."""
-        other = copy.copy(self)
-        other.zooms = checked(zooms)
-        return other
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(b, 3, s, s) float in 0..1, any side s → (b, dim). Normalises by mean and std inside."""

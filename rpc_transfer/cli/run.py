@@ -84,7 +84,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
 @click.option(
     "--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; 64 where nothing says otherwise."
 )
-@console.zooms_option(of="For frozen learners embed")
+@console.zooms_option()
 @click.option(
     "--epochs",
     type=click.IntRange(0),

@@ -53,7 +53,8 @@ class Replay(Training, total=False):
 class Trained(Learner):
     """A learner that trains an encoder and a linear head.
 
-    encoder: the start; copied. seed: of the head's new rows, the order of the pictures and their views.
+    encoder: the start; copied. It is trained on random views of whole pictures and asked by its zooms.
+    seed: of the head's new rows, the order of the pictures and their views.
     memory: pictures of earlier steps that are kept in all (None: every one; 0: none).
     epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. updates: of the first step, and of each later
     one: where epochs is None, a step has as many epochs of its own pictures as come nearest, one at least. views: random

@@ -4,8 +4,8 @@ An experiment is a TOML file beside this one: steps, each a command of ours with
 `{out}` (where runs are kept) in it. A step that is done is not repeated, and steps of several experiments with the same `out` are one.
 What each step found is written to results/<experiment>.json, which table.py turns into the README's tables.
 
-A `compare` sets every row of some steps, of this or another experiment, against one row of another, seed by seed: a run of hours need
-not be repeated beside each.
+A `compare` sets every row of some steps, of this or another experiment, against one row of another, seed by seed where their splits are
+the same: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
@@ -32,7 +32,7 @@ import click
 from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
-from repr.files import read_json, replacing
+from repr.files import content_key, read_json, replacing
 from repr.methods import load
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         wanted = dict.fromkeys(other["out"] for other in asked)  # each once: arms may share a step
         steps = [before[one] for one in wanted if one in before]
         everywhere = _stored(results) | before if "compare" in experiment else {}
-        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, out, stored["compared"])]
+        compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, stored["compared"])]
         content = {**described, "environment": runs.environment(), "steps": steps, "compared": compared}
         with replacing(file) as temporary:
             temporary.write_text(tight(content), encoding="utf-8")
@@ -245,28 +245,30 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
                 row[key] = row[key].replace(f"{out}/", "")
         rows.append(row)
     found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
-    return found | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
+    return found | _split(path) | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
 
 
-def _compared(asked: dict[str, Any], found: dict[str, Any], out: Path, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _compared(asked: dict[str, Any], found: dict[str, Any], stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Paired tests of each row of `steps` minus the row of `against` (the only one, or that of `learner`), where splits are the same.
 
-    Runs that are no longer there keep the tests that were `stored`.
+    Steps that were found before splits were stored keep the tests that were `stored`.
     """
-    others = [row for row in found.get(asked["against"], {}).get("rows", ()) if asked.get("learner") in (None, row["learner"])]
+    against = found.get(asked["against"], {})
+    others = [row for row in against.get("rows", ()) if asked.get("learner") in (None, row["learner"])]
     named = ", ".join(filter(None, (asked["against"], asked.get("learner"))))
     tests: list[dict[str, Any]] = []
-    for step in asked["steps"] if others else ():
+    for name in asked["steps"] if others else ():
         (b,) = others
-        if not all((out / name / "split.json").is_file() for name in (step, asked["against"])):
-            tests += [test for test in stored if (test["step"], test["against"]) == (step, named)]
+        step = found.get(name, {})
+        if not ("split" in step and "split" in against):
+            tests += [test for test in stored if (test["step"], test["against"]) == (name, named)]
             continue
-        rows = [row for row in found.get(step, {}).get("rows", ()) if not row["error"]]
-        if rows and _split(out / step) != _split(out / asked["against"]):
-            console.say(f"{step} and {asked['against']} are not of the same splits: not compared")
+        rows = [row for row in step["rows"] if not row["error"]]
+        if rows and step["split"] != against["split"]:
+            console.say(f"{name} and {asked['against']} are not of the same splits: not compared")
             continue
         for a in rows:
-            described = {"step": step, "against": named, **{key: a[key] for key in ("learner", "weights", "features")}}
+            described = {"step": name, "against": named, **{key: a[key] for key in ("learner", "weights", "features")}}
             for metric in COMPARED:
                 test = paired(a[metric]["values"], b[metric]["values"])
                 tests.append({**described, "metric": metric, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
@@ -278,10 +280,12 @@ def _stored(results: Path) -> dict[str, Any]:
     return {step["step"]: step for file in sorted(results.glob("*.json")) for step in read_json(file)["steps"]}
 
 
-def _split(path: Path) -> Any:
-    """What makes the numbers of two runs comparable seed by seed."""
+def _split(path: Path) -> dict[str, str]:
+    """{"split": what tells the products, shots and tests of a transfer from others}: rows of equal ones may be compared seed by seed."""
+    if not (path / "split.json").is_file():
+        return {}
     split = read_json(path / "split.json")
-    return {key: split[key] for key in ("base", "novel", "increments", "support", "tests")}
+    return {"split": content_key({key: split[key] for key in ("base", "novel", "increments", "support", "tests")})}
 
 
 def _paired(content: dict[str, Any], out: Path) -> list[dict[str, Any]]:

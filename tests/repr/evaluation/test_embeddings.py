@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,8 @@ def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog) ->
 
 def test_zooms_are_decoded_as_sharp_as_the_closest_needs_and_kept_apart(encoder: Encoder, grocery: Catalog) -> None:
     few = grocery.select(np.arange(5))
-    closer = encoder.with_zooms((1.0, 0.4))
+    closer = copy.copy(encoder)
+    closer.zooms = (1.0, 0.4)
     pack = make_pack(few, 80, quiet=True)
     with torch.inference_mode():
         expected = closer.encode(torch.from_numpy(np.array(pack.pixels))).numpy()

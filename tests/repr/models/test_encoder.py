@@ -36,11 +36,10 @@ def test_zooms_are_averaged() -> None:
     with torch.inference_mode():
         parts = [encoder(F.resize(F.center_crop(pixels, [side, side]), [32, 32], antialias=True)) for side in (64, 32, 19)]
         torch.testing.assert_close(encoder.encode(batch), (parts[0] + parts[1] + parts[2]) / 3)
-        closer = encoder.with_zooms((0.5,))
+        closer = Encoder(encoder.network, "resnet18", 32, zooms=(0.5,)).eval()
         torch.testing.assert_close(closer.encode(batch), parts[1])
     with pytest.raises(UserError, match="make no sense"):
-        encoder.with_zooms((1.5,))
-    assert closer.network is encoder.network and encoder.zooms == (1, 0.5, 0.3)
+        Encoder(encoder.network, "resnet18", 32, zooms=(1.5,))
 
 
 def test_its_state_is_the_networks_alone() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as F
 
 from repr.errors import UserError
 from rpc_transfer.learners import TRAINED, learner_class, make
@@ -197,3 +198,21 @@ def test_joint_starts_over_with_everything(small_encoder: Small, coloured: tuple
     stepwise = fresh("joint", small_encoder, epochs=3).learn(x[old], y[old]).learn(x[~old], y[~old])
     at_once = fresh("joint", small_encoder, epochs=3).learn(x, y)
     assert np.allclose(stepwise.scores(queries), at_once.scores(queries), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["finetune", "finetune-ncm"])
+def test_an_encoder_of_two_looks_is_asked_by_both(name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
+    x, y, queries, answers = (a.repeat(2, axis=1).repeat(2, axis=2) if a.ndim == 4 else a for a in coloured)
+    closer = small_encoder()
+    closer.zooms = (1.0, 0.5)
+    learner: Any = fresh(name, lambda: closer, views="supervised").learn(x, y)
+    assert closer.side == 32 == queries.shape[1] and (learner.predict(queries) == answers).mean() > 0.8
+    pixels = torch.from_numpy(queries).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        looks = [F.resize(pixels, [16, 16], antialias=True), F.center_crop(pixels, [16, 16])]
+        features = (learner.encoder_(looks[0]) + learner.encoder_(looks[1])) / 2
+    np.testing.assert_allclose(learner._features(queries), features.numpy(), atol=1e-5)
+    if name == "finetune":
+        np.testing.assert_allclose(
+            learner.scores(queries), learner.head_(features).detach().numpy()[:, np.argsort(learner._order)], atol=1e-4
+        )
