@@ -26,7 +26,7 @@ from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
 
 VERSION = 1
-PACKAGES = ("torch", "torchvision", "lightly", "pytorch-lightning", "faiss-gpu", "faiss-cpu", "scikit-learn", "numpy", "pillow", "timm")
+PACKAGES = ("torch", "torchvision", "lightly", "faiss-gpu", "faiss-cpu", "scikit-learn", "numpy", "pillow", "timm")
 
 
 @dataclass

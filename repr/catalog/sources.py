@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -134,6 +135,11 @@ def division(catalog: Catalog, split: str, seed: int) -> str:
     Other sources beside them, or another seed, and other rows are for the test.
     """
     return f"{split} split of {catalog.name} by seed {seed}" if _bare(catalog).any() else ""
+
+
+def divisions(recipe: str) -> dict[str, frozenset[str]]:
+    """What `division` said of each training in a weights' recipe, in order, and the names of the sources that it was said of."""
+    return {found[0]: frozenset(found[1].split("+")) for found in re.finditer(r"\w+ split of (.+?) by seed \d+", recipe)}
 
 
 def _bare(catalog: Catalog) -> Bools:

@@ -59,13 +59,12 @@ class Embeddings:
     """The embeddings of a catalog's readable pictures.
 
     vectors: (n, d) float32, L2-normalised. norms: (n,) float32, the lengths before. rows: (n,) int64, positions in the
-    catalog. identity: of the weights that made them. quarantine: the pictures left out, with the reason.
+    catalog. quarantine: the pictures left out, with the reason.
     """
 
     vectors: Floats
     norms: Floats
     rows: Ints
-    identity: str
     quarantine: tuple[Quarantined, ...] = ()
 
     @property
@@ -78,7 +77,7 @@ class Embeddings:
 
     def write(self, path: Path) -> None:
         """Write an .npz file (embeddings, norms, rows, described), whole or not at all."""
-        described = {"version": VERSION, "identity": self.identity, "quarantine": [[q.path, q.reason] for q in self.quarantine]}
+        described = {"version": VERSION, "quarantine": [[q.path, q.reason] for q in self.quarantine]}
         with replacing(Path(path)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, embeddings=self.vectors, norms=self.norms, rows=self.rows, described=np.array(json.dumps(described)))
 
@@ -96,7 +95,7 @@ class Embeddings:
             raise UserError(f"not a readable file of embeddings ({error})", path, remedy) from None
         if described.get("version") != VERSION:
             raise UserError(f"embeddings of version {described.get('version')}, not {VERSION}", path, remedy)
-        return cls(*arrays, described["identity"], tuple(Quarantined(*q) for q in described["quarantine"]))
+        return cls(*arrays, tuple(Quarantined(*q) for q in described["quarantine"]))
 
 
 def embed(
@@ -128,7 +127,7 @@ def embed(
     quarantine = tuple(Quarantined(str(paths[position]), reason) for position, reason in bad)
     if not len(rows):
         raise NoneReadable(quarantine, catalog.name)
-    result = Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), rows, encoder.identity, quarantine)
+    result = Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), rows, quarantine)
     if kept:
         result.write(kept)
     return result

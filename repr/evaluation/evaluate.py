@@ -11,6 +11,7 @@ import numpy as np
 
 from repr import console
 from repr.arrays import Floats, Ints
+from repr.catalog.sources import divisions
 from repr.errors import UserError
 from repr.evaluation.embeddings import BATCH, embed, say_left_out
 from repr.evaluation.measure import Constants, Row, measure
@@ -209,7 +210,8 @@ def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) 
     names = {source.name for source in sources.sources}
     for each in weights:
         trained = names & each.sources
-        if divided and trained and divided not in each.recipe:
+        seen = [said for said, of in divisions(each.recipe).items() if names & of]
+        if divided and trained and seen != [divided]:
             console.say(
                 f"Note: {each.name} was trained on {', '.join(sorted(trained))}, but not on the {divided}: "
                 "test pictures here may be among its training pictures. Give the --seed, --split and --data of that training."

@@ -118,7 +118,10 @@ def read_vectors(path: Path) -> Vectors:
         raise UserError(f"embeddings have {queries.shape[1]} numbers each and gallery_embeddings {bank.shape[1]}", path, remedy)
     if (bank_labels.dtype.kind == "U") != (labels.dtype.kind == "U"):
         raise UserError(f"labels are {labels.dtype} and gallery_labels {bank_labels.dtype}", path, "Give both as numbers or both as text")
-    names, codes = np.unique(np.concatenate([bank_labels, labels]), return_inverse=True)
+    together = np.concatenate([bank_labels, labels])
+    if together.dtype.kind == "f":  # int64 beside uint64, whose common type rounds
+        together = np.concatenate([bank_labels.astype(object), labels.astype(object)])
+    names, codes = np.unique(together, return_inverse=True)
     codes = codes.astype(np.int64)
     return Vectors(bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
 

@@ -83,6 +83,10 @@ class Method(nn.Module):
         """
         raise NotImplementedError
 
+    def forward(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """`loss`, under the name by which DistributedDataParallel calls it."""
+        return self.loss(views, labels)
+
     def after_step(self, progress: float) -> None:
         """Called after every optimiser step; progress: share of the run done, 0 to 1. For momentum teachers."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _read_torch(path: Path) -> Any:
             path,
             "Save its state_dict alone, with torch.save(model.state_dict(), …), in the program that made it",
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, struct.error) as error:
         reason = str(error).partition("\n")[0] or "it ends early"
         raise UserError(f"not a readable PyTorch file ({reason})", path, "Fetch or write it again") from None
 

@@ -7,7 +7,9 @@ the moving average, the sums of the unfinished epoch and the step; the rate is a
 
 from __future__ import annotations
 
+import os
 import pickle
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,8 +44,9 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     Refuses (AssertionError) weights that are not finite: the caller stops before that, so the last good one is kept.
     """
     assert finite(checkpoint.method), "not finite"
-    with replacing(run / FILE) as temporary:
-        torch.save(vars(checkpoint), temporary)  # not asdict, which copies every tensor
+    with replacing(run / FILE) as temporary, temporary.open("wb") as stream:
+        torch.save(vars(checkpoint), stream)  # not asdict, which copies every tensor
+        os.fsync(stream.fileno())  # else a power cut may leave the new name with nothing in it, and the old checkpoint gone
 
 
 def load(run: Path) -> Checkpoint | None:
@@ -54,9 +57,9 @@ def load(run: Path) -> Checkpoint | None:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
         checkpoint = Checkpoint(**content)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"not a readable checkpoint ({first})", file, "Start again with another --out") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, KeyError, IndexError, struct.error) as error:
+        reason = str(error).partition("\n")[0] or "it ends early"
+        raise UserError(f"not a readable checkpoint ({reason})", file, "Start again with another --out") from None
     if checkpoint.version > VERSION:
         raise UserError(f"written by a newer version ({checkpoint.version} > {VERSION})", file, "Update the package")
     return checkpoint

@@ -10,7 +10,8 @@ import torch
 from repr.methods.method import Method
 from repr.training import optim
 from repr.training.data import Batches
-from repr.training.precision import as_channels_last, autocast
+from repr.training.precision import as_channels_last
+from repr.training.step import gradient_step
 
 TIMED = 4  # steps; the first two are left out, since they allocate and choose kernels
 
@@ -25,11 +26,7 @@ def seconds_a_step(method: Method, batches: Batches, *, optimiser: str) -> float
     for _ in range(TIMED):
         begun = time.perf_counter()
         views = tuple(as_channels_last(view) for view in method.views(batch.pixels, generator))
-        with autocast(batches.device, method.encoder):
-            loss, _ = method.loss(views, batch.labels)
-        stepper.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        stepper.step()
+        gradient_step(method, method.encoder, stepper, views, batch.labels)
         if batches.device.type == "cuda":
             torch.cuda.synchronize(batches.device)
         times.append(time.perf_counter() - begun)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.strategies.ddp import DDPStrategy
-from pytorch_lightning.strategies.strategy import Strategy
 from torch import Tensor
 from torchvision.utils import save_image
 
+from repr.catalog.sources import divisions
 from repr.catalog.table import Catalog
 from repr.console import say
 from repr.errors import UserError
@@ -46,6 +40,7 @@ from repr.training.stop import Stop
 
 QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
 PREVIEWED = 8  # pictures in views.png
+WEIGHTS = "weights.safetensors"
 
 
 def pretrain(
@@ -90,7 +85,7 @@ def pretrain(
         raise
     last = {name: float(value) for name, value in run.metrics()[-1].items() if value != ""}
     metrics = {name: int(value) if name in ("epoch", "step") else value for name, value in last.items() if math.isfinite(value)}
-    result = {"run": str(run.path), "weights": str(run.path / "weights.safetensors"), "metrics": metrics}
+    result = {"run": str(run.path), "weights": str(run.path / WEIGHTS), "metrics": metrics}
     run.finish("done", result)
     return result
 
@@ -119,7 +114,7 @@ def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
 def synchronised(method: Method) -> Method:
     """The method with batch norms that measure the batch of all processes. State names stay.
 
-    Not by Lightning's option, nor torch's function alone: timm's norms carry the activation, which those would drop.
+    Not by torch's function alone: timm's norms carry the activation, which it would drop.
     """
     try:
         from timm.layers.norm_act import convert_sync_batchnorm as convert
@@ -155,20 +150,12 @@ def train(
         method = synchronised(method)
     if settings.compile:
         method.encoder.network.compile()
+    if world > 1:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=world)
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
-    with silenced():
-        trainer = pl.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=world if world > 1 or device.type == "cpu" else [device.index or 0],
-            strategy=_strategy(world, device),
-            max_epochs=1,
-            barebones=True,
-            use_distributed_sampler=False,
-        )
-        try:
-            trainer.fit(loop, train_dataloaders=place.batches)
-        finally:
-            loop.bar.close()
+    loop.fit()
     if rank == 0:
         if loop.average:
             method.load_state_dict(loop.average.tensors)
@@ -178,7 +165,7 @@ def train(
             method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
             recipe=_recipe(settings, weights, material.divided), sample=material.sample or weights.sample, name=run.path.name,
         )  # fmt: skip
-        write_weights(run.path / "weights.safetensors", final)
+        write_weights(run.path / WEIGHTS, final)
 
 
 def _trained_on(weights: Weights, material: Material) -> str:
@@ -188,9 +175,9 @@ def _trained_on(weights: Weights, material: Material) -> str:
 def _recipe(settings: Settings, weights: Weights, divided: str) -> str:
     views = settings.views or load(settings.method).default_views
     epochs = f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
-    return ", ".join(
-        filter(None, [f"from {weights.name}", epochs, f"{weights.size} px", f"rate {settings.rate():g}", f"{views} views", divided])
-    )
+    told = [f"from {weights.name}", epochs, f"{weights.size} px", f"rate {settings.rate():g}", f"{views} views"]
+    before = [each for each in divisions(weights.recipe) if each != divided]  # what the start has seen stays seen
+    return ", ".join(filter(None, [*told, *before, divided]))
 
 
 def _device(settings: Settings, rank: int, world: int) -> torch.device:
@@ -281,25 +268,3 @@ def _preview(method: Method, place: Place, run: Run) -> None:
     rows = [plain(pixels, method.encoder.size), *(method.make_views(pixels, generator) for _ in range(2))]
     with replacing(run.path / "views.png") as temporary:
         save_image(torch.cat(rows), temporary, "png", nrow=len(pixels))
-
-
-def _strategy(world: int, device: torch.device) -> Strategy | str:
-    if world == 1:
-        return "auto"
-    return DDPStrategy(cluster_environment=LightningEnvironment(), process_group_backend="nccl" if device.type == "cuda" else "gloo")
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Lightning's advice is for people who write loops, not for those who run this one."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric|torch\.utils\.data)\.")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

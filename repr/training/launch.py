@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from repr.errors import UserError
+from repr.machine import cores
 from repr.training.stop import Stop, Stopped
 
 GRACE = 10.0  # seconds the others have to end by themselves after one has ended badly
@@ -54,8 +55,8 @@ def launch(world: int, worker: Worker, *arguments: Any) -> None:
 
 @contextmanager
 def _no_signals() -> Iterator[None]:
-    """Processes started meanwhile never see Ctrl-C, which a terminal sends to all of them; this one sees it afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes started meanwhile never see Ctrl-C or SIGTERM, which may be sent to all of them; this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -94,17 +95,10 @@ def _killed(processes: Sequence[BaseProcess], ended: set[int]) -> bool:
 
 
 def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, port: int, outcomes: Any, asked: Any) -> None:
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(world),
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "NODE_RANK": "0",
-    }
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # where torch's default group meets
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
+    torch.set_num_threads(max(1, cores() // world))
     try:
         worker(*arguments, rank, world, Stop(asked))
         if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process

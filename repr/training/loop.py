@@ -1,16 +1,17 @@
-"""The loop around any method: a LightningModule that steps, counts, watches, checkpoints and stops."""
+"""The loop around any method: it steps, counts, watches, checkpoints and stops."""
 
 from __future__ import annotations
 
+import copy
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from repr.errors import UserError
 from repr.methods.method import Method
@@ -19,10 +20,11 @@ from repr.training import alarms, checkpoint, optim
 from repr.training.average import Average
 from repr.training.checkpoint import Checkpoint
 from repr.training.data import LAYERS, VIEWS, Batch, Batches, stream
-from repr.training.precision import as_channels_last, autocast
+from repr.training.precision import as_channels_last
 from repr.training.prepare import Material
 from repr.training.progress import Bar, epoch_line
 from repr.training.settings import Settings
+from repr.training.step import gradient_step
 from repr.training.stop import Stop, Stopped
 from repr.training.watch import accuracy
 
@@ -30,7 +32,7 @@ SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, with
 SAVE_SHARE = 0.02  # of the time, at most, goes into checkpoints at the end of epochs: short ones are not all kept
 LAST = ("lr", "std", "effective_rank")  # of metrics.csv, told by the last step of an epoch
 CPU_CHECKS, GPU_CHECKS = 1, 50  # steps between looks at whether the loss is still a number; a look makes a GPU wait
-AGREE = 10  # steps between agreements of several processes on whether to stop
+AGREE = 10  # steps between agreements of several processes on whether to stop or to save
 
 
 @dataclass
@@ -44,10 +46,11 @@ class Place:
     batches: Batches
 
 
-class Loop(pl.LightningModule):
+class Loop:
     """One run of a method, from the checkpoint's step to the last.
 
-    Lightning sees one long epoch of batches; the run's own epochs are counted here, so that a run can stop and go on at any step.
+    The batches are one long stream; epochs are counted here, so that a run can stop and go on at any step. Of several processes the
+    default group must be there already.
     """
 
     def __init__(
@@ -62,15 +65,14 @@ class Loop(pl.LightningModule):
         *,
         quiet: bool,
     ) -> None:
-        super().__init__()
         self.method, self.settings, self.material, self.run = method, settings, material, run
-        self.place, self.stop, self.saved = place, stop, saved
+        self.place, self.stop = place, stop
         self.done = saved.step if saved else 0
         self.total = place.batches.steps
         self.an_epoch = place.batches.steps_an_epoch
         self.average = Average(method.state_dict(), settings.ema) if settings.ema else None
         if saved and self.average:
-            self.average.tensors = {name: tensor.to(place.device) for name, tensor in saved.average.items()}
+            self.average.tensors = {name: tensor.to(place.device, copy=True) for name, tensor in saved.average.items()}
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
         counts = torch.bincount(torch.from_numpy(material.train_labels + 1), minlength=len(material.classes) + 1)[1:].float()
         self.shares = counts / counts.sum() if counts.sum() and not settings.balanced else None
@@ -78,50 +80,54 @@ class Loop(pl.LightningModule):
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
         self.save_seconds = 0.0  # what the last checkpoint took
         self.last_saved = self.clock = time.monotonic()
+        self.optimiser = self._optimiser(saved)
+        self.module: nn.Module = method
+        if place.world > 1:
+            self.module = DistributedDataParallel(method, device_ids=[place.device] if place.device.type == "cuda" else None)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def fit(self) -> None:
+        """Train to the end. Raises Stopped where the user wants it, and UserError when the loss is no number any more."""
+        try:
+            self._begin()
+            for batch in self.place.batches:
+                self._step(batch)
+                self._after(batch)
+        finally:
+            self.bar.close()
+
+    def _optimiser(self, saved: Checkpoint | None) -> torch.optim.Optimizer:
         """SGD or LARS over everything in the method that takes a gradient, as it was at the checkpoint."""
         settings, recipe = self.settings, self.settings.recipe
         decay = settings.weight_decay if settings.weight_decay is not None else recipe.weight_decay
         optimiser = optim.make(
             settings.optimiser or recipe.optimiser, [self.method], lr=settings.rate(), momentum=settings.momentum, weight_decay=decay
         )
-        if self.saved:
-            optimiser.load_state_dict(self.saved.optimiser)
+        if saved:
+            optimiser.load_state_dict(copy.deepcopy(saved.optimiser))  # its tensors are kept as they are: shared by all processes
             for group in optimiser.param_groups:
                 group["base_lr"] = settings.rate()
-        self.optimiser = optimiser
         return optimiser
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """The batches are on the device already."""
-        return batch
-
-    def on_train_start(self) -> None:
+    def _begin(self) -> None:
         """An epoch that was complete when the run stopped is closed first."""
         self.clock, self.waited = time.monotonic(), self.place.batches.waited
         if self.done and self.done % self.an_epoch == 0 and self.sums:
             self._end_epoch()
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """The rate of this step."""
+    def _step(self, batch: Batch) -> None:
+        """Rate, views, loss and update of a batch; what is counted stays on the device."""
         settings, recipe = self.settings, self.settings.recipe
         multiplier = optim.factor(batch.step, self.total, warmup=self.warmup_steps(), schedule=settings.schedule, final=recipe.final)
         self.rate = optim.set_rate(self.optimiser, multiplier)
         self.stop.harmless = batch.step == self.place.batches.start  # the first step may take its time, and breaking it off loses nothing
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Views and loss of a batch; what is counted stays on the device."""
-        generator = torch.Generator().manual_seed(stream(self.settings.seed, VIEWS, batch.step, self.place.rank))
+        generator = torch.Generator().manual_seed(stream(settings.seed, VIEWS, batch.step, self.place.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
-        torch.manual_seed(stream(self.settings.seed, LAYERS, batch.step, self.place.rank))  # dropout draws from the global generator
-        with autocast(self.place.device, self.method.encoder):
-            loss, kept = self.method.loss(views, batch.labels)
+        torch.manual_seed(stream(settings.seed, LAYERS, batch.step, self.place.rank))  # dropout draws from the global generator
+        loss, kept = gradient_step(self.module, self.method.encoder, self.optimiser, views, batch.labels)
         with torch.no_grad():
-            self._count(batch, loss.detach(), kept)
-        return loss
+            self._count(batch, loss, kept)
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def _after(self, batch: Batch) -> None:
         """After the update: teachers and averages follow, the epoch may end, a checkpoint may be due, the user may want to stop."""
         self.done = batch.step + 1
         self.method.after_step(self.done / self.total)
@@ -132,12 +138,17 @@ class Loop(pl.LightningModule):
             self._check_finite()
         if self.bar.step():
             self._show()
-        if self.done < self.total and self._all_agree_to_stop():  # after the last step nothing is left to stop but a look
+        stop, save = self._agreed() if self.done < self.total else (False, False)  # after the last step nothing is left but a look
+        if stop:
+            self._average_over_ranks()
             self._save()
+            if self.place.world > 1:  # who ends first gives the others seconds to end, and rank 0 may still be writing
+                torch.distributed.barrier()
             raise Stopped
         if self.done % self.an_epoch == 0:
             self._end_epoch()
-        elif time.monotonic() - self.last_saved > SAVE_EVERY:
+        elif save:
+            self._average_over_ranks()
             self._save()
             if self.place.rank == 0:
                 self._alarm(self._row(self.done // self.an_epoch, *self._timed(), {}))
@@ -198,15 +209,20 @@ class Loop(pl.LightningModule):
             f"Lower --lr (it was {self.settings.rate():g}){kept if has else ''}",
         )
 
-    def _all_agree_to_stop(self) -> bool:
-        """Under DDP asked every AGREE steps alone: the answer makes the host wait for the device."""
+    def _agreed(self) -> tuple[bool, bool]:
+        """Whether to stop, and whether a checkpoint is due: of several processes what any of them says.
+
+        They are asked every AGREE steps alone: the answer makes the host wait for the device.
+        """
+        mine = (self.stop.requested, time.monotonic() - self.last_saved > SAVE_EVERY)
         if self.place.world == 1:
-            return self.stop.requested
+            return mine
         if self.done % AGREE and self.done % self.an_epoch:
-            return False
-        flag = torch.tensor(float(self.stop.requested), device=self.place.device)
-        torch.distributed.all_reduce(flag)
-        return bool(flag > 0)
+            return False, False
+        flags = torch.tensor(mine, dtype=torch.float32, device=self.place.device)
+        torch.distributed.all_reduce(flags)
+        stop, save = (flags > 0).tolist()
+        return stop, save
 
     def _save(self) -> None:
         """The checkpoint of this step. Weights that are not finite end the run instead, and the old checkpoint stays."""

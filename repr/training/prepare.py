@@ -65,7 +65,7 @@ def prepare(catalog: Catalog, settings: Settings, *, quiet: bool = False) -> Mat
         train, val = train[labels[train] >= 0], val[labels[val] >= 0]
     train = train[_in_big_classes(labels[train], settings.min_pictures)]  # before any are held out, so that no class is lost by chance
     rng = np.random.default_rng(stream(settings.seed, HOLDOUT))
-    if len(train) and not len(val) and settings.val_share:
+    if len(train) and not len(val) and settings.val_share and labels[train].max() >= 0:  # nothing is watched without labels
         train, val = hold_out(splits.find_links(catalog).groups(), train, labels, settings.val_share, rng)
     val = np.sort(rng.permutation(val)[:WATCHED])
     if not len(train):

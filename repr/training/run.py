@@ -13,7 +13,7 @@ from repr.errors import UserError
 from repr.files import held
 from repr.runs import Run, claim, default_out
 from repr.training.checkpoint import FILE
-from repr.training.fit import pretrain
+from repr.training.fit import WEIGHTS, pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
 
@@ -27,7 +27,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     """
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{name: value for name, value in arguments.items() if name in names})
-    if out is not None and not resume and (out / FILE).exists():
+    if out is not None and not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
         raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
     if out is not None:
         claim(out, COMMAND)
@@ -39,7 +39,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
         run = _opened(out, arguments, settings, catalog, resume=resume)
         if run.config["status"] == "done":
             say("This run is finished already.")
-            return dict(run.config["result"])
+            return {**run.config["result"], "run": str(out), "weights": str(out / WEIGHTS)}  # it may have been moved
         try:
             return pretrain(catalog, settings, run, resume=resume, divided=divided)
         except Stopped:

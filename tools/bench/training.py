@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -36,11 +35,12 @@ from repr.models.weights import load_encoder
 from repr.runs import Run
 from repr.training import optim
 from repr.training.data import Batch, Batches
-from repr.training.fit import build_method, silenced, starting_weights
+from repr.training.fit import build_method, starting_weights
 from repr.training.loop import Loop, Place
-from repr.training.precision import as_channels_last, autocast
+from repr.training.precision import as_channels_last
 from repr.training.prepare import Material, pack_size
 from repr.training.settings import Settings
+from repr.training.step import gradient_step
 from repr.training.stop import Stop
 
 CLASSES = 26
@@ -88,10 +88,7 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
         run = Run(folder, {})
         (folder / "metrics.csv").unlink(missing_ok=True)
         loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None, quiet=True)
-        with silenced():
-            devices = 1 if device.type == "cpu" else [device.index or 0]
-            trainer = pl.Trainer(accelerator="cpu" if device.type == "cpu" else "gpu", devices=devices, max_epochs=1, barebones=True)
-            trainer.fit(loop, train_dataloaders=batches)
+        loop.fit()
         seconds = batches.seconds_a_step()
         return seconds, batches.waited / (batches.times[-1] - batches.times[0] + 1e-9)
 
@@ -106,14 +103,7 @@ def bare_step(settings: Settings, method: Method, device: torch.device, steps: i
     views = tuple(as_channels_last(torch.rand(b, 3, size, size)).to(device) for _ in range(count))
     labels = torch.randint(0, CLASSES, (b,)).to(device)
 
-    def step() -> None:
-        with autocast(device, method.encoder):
-            loss, _ = method.loss(views, labels)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    return lambda: timed(step, device, steps)
+    return lambda: timed(lambda: gradient_step(method, method.encoder, optimiser, views, labels), device, steps)
 
 
 def plain_step(arch: str, size: int, b: int, layout: torch.memory_format, device: torch.device, steps: int) -> Callable[[], float]:
@@ -132,7 +122,7 @@ def plain_step(arch: str, size: int, b: int, layout: torch.memory_format, device
     return lambda: timed(step, device, steps)
 
 
-def timed(step: Callable[[], None], device: torch.device, steps: int) -> float:
+def timed(step: Callable[[], object], device: torch.device, steps: int) -> float:
     """Mean seconds of `steps` calls after WARM."""
     for _ in range(WARM):
         step()

@@ -1,8 +1,22 @@
 from __future__ import annotations
 
-from repr.cli.pretrain import ARCHS
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from repr.cli.pretrain import ARCHS, command
+from repr.errors import UserError
 from repr.models.backbones import BACKBONES
+from repr.runs import Run
 
 
 def test_every_network_can_be_pretrained() -> None:
     assert tuple(BACKBONES) == ARCHS  # spelled out there, so that --help need not wait for PyTorch
+
+
+def test_a_run_goes_on_with_its_own_options_and_no_others(tmp_path: Path) -> None:
+    Run.create(tmp_path / "run", "repr pretrain", {"data": [], "epochs": 1}, data="shop", sample=False)
+    options = ["--resume", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "run" / "config.json")]
+    with pytest.raises(UserError, match="--config would do nothing"):
+        CliRunner().invoke(command, options, catch_exceptions=False)

@@ -182,4 +182,9 @@ def test_weights_trained_on_another_division_of_the_same_data_are_named(tmp_path
     other = replace(same, name="other", recipe="3 epochs, random split of shop by seed 1")
     warn_of_overlap([same, other, replace(other, name="elsewhere", trained_on="ImageNet-1k")], sources, now)
     warn_of_overlap([other], sources, "")
-    assert [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("Note")] == ["other"]
+    longer = replace(same, name="longer", recipe="3 epochs, random split of shop by seed 01")  # begins alike
+    both = replace(same, name="both", recipe=f"1 epoch, random split of shop by seed 1, {now}")  # trained twice, or a mix
+    besides = replace(same, name="besides", recipe=f"1 epoch, grouped split of toys by seed 3, {now}")
+    warn_of_overlap([longer, both, besides], sources, now)
+    named = [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("Note")]
+    assert named == ["other", "longer", "both"]

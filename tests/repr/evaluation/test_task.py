@@ -70,6 +70,14 @@ def test_vectors_with_and_without_a_gallery(tmp_path: Path) -> None:
     assert apart.bank.dtype == np.float32
 
 
+def test_large_labels_of_two_types_stay_apart(tmp_path: Path) -> None:
+    large = np.arange(4) + 2**60
+    x = np.eye(4)
+    np.savez(tmp_path / "a.npz", embeddings=x, labels=large, gallery_embeddings=x[::-1], gallery_labels=large.astype(np.uint64))
+    got = read_vectors(tmp_path / "a.npz")
+    assert got.query_labels.tolist() == got.bank_labels.tolist() == [0, 1, 2, 3] and got.names[1] == str(2**60 + 1)
+
+
 def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     gallery = {"gallery_embeddings": np.ones((1, 3)), "gallery_labels": np.array(["thé"])}
     np.savez(tmp_path / "a.npz", embeddings=np.ones((2, 3)), labels=np.array(["thé".encode(), b"tea"]), **gallery)

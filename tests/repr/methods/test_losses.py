@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
-from lightly.loss import DCLLoss, NegativeCosineSimilarity, NTXentLoss, VICRegLoss
+from lightly.loss import NTXentLoss, VICRegLoss
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from repr.methods.method import Method
 from repr.methods.moco import info_nce
 from repr.methods.supcon import supcon_loss
 from repr.methods.vicreg import covariance, vicreg_loss
 
+Bare = Callable[..., Method]
 GRID = [(b, d, t) for b in (2, 3, 8) for d in (2, 7) for t in (0.07, 0.5)]
 
 
@@ -34,16 +37,19 @@ def slow_contrastive(first: Tensor, second: Tensor, temperature: float, *, decou
 
 
 @pytest.mark.parametrize(("b", "d", "t"), GRID)
-def test_nt_xent_and_its_decoupled_form(b: int, d: int, t: float) -> None:
+def test_nt_xent_and_its_decoupled_form(bare: Bare, b: int, d: int, t: float) -> None:
     first, second = random(b, d), random(b, d, seed=1)
-    assert float(NTXentLoss(temperature=t)(first, second)) == pytest.approx(slow_contrastive(first, second, t, decoupled=False))
-    assert float(DCLLoss(temperature=t)(first, second)) == pytest.approx(slow_contrastive(first, second, t, decoupled=True))
+    for decoupled in (False, True):
+        loss, _ = bare("simclr", temperature=t, decoupled=decoupled).loss((first, second), torch.zeros(b))
+        assert float(loss) == pytest.approx(slow_contrastive(first, second, t, decoupled=decoupled), rel=1e-5)
 
 
-def test_nt_xent_when_all_are_the_same() -> None:
+@pytest.mark.parametrize(("decoupled", "terms"), [(False, 9), (True, 8)])
+def test_nt_xent_when_all_are_the_same(bare: Bare, decoupled: bool, terms: int) -> None:
     same = torch.ones(5, 3)
-    assert float(NTXentLoss(temperature=0.1)(same, same)) == pytest.approx(math.log(9), rel=1e-5)
-    assert float(DCLLoss(temperature=0.1)(same, same)) == pytest.approx(math.log(8) - 10 + 10, rel=1e-5)
+    method = bare("simclr", decoupled=decoupled)
+    assert float(method.loss((same, same), torch.zeros(5))[0]) == pytest.approx(math.log(terms), rel=1e-5)
+    assert method.trivial(5) == pytest.approx(math.log(terms))
 
 
 @pytest.mark.parametrize(("b", "d", "t"), GRID)
@@ -110,11 +116,10 @@ def test_supcon_with_two_views_and_no_shared_class_is_nt_xent() -> None:
     torch.testing.assert_close(supcon_loss(torch.cat([first, second]), labels, 0.2), expected)
 
 
-def test_byol_between_agreement_and_opposition() -> None:
+def test_byol_between_agreement_and_opposition(bare: Bare) -> None:
     x = random(3, 4)
-    criterion = NegativeCosineSimilarity()
-    for sign, value in ((1, 0.0), (-1, 8.0)):
-        assert float(4 + 2 * (criterion(x, sign * 2 * x) + criterion(x, sign * x))) == pytest.approx(value)
+    for second, value in ((2 * x, 0.0), (-x, 8.0), (torch.flip(x, dims=[1]) * torch.tensor([1, 1, -1, -1]), 4.0)):  # at right angles
+        assert float(bare("byol").loss((x, second), torch.zeros(3))[0]) == pytest.approx(value, abs=1e-5)
 
 
 @pytest.mark.parametrize(("b", "d"), [(2, 2), (3, 7), (16, 5)])

@@ -121,7 +121,7 @@ def test_truncated_files_are_told(state: dict[str, Any], tmp_path: Path, legacy:
     save_file(state, tmp_path / "w.safetensors")
     for name in ("w.pth", "w.safetensors"):
         whole = (tmp_path / name).read_bytes()
-        for keep in (20, 2000, len(whole) - 100):
+        for keep in (20, 60, 120, 200, 2000, 5000, len(whole) - 100):
             (tmp_path / name).write_bytes(whole[:keep])
             with pytest.raises(UserError, match=r"not a readable .*(PyTorch|safetensors) file"):
                 read_weights(tmp_path / name)

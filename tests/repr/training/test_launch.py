@@ -63,9 +63,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("when", ["ready", "begun"])
-def test_ctrl_c_at_any_time_stops_all(tmp_path: Path, when: str) -> None:
-    """A terminal sends it to every process of the group, also to those that still import; none may end in a traceback."""
+@pytest.mark.parametrize(("when", "number"), [("ready", signal.SIGINT), ("begun", signal.SIGINT), ("begun", signal.SIGTERM)])
+def test_a_signal_to_all_stops_all_at_any_time(tmp_path: Path, when: str, number: signal.Signals) -> None:
+    """A terminal or a service manager sends it to the whole group, also to those that still import; none may end in a traceback."""
     (tmp_path / "waiting.py").write_text(WAITING)
     command = [sys.executable, str(tmp_path / "waiting.py")]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -74,6 +74,6 @@ def test_ctrl_c_at_any_time_stops_all(tmp_path: Path, when: str) -> None:
         while when not in program.stdout.readline():
             pass
         time.sleep(0.3)  # the processes are started by now, and busy with imports
-        os.killpg(program.pid, signal.SIGINT)
+        os.killpg(program.pid, number)
         said, errors = program.communicate(timeout=60)
     assert said.splitlines()[-1] == "stopped" and "Traceback" not in errors

@@ -34,6 +34,15 @@ def test_twins_are_held_out_together(make_shop: Callable[..., Catalog], tmp_path
     assert not set(material.val // 2) & set(material.train // 2)
 
 
+def test_without_labels_nothing_is_held_out(make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
+    """Nobody could watch it."""
+    catalog = make_shop(tmp_path / "shop", per_class=4)
+    level = catalog.table.schema.get_field_index("class_1")
+    bare = catalog.table.set_column(level, "class_1", [[-1] * len(catalog)])
+    material = prepare(Catalog(bare, catalog.classes, catalog.sources), Settings(size=16, method="simclr", val_share=0.25), quiet=True)
+    assert len(material.train) == 16 and len(material.val) == 0
+
+
 def test_balancing_needs_classes() -> None:
     nothing = np.zeros(0, np.int64)
     check_labels(nothing, (), "shop", Settings(method="simclr"))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,12 +34,12 @@ def start(path: Path, catalog: Catalog) -> Run:
     return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
 
 
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Ctrl-C during the given step (from 1) of 12."""
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals = signal.SIGINT) -> None:
+    """Ctrl-C, or another signal, during the given step (from 1) of 12."""
 
     def after_step(self: Supervised, progress: float) -> None:
         if round(progress * 12) == step:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     monkeypatch.setattr(Supervised, "after_step", after_step)
 
@@ -110,13 +113,39 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     assert [[row[name] for name in exact] for row in one] == [[row[name] for name in exact] for row in two]
 
 
+def test_two_processes_go_on_as_one_would(shop: Catalog, tmp_path: Path) -> None:
+    """The checkpoint reaches both through shared memory; each must have an optimiser of its own."""
+    settings = Settings(**SMALL | {"epochs": 40, "devices": 2, "ema": 0.9})
+    whole, parts = start(tmp_path / "whole", shop), start(tmp_path / "parts", shop)
+    file = whole.path / checkpoint.FILE
+
+    def keep() -> None:
+        while not file.exists():
+            time.sleep(0.01)
+        (parts.path / checkpoint.FILE).parent.mkdir()
+        shutil.copy(file, parts.path / checkpoint.FILE)
+
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    expected = pretrain(shop, settings, whole, quiet=True)
+    keeper.join()
+    kept = checkpoint.load(parts.path)
+    assert kept is not None and kept.step < 160
+    resumed = pretrain(shop, settings, parts, resume=True, quiet=True)
+    a, b = load_file(expected["weights"]), load_file(resumed["weights"])
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert resumed["metrics"]["loss"] == expected["metrics"]["loss"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_the_last_step_there_is_nothing_left_to_stop(
-    train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     run = start(tmp_path / "run", shop)
-    interrupt_at(monkeypatch, 12)
+    interrupt_at(monkeypatch, 12, number)
     pretrain(shop, Settings(**SMALL), run, quiet=True)
     assert run.config["status"] == "done" and run.metrics()[-1]["step"] == "12"
+    assert (run.path / "weights.safetensors").exists()
 
 
 def test_a_lower_rate_stays_lower(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,9 +172,10 @@ def test_other_settings_or_pictures_cannot_go_on(
         pretrain(shop, Settings(**SMALL, schedule="step"), run, resume=True, quiet=True)
     with pytest.raises(UserError, match="pictures or labels have changed"):
         pretrain(make_shop(tmp_path / "other", val=4, seed=9), Settings(**SMALL), run, resume=True, quiet=True)
-    (run.path / checkpoint.FILE).write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(UserError, match="not a readable checkpoint"):
-        pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
+    for broken in (b"PK\x03\x04 cut short", b"", b"abc", b"\x80"):
+        (run.path / checkpoint.FILE).write_bytes(broken)
+        with pytest.raises(UserError, match="not a readable checkpoint"):
+            pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

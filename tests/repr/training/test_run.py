@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_a_finished_run_is_not_gone_on_with_otherwise(options: dict[str, Any], t
     assert execute(options, out=tmp_path / "run", resume=True) == done
     with pytest.raises(UserError, match=r"this run is finished, and what is asked for differs [(]epochs was 1[)]"):
         execute(options | {"epochs": 50}, out=tmp_path / "run", resume=True)
+
+
+def test_a_finished_run_may_be_moved(options: dict[str, Any], tmp_path: Path) -> None:
+    done = execute(options, out=tmp_path / "run", resume=False)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    moved = execute(options, out=tmp_path / "moved", resume=True)
+    assert moved == {**done, "run": str(tmp_path / "moved"), "weights": str(tmp_path / "moved" / "weights.safetensors")}
+
+
+def test_weights_are_not_written_over_though_the_checkpoint_is_gone(options: dict[str, Any], tmp_path: Path) -> None:
+    execute(options, out=tmp_path / "run", resume=False)
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    with pytest.raises(UserError, match="holds a run already"):
+        execute(options | {"seed": 5}, out=tmp_path / "run", resume=False)
 
 
 def test_a_run_of_another_command_is_not_written_over(options: dict[str, Any], tmp_path: Path) -> None:
