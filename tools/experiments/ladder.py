@@ -6,6 +6,7 @@ Everything is read from results/*.json. The README holds what this prints; a tes
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields, replace
@@ -61,6 +62,11 @@ class Row:
     all: tuple[float, ...]
     novel: tuple[float, ...]
 
+    @property
+    def tested(self) -> tuple[int, int]:
+        """How: the side of the pictures in pixels, and how many looks at each."""
+        return self.px, self.looks
+
 
 @click.command()
 @click.argument("targets", nargs=-1)
@@ -73,30 +79,27 @@ def main(targets: tuple[str, ...]) -> None:
 
 
 def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
-    """A line for each frozen encoder and way of testing it: points over frozen ImageNet, all / novel, the best on novel products first.
+    """A line for each frozen encoder and way of testing it: points over frozen ImageNet, all / novel.
 
-    ImageNet's own lines, one a way of testing, come first and hold accuracies. A row is compared with ImageNet's of the same step.
+    The lines of one way of testing stand together: first ImageNet's own, which holds accuracies, then the others in the order of what they
+    gain on novel products, all learners together. A row is compared with ImageNet's of the same step.
     """
     rows = [row for row in _rows(experiments) if row.target == target and row.features == "as given" and row.learner in FROZEN]
-    own = {(row.step, row.learner, row.px, row.looks): row for row in rows if row.weights == "imagenet"}
-    whole: dict[tuple[int, int], dict[str, str]] = {}
-    gains: dict[tuple[Origin, int, int], dict[str, tuple[float, str]]] = {}
+    own = {(row.step, row.learner, row.tested): row for row in rows if row.weights == "imagenet"}
+    cells: dict[tuple[int, int], dict[Origin, dict[str, tuple[float, str]]]] = {}
     for row in rows:
-        start = own.get((row.step, row.learner, row.px, row.looks))
+        start = own.get((row.step, row.learner, row.tested))
+        together = cells.setdefault(row.tested, {})
         if row.weights == "imagenet":
-            whole.setdefault((row.px, row.looks), {}).setdefault(row.learner, _both(row))
+            together.setdefault(Origin("imagenet", "ImageNet as it is"), {}).setdefault(row.learner, (math.inf, _both(row)))
         elif start is not None and row.origin is not None:
-            key = (row.origin, row.px, row.looks)
-            gains.setdefault(key, {}).setdefault(row.learner, _gain(row, start))  # a repetition adds no second line
+            together.setdefault(row.origin, {}).setdefault(row.learner, _gain(row, start))  # a repetition adds no second line
     shown = [field.name for field in fields(Origin)][1:]
-    lines = _header([*shown, "tested at", *FROZEN.values()])
-    lines += [
-        _line([*astuple(Origin())[1:], _tested(*key), *(cells.get(name, "–") for name in FROZEN)]) for key, cells in sorted(whole.items())
-    ]
-    best = sorted(gains.items(), key=lambda item: -sum(gain for gain, _ in item[1].values()))
-    return lines + [
-        _line([*astuple(key[0])[1:], _tested(*key[1:]), *(cells.get(name, (0, "–"))[1] for name in FROZEN)]) for key, cells in best
-    ]
+    lines = _header(["tested at", *shown, *FROZEN.values()])
+    for tested, together in sorted(cells.items()):
+        for origin, found in sorted(together.items(), key=lambda item: -sum(gain for gain, _ in item[1].values())):
+            lines.append(_line([_tested(*tested), *astuple(origin)[1:], *(found.get(name, (0, "–"))[1] for name in FROZEN)]))
+    return lines
 
 
 def from_nothing(experiments: list[dict[str, Any]], target: str) -> list[str]:
