@@ -13,7 +13,7 @@ from repr.files import read_json
 from repr.zooms import WHOLE, suffix
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
-EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "map@r": "map@r"}
+EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "recall@5": "recall@5", "map@r": "map@r"}
 CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
 KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds", "run")
 
