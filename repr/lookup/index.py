@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
-ZOOMS = (1.0, 0.5)  # of weights that say nothing of them; chosen on grocery's and on freiburg's training pictures (README, "Two looks")
+ZOOMS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/zooms.toml on training pictures
 
 
 @dataclass(frozen=True)
