@@ -102,7 +102,7 @@ def test_starts_from_nothing_stand_in_the_order_of_fine_tuning(ladder: ModuleTyp
     assert header.count("|") == 5 + 7 + 1
     assert lines == [
         "| supervised | goods | product | 4 | 96 | 30.0 ± 0.0 / 60.0 ± 0.0 | – | – | – | 25.0 ± 0.0 / 50.0 ± 0.0 | – | – |",
-        "| – | – | – | – | – | 20.0 ± 0.0 / 40.0 ± 0.0 | – | – | – | – | – | – |",
+        "| none: the shop alone | – | – | – | – | 20.0 ± 0.0 / 40.0 ± 0.0 | – | – | – | – | – | – |",
     ]
 
 

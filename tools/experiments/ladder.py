@@ -107,7 +107,7 @@ def from_nothing(experiments: list[dict[str, Any]], target: str) -> list[str]:
     cells: dict[Origin, dict[tuple[str, str], str]] = {}
     order: dict[Origin, float] = {}
     for row in _rows(experiments):
-        origin = Origin() if row.weights is None else row.origin
+        origin = Origin(method="none: the shop alone") if row.weights is None else row.origin
         if row.target == target and origin is not None and origin.start == "none" and (row.learner, row.features) in NOTHING:
             cells.setdefault(origin, {}).setdefault((row.learner, row.features), _both(row))
             if row.learner == "finetune":
