@@ -137,6 +137,8 @@ def train(
 ) -> None:
     """One process of a run: from the packed pictures to the weights (which rank 0 writes)."""
     device = _device(settings, rank, world)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where NCCL and compiled kernels work
     stop.harmless = True  # until the loop begins, breaking off loses nothing
     method = build_method(settings, load_encoder(weights), len(material.classes)).to(device)
     if saved:
@@ -151,8 +153,6 @@ def train(
     if settings.compile:
         method.encoder.network.compile()
     if world > 1:
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=world)
     loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
     loop.fit()
