@@ -34,6 +34,7 @@ from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
 from repr.files import content_key, read_json, replacing
 from repr.methods import load
+from repr.models.weights import read_weights
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -232,8 +233,7 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         arguments, metrics = config["arguments"], config["result"]["metrics"]
         trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector")}
         method = load(arguments["method"])
-        own = method.recipe.rate(arguments["batch_size"], from_weights=arguments["init"] != "none")
-        told = {"lr": arguments["lr"] or own, "views": arguments["views"] or method.default_views, "source": config["data"]}
+        told = {"lr": arguments["lr"] or _rate(path), "views": arguments["views"] or method.default_views, "source": config["data"]}
         return {"run": command, "trained": {**trained, **told, "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []
@@ -246,6 +246,12 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         rows.append(row)
     found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
     return found | _split(path) | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
+
+
+def _rate(path: Path) -> float | None:
+    """The rate that weights were trained at, as their recipe tells: today's default may be another. None where it does not tell."""
+    found = re.search(r"\brate ([^,]+)", read_weights(path).recipe)
+    return float(found[1]) if found else None
 
 
 def _compared(asked: dict[str, Any], found: dict[str, Any], stored: list[dict[str, Any]]) -> list[dict[str, Any]]:

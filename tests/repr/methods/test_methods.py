@@ -256,7 +256,8 @@ def test_a_network_that_only_knows_the_shares_of_the_classes_is_stuck() -> None:
 @pytest.mark.parametrize("name", ["supcon", "simclr", "vicreg", "moco", "joint"])
 def test_losses_are_of_full_precision_under_autocast(name: str, bare: Callable[..., Method]) -> None:
     generator = torch.Generator().manual_seed(0)
-    views = tuple(torch.eye(16, 128) + 0.05 * torch.randn(16, 128, generator=generator) for _ in range(2))
+    # Ten times as long, so that VICReg's covariance is not lost beside its other terms.
+    views = tuple(10 * torch.eye(16, 128) + 0.5 * torch.randn(16, 128, generator=generator) for _ in range(2))
     expected, _ = bare(name).loss(views, torch.arange(16) % 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found, _ = bare(name).loss(views, torch.arange(16) % 8)
