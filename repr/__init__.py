@@ -1,10 +1,10 @@
 """Learn, measure and look up product representations.
 
-From a picture to a product in five lines:
+From a image to a product in five lines:
 
     import repr
     for match in repr.Index.open("shop.index").lookup("photo.jpg", k=5):
-        print(match.product, match.score, match.picture)
+        print(match.product, match.score, match.image)
     encoder = repr.load("imagenet")                       # or a run folder, a .safetensors, a .pth
     vectors = repr.embed(["a.jpg", "b.jpg"], encoder)     # (2, d) float32, length 1
 
@@ -28,33 +28,33 @@ __all__ = ["Index", "embed", "load"]
 
 
 def load(
-    weights: str | Path = "imagenet", *, size: int | None = None, zooms: Sequence[float] | None = None, device: str = "auto"
+    weights: str | Path = "imagenet", *, size: int | None = None, crops: Sequence[float] | None = None, device: str = "auto"
 ) -> Encoder:
     """The encoder of a run folder, a .safetensors or .pth file, or "imagenet", ready to embed.
 
-    size: picture side in pixels, default that of the weights. zooms: the shares of the picture's side that are embedded and averaged,
-    default those of the weights, else the whole picture. Raises UserError when they cannot be read.
+    size: image side in pixels, default that of the weights. crops: the shares of the image's side that are embedded and averaged,
+    default those of the weights, else the whole image. Raises UserError when they cannot be read.
     """
     from repr.models.devices import pick_device
     from repr.models.weights import load_encoder
 
-    return load_encoder(weights, size=size, zooms=None if zooms is None else tuple(zooms), device=str(pick_device(device)))
+    return load_encoder(weights, size=size, crops=None if crops is None else tuple(crops), device=str(pick_device(device)))
 
 
 def embed(
-    pictures: Sequence[str | Path], encoder: Encoder | str | Path = "imagenet", *, device: str = "auto", workers: int | None = None
+    images: Sequence[str | Path], encoder: Encoder | str | Path = "imagenet", *, device: str = "auto", workers: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """(n, d) float32 vectors of length 1 for picture files, in order; their inner products are cosines.
+    """(n, d) float32 vectors of length 1 for image files, in order; their inner products are cosines.
 
-    encoder: what `load` returns or takes. Raises UserError when a picture cannot be read, naming the first.
+    encoder: what `load` returns or takes. Raises UserError when a image cannot be read, naming the first.
     """
+    from repr.embedding.embed import embed_files
     from repr.errors import UserError
-    from repr.evaluation.embeddings import embed_files
 
     model = load(encoder, device=device) if isinstance(encoder, str | Path) else encoder
-    vectors, _, unreadable = embed_files(model, pictures, device=device, workers=workers)
+    vectors, _, unreadable = embed_files(model, images, device=device, workers=workers)
     if unreadable:
-        more = f" ({len(unreadable)} of {len(pictures)} pictures cannot be read)" if len(unreadable) > 1 else ""
+        more = f" ({len(unreadable)} of {len(images)} images cannot be read)" if len(unreadable) > 1 else ""
         raise UserError(unreadable[0].reason + more, unreadable[0].path, "Leave it out or mend it")
     return vectors
 

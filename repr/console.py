@@ -1,6 +1,6 @@
 """What all commands share: lazy loading, common options, results to stdout, words to stderr, errors in one place.
 
-Imports click alone, so that --help answers at once.
+Imports nothing heavy, so that --help answers at once.
 """
 
 from __future__ import annotations
@@ -8,21 +8,25 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import logging
 import math
 import os
-import shutil
+import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from tqdm import tqdm
 
+from repr import progress
+from repr.crops import checked
 from repr.errors import UserError, nearest
-from repr.zooms import checked
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -72,14 +76,16 @@ def run(group: click.Command, program: str) -> None:
 
     0 done, 1 failed (a fault of ours, with a traceback), 2 wrong usage or input (one line), 130 interrupted, by Ctrl-C or SIGTERM.
     With --json an error is one JSON object on stdout.
+    Arguments that the library names (`UserError.argument`, words in backticks) are printed as the options of the command.
     """
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     try:
-        code = group.main(prog_name=program, standalone_mode=False)
+        with told():
+            code = group.main(prog_name=program, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
-        _fail(error, as_json)
+        _fail(_with_options(error, group, sys.argv[1:]), as_json)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         sys.exit(2)
@@ -99,6 +105,24 @@ def run(group: click.Command, program: str) -> None:
         if error.errno not in REFUSALS:
             raise
         _fail(UserError(REFUSALS[error.errno][0], error.filename or "", REFUSALS[error.errno][1]), as_json)
+
+
+def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) -> UserError:
+    """The error in the words of the command line: options of the command that was typed in the place of arguments."""
+    command = group
+    for word in typed:
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), word) or command
+    options: dict[str, str] = {}
+    for param in command.params:
+        names = (param.name, *(option.lstrip("-").replace("-", "_") for option in param.opts))
+        options |= {name: param.opts[0] for name in names if name and param.opts[0].startswith("-")}
+
+    def named(text: str) -> str:
+        return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
+
+    where = named(error.where) or options.get(error.argument, error.argument)
+    return UserError(named(error.message), where, named(error.remedy))
 
 
 def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
@@ -129,58 +153,22 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def table(header: list[str], rows: list[list[str]], *, room: int | None = None) -> str:
-    """A plain text table: first column left, the others right; wide characters count double.
+class _Bar(tqdm):  # type: ignore[misc]
+    """tqdm's bar with the one more word that `repr.progress.Bar` has."""
 
-    room: characters in a line, by default those of the terminal, if it is one. Columns that do not fit are left out from the
-    right, never the first two, and a last line names them: put what matters on the left.
-    """
-    from unicodedata import east_asian_width
-
-    def width(text: str) -> int:
-        return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-    lines = [header, *rows]
-    widths = [max(width(line[i]) for line in lines) for i in range(len(header))]
-    room = room or _room()
-    shown = len(header)
-    while room and shown > 2 and sum(widths[:shown]) + 2 * (shown - 1) > room:
-        shown -= 1
-    widths = widths[:shown]
-
-    def render(line: list[str]) -> str:
-        cells = [line[0] + " " * (widths[0] - width(line[0]))]
-        cells += [" " * (w - width(cell)) + cell for cell, w in zip(line[1:shown], widths[1:], strict=True)]
-        return "  ".join(cells).rstrip()
-
-    hidden = ", ".join(dict.fromkeys(filter(None, header[shown:])))
-    last = [f"Not shown, for want of room: {hidden}. --json has them."] if hidden else []
-    return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows), *last])
+    def describe(self, text: str) -> None:
+        """Text before the count."""
+        self.set_description_str(text, refresh=False)
 
 
-def _room() -> int:
-    """Characters in a line of the terminal that results go to; 0 when they go to a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-
-
-def progress(items: Iterable[T], total: int | None, what: str, unit: str = "it") -> Iterator[T]:
-    """Go through `items` with a bar on stderr (none when stderr is not a terminal and the work is short)."""
-    with bar(total, what, unit) as counted:
-        for item in items:
-            yield item
-            counted.update()
-
-
-def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale: bool = False) -> Any:
-    """A bar on stderr to `update(n)` and close, or to use with `with`; `done` of `total` count already, scale: as k and M.
+def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale: bool = False) -> progress.Bar:
+    """A bar on stderr, as `repr.progress.Make` says.
 
     Where stderr is not a terminal it keeps quiet for ten seconds, and then says something every ten seconds.
     """
-    from tqdm import tqdm
-
     pause = 0.5 if sys.stderr.isatty() else 10
     delay = 0 if sys.stderr.isatty() else pause
-    return tqdm(
+    shown: progress.Bar = _Bar(
         total=total,
         initial=done,
         desc=what,
@@ -192,6 +180,34 @@ def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale:
         delay=delay,
         leave=False,
     )
+    return shown
+
+
+class _Lines(logging.Handler):
+    """Messages as plain lines on stderr, above a bar if one is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the message."""
+        words = "Warning: " if record.levelno >= logging.WARNING else ""
+        tqdm.write(words + record.getMessage(), file=sys.stderr)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Meanwhile what the library tells (`repr.progress`) goes to stderr: messages as lines, counts as bars."""
+    handler, loggers = _Lines(), [logging.getLogger(name) for name in ("repr", "rpc_transfer")]
+    levels = [logger.level for logger in loggers]
+    detach = progress.attach(bar)
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        detach()
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
@@ -248,7 +264,7 @@ def data_option(command: Command) -> Command:
         "data",
         multiple=True,
         metavar="PATH",
-        help="MEP-3M or RPC folder, class folders, CSV or catalog; repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else the sample.",
+        help="MEP-3M or RPC, class folders, CSV or catalog. Repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else synthetic.",
     )(command)
 
 
@@ -276,7 +292,7 @@ def split_option(command: Command) -> Command:
 
 def machine_options(command: Command) -> Command:
     """--device and --workers."""
-    command = click.option("--workers", type=click.IntRange(0), default=None, help="Pictures decoded at a time. Default: one a core.")(
+    command = click.option("--workers", type=click.IntRange(0), default=None, help="Images decoded at a time. Default: one a core.")(
         command
     )
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
@@ -297,26 +313,26 @@ def seed_option(command: Command) -> Command:
     return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
 
 
-class Zooms(click.ParamType[tuple[float, ...]]):
-    """Shares of a picture's side with commas, such as 1,0.5."""
+class Crops(click.ParamType[tuple[float, ...]]):
+    """Shares of a image's side with commas, such as 1,0.5."""
 
-    name = "zooms"
+    name = "crops"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The text typed, or the list of a config.json, as `zooms.checked` numbers."""
+        """The text typed, or the list of a config.json, as `crops.checked` numbers."""
         try:
-            zooms = tuple(map(float, value.split(",") if isinstance(value, str) else value))
+            crops = tuple(map(float, value.split(",") if isinstance(value, str) else value))
         except (TypeError, ValueError):
             self.fail(f"{value!r} are not numbers with commas, such as 1,0.5", param, ctx)
-        return checked(zooms)
+        return checked(crops)
 
 
-def zooms_option(usual: str = "as the weights say, else 1") -> Callable[[Command], Command]:
-    """--zooms: the shares of a picture that are embedded and averaged. usual: the default in words."""
+def crops_option(usual: str = "as the weights say, else 1") -> Callable[[Command], Command]:
+    """--crops: the shares of a image that are embedded and averaged. usual: the default in words."""
 
     def decorate(command: Command) -> Command:
-        told = "Embed each picture's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
-        return click.option("--zooms", type=Zooms(), metavar="S[,S…]", help=f"{told} Default: {usual}.")(command)
+        told = "Embed each image's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
+        return click.option("--crops", type=Crops(), metavar="S[,S…]", help=f"{told} Default: {usual}.")(command)
 
     return decorate
 

@@ -12,24 +12,29 @@ class UserError(Exception):
     """Something the user can mend. Raised where the fact is known, printed in one place (`repr.console.run`).
 
     message: what is wrong, one clause without a full stop.
-    where: the file, record or option it is wrong in ("" when there is no such place).
+    where: the file or record it is wrong in ("" when there is no such place).
     remedy: what to do next, one sentence.
+    argument: the name of the argument that is wrong, if one is; the command line puts its option in the place.
+
+    Arguments of the library stand in backticks in message and remedy, such as `size`; the command line writes --size for them.
     """
 
-    def __init__(self, message: str, where: str | PathLike[str] = "", remedy: str = "") -> None:
+    def __init__(self, message: str, where: str | PathLike[str] = "", remedy: str = "", *, argument: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.where = fspath(where)
         self.remedy = remedy
+        self.argument = argument
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
+        where = self.where or self.argument
+        text = f"{where}: {self.message}" if where else self.message
         text = " ".join(f"{text}{'' if text.endswith('?') else '.'} {self.remedy}".split()) if self.remedy else " ".join(text.split())
         return text if text.endswith("?") else text.rstrip(".") + "."
 
     def as_json(self) -> dict[str, str]:
         """The object printed under "error" by every command called with --json."""
-        return {"message": self.message, "where": self.where, "remedy": self.remedy}
+        return {"message": self.message, "where": self.where or self.argument, "remedy": self.remedy}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(folder: Path, remedy: str = "Wait for it, or choose another --out") -> Iterator[None]:
+def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> Iterator[None]:
     """The folder, made if need be, for this process alone; one that was made and stayed empty goes again.
 
     Raises UserError when another process holds it. Where the file system knows no locks there is none.
@@ -114,5 +114,5 @@ def need_space(folder: Path, n_bytes: int, what: str) -> None:
         raise UserError(
             f"{what} needs {n_bytes / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} GiB free",
             folder,
-            "Free some space or choose another folder with --out",
+            "Free some space or choose another folder with `out`",
         )

@@ -1,10 +1,10 @@
 """The run folder: what a run writes and how it is found again.
 
-config.json       version, command, arguments, data, sample, created, status ("running", "stopped", "done"), result
+config.json       version, command, arguments, data, synthetic, created, status ("running", "stopped", "done"), result
 environment.json  versions, machine
 metrics.csv       one row a logged step or epoch
 warnings.csv      what was noticed while training: step, kind, text
-views.png         some pictures as training sees them
+views.png         some images as training sees them
 weights.safetensors, checkpoint/, report.html   where the command makes them
 """
 
@@ -37,11 +37,11 @@ class Run:
     config: dict[str, Any]
 
     @classmethod
-    def create(cls, path: Path, command: str, arguments: dict[str, Any], *, data: str, sample: bool) -> Run:
+    def create(cls, path: Path, command: str, arguments: dict[str, Any], *, data: str, synthetic: bool) -> Run:
         """Make the folder, or take an existing one over, and write config.json and environment.json.
 
         command: as typed ("repr pretrain"); arguments: every option with its value, JSON-able;
-        data: the name of the data; sample: whether any of it is the drawn sample shop.
+        data: the name of the data; synthetic: whether any of it is the synthetic shop.
         """
         path = Path(path)
         claim(path, command)
@@ -53,7 +53,7 @@ class Run:
             "command": command,
             "arguments": arguments,
             "data": data,
-            "sample": sample,
+            "synthetic": synthetic,
             "created": now,
             "status": "running",
         }
@@ -74,10 +74,10 @@ class Run:
         """Open an existing run folder. Raises UserError when it is not one, or is of a newer version."""
         path = Path(path)
         if not (path / "config.json").is_file():
-            raise UserError("not a run folder (no config.json)", path, "Give the folder that a command wrote with --out")
+            raise UserError("not a run folder (no config.json)", path, "Give the folder that a command wrote with `out`")
         config = read_json(path / "config.json")
         if not isinstance(config, dict) or "command" not in config or not isinstance(config.get("version", 0), int):
-            raise UserError("not a run's config.json", path / "config.json", "Give the folder that a command wrote with --out")
+            raise UserError("not a run's config.json", path / "config.json", "Give the folder that a command wrote with `out`")
         if config.get("version", 0) > VERSION:
             raise UserError(f"written by a newer version ({config['version']} > {VERSION})", path, "Update the package")
         return cls(path, config)
@@ -146,9 +146,9 @@ def claim(path: Path, command: str) -> None:
     """Raise UserError, before any work, when a run of `command` cannot go to `path`: it is a file, or holds another command's run."""
     path = Path(path)
     if path.exists() and not path.is_dir():
-        raise UserError("is a file, not a folder", path, "Choose another --out")
+        raise UserError("is a file, not a folder", path, "Choose another `out`")
     if (path / "config.json").is_file() and (other := Run.open(path).config["command"]) != command:
-        raise UserError(f"holds a run of `{other}`, which would be lost", path, "Choose another --out")
+        raise UserError(f"holds a run of `{other}`, which would be lost", path, "Choose another `out`")
 
 
 def environment() -> dict[str, Any]:
@@ -177,9 +177,11 @@ def default_out(kind: str) -> Path:
     return path
 
 
-def newest_weights(*, sample: bool, under: Path = Path("runs")) -> Path | None:
-    """The newest finished pretraining run below `under` whose data were (or were not) the sample shop; None if none."""
-    finished = [run for run in _below(under, "*", "repr pretrain") if run.config["status"] == "done" and run.config["sample"] is sample]
+def newest_weights(*, synthetic: bool, under: Path = Path("runs")) -> Path | None:
+    """The newest finished pretraining run below `under` whose data were (or were not) the synthetic shop; None if none."""
+    finished = [
+        run for run in _below(under, "*", "repr pretrain") if run.config["status"] == "done" and run.config["synthetic"] is synthetic
+    ]
     found = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
     return max(found)[1] if found else None
 
@@ -203,6 +205,6 @@ def _below(under: Path, names: str, command: str) -> list[Run]:
     for file in under.glob(f"{names}/config.json"):
         with suppress(UserError):
             run = Run.open(file.parent)
-            if run.config["command"] == command and {"created", "status", "sample", "arguments"} <= set(run.config):
+            if run.config["command"] == command and {"created", "status", "synthetic", "arguments"} <= set(run.config):
                 found.append(run)
     return found

@@ -1,7 +1,7 @@
 """What a transfer is judged by: pure functions on arrays.
 
 Labels and predictions are (n,) int64 class numbers: 0..base-1 are the base classes, base.. the novel ones, in the order
-they were taken in. All rates are fractions 0-1; a rate over no pictures is NaN.
+they were taken in. All rates are fractions 0-1; a rate over no images is NaN.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Scores = np.ndarray[Any, np.dtype[np.floating[Any]]]  # of any precision
 
 
 def accuracy(labels: Ints, predictions: Ints) -> float:
-    """Share of pictures named rightly (micro: every picture counts the same)."""
+    """Share of images named rightly (micro: every image counts the same)."""
     return float(np.mean(labels == predictions)) if len(labels) else float("nan")
 
 
@@ -47,7 +47,7 @@ def accuracies(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
 
 
 def macro_accuracies(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
-    """The macro counterparts: every class counts the same, however many test pictures it has."""
+    """The macro counterparts: every class counts the same, however many test images it has."""
     old = labels < base
     return {
         "macro_all": macro_accuracy(labels, predictions),
@@ -57,7 +57,7 @@ def macro_accuracies(labels: Ints, predictions: Ints, base: int) -> dict[str, fl
 
 
 def confusion_rates(labels: Ints, predictions: Ints, base: int) -> dict[str, float]:
-    """base_to_novel: share of base pictures given a novel name; novel_to_base: share of novel pictures given a base name."""
+    """base_to_novel: share of base images given a novel name; novel_to_base: share of novel images given a base name."""
     old = labels < base
     return {
         "base_to_novel": float(np.mean(predictions[old] >= base)) if old.any() else float("nan"),
@@ -66,22 +66,22 @@ def confusion_rates(labels: Ints, predictions: Ints, base: int) -> dict[str, flo
 
 
 def per_group(labels: Ints, predictions: Ints, groups: Sequence[str]) -> dict[str, float]:
-    """Accuracy on the pictures of each group of classes; `groups[c]` is the group (the meta) of class c."""
-    of_picture = np.asarray(groups, dtype=object)[labels] if len(labels) else np.array([], dtype=object)
-    return {str(g): accuracy(labels[of_picture == g], predictions[of_picture == g]) for g in sorted(set(of_picture.tolist()))}
+    """Accuracy on the images of each group of classes; `groups[c]` is the group (the supercategory) of class c."""
+    of_image = np.asarray(groups, dtype=object)[labels] if len(labels) else np.array([], dtype=object)
+    return {str(g): accuracy(labels[of_image == g], predictions[of_image == g]) for g in sorted(set(of_image.tolist()))}
 
 
 def forgetting(before: float, after: float) -> float:
-    """forgetting_base: accuracy on base pictures over the base classes just after the base step, minus their accuracy
+    """forgetting_base: accuracy on base images over the base classes just after the base step, minus their accuracy
     over all classes at the end. Negative when the base classes gained."""
     return before - after
 
 
 def risk_coverage(confidence: Scores, correct: Bools) -> tuple[Scores, Scores]:
-    """Coverage and risk when only the most confident pictures are answered (El-Yaniv and Wiener, 2010).
+    """Coverage and risk when only the most confident images are answered (El-Yaniv and Wiener, 2010).
 
     Returns two (m,) arrays in order of falling confidence, one point a distinct confidence: the share answered, and the
-    share of errors among those. Pictures of equal confidence are answered together.
+    share of errors among those. Images of equal confidence are answered together.
     """
     order = np.argsort(-np.asarray(confidence, dtype=np.float64), kind="stable")
     ranked = np.asarray(confidence, dtype=np.float64)[order]
@@ -92,7 +92,7 @@ def risk_coverage(confidence: Scores, correct: Bools) -> tuple[Scores, Scores]:
 
 
 def area_under_risk_coverage(confidence: Scores, correct: Bools) -> float:
-    """Mean risk over all coverages (AURC): 0 is perfect, the error rate is what random order gives. NaN for no pictures."""
+    """Mean risk over all coverages (AURC): 0 is perfect, the error rate is what random order gives. NaN for no images."""
     coverage, risk = risk_coverage(confidence, correct)
     if not len(coverage):
         return float("nan")
@@ -100,7 +100,7 @@ def area_under_risk_coverage(confidence: Scores, correct: Bools) -> float:
 
 
 def auroc(known: Scores, unknown: Scores) -> float:
-    """Area under the ROC of taught (`known`) against untaught products by score: the chance that a taught picture
+    """Area under the ROC of taught (`known`) against untaught products by score: the chance that a taught image
     scores higher than an untaught one, ties counting half (Mann-Whitney). NaN when either is empty."""
     if not len(known) or not len(unknown):
         return float("nan")
@@ -119,7 +119,7 @@ def threshold_keeping(scores: Scores, keep: float = 0.95) -> float:
 
 
 def fpr_at_tpr(known: Scores, unknown: Scores, tpr: float = 0.95) -> float:
-    """Share of untaught pictures accepted at the threshold that accepts at least `tpr` of the taught ones."""
+    """Share of untaught images accepted at the threshold that accepts at least `tpr` of the taught ones."""
     if not len(known) or not len(unknown):
         return float("nan")
     return float(np.mean(np.asarray(unknown, dtype=np.float64) >= threshold_keeping(known, tpr)))

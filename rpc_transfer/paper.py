@@ -6,33 +6,35 @@ MEP-3M: Pattern Recognition 140, 2023.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from repr.console import say
 from repr.errors import UserError
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
 from rpc_transfer.starts import Start
 
+log = logging.getLogger(__name__)
+
 SAYS: dict[str, tuple[Any, str]] = {
-    "novel": (34, "two SKUs of each of RPC's 17 metas are novel"),
-    "shots": ((10,), "10 random pictures a class"),
+    "novel": (34, "two SKUs of each of RPC's 17 supercategories are novel"),
+    "shots": ((10,), "10 random images a class"),
     "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
     "increments": ("34", "all novel classes at once"),
 }
 SILENT: dict[str, tuple[Any, str]] = {
-    "base_shots": (None, "base classes have 10 pictures too"),
-    "memory": (None, "base pictures are seen again with the novel ones"),
-    "shots_from": ("train", "pictures are exemplars, cropped to their box"),
-    "test_on": ("leftover", "tested on the exemplars that are not shots"),
+    "base_shots": (None, "base classes have 10 images too"),
+    "memory": (None, "base images are seen again with the novel ones"),
+    "shots_from": ("train", "images are exemplars, cropped to their box"),
+    "test_on": ("validation", "tested on the exemplars that are not shots"),
     "seeds": (5, "5 seeds"),
     "split_seed": (0, "which 34 products: split seed 0"),
     "arch": (None, "ResNet depth: that of the weights, else resnet18"),
-    "size": (None, "picture size: that of the weights, else 64 px"),
+    "size": (None, "image size: that of the weights, else 64 px"),
 }
-PRODUCTS, METAS = 200, 17  # of RPC
+PRODUCTS, SUPERCATEGORIES = 200, 17  # of RPC
 
 
 def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
@@ -42,29 +44,28 @@ def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
     Raises UserError when an option typed contradicts the paper.
     """
     values = dict(values)
-    say("Preset paper, stated by the MEP-3M paper:")
+    log.info("Preset paper, stated by the MEP-3M paper:")
     for name, (value, why) in SAYS.items():
         if name in typed and values[name] != value:
-            option = "--" + name.replace("_", "-")
-            raise UserError(f"the paper says otherwise: {why}", option, f"Leave {option} out, or --preset")
+            raise UserError(f"the paper says otherwise: {why}", "", f"Leave `{name}` out, or `preset`", argument=name)
         values[name] = value
-        say(f"  {why}")
-    say("Our choice where it is silent (each can be given as an option):")
+        log.info(f"  {why}")
+    log.info("Our choice where it is silent (each can be given as an option):")
     of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed", "seeds")
     for name, (value, why) in SILENT.items():
         if name in typed:
-            say(f"  {name.replace('_', ' ')}: {values[name]}, as given")
+            log.info(f"  {name.replace('_', ' ')}: {values[name]}, as given")
         elif name in of_split:
-            say(f"  {name.replace('_', ' ')}: as the split file has it")
+            log.info(f"  {name.replace('_', ' ')}: as the split file has it")
         else:
             values[name] = value
-            say(f"  {why}")
+            log.info(f"  {why}")
     return values
 
 
 def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
     """The values in force of what the paper does not state of training, a line each."""
-    from rpc_transfer.learners.finetune import Finetune
+    from repr.learners.finetune import Finetune
 
     own = inspect.signature(Finetune).parameters
 
@@ -86,18 +87,21 @@ def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[
 def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
     """Where the run is not the paper's experiment, a line each; empty where it is."""
     products = (*split.products, *split.unknown)
-    metas = {split.metas[key] for key in products} - {""}
+    supercategories = {split.supercategories[key] for key in products} - {""}
     found = []
-    if (len(products), len(metas)) != (PRODUCTS, METAS):
-        found.append(f"{len(products)} products in {len(metas)} metas, not RPC's {PRODUCTS} in {METAS}")
-    each = Counter(split.metas[key] for key in split.novel)
-    if (len(each), set(each.values())) != (METAS, {2}):
+    if (len(products), len(supercategories)) != (PRODUCTS, SUPERCATEGORIES):
+        found.append(f"{len(products)} products in {len(supercategories)} supercategories, not RPC's {PRODUCTS} in {SUPERCATEGORIES}")
+    each = Counter(split.supercategories[key] for key in split.novel)
+    if (len(each), set(each.values())) != (SUPERCATEGORIES, {2}):
         few, many = min(each.values()), max(each.values())
-        found.append(f"{few if few == many else f'{few} to {many}'} novel products in each of {len(each)} metas, not 2 in each of {METAS}")
+        found.append(
+            f"{few if few == many else f'{few} to {many}'} novel products in each of {len(each)} supercategories, "
+            f"not 2 in each of {SUPERCATEGORIES}"
+        )
     if split.unknown:
-        found.append(f"{len(split.unknown)} products are never taught (--unknown)")
+        found.append(f"{len(split.unknown)} products are never taught (`unknown`)")
     if all(start.spec for start in starts):
-        found.append("no row without pretraining stands beside the weights (--only-weights)")
+        found.append("no row without pretraining stands beside the weights (`only_weights`)")
     # imagenet is shown beside every run; it is the user's own only where it was asked for
     asked = [start for start in starts if start.spec is None or start.spec in settings.weights]
     others = [start for start in asked if not start.error and not start.arch.startswith("resnet")]

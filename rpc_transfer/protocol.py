@@ -1,6 +1,6 @@
-"""Which products are novel, which pictures are shots and which are tests.
+"""Which products are novel, which images are shots and which are tests.
 
-Novel products are drawn by the split seed, evenly over the metas; the shots of each run seed are drawn by that seed.
+Novel products are drawn by the split seed, evenly over the supercategories; the shots of each run seed are drawn by that seed.
 The split has a file of its own (`rpc_transfer.split_file`).
 """
 
@@ -17,22 +17,22 @@ from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 
-Pictures = Mapping[str, Rows]  # product key -> positions in the catalog
-TestOn = Literal["leftover", "val", "test"]
+Images = Mapping[str, Rows]  # product key -> positions in the catalog
+TestOn = Literal["validation", "val", "test"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One experiment's products and pictures. Product keys are the catalog's; rows are positions in the catalog.
+    """One experiment's products and images. Product keys are the catalog's; rows are positions in the catalog.
 
     data: the catalog's name; split_seed: the seed that chose `novel` and `unknown`.
     base, novel, unknown: product keys, `novel` in the order the products are taken in; `unknown` are never taught.
     increments: `novel` cut into the steps in which it is taken in.
-    metas, names: meta ("" for none) and display name of each product.
-    shots, base_shots: pictures a novel and a base product; base_shots is None for as many as `shots`, "all" for every one.
+    supercategories, names: supercategory ("" for none) and display name of each product.
+    shots, base_shots: images a novel and a base product; base_shots is None for as many as `shots`, "all" for every one.
     support: run seed -> product -> its shots in the order drawn, so that the first k are the shots of a smaller experiment.
-    tests: run seed -> product -> its test pictures; the same object for every seed unless the tests are the leftover.
-    spare: run seed -> product -> pictures that choose the rejection threshold (`with_spare`); empty where nobody asked.
+    tests: run seed -> product -> its test images; the same object for every seed unless the tests are the validation.
+    validation: run seed -> product -> images that choose the rejection threshold (`with_validation`); empty where nobody asked.
     notes: what a reader should know.
     """
 
@@ -42,15 +42,15 @@ class Split:
     novel: tuple[str, ...]
     unknown: tuple[str, ...]
     increments: tuple[tuple[str, ...], ...]
-    metas: Mapping[str, str]
+    supercategories: Mapping[str, str]
     names: Mapping[str, str]
     shots: int
     base_shots: int | Literal["all"] | None
     shots_from: str
     test_on: str
-    support: Mapping[int, Pictures]
-    tests: Mapping[int, Pictures]
-    spare: Mapping[int, Pictures] = field(default_factory=dict)
+    support: Mapping[int, Images]
+    tests: Mapping[int, Images]
+    validation: Mapping[int, Images] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -69,18 +69,18 @@ class Split:
 
     def of_seeds(self, seeds: Sequence[int]) -> Split:
         """The same split with these of its seeds alone."""
-        support, tests, spare = ({s: of[s] for s in seeds if s in of} for of in (self.support, self.tests, self.spare))
-        return replace(self, support=support, tests=tests, spare=spare)
+        support, tests, validation = ({s: of[s] for s in seeds if s in of} for of in (self.support, self.tests, self.validation))
+        return replace(self, support=support, tests=tests, validation=validation)
 
     def sizes(self, shots: int) -> list[int]:
-        """Training pictures of the base step and of each increment with so many shots a novel product, of the first seed."""
+        """Training images of the base step and of each increment with so many shots a novel product, of the first seed."""
         support = self.support[self.seeds[0]]
         base = sum(len(support[key][: shots if self.base_shots is None else None]) for key in self.base)
         return [base, *(sum(len(support[key][:shots]) for key in step) for step in self.increments)]
 
     def used(self) -> Rows:
         """Every row that is a shot or a test of some seed, ascending."""
-        parts = [rows for side in (self.support, self.tests) for pictures in side.values() for rows in pictures.values()]
+        parts = [rows for side in (self.support, self.tests) for images in side.values() for rows in images.values()]
         return np.unique(np.concatenate(parts))
 
 
@@ -98,45 +98,50 @@ def parse_increments(text: str, novel: int) -> tuple[int, ...]:
     for part in (text or str(novel)).replace(" ", "").lower().split(","):
         match = re.fullmatch(r"(?:([1-9]\d*)x)?([1-9]\d*)", part)
         if not match:
-            raise UserError(f"{text!r} is no increment plan", "--increments", "Write 34, 17x2 (17 increments of 2) or 10,12x2")
+            raise UserError(f"{text!r} is no increment plan", "", "Write 34, 17x2 (17 increments of 2) or 10,12x2", argument="increments")
         steps.append((int(match[1] or 1), int(match[2])))
     total = sum(times * size for times, size in steps)
     if total != novel:
         raise UserError(
             f"{text} adds up to {total} products, not to the {novel} novel ones",
-            "--increments",
+            "",
             f"Write {novel}, or parts that add up to it",
+            argument="increments",
         )
     return tuple(size for times, size in steps for _ in range(times))
 
 
 def draw_evenly(
-    products: Sequence[str], metas: Mapping[str, str], n: int, rng: np.random.Generator, option: str = "--novel"
+    products: Sequence[str], supercategories: Mapping[str, str], n: int, rng: np.random.Generator, argument: str = "novel"
 ) -> tuple[str, ...]:
-    """`n` of the products, evenly over their metas: metas take turns in random order, one random product a turn.
+    """`n` of the products, evenly over their supercategories: supercategories take turns in random order, one random product a turn.
 
-    A meta's last product is never drawn; products without a meta ("") are one meta. With RPC's 17 metas, 34 are two of each.
-    Raises UserError, about `option`, when fewer than `n` can be drawn.
+    A supercategory's last product is never drawn; products without one ("") count as one supercategory. With RPC's 17, 34 are two of each.
+    Raises UserError, about `argument`, when fewer than `n` can be drawn.
     """
-    of_meta: dict[str, list[str]] = {}
+    of_supercategory: dict[str, list[str]] = {}
     for product in products:
-        of_meta.setdefault(metas.get(product, ""), []).append(product)
-    room = sum(len(members) - 1 for members in of_meta.values())
+        of_supercategory.setdefault(supercategories.get(product, ""), []).append(product)
+    room = sum(len(members) - 1 for members in of_supercategory.values())
     if n > room:
-        classes = "meta classes" if len(of_meta) > 1 else "meta class"
+        classes = "supercategories" if len(of_supercategory) > 1 else "supercategory"
         raise UserError(
-            f"{n} products cannot be drawn: {len(products)} products in {len(of_meta)} {classes} leave {room}, "
-            "as the last product of a meta stays a base product",
-            option,
+            f"{n} products cannot be drawn: {len(products)} products in {len(of_supercategory)} {classes} leave {room}, "
+            "as the last product of a supercategory stays a base product",
+            "",
             f"Ask for {room} or fewer" if room else "Use a set with more products",
+            argument=argument,
         )
-    order = [sorted(of_meta)[i] for i in rng.permutation(len(of_meta))]
-    queues = {meta: [of_meta[meta][i] for i in rng.permutation(len(of_meta[meta]))][:-1] for meta in order}
+    order = [sorted(of_supercategory)[i] for i in rng.permutation(len(of_supercategory))]
+    queues = {
+        supercategory: [of_supercategory[supercategory][i] for i in rng.permutation(len(of_supercategory[supercategory]))][:-1]
+        for supercategory in order
+    }
     drawn: list[str] = []
     while len(drawn) < n:
-        for meta in order:
-            if queues[meta] and len(drawn) < n:
-                drawn.append(queues[meta].pop())
+        for supercategory in order:
+            if queues[supercategory] and len(drawn) < n:
+                drawn.append(queues[supercategory].pop())
     return tuple(drawn)
 
 
@@ -153,43 +158,45 @@ def make_split(
     unknown: int = 0,
     increments: str = "",
 ) -> Split:
-    """Draw a split. Labels are the catalog's products, metas those of `repr.catalog.metas`.
+    """Draw a split. Labels are the catalog's products, supercategories those of `repr.catalog.supercategories`.
 
     novel: number of novel products; unknown: number of products never taught (drawn after the novel ones, so that these stay).
-    shots: pictures a novel product, and a base product unless `base_shots` says otherwise.
-    test_on: None means "test" where the catalog has such rows, else "leftover": what `shots_from` has beside the shots.
-    A test picture never holds a shot of the same seed, not even in another box of the same picture.
-    Raises UserError when the products or the pictures do not suffice, naming the products.
+    shots: images a novel product, and a base product unless `base_shots` says otherwise.
+    test_on: None means "test" where the catalog has such rows, else "validation": what `shots_from` has beside the shots.
+    A test image never holds a shot of the same seed, not even in another box of the same image.
+    Raises UserError when the products or the images do not suffice, naming the products.
     """
-    from repr.catalog.metas import metas as product_metas
+    from repr.catalog.supercategories import supercategories as product_supercategories
 
     if novel < 1 or shots < 1:
-        raise UserError("must be 1 or more", "--novel" if novel < 1 else "--shots", "Give a whole number from 1 up")
+        raise UserError("must be 1 or more", "", "Give a whole number from 1 up", argument="novel" if novel < 1 else "shots")
     labels, keys = catalog.product_labels()
-    metas = dict(zip(keys, map(str, product_metas(catalog)), strict=True))
-    drawn = draw_evenly(keys, metas, novel, generator(split_seed, "novel"))
+    supercategories = dict(zip(keys, map(str, product_supercategories(catalog)), strict=True))
+    drawn = draw_evenly(keys, supercategories, novel, generator(split_seed, "novel"))
     rest = [key for key in keys if key not in set(drawn)]
-    held_out = draw_evenly(rest, metas, unknown, generator(split_seed, "unknown"), "--unknown") if unknown else ()
+    held_out = draw_evenly(rest, supercategories, unknown, generator(split_seed, "unknown"), "unknown") if unknown else ()
     base = tuple(key for key in rest if key not in set(held_out))
 
     split_of = catalog.column("split").astype(str)
-    test_on = test_on or ("test" if (split_of == "test").any() else "leftover")
+    test_on = test_on or ("test" if (split_of == "test").any() else "validation")
     base_count: int | Literal["all"] = shots if base_shots is None else base_shots
-    if base_count == "all" and test_on in ("leftover", shots_from):
-        raise UserError("with all base pictures as shots none is left to test on", "--base-shots", "Use --test-on with another part")
+    if base_count == "all" and test_on in ("validation", shots_from):
+        raise UserError(
+            "with all base images as shots none is left to test on", "", "Use `test_on` with another part", argument="base_shots"
+        )
     pool = _by_product(labels, keys, split_of, shots_from)
     wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
     _enough(pool, wanted, drawn, _names(catalog, labels, keys), shots_from)
-    candidates = pool if test_on == "leftover" else _by_product(labels, keys, split_of, test_on, "--test-on")
+    candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
 
-    picture = catalog.photographs()
-    support: dict[int, Pictures] = {}
-    tests: dict[int, Pictures] = {}
-    same_part = test_on in ("leftover", shots_from)
+    image = catalog.photographs()
+    support: dict[int, Images] = {}
+    tests: dict[int, Images] = {}
+    same_part = test_on in ("validation", shots_from)
     every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
     for seed in seeds:
         support[seed] = {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)}
-        tests[seed] = _without(every, support[seed], picture) if same_part else every
+        tests[seed] = _without(every, support[seed], image) if same_part else every
     notes = _notes(catalog, tests, base, drawn, shots_from, test_on)
     return Split(
         data=catalog.name,
@@ -198,7 +205,7 @@ def make_split(
         novel=drawn,
         unknown=held_out,
         increments=_cut(drawn, parse_increments(increments, novel)),
-        metas=metas,
+        supercategories=supercategories,
         names=_names(catalog, labels, keys),
         shots=shots,
         base_shots=base_shots,
@@ -210,17 +217,18 @@ def make_split(
     )
 
 
-def _without(pictures: Pictures, shots: Pictures, picture: Rows) -> Pictures:
-    """The pictures that no shot is taken from, not even in another box."""
-    taken = np.isin(picture, picture[np.concatenate(list(shots.values()))])
-    return {key: rows[~taken[rows]] for key, rows in pictures.items()}
+def _without(images: Images, shots: Images, image: Rows) -> Images:
+    """The images that no shot is taken from, not even in another box."""
+    taken = np.isin(image, image[np.concatenate(list(shots.values()))])
+    return {key: rows[~taken[rows]] for key, rows in images.items()}
 
 
-SPARE = 10  # spare pictures a product: enough for a quantile over all products, few enough to embed
+VALIDATION = 10  # images a product: enough for a quantile over all products, few enough to embed
+STREAM = "spare"  # the name of their generator: under another, others would be drawn
 
 
-def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]:
-    """Up to SPARE pictures of each taught product that are neither shots nor tests of the seed, from where the shots came.
+def validation_images(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]:
+    """Up to VALIDATION images of each taught product that are neither shots nor tests of the seed, from where the shots came.
 
     Nor other boxes of their photographs. They choose the rejection threshold. Raises UserError when there is none at all.
     """
@@ -228,26 +236,27 @@ def spare_pictures(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]
     pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
     photograph = catalog.photographs()
     free = _without(_without(pool, split.support[seed], photograph), split.tests[seed], photograph)
-    spare = {key: _draw(free[key], SPARE, generator(seed, "spare", key)) for key in split.products}
-    if not any(len(rows) for rows in spare.values()):
+    validation = {key: _draw(free[key], VALIDATION, generator(seed, STREAM, key)) for key in split.products}
+    if not any(len(rows) for rows in validation.values()):
         raise UserError(
-            f"no {split.shots_from} picture is neither a shot nor a test, so no threshold can be chosen",
-            "--reject",
-            "Use --test-on val or test, or fewer shots",
+            f"no {split.shots_from} image is neither a shot nor a test, so no threshold can be chosen",
+            "",
+            "Use `test_on` val or test, or fewer shots",
+            argument="reject",
         )
-    return spare
+    return validation
 
 
-def with_spare(catalog: Catalog, split: Split) -> Split:
-    """The split with spare pictures for every seed: those it has stay, since another catalog might draw others.
+def with_validation(catalog: Catalog, split: Split) -> Split:
+    """The split with validation images for every seed: those it has stay, since another catalog might draw others.
 
-    A note says which kinds of products have none, as the base ones with all their pictures as shots.
+    A note says which kinds of products have none, as the base ones with all their images as shots.
     """
-    spare = {seed: split.spare.get(seed) or spare_pictures(catalog, split, seed) for seed in split.seeds}
+    validation = {seed: split.validation.get(seed) or validation_images(catalog, split, seed) for seed in split.seeds}
     kinds = {"base": split.base, "novel": split.novel}
-    bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in spare.values())]
-    notes = [f"no {kind} product has a picture to choose the rejection threshold by" for kind in bare]
-    return replace(split, spare=spare, notes=(*split.notes, *notes))
+    bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in validation.values())]
+    notes = [f"no {kind} product has a image to choose the rejection threshold by" for kind in bare]
+    return replace(split, validation=validation, notes=(*split.notes, *notes))
 
 
 def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
@@ -257,13 +266,13 @@ def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...]
 
 
 def _by_product(
-    labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str, option: str = "--shots-from"
+    labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str, argument: str = "shots_from"
 ) -> dict[str, Rows]:
-    """product -> its rows in one part of the catalog; UserError when the part is empty, which `option` asked for."""
+    """product -> its rows in one part of the catalog; UserError when the part is empty, which `argument` asked for."""
     rows = np.flatnonzero(split_of == part)
     if not len(rows):
         there = ", ".join(sorted(set(split_of.tolist()) - {""})) or "none"
-        raise UserError(f"the set has no {part} pictures (its parts: {there})", option, "Name another part")
+        raise UserError(f"the set has no {part} images (its parts: {there})", "", "Name another part", argument=argument)
     rows = rows[np.argsort(labels[rows], kind="stable")]
     ends = np.searchsorted(labels[rows], np.arange(len(keys) + 1))
     return {key: rows[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
@@ -281,38 +290,41 @@ def _names(catalog: Catalog, labels: Rows, keys: Sequence[str]) -> dict[str, str
     return {key: str(names[row]) if names[row] else key for key, row in zip(keys, first, strict=True)}
 
 
-def _enough(pool: Pictures, wanted: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
-    """Raise UserError that names the products with fewer pictures than shots."""
+def _enough(pool: Images, wanted: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
+    """Raise UserError that names the products with fewer images than shots."""
     short = [key for key, n in wanted.items() if len(pool[key]) < (1 if n == "all" else int(n))]
     if not short:
         return
     short.sort(key=lambda key: len(pool[key]))
     asked = sorted({int(n) for key in short if (n := wanted[key]) != "all"}) or [1]
-    option = "--shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "--base-shots"
+    argument = "shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "base_shots"
     told = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
     more = f" and {len(short) - 8} more" if len(short) > 8 else ""
     raise UserError(
-        f"{len(short)} products have fewer {part} pictures than the {' or '.join(map(str, asked))} shots asked for: {told}{more}",
-        option,
+        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, asked))} shots asked for: {told}{more}",
+        "",
         f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
+        argument=argument,
     )
 
 
 def _notes(
-    catalog: Catalog, tests: Mapping[int, Pictures], base: Sequence[str], novel: Sequence[str], shots_from: str, test_on: str
+    catalog: Catalog, tests: Mapping[int, Images], base: Sequence[str], novel: Sequence[str], shots_from: str, test_on: str
 ) -> tuple[str, ...]:
     notes = []
     lacking: set[str] = set()
-    for pictures in tests.values():
+    for images in tests.values():
         for kind, products in (("base", base), ("novel", novel)):
-            if not any(len(pictures[key]) for key in products):
-                raise UserError(f"no test pictures of {kind} products", "--test-on", "Test on another part, or ask for fewer shots")
-        lacking |= {key for key in (*base, *novel) if not len(pictures[key])}
+            if not any(len(images[key]) for key in products):
+                raise UserError(
+                    f"no test images of {kind} products", "", "Test on another part, or ask for fewer shots", argument="test_on"
+                )
+        lacking |= {key for key in (*base, *novel) if not len(images[key])}
     if lacking:
-        notes.append(f"{len(lacking)} products have no test picture: {', '.join(sorted(lacking)[:8])}{' …' if len(lacking) > 8 else ''}")
-    if test_on in ("leftover", shots_from) and any(source.kind == "rpc" for source in catalog.sources):
+        notes.append(f"{len(lacking)} products have no test image: {', '.join(sorted(lacking)[:8])}{' …' if len(lacking) > 8 else ''}")
+    if test_on in ("validation", shots_from) and any(source.kind == "rpc" for source in catalog.sources):
         notes.append(
-            "shots and tests come from the same part: neighbouring pictures of a turntable or a shelf are near-identical, "
-            "so these figures are higher than on pictures taken elsewhere"
+            "shots and tests come from the same part: neighbouring images of a turntable or a shelf are near-identical, "
+            "so these figures are higher than on images taken elsewhere"
         )
     return tuple(notes)

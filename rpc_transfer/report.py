@@ -1,6 +1,6 @@
-"""report.html of a transfer run: Table 9, the ladder with intervals, forgetting, certainty, confusions, pictures, a map.
+"""report.html of a transfer run: Table 9, the ladder with intervals, forgetting, certainty, confusions, images, a map.
 
-Everything but the pictures and the map is drawn from the run folder alone; `report_pictures` opens the data again.
+Everything but the images and the map is drawn from the run folder alone; `report_images` opens the data again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from repr.arrays import Ints
+from repr.crops import WHOLE, suffix
 from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
@@ -20,8 +21,7 @@ from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.starts import CAPTION, HEADER, starts_rows
 from repr.runs import Run
-from repr.zooms import WHOLE, suffix
-from rpc_transfer import metrics, report_pictures, results
+from rpc_transfer import metrics, report_images, results
 from rpc_transfer.results import Results
 from rpc_transfer.summary import COLUMNS, PAPER, RPC, best_row, memory, references
 
@@ -47,7 +47,7 @@ CERTAINTY = {
 def write(folder: Path, out: Path | None = None) -> Path:
     """Write the report of a transfer run (default: report.html in its folder) and return its path.
 
-    Raises UserError when the folder holds no finished transfer run. Pictures that cannot be opened any more are left out
+    Raises UserError when the folder holds no finished transfer run. Images that cannot be opened any more are left out
     with a word on the page.
     """
     found, run = results.read(folder), Run.open(folder)
@@ -55,7 +55,7 @@ def write(folder: Path, out: Path | None = None) -> Path:
     names = weights_names(row["weights"] for row in content["rows"])
     for row in content["rows"]:
         row["name"] = names[row["weights"]]
-    page = Page(f"Taking in new products: {content['data']}", bool(content["sample"]))
+    page = Page(f"Taking in new products: {content['data']}", bool(content["synthetic"]))
     _opening(page, found)
     _table_9(page, content)
     _ladder(page, content)
@@ -65,7 +65,7 @@ def write(folder: Path, out: Path | None = None) -> Path:
     best = best_row(content["rows"])
     if best is not None:
         _confusion(page, found, best)
-        report_pictures.add(page, found, run, best)
+        report_images.add(page, found, run, best)
     _record(page, run, content)
     return page.write(out or found.folder / "report.html")
 
@@ -88,7 +88,7 @@ def _opening(page: Page, found: Results) -> None:
     page.text(
         f"{products['base']} products were taught first; then {products['novel']} novel ones were taken in from "
         f"**{_shots_of(content['rows'])} each** (from {first['shots_from']}), {_plan(first['increments'])}. Every "
-        f"figure is accuracy over all {products['base'] + products['novel']} products as choices, on {tests['base']:,} pictures of base "
+        f"figure is accuracy over all {products['base'] + products['novel']} products as choices, on {tests['base']:,} images of base "
         f"and {tests['novel']:,} of novel products ({first['test_on']}). "
         + (
             f"Mean of {seeds} draws of shots, ± half of the 95 % interval of the mean."
@@ -114,12 +114,12 @@ def _table_9(page: Page, content: dict[str, Any]) -> None:
     page.section("Table 9: what pretraining gives when everything is fine-tuned")
     several = len({row["shots"] for row in rows}) > 1
     body = [
-        [f"**ours**, from {start(row)}" + (f", {_pictures(row['shots'])}" if several else ""), *_cells(row, list(COLUMNS))] for row in rows
+        [f"**ours**, from {start(row)}" + (f", {_images(row['shots'])}" if several else ""), *_cells(row, list(COLUMNS))] for row in rows
     ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
-        "They are on RPC too, but with another choice of novel products, pictures and settings, and one seed."
-        if {kind: content["products"][kind] for kind in RPC} == RPC and not content["sample"]
+        "They are on RPC too, but with another choice of novel products, images and settings, and one seed."
+        if {kind: content["products"][kind] for kind in RPC} == RPC and not content["synthetic"]
         else "They are on RPC, another set than this run's: they show the size of the effect, not a target."
     )
     page.table(["", *COLUMNS.values()], body, f"Accuracy, per cent. The rows named the paper's are the figures of its Table 9. {same}")
@@ -136,15 +136,15 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
             _plain(row, "seconds"),
             _plain(row, "memory_mb"),
             memory(row),
-            row["features"] + suffix(row.get("zooms", WHOLE)),
+            row["features"] + suffix(row.get("crops", WHOLE)),
         ]
         for row in rows
     ]
     page.table(
-        ["learner", "weights", *COLUMNS.values(), "seconds to take in", "MB to take in", "pictures kept", "encoder"],
+        ["learner", "weights", *COLUMNS.values(), "seconds to take in", "MB to take in", "images kept", "encoder"],
         body,
-        f"Accuracy over all products, per cent; {_pictures(rows[0]['shots'])} a product. Seconds and memory are those of the increments "
-        "with the first answer after each." + _sample(content),
+        f"Accuracy over all products, per cent; {_images(rows[0]['shots'])} a product. Seconds and memory are those of the increments "
+        "with the first answer after each." + _label(content),
     )
     for spec, error in {row["weights"]: row["error"] for row in rows if row["error"]}.items():
         page.text(f"Rows from {spec} could not be run: {error}.")
@@ -163,7 +163,7 @@ def _starts(page: Page, content: dict[str, Any]) -> None:
 
 
 FORGETTING = (
-    "Forgetting: accuracy on base pictures over the base products just after the base step, minus accuracy over all products at the end, "
+    "Forgetting: accuracy on base images over the base products just after the base step, minus accuracy over all products at the end, "
     "in points. Below 0 the base products gained."
 )
 
@@ -183,7 +183,7 @@ def _paired(page: Page, content: dict[str, Any]) -> None:
 
     def side(test: dict[str, Any], which: str) -> str:
         named = start({"weights": test[which], "name": names[test[which]], "features": test[f"{which}_features"]})
-        return named + suffix(test.get(f"{which}_zooms", WHOLE))
+        return named + suffix(test.get(f"{which}_crops", WHOLE))
 
     body = [
         [
@@ -218,7 +218,7 @@ def _shots(page: Page, rows: Sequence[Row]) -> None:
         for row in rows:
             lines.setdefault((row["learner"], start(row)), {})[row["shots"]] = rate(row[measure])
         page.table(
-            ["learner", "weights", *(_pictures(n) for n in shots)],
+            ["learner", "weights", *(_images(n) for n in shots)],
             [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
             f"Accuracy on {on} over all products, per cent.",
         )
@@ -228,7 +228,7 @@ def _shots(page: Page, rows: Sequence[Row]) -> None:
                 if start(row) == origin and row[measure]:
                     series.setdefault(row["learner"], []).append((row["shots"], *_percent(row[measure])))
             if series:
-                drawn = figures.against(series, xlabel="pictures a product", ylabel=f"{on}, per cent", log_x=True)
+                drawn = figures.against(series, xlabel="images a product", ylabel=f"{on}, per cent", log_x=True)
                 page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
 
 
@@ -243,7 +243,7 @@ def _steps(page: Page, found: Results) -> None:
         for i, row in enumerate(rows):
             if start(row) != origin or row not in most_shots(rows):
                 continue
-            steps = [found.cell(i, entry["seed"]).figures["steps"] for entry in row["cells"]]
+            steps = [found.trial(i, entry["seed"]).figures["steps"] for entry in row["trials"]]
             for step in zip(*(step for step in steps if step), strict=True):
                 judged = interval([seed["acc_all"] for seed in step])
                 if judged:
@@ -266,70 +266,70 @@ def _certainty(page: Page, found: Results) -> None:
     caption = "Per cent. Unknown products are tested only in runs with --unknown, and rejected only in runs with --reject" + (
         "; its threshold is in the unit of each learner's own score." if threshold else "."
     )
-    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + _sample(found.content))
+    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + _label(found.content))
     curves: dict[str, list[tuple[float, float, float]]] = {}
     best = best_row(found.rows)
     for i, row in enumerate(found.rows):
-        if best is None or not row["cells"] or start(row) != start(found.rows[best]) or row["shots"] != found.rows[best]["shots"]:
+        if best is None or not row["trials"] or start(row) != start(found.rows[best]) or row["shots"] != found.rows[best]["shots"]:
             continue
-        arrays = found.cell(i, row["cells"][0]["seed"]).arrays
+        arrays = found.trial(i, row["trials"][0]["seed"]).arrays
         known = arrays["labels"] >= 0
         correct = arrays["predictions"][known] == arrays["labels"][known]
         coverage, risk = metrics.risk_coverage(arrays["confidence"][known], correct)
         picked = np.unique(np.linspace(0, len(coverage) - 1, 60).astype(int))
         curves[row["learner"]] = [(100 * c, 100 * r, 0.0) for c, r in zip(coverage[picked], risk[picked], strict=True) if c >= 0.02]
     if curves and best is not None:
-        drawn = figures.against(curves, xlabel="share of the pictures answered, per cent", ylabel="errors among them, per cent")
-        page.figure(drawn, f"What is gained by leaving the least certain pictures to a person; from {start(found.rows[best])}, first seed.")
+        drawn = figures.against(curves, xlabel="share of the images answered, per cent", ylabel="errors among them, per cent")
+        page.figure(drawn, f"What is gained by leaving the least certain images to a person; from {start(found.rows[best])}, first seed.")
 
 
 def _confusion(page: Page, found: Results, best: int) -> None:
     split, row = read_json(found.split_path), found.rows[best]
     products = [*split["base"], *split["novel"]]
-    groups = [split["products"][key]["meta"] for key in products]
+    groups = [split["products"][key]["supercategory"] for key in products]
     counts = confusion_counts(found, best, len(products))
     novel = np.arange(len(products)) >= len(split["base"])
     page.section("What is taken for what")
-    told = f"**{row['learner']}** from **{start(row)}**, {_pictures(row['shots'])} a product"
+    told = f"**{row['learner']}** from **{start(row)}**, {_images(row['shots'])} a product"
     page.text(f"Of the row looked at closely: {told}, all seeds together.")
     order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
     drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])
     page.figure(
         drawn,
         f"{len(products)} products"
-        + (" in blocks by meta" if any(groups) else "")
+        + (" in blocks by supercategory" if any(groups) else "")
         + "; each row adds up to 1, darker is more. Novel products are marked in orange at the edges.",
-        alt="Confusion matrix of all products; the numbers by meta are in the table below.",
+        alt="Confusion matrix of all products; the numbers by supercategory are in the table below.",
     )
     if any(groups):
         page.table(
-            ["meta", "products", "accuracy", "errors inside the meta"],
-            _by_meta(counts, groups),
-            "Metas with several products: per cent of the pictures named rightly, and of the errors that stay inside the meta.",
+            ["supercategory", "products", "accuracy", "errors inside the supercategory"],
+            _by_supercategory(counts, groups),
+            "Supercategories with several products: per cent of the images named rightly, and of the errors that stay inside.",
         )
 
 
 def confusion_counts(found: Results, row: int, classes: int) -> Ints:
-    """(classes, classes) test pictures of all seeds together: rows true, columns predicted. Untaught products are left out."""
+    """(classes, classes) test images of all seeds together: rows true, columns predicted. Untaught products are left out."""
     counts = np.zeros((classes, classes), dtype=np.int64)
-    for entry in found.rows[row]["cells"]:
-        arrays = found.cell(row, entry["seed"]).arrays
+    for entry in found.rows[row]["trials"]:
+        arrays = found.trial(row, entry["seed"]).arrays
         known = arrays["labels"] >= 0
         np.add.at(counts, (arrays["labels"][known], arrays["predictions"][known]), 1)
     return counts
 
 
-def _by_meta(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> list[list[str]]:
+def _by_supercategory(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> list[list[str]]:
     body = []
     of = np.asarray(groups)
     for group in sorted(set(groups)):
         mine = of == group
         if mine.sum() < 2:
             continue
-        pictures, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])
-        inside, wrong = counts[np.ix_(mine, mine)].sum() - right, pictures - right
+        images, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])
+        inside, wrong = counts[np.ix_(mine, mine)].sum() - right, images - right
         share = "–" if not wrong else f"{100 * inside / wrong:.0f}"
-        body.append([group, str(int(mine.sum())), f"{100 * right / max(pictures, 1):.1f}", share])
+        body.append([group, str(int(mine.sum())), f"{100 * right / max(images, 1):.1f}", share])
     return body
 
 
@@ -337,7 +337,7 @@ def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
     page.section("How it was done")
     page.options(run.config["arguments"])
     page.machine(read_json(run.path / "environment.json"))
-    page.text("The products, shots and test pictures of every seed are in `split.json`; `--split split.json` repeats the run on them.")
+    page.text("The products, shots and test images of every seed are in `split.json`; `--split split.json` repeats the run on them.")
 
 
 def _cells(row: Row, names: Sequence[str]) -> list[str]:
@@ -365,14 +365,14 @@ def _plan(increments: Sequence[int]) -> str:
     return "all at once" if len(increments) == 1 else f"in {len(increments)} steps"
 
 
-def _pictures(shots: int) -> str:
-    return f"{shots} picture" + "s" * (shots > 1)
+def _images(shots: int) -> str:
+    return f"{shots} image" + "s" * (shots > 1)
 
 
 def _shots_of(rows: Sequence[Row]) -> str:
     shots = list(dict.fromkeys(row["shots"] for row in rows))
-    return ", ".join(map(str, shots[:-1])) + (" or " if len(shots) > 1 else "") + _pictures(shots[-1])
+    return ", ".join(map(str, shots[:-1])) + (" or " if len(shots) > 1 else "") + _images(shots[-1])
 
 
-def _sample(content: dict[str, Any]) -> str:
-    return " Sample: drawn pictures, an illustration." if content["sample"] else ""
+def _label(content: dict[str, Any]) -> str:
+    return " Synthetic images: an illustration." if content["synthetic"] else ""

@@ -1,14 +1,14 @@
-"""What a transfer run leaves on disk: results.json and one .npz a cell, so that a run goes on and reports can be drawn.
+"""What a transfer run leaves on disk: results.json and one .npz a trial, so that a run goes on and reports can be drawn.
 
-A cell is one learner with one start, one number of shots and one seed: `cells/<learner>-<key>.npz` with
+A trial is one learner with one start, one number of shots and one seed: `trials/<learner>-<key>.npz` with
 
-    tests        (n,) positions in the list of test pictures of its seed in split.json (products in the order base, novel,
-                 unknown, the pictures of each in the file's order); unreadable pictures are missing
+    tests        (n,) positions in the list of test images of its seed in split.json (products in the order base, novel,
+                 unknown, the images of each in the file's order); unreadable images are missing
     labels       (n,) class numbers: base products in their order, then novel ones; -1 for unknown products
     predictions  (n,) class numbers, over all classes
     novel_only   (n,) class numbers, the best novel class
     confidence   (n,) probability of the prediction; known (n,) higher for what is more surely taught
-    figures      JSON text: the cell's metrics by name (null where one does not apply), "steps" and "per_meta"
+    figures      JSON text: the trial's metrics by name (null where one does not apply), "steps" and "per_supercategory"
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ ARRAYS = ("tests", "labels", "predictions", "novel_only", "confidence", "known")
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """One learner, start, number of shots and seed: the arrays of the module's text by name, and the figures."""
 
     arrays: dict[str, Any]
     figures: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        """Write the cell's file, whole or not at all. NaN figures become null."""
+        """Write the trial's file, whole or not at all. NaN figures become null."""
         text = json.dumps({"version": VERSION, **_without_nan(self.figures)}, allow_nan=False)
         with replacing(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, figures=np.array(text, dtype=np.str_), **self.arrays)
 
     @classmethod
-    def read(cls, path: Path) -> Cell:
-        """Read a cell. Raises UserError when the file is missing or broken."""
+    def read(cls, path: Path) -> Trial:
+        """Read a trial. Raises UserError when the file is missing or broken."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 figures = json.loads(str(file["figures"]))
                 newer = figures["version"] > VERSION
                 arrays = {name: file[name] for name in ARRAYS}
         except Exception as error:  # zipfile, zlib, numpy and json each have their own
-            raise UserError(f"not a readable cell of a run ({error})", path, "Delete it and run the same command again") from None
+            raise UserError(f"not a readable trial of a run ({error})", path, "Delete it and run the same command again") from None
         if newer:
             raise UserError(f"written by a newer version ({figures['version']} > {VERSION})", path, "Update the package")
         return cls(arrays, figures)
@@ -76,18 +76,18 @@ class Results:
         """The split file of the run."""
         return self.folder / "split.json"
 
-    def cell(self, row: int, seed: int) -> Cell:
-        """The cell of a row and a seed. Raises UserError when it is not there."""
-        for entry in self.rows[row]["cells"]:
+    def trial(self, row: int, seed: int) -> Trial:
+        """The trial of a row and a seed. Raises UserError when it is not there."""
+        for entry in self.rows[row]["trials"]:
             if entry["seed"] == seed:
-                return Cell.read(self.folder / entry["file"])
-        raise UserError(f"row {row} has no seed {seed}", self.folder / FILE, "Run it with more --seeds")
+                return Trial.read(self.folder / entry["file"])
+        raise UserError(f"row {row} has no seed {seed}", self.folder / FILE, "Run it with more `seeds`")
 
-    def test_pictures(self, seed: int) -> list[str]:
-        """The picture names that `tests` of a cell counts in."""
+    def test_images(self, seed: int) -> list[str]:
+        """The image names that `tests` of a trial counts in."""
         split = read_json(self.split_path)
-        pictures = next(entry["pictures"] for entry in split["tests"] if seed in entry["seeds"])
-        return [name for kind in ("base", "novel", "unknown") for product in split[kind] for name in pictures[product]]
+        images = next(entry["images"] for entry in split["tests"] if seed in entry["seeds"])
+        return [name for kind in ("base", "novel", "unknown") for product in split[kind] for name in images[product]]
 
 
 def write(folder: Path, content: dict[str, Any]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from repr.catalog.table import Catalog
 from repr.evaluation.statistics import interval, paired
-from rpc_transfer.learners import learner_class
+from repr.learners import learner_class
 from rpc_transfer.protocol import Split
-from rpc_transfer.results import Cell
+from rpc_transfer.results import Trial
 from rpc_transfer.settings import Settings
 from rpc_transfer.starts import Start
 
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def size(self) -> int:
-        """Picture side in pixels."""
+        """Image side in pixels."""
         return self.start.size if self.encoder == GIVEN else self.start.trained_size
 
 
@@ -46,9 +46,9 @@ def list_rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
     rows = []
     for shots in dict.fromkeys(settings.shots):
         for learner in dict.fromkeys(settings.learner):
-            pictures = learner_class(learner).input == "pictures"
+            images = learner_class(learner).input == "images"
             for start in starts:
-                if pictures:
+                if images:
                     kinds = [TRAINED]
                 elif start.spec is None:
                     kinds = [BASE_TRAINED]
@@ -59,13 +59,13 @@ def list_rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
 
 
 def content(
-    settings: Settings, catalog: Catalog, split: Split, rows: Sequence[Row], cells: dict[tuple[int, int], Path], notes: Sequence[str]
+    settings: Settings, catalog: Catalog, split: Split, rows: Sequence[Row], trials: dict[tuple[int, int], Path], notes: Sequence[str]
 ) -> dict[str, Any]:
-    """The object of results.json and of --json. cells: (row, seed) -> the cell's file; notes: beside the split's own."""
+    """The object of results.json and of --json. trials: (row, seed) -> the trial's file; notes: beside the split's own."""
     described = []
     for i, row in enumerate(rows):
-        files = {seed: cells[i, seed] for seed in split.seeds if (i, seed) in cells}
-        figures = [Cell.read(file).figures for file in files.values()]
+        files = {seed: trials[i, seed] for seed in split.seeds if (i, seed) in trials}
+        figures = [Trial.read(file).figures for file in files.values()]
         described.append(
             {
                 "learner": row.learner,
@@ -75,16 +75,16 @@ def content(
                 "test_on": split.test_on,
                 "increments": [len(step) for step in split.increments],
                 **{name: interval([figure.get(name) for figure in figures]) for name in FIGURES},
-                "per_meta": _per_meta(figures),
+                "per_supercategory": _per_supercategory(figures),
                 "features": row.encoder,
                 "base_shots": row.shots if split.base_shots is None else split.base_shots,
                 "memory": memory(settings, split, row),
                 "size": row.size,
-                "zooms": list(row.start.zooms),
+                "crops": list(row.start.crops),
                 "arch": row.start.arch,
-                "sample": catalog.sample or row.start.sample,
+                "synthetic": catalog.synthetic or row.start.synthetic,
                 "error": row.start.error or None,
-                "cells": [{"seed": seed, "file": f"cells/{file.name}"} for seed, file in files.items()],
+                "trials": [{"seed": seed, "file": f"trials/{file.name}"} for seed, file in files.items()],
             }
         )
     return {
@@ -96,29 +96,29 @@ def content(
         "paired": _paired(described),
         "starts": _starts(rows),
         "products": {"base": len(split.base), "novel": len(split.novel), "unknown": len(split.unknown)},
-        "metas": len({split.metas[key] for key in split.products}),
+        "supercategories": len({split.supercategories[key] for key in split.products}),
         "tests": _counts(split),
         "notes": [*split.notes, *_training(settings, split), *notes],
-        "sample": catalog.sample or any(row.start.sample for row in rows),
+        "synthetic": catalog.synthetic or any(row.start.synthetic for row in rows),
     }
 
 
 def _starts(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """What the rows start from, as the weights' files tell it, and the picture sides at which they were used."""
+    """What the rows start from, as the weights' files tell it, and the image sides at which they were used."""
     starts = list(dict.fromkeys(row.start for row in rows if row.start.weights))
     return [
         {
             "weights": start.spec,
             **{name: getattr(start.weights, name) for name in ("arch", "method", "trained_on", "recipe")},
             "sizes": sorted({row.size for row in rows if row.start is start}),
-            "zooms": list(start.zooms),
+            "crops": list(start.crops),
         }
         for start in starts
     ]
 
 
 def memory(settings: Settings, split: Split, row: Row) -> int | None:
-    """Pictures that a row's learner may keep: None where the encoder stays as it is, every shot where none was said."""
+    """Images that a row's learner may keep: None where the encoder stays as it is, every shot where none was said."""
     kind = learner_class(row.learner)
     if kind.input == "features":
         return None
@@ -132,8 +132,8 @@ def _training(settings: Settings, split: Split) -> list[str]:
     """Notes on what was not typed and the trained learners then do."""
     kinds = {name: learner_class(name) for name in settings.learner}
     notes = []
-    if settings.base_share < 1:
-        notes.append(f"base-trained encoders are {settings.base_share:g} of what the base step made of the weights, the rest as they came")
+    if settings.base_alpha < 1:
+        notes.append(f"base-trained encoders are {settings.base_alpha:g} of what the base step made of the weights, the rest as they came")
     keepers = [name for name, kind in kinds.items() if "memory" in kind.takes]
     if keepers and settings.memory is None:
         notes.append(f"without --memory every shot is kept and seen again by {', '.join(keepers)}")
@@ -147,21 +147,23 @@ def _training(settings: Settings, split: Split) -> list[str]:
 
 
 def _counts(split: Split) -> dict[str, int]:
-    """Test pictures of the first seed."""
+    """Test images of the first seed."""
     tests = split.tests[split.seeds[0]]
     return {kind: sum(len(tests[key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")}
 
 
-def _per_meta(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    metas = sorted({meta for figure in figures for meta in figure["per_meta"]})
-    return {meta: interval([figure["per_meta"].get(meta) for figure in figures]) for meta in metas}
+def _per_supercategory(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    supercategories = sorted({supercategory for figure in figures for supercategory in figure["per_supercategory"]})
+    return {
+        supercategory: interval([figure["per_supercategory"].get(supercategory) for figure in figures]) for supercategory in supercategories
+    }
 
 
 def _paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of one number of shots compared seed by seed, a minus b. `against` says why the two are compared:
 
     start      every two starts of one learner, the later row minus the earlier one
-    joint      a row minus the upper bound of its own start, on pictures of one size
+    joint      a row minus the upper bound of its own start, on images of one size
     imagenet   a row minus logistic regression on the features of `imagenet` as given
     """
     compared: list[dict[str, Any]] = []
@@ -191,6 +193,6 @@ def _compared(a: dict[str, Any], b: dict[str, Any], against: str) -> list[dict[s
         test = paired([x for x, _ in pairs], [y for _, y in pairs])
         described = {"learner": a["learner"], "shots": a["shots"], "metric": name, "against": against, "b_learner": b["learner"]}
         described |= {"a": a["weights"], "a_features": a["features"], "b": b["weights"], "b_features": b["features"]}
-        described |= {"a_zooms": a["zooms"], "b_zooms": b["zooms"]}
+        described |= {"a_crops": a["crops"], "b_crops": b["crops"]}
         found.append({**described, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
     return found

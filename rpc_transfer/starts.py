@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from repr.crops import WHOLE
 from repr.errors import UserError
 from repr.models.weights import Weights, fresh, read_weights
 from repr.runs import newest_weights
-from repr.zooms import WHOLE
 from rpc_transfer.protocol import generator
 from rpc_transfer.settings import ARCH, SIZE
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A start: its name as typed (None for a random one), its weights, the picture size; or the reason it cannot be had.
+    """A start: its name as typed (None for a random one), its weights, the image size; or the reason it cannot be had.
 
-    size: of the pictures that a frozen encoder sees. trained_size: of those that the encoder is trained on.
-    zooms: what an encoder sees of either when it embeds.
+    size: of the images that a frozen encoder sees. trained_size: of those that the encoder is trained on.
+    crops: what an encoder sees of either when it embeds.
     """
 
     spec: str | None
@@ -28,16 +28,16 @@ class Start:
     arch: str
     error: str = ""
     trains_at: int | None = None
-    zooms: tuple[float, ...] = WHOLE
+    crops: tuple[float, ...] = WHOLE
 
     @property
-    def sample(self) -> bool:
-        """Whether the weights saw the drawn sample shop."""
-        return self.weights is not None and self.weights.sample
+    def synthetic(self) -> bool:
+        """Whether the weights saw the synthetic shop."""
+        return self.weights is not None and self.weights.synthetic
 
     @property
     def trained_size(self) -> int:
-        """Side in pixels of the pictures that the encoder is trained on."""
+        """Side in pixels of the images that the encoder is trained on."""
         return self.trains_at or self.size
 
     @property
@@ -55,42 +55,42 @@ class Start:
 def find_starts(
     specs: Sequence[str],
     *,
-    sample: bool,
+    synthetic: bool,
     arch: str | None,
     size: int | None,
-    zooms: tuple[float, ...] | None = None,
+    crops: tuple[float, ...] | None = None,
     only: bool = False,
 ) -> list[Start]:
-    """none, then `specs` (on the sample and none given: the newest weights made on it), then imagenet.
+    """none, then `specs` (on the synthetic shop and none given: the newest weights made on it), then imagenet.
 
-    The random start has the architecture, the picture size and the zooms of the first weights given, so that the two can be
-    compared, else `settings.ARCH` and `settings.SIZE`; `arch`, `size` and `zooms` override. Weights named in `specs` that cannot
+    The random start has the architecture, the image size and the crops of the first weights given, so that the two can be
+    compared, else `settings.ARCH` and `settings.SIZE`; `arch`, `size` and `crops` override. Weights named in `specs` that cannot
     be read raise UserError; the newest ones and imagenet are then a start with the reason. Where nobody
     named it, imagenet is trained at the random start's size, so that training is the same work for both. only: no start but `specs`.
     """
     if only and not specs:
-        raise UserError("no weights are named", "--only-weights", "Name them with --weights, `none` and `imagenet` included")
+        raise UserError("no weights are named", "", "Name them with `weights`, `none` and `imagenet` included", argument="only_weights")
     given: list[Start] = []
     for spec in dict.fromkeys(specs):
         if spec not in ("none", "imagenet"):
-            given.append(_start(spec, read_weights(spec), size, zooms))
-    if not given and sample:
-        newest = newest_weights(sample=True)
+            given.append(_start(spec, read_weights(spec), size, crops))
+    if not given and synthetic:
+        newest = newest_weights(synthetic=True)
         if newest is None:
-            reason = "no weights were made on the sample shop yet: run `repr pretrain`"
+            reason = "no weights were made on the synthetic shop yet: run `repr pretrain`"
             given.append(Start("newest", None, size or SIZE, ARCH, reason))
         else:
-            given.append(_start(str(newest), read_weights(Path(newest)), size, zooms))
+            given.append(_start(str(newest), read_weights(Path(newest)), size, crops))
     usable = next((start for start in given if not start.error), None)
     none = Start(
         None,
         None,
         size or (usable.size if usable else SIZE),
         arch or (usable.arch if usable else ARCH),
-        zooms=zooms or (usable.zooms if usable else WHOLE),
+        crops=crops or (usable.crops if usable else WHOLE),
     )
     try:
-        imagenet = _start("imagenet", read_weights("imagenet"), size, zooms)
+        imagenet = _start("imagenet", read_weights("imagenet"), size, crops)
         if "imagenet" not in specs:
             imagenet = replace(imagenet, trains_at=none.size)
     except UserError as error:
@@ -101,5 +101,5 @@ def find_starts(
     return [start for start in starts if (start.spec or "none") in specs] if only else starts
 
 
-def _start(spec: str, weights: Weights, size: int | None, zooms: tuple[float, ...] | None) -> Start:
-    return Start(spec, weights, size or weights.size, weights.arch, zooms=zooms or weights.zooms or WHOLE)
+def _start(spec: str, weights: Weights, size: int | None, crops: tuple[float, ...] | None) -> Start:
+    return Start(spec, weights, size or weights.size, weights.arch, crops=crops or weights.crops or WHOLE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from repr.console import table
+from repr.crops import WHOLE, suffix, typed
 from repr.evaluation.words import p_value, points, rate
 from repr.models.names import weights_names
-from repr.zooms import WHOLE, suffix, typed
+from repr.tables import table
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
@@ -22,16 +22,16 @@ def lines(content: Mapping[str, Any]) -> list[str]:
     """The lines to print. content: the object of results.json."""
     rows = content["rows"]
     first = rows[0]
-    sample = " [sample: drawn pictures, an illustration]" if content["sample"] else ""
+    synthetic = " [synthetic: an illustration]" if content["synthetic"] else ""
     products, tests = content["products"], content["tests"]
     seeds = len(content["seeds"])
     names = weights_names(row["weights"] for row in rows)
     out = [
-        f"{content['data']}{sample}: {products['base']} base and {products['novel']} novel products, shots from {first['shots_from']}, "
-        f"tested on {first['test_on']} ({tests['base']:,} base and {tests['novel']:,} novel pictures), {seeds} seed{'s' * (seeds > 1)}.",
+        f"{content['data']}{synthetic}: {products['base']} base and {products['novel']} novel products, shots from {first['shots_from']}, "
+        f"tested on {first['test_on']} ({tests['base']:,} base and {tests['novel']:,} novel images), {seeds} seed{'s' * (seeds > 1)}.",
         "Accuracy over all products, per cent; " + ("± half the 95 % interval of the mean." if seeds > 1 else "one seed, so no interval."),
         "",
-        _table(rows, names, sample=bool(content["sample"])),
+        _table(rows, names, synthetic=bool(content["synthetic"])),
     ]
     failed = {row["weights"]: row["error"] for row in rows if row["error"]}
     out += ["", *(f"{name} could not be run: {error}" for name, error in failed.items())] if failed else []
@@ -41,9 +41,9 @@ def lines(content: Mapping[str, Any]) -> list[str]:
     out += ["", "Same splits, difference in points (paired t-test):", *tested] if tested else []
     caption, header, body = references(content["paired"], names.__getitem__)
     out += ["", f"{caption}:", table(header, body)] if body else []
-    if {kind: products[kind] for kind in RPC} == RPC and content["metas"] == 17:
+    if {kind: products[kind] for kind in RPC} == RPC and content["supercategories"] == 17:
         told = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
-        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other pictures and settings: {told}."]
+        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other images and settings: {told}."]
     return out
 
 
@@ -61,7 +61,7 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
     lines: dict[tuple[Any, ...], dict[tuple[str, str], str]] = {}
     for test in paired:
         if test.get("against") in AGAINST and test["p"] is not None:
-            key = (test["learner"], test["shots"], test["a"], test["a_features"] + suffix(test.get("a_zooms", WHOLE)))
+            key = (test["learner"], test["shots"], test["a"], test["a_features"] + suffix(test.get("a_crops", WHOLE)))
             lines.setdefault(key, {})[test["against"], test["metric"]] = points(test["difference"], test["ci95"])
     shown = [against for against in AGAINST if any(against == of for line in lines.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
@@ -70,26 +70,26 @@ def references(paired: Sequence[Mapping[str, Any]], name: Callable[[str | None],
         [learner, str(shots), name(spec), features, *(line.get(column, "–") for column in columns)]
         for (learner, shots, spec, features), line in lines.items()
     ]
-    looks = {test["against"]: suffix(test.get("b_zooms", WHOLE)) for test in paired if "against" in test}
+    looks = {test["against"]: suffix(test.get("b_crops", WHOLE)) for test in paired if "against" in test}
     caption = " and above ".join(AGAINST[against][1] + looks[against] for against in shown)
     caption = f"Same splits, points above {caption} (± half the 95 % interval)"
     return caption, header, body
 
 
 def memory(row: Mapping[str, Any]) -> str:
-    """How many pictures the learner may keep; "" for one that keeps the encoder as it is, and in results from before it was told."""
+    """How many images the learner may keep; "" for one that keeps the encoder as it is, and in results from before it was told."""
     return "" if row.get("memory") is None else f"{row['memory']:,}"
 
 
-def zoomed(row: Mapping[str, Any]) -> str:
-    """The zooms of a row, as they are typed; runs of before 2026-11-26 have none."""
-    return typed(row.get("zooms", WHOLE))
+def crops_text(row: Mapping[str, Any]) -> str:
+    """The crops of a row, as they are typed; runs of before 2026-11-26 have none."""
+    return typed(row.get("crops", WHOLE))
 
 
-def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sample: bool) -> str:
+def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, synthetic: bool) -> str:
     shots = len({row["shots"] for row in rows}) > 1
     sizes = len({row["size"] for row in rows if not row["error"]}) > 1
-    zooms = any(zoomed(row) != typed(WHOLE) for row in rows if not row["error"])
+    crops = any(crops_text(row) != typed(WHOLE) for row in rows if not row["error"])
     kept = any(memory(row) for row in rows)
     header = [
         "learner",
@@ -97,19 +97,19 @@ def _table(rows: list[dict[str, Any]], names: Mapping[str | None, str], *, sampl
         "weights",
         "encoder",
         *(["px"] if sizes else []),
-        *(["zooms"] if zooms else []),
+        *(["crops"] if crops else []),
         *(["memory"] if kept else []),
         *COLUMNS.values(),
-        *(["data"] if sample else []),
+        *(["data"] if synthetic else []),
     ]
     body = []
     for row in rows:
         known = [row["learner"], *([str(row["shots"])] if shots else []), names[row["weights"]], row["features"]]
         known += [str(row["size"])] if sizes else []
-        known += [zoomed(row)] if zooms else []
+        known += [crops_text(row)] if crops else []
         known += [memory(row) or "–"] if kept else []
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row["error"] else [rate(row[name]) for name in COLUMNS]
-        body.append(known + figures + (["sample"] if sample else []))
+        body.append(known + figures + (["synthetic"] if synthetic else []))
     return table(header, body)
 
 
@@ -122,7 +122,7 @@ def _rejection(rows: list[dict[str, Any]]) -> list[str]:
     unknown = f", {rate(row['accepted_unknown'])} of unknown ones accepted" if row["accepted_unknown"] else ""
     return [
         f"Rejection by {row['learner']} from {row['weights'] or 'none'} below {row['reject_threshold']['mean']:.3g}, per cent: "
-        f"known pictures rejected {rate(row['rejected_known'])}, of those accepted {rate(row['acc_accepted'])} named rightly{unknown}."
+        f"known images rejected {rate(row['rejected_known'])}, of those accepted {rate(row['acc_accepted'])} named rightly{unknown}."
     ]
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from repr import console
 
 SHARED = Path(os.environ.get("REPR_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real pictures and records; tests that need it are skipped, with a word, where it is absent."""
+    """The folder of real images and records; tests that need it are skipped, with a word, where it is absent."""
     if not SHARED.is_dir():
         pytest.skip(f"the folder of real data is not here ({SHARED}); set REPR_TEST_DATA to name it")
     return SHARED
@@ -22,3 +25,10 @@ def shared() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests never touch the user's cache."""
     os.environ["REPR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _told() -> Iterator[None]:
+    """What the library tells goes to stderr, as with the command line, so that tests can read it there."""
+    with console.told():
+        yield

@@ -57,7 +57,7 @@ def commands() -> list[tuple[tuple[str, ...], click.Command]]:
 
 COMMANDS = commands()
 LEAVES = [entry for entry in COMMANDS if not isinstance(entry[1], click.Group)]
-MAKERS = {"sample", "pack", "pretrain", "run", "report", "classify", "evaluate", "compare"}
+MAKERS = {"synthetic", "pack", "pretrain", "run", "report", "classify", "evaluate", "compare"}
 
 
 def test_every_command_of_the_tables_is_there() -> None:

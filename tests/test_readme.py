@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GROUPS: dict[str, click.Command] = {"repr": repr_group, "rpc_transfer": transfer_group}
 LINES = [line for line in re.findall(r"`((?:repr|rpc_transfer) [^`]+)`", README) if " " in line.strip()]
-CHEAP = ("repr --help", "rpc_transfer --help", "repr sample --help", "rpc_transfer run --help")
+CHEAP = ("repr --help", "rpc_transfer --help", "repr synthetic --help", "rpc_transfer run --help")
 
 
 def parse(line: str) -> None:

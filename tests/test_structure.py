@@ -13,12 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # Top to bottom: a room imports itself and rooms after it. A module straight below the package is a room of its own.
 ROOMS = {
     "repr": [
-        *("cli", "reports", "classify", "lookup", "evaluation", "training", "methods", "models", "pictures", "catalog", "sample"),
-        *("runs", "console", "files", "machine", "arrays", "zooms", "errors"),
+        *("cli", "server", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
+        *("training", "methods", "models", "synthetic", "catalog", "images"),
+        *("runs", "console", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_pictures", "summary", "experiment", "paper", "rows", "cell", "starts", "pictures", "learners"),
-        *("checkout", "results", "split_file", "settings", "metrics", "protocol"),
+        *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),
+        *("results", "split_file", "settings", "metrics", "protocol"),
     ],
 }
 PACKAGES = tuple(ROOMS)

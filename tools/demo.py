@@ -1,4 +1,4 @@
-"""The demo: draw the sample shop, pretrain, transfer, index, look up, and show it all on one page.
+"""The demo: draw the synthetic shop, pretrain, transfer, index, look up, and show it all on one page.
 
 Each stage is a command of ours, run in a process of its own with its words kept in <out>/logs. A stage that is done is
 stamped with what it was told, and is not repeated; one that was interrupted goes on.
@@ -42,11 +42,11 @@ class Stage:
 
 def plan(out: Path, seed: int) -> list[Stage]:
     """The stages in order. Small settings: the point is to see every part, in minutes, on two cores."""
-    shop, at = out / "sample", str(seed)
+    shop, at = out / "synthetic", str(seed)
     weights, transfer, index = out / "pretrained", out / "transfer", out / "shop.index"
     learners = ("--learner", "ncm", "--learner", "lda", "--learner", "finetune")
     return [
-        Stage("sample", "Draw the sample shop", (("repr", "sample", "--out", f"{shop}", "--seed", at),), ("sample",), 80),
+        Stage("synthetic", "Draw the synthetic shop", (("repr", "synthetic", "--out", f"{shop}", "--seed", at),), ("synthetic",), 80),
         Stage(
             "catalog",
             "Read it into a catalog",
@@ -110,7 +110,7 @@ def plan(out: Path, seed: int) -> list[Stage]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Where everything is written.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The one seed of all stages.")
 def demo(out: Path, seed: int) -> None:
-    """Run the whole story on the drawn sample shop and write one page about it."""
+    """Run the whole story on the synthetic shop and write one page about it."""
     stages = plan(out, seed)
     out.mkdir(parents=True, exist_ok=True)
     run_all(stages, out)
@@ -157,7 +157,7 @@ def _remove(path: Path) -> None:
 
 
 def _resumed(command: Sequence[str]) -> list[str]:
-    """The command as it is run: pretraining that has a run folder goes on in it, and @FOLDER stands for the pictures in it."""
+    """The command as it is run: pretraining that has a run folder goes on in it, and @FOLDER stands for the images in it."""
     words: list[str] = []
     for word in command:
         words += [str(file) for file in sorted(Path(word[1:]).iterdir())] if word.startswith("@") else [word]

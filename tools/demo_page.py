@@ -13,7 +13,7 @@ from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.evaluation.words import rate
 from repr.files import read_json
-from repr.pictures.reader import read_picture
+from repr.images.reader import read_image
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
@@ -32,33 +32,33 @@ def group() -> None:
 @group.command()
 @click.argument("out", type=click.Path(path_type=Path))
 def photos(out: Path) -> None:
-    """Cut single products out of the checkout pictures: what a shop's camera would see."""
-    catalog = open_sources((str(out / "sample" / "rpc"),), default="rpc").in_split("test")
+    """Cut single products out of the checkout images: what a shop's camera would see."""
+    catalog = open_sources((str(out / "synthetic" / "rpc"),), default="rpc").in_split("test")
     rng = np.random.default_rng(0)
     keys = catalog.product_keys()
     (out / "photos").mkdir(parents=True, exist_ok=True)
     for product in sorted(rng.choice(np.unique(keys.astype(str)), PHOTOS, replace=False)):
         row = int(rng.choice(np.flatnonzero(keys == product)))
         [box] = catalog.select(np.array([row])).boxes()
-        read_picture(catalog.file(row), box=box).save(out / "photos" / f"product-{product}.jpg", quality=92)
+        read_image(catalog.file(row), box=box).save(out / "photos" / f"product-{product}.jpg", quality=92)
 
 
 @group.command()
 @click.argument("out", type=click.Path(path_type=Path))
 def page(out: Path) -> None:
     """Write <out>/index.html."""
-    made = Page("The whole story on a drawn shop", sample=True)
+    made = Page("The whole story on a drawn shop", synthetic=True)
     made.text(
-        "What follows was made by `./tools/demo` from nothing but drawn pictures, with the same commands that take your own. "
-        "A web shop's pictures teach a network what products look like; the network then takes in products it has never seen from "
+        "What follows was made by `./tools/demo` from scratch but drawn images, with the same commands that take your own. "
+        "A web shop's images teach a network what products look like; the network then takes in products it has never seen from "
         "ten photographs each, and finds products by photograph."
     )
-    shop = {part: open_sources((str(out / "sample" / part),), default="rpc") for part in ("mep3m", "rpc")}
+    shop = {part: open_sources((str(out / "synthetic" / part),), default="rpc") for part in ("mep3m", "rpc")}
     _shop(made, shop)
     _pretraining(made, out)
     _transfer(made, out)
     _lookup(made, out, shop["rpc"])
-    made.section("The same with your own pictures")
+    made.section("The same with your own images")
     made.text("Every command takes an MEP-3M folder, an RPC folder, a tree of class folders, a CSV or a catalog.")
     made.code(
         "repr pretrain --data my-shop/ --epochs 20 --out runs/mine\n"
@@ -70,17 +70,17 @@ def page(out: Path) -> None:
 
 
 def _shop(made: Page, shop: dict[str, Catalog]) -> None:
-    made.section("1. Two sets of pictures")
+    made.section("1. Two sets of images")
     rng = np.random.default_rng(1)
     rows = []
     for part, words in (("mep3m", "A web shop, as in MEP-3M"), ("rpc", "Products to recognise at a checkout, as in RPC")):
         catalog = shop[part]
-        count = f"{len(catalog):,} pictures, {len(catalog.labels()[1])} classes"
+        count = f"{len(catalog):,} images, {len(catalog.labels()[1])} classes"
         picked = [int(row) for row in rng.choice(len(catalog), 8, replace=False)]
-        images = [read_picture(catalog.file(row), short_side=96, box=catalog.select(np.array([row])).boxes()[0]) for row in picked]
+        images = [read_image(catalog.file(row), short_side=96, box=catalog.select(np.array([row])).boxes()[0]) for row in picked]
         rows.append(SheetRow(images[0], f"{words}: {count}", [(image, "", None) for image in images[1:]]))
-    made.neighbours(rows, "Some pictures of each. All are drawn, and so are the products.")
-    made.code("repr sample --out sample\nrepr catalog build --root sample/mep3m --out catalog.parquet")
+    made.neighbours(rows, "Some images of each. All are drawn, and so are the products.")
+    made.code("repr synthetic --out synthetic\nrepr catalog build --root synthetic/mep3m --out catalog.parquet")
 
 
 def _pretraining(made: Page, out: Path) -> None:
@@ -89,7 +89,7 @@ def _pretraining(made: Page, out: Path) -> None:
     metrics = run.metrics()
     series = {
         name: [None if (value := number(row.get(key))) is None else 100 * value for row in metrics]
-        for name, key in (("training views", "train_acc"), ("held-out pictures", "val_acc"))
+        for name, key in (("training views", "train_acc"), ("held-out images", "val_acc"))
     }
     epochs = [float(n) for n in range(1, len(metrics) + 1)]
     made.figure(
@@ -106,13 +106,13 @@ def _transfer(made: Page, out: Path) -> None:
     products, tests = content["products"], content["tests"]
     made.text(
         f"{products['base']} products are taught first, then {products['novel']} more. Accuracy is over all of them, on "
-        f"{tests['base'] + tests['novel']:,} products cut out of checkout pictures; one draw of shots, so no intervals."
+        f"{tests['base'] + tests['novel']:,} products cut out of checkout images; one draw of shots, so no intervals."
     )
     names = {None: "none", str(out / "pretrained"): "ours"}
     body = []
     for row in content["rows"]:
         cells = [rate(row[name]) for name in ("acc_all", "acc_base", "acc_novel")] if not row["error"] else ["not run", "", ""]
-        body.append([row["learner"], names.get(row["weights"], str(row["weights"])), *cells, "sample"])
+        body.append([row["learner"], names.get(row["weights"], str(row["weights"])), *cells, "synthetic"])
     made.table(
         ["learner", "weights", "all", "base", "novel", "data"],
         body,
@@ -143,14 +143,14 @@ def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
         right += result["matches"][0]["product"] == true
         matches = []
         for match in result["matches"][:SHOWN]:
-            row = where[match["picture"]]
-            picture = read_picture(catalog.file(row), short_side=96, box=boxes[row])
-            matches.append((picture, f"{match['product']}  {match['score']:.2f}", match["product"] == true))
+            row = where[match["image"]]
+            image = read_image(catalog.file(row), short_side=96, box=boxes[row])
+            matches.append((image, f"{match['product']}  {match['score']:.2f}", match["product"] == true))
         rows.append(SheetRow(Path(result["query"]), f"photo of {true}", matches))
-    caption = f"{len(results)} photographs cut out of checkout pictures, and the products found: {right} of {len(results)} first right."
+    caption = f"{len(results)} photographs cut out of checkout images, and the products found: {right} of {len(results)} first right."
     made.neighbours(rows, caption)
     made.code(
-        "repr index build --data sample/rpc --part train --part val --weights pretrained --out shop.index\n"
+        "repr index build --data synthetic/rpc --part train --part val --weights pretrained --out shop.index\n"
         "repr lookup --index shop.index photo.jpg -k 6 --sheet lookup.png"
     )
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from repr import progress
 from repr.catalog.table import Catalog
 from repr.catalog.union import union
 from repr.catalog.words import terms
-from repr.console import progress
 from repr.errors import UserError
 
 S_LABEL, S_CONTENT = 0.50, 0.75  # the paper's thresholds
@@ -87,7 +87,7 @@ class Alignment:
             "level": self.level,
             "thresholds": {"s_label": self.s_label, "s_content": self.s_content},
             "derived_s_content": self.derived,
-            "sample": self.catalog.sample,
+            "synthetic": self.catalog.synthetic,
         }
 
     def summary(self) -> str:
@@ -96,8 +96,8 @@ class Alignment:
         proposed = sum(pair.proposed is not None for pair in self.pairs)
         same = f" The mean over identical names is {self.derived:.3f}." if self.derived is not None else ""
         return (
-            f"{self.catalog.name}{' (sample)' if self.catalog.sample else ''}: {len(self.pairs):,} pairs of level {self.level} compared; "
-            f"{close:,} with S_label ≥ {self.s_label:g}, {proposed:,} proposed with S_content > {self.s_content:.3g}.{same}"
+            f"{self.catalog.name}{' (synthetic)' if self.catalog.synthetic else ''}: {len(self.pairs):,} pairs of level {self.level} "
+            f"compared; {close:,} with S_label ≥ {self.s_label:g}, {proposed:,} proposed with S_content > {self.s_content:.3g}.{same}"
         )
 
     def table(self, pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
@@ -158,7 +158,7 @@ def align(
     ends = np.cumsum([len(given) for given in catalogs])
     labels, rows = _labels(catalog, level, ends)
     if len(labels) < 2:
-        raise UserError(f"classes on level {level}: {len(labels)}, nothing to compare", catalog.name, "Choose another --level")
+        raise UserError(f"classes on level {level}: {len(labels)}, nothing to compare", catalog.name, "Choose another `level`")
     places = {label.code: i for i, label in enumerate(labels)}
     compared = [
         (a, b)
@@ -167,14 +167,14 @@ def align(
     ]  # fmt: skip
     if not compared:
         raise UserError(
-            f"no two classes of level {level} to compare stand under the same class", catalog.name, "Compare over all with --across"
+            f"no two classes of level {level} to compare stand under the same class", catalog.name, "Compare over all with `across`"
         )
     content = s_content([_text(catalog, rows[label.code]) for label in labels], binary=binary)
     scored = [(a, b, s_label(a.name, b.name), float(content[places[a.code], places[b.code]])) for a, b in compared]
     same = [value for a, b, _, value in scored if _same(a, b) and not np.isnan(value)]
     derived = float(np.mean(same)) if same else None
     if content_threshold is None and derived is None:
-        raise UserError("no two classes of the same name, so no content threshold can be derived", catalog.name, "Give --s-content")
+        raise UserError("no two classes of the same name, so no content threshold can be derived", catalog.name, "Give `s_content`")
     threshold = content_threshold if content_threshold is not None else derived
     assert threshold is not None
     merged = [(a, b) for a, b, alike, value in scored if _same(a, b) or (alike >= label_threshold and value > threshold)]
@@ -218,7 +218,7 @@ def _text(catalog: Catalog, rows: np.ndarray[Any, Any]) -> str:
 
 def _counted(texts: Sequence[str]) -> list[Counter[str]]:
     """How often each term occurs in each text."""
-    bar = progress(texts, len(texts), "Cutting titles", "class")
+    bar = progress.counted(texts, len(texts), "Cutting titles", "class")
     return [Counter(terms(text, len(text))) for text in bar]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repr import console
+from repr import progress
 from repr.catalog import mep3m, sources
 from repr.errors import UserError
 
@@ -43,21 +43,21 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
     Raises UserError for contradicting arguments and bad input; nothing is left at `out` then.
     """
     if root and annotations:
-        raise UserError("both --root and --annotations are given", "", "Give one of them")
+        raise UserError("both `root` and `annotations` are given", "", "Give one of them")
     if out.is_dir():
-        raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
+        raise UserError("is a folder", out, "Name a file with `out`, such as catalog.parquet")
     root = root or (None if annotations else sources.default_root("mep3m"))
-    begun = time.monotonic()  # drawing the sample does not count
+    begun = time.monotonic()  # drawing the synthetic shop does not count
     if annotations is None and root and sources.kind_of(root) == "mep3m":
         annotations = root if root.is_file() else mep3m.annotations_in(root)
     if out.resolve() in [source.resolve() for source in (root, annotations, info) if source]:
-        raise UserError("is what would be read, and writing there would lose it", out, "Choose another --out")
+        raise UserError("is what would be read, and writing there would lose it", out, "Choose another `out`")
     if annotations:
         built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
         return Build(out, built.records, built.quarantined, built.quarantine, time.monotonic() - begun, peak_mb())
     assert root
     if info:
-        raise UserError("--info belongs to MEP-3M's annotations, which are not there", root, "Leave --info out")
+        raise UserError("`info` belongs to MEP-3M's annotations, which are not there", root, "Leave `info` out")
     catalog = sources.read_source(root)
     catalog.write(out)
     return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb())
@@ -65,7 +65,7 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
 
 def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
     size = annotations.stat().st_size if annotations.is_file() else None
-    with console.bar(size, "Reading records", "B", scale=True) as bar:
+    with progress.bar(size, "Reading records", "B", scale=True) as bar:
         return mep3m.build_parquet(annotations, out, info=info, on_bytes=bar.update)
 
 

@@ -1,4 +1,4 @@
-"""OCR engines behind one small interface: a picture in, lines of text with their confidence out."""
+"""OCR engines behind one small interface: a image in, lines of text with their confidence out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LANGUAGES = ("chi_sim", "eng")  # Tesseract's names of simplified Chinese and English
-SIDE = 600  # pixels: Tesseract wants letters of about 20 pixels, shop pictures have 75 to 220 in all
+SIDE = 600  # pixels: Tesseract wants letters of about 20 pixels, shop images have 75 to 220 in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Engine(Protocol):
 
     version: str
 
-    def __call__(self, picture: Image) -> list[Line]:
-        """The lines in an RGB picture, in the engine's order; none when it finds none."""
+    def __call__(self, image: Image) -> list[Line]:
+        """The lines in an RGB image, in the engine's order; none when it finds none."""
         ...
 
 
@@ -54,7 +54,7 @@ class RapidOcr:
             raise UserError(
                 f"the OCR engine rapidocr is not installed: no package {' nor '.join(missing)}",
                 "",
-                "Install both with `pip install rapidocr onnxruntime`, or use --engine tesseract (system package tesseract-ocr)",
+                "Install both with `pip install rapidocr onnxruntime`, or use `engine` tesseract (system package tesseract-ocr)",
             )
         from rapidocr import RapidOCR
 
@@ -63,16 +63,16 @@ class RapidOcr:
         self._engine = RapidOCR(params={"Global.log_level": "critical", "Global.text_score": 0.0, **one})
         self.version = f"rapidocr {metadata.version('rapidocr')}"
 
-    def __call__(self, picture: Image) -> list[Line]:
+    def __call__(self, image: Image) -> list[Line]:
         """The lines, top to bottom."""
-        found: Any = self._engine(np.asarray(picture)[:, :, ::-1])  # it takes BGR, as OpenCV has it
+        found: Any = self._engine(np.asarray(image)[:, :, ::-1])  # it takes BGR, as OpenCV has it
         if found.txts is None:
             return []
         return [Line(text, float(score)) for text, score in zip(found.txts, found.scores, strict=True)]
 
 
 class Tesseract:
-    """The program tesseract, with simplified Chinese and English, looking for text anywhere in the picture (page segmentation 11)."""
+    """The program tesseract, with simplified Chinese and English, looking for text anywhere in the image (page segmentation 11)."""
 
     def __init__(self) -> None:
         if shutil.which("tesseract") is None:
@@ -85,19 +85,19 @@ class Tesseract:
             listed = _tesseract("--list-langs").split()
             self.version = _tesseract("--version").splitlines()[0].strip()
         except (RuntimeError, OSError, IndexError) as error:
-            raise UserError(f"the OCR engine does not start ({error})", "tesseract", "Install it again, or use --engine rapidocr") from None
+            raise UserError(f"the OCR engine does not start ({error})", "tesseract", "Install it again, or use `engine` rapidocr") from None
         missing = [language for language in LANGUAGES if language not in listed]
         if missing:
             packages = " and ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in missing)
             raise UserError(f"tesseract lacks the language {', '.join(missing)}", "", f"Install the system's package {packages}")
 
-    def __call__(self, picture: Image) -> list[Line]:
+    def __call__(self, image: Image) -> list[Line]:
         """The lines, in reading order."""
-        scale = SIDE / min(picture.size)
+        scale = SIDE / min(image.size)
         if scale > 1:
-            picture = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+            image = image.resize((round(image.width * scale), round(image.height * scale)))
         stream = io.BytesIO()
-        picture.save(stream, "PNG", compress_level=1)
+        image.save(stream, "PNG", compress_level=1)
         table = _tesseract("stdin", "stdout", "-l", "+".join(LANGUAGES), "--psm", "11", "tsv", given=stream.getvalue())
         return lines_of(table)
 
@@ -134,5 +134,5 @@ ENGINES: dict[str, type[RapidOcr] | type[Tesseract]] = {"rapidocr": RapidOcr, "t
 def make(name: str) -> Engine:
     """The engine by its name, ready to read. Raises UserError for an unknown one, or one that is not installed."""
     if name not in ENGINES:
-        raise UserError(f"no OCR engine is called {name!r}", "--engine", nearest(name, ENGINES))
+        raise UserError(f"no OCR engine is called {name!r}", "", nearest(name, ENGINES), argument="engine")
     return ENGINES[name]()

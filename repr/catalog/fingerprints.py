@@ -1,7 +1,7 @@
-"""Which pictures are the same or nearly the same: a digest of the file, a difference hash and a thumbnail of each picture.
+"""Which images are the same or nearly the same: a digest of the file, a difference hash and a thumbnail of each image.
 
-The difference hash (the signs of the differences between neighbours of a small grey picture; Krawetz 2013) only proposes
-pairs; the thumbnails decide. Measured on pictures of `fashion` and `freiburg` shrunk to 75 % and 43 % and saved as JPEG of
+The difference hash (the signs of the differences between neighbours of a small grey image; Krawetz 2013) only proposes
+pairs; the thumbnails decide. Measured on images of `fashion` and `freiburg` shrunk to 75 % and 43 % and saved as JPEG of
 quality 75: 99 % of such twins differ in at most 6 bits, 95 % stay within the bounds for thumbnails. Without the thumbnails
 the same hash ties 13,000 pairs of `fashion`, most of them merely alike (ties, pencils); with them, 140.
 """
@@ -19,21 +19,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from repr import progress
 from repr.arrays import Bools, Floats, Ints, Pixels
 from repr.catalog.formats import FORMATS
 from repr.catalog.table import Catalog
-from repr.console import progress
 from repr.files import cache_dir, content_key, replacing
 
 VERSION = 2
 SIDE = 16
 DEAD_ZONE = 8  # grey levels (of 255) of difference that count as one: less is the noise of JPEG
-BITS = 6  # of 256 that near-identical pictures may differ in
+BITS = 6  # of 256 that near-identical images may differ in
 RMS = 4.0  # levels, over the thumbnail
 SHARE = 0.08  # … and that as a share of the thumbnail's own standard deviation: pale things on white
 PEAK = 24  # levels, in any one cell and colour
-BUCKET = 32  # each picture is compared with so many neighbours, in hash order, of those that agree with it in two bands
-CHUNK = 20_000  # pictures a cache file
+BUCKET = 32  # each image is compared with so many neighbours, in hash order, of those that agree with it in two bands
+CHUNK = 20_000  # images a cache file
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads two bands over one 64-bit key
 POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
@@ -61,7 +61,7 @@ class Prints:
 
 
 def fingerprints(catalog: Catalog) -> Prints:
-    """The fingerprints of every row's picture. A bar on stderr while they are made; every CHUNK made is kept in the cache."""
+    """The fingerprints of every row's image. A bar on stderr while they are made; every CHUNK made is kept in the cache."""
     files = catalog.files()
     stores = [_stored(files[start : start + CHUNK], start, len(files)) for start in range(0, len(files), CHUNK)]
     digest = np.concatenate([store["digest"] for store in stores])
@@ -74,10 +74,10 @@ def _stored(files: list[Path], start: int, total: int) -> np.ndarray[Any, Any]:
     store = cache_dir("fingerprints", f"{content_key(VERSION, [(str(file), *_stamp(file)) for file in files])}.npy")
     if not store.exists():
         records = np.zeros(len(files), RECORD)
-        what = f"Comparing pictures {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing pictures"
+        what = f"Comparing images {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing images"
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                for i, record in enumerate(progress(pool.map(_print, files), len(files), what, "picture")):
+                for i, record in enumerate(progress.counted(pool.map(_print, files), len(files), what, "image")):
                     records[i] = record
             except BaseException:  # Ctrl-C: not the rest first
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -99,13 +99,13 @@ def _print(file: Path) -> tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any],
     try:
         data = file.read_bytes()
         bits, thumb = look(file)
-    except Exception:  # a broken picture can raise nearly anything; `repr pack` gives the reason
+    except Exception:  # a broken image can raise nearly anything; `repr pack` gives the reason
         return 0, np.zeros(4, np.uint64), np.zeros((SIDE, SIDE, 3), np.uint8), False
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
 
 
 def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], Pixels]:
-    """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a picture."""
+    """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a image."""
     with Image.open(file, formats=FORMATS) as image:
         image.draft("RGB", (8 * SIDE, 8 * SIDE))
         rgb = image.convert("RGB")
@@ -118,7 +118,7 @@ def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], Pixels]:
 def near_pairs(prints: Prints) -> Ints:
     """Pairs of rows, (m, 2), whose hashes differ in at most BITS of 256 bits and whose thumbnails agree within the bounds above.
 
-    Pictures that differ in at most 6 bits agree in at least 2 of 8 bands of 32 bits, so rows that agree in two bands are
+    Images that differ in at most 6 bits agree in at least 2 of 8 bands of 32 bits, so rows that agree in two bands are
     compared (in a crowd, each with BUCKET neighbours in hash order). Byte-identical files are compared once.
     """
     contents, rows = np.unique(prints.content, return_index=True)
@@ -153,7 +153,7 @@ def _alike(bits: np.ndarray[Any, np.dtype[np.uint64]]) -> Ints:
 
 
 def _agree(a: Floats, b: Floats) -> Bools:
-    """Whether thumbnails, (m, 16, 16, 3) each, are of nearly identical pictures: (m,)."""
+    """Whether thumbnails, (m, 16, 16, 3) each, are of nearly identical images: (m,)."""
     apart = np.abs(a - b)
     rms = np.sqrt((apart**2).mean(axis=(1, 2, 3)))
     return (apart.max(axis=(1, 2, 3)) <= PEAK) & (rms <= RMS) & (rms <= SHARE * a.std(axis=(1, 2, 3)))  # type: ignore[no-any-return]

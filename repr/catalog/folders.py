@@ -17,10 +17,10 @@ DEEPEST = 3
 def read(path: Path) -> Catalog:
     """A tree of class folders as a catalog. `product` is the folder (with / when nested), the default level the deepest one.
 
-    When the top folders are train and val or test, they are the splits. Raises UserError when there are no pictures in
+    When the top folders are train and val or test, they are the splits. Raises UserError when there are no images in
     folders, or folders nest deeper than three.
     """
-    found = sorted(_pictures(path), key=lambda parts: [_natural(part) for part in parts])
+    found = sorted(_images(path), key=lambda parts: [_natural(part) for part in parts])
     tops = {parts[0] for parts in found}
     split_of = SPLIT_FOLDERS if "train" in tops and len(tops) > 1 and tops <= set(SPLIT_FOLDERS) else {}
     skip = 1 if split_of else 0
@@ -29,8 +29,8 @@ def read(path: Path) -> Catalog:
         raise UserError(
             "no data that can be read",
             path,
-            "Give a MEP-3M folder (annotation.json), an RPC folder (instances_train2019.json), class folders with pictures, "
-            "a CSV (picture, product) or a catalog",
+            "Give a MEP-3M folder (annotation.json), an RPC folder (instances_train2019.json), class folders with images, "
+            "a CSV (image, product) or a catalog",
         )
     depth = max(len(parts) for parts in found) - 1 - skip
     if depth > DEEPEST:
@@ -56,14 +56,14 @@ def read(path: Path) -> Catalog:
         columns["product"].append("/".join(folders))
         columns["split"].append(split_of.get(parts[0], ""))
     shallow = sum(len(parts) - 1 - skip < depth for parts in found)
-    notes = (f"{shallow} pictures lie above the deepest folders and have no class on level {depth}",) if shallow else ()
-    source = Source(path.resolve().name, "folders", path.resolve(), sample=(path / "sample.json").is_file())
+    notes = (f"{shallow} images lie above the deepest folders and have no class on level {depth}",) if shallow else ()
+    source = Source(path.resolve().name, "folders", path.resolve(), synthetic=(path / "synthetic.json").is_file())
     first, second, third = (tuple(level) for level in entries)
     return build(dict(columns), classes=(first, second, third), sources=(source,), default_level=depth, notes=notes)
 
 
-def _pictures(root: Path) -> Iterator[tuple[str, ...]]:
-    """The parts of each picture's path below the root; hidden files and folders are skipped."""
+def _images(root: Path) -> Iterator[tuple[str, ...]]:
+    """The parts of each image's path below the root; hidden files and folders are skipped."""
     for folder, folders, files in os.walk(root, followlinks=True):
         parts = Path(folder).relative_to(root).parts
         deeper = len(parts) <= DEEPEST + 1  # a linked folder may contain itself

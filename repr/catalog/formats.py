@@ -1,4 +1,4 @@
-"""Which kinds of picture files are read: told by their content, not by their names."""
+"""Which kinds of image files are read: told by their content, not by their names."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
 
 
 class Size(msgspec.Struct, array_like=True, gc=False):
-    """img_resolution: pixels, in the order of an array's shape. A grey picture may have no third number."""
+    """img_resolution: pixels, in the order of an array's shape. A grey image may have no third number."""
 
     height: jsonfile.Pixels
     width: jsonfile.Pixels
@@ -161,12 +161,12 @@ def info_in(root: Path) -> Path | None:
 
 
 @dataclass
-class Pictures:
-    """Which pictures are on disk. A record whose picture is not there is left out, when any picture folder is there at all."""
+class Images:
+    """Which images are on disk. A record whose image is not there is left out, when any image folder is there at all."""
 
     root: Path
     missing: Counter[str] = field(default_factory=Counter)  # folder → records left out since the whole folder is not there
-    files: list[str] = field(default_factory=list)  # pictures left out one by one
+    files: list[str] = field(default_factory=list)  # images left out one by one
 
     def __post_init__(self) -> None:
         images = self.root / "Images"
@@ -184,7 +184,7 @@ class Pictures:
             return None
 
     def present(self, path: str) -> bool:
-        """Whether the picture at `path` is there; counts it when not."""
+        """Whether the image at `path` is there; counts it when not."""
         folder, _, name = path.rpartition("/")
         names = self.names(folder)
         if names is not None and name in names:
@@ -199,20 +199,20 @@ class Pictures:
         """The list of what was left out and why, as CSV."""
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["picture", "records", "reason"])
+            writer.writerow(["image", "records", "reason"])
             writer.writerows([f"{folder}/", n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
-            writer.writerows([name, 1, "the picture is not there"] for name in self.files)
+            writer.writerows([name, 1, "the image is not there"] for name in self.files)
 
 
 def batches(
-    annotations: Path, classes: ClassTable, pictures: Pictures, *, on_bytes: Callable[[int], object] | None = None
+    annotations: Path, classes: ClassTable, images: Images, *, on_bytes: Callable[[int], object] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The records of an annotation file as Arrow batches of the catalog's SCHEMA, in the file's order."""
     for first, records in jsonfile.stream_array(annotations, Record, on_bytes=on_bytes):
-        yield _batch(annotations, first, records, classes, pictures)
+        yield _batch(annotations, first, records, classes, images)
 
 
-def _batch(annotations: Path, first: int, records: list[Record], classes: ClassTable, pictures: Pictures) -> pa.RecordBatch:
+def _batch(annotations: Path, first: int, records: list[Record], classes: ClassTable, images: Images) -> pa.RecordBatch:
     keys = [(r.class_id, r.class_name, r.sub_class_id, r.sub_class_name, r.subsub_class_id, r.subsub_class_name) for r in records]
     known = classes.seen.get
     triples = [known(key, -1) for key in keys]
@@ -226,7 +226,7 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
     if pc.any(leaving).as_py():
         i = leaving.index(True).as_py()
         raise UserError(
-            f"the picture path {records[i].img_path!r} leaves the folder",
+            f"the image path {records[i].img_path!r} leaves the folder",
             f"{annotations}, record {first + i}",
             "Mend the record; paths are relative to the folder of the annotations",
         )
@@ -246,20 +246,20 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
         "width": pa.array([r.img_resolution.width for r in records], pa.int32()),
     }
     batch = pa.RecordBatch.from_arrays([columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in SCHEMA], schema=SCHEMA)
-    if pictures.check:
-        batch = batch.filter(pa.array([pictures.present(r.img_path) for r in records], pa.bool_()))
+    if images.check:
+        batch = batch.filter(pa.array([images.present(r.img_path) for r in records], pa.bool_()))
     return batch
 
 
-def describe(root: Path, classes: ClassTable, pictures: Pictures, table: pa.Table) -> Catalog:
+def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table) -> Catalog:
     """The catalog around a table of records: class names, source, and notes on what was left out or renamed."""
     notes = []
-    if pictures.quarantined:
-        notes.append(f"{pictures.quarantined} records left out: their pictures are not in {root / 'Images'}")
+    if images.quarantined:
+        notes.append(f"{images.quarantined} records left out: their images are not in {root / 'Images'}")
     if classes.renamed:
         known, other = sorted(classes.renamed)[0]
         notes.append(f"{len(classes.renamed)} class names differ between records of one id, such as {known} and {other}; the first is used")
-    source = Source(root.resolve().name, "mep3m", root.resolve(), sample=(root / "sample.json").is_file())
+    source = Source(root.resolve().name, "mep3m", root.resolve(), synthetic=(root / "synthetic.json").is_file())
     first, second, third = (tuple(level) for level in classes.levels)
     return Catalog(table, (first, second, third), (source,), default_level=2, notes=tuple(notes))
 
@@ -274,9 +274,9 @@ def read(path: Path) -> Catalog:
         raise UserError("no annotation.json in it", path, REMEDY_ROOT)
     root = annotations.parent
     info = info_in(root)
-    classes, pictures = read_info(info) if info else ClassTable(), Pictures(root)
-    table = pa.Table.from_batches(batches(annotations, classes, pictures), schema=SCHEMA)
-    return describe(root, classes, pictures, table)
+    classes, images = read_info(info) if info else ClassTable(), Images(root)
+    table = pa.Table.from_batches(batches(annotations, classes, images), schema=SCHEMA)
+    return describe(root, classes, images, table)
 
 
 @dataclass(frozen=True)
@@ -298,21 +298,21 @@ def build_parquet(
     Raises UserError as `read`; then nothing is left at `out`.
     """
     root = root or annotations.parent
-    classes, pictures, records = read_info(info) if info else ClassTable(), Pictures(root), 0
+    classes, images, records = read_info(info) if info else ClassTable(), Images(root), 0
     with replacing(out) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
         with ThreadPoolExecutor(1) as pool:  # compressing lets the next block be decoded meanwhile
             written: Future[None] | None = None
-            for batch in batches(annotations, classes, pictures, on_bytes=on_bytes):
+            for batch in batches(annotations, classes, images, on_bytes=on_bytes):
                 if written:
                     written.result()
                 records += batch.num_rows
                 written = pool.submit(writer.write_batch, batch)
             if written:
                 written.result()
-        writer.add_key_value_metadata(describe(root, classes, pictures, SCHEMA.empty_table()).metadata(out))
-        if not records and not pictures.quarantined:
+        writer.add_key_value_metadata(describe(root, classes, images, SCHEMA.empty_table()).metadata(out))
+        if not records and not images.quarantined:
             raise UserError("no records in it", annotations, "Fetch the file again")
-    quarantine = out.with_name(f"{out.stem}.quarantine.csv") if pictures.quarantined else None
+    quarantine = out.with_name(f"{out.stem}.quarantine.csv") if images.quarantined else None
     if quarantine:
-        pictures.write(quarantine)
-    return Built(out, records, pictures.quarantined, quarantine)
+        images.write(quarantine)
+    return Built(out, records, images.quarantined, quarantine)

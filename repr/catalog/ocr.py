@@ -1,12 +1,13 @@
-"""Fill the OCR field of a catalog's pictures that lack it: resumable, in several processes, with every line's confidence kept.
+"""Fill the OCR field of a catalog's images that lack it: resumable, in several processes, with every line's confidence kept.
 
-Beside the catalog stands a journal, `<name>.ocr.jsonl`: first the engine, then one line a picture with its key, its lines and their
+Beside the catalog stands a journal, `<name>.ocr.jsonl`: first the engine, then one line a image with its key, its lines and their
 confidences, or the reason why it could not be read. It is what an interrupted run goes on from.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import time
 from collections import deque
@@ -21,28 +22,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr import progress
 from repr.catalog.engines import Engine, Line, make
 from repr.catalog.pools import processes
 from repr.catalog.table import Catalog
-from repr.console import progress, say
 from repr.errors import UserError
 from repr.machine import cores
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+log = logging.getLogger(__name__)
+
 VERSION = 1
 CONFIDENCE = 0.5  # of the lines that go into the catalog; rapidocr's own bound (text_score)
-CHUNK = 4  # pictures a process reads before it hands back
+CHUNK = 4  # images a process reads before it hands back
 SIDE = 1500  # pixels wanted of the shorter side: rapidocr shrinks what has more than 2000, and big JPEGs decode faster at a half
 
 Box = tuple[float, float, float, float]
-Reader = Callable[..., "Image"]  # repr.pictures.reader.read_picture, or another that takes (file, short_side=, box=)
+Reader = Callable[..., "Image"]  # repr.images.reader.read_image, or another that takes (file, short_side=, box=)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to read. key: its place in the journal."""
+    """A image to read. key: its place in the journal."""
 
     key: str
     file: Path
@@ -51,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in a picture: its lines, none for none, or the reason why it could not be read. size: of its file, in bytes."""
+    """What was found in a image: its lines, none for none, or the reason why it could not be read. size: of its file, in bytes."""
 
     lines: tuple[Line, ...] = ()
     error: str = ""
@@ -60,13 +63,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Filled:
-    """The catalog with its OCR filled in, and the counts. Pictures, not rows, are counted; shares are fractions."""
+    """The catalog with its OCR filled in, and the counts. Images, not rows, are counted; shares are fractions."""
 
     catalog: Catalog
     path: Path
     journal: Path
     engine: str
-    lacking: int  # pictures without OCR before
+    lacking: int  # images without OCR before
     resumed: int  # of those, read by an earlier run
     with_text: int  # of those, with text of enough confidence
     unreadable: tuple[tuple[str, str], ...]  # key, reason
@@ -81,12 +84,12 @@ class Filled:
     def lines(self) -> list[str]:
         """The counts in words."""
         if not self.lacking:
-            return [f"No picture lacks OCR; text on {100 * self.share:.1f} % of the rows."]
+            return [f"No image lacks OCR; text on {100 * self.share:.1f} % of the rows."]
         sure = f", mean confidence {self.confidence:.2f}" if self.confidence is not None else ""
         return [
-            f"{self.lacking:,} pictures lacked OCR: {self.with_text:,} now have text{sure}, {len(self.unreadable):,} could not be read "
+            f"{self.lacking:,} images lacked OCR: {self.with_text:,} now have text{sure}, {len(self.unreadable):,} could not be read "
             f"({self.seconds:.1f} s, {self.engine}).",
-            f"Text on {100 * self.share:.1f} % of the rows{' (sample)' if self.catalog.sample else ''}; every line: {self.journal}",
+            f"Text on {100 * self.share:.1f} % of the rows{' (synthetic)' if self.catalog.synthetic else ''}; every line: {self.journal}",
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -98,11 +101,11 @@ class Filled:
             "lacking": self.lacking,
             "resumed": self.resumed,
             "with_text": self.with_text,
-            "unreadable": [{"picture": key, "reason": reason} for key, reason in self.unreadable],
+            "unreadable": [{"image": key, "reason": reason} for key, reason in self.unreadable],
             "share": self.share,
             "confidence": self.confidence,
             "seconds": self.seconds,
-            "sample": self.catalog.sample,
+            "synthetic": self.catalog.synthetic,
         }
 
 
@@ -115,18 +118,18 @@ def fill(
     confidence: float = CONFIDENCE,
     workers: int | None = None,
 ) -> Filled:
-    """Read the pictures whose OCR is null and write the catalog with their text to `out`.
+    """Read the images whose OCR is null and write the catalog with their text to `out`.
 
-    Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; a picture without
-    any stays null. read: `repr.pictures.reader.read_picture`, or another function of a module, which other processes import.
-    workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal; pictures that
+    Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; a image without
+    any stays null. read: `repr.images.reader.read_image`, or another function of a module, which other processes import.
+    workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal; images that
     could not be read, or whose file has another length now, are tried again.
-    Raises UserError when the engine is not installed, the journal is of another engine, or not one picture could be read.
+    Raises UserError when the engine is not installed, the journal is of another engine, or not one image could be read.
     """
     begun = time.monotonic()
     out = Path(out)
     if out.is_dir():
-        raise UserError("is a folder", out, "Name a file with --out, such as catalog.parquet")
+        raise UserError("is a folder", out, "Name a file with `out`, such as catalog.parquet")
     boxes = catalog.boxes()
     keys, tasks = _tasks(catalog, boxes)
     journal = out.with_name(f"{out.stem}.ocr.jsonl")
@@ -137,14 +140,12 @@ def fill(
         left = [key for key, row in tasks.items() if not _still(done.get(key), catalog.file(row))]
         resumed = len(tasks) - len(left)
         if resumed:
-            say(f"{resumed:,} of {len(tasks):,} pictures were read before: {journal}")
+            log.info(f"{resumed:,} of {len(tasks):,} images were read before: {journal}")
         todo = (Task(key, catalog.file(tasks[key]), boxes[tasks[key]]) for key in left)
         done.update(_kept(journal, _read(todo, len(left), engine, read, workers or cores()), len(left)))
     unreadable = tuple((key, done[key].error) for key in tasks if done[key].error)
     if tasks and len(unreadable) == len(tasks):
-        raise UserError(
-            f"none of {len(tasks):,} pictures could be read ({unreadable[0][1]})", unreadable[0][0], "Check that they are there"
-        )
+        raise UserError(f"none of {len(tasks):,} images could be read ({unreadable[0][1]})", unreadable[0][0], "Check that they are there")
     taken = {key: [line for line in done[key].lines if line.confidence >= confidence and line.text.strip()] for key in tasks}
     filled = _with_text(catalog, keys, {key: " ".join(line.text.strip() for line in lines) for key, lines in taken.items()})
     filled.write(out)
@@ -170,7 +171,7 @@ def _tasks(catalog: Catalog, boxes: list[Box | None]) -> tuple[list[str | None],
 
 
 def _still(reading: Reading | None, file: Path) -> bool:
-    """Whether a picture was read, and its file is as long as it was then (or gone)."""
+    """Whether a image was read, and its file is as long as it was then (or gone)."""
     if reading is None or reading.error:
         return False
     try:
@@ -200,11 +201,11 @@ def _resume(journal: Path, version: str) -> dict[str, Reading]:
         first = json.loads(lines[0])
         readings = dict(_parsed(line) for line in lines[1:])
     except (json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
-        raise UserError("not a journal of OCR", journal, "Move it away or choose another --out") from None
+        raise UserError("not a journal of OCR", journal, "Move it away or choose another `out`") from None
     if not isinstance(first, dict) or first.get("version", 0) > VERSION or "engine" not in first:
-        raise UserError("not a journal of OCR, or of a newer version", journal, "Move it away or choose another --out")
+        raise UserError("not a journal of OCR, or of a newer version", journal, "Move it away or choose another `out`")
     if first["engine"] != version:
-        raise UserError(f"begun with {first['engine']}, not {version}", journal, "Choose another --out or the same --engine")
+        raise UserError(f"begun with {first['engine']}, not {version}", journal, "Choose another `out` or the same `engine`")
     if len(whole) < len(blob):
         with journal.open("r+b") as stream:
             stream.truncate(len(whole))
@@ -214,7 +215,7 @@ def _resume(journal: Path, version: str) -> dict[str, Reading]:
 def _kept(journal: Path, readings: Iterator[tuple[str, Reading]], total: int) -> Iterator[tuple[str, Reading]]:
     """The readings, each written to the journal before it is handed on, with a bar."""
     with journal.open("a", encoding="utf-8") as stream:
-        for key, reading in progress(readings, total, "Reading text", "picture"):
+        for key, reading in progress.counted(readings, total, "Reading text", "image"):
             stream.write(_line(key, reading))
             stream.flush()  # what was read is kept, whatever comes
             yield key, reading
@@ -223,11 +224,11 @@ def _kept(journal: Path, readings: Iterator[tuple[str, Reading]], total: int) ->
 def _parsed(line: str) -> tuple[str, Reading]:
     entry = json.loads(line)
     lines = tuple(Line(text, sure) for text, sure in entry.get("lines", ()))
-    return entry["picture"], Reading(lines, entry.get("error", ""), entry.get("bytes", 0))
+    return entry["image"], Reading(lines, entry.get("error", ""), entry.get("bytes", 0))
 
 
 def _line(key: str, reading: Reading) -> str:
-    entry: dict[str, Any] = {"picture": key}
+    entry: dict[str, Any] = {"image": key}
     if reading.error:
         entry["error"] = reading.error
     else:
@@ -275,5 +276,5 @@ def _read_with(engine: Engine, read: Reader, tasks: Iterable[Task]) -> Iterator[
         try:
             lines = tuple(engine(read(task.file, short_side=SIDE, box=task.box)))
             yield task.key, Reading(lines, size=task.file.stat().st_size)
-        except Exception as error:  # whatever a broken picture makes reader or engine trip over; counted and listed
+        except Exception as error:  # whatever a broken image makes reader or engine trip over; counted and listed
             yield task.key, Reading(error=" ".join(str(error).split()) or type(error).__name__)

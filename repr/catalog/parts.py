@@ -37,7 +37,7 @@ class Subset:
     name: str
     level: int
     ids: dict[str, str]  # id → name, "" for any
-    archives: tuple[str, ...]  # the sub-classes whose archives hold its pictures; empty when the file does not say
+    archives: tuple[str, ...]  # the sub-classes whose archives hold its images; empty when the file does not say
     proposed: bool
 
 
@@ -66,7 +66,9 @@ def load(name: str) -> Subset:
     elif Path(name).suffix.lower() == ".csv":
         raise UserError("there is no such file", name, "Check the path")
     else:
-        raise UserError(f"no subset is called {name!r}", "--subset", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}")
+        raise UserError(
+            f"no subset is called {name!r}", "", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}", argument="subset"
+        )
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
@@ -104,7 +106,7 @@ def subset(catalog: Catalog, name: str) -> Catalog:
     label = catalog.column(f"class_{part.level}")
     chosen = ours[source] & np.isin(label, codes)
     if not chosen.any():
-        raise UserError(f"none of the {len(part.ids)} classes of the subset {part.name} is in it", catalog.name, "Choose another --subset")
+        raise UserError(f"none of the {len(part.ids)} classes of the subset {part.name} is in it", catalog.name, "Choose another `subset`")
     notes = differences(part, len(np.unique(label[chosen])), int(chosen.sum()))
     return replace(catalog.select(chosen | ~ours[source]), default_level=part.level, notes=(*catalog.notes, *notes))
 

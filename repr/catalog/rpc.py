@@ -17,11 +17,11 @@ from repr.errors import UserError
 
 INSTANCES = re.compile(r"instances_(train|val|test)2019\.json")
 SPLITS = ("train", "val", "test")
-SPILL = 2.0  # pixels a box may reach over the edge of its picture, for rounding; it is clipped
+SPILL = 2.0  # pixels a box may reach over the edge of its image, for rounding; it is clipped
 
 
 class Category(msgspec.Struct):
-    """One product class; `supercategory` is its meta class."""
+    """One product class; `supercategory` is its supercategory."""
 
     id: int
     name: str
@@ -29,7 +29,7 @@ class Category(msgspec.Struct):
 
 
 class Image(msgspec.Struct):
-    """One picture; checkout scenes have a `level`."""
+    """One image; checkout scenes have a `level`."""
 
     id: int | str
     file_name: str
@@ -39,7 +39,7 @@ class Image(msgspec.Struct):
 
 
 class Annotation(msgspec.Struct, gc=False):
-    """One box (x, y, w, h in pixels) of one product in one picture."""
+    """One box (x, y, w, h in pixels) of one product in one image."""
 
     image_id: int | str
     category_id: int
@@ -78,39 +78,39 @@ def instances_in(root: Path) -> dict[str, Path]:
 
 
 def read(path: Path) -> Catalog:
-    """A folder in RPC's layout as a catalog: one row a box; the box is null where it covers the whole picture.
+    """A folder in RPC's layout as a catalog: one row a box; the box is null where it covers the whole image.
 
     Class level 1 is the supercategory, level 2 the category; `product` is the category id. Raises UserError for a file that
-    is broken or lacks a field, a category id outside the table, a box outside its picture, a path that leaves the folder.
+    is broken or lacks a field, a category id outside the table, a box outside its image, a path that leaves the folder.
     """
     files = instances_in(path)
     if not files:
         raise UserError("no instances_train2019.json (or val, test) in it", path, "Give a folder in RPC's layout")
     categories: dict[int, Category] = {}
     products: dict[int, ProductName] = {}
-    columns, metas, notes = Columns(), dict[str, int](), list[str]()
+    columns, supercategories, notes = Columns(), dict[str, int](), list[str]()
     for split, file in files.items():
         content = read_object(file, Instances)
         _merge(categories, content.categories, file)
         products.update({row.category_id: row for row in content.products})
         for name in (category.supercategory for category in categories.values()):
             if name:
-                metas.setdefault(name, len(metas))
+                supercategories.setdefault(name, len(supercategories))
         _rows(columns, split, file, content, categories)
         bare = len(content.images) - len({a.image_id for a in content.annotations})
         if bare:
-            notes.append(f"{bare} pictures of {split}2019 have no box and are left out")
+            notes.append(f"{bare} images of {split}2019 have no box and are left out")
     if not columns:
         raise UserError("no annotations in any of its files", path, "Check that the files are whole")
     code_of = {id_: code for code, id_ in enumerate(categories)}
     ids = [int(str(key)) for key in columns["product"]]
-    columns["class_1"] = [metas.get(categories[id_].supercategory, -1) for id_ in ids]
+    columns["class_1"] = [supercategories.get(categories[id_].supercategory, -1) for id_ in ids]
     columns["class_2"] = [code_of[id_] for id_ in ids]
     columns["name"] = [_display(products.get(id_), categories[id_]) for id_ in ids]
     columns["barcode"] = [_barcode(products.get(id_)) for id_ in ids]
-    second = tuple(ClassName(str(c.id), c.name, metas.get(c.supercategory, -1)) for c in categories.values())
-    source = Source(path.resolve().name, "rpc", path.resolve(), sample=(path / "sample.json").is_file())
-    first = tuple(ClassName(name, name) for name in metas)
+    second = tuple(ClassName(str(c.id), c.name, supercategories.get(c.supercategory, -1)) for c in categories.values())
+    source = Source(path.resolve().name, "rpc", path.resolve(), synthetic=(path / "synthetic.json").is_file())
+    first = tuple(ClassName(name, name) for name in supercategories)
     return build(dict(columns), classes=(first, second, ()), sources=(source,), default_level=2, notes=tuple(notes))
 
 
@@ -137,7 +137,7 @@ def _rows(columns: Columns, split: str, file: Path, content: Instances, categori
         if image.id in images:
             raise UserError(f"image id {image.id} stands twice", where, MEND)
         if LEAVES.search(image.file_name):
-            raise UserError(f"the picture path {image.file_name!r} leaves the folder", where, MEND)
+            raise UserError(f"the image path {image.file_name!r} leaves the folder", where, MEND)
         images[image.id] = image
     for n, annotation in enumerate(content.annotations, 1):
         if annotation.category_id not in categories:
@@ -159,14 +159,14 @@ def _rows(columns: Columns, split: str, file: Path, content: Instances, categori
 
 
 def _box(annotation: Annotation, image: Image, file: Path, n: int) -> tuple[float, float, float, float] | None:
-    """The box clipped to the picture; None when it covers the whole picture (to within a pixel a side)."""
+    """The box clipped to the image; None when it covers the whole image (to within a pixel a side)."""
     where = f"{file}, record {n} of annotations"
     if len(annotation.bbox) != 4:
         raise UserError(f"bbox has {len(annotation.bbox)} numbers, not x, y, w, h", where, MEND)
     x, y, w, h = annotation.bbox
     right, bottom = x + w, y + h
     if not (w > 0 and h > 0 and min(x, y) >= -SPILL and right <= image.width + SPILL and bottom <= image.height + SPILL):
-        raise UserError(f"the box {annotation.bbox} is not inside the picture of {image.width}×{image.height}", where, MEND)
+        raise UserError(f"the box {annotation.bbox} is not inside the image of {image.width}×{image.height}", where, MEND)
     if x <= 1 and y <= 1 and right >= image.width - 1 and bottom >= image.height - 1:
         return None
     x, y = max(x, 0.0), max(y, 0.0)

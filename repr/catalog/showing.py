@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from repr.catalog.table import Catalog
-from repr.console import table
 from repr.errors import UserError, nearest
+from repr.tables import table
 
 LONGEST = 40  # characters of a cell in the printed table
 
@@ -28,7 +28,7 @@ class Shown:
     def lines(self) -> list[str]:
         """The same in words."""
         summary = self.summary
-        out = [f"{summary['records']:,} records of {summary['data']}" + (" (sample: drawn, not real)" if summary["sample"] else "")]
+        out = [f"{summary['records']:,} records of {summary['data']}" + (" (synthetic, not real)" if summary["synthetic"] else "")]
         out += [f"  source {s['name']} ({s['kind']}): {s['records']:,} records under {s['root']}" for s in summary["sources"]]
         out.append(
             "  classes on levels 1, 2, 3: {}, {}, {} occur, of {}, {}, {} in the table".format(*summary["occur"], *summary["classes"])
@@ -62,12 +62,12 @@ def show(catalog: Catalog, *, rows: int, level: int | None = None, wanted: str |
     source = np.bincount(catalog.column("source"), minlength=len(catalog.sources))
     summary: dict[str, Any] = {
         "data": catalog.name,
-        "sample": catalog.sample,
+        "synthetic": catalog.synthetic,
         "records": len(catalog),
         "level": level,
         "labels": len(names),
         "sources": [
-            {"name": s.name, "kind": s.kind, "root": str(s.root), "sample": s.sample, "records": int(n)}
+            {"name": s.name, "kind": s.kind, "root": str(s.root), "synthetic": s.synthetic, "records": int(n)}
             for s, n in zip(catalog.sources, source, strict=True)
         ],
         "classes": [len(entries) for entries in catalog.classes],
@@ -86,7 +86,7 @@ def _codes(catalog: Catalog, level: int, wanted: str) -> list[int]:
     codes = [code for code, entry in enumerate(entries) if wanted in (entry.id, entry.name)]
     if not codes:
         known = [entry.name for entry in entries]
-        remedy = nearest(wanted, known) if len(known) <= 30 else "Give the name or id of a class of that level, or another --level"
+        remedy = nearest(wanted, known) if len(known) <= 30 else "Give the name or id of a class of that level, or another `level`"
         raise UserError(f"no class {wanted!r} on level {level}", catalog.name, remedy)
     return codes
 

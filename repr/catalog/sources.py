@@ -1,7 +1,8 @@
-"""From what is typed after --data to one catalog: detect, read, unite, choose a part, split."""
+"""From the paths of data to one catalog: detect, read, unite, choose a part, split."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
-from repr.console import say
 from repr.errors import UserError
 from repr.files import cache_dir, content_key
+
+log = logging.getLogger(__name__)
 
 READERS: dict[str, Callable[[Path], Catalog]] = {
     "mep3m": mep3m.read,
@@ -39,7 +41,7 @@ def open_data(
 ) -> Catalog:
     """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2).
 
-    data: folders, CSVs, annotation files or catalogs; empty for `default`'s environment variable, else the sample shop.
+    data: folders, CSVs, annotation files or catalogs; empty for `default`'s environment variable, else the synthetic shop.
     subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own;
     None leaves them without one (an index has no use for it).
     Raises UserError for whatever is wrong with them.
@@ -49,12 +51,12 @@ def open_data(
 
 
 def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m", subset: str | None = None) -> Catalog:
-    """As `open_data`, with the splits as the sources have them ("" for none); no picture is opened. Says the catalog's notes on stderr."""
+    """As `open_data`, with the splits as the sources have them ("" for none); no image is opened. Says the catalog's notes on stderr."""
     catalog = union(open_each(data, default=default))
     if subset:
         catalog = parts.subset(catalog, subset)
     for note in catalog.notes:
-        say(f"Note: {note}.")
+        log.info(f"Note: {note}.")
     return catalog
 
 
@@ -69,14 +71,14 @@ def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = 
 
 
 def default_root(default: Literal["mep3m", "rpc"]) -> Path:
-    """Where data come from when none are named: $MEP3M_ROOT or $RPC_ROOT, else the sample shop, which is drawn on first use."""
+    """Where data come from when none are named: $MEP3M_ROOT or $RPC_ROOT, else the synthetic shop, which is drawn on first use."""
     variable = VARIABLES[default]
     if os.environ.get(variable):
         return Path(os.environ[variable])
-    from repr.sample import sample_root
+    from repr.synthetic import synthetic_root
 
-    say(f"No --data and no ${variable}: using the drawn sample shop. It is an illustration, not real products.")
-    return sample_root(default)
+    log.info(f"No --data and no ${variable}: using the synthetic shop. It is an illustration, not real products.")
+    return synthetic_root(default)
 
 
 def kind_of(path: Path) -> str:
@@ -91,7 +93,7 @@ def kind_of(path: Path) -> str:
     if rpc.instances_in(path):
         return "rpc"
     if (path / "pixels.npy").is_file():
-        raise UserError("a pack: pictures decoded by `repr pack`, without names", path, "Give the data it was made from; it is found then")
+        raise UserError("a pack: images decoded by `repr pack`, without names", path, "Give the data it was made from; it is found then")
     return "mep3m" if mep3m.annotations_in(path) else "folders"
 
 
@@ -105,12 +107,12 @@ def read_source(path: Path) -> Catalog:
             return Catalog.read(_parsed(annotations))
     catalog = READERS[kind](path)
     if not len(catalog):
-        raise UserError("no pictures in it", path, "Check that the data are whole")
+        raise UserError("no images in it", path, "Check that the data are whole")
     return catalog
 
 
 def _parsed(annotations: Path) -> Path:
-    """The cached catalog of a big annotation file, made when the file or its pictures changed."""
+    """The cached catalog of a big annotation file, made when the file or its images changed."""
     annotations = annotations.resolve()  # the key must not be the same in another working folder
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
     images = root / "Images"
@@ -118,7 +120,7 @@ def _parsed(annotations: Path) -> Path:
     stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (annotations, info, *folders) if file]
     out = cache_dir("catalogs", f"{content_key(VERSION, stamps)}.parquet")
     if not out.exists():
-        say(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
+        log.info(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
         mep3m.build_parquet(annotations, out, info=info)
     return out
 
@@ -156,9 +158,9 @@ def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
         return catalog
     divided = splits.divide(catalog.select(rows), split, seed, look=split != "random")
     for line in divided.report.lines():
-        say(line)
+        log.info(line)
     if split == "random":
-        say("Twins are counted by title alone; `repr catalog split` looks at the pictures too.")
+        log.info("Twins are counted by title alone; `repr catalog split` looks at the images too.")
     column = column.astype(object)
     column[rows] = divided.split
     return with_split(catalog, column)

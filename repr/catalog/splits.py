@@ -1,6 +1,6 @@
-"""Train and test, 8:2: `random` as the MEP-3M paper, `grouped` with identical titles and near-identical pictures on one side.
+"""Train and test, 8:2: `random` as the MEP-3M paper, `grouped` with identical titles and near-identical images on one side.
 
-A random split of a shop's listings puts the same title, and often the same picture, on both sides, so that a model that
+A random split of a shop's listings puts the same title, and often the same image, on both sides, so that a model that
 remembers scores like one that generalises.
 """
 
@@ -28,7 +28,7 @@ LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are
 
 @dataclass(frozen=True)
 class Report:
-    """What a split did. twins: test rows with an identical title or near-identical picture in training."""
+    """What a split did. twins: test rows with an identical title or near-identical image in training."""
 
     method: str
     train: int
@@ -55,7 +55,7 @@ class Report:
             why = "is one group" if self.method == "grouped" else "drew none"
             out.append(f"Classes without a test row, since each {why} ({len(self.untested)}): {shown}.")
         if self.unreadable:
-            out.append(f"Pictures that could not be read to compare them: {self.unreadable}.")
+            out.append(f"Images that could not be read to compare them: {self.unreadable}.")
         return out
 
 
@@ -134,7 +134,7 @@ def _normal(texts: pa.Array) -> pa.Array:
 
 
 def find_links(catalog: Catalog) -> Links:
-    """The ties between a catalog's rows by title and picture. Pictures that cannot be read are tied by title alone."""
+    """The ties between a catalog's rows by title and image. Images that cannot be read are tied by title alone."""
     prints = fingerprints.fingerprints(catalog)
     return Links(title_ids(catalog), prints.content, fingerprints.near_pairs(prints), int((prints.content < 0).sum()))
 
@@ -142,14 +142,14 @@ def find_links(catalog: Catalog) -> Links:
 def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Divided:
     """Train and test for every row. `random` draws 20 % of the rows; `grouped` about 20 % of each class by whole groups.
 
-    look: False opens no picture, which a random split has no need of; groups and twins are then by title alone.
+    look: False opens no image, which a random split has no need of; groups and twins are then by title alone.
     Grouped: every class, on every level, has at least one row on each side, if it has two groups; classes of one group stay in
     training and are reported. Raises UserError for an unknown method or fewer than two rows.
     """
     if method not in METHODS:
-        raise UserError(f"no split is called {method!r}", "--split", f"Choose from: {', '.join(METHODS)}")
+        raise UserError(f"no split is called {method!r}", "", f"Choose from: {', '.join(METHODS)}", argument="split")
     if len(catalog) < 2:
-        raise UserError("fewer than two pictures cannot be divided", catalog.name, "Give more pictures")
+        raise UserError("fewer than two images cannot be divided", catalog.name, "Give more images")
     rng = np.random.default_rng(seed)
     links = find_links(catalog) if look else Links(title_ids(catalog), np.full(len(catalog), -1), np.empty((0, 2), np.int64), 0)
     groups = links.groups()

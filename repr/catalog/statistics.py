@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from repr.catalog.table import Catalog
-from repr.console import table
+from repr.tables import table
 
 BIN = 5  # characters a bar of the title-length histogram
 
@@ -65,9 +65,9 @@ class Statistics:
     """All of it. Shares are fractions 0–1."""
 
     data: str
-    sample: bool
+    synthetic: bool
     rows: int
-    pictures: int
+    images: int
     level: int
     classes: tuple[ClassRow, ...]  # level 1, largest first
     long_tail: tuple[Count, ...]  # classes of `level`, largest first
@@ -101,7 +101,7 @@ class Statistics:
         """The numbers in words and tables."""
         tail = self.long_tail
         counts = [row.samples for row in tail]
-        out = [f"{self.data}: {self.rows:,} rows, {self.pictures:,} pictures" + (" (sample: drawn, not real)" if self.sample else ""), ""]
+        out = [f"{self.data}: {self.rows:,} rows, {self.images:,} images" + (" (synthetic, not real)" if self.synthetic else ""), ""]
         if self.classes:
             rows = [[row.name, f"{row.samples:,}", f"{100 * row.samples / self.rows:.2f}", str(row.sub_classes)] for row in self.classes]
             out += [table(["class", "samples", "%", "sub-classes"], rows), ""]
@@ -135,9 +135,9 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
     empty = int(pc.sum(pc.equal(ocr, "")).as_py() or 0)
     return Statistics(
         data=catalog.name,
-        sample=catalog.sample,
+        synthetic=catalog.synthetic,
         rows=len(catalog),
-        pictures=len(np.unique(catalog.photographs())),
+        images=len(np.unique(catalog.photographs())),
         level=level,
         classes=_classes(catalog),
         long_tail=tuple(Count(ids[i], names[i], int(counts[i])) for i in order),

@@ -1,7 +1,7 @@
-"""The catalog: what pictures of what products there are. One row a picture, or one a box of a checkout scene.
+"""The catalog: what images of what products there are. One row a image, or one a box of a checkout scene.
 
 In memory it is one Arrow table with the columns of SCHEMA; on disk a Parquet file whose schema metadata carries the
-names of the classes, the roots of the sources and whether any of it is the drawn sample shop.
+names of the classes, the roots of the sources and whether any of it is the synthetic shop.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PARQUET = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["sp
 SCHEMA = pa.schema(
     [
         ("path", pa.string()),  # relative to the root of its source, with /
-        # key of the product, unique within its source: RPC's category id, the CSV's product, a folder's name, a MEP-3M picture path
+        # key of the product, unique within its source: RPC's category id, the CSV's product, a folder's name, a MEP-3M image path
         ("product", pa.string()),
         ("class_1", pa.int32()),  # code: position in classes[0]; -1 for none
         ("class_2", pa.int32()),
         ("class_3", pa.int32()),
         ("split", pa.string()),  # "train", "val", "test", or "" where the source has none
-        ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole picture
+        ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole image
         ("title", pa.string()),  # null when there is none
         ("ocr", pa.string()),  # null when OCR was not run or found nothing ("FALSE"); "" where the source says ""
         ("source", pa.int16()),  # position in sources
@@ -65,7 +65,7 @@ class Source:
     name: str
     kind: str  # "mep3m", "rpc", "folders", "csv"
     root: Path
-    sample: bool = False
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Catalog:
         return int(self.table.num_rows)
 
     @property
-    def sample(self) -> bool:
-        """Whether any row comes from the drawn sample shop; results made on it are labelled so."""
-        return any(source.sample for source in self.sources)
+    def synthetic(self) -> bool:
+        """Whether any row comes from the synthetic shop; results made on it are labelled so."""
+        return any(source.synthetic for source in self.sources)
 
     @property
     def name(self) -> str:
@@ -122,7 +122,7 @@ class Catalog:
             entries += list(self.classes[1])
         present = np.unique(codes[codes >= 0])
         if not len(present):
-            raise UserError(f"no labels on level {level}", self.name, "Choose another --level")
+            raise UserError(f"no labels on level {level}", self.name, "Choose another `level`")
         dense = np.full(int(present.max()) + 2, -1, dtype=np.int64)
         dense[present] = np.arange(len(present))
         names = [entries[code].name for code in present]
@@ -156,17 +156,17 @@ class Catalog:
         return keys
 
     def photographs(self) -> np.ndarray[Any, Any]:
-        """(n,) int64, equal for rows of one picture file: boxes of one photograph."""
+        """(n,) int64, equal for rows of one image file: boxes of one photograph."""
         named = pc.binary_join_element_wise(self.table["source"].cast(pa.string()), self.table["path"], ":")
         return np.asarray(named.combine_chunks().dictionary_encode().indices).astype(np.int64)
 
     def file(self, row: int) -> Path:
-        """The picture file of a row. Raises UserError when the path would leave the source's root."""
+        """The image file of a row. Raises UserError when the path would leave the source's root."""
         source = self.sources[self.table.column("source")[row].as_py()]
         return inside(source.root, self.table.column("path")[row].as_py())
 
     def files(self) -> list[Path]:
-        """The picture file of every row."""
+        """The image file of every row."""
         roots = [source.root for source in self.sources]
         return [
             inside(roots[s], path)
@@ -174,7 +174,7 @@ class Catalog:
         ]
 
     def boxes(self) -> list[tuple[float, float, float, float] | None]:
-        """The box of every row, x, y, w, h in pixels, or None for the whole picture."""
+        """The box of every row, x, y, w, h in pixels, or None for the whole image."""
         return [None if box is None else (box[0], box[1], box[2], box[3]) for box in self.table.column("box").to_pylist()]
 
     def write(self, path: Path) -> None:
@@ -192,7 +192,13 @@ class Catalog:
             "version": VERSION,
             "classes": [[[c.id, c.name, c.parent] for c in level] for level in self.classes],
             "sources": [
-                {"name": s.name, "kind": s.kind, "root": str(s.root), "relative": relative_to(s.root, path.parent), "sample": s.sample}
+                {
+                    "name": s.name,
+                    "kind": s.kind,
+                    "root": str(s.root),
+                    "relative": relative_to(s.root, path.parent),
+                    "synthetic": s.synthetic,
+                }
                 for s in self.sources
             ],
             "default_level": self.default_level,
@@ -221,7 +227,7 @@ class Catalog:
             raise UserError(f"its columns are not a catalog's ({error})", path, "Build the catalog again") from None
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
         roots = [_root(Path(path), source) for source in described["sources"]]
-        sources = tuple(Source(s["name"], s["kind"], root, s["sample"]) for s, root in zip(described["sources"], roots, strict=True))
+        sources = tuple(Source(s["name"], s["kind"], root, s["synthetic"]) for s, root in zip(described["sources"], roots, strict=True))
         return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]))
 
 
@@ -231,7 +237,7 @@ LEAVES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")  # a p
 def inside(root: Path, relative: str) -> Path:
     """`root / relative`, refused when it is absolute or climbs out of the root."""
     if LEAVES.search(relative):
-        raise UserError(f"the picture path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
+        raise UserError(f"the image path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
     return root / relative
 
 
@@ -244,7 +250,7 @@ def relative_to(root: Path, folder: Path) -> str:
 
 
 def _root(catalog: Path, source: dict[str, Any]) -> Path:
-    """Where a source's pictures are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
+    """Where a source's images are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
     root, relative = Path(source["root"]), source.get("relative")
     if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
         return Path(catalog.parent / relative).resolve()

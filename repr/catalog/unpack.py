@@ -1,4 +1,4 @@
-"""MEP-3M's pictures: 599 archives Images/<sub-class>.rar, with members <sub-class>/<n>.jpg or .png, into the folders of the records.
+"""MEP-3M's images: 599 archives Images/<sub-class>.rar, with members <sub-class>/<n>.jpg or .png, into the folders of the records.
 
 Python reads no rar, so an outside program does: bsdtar, 7z or unar. Every archive is listed first, a member that would leave
 its folder (or is a link) stops the work, and the program writes into a fresh folder inside the target, from where only
@@ -37,10 +37,10 @@ class Member:
 
 @dataclass
 class Result:
-    """Of one archive. missing: pictures of the records that it lacks; extra: pictures in it that no record names."""
+    """Of one archive. missing: images of the records that it lacks; extra: images in it that no record names."""
 
     archive: str
-    pictures: int = 0
+    images: int = 0
     skipped: bool = False  # it was complete already
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
@@ -120,40 +120,40 @@ def archives_in(root: Path) -> list[Path]:
 
 
 def choose(archives: list[Path], subset: str | None) -> list[Path]:
-    """The archives that hold the pictures of a subset; all without one. Raises UserError when one is not there."""
+    """The archives that hold the images of a subset; all without one. Raises UserError when one is not there."""
     if not subset:
         return archives
     part = parts.load(subset)
     if not part.archives:
-        raise UserError("its archives cannot be told: no sub_class_id or parent_id in it", subset, "Add the column, or leave --subset out")
+        raise UserError("its archives cannot be told: no sub_class_id or parent_id in it", subset, "Add the column, or leave `subset` out")
     of = {archive.stem: archive for archive in archives}
     absent = [id_ for id_ in part.archives if id_ not in of]
     if absent:
         raise UserError(
             f"{len(absent)} archives of {part.name} are not there: {', '.join(f'{id_}.rar' for id_ in absent)}",
             archives[0].parent,
-            "Fetch them, or leave --subset out",
+            "Fetch them, or leave `subset` out",
         )
     return [of[id_] for id_ in part.archives]
 
 
-class _Picture(msgspec.Struct):
+class _Image(msgspec.Struct):
     img_path: str
 
 
 def read_paths(root: Path, annotations: Path | None = None) -> pa.ChunkedArray:
-    """The picture paths of all records of a MEP-3M folder's annotation file (or of the one named), streamed."""
+    """The image paths of all records of a MEP-3M folder's annotation file (or of the one named), streamed."""
     annotations = annotations or mep3m.annotations_in(root)
     if annotations is None:
-        raise UserError("no annotation.json to check the archives against", root, "Name it with --annotations")
-    blocks = [pa.array([r.img_path for r in records]) for _, records in jsonfile.stream_array(annotations, _Picture)]
+        raise UserError("no annotation.json to check the archives against", root, "Name it with `annotations`")
+    blocks = [pa.array([r.img_path for r in records]) for _, records in jsonfile.stream_array(annotations, _Image)]
     return pa.chunked_array(blocks, pa.string())
 
 
 def unpack(archives: Iterable[Path], paths: pa.ChunkedArray, out: Path, program: Program) -> Iterator[Result]:
     """Unpack archives into `out`/Images/<sub-class>/, one result each. What is complete is skipped; stopped, it goes on there.
 
-    paths: the records' picture paths (`read_paths`). Raises UserError for a broken archive, and for a member that would leave
+    paths: the records' image paths (`read_paths`). Raises UserError for a broken archive, and for a member that would leave
     its folder; then nothing of that archive is in place.
     """
     for archive in archives:
@@ -166,7 +166,7 @@ def summary(results: list[Result], out: Path) -> dict[str, Any]:
     return {
         "archives": len(results),
         "skipped": sum(result.skipped for result in results),
-        "pictures": sum(result.pictures for result in results),
+        "images": sum(result.images for result in results),
         "missing": sum(len(result.missing) for result in results),
         "extra": sum(len(result.extra) for result in results),
         "out": str(out / "Images"),
@@ -215,12 +215,12 @@ def _members(program: Program, archive: Path) -> list[Member]:
         plain = member.kind in ("file", "folder") and not LEAVES.search(name) and parts[0] == archive.stem
         if not plain or len(parts) != (2 if member.kind == "file" else 1):
             raise UserError(
-                f"the member {member.name!r} is not {archive.stem}/<picture>; nothing of it was unpacked",
+                f"the member {member.name!r} is not {archive.stem}/<image>; nothing of it was unpacked",
                 archive,
                 "Fetch the archive again from where the data set is published",
             )
     if not any(member.kind == "file" for member in members):
-        raise UserError("an archive without pictures", archive, "Fetch the archive again")
+        raise UserError("an archive without images", archive, "Fetch the archive again")
     return members
 
 

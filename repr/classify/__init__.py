@@ -17,10 +17,10 @@ class Entry:
 
 
 MODELS = {
-    "vgg19": Entry("image", "repr.classify.picture:Picture"),
-    "inception_v3": Entry("image", "repr.classify.picture:Picture"),
-    "resnet50": Entry("image", "repr.classify.picture:Picture"),
-    "encoder": Entry("image", "repr.classify.picture:Picture"),
+    "vgg19": Entry("image", "repr.classify.image:Image"),
+    "inception_v3": Entry("image", "repr.classify.image:Image"),
+    "resnet50": Entry("image", "repr.classify.image:Image"),
+    "encoder": Entry("image", "repr.classify.image:Image"),
     "lstm": Entry("text", "repr.classify.recurrent:Recurrent"),
     "bilstm": Entry("text", "repr.classify.recurrent:Recurrent"),
     "bert": Entry("text", "repr.classify.bert:Bert"),

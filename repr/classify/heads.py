@@ -75,7 +75,7 @@ def ask(network: nn.Module, inputs: Tensor) -> Floats:
 
 
 def blank(rows: int, classes: int) -> Floats:
-    """(rows, classes) NaN: what a model says of rows that show it nothing. `run_cell` puts the classes' shares there."""
+    """(rows, classes) NaN: what a model says of rows that show it nothing. `run_trial` puts the classes' shares there."""
     return np.full((rows, classes), np.nan, np.float32)
 
 

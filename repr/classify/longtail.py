@@ -9,7 +9,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.evaluation.calibration import log_softmax
 
-MANY, FEW = 100, 20  # Liu et al., Open Long-Tailed Recognition, CVPR 2019: many-shot above 100, few-shot under 20 training pictures
+MANY, FEW = 100, 20  # Liu et al., Open Long-Tailed Recognition, CVPR 2019: many-shot above 100, few-shot under 20 training images
 BUCKETS = ("many", "medium", "few", "none")
 
 

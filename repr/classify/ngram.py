@@ -57,7 +57,7 @@ class NGram:
         if features.shape[1] * classes > COEFFICIENTS:
             return self._stream(data, rows, labels, classes, generator)
         if self.settings.epochs or self.settings.lr or self.settings.batch_size:
-            self.note = "a support vector machine: --epochs, --lr and --batch-size say nothing to it"
+            self.note = "a support vector machine: epochs, learning rate and batch size say nothing to it"
         self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[kept])
         return self
 

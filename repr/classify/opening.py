@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,8 +14,9 @@ from repr.catalog.sources import fill_split
 from repr.catalog.table import Catalog
 from repr.classify import SUBSETS
 from repr.classify.subtree import largest, subtree
-from repr.console import say
 from repr.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Opened:
         if (seed, part) not in self._last:
             catalog = self._named(part)
             for note in catalog.notes[len(self.read.notes) :]:
-                say(f"Note: {note}.")
+                log.info(f"Note: {note}.")
             self._last.clear()  # one at a time: three million rows take a gigabyte
             self._last[seed, part] = limited(self._below(fill_split(catalog, self.split, seed), part), self.limit, seed)
         return self._last[seed, part]
@@ -43,7 +45,7 @@ class Opened:
     def check_ocr(self) -> None:
         """Raise UserError where not one row has OCR text: a row would be called text+ocr and be none."""
         if not pc.any(pc.not_equal(self.read.table.column("ocr"), "")).as_py():
-            raise UserError("no row has OCR text", "--ocr", "Leave it out, or read the pictures with `repr catalog ocr` first")
+            raise UserError("no row has OCR text", "", "Leave it out, or read the images with `repr catalog ocr` first", argument="ocr")
 
     def levels(self, named: Sequence[str]) -> dict[str, int]:
         """The usual class level of each part; of the whole for none. Raises UserError for a class that is not there."""
@@ -71,7 +73,7 @@ class Opened:
 def limited(catalog: Catalog, limit: int, seed: int) -> Catalog:
     """The catalog with at most `limit` training rows, drawn by chance; all others stay. 0: no limit.
 
-    The rest is dropped here, before anything is looked at, so that no picture or title of it is decoded or encoded.
+    The rest is dropped here, before anything is looked at, so that no image or title of it is decoded or encoded.
     """
     if not limit:
         return catalog

@@ -29,15 +29,15 @@ class Settings:
     split: str = "grouped"
     ocr: bool = False
     mask: bool = False
-    weights: str = ""  # of the pictures' network; "" for the model's own default
+    weights: str = ""  # of the images' network; "" for the model's own default
     text_encoder: str = "ngram"  # of image + text rows
     bert: str = ""  # a local folder; "" for the English one that comes as a package
     end_to_end: bool | None = None  # None: the networks of the paper yes, encoder and bert no
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
-    size: int | None = None  # side of the pictures in pixels
-    scale: float = 1.0  # of picture sides, layer widths and epochs alike
+    size: int | None = None  # side of the images in pixels
+    scale: float = 1.0  # of image sides, layer widths and epochs alike
     limit: int = 0  # training rows at most, 0 for all
     balanced: bool = False
     adjust: float = 0.0  # tau of the logit adjustment, 0 for none
@@ -48,17 +48,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
-            raise UserError(f"no model is called {self.model!r}", "--model", nearest(self.model, MODELS))
+            raise UserError(f"no model is called {self.model!r}", "", nearest(self.model, MODELS), argument="model")
         if not 0 < self.scale <= 1:
-            raise UserError(f"a scale of {self.scale:g}", "--scale", "Give a number above 0, at most 1")
+            raise UserError(f"a scale of {self.scale:g}", "", "Give a number above 0, at most 1", argument="scale")
         if self.lr is not None and not 0 < self.lr < math.inf:
-            raise UserError(f"a learning rate of {self.lr:g}", "--lr", "Give a number above 0, such as 0.001")
+            raise UserError(f"a learning rate of {self.lr:g}", "", "Give a number above 0, such as 0.001", argument="lr")
         if not 0 <= self.adjust < math.inf:
-            raise UserError(f"a logit adjustment of {self.adjust:g}", "--logit-adjustment", "Give 0 for none, or a number such as 1")
+            raise UserError(
+                f"a logit adjustment of {self.adjust:g}", "", "Give 0 for none, or a number such as 1", argument="logit_adjustment"
+            )
         if self.hierarchy and self.hierarchy not in NETS:
-            raise UserError(f"no net is called {self.hierarchy!r}", "--hierarchy", nearest(self.hierarchy, NETS))
+            raise UserError(f"no net is called {self.hierarchy!r}", "", nearest(self.hierarchy, NETS), argument="hierarchy")
         if not self.hierarchy and self.fine_share < 1:
-            raise UserError("a share of fine labels is for hierarchical nets", "--fine-share", "Name one with --hierarchy")
+            raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
 
     @property
     def modality(self) -> str:
@@ -90,7 +92,7 @@ class Settings:
         return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
 
     def scaled(self, width: int, least: int = 16) -> int:
-        """A layer's width or a picture's side, times the scale."""
+        """A layer's width or a image's side, times the scale."""
         return max(least, round(width * self.scale))
 
     def relevant(self) -> dict[str, Any]:

@@ -24,15 +24,15 @@ def subtree(catalog: Catalog, named: str) -> Catalog:
     ]
     if not found:
         known = [entry.name for level in catalog.classes[:2] for entry in level]
-        raise UserError(f"no class is called {named!r}", "--under", nearest(named, known))
+        raise UserError(f"no class is called {named!r}", "", nearest(named, known), argument="under")
     if len(found) > 1:
         ids = " or ".join(f"{level}:{catalog.classes[level - 1][code].id}" for level, code in found)
-        raise UserError(f"{len(found)} classes are called {named!r}", "--under", f"Say which by level and id: {ids}")
+        raise UserError(f"{len(found)} classes are called {named!r}", "", f"Say which by level and id: {ids}", argument="under")
     level, code = found[0]
     inside = (catalog.column(f"class_{level}") == code) & (catalog.column(f"class_{level + 1}") >= 0)
     below = len(np.unique(catalog.column(f"class_{level + 1}")[inside]))
     if below < 2:
-        raise UserError(f"{named} has {below or 'no'} class below it", "--under", "Choose a class with more")
+        raise UserError(f"{named} has {below or 'no'} class below it", "", "Choose a class with more", argument="under")
     return replace(catalog.select(inside), default_level=level + 1)
 
 

@@ -1,4 +1,4 @@
-"""Cells over seeds → rows of a table, with intervals; and rows against rows, seed by seed."""
+"""Trials over seeds → rows of a table, with intervals; and rows against rows, seed by seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from repr.catalog.splits import SHARE
-from repr.classify.cells import RATES
+from repr.classify.trials import RATES
 from repr.evaluation.statistics import interval, paired
 
 GROUP = ("model", "modality", "level", "hierarchy", "masked", "part", "weights", "text_encoder", "fine_share", "weak", "balanced", "adjust")
@@ -15,38 +15,38 @@ COUNTED = {
     "untrained": "of a class without training rows",
     "no_text": "without any text",
     "unknown_text": "without a known word",
-    "no_picture": "without a readable picture",
+    "no_image": "without a readable image",
 }
 MEANS = (*RATES, "seconds", "fit_seconds", "hP", "hR", "hF", "mistake_height", "top1_path")
 
 
-def summarise(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row for the cells of one model, modality, level and hierarchy: means over the seeds, `ci95` half widths, `values`."""
+def summarise(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for the trials of one model, modality, level and hierarchy: means over the seeds, `ci95` half widths, `values`."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for cell in cells:
-        groups.setdefault(tuple(cell.get(name) for name in GROUP), []).append(cell)
+    for trial in trials:
+        groups.setdefault(tuple(trial.get(name) for name in GROUP), []).append(trial)
     return [_row(members) for members in groups.values()]
 
 
-def _row(cells: list[dict[str, Any]]) -> dict[str, Any]:
-    ran = [cell for cell in cells if cell["top1"] is not None]
-    note = "; ".join(dict.fromkeys(cell["note"] for cell in cells if cell.get("note")))
-    cells = ran or cells  # a seed that could not be run is in the note
-    first = cells[0]
+def _row(trials: list[dict[str, Any]]) -> dict[str, Any]:
+    ran = [trial for trial in trials if trial["top1"] is not None]
+    note = "; ".join(dict.fromkeys(trial["note"] for trial in trials if trial.get("note")))
+    trials = ran or trials  # a seed that could not be run is in the note
+    first = trials[0]
     row = {name: first.get(name) for name in ("model", "modality", "level", "hierarchy")}
     redrawn = _redrawn(first)
     intervals = {
-        name: interval([cell.get(name) for cell in cells], redrawn=redrawn) for name in MEANS if any(name in cell for cell in cells)
+        name: interval([trial.get(name) for trial in trials], redrawn=redrawn) for name in MEANS if any(name in trial for trial in trials)
     }
     row |= {name: found["mean"] if found else None for name, found in intervals.items()}
     row["ci95"] = {name: found["ci95"] if found else None for name, found in intervals.items()}
-    row["values"] = {"top1": [cell.get("top1") for cell in cells]}
-    row["seeds"] = [cell["seed"] for cell in cells]
+    row["values"] = {"top1": [trial.get("top1") for trial in trials]}
+    row["seeds"] = [trial["seed"] for trial in trials]
     row["note"] = note
-    row["missing"] = _means([cell.get("missing") or {} for cell in cells])
-    row["buckets"] = _buckets([cell.get("buckets") or {} for cell in cells])
-    row["folders"] = [cell["folder"] for cell in cells if cell.get("folder")]
-    kept = (*GROUP[4:], "start", "preset", "split", "classes", "train", "held_out", "test", *COUNTED, "sample")
+    row["missing"] = _means([trial.get("missing") or {} for trial in trials])
+    row["buckets"] = _buckets([trial.get("buckets") or {} for trial in trials])
+    row["folders"] = [trial["folder"] for trial in trials if trial.get("folder")]
+    kept = (*GROUP[4:], "start", "preset", "split", "classes", "train", "held_out", "test", *COUNTED, "synthetic")
     return row | {name: first[name] for name in kept if name in first}
 
 
@@ -140,7 +140,7 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     seeds = len(first["seeds"])
     vary = "split and start vary; widened for splits of the same rows" if _redrawn(first) else "the start varies, the test rows do not"
     over = f"Means over {seeds} seeds, ± half of the 95 % interval ({vary}). " if seeds > 1 else "One seed. "
-    sample = "Sample: drawn pictures and titles, an illustration. " if first.get("sample") else ""
+    synthetic = "Synthetic images and titles: an illustration. " if first.get("synthetic") else ""
     done = [row for row in rows if row["top1"] is not None]
     train, test = (_range([row[part] for row in done]) for part in ("train", "test"))
     held = " (a tenth held out for the temperature)" if first["held_out"] else ", the temperature from the data's own validation part"
@@ -148,4 +148,4 @@ def caption(rows: Sequence[dict[str, Any]]) -> str:
     counts = {words: max(row.get(name) or 0 for row in done) for name, words in COUNTED.items()}
     sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
     averages = "AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling."
-    return f"{sample}Per cent. {over}{averages} Seconds leave out what was kept from earlier rows. {sizes}."
+    return f"{synthetic}Per cent. {over}{averages} Seconds leave out what was kept from earlier rows. {sizes}."

@@ -71,14 +71,14 @@ def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -
         rows = grid(base, models=("resnet50", "encoder"), levels=levels, **shared)
     if number != "8" and choice.parts:
         rows = [replace(row, part=part) for part in choice.parts for row in rows]
-    # Pictures have nothing to mask: their rows stand once.
+    # Images have nothing to mask: their rows stand once.
     reads = {row.model: "text" in MODELS[row.model].modality for row in rows}
     rows = [replace(row, ocr=ocr) for row in rows for ocr in (choice.ocrs if reads[row.model] else (False,))]
     rows = [replace(row, mask=mask) for row in rows for mask in (choice.masks if reads[row.model] else (False,))]
     if choice.models:
         unknown = set(choice.models) - {row.model for row in rows}
         if unknown:
-            raise UserError(f"{TITLES[number]} has no row {', '.join(sorted(unknown))}", "--model", f"It has {_models(rows)}")
+            raise UserError(f"{TITLES[number]} has no row {', '.join(sorted(unknown))}", "", f"It has {_models(rows)}", argument="model")
         rows = [row for row in rows if row.model in choice.models]
     return rows
 

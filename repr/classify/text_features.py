@@ -5,6 +5,7 @@ An encoder is learnt from training rows alone, with a generator of its own, so t
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Callable
 from functools import cache
@@ -18,9 +19,10 @@ from repr.arrays import Ints
 from repr.classify import ENCODERS, lsa, recurrent
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
-from repr.console import say
 from repr.errors import UserError, nearest
 from repr.files import cache_dir, content_key, replacing
+
+log = logging.getLogger(__name__)
 
 VERSION = 2  # of what is kept, and of the rows made from it; raise it when an encoder or one of its constants changes
 PACKAGES = {"ngram": ("scikit-learn",), "lstm": ("gensim", "jieba", "torch"), "bilstm": ("gensim", "jieba", "torch")}
@@ -37,7 +39,7 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
     """
     kind = settings.text_encoder
     if kind not in ENCODERS:
-        raise UserError(f"no text encoder is called {kind!r}", "--text-encoder", nearest(kind, ENCODERS))
+        raise UserError(f"no text encoder is called {kind!r}", "", nearest(kind, ENCODERS), argument="text_encoder")
     if kind == "bert":  # learns nothing here, and keeps its own by the content of the texts
         from repr.classify.bert import bert_features
 
@@ -80,7 +82,7 @@ def _write(file: Path, features: Features) -> None:
         with replacing(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, vectors=features.vectors, present=features.present, unknown=features.unknown, name=np.array(features.name))
     except OSError as error:
-        say(f"The text features are not kept: {error}")
+        log.info(f"The text features are not kept: {error}")
 
 
 def _read(file: Path, rows: int) -> Features | None:

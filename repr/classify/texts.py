@@ -11,7 +11,7 @@ from repr.arrays import Bools, Ints
 from repr.catalog.table import Catalog
 from repr.classify.mask import Masker
 
-NO_TEXT = "Choose a model that sees pictures (--model encoder), or give data with titles"  # the remedy where there is nothing to read
+NO_TEXT = "Choose a model that sees images (`model` encoder), or give data with titles"  # the remedy where there is nothing to read
 BLOCK = 8192  # rows made into Python strings at a time
 
 

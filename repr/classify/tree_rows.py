@@ -12,18 +12,18 @@ import torch
 
 from repr.arrays import Bools, Floats, Ints
 from repr.classify import MODELS
-from repr.classify.cells import Cell, describe
 from repr.classify.data import Data, Features, Problem
 from repr.classify.heads import prior
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.fit import fit_hierarchy
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
 from repr.classify.hierarchy.tree import Tree
+from repr.classify.image import image_features
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Measured, measure
-from repr.classify.picture import picture_features
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
+from repr.classify.trials import Trial, describe
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.models.devices import pick_device
@@ -51,7 +51,7 @@ class Answers:
     fit_seconds: float
 
 
-def run_tree(data: Data, settings: Settings) -> Cell:
+def run_tree(data: Data, settings: Settings) -> Trial:
     """Train (once for all levels) and measure on `settings.level`. Raises NotRun without weights, UserError without such a level."""
     key = {**settings.relevant(), "level": 0}
     kept = data.memory.get("tree")
@@ -124,8 +124,8 @@ class FrozenInputs:
     def __init__(self, data: Data, settings: Settings, rows: Ints, labels: Ints) -> None:
         self._make: dict[str, Callable[[Data], Features]] = {}
         if "image" in MODELS[settings.model].modality:
-            pictures = picture_features(data, settings)
-            self._make["image"] = lambda _: pictures
+            images = image_features(data, settings)
+            self._make["image"] = lambda _: images
         if "text" in MODELS[settings.model].modality:
             named = replace(settings, text_encoder=settings.encoder)
             self._make["text"] = text_encoder(data, named, rows, labels, int(labels.max()) + 1)
@@ -212,17 +212,17 @@ def _told(labels: Ints, whole: Problem, settings: Settings) -> Ints:
     return known
 
 
-def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
+def _measured(data: Data, settings: Settings, answers: Answers) -> Trial:
     """The row of one level. Accuracies are of the level's own output; `top1_path` is of the path that the tree allows."""
     if settings.level not in answers.levels:
         raise UserError(
-            f"level {settings.level} has no classes beyond those of the level above", data.catalog.name, "Choose another --level"
+            f"level {settings.level} has no classes beyond those of the level above", data.catalog.name, "Choose another `level`"
         )
     place = answers.levels.index(settings.level)
     problem = answers.problems[place]
     if not len(problem.test):
         raise UserError(
-            f"no test row has a label on level {settings.level}", data.catalog.name, "Choose another --level, or split the data"
+            f"no test row has a label on level {settings.level}", data.catalog.name, "Choose another `level`, or split the data"
         )
     tested = np.isin(answers.test, problem.test)
     truth = answers.labels[answers.test]
@@ -245,7 +245,7 @@ def _measured(data: Data, settings: Settings, answers: Answers) -> Cell:
         },
     }
     unknown = None if answers.unknown is None else int(answers.unknown[tested].sum())
-    return Cell(settings, describe(settings, data, problem, measured, plain, unknown) | more, measured, problem)
+    return Trial(settings, describe(settings, data, problem, measured, plain, unknown) | more, measured, problem)
 
 
 def _logits(probabilities: Floats) -> Floats:

@@ -7,7 +7,7 @@ import click
 from repr import console
 
 COMMANDS = {
-    "sample": "repr.cli.sample:command",
+    "synthetic": "repr.cli.synthetic:command",
     "catalog": "repr.cli.catalog:command",
     "pack": "repr.cli.pack:command",
     "pretrain": "repr.cli.pretrain:command",

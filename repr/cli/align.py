@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from repr import console
+from repr import console, tables
 from repr.errors import UserError
 
 FILE = click.Path(path_type=Path)
@@ -87,7 +87,7 @@ def command(
     console.say(found.summary())
     proposed = [pair for pair in found.pairs if pair.proposed is not None]
     if proposed:
-        click.echo(console.table(*found.table(proposed[:SHOWN])))
+        click.echo(tables.table(*found.table(proposed[:SHOWN])))
     if len(proposed) > SHOWN:
         console.say(f"{len(proposed) - SHOWN:,} more; --out writes them all.")
     if out:
@@ -110,7 +110,7 @@ def _merge(paths: list[str], mapping: Path, typed: set[str], out: Path | None, a
     if as_json:
         classes = [len(level) for level in merged.classes]
         console.emit(
-            {"catalog": str(out), "records": len(merged), "classes": classes, "notes": list(merged.notes), "sample": merged.sample}
+            {"catalog": str(out), "records": len(merged), "classes": classes, "notes": list(merged.notes), "synthetic": merged.synthetic}
         )
         return
     console.say(f"{merged.notes[-1].capitalize()}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, progress, tables
 
 TABLE = {
     "build": "repr.cli.catalog:build_command",
@@ -25,7 +25,7 @@ paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
 
 @click.command(cls=console.LazyGroup, table=TABLE)
 def command() -> None:
-    """Build, describe and divide catalogs: what pictures of what products there are."""
+    """Build, describe and divide catalogs: what images of what products there are."""
 
 
 @click.command("build")
@@ -42,7 +42,7 @@ def build_command(root: Path | None, annotations: Path | None, info: Path | None
       repr catalog build --root MEP-3M --out mep3m.parquet
       repr catalog build --annotations annotation.json --info dataset_info.xlsx
 
-    Records whose pictures are not on disk are left out and listed beside the catalog, when any picture folder is there.
+    Records whose images are not on disk are left out and listed beside the catalog, when any image folder is there.
     """
     from repr.catalog.building import build_catalog
 
@@ -52,7 +52,7 @@ def build_command(root: Path | None, annotations: Path | None, info: Path | None
         return
     console.say(f"{built.records:,} records in {built.seconds:.1f} s, at most {built.peak_mb:.0f} MB of memory.")
     if built.quarantine:
-        console.say(f"{built.quarantined:,} records left out, their pictures are not there: {built.quarantine}")
+        console.say(f"{built.quarantined:,} records left out, their images are not there: {built.quarantine}")
     click.echo(built.catalog)
 
 
@@ -145,7 +145,7 @@ def split_command(
     divided = divide(catalog, split, seed)
     with_split(catalog, divided.split).write(out)
     if as_json:
-        console.emit(divided.report.as_json() | {"catalog": str(out), "sample": catalog.sample})
+        console.emit(divided.report.as_json() | {"catalog": str(out), "synthetic": catalog.synthetic})
         return
     for line in divided.report.lines():
         console.say(line)
@@ -174,7 +174,7 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
             console.emit({"subsets": listed})
             return
         rows = [[p["name"], str(p["classes"]), f"{p['paper_products']:,}", "proposed" if p["proposed"] else "known"] for p in listed]
-        click.echo(console.table(["subset", "classes", "products in the paper", "list"], rows))
+        click.echo(tables.table(["subset", "classes", "products in the paper", "list"], rows))
         return
     catalog = open_sources(data, subset=name)
     out = out or Path(f"{Path(name).stem}.parquet")
@@ -182,7 +182,7 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
     if as_json:
         labels = catalog.labels()[1]
         notes = list(catalog.notes)
-        console.emit({"catalog": str(out), "records": len(catalog), "classes": len(labels), "notes": notes, "sample": catalog.sample})
+        console.emit({"catalog": str(out), "records": len(catalog), "classes": len(labels), "notes": notes, "synthetic": catalog.synthetic})
         return
     click.echo(out)
 
@@ -204,16 +204,16 @@ def unpack_command(root: Path, annotations: Path | None, subset: str | None, out
 
     program, archives = unpack.find_program(), unpack.choose(unpack.archives_in(root), subset)
     paths = unpack.read_paths(root, annotations)
-    results = list(console.progress(unpack.unpack(archives, paths, out or root, program), len(archives), "Unpacking", "archive"))
+    results = list(progress.counted(unpack.unpack(archives, paths, out or root, program), len(archives), "Unpacking", "archive"))
     summary: dict[str, Any] = unpack.summary(results, out or root)
     if as_json:
         console.emit(summary)
         return
     console.say(
-        f"{summary['archives']} archives, {summary['skipped']} of them unpacked before; {summary['pictures']:,} pictures, "
-        f"{summary['missing']:,} of the records' pictures are missing, {summary['extra']:,} are in no record."
+        f"{summary['archives']} archives, {summary['skipped']} of them unpacked before; {summary['images']:,} images, "
+        f"{summary['missing']:,} of the records' images are missing, {summary['extra']:,} are in no record."
     )
     for result in results:
         if result.missing:
-            console.say(f"{result.archive} lacks {len(result.missing)} pictures, such as {result.missing[0]}")
+            console.say(f"{result.archive} lacks {len(result.missing)} images, such as {result.missing[0]}")
     click.echo(summary["out"])

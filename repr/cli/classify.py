@@ -1,4 +1,4 @@
-"""`repr classify`: the full catalogue into its classes, by text, picture or both; and the papers' tables."""
+"""`repr classify`: the full catalogue into its classes, by text, image or both; and the papers' tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, tables
 from repr.classify import ENCODERS, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
 
@@ -26,7 +26,7 @@ from repr.classify.hierarchy import NETS, WEAK
 @click.option("--split", type=click.Choice(["random", "grouped"]), help="How to divide a source without a split. Default: the preset's.")
 @click.option("--mask-class-words/--keep-class-words", "mask", default=None, help="Whether class names leave the titles. Tables show both.")
 @click.option("--ocr", is_flag=True, help="Read the OCR text together with the title; tables then show both.")
-@click.option("--weights", multiple=True, metavar="W", help="Of the pictures' network; repeatable.  [default: imagenet, or from scratch]")
+@click.option("--weights", multiple=True, metavar="W", help="Of the images' network; repeatable.  [default: imagenet, or from scratch]")
 @click.option("--text-encoder", type=click.Choice(ENCODERS), help="Text features of image + text rows. Default: ngram; in tables as there.")
 @click.option("--bert", default="", metavar="DIR", help="A local BERT folder. Default: the English one that comes as a package.")
 @click.option("--paper", default="", metavar="FILE", help="A paper's numbers beside a table's: CSV of table, row, level, top1, source.")
@@ -34,8 +34,8 @@ from repr.classify.hierarchy import NETS, WEAK
 @click.option("--epochs", type=click.IntRange(1), help="Default: by model.")
 @click.option("--lr", type=console.Between(0, min_open=True), help="Learning rate of Adam.  [default: 0.001]")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows a step.  [default: 64]")
-@click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the network.")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Makes picture sides, layer widths and epochs smaller.")
+@click.option("--size", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of the network.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Makes image sides, layer widths and epochs smaller.")
 @click.option("--limit", type=click.IntRange(0), default=0, metavar="N", help="Train on at most so many rows, drawn by chance.")
 @click.option("--balanced", is_flag=True, help="Draw the training rows so that every class is equally likely.")
 @click.option("--logit-adjustment", "adjust", type=float, default=0.0, metavar="TAU", help="Divide by the class frequencies to this power.")
@@ -48,7 +48,7 @@ from repr.classify.hierarchy import NETS, WEAK
 @console.config_option
 @console.json_option
 def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments: Any) -> None:
-    """Classify a catalogue by title, picture or both, and measure it on the test part; or run a table of MEP-3M's paper.
+    """Classify a catalogue by title, image or both, and measure it on the test part; or run a table of MEP-3M's paper.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments
 
     A row that lacks its weights reads "not run". Text rows need no download; `bert` reads Chinese only with --bert.
     """
-    from repr.classify.asked import ask
+    from repr.classify.request import ask
     from repr.reports.classify_report import table, write
 
     answer = ask(words, arguments, out)
@@ -69,8 +69,8 @@ def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments
     if as_json:
         console.emit(answer.as_json())
         return
-    header, cells = table(answer)
-    if cells:
-        click.echo(console.table(header, cells))
+    header, body = table(answer)
+    if body:
+        click.echo(tables.table(header, body))
     for line in answer.remarks:
         click.echo(line)

@@ -31,6 +31,6 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     if as_json:
         console.emit(compared)
         return
-    for n, table in enumerate(tables(compared)):
-        click.echo(("\n" if n else "") + table.title)
-        click.echo(console.table(table.header, table.rows))
+    for n, part in enumerate(tables(compared)):
+        click.echo(("\n" if n else "") + part.title)
+        click.echo(table(part.header, part.rows))

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, tables
 
-SHARED = ("level", "leave_one_out", "size", "zooms", "raw_pixels", "batch_size", "device", "workers")  # with `evaluate`
+SHARED = ("level", "leave_one_out", "size", "crops", "raw_pixels", "batch_size", "device", "workers")  # with `evaluate`
 OF_PICTURES = (*SHARED, "subset", "split")
 
 
@@ -23,14 +23,14 @@ OF_PICTURES = (*SHARED, "subset", "split")
 @console.data_option
 @console.label_options
 @console.split_option
-@click.option("--leave-one-out", is_flag=True, help="Search all pictures among each other, whatever the split.")
+@click.option("--leave-one-out", is_flag=True, help="Search all images among each other, whatever the split.")
 @click.option("-k", "k", type=click.IntRange(1), default=200, show_default=True, help="Neighbours that vote in kNN.")
 @click.option("--temperature", type=console.Between(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T).")
 @click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
-@click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of each weights.")
-@console.zooms_option()
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures embedded at once.")
-@click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the pictures' plain pixels.")
+@click.option("--size", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of each weights.")
+@console.crops_option()
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images embedded at once.")
+@click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the images' plain pixels.")
 @console.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
 @console.seed_option
 @console.machine_options
@@ -40,7 +40,7 @@ OF_PICTURES = (*SHARED, "subset", "split")
 def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments: Any) -> None:
     """Measure representations: kNN, linear probe, retrieval. Several in one table.
 
-    Train pictures are stored, test pictures are the queries. FILE holds arrays `embeddings` and `labels`, and
+    Train images are stored, test images are the queries. FILE holds arrays `embeddings` and `labels`, and
     `gallery_embeddings` and `gallery_labels` where the stored ones are apart.
 
     \b
@@ -52,15 +52,15 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
     from repr.evaluation.measure import Constants
     from repr.runs import claim
 
-    pictures = bool(arguments["weights"] or arguments["data"] or not arguments["files"])
-    if not pictures:
+    images = bool(arguments["weights"] or arguments["data"] or not arguments["files"])
+    if not images:
         console.refuse_typed(ctx, OF_PICTURES, "vectors are measured as the file has them", "Leave them out, or add --data or --weights")
     if out is not None:
         claim(out, "repr evaluate")
     constants = Constants(arguments["k"], arguments["temperature"], arguments["epochs"], arguments["seed"])
     files: tuple[Path, ...] = arguments["files"]
     evaluation = None
-    if pictures:
+    if images:
         from repr.catalog.sources import division, fill_split, open_sources
         from repr.models.weights import read_weights
 
@@ -89,9 +89,9 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         console.emit(result)
         return
     shown = [*rows, pixels] if pixels else rows
-    click.echo(console.table(*table(shown)))
+    click.echo(tables.table(*table(shown)))
     click.echo(caption(shown, constants))
     if by_level := level_table(shown):
-        click.echo(f"\n{console.table(*by_level)}\n{BY_LEVEL}")
+        click.echo(f"\n{tables.table(*by_level)}\n{BY_LEVEL}")
     if evaluation and out is None:
         console.say("Add --out DIR for the page with neighbours and the map of the embedding.")

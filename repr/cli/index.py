@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from repr import console
+from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.zooms import WHOLE, suffix
 
 PARTS = click.Choice(["train", "val", "test"])
 index_option = click.option(
@@ -25,11 +25,11 @@ def command() -> None:
 @command.command()
 @console.data_option
 @click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
-@click.option("--size", type=click.IntRange(16), metavar="PX", help="Picture side. Default: that of the weights.")
-@console.zooms_option("as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
+@click.option("--size", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of the weights.")
+@console.crops_option("as the weights say, else 1,0.5, but 1 where boxes cut products out")
+@click.option("--part", "parts", type=PARTS, multiple=True, help="Only images of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 pictures on, not exact. Prints what it misses.")
+@click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 images on, not exact. Prints what it misses.")
 @console.out_option("the index folder (needed)")
 @console.seed_option
 @console.machine_options
@@ -38,7 +38,7 @@ def build(
     data: tuple[str, ...],
     weights: str | None,
     size: int | None,
-    zooms: tuple[float, ...] | None,
+    crops: tuple[float, ...] | None,
     parts: tuple[str, ...],
     subset: str | None,
     ivf: bool,
@@ -48,13 +48,13 @@ def build(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Embed every product picture of --data and store it under --out.
+    """Embed every product image of --data and store it under --out.
 
     \b
     Example:
       repr index build --data shop/ --weights runs/mine --out shop.index
 
-    Product pictures are all but the boxes of checkout scenes. An interrupted build goes on with the same command.
+    Product images are all but the boxes of checkout scenes. An interrupted build goes on with the same command.
     """
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
@@ -65,8 +65,8 @@ def build(
     from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
     from repr.lookup.index import BUILD, ZOOMS, Index
-    from repr.lookup.ivf import check_enough
     from repr.models.weights import load_encoder, read_weights
+    from repr.search.ivf import check_enough
 
     if weights is None:
         console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
@@ -77,13 +77,13 @@ def build(
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
     command = command_of(BUILD, data, parts, subset)
-    index = _unfinished(out, command, size, zooms)
+    index = _unfinished(out, command, size, crops)
     if index is not None:
-        size, zooms = index.manifest.weights["size"], index.manifest.zooms
-    cut_out = catalog.table.column("box").null_count == 0  # products then fill their pictures
-    chosen = replace(chosen, size=size or chosen.size, zooms=zooms or chosen.zooms or (WHOLE if cut_out else ZOOMS))
+        size, crops = index.manifest.weights["size"], index.manifest.crops
+    cut_out = catalog.table.column("box").null_count == 0  # products then fill their images
+    chosen = replace(chosen, size=size or chosen.size, crops=crops or chosen.crops or (WHOLE if cut_out else ZOOMS))
     encoder = load_encoder(chosen)
-    index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), sample=catalog.sample)
+    index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), synthetic=catalog.synthetic)
     added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
     if ivf:
         cells = index.build_cells(np.random.default_rng(seed))
@@ -97,7 +97,7 @@ def build(
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @console.data_option
 @click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
-@click.option("--part", "parts", type=PARTS, multiple=True, help="Only pictures of this part of the data; repeatable.")
+@click.option("--part", "parts", type=PARTS, multiple=True, help="Only images of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
 @console.machine_options
 @console.json_option
@@ -112,7 +112,7 @@ def add(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Add the pictures of --data that the index does not hold yet. What is stored is not touched.
+    """Add the images of --data that the index does not hold yet. What is stored is not touched.
 
     \b
     Example:
@@ -156,7 +156,7 @@ def remove(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         console.emit({"removed": gone, "index": str(index), **opened.info()})
     else:
-        click.echo(f"Removed {gone} pictures of {len(set(products))} products; {opened.info()['products']} products stay.")
+        click.echo(f"Removed {gone} images of {len(set(products))} products; {opened.info()['products']} products stay.")
 
 
 @command.command()
@@ -192,14 +192,14 @@ def _named(folder: Path | None, words: tuple[str, ...]) -> tuple[Path, tuple[str
 def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
     index, others = _named(folder, words)
     if others:
-        raise UserError(f"one word too many: {others[0]}", "repr index", "Name one index; pictures come with --data")
+        raise UserError(f"one word too many: {others[0]}", "repr index", "Name one index; images come with --data")
     return index
 
 
-def _unfinished(out: Path, command: str, size: int | None, zooms: tuple[float, ...] | None) -> Any:
+def _unfinished(out: Path, command: str, size: int | None, crops: tuple[float, ...] | None) -> Any:
     """The index at `out` when an earlier build of it by the same command was interrupted, else None.
 
-    Raises UserError when that was of other pictures, or of another size or other zooms than were typed.
+    Raises UserError when that was of other images, or of another size or other crops than were typed.
     """
     from repr.lookup.index import BUILD, Index
 
@@ -210,10 +210,10 @@ def _unfinished(out: Path, command: str, size: int | None, zooms: tuple[float, .
     if not builds:
         return None
     if command not in index.manifest.unfinished:
-        raise UserError("an unfinished index of other pictures", out, f"Give again: {builds[0]}; or delete it")
-    begun = index.manifest.weights["size"], index.manifest.zooms
-    if size not in (None, begun[0]) or zooms not in (None, begun[1]):
-        raise UserError(f"an unfinished index of {begun[0]} px{suffix(begun[1])}", out, "Leave --size and --zooms out, or delete it")
+        raise UserError("an unfinished index of other images", out, f"Give again: {builds[0]}; or delete it")
+    begun = index.manifest.weights["size"], index.manifest.crops
+    if size not in (None, begun[0]) or crops not in (None, begun[1]):
+        raise UserError(f"an unfinished index of {begun[0]} px{suffix(begun[1])}", out, "Leave --size and --crops out, or delete it")
     console.say(f"Going on with the unfinished index {out}")
     return index
 
@@ -227,7 +227,7 @@ def _check(index: Any, weights: str | None) -> None:
 
 
 def _report(index: Any, added: Any, as_json: bool) -> None:
-    from repr.evaluation.embeddings import say_left_out
+    from repr.embedding.embed import say_left_out
 
     content = index.info()
     say_left_out(added.quarantine)
@@ -235,7 +235,7 @@ def _report(index: Any, added: Any, as_json: bool) -> None:
         counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
         console.emit({"index": str(index.folder), **counts, **content})
     else:
-        click.echo(f"Added {added.stored} pictures ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
+        click.echo(f"Added {added.stored} images ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
         click.echo(_described(content))
         click.echo(f"Next: repr lookup --index {index.folder} PHOTO")
 
@@ -244,10 +244,10 @@ def _described(content: dict[str, Any]) -> str:
     weights, cells = content["weights"], content["cells"]
     by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
     lines = [
-        f"{content['products']} products in {content['pictures']} pictures"
-        + (f" ({content['removed_pictures']} removed)" if content["removed_pictures"] else "")
-        + (" - sample: drawn, not real products" if content["sample"] else ""),
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights.get('zooms', WHOLE))}, {weights['identity']})",
+        f"{content['products']} products in {content['images']} images"
+        + (f" ({content['removed_images']} removed)" if content["removed_images"] else "")
+        + (" - synthetic: not real products" if content["synthetic"] else ""),
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights.get('crops', WHOLE))}, {weights['identity']})",
         f"search   {by_cells or 'exact'}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, tables
 from repr.errors import UserError
 
 
@@ -15,17 +15,17 @@ from repr.errors import UserError
 @click.option("--index", "folder", type=click.Path(path_type=Path), required=True, help="The index folder.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 @click.option("-k", "k", type=click.IntRange(1), default=10, show_default=True, help="Products to name for each photograph.")
-@click.option("--per-picture", is_flag=True, help="Name the k best pictures, also several of one product.")
+@click.option("--per-image", is_flag=True, help="Name the k best images, also several of one product.")
 @click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Draw a contact sheet of photographs and matches.")
-@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the index's pictures are now, for --sheet.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the index's images are now, for --sheet.")
 @console.machine_options
 @console.json_option
 def command(
     folder: Path,
     photos: tuple[Path, ...],
     k: int,
-    per_picture: bool,
+    per_image: bool,
     weights: str | None,
     sheet: Path | None,
     root: Path | None,
@@ -33,13 +33,13 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same picture.
+    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same image.
 
     \b
     Example:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
     """
-    from repr.evaluation.embeddings import embed_files
+    from repr.embedding.embed import embed_files
     from repr.lookup.index import Index
     from repr.models.weights import read_weights
 
@@ -51,50 +51,52 @@ def command(
     boxes = index.boxes_of(photos)
     vectors, readable, unreadable = embed_files(index.encoder(device), photos, boxes=boxes, device=device, workers=workers)
     if not len(readable):
-        raise UserError(unreadable[0].reason, unreadable[0].path, "Give picture files")
-    answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_picture=per_picture), strict=True))
+        raise UserError(unreadable[0].reason, unreadable[0].path, "Give image files")
+    answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_image=per_image), strict=True))
     for broken in unreadable:
         console.say(f"left out: {broken.path}: {broken.reason}")
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
     most = max(len(matches) for matches in answers.values())
     if most < k:
-        console.say(f"The index holds {most} {'pictures' if per_picture else 'products'}, fewer than -k {k}: all are listed.")
+        console.say(f"The index holds {most} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
     if sheet is not None:
-        _draw(sheet, photos, answers, root or Path(content["root"]), content["sample"])
+        _draw(sheet, photos, answers, root or Path(content["root"]), content["synthetic"])
     if as_json:
         reasons = {broken.path: broken.reason for broken in unreadable}
-        console.emit({"results": [_entry(photo, answers.get(i), reasons) for i, photo in enumerate(photos)], "sample": content["sample"]})
+        console.emit(
+            {"results": [_entry(photo, answers.get(i), reasons) for i, photo in enumerate(photos)], "synthetic": content["synthetic"]}
+        )
         return
     for i, photo in enumerate(photos):
         if i in answers:
-            click.echo(f"{photo}" + ("  (sample: drawn, not real products)" if content["sample"] else ""))
+            click.echo(f"{photo}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
             named = any(m.name for m in answers[i])
-            rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.picture] for m in answers[i]]
-            click.echo(console.table(["product", *(["name"] if named else []), "score", "picture"], rows))
+            rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.image] for m in answers[i]]
+            click.echo(tables.table(["product", *(["name"] if named else []), "score", "image"], rows))
 
 
 def _entry(photo: Path, matches: list[Any] | None, reasons: dict[str, str]) -> dict[str, Any]:
     if matches is None:
         return {"query": str(photo), "matches": [], "error": reasons[str(photo)]}
-    return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "picture": m.picture} for m in matches]}
+    return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "image": m.image} for m in matches]}
 
 
-def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Any]], root: Path, sample: bool) -> None:
+def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Any]], root: Path, synthetic: bool) -> None:
     from repr.files import replacing
-    from repr.pictures.reader import Unreadable, read_picture
+    from repr.images.reader import Unreadable, read_image
     from repr.reports.sheet import SheetRow, contact_sheet
 
     def cell(match: Any) -> tuple[Any, str, None]:
         try:
-            picture = read_picture(root / match.picture, short_side=192, box=match.box)
+            image = read_image(root / match.image, short_side=192, box=match.box)
         except Unreadable:
-            picture = root / match.picture  # drawn as an empty frame
-        return picture, f"{match.score:.3f} {match.name or match.product}", None
+            image = root / match.image  # drawn as an empty frame
+        return image, f"{match.score:.3f} {match.name or match.product}", None
 
-    label = " (sample)" if sample else ""
+    label = " (synthetic)" if synthetic else ""
     rows = [SheetRow(photos[i], photos[i].name + label, [cell(match) for match in answers[i]]) for i in answers]
-    picture = contact_sheet(rows)
+    image = contact_sheet(rows)
     with replacing(sheet) as temporary, temporary.open("wb") as stream:
-        picture.save(stream, "JPEG" if sheet.suffix.lower() in (".jpg", ".jpeg") else "PNG")
+        image.save(stream, "JPEG" if sheet.suffix.lower() in (".jpg", ".jpeg") else "PNG")
     console.say(f"Sheet: {sheet}")

@@ -1,4 +1,4 @@
-"""`repr catalog ocr`: read the text in pictures into the catalog."""
+"""`repr catalog ocr`: read the text in images into the catalog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from repr import console
 from repr.errors import UserError
 
 FILE = click.Path(path_type=Path)
-LISTED = 5  # unreadable pictures named
+LISTED = 5  # unreadable images named
 
 
 @click.command("ocr")
@@ -34,23 +34,23 @@ def command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Fill the OCR text of the pictures that lack it, and write the catalog.
+    """Fill the OCR text of the images that lack it, and write the catalog.
 
     \b
     Examples:
       repr catalog ocr mep3m.parquet --out with-ocr.parquet
       repr catalog ocr mep3m.parquet --engine tesseract --figures figures
 
-    A stopped run goes on with the same command: every picture read stands in <out>.ocr.jsonl, with the confidence of each line.
+    A stopped run goes on with the same command: every image read stands in <out>.ocr.jsonl, with the confidence of each line.
     """
     from repr.catalog.ocr import fill
     from repr.catalog.sources import open_sources
-    from repr.pictures.reader import read_picture
+    from repr.images.reader import read_image
 
     catalog = open_sources([*paths, *data], subset=subset)
     if figures and not (catalog.column(f"class_{catalog.default_level}") >= 0).any():
         raise UserError("there are no classes to draw figures of", catalog.name, "Leave --figures out")
-    filled = fill(catalog, out, read=read_picture, engine=engine, confidence=confidence, workers=workers)
+    filled = fill(catalog, out, read=read_image, engine=engine, confidence=confidence, workers=workers)
     written = []
     if figures:
         from repr.catalog.characters import characters

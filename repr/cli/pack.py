@@ -1,4 +1,4 @@
-"""`repr pack`: decode pictures once."""
+"""`repr pack`: decode images once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from repr import console
 @click.command("pack")
 @console.data_option
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--size", type=click.IntRange(8, 2048), default=80, show_default=True, metavar="PX", help="Side of the packed pictures.")
+@click.option("--size", type=click.IntRange(8, 2048), default=80, show_default=True, metavar="PX", help="Side of the packed images.")
 @click.option(
     "--fit",
     type=click.Choice(["crop", "pad", "squash"]),
     default="crop",
     show_default=True,
-    help="How a picture becomes a square: cut its ends off, set it on white, or change its aspect ratio.",
+    help="How a image becomes a square: cut its ends off, set it on white, or change its aspect ratio.",
 )
 @console.out_option("the pack (a folder)")
-@click.option("--workers", type=click.IntRange(0), default=None, help="Pictures decoded at a time. Default: one a core.")
+@click.option("--workers", type=click.IntRange(0), default=None, help="Images decoded at a time. Default: one a core.")
 @console.json_option
 def command(data: tuple[str, ...], subset: str | None, size: int, fit: Any, out: Path | None, workers: int | None, as_json: bool) -> None:
-    """Decode pictures once into a file that training reads without decoding again.
+    """Decode images once into a file that training reads without decoding again.
 
     The pack is a folder with pixels.npy, a uint8 array (n, size, size, 3), and index.json. A call that was stopped goes on
-    where it was; pictures that cannot be read are left out and listed with their reason. Training at a size of 64 reads
-    pictures of 80 (1.25 times as large), finds a pack of that size by itself, and makes one where there is none.
+    where it was; images that cannot be read are left out and listed with their reason. Training at a size of 64 reads
+    images of 80 (1.25 times as large), finds a pack of that size by itself, and makes one where there is none.
 
     \b
     Example:
@@ -38,24 +38,24 @@ def command(data: tuple[str, ...], subset: str | None, size: int, fit: Any, out:
     import time
 
     from repr.catalog.sources import open_data
-    from repr.pictures.pack import make_pack
+    from repr.images.pack import make_pack
 
     start = time.perf_counter()
     catalog = open_data(data, subset=subset, split=None)
     pack = make_pack(catalog, size, out=out, fit=fit, workers=workers)
     seconds = time.perf_counter() - start
     if as_json:
-        quarantined = [{"picture": entry.path, "reason": entry.reason} for entry in pack.quarantine]
+        quarantined = [{"image": entry.path, "reason": entry.reason} for entry in pack.quarantine]
         console.emit(
             {
                 "pack": str(pack.path),
                 "size": size,
-                "pictures": len(pack),
+                "images": len(pack),
                 "quarantined": quarantined,
                 "seconds": seconds,
-                "sample": pack.sample,
+                "synthetic": pack.synthetic,
             }
         )
         return
-    label = " (sample)" if pack.sample else ""
-    click.echo(f"{len(pack)} pictures of {size} px{label}, {pack.pixels.nbytes / 2**20:.0f} MiB, in {pack.path}")
+    label = " (synthetic)" if pack.synthetic else ""
+    click.echo(f"{len(pack)} images of {size} px{label}, {pack.pixels.nbytes / 2**20:.0f} MiB, in {pack.path}")

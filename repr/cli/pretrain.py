@@ -1,4 +1,4 @@
-"""`repr pretrain`: learn a representation from product pictures."""
+"""`repr pretrain`: learn a representation from product images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, tables
 from repr.errors import UserError
 from repr.methods import METHODS
 
@@ -22,8 +22,8 @@ ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", 
 @click.option("--arch", type=click.Choice(ARCHS), help="The network. Default: that of --init, else resnet18.")
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Side of the views in pixels. Default: that of --init, else 64.")
 @click.option("--init", default="none", show_default=True, metavar="WEIGHTS", help="Start: none, imagenet, a run folder or a weights file.")
-@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="Times every picture is seen.")
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Pictures a step, over all devices.")
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="Times every image is seen.")
+@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images a step, over all devices.")
 @click.option("--lr", type=float, help="Base learning rate. Default: the method's, scaled to the batch size.")
 @click.option("--optimiser", type=click.Choice(["sgd", "lars"]), help="Default: the method's.")
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum of the optimiser.")
@@ -33,16 +33,16 @@ ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", 
 @click.option("--ema", type=float, default=0.0, show_default=True, metavar="DECAY", help="Write the moving average of the weights.")
 @click.option("--views", metavar="NAME", help="supervised, simclr or product, minus kinds: product-rotate-blur. Default: the method's.")
 @click.option("--balanced", is_flag=True, help="Draw every class equally often.")
-@click.option("--min-pictures", type=click.IntRange(1), default=1, show_default=True, help="Leave out smaller classes.")
+@click.option("--min-images", type=click.IntRange(1), default=1, show_default=True, help="Leave out smaller classes.")
 @click.option("--val-share", type=float, default=0.05, show_default=True, help="Share held out to watch, if the data have no val split.")
 @click.option("--label-smoothing", type=float, help="supervised, joint: share of the target spread over all classes. Default: 0.1.")
 @click.option("--projector/--no-projector", default=None, help="supervised, joint: an MLP before the head, thrown away afterwards.")
 @click.option("--temperature", type=float, help="simclr, moco, supcon, joint: of the contrastive loss. Default: 0.1, moco 0.2.")
 @click.option("--decoupled/--no-decoupled", default=None, help="simclr: the decoupled contrastive loss.")
-@click.option("--queue", type=click.IntRange(1), help="moco: keys kept. Default: 4096, at most half the pictures.")
+@click.option("--queue", type=click.IntRange(1), help="moco: keys kept. Default: 4096, at most half the images.")
 @click.option("--contrast", type=float, help="joint: weight of the contrastive part, 0 to 1. Default: 0.5.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="GPUs, or processes on a CPU.")
-@click.option("--pixels", type=click.Choice(["auto", "disk", "device"]), default="auto", show_default=True, help="Where pictures live.")
+@click.option("--pixels", type=click.Choice(["auto", "disk", "device"]), default="auto", show_default=True, help="Where images live.")
 @click.option("--compile/--no-compile", default=False, show_default=True, help="Compile the network (worth it on GPUs).")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out, with the options it was started with.")
 @console.machine_options
@@ -52,7 +52,7 @@ ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", 
 @console.json_option
 @click.pass_context
 def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool, **arguments: Any) -> None:
-    """Learn a representation from product pictures.
+    """Learn a representation from product images.
 
     Writes a run folder: config.json, metrics.csv, weights.safetensors (loads into torchvision), checkpoint, report.html.
     Ctrl-C stops at the end of the step, a second one at once; --resume --out DIR goes on from the checkpoint.
@@ -81,7 +81,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
         console.emit(result)
     else:
         rows = [[name, f"{value:.4g}"] for name, value in result["metrics"].items()]
-        click.echo(console.table(["last epoch", ""], rows))
+        click.echo(tables.table(["last epoch", ""], rows))
         click.echo(f"Weights: {result['weights']}\nReport:  {report}")
 
 

@@ -9,7 +9,7 @@ import click
 
 from repr import console
 
-OF_BATCH_NORM = ("data", "subset", "split", "pictures", "seed", "device", "workers")
+OF_BATCH_NORM = ("data", "subset", "split", "images", "seed", "device", "workers")
 
 
 @click.group("weights")
@@ -24,7 +24,7 @@ def command() -> None:
 @click.argument("weights", metavar="WEIGHTS")
 @console.json_option
 def show(weights: str, as_json: bool) -> None:
-    """Say what WEIGHTS are: architecture, picture size, classes, how and on what they were made.
+    """Say what WEIGHTS are: architecture, image size, classes, how and on what they were made.
 
     \b
     Example:
@@ -37,14 +37,14 @@ def show(weights: str, as_json: bool) -> None:
         "name": read.name,
         "arch": read.arch,
         "size": read.size,
-        "zooms": list(read.zooms),
+        "crops": list(read.crops),
         "mean": list(read.mean),
         "std": list(read.std),
         "classes": list(read.classes),
         "method": read.method,
         "trained_on": read.trained_on,
         "recipe": read.recipe,
-        "sample": read.sample,
+        "synthetic": read.synthetic,
         "identity": read.identity,
         "tensors": len(read.tensors),
         "parameters": sum(tensor.numel() for tensor in read.tensors.values()),
@@ -54,8 +54,8 @@ def show(weights: str, as_json: bool) -> None:
         return
     shown = ", ".join(read.classes[:3]) + (", …" if len(read.classes) > 3 else "")
     facts["classes"] = f"{len(read.classes)} ({shown})" if read.classes else "none: no head"
-    facts["sample"] = "yes: made on the drawn sample shop" if read.sample else "no"
-    for name in ("zooms", "mean", "std"):
+    facts["synthetic"] = "yes: made on the synthetic shop" if read.synthetic else "no"
+    for name in ("crops", "mean", "std"):
         facts[name] = ", ".join(f"{number:g}" for number in facts[name])
     width = max(map(len, facts))
     click.echo("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items() if value != ""))
@@ -64,18 +64,18 @@ def show(weights: str, as_json: bool) -> None:
 @command.command("mix")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--share", type=console.Between(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
+@click.option("--alpha", type=console.Between(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
 @console.data_option
 @console.subset_option
 @console.split_option
 @click.option(
     "--batch-norm",
     is_flag=True,
-    help="Measure the batch-norm statistics anew on training pictures of --data; else they are interpolated as well.",
+    help="Measure the batch-norm statistics anew on training images of --data; else they are interpolated as well.",
 )
-@click.option("--pictures", type=click.IntRange(2), default=2000, show_default=True, help="How many pictures to measure them on.")
-@click.option("--size", type=click.IntRange(8), metavar="PX", help="Picture size of the mix. Default: the larger of the two.")
-@console.zooms_option("those of A, else of B")
+@click.option("--images", type=click.IntRange(2), default=2000, show_default=True, help="How many images to measure them on.")
+@click.option("--size", type=click.IntRange(8), metavar="PX", help="Image size of the mix. Default: the larger of the two.")
+@console.crops_option("those of A, else of B")
 @console.seed_option
 @console.machine_options
 @console.out_option("the mixed weights (default: mixed.safetensors)")
@@ -86,28 +86,28 @@ def mix(
     /,
     first: str,
     second: str,
-    share: float,
+    alpha: float,
     data: tuple[str, ...],
     subset: str | None,
     split: str,
     batch_norm: bool,
-    pictures: int,
+    images: int,
     size: int | None,
-    zooms: tuple[float, ...] | None,
+    crops: tuple[float, ...] | None,
     seed: int,
     device: str,
     workers: int | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Interpolate two weights of one architecture: (1 - share) of A and share of B.
+    """Interpolate two weights of one architecture: (1 - alpha) of A and alpha of B.
 
     Between weights and what further training made of them there is often a point better than both. The head is kept only when
-    both have the same classes. --batch-norm measures on what the zooms show.
+    both have the same classes. --batch-norm measures on what the crops show.
 
     \b
     Example:
-      repr weights mix imagenet runs/tuned --share 0.25 --out mixed.safetensors
+      repr weights mix imagenet runs/tuned --alpha 0.25 --out mixed.safetensors
     """
     from dataclasses import replace
 
@@ -118,21 +118,21 @@ def mix(
     if not batch_norm:
         console.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
     if batch_norm and not data:
-        raise UserError("needs pictures to measure", "--batch-norm", "Name training pictures with --data")
-    mixed = mix_weights(read_weights(first), read_weights(second), share)
-    mixed = replace(mixed, size=size or mixed.size, zooms=zooms or mixed.zooms)
+        raise UserError("needs images to measure", "--batch-norm", "Name training images with --data")
+    mixed = mix_weights(read_weights(first), read_weights(second), alpha)
+    mixed = replace(mixed, size=size or mixed.size, crops=crops or mixed.crops)
     if batch_norm:
         from repr.catalog.sources import open_data
+        from repr.images.batches import training_batches
         from repr.models.devices import pick_device
-        from repr.pictures.batches import training_batches
 
         catalog = open_data(data, subset=subset, split=split, seed=seed)
-        batches = training_batches(catalog, load_encoder(mixed).side, pictures, seed=seed, workers=workers)
+        batches = training_batches(catalog, load_encoder(mixed).side, images, seed=seed, workers=workers)
         mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
-        mixed = replace(mixed, sample=mixed.sample or catalog.sample)
+        mixed = replace(mixed, synthetic=mixed.synthetic or catalog.synthetic)
     path = out or Path("mixed.safetensors")
     write_weights(path, mixed)
     if as_json:
-        console.emit({"weights": str(path), "identity": mixed.identity, "arch": mixed.arch, "share": share, "sample": mixed.sample})
+        console.emit({"weights": str(path), "identity": mixed.identity, "arch": mixed.arch, "alpha": alpha, "synthetic": mixed.synthetic})
         return
-    click.echo(f"{mixed.method}{' (sample)' if mixed.sample else ''}, {mixed.identity}, in {path}")
+    click.echo(f"{mixed.method}{' (synthetic)' if mixed.synthetic else ''}, {mixed.identity}, in {path}")

@@ -1,7 +1,8 @@
-"""One table: several encoders, and raw pixels, measured on the same pictures of a catalog; or somebody's vectors."""
+"""One table: several encoders, and raw pixels, measured on the same images of a catalog; or somebody's vectors."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,31 +10,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repr import console
 from repr.arrays import Floats, Ints
 from repr.catalog.sources import divisions
+from repr.crops import suffix
+from repr.embedding.embed import BATCH, embed, say_left_out
 from repr.errors import UserError
-from repr.evaluation.embeddings import BATCH, embed, say_left_out
 from repr.evaluation.measure import Constants, Row, measure
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
-from repr.evaluation.search import normalised
 from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
 from repr.models.names import apart
-from repr.zooms import suffix
+from repr.search.exact import normalised
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
+    from repr.images.pack import Quarantined
     from repr.models.weights import Weights
-    from repr.pictures.pack import Quarantined
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What was measured. rows: one an encoder, in the order given; raw_pixels: the same with nothing learned, or None.
 
-    part: the readable pictures; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
+    part: the readable images; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
     labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised.
     """
 
@@ -50,7 +52,7 @@ class Evaluation:
 
     @property
     def leave_one_out(self) -> bool:
-        """Whether stored pictures were searched among each other, for lack of pictures kept apart."""
+        """Whether stored images were searched among each other, for lack of images kept apart."""
         return len(self.stored) == len(self.asked) == len(self.part)
 
 
@@ -62,16 +64,15 @@ def evaluate(
     level: int | None = None,
     leave_one_out: bool = False,
     size: int | None = None,
-    zooms: tuple[float, ...] | None = None,
+    crops: tuple[float, ...] | None = None,
     raw_pixels: bool = True,
     batch_size: int = BATCH,
     device: str = "auto",
     workers: int | None = None,
-    quiet: bool = False,
 ) -> Evaluation:
-    """Embed the catalog's labelled pictures with each of the weights and measure them: stored = train, asked = test.
+    """Embed the catalog's labelled images with each of the weights and measure them: stored = train, asked = test.
 
-    leave_one_out: search all pictures among each other instead. Unreadable pictures are left out and listed. Raises UserError
+    leave_one_out: search all images among each other instead. Unreadable images are left out and listed. Raises UserError
     when the catalog has no labels on the level, or nothing can be read.
     """
     from repr.models.devices import pick_device
@@ -79,24 +80,24 @@ def evaluate(
 
     target = pick_device(device)
     whole = task(catalog, level, leave_one_out=leave_one_out)
-    pictures = catalog.select(whole.rows)
+    images = catalog.select(whole.rows)
     rows: list[Row] = []
     vectors: dict[str, Floats] = {}
-    readable = np.arange(len(pictures))
+    readable = np.arange(len(images))
     quarantine: tuple[Quarantined, ...] = ()
-    encoders = [load_encoder(spec, size=size, zooms=zooms, device=target) for spec in weights]
-    for name, encoder in zip(_names([encoder.name + suffix(encoder.zooms) for encoder in encoders]), encoders, strict=True):
-        made = embed(encoder, pictures, batch_size=batch_size, device=device, workers=workers, quiet=quiet)
+    encoders = [load_encoder(spec, size=size, crops=crops, device=target) for spec in weights]
+    for name, encoder in zip(_names([encoder.name + suffix(encoder.crops) for encoder in encoders]), encoders, strict=True):
+        made = embed(encoder, images, batch_size=batch_size, device=device, workers=workers)
         readable, quarantine = made.rows, made.quarantine
-        rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.sample or catalog.sample))
+        rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.synthetic or catalog.synthetic))
         vectors[name] = made.vectors
     pixels = None
     if raw_pixels:
-        features, readable = pixel_features(pictures, workers=workers, quiet=quiet)
-        pixels = _row(NAME, features, whole, readable, constants, str(target), catalog.sample)
+        features, readable = pixel_features(images, workers=workers)
+        pixels = _row(NAME, features, whole, readable, constants, str(target), catalog.synthetic)
         vectors[NAME] = normalised(features)
     stored, asked = _positions(whole, readable)
-    part = pictures.select(readable)
+    part = images.select(readable)
     sides = short_sides(part, asked)
     labels = np.concatenate([whole.bank_labels, whole.query_labels])[readable] if whole.queries is not None else whole.bank_labels[readable]
     return Evaluation(
@@ -120,18 +121,18 @@ def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     for name, of in zip(names, given, strict=True):
         blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (of.bank, of.queries) if vectors is not None)
         if blank:
-            console.say(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every picture.")
+            log.info(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every image.")
     return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of the table, rates in per cent. Rows made on the sample shop are marked."""
+    """Header and lines of the table, rates in per cent. Rows made on the synthetic shop are marked."""
     header = ["weights", "kNN", "linear", "recall@1", "recall@5", "recall@10", "map@r", "r-precision", "mrr", "macro recall@1", "rank"]
     lines = []
     for row in rows:
         micro = row.retrieval.micro
         rates = [row.knn_top1, row.linear_top1, *micro.values(), row.retrieval.macro["recall@1"]]
-        name = f"{row.name} (sample)" if row.sample else row.name
+        name = f"{row.name} (synthetic)" if row.synthetic else row.name
         lines.append([name, *map(percent, rates), f"{row.effective_rank:.0f}"])
     return header, lines
 
@@ -152,9 +153,9 @@ def caption(rows: Sequence[Row], constants: Constants) -> str:
     """What the table's numbers are, with every constant."""
     first = rows[0]
     same = all((row.bank, row.queries, row.knn_k) == (first.bank, first.queries, first.knn_k) for row in rows)
-    sizes = f"{first.queries:,} queries against {first.bank:,} stored pictures" if same else "several sets"
+    sizes = f"{first.queries:,} queries against {first.bank:,} stored images" if same else "several sets"
     lone = sorted({row.retrieval.lone for row in rows})
-    capped = f" (capped from {constants.k} to the stored pictures)" if first.knn_k < constants.k else ""
+    capped = f" (capped from {constants.k} to the stored images)" if first.knn_k < constants.k else ""
     return (
         f"Per cent; {sizes}. kNN: cosine, k = {first.knn_k}{capped}, T = {constants.temperature:g}. "
         f"Linear: SGD {constants.epochs} epochs on stored features, last epoch, seed {constants.seed}. "
@@ -162,7 +163,7 @@ def caption(rows: Sequence[Row], constants: Constants) -> str:
     )
 
 
-def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Constants, device: str, sample: bool) -> Row:
+def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Constants, device: str, synthetic: bool) -> Row:
     n = len(whole.bank)
     stored = readable[readable < n]
     if whole.queries is None:
@@ -170,7 +171,7 @@ def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Co
     else:
         queries, asked = features[readable >= n], readable[readable >= n] - n
     if not len(stored) or not len(asked):
-        raise UserError("no readable pictures left on one side of the split", name, "Check the pictures and the split")
+        raise UserError("no readable images left on one side of the split", name, "Check the images and the split")
     return measure(
         name,
         features[readable < n],
@@ -181,12 +182,12 @@ def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Co
         bank_levels={number: labels[stored] for number, labels in whole.bank_levels.items()},
         query_levels={number: labels[asked] for number, labels in whole.query_levels.items()},
         device=device,
-        sample=sample,
+        synthetic=synthetic,
     )
 
 
 def _positions(whole: Task, readable: Ints) -> tuple[Ints, Ints]:
-    """Positions among the readable pictures of those stored and of those asked for."""
+    """Positions among the readable images of those stored and of those asked for."""
     stored = np.flatnonzero(readable < len(whole.bank))
     return stored, stored if whole.queries is None else np.flatnonzero(readable >= len(whole.bank))
 
@@ -203,7 +204,7 @@ def _names(given: Sequence[str]) -> list[str]:
 
 
 def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) -> None:
-    """Say which weights may have been trained on test pictures: on the same data, divided otherwise than now.
+    """Say which weights may have been trained on test images: on the same data, divided otherwise than now.
 
     divided: how they are divided now, "" where every source brings its split; weights tell it in their recipe.
     """
@@ -212,14 +213,14 @@ def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) 
         trained = names & each.sources
         seen = [said for said, of in divisions(each.recipe).items() if names & of]
         if divided and trained and seen != [divided]:
-            console.say(
+            log.info(
                 f"Note: {each.name} was trained on {', '.join(sorted(trained))}, but not on the {divided}: "
-                "test pictures here may be among its training pictures. Give the --seed, --split and --data of that training."
+                "test images here may be among its training images. Give the --seed, --split and --data of that training."
             )
 
 
 def announce(evaluation: Evaluation) -> None:
-    """Say what was left out and how the pictures were divided."""
+    """Say what was left out and how the images were divided."""
     say_left_out(evaluation.quarantine)
     if evaluation.leave_one_out:
-        console.say("No train and test parts: every picture is searched among all the others, and there is no linear probe.")
+        log.info("No train and test parts: every image is searched among all the others, and there is no linear probe.")

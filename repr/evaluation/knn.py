@@ -1,7 +1,7 @@
 """Weighted k-nearest-neighbour classification on embeddings: how good they are with nothing trained on top.
 
 Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018 (arXiv 1805.01978), section
-3.4: each of the k nearest stored pictures votes for its class with exp(cosine / T). Constants as in lightly's ImageNet
+3.4: each of the k nearest stored images votes for its class with exp(cosine / T). Constants as in lightly's ImageNet
 benchmark (benchmarks/imagenet/resnet50/knn_eval.py): k = 200, T = 0.1.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.evaluation.answers import TOP, Answers
-from repr.evaluation.search import neighbours, pieces
+from repr.search.exact import neighbours, pieces
 
 K = 200
 TEMPERATURE = 0.1

@@ -1,4 +1,4 @@
-"""A map of the embedding: every picture a point in the plane, near ones near."""
+"""A map of the embedding: every image a point in the plane, near ones near."""
 
 from __future__ import annotations
 

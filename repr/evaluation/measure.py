@@ -13,7 +13,7 @@ from repr.errors import UserError
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
 from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
-from repr.evaluation.search import normalised
+from repr.search.exact import normalised
 from repr.training.alarms import effective_rank, spread
 
 RANK_ROWS = 10_000  # of the bank; the rank of more differs little and takes gigabytes
@@ -61,7 +61,7 @@ class Row:
     bank: int
     queries: int
     correct: Bools
-    sample: bool = False
+    synthetic: bool = False
     by_resolution: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Row:
             "dim": self.dim,
             "stored": self.bank,
             "queries": self.queries,
-            "sample": self.sample,
+            "synthetic": self.synthetic,
         }
 
 
@@ -97,7 +97,7 @@ def measure(
     bank_levels: dict[int, Ints] | None = None,
     query_levels: dict[int, Ints] | None = None,
     device: str | torch.device = "cpu",
-    sample: bool = False,
+    synthetic: bool = False,
 ) -> Row:
     """Measure raw features bank (n, d) and queries (q, d), or every row of the bank against the others when queries is None.
 
@@ -135,5 +135,5 @@ def measure(
         len(bank),
         len(asked),
         neighbours.predictions[:, 0] == query_labels,
-        sample,
+        synthetic,
     )

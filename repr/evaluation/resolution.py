@@ -1,4 +1,4 @@
-"""Accuracy by the resolution of the source: small pictures are often the hard ones."""
+"""Accuracy by the resolution of the source: small images are often the hard ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from repr.arrays import Bools, Ints
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
 
-# MEP-3M has pictures of 75 and of 220 pixels; the bounds keep the two apart, and RPC's exemplars from both.
+# MEP-3M has images of 75 and of 220 pixels; the bounds keep the two apart, and RPC's exemplars from both.
 BOUNDS = (75, 150, 220, 400, 1000)
 
 
 def short_sides(catalog: Catalog, rows: Ints) -> Ints:
-    """(n,) shorter side in pixels of the picture (or box) of each row: of the box, of the records, else of the file's header."""
+    """(n,) shorter side in pixels of the image (or box) of each row: of the box, of the records, else of the file's header."""
     from PIL import Image
 
     widths, heights = catalog.column("width"), catalog.column("height")
@@ -34,7 +34,7 @@ def short_sides(catalog: Catalog, rows: Ints) -> Ints:
 
 
 def by_resolution(sides: Ints, correct: Bools) -> list[dict[str, Any]]:
-    """Accuracy (fraction 0-1) and number of pictures for each range of the shorter side that occurs: [{"from", "to", "n", "accuracy"}]."""
+    """Accuracy (fraction 0-1) and number of images for each range of the shorter side that occurs: [{"from", "to", "n", "accuracy"}]."""
     edges = [0, *BOUNDS, None]
     found = []
     for low, high in itertools.pairwise(edges):

@@ -1,16 +1,16 @@
-"""Retrieval: does a picture find the pictures of its class?
+"""Retrieval: does a image find the images of its class?
 
-R = number of gallery pictures of the query's class, without the query itself. With rel(i) = 1 when result i is right:
+R = number of gallery images of the query's class, without the query itself. With rel(i) = 1 when result i is right:
   recall@K     any right one among the first K (one number a query: 0 or 1)
   r_precision  right ones among the first R, divided by R
   map@r        (1/R) sum_{i <= R} P(i) rel(i), P(i) = precision among the first i
                (Musgrave et al., A Metric Learning Reality Check, ECCV 2020, arXiv 2003.08505, section 3.2)
   mrr          1 / rank of the first right one in the whole gallery
 Micro: mean over queries. Macro: mean over the queries' classes of the mean in each. A query whose class has no other
-picture in the gallery ("lone") has nothing to find: it is left out and counted. The same numbers as
+image in the gallery ("lone") has nothing to find: it is left out and counted. The same numbers as
 pytorch-metric-learning's AccuracyCalculator with k=None, in bounded memory.
 
-Ties: pictures with equal scores stand in FAISS's order, and beyond its results in the gallery's; neither knows labels.
+Ties: images with equal scores stand in FAISS's order, and beyond its results in the gallery's; neither knows labels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import neighbours, pieces
+from repr.search.exact import neighbours, pieces
 
 KS = (1, 5, 10)
 NAMES = (*(f"recall@{k}" for k in KS), "map@r", "r_precision", "mrr")
@@ -57,7 +57,7 @@ class Retrieval:
 def retrieval(queries: Floats, query_labels: Ints, gallery: Floats | None = None, gallery_labels: Ints | None = None) -> Retrieval:
     """Measure queries (q, d) with labels (q,) against a gallery (n, d) with labels (n,), all L2-normalised.
 
-    Without a gallery every picture is searched among all the others (leave one out). Memory beyond the arrays: a few
+    Without a gallery every image is searched among all the others (leave one out). Memory beyond the arrays: a few
     hundred MiB for any n. Raises UserError when every query is lone.
     """
     assert (gallery is None) == (gallery_labels is None)
@@ -71,7 +71,7 @@ def retrieval(queries: Floats, query_labels: Ints, gallery: Floats | None = None
     if not len(rows):
         if own is None:
             raise UserError("no query's class is in the gallery", "", "Check that both have the same labels for the same products")
-        raise UserError("no query has another picture of its class to find", "", "Give classes of two or more pictures")
+        raise UserError("no query has another image of its class to find", "", "Give classes of two or more images")
     nearest = np.full(len(queries), -1, np.int64)
     lone = np.flatnonzero(relevant <= 0)
     if len(gallery) > (own is not None):
@@ -104,7 +104,7 @@ def right_on_level(nearest: Ints, query_labels: Ints, gallery_labels: Ints, *, a
 
 
 def _count(labels: Ints, classes: Ints, counts: Ints) -> Ints:
-    """How many gallery pictures have each label."""
+    """How many gallery images have each label."""
     positions = np.clip(np.searchsorted(classes, labels), 0, len(classes) - 1)
     return np.asarray(np.where(classes[positions] == labels, counts[positions], 0), np.int64)
 

@@ -1,4 +1,4 @@
-"""What is measured on what: the labelled pictures of a catalog, or somebody's vectors, as stored ones and queries."""
+"""What is measured on what: the labelled images of a catalog, or somebody's vectors, as stored ones and queries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
-from repr.evaluation.search import check_finite
 from repr.files import replacing
+from repr.search.exact import check_finite
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
@@ -24,7 +24,7 @@ LARGEST = 1e15  # of a vector's numbers: the squares of more do not add up in fl
 
 @dataclass(frozen=True)
 class Task:
-    """Stored pictures and queries with their labels. `queries` None: every stored picture is searched among the others.
+    """Stored images and queries with their labels. `queries` None: every stored image is searched among the others.
 
     bank, queries: (n,), (q,) int64 rows of the catalog. bank_labels, query_labels: int64 class numbers on the measured
     level. bank_levels, query_levels: the labels on each level 1-3 that the catalog has, for hits by level; -1 for none.
@@ -46,10 +46,10 @@ class Task:
 
 
 def task(catalog: Catalog, level: int | None = None, *, leave_one_out: bool = False) -> Task:
-    """Stored = train, queries = test (val where there is no test); pictures without a label on the level are left out.
+    """Stored = train, queries = test (val where there is no test); images without a label on the level are left out.
 
-    With leave_one_out, without a train part, or without anything else, all pictures are searched among each other. Raises UserError when no
-    picture has a label on the level.
+    With leave_one_out, without a train part, or without anything else, all images are searched among each other. Raises UserError when no
+    image has a label on the level.
     """
     level = level or catalog.default_level
     labels, names = catalog.labels(level)
@@ -141,7 +141,7 @@ def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str
 
 def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix: str, path: Path) -> tuple[Floats, np.ndarray[Any, Any]]:
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not vectors.size:
-        raise UserError(f"`{prefix}embeddings` is {vectors.dtype} {vectors.shape}", path, "Give numbers of shape (pictures, dimensions)")
+        raise UserError(f"`{prefix}embeddings` is {vectors.dtype} {vectors.shape}", path, "Give numbers of shape (images, dimensions)")
     if labels.shape != (len(vectors),) or labels.dtype.kind not in "iuUSb":
         message = f"`{prefix}labels` is {labels.dtype} {labels.shape} for {len(vectors)} embeddings"
         raise UserError(message, path, "Give one whole number or text an embedding")

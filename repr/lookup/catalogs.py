@@ -1,7 +1,8 @@
-"""From a catalog to an index: embed its pictures piece by piece and store each piece as a segment."""
+"""From a catalog to an index: embed its images piece by piece and store each piece as a segment."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -11,23 +12,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repr import console
+from repr.embedding.embed import NoneReadable, embed
 from repr.errors import UserError
-from repr.evaluation.embeddings import NoneReadable, embed
 from repr.files import held
 from repr.lookup.index import Index, relative_to_root
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
+    from repr.images.pack import Quarantined
     from repr.models.encoder import Encoder
-    from repr.pictures.pack import Quarantined
 
-PIECE = 16_384  # pictures a segment: what an interruption can lose
+log = logging.getLogger(__name__)
+
+PIECE = 16_384  # images a segment: what an interruption can lose
 
 
 @dataclass
 class Added:
-    """What an addition did: pictures stored, pictures that were there already, pictures that cannot be read."""
+    """What an addition did: images stored, images that were there already, images that cannot be read."""
 
     stored: int = 0
     already: int = 0
@@ -35,7 +37,7 @@ class Added:
 
 
 def common_root(catalog: Catalog) -> Path:
-    """The folder that a new index's picture paths start from: the source's root, or what several sources have in common."""
+    """The folder that a new index's image paths start from: the source's root, or what several sources have in common."""
     return Path(os.path.commonpath([source.root.absolute() for source in catalog.sources]))
 
 
@@ -49,18 +51,18 @@ def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
         chosen = catalog.in_split(*parts)
         if not len(chosen):
             present = sorted(set(catalog.column("split").astype(str)) - {""})
-            remedy = f"Its parts are: {', '.join(present)}" if present else "It has no parts; leave --part out"
-            raise UserError(f"no pictures in part {', '.join(parts)}", catalog.name, remedy)
+            remedy = f"Its parts are: {', '.join(present)}" if present else "It has no parts; leave `part` out"
+            raise UserError(f"no images in part {', '.join(parts)}", catalog.name, remedy)
         return chosen, ""
     scenes = np.array([scene is not None for scene in catalog.column("scene")])
     if not len(catalog) or scenes.all():
-        raise UserError("no product pictures, only checkout scenes" if len(catalog) else "no pictures", catalog.name, "Choose a --part")
+        raise UserError("no product images, only checkout scenes" if len(catalog) else "no images", catalog.name, "Choose a `part`")
     left_out = f"{scenes.sum():,} boxes of checkout scenes are left out; take them in with --part." if scenes.any() else ""
     return catalog.select(~scenes), left_out
 
 
 def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str | None) -> str:
-    """The command that stores these pictures, without its index, wherever one stands: what an interruption leaves to be given again."""
+    """The command that stores these images, without its index, wherever one stands: what an interruption leaves to be given again."""
 
     def fixed(path: str) -> str:
         return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
@@ -78,22 +80,21 @@ def add_catalog(
     command: str = "",
     device: str = "auto",
     workers: int | None = None,
-    quiet: bool = False,
 ) -> Added:
-    """Embed and store the catalog's pictures that are not in the index yet (same product, path and box).
+    """Embed and store the catalog's images that are not in the index yet (same product, path and box).
 
-    A segment is written after every PIECE pictures, so that an interrupted addition goes on where it was. `command` is noted as
+    A segment is written after every PIECE images, so that an interrupted addition goes on where it was. `command` is noted as
     unfinished with the first; the caller ends it (`Index.end`). Raises UserError when the encoder is not the index's own, when not
-    one of the catalog's pictures can be read, or while another process adds to the index.
+    one of the catalog's images can be read, or while another process adds to the index.
     """
     with held(index.folder, "Wait until it is done"):  # what is there must not change between looking and storing
         index.reload()
-        return _add(index, catalog, encoder, command, device=device, workers=workers, quiet=quiet)
+        return _add(index, catalog, encoder, command, device=device, workers=workers)
 
 
-def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, device: str, workers: int | None, quiet: bool) -> Added:
+def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, device: str, workers: int | None) -> Added:
     index.check(encoder.identity, encoder.name)
-    there = index.pictures()
+    there = index.images()
     root = Path(index.manifest.root)
     paths = [relative_to_root(file, root) for file in catalog.files()]
     keys = [str(key) for key in catalog.product_keys()]
@@ -103,10 +104,10 @@ def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, devi
     for start in range(0, len(new), PIECE):
         rows = new[start : start + PIECE]
         part = catalog.select(np.array(rows))
-        if not quiet and len(new) > PIECE:
-            console.say(f"Pictures {start + 1:,} to {start + len(rows):,} of {len(new):,}")
+        if len(new) > PIECE:
+            log.info(f"Images {start + 1:,} to {start + len(rows):,} of {len(new):,}")
         try:
-            embeddings = embed(encoder, part, device=device, workers=workers, cache=False, quiet=quiet)
+            embeddings = embed(encoder, part, device=device, workers=workers, cache=False)
         except NoneReadable as none:
             added.quarantine += none.quarantine
             continue

@@ -27,12 +27,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.arrays import Bools, Floats, Ints
+from repr.crops import WHOLE
 from repr.errors import UserError, nearest
-from repr.evaluation.search import check_finite, load_faiss, normalised, pieces
-from repr.lookup import ivf, segments
+from repr.lookup import segments
 from repr.lookup.manifest import Manifest
 from repr.lookup.segments import Segment
-from repr.zooms import WHOLE
+from repr.search import ivf
+from repr.search.exact import check_finite, load_faiss, normalised, pieces
 
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
@@ -40,16 +41,16 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.safetensors"
 BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
-ZOOMS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/zooms.toml on training pictures
+ZOOMS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
 
 
 @dataclass(frozen=True)
 class Match:
-    """One answer: a product, the cosine of its picture to the query (higher is better), the picture relative to the root."""
+    """One answer: a product, the cosine of its image to the query (higher is better), the image relative to the root."""
 
     product: str
     score: float
-    picture: str
+    image: str
     name: str | None = None
     barcode: str | None = None
     box: tuple[float, float, float, float] | None = None
@@ -75,26 +76,26 @@ class Index:
         self._loaded: _Loaded | None = None
 
     @classmethod
-    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, sample: bool = False) -> Index:
+    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, synthetic: bool = False) -> Index:
         """A new, empty index; the folder appears with the first addition.
 
-        weights: kept as a copy; the index looks at pictures by their size and zooms. dim: of their features. root: what picture paths
+        weights: kept as a copy; the index looks at images by their size and crops. dim: of their features. root: what image paths
         are relative to. Raises UserError when there is something at `folder`.
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError("is there already", folder, "Add to it with `repr index add`, delete it, or choose another --out")
+            raise UserError("is there already", folder, "Add to it with `repr index add`, delete it, or choose another `out`")
         described = {
             "identity": weights.identity,
             "name": weights.name,
             "arch": weights.arch,
             "size": weights.size,
-            "zooms": list(weights.zooms or WHOLE),
+            "crops": list(weights.crops or WHOLE),
             "dim": dim,
-            "sample": weights.sample,
+            "synthetic": weights.synthetic,
         }
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        manifest = Manifest(described, str(Path(root).absolute()), sample or weights.sample, created=created)
+        manifest = Manifest(described, str(Path(root).absolute()), synthetic or weights.synthetic, created=created)
         return cls(folder, manifest, weights)
 
     @classmethod
@@ -111,7 +112,7 @@ class Index:
             raise UserError(
                 f"the index was made with the weights {own['name']} ({own['identity']}), not with {name} ({identity})",
                 self.folder,
-                "Leave --weights out, or build another index with these weights",
+                "Leave `weights` out, or build another index with these weights",
             )
 
     def encoder(self, device: str = "auto") -> Encoder:
@@ -120,7 +121,7 @@ class Index:
         from repr.models.weights import load_encoder
 
         described, file = self.manifest.weights, self.folder / WEIGHTS
-        encoder = load_encoder(self._weights or file, size=described["size"], zooms=self.manifest.zooms, device=str(pick_device(device)))
+        encoder = load_encoder(self._weights or file, size=described["size"], crops=self.manifest.crops, device=str(pick_device(device)))
         if encoder.identity != described["identity"]:
             raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
         return encoder
@@ -140,25 +141,25 @@ class Index:
         self,
         vectors: Floats,
         products: Sequence[str],
-        pictures: Sequence[str],
+        images: Sequence[str],
         *,
         boxes: Sequence[Any] | None = None,
         names: Sequence[str | None] | None = None,
         barcodes: Sequence[str | None] | None = None,
         unfinished: str = "",
     ) -> None:
-        """Store vectors (n, d) of pictures (paths relative to the root) of products as one new segment.
+        """Store vectors (n, d) of images (paths relative to the root) of products as one new segment.
 
         unfinished: the command that adds them, when it is to be given again after an interruption: noted until `end`, whatever else
         is added.
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
-            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers a picture", self.folder, "Embed again")
+            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers a image", self.folder, "Embed again")
         check_finite(vectors, str(self.folder))
         with self._writing():
             manifest = self.manifest
-            table = segments.entries(manifest.next_id, products, pictures, boxes=boxes, names=names, barcodes=barcodes)
+            table = segments.entries(manifest.next_id, products, images, boxes=boxes, names=names, barcodes=barcodes)
             unit = normalised(vectors)
             segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
             if manifest.cells:
@@ -176,7 +177,7 @@ class Index:
                 self.manifest.unfinished = [other for other in self.manifest.unfinished if other != command]
 
     def remove(self, products: Sequence[str]) -> int:
-        """Take products out; returns how many pictures went. Raises UserError, and removes nothing, when one is unknown."""
+        """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
         with self._writing():
             stored = self._table().column("product")
             known = set(pc.unique(stored).to_pylist())
@@ -247,69 +248,69 @@ class Index:
 
     # -- search
 
-    def search(self, vectors: Floats, k: int = 10, *, per_picture: bool = False) -> list[list[Match]]:
-        """For each vector (q, d) the k best products with their best picture, best first; per_picture: the k best pictures.
+    def search(self, vectors: Floats, k: int = 10, *, per_image: bool = False) -> list[list[Match]]:
+        """For each vector (q, d) the k best products with their best image, best first; per_image: the k best images.
 
         Fewer than k when the index holds fewer. Scores are cosines. Raises UserError for vectors that do not fit.
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
-            raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers a picture", self.folder, "Embed again")
+            raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers a image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         loaded = self._load()
         n = loaded.table.num_rows
-        wanted = min(k, n if per_picture else len(loaded.products))
+        wanted = min(k, n if per_image else len(loaded.products))
         queries, found = normalised(vectors), [np.empty((0, 2))] * len(vectors)
-        todo, depth = np.arange(len(queries)), min(n, wanted if per_picture else 4 * wanted)
+        todo, depth = np.arange(len(queries)), min(n, wanted if per_image else 4 * wanted)
         while len(todo) and wanted:
             unfinished: list[int] = []
             for part in pieces(len(todo), depth):
                 scores, positions = loaded.engine.search(queries[todo[part]], depth)
                 for row, s, p in zip(todo[part], scores, positions, strict=True):
-                    found[row], ended = _best(s, p, None if per_picture else loaded.codes, wanted)
+                    found[row], ended = _best(s, p, None if per_image else loaded.codes, wanted)
                     if not ended and len(found[row]) < wanted and depth < n:
                         unfinished.append(row)
             todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
         return [_matches(loaded.table, hits) for hits in found]
 
-    def lookup(self, photo: str | Path, k: int = 10, *, per_picture: bool = False) -> list[Match]:
+    def lookup(self, photo: str | Path, k: int = 10, *, per_image: bool = False) -> list[Match]:
         """The k products most like a photograph, best first. Raises UserError when it cannot be read."""
-        from repr.evaluation.embeddings import embed_files
+        from repr.embedding.embed import embed_files
 
         vectors, _, unreadable = embed_files(self._own_encoder, [photo], boxes=self.boxes_of([photo]))
         if unreadable:
-            raise UserError(unreadable[0].reason, photo, "Give a picture file")
-        return self.search(vectors, k, per_picture=per_picture)[0]
+            raise UserError(unreadable[0].reason, photo, "Give a image file")
+        return self.search(vectors, k, per_image=per_image)[0]
 
     def boxes_of(self, photos: Sequence[str | Path]) -> list[tuple[float, float, float, float] | None]:
         """The box that each photograph was stored with, None for those that are not stored, or whole, or with several boxes.
 
-        A stored picture is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
+        A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
         """
         root = Path(self.manifest.root)
         paths = [relative_to_root(Path(photo), root) for photo in photos]
         table = self._table()
-        found = table.filter(pc.is_in(table.column("picture"), value_set=pa.array(paths)))
+        found = table.filter(pc.is_in(table.column("image"), value_set=pa.array(paths)))
         boxes: dict[str, set[tuple[float, ...] | None]] = {}
-        for picture, box in zip(found.column("picture").to_pylist(), found.column("box").to_pylist(), strict=True):
-            boxes.setdefault(picture, set()).add(tuple(box) if box else None)
+        for image, box in zip(found.column("image").to_pylist(), found.column("box").to_pylist(), strict=True):
+            boxes.setdefault(image, set()).add(tuple(box) if box else None)
         only = [next(iter(boxes[path])) if len(boxes.get(path, ())) == 1 else None for path in paths]
         return [None if box is None else (box[0], box[1], box[2], box[3]) for box in only]
 
-    def pictures(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
-        """Product, picture and box of everything stored, to tell what is new."""
+    def images(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
+        """Product, image and box of everything stored, to tell what is new."""
         table = self._table()
-        columns = (table.column(name).to_pylist() for name in ("product", "picture", "box"))
-        return {(product, picture, None if box is None else tuple(box)) for product, picture, box in zip(*columns, strict=True)}
+        columns = (table.column(name).to_pylist() for name in ("product", "image", "box"))
+        return {(product, image, None if box is None else tuple(box)) for product, image, box in zip(*columns, strict=True)}
 
     def info(self) -> dict[str, Any]:
         """What the index holds, in plain numbers."""
         table, manifest = self._table(), self.manifest
         stored, place = sum(segment.rows for segment in manifest.segments), shlex.quote(str(self.folder))
         return {
-            "pictures": table.num_rows,
+            "images": table.num_rows,
             "products": len(pc.unique(table.column("product"))),
-            "removed_pictures": stored - table.num_rows,
+            "removed_images": stored - table.num_rows,
             "segments": len(manifest.segments),
             "search": "exact" if manifest.cells is None else "cells",
             "cells": asdict(manifest.cells) if manifest.cells else None,
@@ -319,7 +320,7 @@ class Index:
             "complete": not manifest.unfinished,
             "unfinished": [f"{command} {'--out' if command.startswith(BUILD) else '--index'} {place}" for command in manifest.unfinished],
             "created": manifest.created,
-            "sample": manifest.sample,
+            "synthetic": manifest.synthetic,
             "version": manifest.version,
         }
 
@@ -363,14 +364,14 @@ class Index:
 
 
 def relative_to_root(file: Path, root: Path) -> str:
-    """The path of a picture as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    """The path of a image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
     return Path(os.path.relpath(file.absolute(), root)).as_posix()
 
 
 def _best(
     scores: Floats, positions: np.ndarray[Any, Any], codes: np.ndarray[Any, Any] | None, wanted: int
 ) -> tuple[np.ndarray[Any, Any], bool]:
-    """Rows (position, score) of the best `wanted` products (codes None: pictures), and whether the search has no more to give."""
+    """Rows (position, score) of the best `wanted` products (codes None: images), and whether the search has no more to give."""
     real = positions >= 0  # FAISS fills short lists with -1, which only searches by cells can have
     positions, scores = positions[real], scores[real]
     if codes is not None:
@@ -383,6 +384,6 @@ def _best(
 def _matches(table: pa.Table, hits: np.ndarray[Any, Any]) -> list[Match]:
     rows = table.take(pa.array(hits[:, 0].astype(np.int64))).to_pylist()
     return [
-        Match(r["product"], float(score), r["picture"], r["name"], r["barcode"], tuple(r["box"]) if r["box"] else None)
+        Match(r["product"], float(score), r["image"], r["name"], r["barcode"], tuple(r["box"]) if r["box"] else None)
         for r, score in zip(rows, hits[:, 1], strict=True)
     ]

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repr.crops import WHOLE
 from repr.errors import UserError
 from repr.files import read_json, write_json
-from repr.lookup.ivf import Cells
 from repr.lookup.segments import REMEDY, Segment
-from repr.zooms import WHOLE
+from repr.search.ivf import Cells
 
 VERSION = 2
 
@@ -19,9 +19,9 @@ VERSION = 2
 class Manifest:
     """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""
 
-    weights: dict[str, Any]  # identity, name, arch, size, zooms, dim, sample
+    weights: dict[str, Any]  # identity, name, arch, size, crops, dim, synthetic
     root: str
-    sample: bool
+    synthetic: bool
     segments: list[Segment] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     cells: Cells | None = None
@@ -32,9 +32,9 @@ class Manifest:
     version: int = VERSION
 
     @property
-    def zooms(self) -> tuple[float, ...]:
-        """The zooms of its pictures; manifests of before 2026-11-26 do not say."""
-        return tuple(self.weights.get("zooms", WHOLE))
+    def crops(self) -> tuple[float, ...]:
+        """The crops of its images; manifests of before 2026-11-26 do not say."""
+        return tuple(self.weights.get("crops", WHOLE))
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

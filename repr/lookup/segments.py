@@ -1,7 +1,7 @@
 """One segment of an index: the vectors of one addition and the table of what they are. Written once, never changed.
 
 segment-000001.npy      (n, d) float32, L2-normalised
-segment-000001.parquet  id, product, picture, box, name, barcode; one row a vector, same order
+segment-000001.parquet  id, product, image, box, name, barcode; one row a vector, same order
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SCHEMA = pa.schema(
     [
         ("id", pa.int64()),  # never used twice in one index
         ("product", pa.string()),
-        ("picture", pa.string()),  # relative to the index's root, with /
-        ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole picture
+        ("image", pa.string()),  # relative to the index's root, with /
+        ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole image
         ("name", pa.string()),
         ("barcode", pa.string()),
     ]
@@ -50,7 +50,7 @@ class Segment:
 def entries(
     first_id: int,
     products: Sequence[str],
-    pictures: Sequence[str],
+    images: Sequence[str],
     *,
     boxes: Sequence[Any] | None = None,
     names: Sequence[str | None] | None = None,
@@ -59,7 +59,7 @@ def entries(
     """The table of a segment from plain columns; ids count on from `first_id`."""
     n = len(products)
     none: list[None] = [None] * n
-    columns = [range(first_id, first_id + n), products, pictures, boxes or none, names or none, barcodes or none]
+    columns = [range(first_id, first_id + n), products, images, boxes or none, names or none, barcodes or none]
     return pa.Table.from_arrays([pa.array(list(c), type=f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 

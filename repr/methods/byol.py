@@ -13,10 +13,10 @@ from lightly.loss import NegativeCosineSimilarity
 from lightly.models.utils import update_momentum
 from torch import Tensor
 
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 MOMENTUM = 0.99  # at the start, rising to 1 along a cosine: lightly benchmarks/imagenet/resnet50/byol.py (100 epochs); 0.996 in the paper
 
@@ -28,7 +28,7 @@ class BYOL(Method):
     """
 
     # lightly's benchmark: LARS 0.45 B/256, decay 1e-6, 10 epochs of warm-up.
-    # From weights: a fifth, ours, 0.0225 at 64 pictures: from ImageNet and freiburg to grocery, half mixed in, a third and three times
+    # From weights: a fifth, ours, 0.0225 at 64 images: from ImageNet and freiburg to grocery, half mixed in, a third and three times
     # that scored as well, to 0.4 points.
     recipe = Recipe("lars", lr=0.45, lr_from_weights=0.09, lr_rule="linear", weight_decay=1e-6, warmup=10)
 

@@ -1,7 +1,7 @@
-"""Joint training: cross-entropy tells the classes apart, SupCon arranges the pictures within and between them.
+"""Joint training: cross-entropy tells the classes apart, SupCon arranges the images within and between them.
 
 The sum is that of Gunel et al., Supervised Contrastive Learning for Pre-trained Language Model Fine-tuning, ICLR 2021
-(https://arxiv.org/abs/2011.01403, equation 1), there of text and here of pictures.
+(https://arxiv.org/abs/2011.01403, equation 1), there of text and here of images.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32, prior_entropy
 from repr.methods.supcon import supcon_loss
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 
 class Joint(Method):

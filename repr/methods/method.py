@@ -9,15 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from repr.images.views import Views
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A method's optimiser and rates, as its paper or lightly's benchmark sets them.
 
-    lr: base rate at a batch of 256 and training from nothing; lr_rule says how it follows the batch size B:
+    lr: base rate at a batch of 256 and training from scratch; lr_rule says how it follows the batch size B:
     "linear" lr * B / 256, "sqrt" lr * sqrt(B / 256). lr_from_weights: the same when training starts from weights.
     warmup: epochs of linear warm-up, at most a tenth of the run, which is lightly's share (10 of 100 epochs). final: share of the rate
     left at the end of the cosine.
@@ -32,7 +32,7 @@ class Recipe:
     final: float = 0.0
 
     def rate(self, batch_size: int, *, from_weights: bool) -> float:
-        """The base rate for a batch of `batch_size` pictures (over all devices)."""
+        """The base rate for a batch of `batch_size` images (over all devices)."""
         lr = self.lr_from_weights if from_weights else self.lr
         share = batch_size / 256
         return lr * (share if self.lr_rule == "linear" else math.sqrt(share))
@@ -54,7 +54,7 @@ class Method(nn.Module):
     """One pretraining method around an encoder. Subclasses: one file each in this folder.
 
     takes: names of the settings that the constructor accepts as keywords, beside `encoder`, `classes` and `make_views`.
-    needs_labels: whether `loss` reads the labels. needs_pairs: whether every class must have two pictures.
+    needs_labels: whether `loss` reads the labels. needs_pairs: whether every class must have two images.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()
@@ -91,9 +91,9 @@ class Method(nn.Module):
         """Called after every optimiser step; progress: share of the run done, 0 to 1. For momentum teachers."""
 
     def trivial(self, batch_size: int, shares: Tensor | None = None) -> float | None:
-        """The loss of a network that tells nothing apart for `batch_size` pictures over all processes; None if there is none.
+        """The loss of a network that tells nothing apart for `batch_size` images over all processes; None if there is none.
 
-        shares: (classes,) of the training pictures as they are drawn, summing to 1; None for equal ones.
+        shares: (classes,) of the training images as they are drawn, summing to 1; None for equal ones.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""MoCo v2: a picture's view is told from a queue of earlier pictures' views, which a slowly following encoder made.
+"""MoCo v2: a image's view is told from a queue of earlier images' views, which a slowly following encoder made.
 
 He et al. 2020, https://arxiv.org/abs/1911.05722; Chen et al. 2020, https://arxiv.org/abs/2003.04297. The queue is lightly's
 memory bank by its meaning, kept here as a buffer so that a checkpoint carries it. Not the paper's: the batch is not shuffled
@@ -18,17 +18,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from repr.errors import UserError
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 DIM = 128  # of the projections
 
 
 class MoCo(Method):
-    """temperature: 0.2 (v2). queue: keys kept; 65,536 in the paper for 1.3 million pictures, here 4,096 for sets of thousands
-    (by default at most half the pictures there are, so that few keys are of the query's own picture; more than there are is refused).
+    """temperature: 0.2 (v2). queue: keys kept; 65,536 in the paper for 1.3 million images, here 4,096 for sets of thousands
+    (by default at most half the images there are, so that few keys are of the query's own image; more than there are is refused).
 
     The key encoder follows with momentum 0.999 (the paper's). The queue starts with random directions, as the paper's code.
     """
@@ -41,7 +41,7 @@ class MoCo(Method):
     def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, temperature: float = 0.2, queue: int = 4096) -> None:
         super().__init__(encoder, classes, make_views)
         if queue < 1:
-            raise UserError(f"a queue of {queue}", "--queue", "Give 1 or more keys")
+            raise UserError(f"a queue of {queue}", "", "Give 1 or more keys", argument="queue")
         self.temperature = temperature
         self.head = heads.moco(encoder.dim)
         self.key_encoder = copy.deepcopy(encoder).requires_grad_(False)

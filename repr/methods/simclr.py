@@ -1,4 +1,4 @@
-"""SimCLR: two views of a picture attract each other, all other pictures of the batch repel.
+"""SimCLR: two views of a image attract each other, all other images of the batch repel.
 
 Chen, Kornblith, Norouzi, Hinton 2020, https://arxiv.org/abs/2002.05709. With `decoupled` the positive pair leaves the
 denominator (Yeh et al. 2021, Decoupled Contrastive Learning, https://arxiv.org/abs/2110.06848, equation 6), which helps
@@ -12,10 +12,10 @@ import math
 from lightly.loss import DCLLoss, NTXentLoss
 from torch import Tensor, nn
 
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 
 class SimCLR(Method):
@@ -23,7 +23,7 @@ class SimCLR(Method):
 
     takes = frozenset({"temperature", "decoupled"})
     # lightly benchmarks/imagenet/resnet50/simclr.py: LARS, 0.075 sqrt(B) = 1.2 at B = 256, decay 1e-6, 10 epochs of warm-up.
-    # From weights: a fifteenth of it, ours: from ImageNet 0.04 at 64 pictures is the best of 0.0133, 0.04 and 0.12 (simclr-rates.toml).
+    # From weights: a fifteenth of it, ours: from ImageNet 0.04 at 64 images is the best of 0.0133, 0.04 and 0.12 (simclr-rates.toml).
     recipe = Recipe("lars", lr=1.2, lr_from_weights=0.08, lr_rule="sqrt", weight_decay=1e-6, warmup=10)
 
     def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, temperature: float = 0.1, decoupled: bool = False) -> None:

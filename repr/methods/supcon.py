@@ -1,4 +1,4 @@
-"""SupCon: pictures of one class attract each other, all others of the batch repel.
+"""SupCon: images of one class attract each other, all others of the batch repel.
 
 Khosla et al. 2020, Supervised Contrastive Learning, https://arxiv.org/abs/2004.11362, equation 2 (the mean over the positives
 outside the logarithm), without the factor T / T_base of HobbitLong/SupContrast, which is 1 at its defaults.
@@ -13,16 +13,16 @@ from lightly.utils.dist import gather, world_size
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 
 class SupCon(Method):
     """temperature: 0.1, as the paper (section 4.4) and SupContrast's README; positives and negatives come from all processes.
 
-    A class of a single training picture would have its own two views alone for positives, which teaches nothing of its class: it is
+    A class of a single training image would have its own two views alone for positives, which teaches nothing of its class: it is
     refused before the run.
     """
 

@@ -1,6 +1,6 @@
 """Supervised pretraining: cross-entropy on class labels, with an optional projector that is thrown away.
 
-Training on coarse kinds pulls the pictures of a kind together and so destroys what tells fine products apart. A projector between
+Training on coarse kinds pulls the images of a kind together and so destroys what tells fine products apart. A projector between
 backbone and head takes that collapse upon itself (Wang et al., Revisiting the Transferability of Supervised Pretraining: an MLP
 Perspective, CVPR 2022, https://arxiv.org/abs/2112.00496; Sariyildiz et al., No Reason for No Supervision, ICLR 2023,
 https://arxiv.org/abs/2206.15369).
@@ -11,10 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from repr.images.views import Views
 from repr.methods.heads import projector_mlp
 from repr.methods.method import Method, Recipe, in_float32, prior_entropy
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 
 class Supervised(Method):
@@ -26,7 +26,7 @@ class Supervised(Method):
     takes = frozenset({"label_smoothing", "projector"})
     needs_labels = True
     # lr: SGD 0.1 at a batch of 256 with momentum 0.9, torchvision's and the ResNet paper's; weight decay 5e-4 as Wide ResNets on CIFAR
-    # (Zagoruyko and Komodakis 2016, section 3; the ResNet paper's 1e-4 is for 1.3 million pictures). Warm-up: 5 epochs, Goyal et al. 2017,
+    # (Zagoruyko and Komodakis 2016, section 3; the ResNet paper's 1e-4 is for 1.3 million images). Warm-up: 5 epochs, Goyal et al. 2017,
     # section 2.2. From weights: 0.05 B/256, lightly's fine-tuning benchmark.
     recipe = Recipe("sgd", lr=0.1, lr_from_weights=0.05, lr_rule="linear", weight_decay=5e-4, warmup=5)
 
@@ -38,7 +38,7 @@ class Supervised(Method):
         self.has_projector = projector
 
     def views(self, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """One view of each picture."""
+        """One view of each image."""
         return (self.make_views(pixels, generator),)
 
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -13,10 +13,10 @@ from lightly.loss.vicreg_loss import covariance_loss, invariance_loss, variance_
 from lightly.utils.dist import gather, world_size
 from torch import Tensor
 
+from repr.images.views import Views
 from repr.methods import heads
 from repr.methods.method import Method, Recipe, in_float32
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views
 
 INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0  # weights, section 4.2 of the paper
 EPSILON = 1e-4  # in the root of the variance, equation 1 and section 4.2
@@ -27,7 +27,7 @@ class VICReg(Method):
 
     # lightly benchmarks/imagenet/resnet50/vicreg.py: LARS, decay 1e-6, 10 epochs of warm-up, ends at 1 %. Its base rates of 0.8, 0.5, 0.4
     # times B/256 at B = 128, 256, 512 (paper, section C.4) make 0.4, 0.5, 0.8: the root of B within 12 %. We keep to the root, where
-    # lightly falls to a base of 0.3 at any other B. From weights: a fifth, ours, 0.05 at 64 pictures: of 0.016, 0.05 and 0.15 (ImageNet's,
+    # lightly falls to a base of 0.3 at any other B. From weights: a fifth, ours, 0.05 at 64 images: of 0.016, 0.05 and 0.15 (ImageNet's,
     # half mixed in) it was best from grocery to freiburg, and second by 0.7 points to 0.15 from freiburg to grocery, where 0.45 lost again.
     recipe = Recipe("lars", lr=0.5, lr_from_weights=0.1, lr_rule="sqrt", weight_decay=1e-6, warmup=10, final=0.01)
 
@@ -55,7 +55,7 @@ def vicreg_loss(first: Tensor, second: Tensor) -> Tensor:
     over the rows of all processes, which must have equally many.
     """
     if len(first) < 2 or first.shape != second.shape:
-        raise ValueError(f"two views of at least two pictures are wanted, not {tuple(first.shape)} and {tuple(second.shape)}")
+        raise ValueError(f"two views of at least two images are wanted, not {tuple(first.shape)} and {tuple(second.shape)}")
     invariance = invariance_loss(first, second)
     if world_size() > 1:
         first, second = torch.cat(gather(first)), torch.cat(gather(second))

@@ -16,9 +16,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network: its library, the width of its pooled features, the name of its head, its usual picture size.
+    """One network: its library, the width of its pooled features, the name of its head, its usual image size.
 
-    least: pixels a side that its layers need. mean, std: the normalisation of pictures in 0..1 that its published weights were trained
+    least: pixels a side that its layers need. mean, std: the normalisation of images in 0..1 that its published weights were trained
     with, which is not the same for all. depthwise: whether most of its convolutions are depthwise, which are slow to train in
     bfloat16 on a CPU.
     """
@@ -43,7 +43,7 @@ BACKBONES = {
     "vgg19": Backbone("torchvision", 4096, "classifier.6", 224, least=32),
     "inception_v3": Backbone("torchvision", 2048, "fc", 299, least=75),
     # Trained on ImageNet at 224; 160 costs half of that, and --size is there for more. Normalised as timm's configuration of it says: of
-    # 259 pictures of grocery's fruit and vegetables that are ImageNet classes it names 66 % so, 46 % with ImageNet's mean and deviation.
+    # 259 images of grocery's fruit and vegetables that are ImageNet classes it names 66 % so, 46 % with ImageNet's mean and deviation.
     "tf_efficientnet_lite0": Backbone("timm", 1280, "classifier", 160, mean=(0.5,) * 3, std=(0.5,) * 3, depthwise=True),
 }
 
@@ -56,10 +56,10 @@ def backbone(arch: str) -> Backbone:
 
 
 def check_size(arch: str, size: int) -> None:
-    """Raise UserError when the network cannot see pictures of `size` pixels a side."""
+    """Raise UserError when the network cannot see images of `size` pixels a side."""
     least = backbone(arch).least
     if size < least:
-        raise UserError(f"{arch} needs pictures of {least} px at least, not {size}", "--size", f"Give {least} or more")
+        raise UserError(f"{arch} needs images of {least} px at least, not {size}", "", f"Give {least} or more", argument="size")
 
 
 def build(arch: str, classes: int = 0, *, seed: torch.Generator | None = None) -> nn.Module:

@@ -16,16 +16,18 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
     if not match:
-        raise UserError(f"no such device: {name}", "--device", "Choose auto, cpu, cuda or cuda:N")
+        raise UserError(f"no such device: {name}", "", "Choose auto, cpu, cuda or cuda:N", argument="device")
     if name == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
         built = torch.version.cuda is not None
         reason = "PyTorch finds no GPU" if built else "this PyTorch is built without CUDA"
-        raise UserError(f"{name} was asked for and {reason}", "--device", "Use --device cpu, or mend the driver")
+        raise UserError(f"{name} was asked for and {reason}", "", "Use `device` cpu, or mend the driver", argument="device")
     count = torch.cuda.device_count()
     if match[1] and int(match[1]) >= count:
-        raise UserError(f"there is no {name}: {count} GPU{'s' if count > 1 else ''} here", "--device", f"Choose cuda:0 to cuda:{count - 1}")
+        raise UserError(
+            f"there is no {name}: {count} GPU{'s' if count > 1 else ''} here", "", f"Choose cuda:0 to cuda:{count - 1}", argument="device"
+        )
     return torch.device(name)
 
 

@@ -7,17 +7,17 @@ import math
 import torch
 from torch import Tensor, nn
 
+from repr.crops import WHOLE, checked
+from repr.images.views import middle, plain
 from repr.models.backbones import backbone
-from repr.pictures.views import middle, plain
-from repr.zooms import WHOLE, checked
 
 
 class Encoder(nn.Module):
-    """Pictures in 0..1 → pooled features.
+    """Images in 0..1 → pooled features.
 
     network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
-    sees; zooms: the shares of the picture that it sees of that size and averages when it embeds (`repr.zooms`); mean, std: its
-    normalisation, by default the architecture's usual; name, identity, sample: of the weights it was made from.
+    sees; crops: the shares of the image that it sees of that size and averages when it embeds (`repr.crops`); mean, std: its
+    normalisation, by default the architecture's usual; name, identity, synthetic: of the weights it was made from.
     """
 
     def __init__(
@@ -26,24 +26,24 @@ class Encoder(nn.Module):
         arch: str,
         size: int,
         *,
-        zooms: tuple[float, ...] = WHOLE,
+        crops: tuple[float, ...] = WHOLE,
         mean: tuple[float, ...] = (),
         std: tuple[float, ...] = (),
         name: str = "none",
         identity: str = "",
-        sample: bool = False,
+        synthetic: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.arch = arch
         self.dim = backbone(arch).dim
         self.size = size
-        self.zooms = checked(zooms)
+        self.crops = checked(crops)
         self.mean = tuple(mean) or backbone(arch).mean
         self.std = tuple(std) or backbone(arch).std
         self.name = name
         self.identity = identity
-        self.sample = sample
+        self.synthetic = synthetic
         # Not in the state dict: they belong to the weights' metadata.
         self.register_buffer("_shift", torch.tensor(self.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_scale", torch.tensor(self.std).view(1, 3, 1, 1), persistent=False)
@@ -52,19 +52,19 @@ class Encoder(nn.Module):
 
     @property
     def side(self) -> int:
-        """Side in pixels of the squares that hold enough for its closest zoom."""
-        return math.ceil(self.size / min(self.zooms))
+        """Side in pixels of the squares that hold enough for its closest crop."""
+        return math.ceil(self.size / min(self.crops))
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(b, 3, s, s) float in 0..1, any side s → (b, dim). Normalises by mean and std inside."""
-        features: Tensor = self.network((pictures - self._shift) / self._scale)
+        features: Tensor = self.network((images - self._shift) / self._scale)
         return features
 
     def encode(self, batch: Tensor) -> Tensor:
-        """(b, h, h, 3) uint8 → (b, dim), averaged over the zooms."""
-        features = [self.forward(look) for look in self.looks(batch)]
+        """(b, h, h, 3) uint8 → (b, dim), averaged over the crops."""
+        features = [self.forward(look) for look in self.centre_crops(batch)]
         return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)
 
-    def looks(self, batch: Tensor) -> list[Tensor]:
-        """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a zoom, through the transform `plain`."""
-        return [plain(middle(batch, zoom), self.size) for zoom in self.zooms]
+    def centre_crops(self, batch: Tensor) -> list[Tensor]:
+        """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a crop, through the transform `plain`."""
+        return [plain(middle(batch, crop), self.size) for crop in self.crops]

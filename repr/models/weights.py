@@ -1,7 +1,7 @@
 """Weights files: one reader for all kinds, one writer, strict about what is in them.
 
 A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used:
-version, arch, size, zooms, mean, std, classes, method, trained_on, recipe, sample.
+version, arch, size, crops, mean, std, classes, method, trained_on, recipe, synthetic.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from repr.crops import WHOLE, checked
 from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.models import foreign
 from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
-from repr.zooms import WHOLE, checked
 
-VERSION = 2  # of files with zooms, which an older reader would look past; others are of version 1
+VERSION = 2  # of files with crops, which an older reader would look past; others are of version 1
 FILE = "weights.safetensors"  # in a run folder
 NONE_ARCH, NONE_SIZE = "resnet18", 64  # what "none" means where nothing else is said
 
@@ -34,10 +34,10 @@ NONE_ARCH, NONE_SIZE = "resnet18", 64  # what "none" means where nothing else is
 class Weights:
     """Tensors with the library's names, on the CPU, and what must be known to use them.
 
-    tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: picture side in
-    pixels; zooms: the shares of it that are embedded (`repr.zooms`), empty where nothing was said; mean, std: normalisation of
-    pictures in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
-    epochs, picture size and views of the last training; sample: whether the drawn sample shop was part of any; name: for tables.
+    tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: image side in
+    pixels; crops: the shares of it that are embedded (`repr.crops`), empty where nothing was said; mean, std: normalisation of
+    images in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
+    epochs, image size and views of the last training; synthetic: whether the synthetic shop was part of any; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]
@@ -49,9 +49,9 @@ class Weights:
     method: str = ""
     trained_on: str = ""
     recipe: str = ""
-    sample: bool = False
+    synthetic: bool = False
     name: str = ""
-    zooms: tuple[float, ...] = ()
+    crops: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """The architecture's usual normalisation, where none was given."""
@@ -115,17 +115,17 @@ def write_weights(path: Path, weights: Weights) -> None:
 
     _checked(weights, path)
     metadata = {
-        "version": str(1 if weights.zooms in ((), WHOLE) else VERSION),
+        "version": str(1 if weights.crops in ((), WHOLE) else VERSION),
         "arch": weights.arch,
         "size": str(weights.size),
-        **({"zooms": json.dumps(weights.zooms)} if weights.zooms else {}),
+        **({"crops": json.dumps(weights.crops)} if weights.crops else {}),
         "mean": json.dumps(weights.mean),
         "std": json.dumps(weights.std),
         "classes": json.dumps(weights.classes, ensure_ascii=False),
         "method": weights.method,
         "trained_on": weights.trained_on,
         "recipe": weights.recipe,
-        "sample": json.dumps(weights.sample),
+        "synthetic": json.dumps(weights.synthetic),
         "name": weights.name,
     }
     with replacing(Path(path)) as temporary:
@@ -133,11 +133,11 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 
 def load_encoder(
-    spec: str | Path | Weights, *, size: int | None = None, zooms: tuple[float, ...] | None = None, device: str | torch.device = "cpu"
+    spec: str | Path | Weights, *, size: int | None = None, crops: tuple[float, ...] | None = None, device: str | torch.device = "cpu"
 ) -> Encoder:
-    """The encoder of some weights, in eval mode on `device`. size, zooms: picture side in pixels and shares of it, if not the weights' own.
+    """The encoder of some weights, in eval mode on `device`. size, crops: image side in pixels and shares of it, if not the weights' own.
 
-    Raises UserError when the network needs larger pictures.
+    Raises UserError when the network needs larger images.
     """
     weights = spec if isinstance(spec, Weights) else read_weights(spec)
     check_size(weights.arch, size or weights.size)
@@ -147,12 +147,12 @@ def load_encoder(
         network,
         weights.arch,
         size or weights.size,
-        zooms=(weights.zooms or WHOLE) if zooms is None else zooms,
+        crops=(weights.crops or WHOLE) if crops is None else crops,
         mean=weights.mean,
         std=weights.std,
         name=weights.name,
         identity=weights.identity,
-        sample=weights.sample,
+        synthetic=weights.synthetic,
     )
     return encoder.to(device).eval()
 
@@ -171,7 +171,7 @@ def weights_of(
     method: str,
     trained_on: str,
     recipe: str = "",
-    sample: bool,
+    synthetic: bool,
     name: str = "",
 ) -> Weights:
     """The weights of an encoder as it is now, copied to the CPU, with a head (a Linear with a bias, one output a class) or without."""
@@ -180,59 +180,59 @@ def weights_of(
     if head is not None:
         tensors |= dict(zip(head_names(encoder.arch), (head.weight, head.bias), strict=True))
     copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, recipe, sample, name)
+    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, recipe, synthetic, name)
 
 
-def mix(a: Weights, b: Weights, share: float) -> Weights:
-    """Weights between two of one architecture: (1 - share) a + share b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
+def mix(a: Weights, b: Weights, alpha: float) -> Weights:
+    """Weights between two of one architecture: (1 - alpha) a + alpha b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
 
     Batch-norm statistics are interpolated too; `reestimate_batchnorm` measures them anew. The head is kept only when both have
-    the same classes. Picture size: the larger one; zooms: those of `a`, else of `b`. Raises UserError when
-    architecture or normalisation differ, or share is not in 0..1.
+    the same classes. Image size: the larger one; crops: those of `a`, else of `b`. Raises UserError when
+    architecture or normalisation differ, or alpha is not in 0..1.
     """
-    if not 0 <= share <= 1:
-        raise UserError(f"a share of {share}", "--share", "Give a number from 0 (all of the first) to 1 (all of the second)")
+    if not 0 <= alpha <= 1:
+        raise UserError(f"a alpha of {alpha}", "", "Give a number from 0 (all of the first) to 1 (all of the second)", argument="alpha")
     if a.arch != b.arch:
         raise UserError(f"cannot mix {a.arch} with {b.arch}", f"{a.name}, {b.name}", "Mix weights of one architecture")
     if a.mean != b.mean or a.std != b.std:
-        raise UserError("the two normalise pictures differently", f"{a.name}, {b.name}", "Mix weights that share a start")
+        raise UserError("the two normalise images differently", f"{a.name}, {b.name}", "Mix weights that alpha a start")
     if a.classes != b.classes:
         a, b = a.headless(), b.headless()
     return Weights(
-        _between(a.tensors, b.tensors, share),
+        _between(a.tensors, b.tensors, alpha),
         a.arch,
         max(a.size, b.size),
         a.mean,
         a.std,
         a.classes,
-        method=f"{1 - share:g} {a.name} + {share:g} {b.name}",
+        method=f"{1 - alpha:g} {a.name} + {alpha:g} {b.name}",
         trained_on=" + ".join(dict.fromkeys(filter(None, (a.trained_on, b.trained_on)))),
         recipe="; ".join(f"{weights.name}: {weights.recipe}" for weights in (a, b) if weights.recipe),
-        sample=a.sample or b.sample,
-        name=f"{a.name}+{share:g} {b.name}",
-        zooms=a.zooms or b.zooms,
+        synthetic=a.synthetic or b.synthetic,
+        name=f"{a.name}+{alpha:g} {b.name}",
+        crops=a.crops or b.crops,
     )
 
 
-def between(a: Encoder, b: Encoder, share: float) -> Encoder:
-    """`mix` of two encoders of one architecture in memory: a copy of `a` whose network is (1 - share) a + share b."""
-    assert a.arch == b.arch and 0 <= share <= 1
+def between(a: Encoder, b: Encoder, alpha: float) -> Encoder:
+    """`mix` of two encoders of one architecture in memory: a copy of `a` whose network is (1 - alpha) a + alpha b."""
+    assert a.arch == b.arch and 0 <= alpha <= 1
     mixed = copy.deepcopy(a)
     theirs = {name: tensor.to(next(a.parameters()).device) for name, tensor in b.network.state_dict().items()}
-    mixed.network.load_state_dict(_between(a.network.state_dict(), theirs, share))
+    mixed.network.load_state_dict(_between(a.network.state_dict(), theirs, alpha))
     return mixed
 
 
-def _between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    return {name: torch.lerp(value, b[name], share) if value.is_floating_point() else value.clone() for name, value in a.items()}
+def _between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    return {name: torch.lerp(value, b[name], alpha) if value.is_floating_point() else value.clone() for name, value in a.items()}
 
 
 def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device: str | torch.device = "cpu") -> Weights:
-    """The same weights with batch-norm means and variances measured on pictures: (b, h, h, 3) uint8 batches, seen as they are
-    embedded, in all zooms.
+    """The same weights with batch-norm means and variances measured on images: (b, h, h, 3) uint8 batches, seen as they are
+    embedded, in all crops.
 
     The statistics are the plain averages over the batches (as in stochastic weight averaging, Izmailov et al., UAI 2018,
-    section 3.2), so give batches of one size. Raises UserError when there are no pictures, or one in a batch.
+    section 3.2), so give batches of one size. Raises UserError when there are no images, or one in a batch.
     """
     encoder = load_encoder(weights, device=device)
     norms = [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
@@ -244,11 +244,11 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device:
     with torch.inference_mode():
         for batch in batches:
             if norms and len(batch) == 1:
-                raise UserError("one picture has no batch statistics to measure", weights.name, "Give two training pictures or more")
-            encoder.forward(torch.cat(encoder.looks(batch.to(device))))  # at once: the variance between zooms is part of it
+                raise UserError("one image has no batch statistics to measure", weights.name, "Give two training images or more")
+            encoder.forward(torch.cat(encoder.centre_crops(batch.to(device))))  # at once: the variance between crops is part of it
             seen += len(batch)
     if norms and not seen:
-        raise UserError("no pictures to measure batch-norm statistics on", weights.name, "Give training pictures with --data")
+        raise UserError("no images to measure batch-norm statistics on", weights.name, "Give training images with `data`")
     measured = {name: tensor.to("cpu", copy=True) for name, tensor in encoder.network.state_dict().items()}
     return replace(weights, tensors={**weights.tensors, **measured})
 
@@ -269,9 +269,9 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             metadata["method"],
             metadata["trained_on"],
             metadata.get("recipe", ""),  # files of before 2026-11-21 have none
-            bool(json.loads(metadata["sample"])),
+            bool(json.loads(metadata["synthetic"])),
             metadata.get("name") or name,
-            tuple(map(float, json.loads(metadata["zooms"]))) if "zooms" in metadata else (),
+            tuple(map(float, json.loads(metadata["crops"]))) if "crops" in metadata else (),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -291,8 +291,8 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
         raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
-    if weights.zooms:
-        checked(weights.zooms, where)
+    if weights.crops:
+        checked(weights.crops, where)
     check_size(weights.arch, weights.size)
     expected = dict(expected_shapes(weights.arch))
     if weights.classes:

@@ -28,7 +28,7 @@ def long_tail(numbers: Statistics) -> Figure:
     counts = [row.samples for row in numbers.long_tail]
     axes.fill_between(range(1, len(counts) + 1), counts, 0.5, step="mid", color=figures.PALETTE[0], alpha=0.25, lw=0)
     axes.step(range(1, len(counts) + 1), counts, where="mid", color=figures.PALETTE[0], lw=1.4)
-    axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="pictures", ylim=(0.5, max(counts) * 1.5))
+    axes.set(xlabel=f"classes of level {numbers.level}, largest first", ylabel="images", ylim=(0.5, max(counts) * 1.5))
     figures.logarithmic(axes, "y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
@@ -36,12 +36,12 @@ def long_tail(numbers: Statistics) -> Figure:
 
 @figures.styled
 def resolutions(numbers: Statistics) -> Figure:
-    """Pictures by size in pixels, the most frequent ones."""
+    """Images by size in pixels, the most frequent ones."""
     shown = [(f"{r.width}×{r.height}", r.samples) for r in numbers.resolutions[:SHOWN]]
     others = numbers.resolutions[SHOWN:]
     if others:
         shown.append((f"{len(others)} others", sum(r.samples for r in others)))
-    return _bars([name for name, _ in shown], [n for _, n in shown], "pictures (width × height in pixels, as the records say)")
+    return _bars([name for name, _ in shown], [n for _, n in shown], "images (width × height in pixels, as the records say)")
 
 
 @figures.styled
@@ -62,7 +62,7 @@ def title_lengths(numbers: Statistics) -> Figure:
 def classes(numbers: Statistics) -> Figure:
     """Table 2 as bars: samples of each level-1 class, with the number of its sub-classes."""
     names = [f"{row.name} ({row.sub_classes})" if row.sub_classes else row.name for row in numbers.classes]
-    return _bars(names, [row.samples for row in numbers.classes], "pictures (in brackets: sub-classes)")
+    return _bars(names, [row.samples for row in numbers.classes], "images (in brackets: sub-classes)")
 
 
 @figures.styled
@@ -112,10 +112,10 @@ def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
 
     numbers, counted: `statistics` and `characters` of one catalog.
     """
-    mark = " (sample: drawn, not real)" if numbers.sample else ""
-    wanted = {"long_tail": (long_tail, f"Pictures a class of level {numbers.level}{mark}")}
+    mark = " (synthetic, not real)" if numbers.synthetic else ""
+    wanted = {"long_tail": (long_tail, f"Images a class of level {numbers.level}{mark}")}
     if len(numbers.classes) > 1:
-        wanted["classes"] = (classes, f"Pictures and sub-classes a class{mark}")
+        wanted["classes"] = (classes, f"Images and sub-classes a class{mark}")
     if numbers.resolutions:
         wanted["resolutions"] = (resolutions, f"Resolutions{mark}")
     if numbers.titles:
@@ -128,8 +128,8 @@ def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
         caption = f"Characters of titles against OCR; {only[0]:,} stand in OCR only, {only[1]:,} in titles only{mark}"
         drawn["characters"] = (characters(counted), caption)
     out.mkdir(parents=True, exist_ok=True)
-    page = Page(f"Catalog {numbers.data}", numbers.sample)
-    page.table(["Class", "Pictures", "Sub-classes"], [[r.name, f"{r.samples:,}", str(r.sub_classes)] for r in numbers.classes], "Classes")
+    page = Page(f"Catalog {numbers.data}", numbers.synthetic)
+    page.table(["Class", "Images", "Sub-classes"], [[r.name, f"{r.samples:,}", str(r.sub_classes)] for r in numbers.classes], "Classes")
     written = []
     for name, (figure, caption) in drawn.items():
         page.figure(figure, caption)

@@ -19,7 +19,7 @@ from repr.reports.page import Page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from repr.classify.asked import Answer
+    from repr.classify.request import Answer
 
 CURVES = 6  # rows in one reliability figure
 COLUMNS = {
@@ -65,7 +65,7 @@ def _cells(row: dict[str, Any], *, paper: bool) -> dict[str, str]:
 def write(answer: Answer) -> Path:
     """Write report.html (of a table: table-<number>.html) into the answer's folder and return its path."""
     assert answer.out is not None
-    page = Page(f"{answer.title}: {answer.data}", answer.sample)
+    page = Page(f"{answer.title}: {answer.data}", answer.synthetic)
     done = [row for row in answer.rows if row["top1"] is not None]
     page.section("Numbers")
     _numbers(page, answer)
@@ -76,7 +76,7 @@ def write(answer: Answer) -> Path:
     _weak(page, done)
     _long_tail(page, done)
     _against_samples(page, done)
-    _calibration(page, answer.cells)
+    _calibration(page, answer.trials)
     page.section("Settings")
     page.options(answer.arguments, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.")
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
@@ -134,7 +134,7 @@ def _missing(page: Page, rows: Sequence[dict[str, Any]]) -> None:
     if not shown:
         return
     page.section("When a modality is missing")
-    names = {"image": "picture", "text": "text", "title": "title", "ocr": "OCR text"}
+    names = {"image": "image", "text": "text", "title": "title", "ocr": "OCR text"}
     names = {m: words for m, words in names.items() if any(f"without_{m}" in row["missing"] for row in shown)}
     cells = [
         [title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in names)]
@@ -228,17 +228,17 @@ def samples_figure(counts: np.ndarray[Any, Any], recall: np.ndarray[Any, Any]) -
     return figure
 
 
-def _calibration(page: Page, cells: Sequence[dict[str, Any]]) -> None:
+def _calibration(page: Page, trials: Sequence[dict[str, Any]]) -> None:
     """Accuracy in each bin of confidence, of the first seed."""
-    first = min((cell["seed"] for cell in cells), default=0)
-    shown = [cell for cell in cells if cell.get("reliability") and cell["seed"] == first][:CURVES]
+    first = min((trial["seed"] for trial in trials), default=0)
+    shown = [trial for trial in trials if trial.get("reliability") and trial["seed"] == first][:CURVES]
     if not shown:
         return
     page.section("Are the probabilities right?")
     x = [100 * (place + 0.5) / BINS for place in range(BINS)]
     series: dict[str, list[float | None]] = {}
-    for cell in shown:
-        found: dict[int, float] = {entry["bin"]: 100 * entry["accuracy"] for entry in cell["reliability"]}
-        series[f"{title(cell)}, level {cell['level']}"] = [found.get(place) for place in range(BINS)]
+    for trial in shown:
+        found: dict[int, float] = {entry["bin"]: 100 * entry["accuracy"] for entry in trial["reliability"]}
+        series[f"{title(trial)}, level {trial['level']}"] = [found.get(place) for place in range(BINS)]
     figure = lines(x, series, xlabel="confidence, per cent", ylabel="right, per cent", ideal=x)
     page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repr.crops import WHOLE
 from repr.errors import UserError
 from repr.evaluation.statistics import paired
 from repr.evaluation.words import p_value, points, rate
@@ -18,7 +19,6 @@ from repr.reports.page import Page
 from repr.reports.starts import CAPTION, HEADER, starts_rows
 from repr.reports.training_report import SHARES, number
 from repr.runs import Run
-from repr.zooms import WHOLE
 
 TRANSFER, EVALUATE, CLASSIFY = "rpc_transfer run", "repr evaluate", "repr classify"
 MEASURES = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
@@ -29,7 +29,7 @@ NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_jso
 # Rows of a transfer run are told apart by these; one that never varies is left out of the table.
 ROW_KEYS = (
     *("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "memory"),
-    *("arch", "size", "zooms"),
+    *("arch", "size", "crops"),
 )
 
 
@@ -45,7 +45,7 @@ class Table:
 def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
-    Returns {"runs": [{"run", "command", "data", "sample", "status", "created", "settings", "metrics"}], "rows": [...],
+    Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics"}], "rows": [...],
     "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ
     among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
     `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
@@ -64,7 +64,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         alike = [other for other in runs if other.config["command"] == run.config["command"]]
         arguments = run.config["arguments"]
         differing = {key: arguments[key] for key in arguments if key not in NOT_SETTINGS and _differs(key, alike)}
-        kept = {key: run.config[key] for key in ("command", "data", "sample", "status", "created")}
+        kept = {key: run.config[key] for key in ("command", "data", "synthetic", "status", "created")}
         described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
     rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
     starts = [{"run": name, **start} for run, name in named for start in _results(run).get("starts", ())]
@@ -84,17 +84,19 @@ def tables(compared: dict[str, Any]) -> list[Table]:
         for run in runs:
             told = [_text(run["settings"].get(key)) for key in settings]
             came = [_measure(key, run["metrics"].get(key)) for key in metrics]
-            body.append([_label(run["run"], run["sample"]), run["data"], run["status"], *told, *came])
+            body.append([_label(run["run"], run["synthetic"]), run["data"], run["status"], *told, *came])
         found.append(Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body))
         measured = [row for row in compared["measured"] if row["command"] == command]
         if measured:
             keys = [key for key in measured[0] if key not in ("run", "command", "row")]
-            sample = {run["run"]: run["sample"] for run in runs}
-            cells = [[_label(row["run"], sample[row["run"]]), row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured]
+            synthetic = {run["run"]: run["synthetic"] for run in runs}
+            cells = [
+                [_label(row["run"], synthetic[row["run"]]), row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured
+            ]
             found.append(Table(f"Rows of {command}", ["run", "row", *keys], cells))
     rows = compared["rows"]
     if rows:
-        found.append(_row_table(rows, {run["run"]: run["sample"] for run in compared["runs"]}))
+        found.append(_row_table(rows, {run["run"]: run["synthetic"] for run in compared["runs"]}))
     if compared["starts"]:
         runs_of: dict[tuple[str, ...], list[str]] = {}
         lines = starts_rows(compared["starts"], weights_names(row["weights"] for row in rows))
@@ -117,7 +119,7 @@ def write_page(compared: dict[str, Any], path: Path) -> Path:
     """The comparison as a self-contained page."""
     from repr.reports.figures import ladder
 
-    page = Page("Runs side by side", any(run["sample"] for run in compared["runs"]))
+    page = Page("Runs side by side", any(run["synthetic"] for run in compared["runs"]))
     found = tables(compared)
     for table in found:
         page.section(table.title)
@@ -159,8 +161,8 @@ def _metrics(run: Run) -> dict[str, float]:
 
 def _transfer_rows(run: Run) -> list[dict[str, Any]]:
     content = _results(run)
-    kept = (*ROW_KEYS, *MEASURES, "sample", "error")
-    whole = {"zooms": list(WHOLE)}  # runs of before 2026-11-26 do not say
+    kept = (*ROW_KEYS, *MEASURES, "synthetic", "error")
+    whole = {"crops": list(WHOLE)}  # runs of before 2026-11-26 do not say
     return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content.get("rows", ())]
 
 
@@ -200,9 +202,9 @@ def _split(run: Run) -> dict[int, Any]:
     if not file.is_file():
         return {}
     split = read_json(file)
-    tests = {seed: entry["pictures"] for entry in split["tests"] for seed in entry["seeds"]}
+    tests = {seed: entry["images"] for entry in split["tests"] for seed in entry["seeds"]}
     fixed = [split["data"], split["base"], split["novel"], split["increments"]]
-    return {entry["seed"]: (fixed, entry["pictures"], tests.get(entry["seed"])) for entry in split["support"]}
+    return {entry["seed"]: (fixed, entry["images"], tests.get(entry["seed"])) for entry in split["support"]}
 
 
 def _shown(split: tuple[list[Any], dict[str, list[str]], Any], row: dict[str, Any]) -> tuple[Any, ...]:
@@ -237,7 +239,7 @@ def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) ->
     return found
 
 
-def _row_table(rows: Sequence[dict[str, Any]], sample: dict[str, bool]) -> Table:
+def _row_table(rows: Sequence[dict[str, Any]], synthetic: dict[str, bool]) -> Table:
     """The rows with those of one learner and number of shots together, so that the runs stand side by side."""
     order = list(dict.fromkeys((row["shots"], row["learner"]) for row in rows))
     together = sorted(rows, key=lambda row: order.index((row["shots"], row["learner"])))
@@ -247,7 +249,7 @@ def _row_table(rows: Sequence[dict[str, Any]], sample: dict[str, bool]) -> Table
     for row in together:
         told = [weights[row["weights"]] if key == "weights" else _text(row[key]) for key in keys]
         came = [f"not run: {row['error']}" if row["error"] and i == 0 else rate(row[measure]) for i, measure in enumerate(MEASURES)]
-        body.append([*told, _label(row["run"], sample[row["run"]]), *came])
+        body.append([*told, _label(row["run"], synthetic[row["run"]]), *came])
     return Table("Transfer, per cent, mean ± half of the 95 % interval", [*(key.replace("_", " ") for key in keys), "run", *MEASURES], body)
 
 
@@ -259,8 +261,8 @@ def _row_name(row: dict[str, Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{row[key]} shots" if key == "shots" else str(row[key]) for key in keys)
 
 
-def _label(name: str, sample: bool) -> str:
-    return f"{name} (sample)" if sample else name
+def _label(name: str, synthetic: bool) -> str:
+    return f"{name} (synthetic)" if synthetic else name
 
 
 def _text(value: Any) -> str:

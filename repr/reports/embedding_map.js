@@ -1,25 +1,25 @@
-// The map of an embedding: points on a canvas; hover, tap or arrow keys show the picture. `setUp` gets the figure element.
+// The map of an embedding: points on a canvas; hover, tap or arrow keys show the image. `setUp` gets the figure element.
 function setUp(root) {
   if (root.dataset.ready) return; // a page with two maps holds the script twice
   root.dataset.ready = "yes";
   const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const canvas = root.querySelector("canvas"), tip = root.querySelector(".map-tip"), choice = root.querySelector("select");
   const small = tip.firstElementChild, words = tip.lastElementChild, ink = canvas.getContext("2d");
-  const shown = 96; // CSS pixels a side of the picture in the tip
-  let points = data.maps[0].points, at = -1, chosen = -1, zoom = 1, middle = [0, 0], drag = null;
+  const shown = 96; // CSS pixels a side of the image in the tip
+  let points = data.maps[0].points, at = -1, chosen = -1, crop = 1, middle = [0, 0], drag = null;
 
   small.style.backgroundImage = "url(" + root.querySelector("img").src + ")";
   small.style.backgroundSize = data.columns * shown + "px auto";
   const pixels = () => canvas.getBoundingClientRect();
   const place = (p) => {
     const box = pixels(), half = Math.min(box.width, box.height) / 2 - 8;
-    return [box.width / 2 + (p[0] - middle[0]) * half * zoom, box.height / 2 - (p[1] - middle[1]) * half * zoom];
+    return [box.width / 2 + (p[0] - middle[0]) * half * crop, box.height / 2 - (p[1] - middle[1]) * half * crop];
   };
   function draw() {
     const box = pixels(), sharp = window.devicePixelRatio || 1;
     canvas.width = box.width * sharp; canvas.height = box.height * sharp;
     ink.setTransform(sharp, 0, 0, sharp, 0, 0);
-    const r = Math.min(6, (points.length > 800 ? 2.5 : 3.5) * Math.sqrt(zoom));
+    const r = Math.min(6, (points.length > 800 ? 2.5 : 3.5) * Math.sqrt(crop));
     points.forEach((p, i) => {
       const [x, y] = place(p), group = data.groups[i];
       ink.globalAlpha = chosen < 0 || chosen === group ? 0.85 : 0.12;
@@ -65,13 +65,13 @@ function setUp(root) {
   canvas.addEventListener("pointermove", (event) => {
     if (drag) {
       const half = Math.min(pixels().width, pixels().height) / 2 - 8;
-      middle = [drag.from[0] - (event.clientX - drag.x) / half / zoom, drag.from[1] + (event.clientY - drag.y) / half / zoom];
+      middle = [drag.from[0] - (event.clientX - drag.x) / half / crop, drag.from[1] + (event.clientY - drag.y) / half / crop];
       show(-1);
     } else show(nearest(event));
   });
   canvas.addEventListener("pointerdown", (event) => {
     show(nearest(event));
-    if (zoom > 1 && event.pointerType !== "touch") drag = { x: event.clientX, y: event.clientY, from: middle };
+    if (crop > 1 && event.pointerType !== "touch") drag = { x: event.clientX, y: event.clientY, from: middle };
   });
   window.addEventListener("pointerup", () => { drag = null; });
   canvas.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") show(-1); });
@@ -80,11 +80,11 @@ function setUp(root) {
     if (step) { event.preventDefault(); show((at + step + points.length) % points.length); }
     if (event.key === "Escape") show(-1);
   });
-  root.querySelectorAll("button[data-zoom]").forEach((button) => button.addEventListener("click", () => {
-    const factor = Number(button.dataset.zoom);
+  root.querySelectorAll("button[data-crop]").forEach((button) => button.addEventListener("click", () => {
+    const factor = Number(button.dataset.crop);
     if (at >= 0 && factor > 1) middle = points[at].slice();
-    zoom = factor ? Math.max(1, Math.min(32, zoom * factor)) : 1;
-    if (zoom === 1) middle = [0, 0];
+    crop = factor ? Math.max(1, Math.min(32, crop * factor)) : 1;
+    if (crop === 1) middle = [0, 0];
     show(at);
   }));
   root.querySelectorAll("button[data-group]").forEach((button) => button.addEventListener("click", () => {

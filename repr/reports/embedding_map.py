@@ -1,6 +1,6 @@
-"""The interactive map of an embedding for a page: points on a canvas, and the picture of the one that is pointed at.
+"""The interactive map of an embedding for a page: points on a canvas, and the image of the one that is pointed at.
 
-Self-contained: the pictures are one sprite, the script stands in the page. Without a script the sprite's place stays empty
+Self-contained: the images are one sprite, the script stands in the page. Without a script the sprite's place stays empty
 and the tables of the page say the rest.
 """
 
@@ -33,13 +33,13 @@ STYLE = """
   border-radius: 4px; padding: 0.25rem 0.5rem; margin: 0 0.2rem 0.3rem 0; min-height: 2rem; max-width: 100%; }
 .map button[aria-pressed=true] { border-color: var(--ink); font-weight: 600; }
 .map svg { width: 0.7rem; height: 0.7rem; margin-right: 0.3rem; vertical-align: -0.05rem; }
-@media print { .map button[data-zoom], .map select { display: none; } }
+@media print { .map button[data-crop], .map select { display: none; } }
 """
 SHAPES = ('<circle cx="6" cy="6" r="5"/>', '<rect x="1" y="1" width="10" height="10"/>', '<path d="M6 0 12 11H0z"/>')
 
 
 def sprite(thumbs: Pixels) -> tuple[Image.Image, int]:
-    """Small pictures (n, s, s, 3) uint8 side by side in one, row by row, as near a square as can be; and pictures a row."""
+    """Small images (n, s, s, 3) uint8 side by side in one, row by row, as near a square as can be; and images a row."""
     n, s = thumbs.shape[:2]
     columns = max(1, int(np.ceil(np.sqrt(n))))
     rows = -(-n // columns)
@@ -51,7 +51,7 @@ def sprite(thumbs: Pixels) -> tuple[Image.Image, int]:
 
 def map_fragment(maps: dict[str, Floats], thumbs: Pixels, labels: Sequence[str], groups: Sequence[str], caption: str) -> str:
     """HTML of an interactive map. maps: name -> (n, 2) positions within -1..1, of which the reader chooses one;
-    thumbs: (n, s, s, 3) uint8; labels: the n texts under the pictures; groups: the n groups, told apart by colour and shape.
+    thumbs: (n, s, s, 3) uint8; labels: the n texts under the images; groups: the n groups, told apart by colour and shape.
     """
     assert maps and all(points.shape == (len(labels), 2) for points in maps.values()) and len(thumbs) == len(groups) == len(labels)
     names, codes, counts = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
@@ -74,9 +74,9 @@ def map_fragment(maps: dict[str, Floats], thumbs: Pixels, labels: Sequence[str],
     script = Path(__file__).with_name("embedding_map.js").read_text(encoding="utf-8")
     return (
         f'<style>{STYLE}</style><figure class="map">{choice}'
-        '<button type="button" data-zoom="2">zoom in</button><button type="button" data-zoom="0.5">zoom out</button>'
-        '<button type="button" data-zoom="0">all</button>'
-        '<div class="map-stage"><canvas tabindex="0" role="img" aria-label="Map of the embedding; arrow keys go from picture to picture">'
+        '<button type="button" data-crop="2">crop in</button><button type="button" data-crop="0.5">crop out</button>'
+        '<button type="button" data-crop="0">all</button>'
+        '<div class="map-stage"><canvas tabindex="0" role="img" aria-label="Map of the embedding; arrow keys go from image to image">'
         '</canvas><div class="map-tip" role="status" hidden><div></div><div></div></div></div>'
         f'<div>{legend}</div><figcaption>{escape(caption + more)}</figcaption><img hidden alt="" src="{data_url(image)}">'
         f'<script type="application/json">{packed}</script></figure><script>{script}</script>'

@@ -14,16 +14,16 @@ from repr.arrays import Ints
 from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
 from repr.evaluation.maps import flat_map
 from repr.evaluation.measure import Constants, Row
-from repr.evaluation.search import top_k
 from repr.evaluation.task import write_vectors
 from repr.evaluation.words import percent
-from repr.pictures.decode import decode
+from repr.images.decode import decode
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
 from repr.runs import Run
+from repr.search.exact import top_k
 
-MAP_POINTS = 2_000  # t-SNE of them takes some ten seconds on two cores, their pictures two megabytes
+MAP_POINTS = 2_000  # t-SNE of them takes some ten seconds on two cores, their images two megabytes
 THUMB = 48  # pixels a side in the map
 SHOWN, NEIGHBOURS = 6, 6  # queries on the sheet, and what is found for each
 
@@ -37,13 +37,13 @@ def save(
     result: dict[str, Any],
 ) -> Path:
     """Write the run folder and return the path of its report.html. result: the command's JSON object, kept in config.json."""
-    sample = any(row.sample for row in rows)
+    synthetic = any(row.synthetic for row in rows)
     data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
     plain = {
         name: [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, tuple) else value
         for name, value in arguments.items()
     }
-    run = Run.create(out, "repr evaluate", plain, data=data, sample=sample)
+    run = Run.create(out, "repr evaluate", plain, data=data, synthetic=synthetic)
     taken: set[str] = set()
     if evaluation:
         for name, vectors in evaluation.vectors.items():
@@ -52,7 +52,7 @@ def save(
             write_vectors(
                 run.path / _file_name(name, taken), vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked
             )
-    page = Page(f"Evaluation on {data}", sample)
+    page = Page(f"Evaluation on {data}", synthetic)
     _numbers(page, evaluation, rows, constants)
     if evaluation:
         generator = np.random.default_rng(constants.seed)
@@ -87,12 +87,10 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
     if bins:
         head = [f"{b['from']}–{b['to']} px" if b["to"] else f"from {b['from']} px" for b in bins]
         lines = [[row.name, *(percent(b["accuracy"]) for b in row.by_resolution)] for row in every if row.by_resolution]
-        lines.append(["pictures", *(f"{b['n']:,}" for b in bins)])
+        lines.append(["images", *(f"{b['n']:,}" for b in bins)])
         page.table(["kNN by the source's shorter side", *head], lines, "Per cent of the queries of each size.")
     if evaluation and evaluation.quarantine:
-        page.text(
-            f"{len(evaluation.quarantine)} pictures could not be read and are left out; the first: `{evaluation.quarantine[0].path}`."
-        )
+        page.text(f"{len(evaluation.quarantine)} images could not be read and are left out; the first: `{evaluation.quarantine[0].path}`.")
 
 
 def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
@@ -109,23 +107,23 @@ def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generat
             label = evaluation.names[evaluation.labels[query]]
             matches = [
                 (
-                    _picture(evaluation, row),
+                    _image(evaluation, row),
                     evaluation.names[evaluation.labels[row]],
                     bool(evaluation.labels[row] == evaluation.labels[query]),
                 )
                 for row in others
             ]
-            sheet.append(SheetRow(_picture(evaluation, int(query)), label, matches))
+            sheet.append(SheetRow(_image(evaluation, int(query)), label, matches))
         page.heading(f"By {name}")
         page.neighbours(sheet, "The query on the left, drawn by chance, the same for every sheet; then what is nearest, best first.")
-    page.text(f"Queries and stored pictures are those of the table: {len(asked):,} and {len(stored):,}.")
+    page.text(f"Queries and stored images are those of the table: {len(asked):,} and {len(stored):,}.")
 
 
 def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
     chosen = np.sort(generator.permutation(evaluation.asked)[:MAP_POINTS])
-    pictures = evaluation.part.select(chosen)
+    images = evaluation.part.select(chosen)
     thumbs = np.full((len(chosen), THUMB, THUMB, 3), 255, np.uint8)
-    for chunk in decode(pictures.files(), pictures.boxes(), THUMB, fit="pad"):
+    for chunk in decode(images.files(), images.boxes(), THUMB, fit="pad"):
         thumbs[chunk.positions] = chunk.pixels
     maps, made = {}, ""
     for row in evaluation.rows:
@@ -137,7 +135,7 @@ def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> 
         for row, right in zip(chosen, correct, strict=True)
     ]
     words = (
-        f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its picture; "
+        f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its image; "
         "choose a group to see it alone. Near points are alike; distances between far groups mean little."
     )
     page.html(map_fragment(maps, thumbs, labels, _groups(evaluation, chosen), words))
@@ -154,15 +152,15 @@ def _groups(evaluation: Evaluation, chosen: Ints) -> list[str]:
     return [evaluation.names[evaluation.labels[row]] for row in chosen]
 
 
-def _picture(evaluation: Evaluation, row: int) -> Any:
-    """The picture of a row for a sheet: cropped to its box when it has one."""
-    from repr.pictures.reader import Unreadable, read_picture
+def _image(evaluation: Evaluation, row: int) -> Any:
+    """The image of a row for a sheet: cropped to its box when it has one."""
+    from repr.images.reader import Unreadable, read_image
 
     file = evaluation.part.file(row)
     box = evaluation.part.table.column("box")[row].as_py()
     if box is None:
         return file
     try:
-        return read_picture(file, short_side=192, box=box)
+        return read_image(file, short_side=192, box=box)
     except Unreadable:
         return file

@@ -206,7 +206,7 @@ def against(series: Mapping[str, Sequence[tuple[float, float, float]]], *, xlabe
 
 @styled
 def confusion(matrix: np.ndarray[Any, Any], groups: Sequence[str], novel: np.ndarray[Any, Any] | None = None) -> Figure:
-    """A confusion matrix as a picture: rows true, columns predicted, each row divided by its sum.
+    """A confusion matrix as a image: rows true, columns predicted, each row divided by its sum.
 
     matrix: (c, c) counts in the order to be shown; groups: (c,) name of each class's group ("" for none), equal ones
     side by side: lines part the groups, and the names of those with room for one stand at the side. novel: (c,) bool,
@@ -298,7 +298,7 @@ def logarithmic(axes: Axes, *names: str) -> None:
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A sorting key that puts "meta 2" before "meta 10"."""
+    """A sorting key that puts "supercategory 2" before "supercategory 10"."""
     return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part]
 
 

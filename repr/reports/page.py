@@ -1,6 +1,6 @@
-"""One self-contained HTML page: text, tables, figures and pictures, readable on a phone, in the dark and on paper.
+"""One self-contained HTML page: text, tables, figures and images, readable on a phone, in the dark and on paper.
 
-Nothing is loaded from elsewhere: style, figures (SVG) and pictures (data URLs) are in the file. Text in figures stays
+Nothing is loaded from elsewhere: style, figures (SVG) and images (data URLs) are in the file. Text in figures stays
 text and is drawn by the reader's browser, so Chinese names need no font where the page is made.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from repr.reports.sheet import SheetRow
 
 SAMPLE_NOTICE = (
-    "<strong>Sample.</strong> Made on the drawn sample shop: an illustration of what the tool does, "
+    "<strong>Synthetic.</strong> Made on the synthetic shop: an illustration of what the tool does, "
     "not a measurement. Figures here say nothing about real products."
 )
 
@@ -33,12 +33,12 @@ SAMPLE_NOTICE = (
 class Page:
     """A page that is filled from top to bottom and written once.
 
-    title: plain text; sample: whether any of it was made on the drawn sample shop (a banner says so, and the title).
+    title: plain text; synthetic: whether any of it was made on the synthetic shop (a banner says so, and the title).
     """
 
-    def __init__(self, title: str, sample: bool) -> None:
-        self.title = f"{title} (sample)" if sample else title
-        self.sample = sample
+    def __init__(self, title: str, synthetic: bool) -> None:
+        self.title = f"{title} (synthetic)" if synthetic else title
+        self.synthetic = synthetic
         self._parts: list[str] = []
         self._sections: list[str] = []
         self._figures = 0
@@ -99,19 +99,19 @@ class Page:
         drawn = svg(figure, f"f{self._figures}", alt or plain(caption))
         self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
-    def pictures(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
-        """A picture, such as a contact sheet, at its own size; wide ones scroll sideways."""
+    def images(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
+        """A image, such as a contact sheet, at its own size; wide ones scroll sideways."""
         source = data_url(image)
         label = escape(alt or plain(caption), quote=True)
-        picture = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
-        self._parts.append(f'<figure><div class="scroll" tabindex="0">{picture}</div><figcaption>{inline(caption)}</figcaption></figure>')
+        tag = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
+        self._parts.append(f'<figure><div class="scroll" tabindex="0">{tag}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
     def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
-        """Queries with their matches, one line each; the text under the pictures is text, in any script."""
+        """Queries with their matches, one line each; the text under the images is text, in any script."""
         from repr.reports.sheet import thumbnail
 
-        def cell(kind: str, picture: Image.Image | Path, text: str) -> str:
-            source = data_url(thumbnail(picture, thumb))
+        def cell(kind: str, image: Image.Image | Path, text: str) -> str:
+            source = data_url(thumbnail(image, thumb))
             alt = escape(f"{kind}: {text}", quote=True)
             words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
             return f'<figure class="{kind}"><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
@@ -119,7 +119,7 @@ class Page:
         lines = []
         for row in rows:
             cells = [cell("query", row.query, row.label)]
-            cells += [cell({None: "match", True: "good", False: "bad"}[good], picture, text) for picture, text, good in row.matches]
+            cells += [cell({None: "match", True: "good", False: "bad"}[good], image, text) for image, text, good in row.matches]
             lines.append(f'<div class="neighbours">{"".join(cells)}</div>')
         self._parts.append(f'<p>{inline(caption)}</p><div class="scroll" tabindex="0">{"".join(lines)}</div>')
 
@@ -139,7 +139,7 @@ class Page:
     def render(self) -> str:
         """The whole page as text."""
         style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-        banner = f'<p class="sample" role="note">{SAMPLE_NOTICE}</p>' if self.sample else ""
+        banner = f'<p class="synthetic" role="note">{SAMPLE_NOTICE}</p>' if self.synthetic else ""
         links = "".join(f'<a href="#s{n}">{escape(title)}</a>' for n, title in enumerate(self._sections, 1))
         contents = f'<nav aria-label="Contents">{links}</nav>' if len(self._sections) > 1 else ""
         body = "\n".join(self._parts)
@@ -177,7 +177,7 @@ def plain(text: str) -> str:
 
 
 def data_url(image: Image.Image) -> str:
-    """A picture as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
+    """A image as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
     stream = io.BytesIO()
     if image.mode in ("P", "1", "RGBA", "LA"):
         image.save(stream, "PNG", optimize=True)

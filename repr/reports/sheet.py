@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from repr.pictures.reader import Unreadable, read_picture
+from repr.images.reader import Unreadable, read_image
 
 # Fonts with Chinese characters as the usual systems name them; Pillow's own font, the fallback, has Latin alone.
 CHINESE_FONTS = (
@@ -29,7 +29,7 @@ GAP, LINES = 8, 3
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One query and its matches, best first: (picture, text below it, right / wrong / None where nobody knows)."""
+    """One query and its matches, best first: (image, text below it, right / wrong / None where nobody knows)."""
 
     query: Image.Image | Path
     label: str
@@ -37,9 +37,9 @@ class SheetRow:
 
 
 def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
-    """One picture with a line a query: the query framed in grey, then its matches, green when right, orange dashes when wrong.
+    """One image with a line a query: the query framed in grey, then its matches, green when right, orange dashes when wrong.
 
-    thumb: side of a small picture in pixels. A picture that cannot be read leaves an empty frame. Returns an RGB picture.
+    thumb: side of a small image in pixels. A image that cannot be read leaves an empty frame. Returns an RGB image.
     """
     assert rows, "a contact sheet needs a row"
     font = _font(12)
@@ -52,9 +52,9 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     for r, row in enumerate(rows):
         top = GAP + r * (cell_h + GAP)
         cells = [(row.query, row.label, None), *row.matches]
-        for c, (picture, text, good) in enumerate(cells):
+        for c, (image, text, good) in enumerate(cells):
             left = GAP + c * (thumb + GAP) + (GAP if c else 0)
-            small = thumbnail(picture, thumb)
+            small = thumbnail(image, thumb)
             sheet.paste(small, (left + (thumb - small.width) // 2, top + (thumb - small.height) // 2))
             _frame(draw, (left, top, left + thumb - 1, top + thumb - 1), good, query=c == 0)
             for n, words in enumerate(_wrap(readable(text, font), font, thumb, LINES)):
@@ -64,16 +64,16 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     return sheet
 
 
-def thumbnail(picture: Image.Image | Path, side: int) -> Image.Image:
+def thumbnail(image: Image.Image | Path, side: int) -> Image.Image:
     """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the file cannot be read."""
     try:
-        image = read_picture(picture, short_side=side) if isinstance(picture, Path) else _on_white(picture)
+        small = read_image(image, short_side=side) if isinstance(image, Path) else _on_white(image)
     except (Unreadable, OSError):
-        image = Image.new("RGB", (side, side), (235, 238, 241))
-        draw = ImageDraw.Draw(image)
+        small = Image.new("RGB", (side, side), (235, 238, 241))
+        draw = ImageDraw.Draw(small)
         draw.line([(0, 0), (side, side)], SOFT, 2)
         draw.line([(0, side), (side, 0)], SOFT, 2)
-    return ImageOps.contain(image, (side, side), Image.Resampling.LANCZOS)
+    return ImageOps.contain(small, (side, side), Image.Resampling.LANCZOS)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -16,13 +16,13 @@ SHARES = ("train_acc", "val_acc", "val_ncm", "data_wait")
 NAMES = {
     "loss": "training loss",
     "train_acc": "accuracy on training views",
-    "val_acc": "accuracy on held-out pictures",
-    "val_ncm": "held-out pictures nearest to their own class's mean",
+    "val_acc": "accuracy on held-out images",
+    "val_ncm": "held-out images nearest to their own class's mean",
     "lr": "learning rate",
     "data_wait": "share of the time spent waiting for data",
     "std": "standard deviation of the embeddings",
     "effective_rank": "effective rank of the embeddings",
-    "pictures_per_second": "pictures a second",
+    "images_per_second": "images a second",
     "seconds": "seconds an epoch",
 }
 
@@ -31,7 +31,7 @@ def write(run: Run) -> Path:
     """Write `report.html` into the folder of a pretraining run (finished, stopped or still running) and return its path."""
     config = run.config
     arguments = config["arguments"]
-    page = Page(f"Pretraining: {arguments.get('method', 'a run')} on {config['data']}", config["sample"])
+    page = Page(f"Pretraining: {arguments.get('method', 'a run')} on {config['data']}", config["synthetic"])
     page.text(_summary(run))
     rows = run.metrics()
     if rows:
@@ -49,7 +49,7 @@ def write(run: Run) -> Path:
 
         page.section("What the network saw")
         with Image.open(preview) as image:
-            page.pictures(image.convert("RGB"), "Training pictures, and below each two of its random views.")
+            page.images(image.convert("RGB"), "Training images, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
@@ -101,12 +101,12 @@ def _curves(page: Page, rows: list[dict[str, str]]) -> None:
             ["train_acc", "val_acc", "val_ncm"],
             "accuracy, per cent",
             "Accuracy at the training's own task or, without a classifier, by class means. "
-            "The held-out pictures choose nothing: the last epoch is kept.",
+            "The held-out images choose nothing: the last epoch is kept.",
         ),
         (["lr"], "learning rate", "Learning rate."),
         (["std"], "standard deviation", "Spread of the L2-normalised embeddings. Near 0 they have collapsed into one point."),
         (["effective_rank"], "effective rank", "Effective rank of the embeddings: how many directions they use."),
-        (["data_wait"], "per cent of the time", "Share of the time the loop waited for pictures. Under 5 per cent is the aim."),
+        (["data_wait"], "per cent of the time", "Share of the time the loop waited for images. Under 5 per cent is the aim."),
     ]
     for names, label, caption in plots:
         series = {NAMES.get(name, name.replace("_", " ")): _column(rows, name) for name in names}
@@ -139,8 +139,8 @@ def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
 
 def _next(page: Page, run: Run) -> None:
     folder = run.path.as_posix()
-    sample = " (without `--data` it does so on the sample shop)" if run.config["sample"] else ""
-    page.text(f"Measure these weights, transfer them to new products, or look products up with them{sample}:")
+    synthetic = " (without `--data` it does so on the synthetic shop)" if run.config["synthetic"] else ""
+    page.text(f"Measure these weights, transfer them to new products, or look products up with them{synthetic}:")
     page.code(
         f"repr evaluate --weights {folder} --weights imagenet\n"
         f"rpc_transfer run --novel 34 --weights {folder}\n"

@@ -1,4 +1,4 @@
-"""What is noticed while training: a loss that says nothing, embeddings that collapse, a loop that waits for pictures."""
+"""What is noticed while training: a loss that says nothing, embeddings that collapse, a loop that waits for images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 # All ours. The project's own runs (resnet18, batches of 64, 4 to 40 epochs) had spreads of 0.43 to 0.90 and ranks of 40 to 61.
 STARVED = 0.05  # share of the time: the project's bar for the data path
 STUCK = 0.02  # share by which the loss must be below its trivial value: more than views and batches move the mean of many steps
-# After the warm-up a loss may stay there for three epochs, in which every picture is seen three times; where epochs are long for as many
-# steps as a few epochs of some ten thousand pictures have; in a short run for a third of it, but not for fewer steps than tell anything.
+# After the warm-up a loss may stay there for three epochs, in which every image is seen three times; where epochs are long for as many
+# steps as a few epochs of some ten thousand images have; in a short run for a third of it, but not for fewer steps than tell anything.
 STUCK_EPOCHS, STUCK_STEPS, STUCK_SHARE, STUCK_LEAST = 3, 2000, 1 / 3, 10
 COLLAPSED_STD = 0.05  # of a spread of 1 for vectors that point everywhere: an eighth of the least seen in a healthy run
 COLLAPSED_RANK = 1.5  # between one direction and two equal ones; of a few rows at most half of the most they could have
@@ -61,15 +61,15 @@ def judge(
     if settled and trivial is not None and loss > (1 - STUCK) * trivial:
         said["stuck"] = (
             f"the loss ({loss:.3f}) is stuck, no better than {trivial:.3f}, which a network that tells nothing apart has: "
-            "try a lower --lr, weaker --views or --init imagenet"
+            "try a lower learning rate, weaker views or `init` imagenet"
         )
     if std < COLLAPSED_STD or rank < min(COLLAPSED_RANK, (rows - 1) / 2):
         said["collapsed"] = (
-            f"the embeddings collapse (spread {std:.3f} of 1, effective rank {rank:.1f}): lower --lr, raise --batch-size "
-            "or take another --method"
+            f"the embeddings collapse (spread {std:.3f} of 1, effective rank {rank:.1f}): lower the learning rate, raise the batch size "
+            "or take another method"
         )
     if data_wait > STARVED and seconds > 2:
         said["waiting"] = (
-            f"the loop waits for pictures {data_wait:.0%} of the time: the disk is slow; put the cache ($REPR_CACHE) on a faster one"
+            f"the loop waits for images {data_wait:.0%} of the time: the disk is slow; put the cache ($REPR_CACHE) on a faster one"
         )
     return said

@@ -26,7 +26,7 @@ FILE = "checkpoint/last.pt"
 
 @dataclass
 class Checkpoint:
-    """step: optimiser steps done. data: key of pictures and labels. sums: what the unfinished epoch has counted so far."""
+    """step: optimiser steps done. data: key of images and labels. sums: what the unfinished epoch has counted so far."""
 
     step: int
     settings: dict[str, Any]
@@ -59,7 +59,7 @@ def load(run: Path) -> Checkpoint | None:
         checkpoint = Checkpoint(**content)
     except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, KeyError, IndexError, struct.error) as error:
         reason = str(error).partition("\n")[0] or "it ends early"
-        raise UserError(f"not a readable checkpoint ({reason})", file, "Start again with another --out") from None
+        raise UserError(f"not a readable checkpoint ({reason})", file, "Start again with another `out`") from None
     if checkpoint.version > VERSION:
         raise UserError(f"written by a newer version ({checkpoint.version} > {VERSION})", file, "Update the package")
     return checkpoint

@@ -1,4 +1,4 @@
-"""Batches of packed pictures for the loop: which pictures at which step is a function of the seed alone, so a run can go on anywhere."""
+"""Batches of packed images for the loop: which images at which step is a function of the seed alone, so a run can go on anywhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stream(seed: int, purpose: int, *counters: int) -> int:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's pictures: uint8 (b, h, w, 3) and int64 labels (b,) on the device, and the step's number from 0."""
+    """One step's images: uint8 (b, h, w, 3) and int64 labels (b,) on the device, and the step's number from 0."""
 
     step: int
     pixels: Tensor
@@ -39,7 +39,7 @@ class Batch:
 def epoch_order(labels: np.ndarray[Any, Any], seed: int, epoch: int, *, balanced: bool) -> np.ndarray[Any, Any]:
     """(n,) int64 positions in the order of an epoch.
 
-    Every picture once; or, balanced, every class equally often (± 1), its pictures in turn, each once before any comes again
+    Every image once; or, balanced, every class equally often (± 1), its images in turn, each once before any comes again
     within the epoch. labels: int64 (n,).
     """
     rng = np.random.default_rng(stream(seed, ORDER, epoch))
@@ -94,7 +94,7 @@ class Batches:
         return self.steps - self.start
 
     def indices(self, step: int) -> np.ndarray[Any, Any]:
-        """(b / world,) positions of this rank's pictures at `step`."""
+        """(b / world,) positions of this rank's images at `step`."""
         epoch, batch = divmod(step, self.steps_an_epoch)
         if getattr(self, "_epoch", None) != epoch:
             self._order, self._epoch = epoch_order(self.labels, self.seed, epoch, balanced=self.balanced), epoch
@@ -158,25 +158,27 @@ def _put(target: queue.Queue[Any], item: Any, over: threading.Event) -> bool:
 
 
 def fit_batch(n: int, batch_size: int, devices: int) -> int:
-    """The batch that is used: at most the n pictures there are, divisible by the devices.
+    """The batch that is used: at most the n images there are, divisible by the devices.
 
-    Raises UserError when there is no picture, or a device would normalise over a single one.
+    Raises UserError when there is no image, or a device would normalise over a single one.
     """
     if n == 0:
-        raise UserError("no training pictures", "", "Check --data, --subset and --level")
+        raise UserError("no training images", "", "Check `data`, `subset` and `level`")
     used = min(n, batch_size) // devices * devices
     if used < 2 * devices:
         found = f"{min(n, batch_size)} on {devices} device{'s' if devices > 1 else ''}"
-        few = f"batch norm needs at least two pictures a batch, and there would be {found}"
-        raise UserError(few, "--batch-size", "Raise --batch-size or give more pictures")
+        few = f"batch norm needs at least two images a batch, and there would be {found}"
+        raise UserError(few, "", "Raise `batch_size` or give more images", argument="batch_size")
     return used
 
 
 def resident(n_bytes: int, device: torch.device, choice: str) -> bool:
-    """Whether the packed pictures move into the device's memory: choice "device", "disk", or "auto" (a third of what is free suffices)."""
+    """Whether the packed images move into the device's memory: choice "device", "disk", or "auto" (a third of what is free suffices)."""
     if device.type != "cuda" or choice == "disk":
         return False
     free, _ = torch.cuda.mem_get_info(device)
     if choice == "device" and n_bytes > 0.9 * free:
-        raise UserError(f"the pictures need {n_bytes / 2**30:.1f} GiB and the device has {free / 2**30:.1f} free", "--pixels", "Use disk")
+        raise UserError(
+            f"the images need {n_bytes / 2**30:.1f} GiB and the device has {free / 2**30:.1f} free", "", "Use disk", argument="pixels"
+        )
     return choice == "device" or n_bytes < free / 3

@@ -1,4 +1,4 @@
-"""The small loop: uint8 pictures and labels in memory → a trained encoder and head.
+"""The small loop: uint8 images and labels in memory → a trained encoder and head.
 
 One loop for whatever is trained from memory: the trained learners of rpc_transfer, the linear probe, classification.
 """
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from repr.errors import UserError
+from repr.images.views import Views, plain
 from repr.models.encoder import Encoder
-from repr.pictures.views import Views, plain
 from repr.training import optim
 from repr.training.precision import as_channels_last, autocast, laid_out
 
@@ -26,16 +26,16 @@ MOMENTUM = 0.9  # of SGD, as in lightly's and torchvision's own loops
 
 
 class EncoderWithHead(nn.Module):
-    """Pictures float (b, 3, s, s) in 0..1 → logits (b, classes): the encoder in the device's fastest precision, the head in float32."""
+    """Images float (b, 3, s, s) in 0..1 → logits (b, classes): the encoder in the device's fastest precision, the head in float32."""
 
     def __init__(self, encoder: Encoder, head: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """The logits."""
-        with autocast(pictures.device, self.encoder):
-            features = self.encoder(pictures)
+        with autocast(images.device, self.encoder):
+            features = self.encoder(images)
         logits: Tensor = self.head(features.float())
         return logits
 
@@ -61,7 +61,7 @@ def fit_classifier(
     generator: on the CPU; order and views follow it. views: random views of each batch; None for the evaluation transform.
     loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy. SGD, cosine schedule a
     step, decay 5e-4 but on norms and biases. epochs 0 changes nothing.
-    Raises UserError when there is no picture, a label is outside 0..classes-1, or the loss is not finite.
+    Raises UserError when there is no image, a label is outside 0..classes-1, or the loss is not finite.
     """
     device = torch.device(device)
     pixels, labels = torch.as_tensor(pixels), torch.as_tensor(labels)
@@ -187,7 +187,7 @@ def _loop(
 
 @contextmanager
 def _in_training(modules: list[nn.Module], on: bool) -> Iterator[None]:
-    """Modules in training mode, and in eval mode afterwards. on: not for a single picture, whose batch norm would divide by nothing."""
+    """Modules in training mode, and in eval mode afterwards. on: not for a single image, whose batch norm would divide by nothing."""
     for module in modules:
         module.train(on)
     try:
@@ -206,7 +206,7 @@ def _seeded_layers(generator: torch.Generator, device: torch.device) -> Iterator
 
 
 def _parts(n: int, batch_size: int) -> list[int]:
-    """Sizes of an epoch's batches; a last one of a single picture joins the one before it."""
+    """Sizes of an epoch's batches; a last one of a single image joins the one before it."""
     sizes = [min(batch_size, n - first) for first in range(0, n, batch_size)]
     if len(sizes) > 1 and sizes[-1] == 1:
         sizes[-2:] = [sizes[-2] + 1]
@@ -230,6 +230,6 @@ def _cross_entropy(_: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 def _check(inputs: Tensor, labels: Tensor, classes: int) -> None:
     assert len(inputs) == len(labels), f"{len(inputs)} inputs, {len(labels)} labels"
     if not len(inputs):
-        raise UserError("no pictures to train on", "", "Check the data and the number of shots")
+        raise UserError("no images to train on", "", "Check the data and the number of shots")
     if int(labels.min()) < 0 or int(labels.max()) >= classes:
         raise UserError(f"labels from {int(labels.min())} to {int(labels.max())} for {classes} classes", "", "Check the labels")

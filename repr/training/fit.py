@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import suppress
 from dataclasses import replace
@@ -14,17 +15,16 @@ from torchvision.utils import save_image
 
 from repr.catalog.sources import divisions
 from repr.catalog.table import Catalog
-from repr.console import say
 from repr.errors import UserError
 from repr.files import need_space, replacing
+from repr.images.pack import open_pack
+from repr.images.views import plain, preset
 from repr.methods import load
 from repr.methods.method import Method
 from repr.models.backbones import check_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import NONE_ARCH, NONE_SIZE, Weights, fresh, load_encoder, read_weights, weights_of, write_weights
-from repr.pictures.pack import open_pack
-from repr.pictures.views import plain, preset
 from repr.runs import Run
 from repr.training import checkpoint
 from repr.training.checkpoint import Checkpoint
@@ -38,14 +38,14 @@ from repr.training.progress import duration
 from repr.training.settings import Settings
 from repr.training.stop import Stop
 
-QUEUE = 4096  # keys of MoCo, at most half the pictures: see methods/moco.py
-PREVIEWED = 8  # pictures in views.png
+log = logging.getLogger(__name__)
+
+QUEUE = 4096  # keys of MoCo, at most half the images: see methods/moco.py
+PREVIEWED = 8  # images in views.png
 WEIGHTS = "weights.safetensors"
 
 
-def pretrain(
-    catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, quiet: bool = False, divided: str = ""
-) -> dict[str, Any]:
+def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, divided: str = "") -> dict[str, Any]:
     """Train settings.method on the catalog's training rows and write the run folder; returns its {"run", "weights", "metrics"}.
 
     metrics: the last epoch's row of metrics.csv, numbers only. resume: go on from the run's checkpoint, if it has one.
@@ -55,30 +55,29 @@ def pretrain(
     """
     device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
     if settings.devices > 1 and device.type != "cuda":
-        say("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
+        log.info("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
     fit_batch(len(catalog), settings.batch_size, settings.devices)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
-    material = replace(prepare(catalog, settings, quiet=quiet), divided=divided)
+    material = replace(prepare(catalog, settings), divided=divided)
     batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
     if batch != settings.batch_size:
-        say(f"The batch is {batch} pictures instead of {settings.batch_size}: there are {len(material.train)} to train on.")
+        log.info(f"The batch is {batch} images instead of {settings.batch_size}: there are {len(material.train)} to train on.")
         settings = replace(settings, batch_size=batch)
     if "queue" in method_class.takes and settings.queue is None:
         settings = replace(settings, queue=min(QUEUE, max(batch, len(material.train) // 2)))
     if settings.queue and settings.queue > max(batch, len(material.train)):
-        few = f"a queue of {settings.queue:,} for {len(material.train):,} pictures would hold each of them several times"
-        raise UserError(few, "--queue", f"Give {len(material.train) // 2:,} or fewer, or leave it out")
+        few = f"a queue of {settings.queue:,} for {len(material.train):,} images would hold each of them several times"
+        raise UserError(few, "", f"Give {len(material.train) // 2:,} or fewer, or leave it out", argument="queue")
     saved = _saved(run, settings, material) if resume else None
     if resume:
         run.go_on({"lr": settings.lr})  # the one option that may change: a lower rate is the remedy for divergence
     _cut_metrics(run, saved, len(material.train) // batch)
-    if not quiet:
-        _introduce(settings, material, saved)
+    _introduce(settings, material, saved)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the loop seeds the global generators
-            launch(settings.devices, train, material, settings, weights, run, saved, quiet)
+            launch(settings.devices, train, material, settings, weights, run, saved)
     except BaseException:
         with suppress(OSError):  # where the disk is full, the first file that did not fit is the one to name
             run.finish("stopped")
@@ -91,13 +90,13 @@ def pretrain(
 
 
 def starting_weights(settings: Settings) -> Weights:
-    """The weights to start from, at the size to train at. Raises UserError when --arch and --init, or --arch and --size, disagree."""
+    """The weights to start from, at the size to train at. Raises UserError when `arch` and `init`, or `arch` and `size`, disagree."""
     none = settings.init == "none"
     weights = fresh(settings.arch or NONE_ARCH, NONE_SIZE, settings.seed) if none else read_weights(settings.init)
     if settings.arch and settings.arch != weights.arch:
-        raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "--init", "Leave --arch out")
+        raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "", "Leave `arch` out", argument="init")
     check_size(weights.arch, settings.size or weights.size)
-    return replace(weights, size=settings.size or weights.size, zooms=())  # zooms are of embedding, not of training
+    return replace(weights, size=settings.size or weights.size, crops=())  # crops are of embedding, not of training
 
 
 def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
@@ -130,12 +129,11 @@ def train(
     weights: Weights,
     run: Run,
     saved: Checkpoint | None,
-    quiet: bool,
     rank: int,
     world: int,
     stop: Stop,
 ) -> None:
-    """One process of a run: from the packed pictures to the weights (which rank 0 writes)."""
+    """One process of a run: from the packed images to the weights (which rank 0 writes)."""
     device = _device(settings, rank, world)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # where NCCL and compiled kernels work
@@ -144,9 +142,8 @@ def train(
     if saved:
         method.load_state_dict(saved.method)
     place = _place(material, settings, device, rank, world, saved.step if saved else 0)
-    if rank == 0 and not quiet:
-        _estimate(method, place, settings, run)
     if rank == 0:
+        _estimate(method, place, settings, run)
         _preview(method, place, run)
     if world > 1 and device.type == "cuda":
         method = synchronised(method)
@@ -154,7 +151,7 @@ def train(
         method.encoder.network.compile()
     if world > 1:
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=world)
-    loop = Loop(method, settings, material, run, place, stop, saved, quiet=quiet)
+    loop = Loop(method, settings, material, run, place, stop, saved)
     loop.fit()
     if rank == 0:
         if loop.average:
@@ -163,7 +160,7 @@ def train(
         classes = material.classes if head is not None else ()
         final = weights_of(
             method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
-            recipe=_recipe(settings, weights, material.divided), sample=material.sample or weights.sample, name=run.path.name,
+            recipe=_recipe(settings, weights, material.divided), synthetic=material.synthetic or weights.synthetic, name=run.path.name,
         )  # fmt: skip
         write_weights(run.path / WEIGHTS, final)
 
@@ -184,12 +181,14 @@ def _device(settings: Settings, rank: int, world: int) -> torch.device:
     device = pick_device(settings.device)
     if device.type != "cuda":
         if settings.pixels == "device":
-            raise UserError("pictures can live in a GPU's memory, and this runs on a CPU", "--pixels", "Leave it out")
+            raise UserError("images can live in a GPU's memory, and this runs on a CPU", "", "Leave it out", argument="pixels")
         return device
     if world > 1 and device.index is not None:
-        raise UserError(f"{settings.device} is one GPU, and --devices asks for {world}", "--device", "Leave one of them out")
+        raise UserError(f"{settings.device} is one GPU, and `devices` asks for {world}", "", "Leave one of them out", argument="device")
     if world > torch.cuda.device_count():
-        raise UserError(f"{world} devices were asked for and there are {torch.cuda.device_count()} GPUs", "--devices", "Lower --devices")
+        raise UserError(
+            f"{world} devices were asked for and there are {torch.cuda.device_count()} GPUs", "", "Lower `devices`", argument="devices"
+        )
     return torch.device("cuda", rank if world > 1 else device.index or 0)
 
 
@@ -215,17 +214,17 @@ def _place(material: Material, settings: Settings, device: torch.device, rank: i
 
 
 def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | None:
-    """The checkpoint to go on from. Raises UserError when it is of other settings or other pictures."""
+    """The checkpoint to go on from. Raises UserError when it is of other settings or other images."""
     saved = checkpoint.load(run.path)
     if saved is None:
-        say("There is no checkpoint yet: starting from the beginning.")
+        log.info("There is no checkpoint yet: starting from the beginning.")
         return None
     differ = [name for name in settings.differences(saved.settings) if name != "lr"]  # a lower rate is the remedy for divergence
     if differ:
         words = ", ".join(f"{name} {saved.settings.get(name)} then, {getattr(settings, name)} now" for name in differ)
-        raise UserError(f"the checkpoint is of other settings ({words})", run.path, "Leave them out with --resume, or use another --out")
+        raise UserError(f"the checkpoint is of other settings ({words})", run.path, "Leave them out with `resume`, or use another `out`")
     if saved.data != material.key:
-        raise UserError("the pictures or labels have changed since the checkpoint", run.path, "Start again with another --out")
+        raise UserError("the images or labels have changed since the checkpoint", run.path, "Start again with another `out`")
     return saved
 
 
@@ -237,13 +236,13 @@ def _cut_metrics(run: Run, saved: Checkpoint | None, steps_an_epoch: int) -> Non
 
 
 def _introduce(settings: Settings, material: Material, saved: Checkpoint | None) -> None:
-    sample = " (sample: drawn, an illustration)" if material.sample else ""
+    synthetic = " (synthetic: drawn, an illustration)" if material.synthetic else ""
     held = f", {len(material.val):,} held out to watch" if len(material.val) else ""
     classes = f", {len(material.classes)} classes" if load(settings.method).needs_labels else ""
-    what = f"{settings.method}: {settings.arch} at {settings.size} px on {material.data}{sample}"
-    say(f"{what}: {len(material.train):,} pictures{classes}{held}.")
+    what = f"{settings.method}: {settings.arch} at {settings.size} px on {material.data}{synthetic}"
+    log.info(f"{what}: {len(material.train):,} images{classes}{held}.")
     if saved:
-        say(f"Going on from step {saved.step}.")
+        log.info(f"Going on from step {saved.step}.")
 
 
 def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> None:
@@ -255,14 +254,14 @@ def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> Non
     need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
     seconds = seconds_a_step(method, batches, optimiser=settings.optimiser or settings.recipe.optimiser)
     kind = str(precision(place.device, method.encoder)).removeprefix("torch.")
-    say(
-        f"Estimate: {len(batches):,} steps of {settings.batch_size} pictures, {seconds:.2f} s each on {place.device.type} in {kind}: "
+    log.info(
+        f"Estimate: {len(batches):,} steps of {settings.batch_size} images, {seconds:.2f} s each on {place.device.type} in {kind}: "
         f"about {duration(seconds * len(batches))}; {n_bytes / 1e6:.0f} MB for weights and checkpoint."
     )
 
 
 def _preview(method: Method, place: Place, run: Run) -> None:
-    """Write views.png: some pictures of the first batch, and below each two of its random views."""
+    """Write views.png: some images of the first batch, and below each two of its random views."""
     pixels = place.batches.first().pixels[:PREVIEWED]
     generator = torch.Generator().manual_seed(0)
     rows = [plain(pixels, method.encoder.size), *(method.make_views(pixels, generator) for _ in range(2))]

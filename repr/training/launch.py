@@ -120,7 +120,7 @@ def _exception(kind: str, content: Any) -> BaseException:
     if kind == "stopped":
         return Stopped()
     if kind == "killed":
-        return UserError("a training process was killed, perhaps for want of memory", "", "Lower --batch-size or --devices")
+        return UserError("a training process was killed, perhaps for want of memory", "", "Lower `batch_size` or `devices`")
     return RuntimeError(str(content))
 
 

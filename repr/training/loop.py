@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ from repr.training.progress import Bar, epoch_line
 from repr.training.settings import Settings
 from repr.training.step import gradient_step
 from repr.training.stop import Stop, Stopped
-from repr.training.watch import accuracy
+from repr.training.validation import accuracy
+
+log = logging.getLogger(__name__)
 
 SAVE_EVERY = 600.0  # seconds between checkpoints, and looks at the alarms, within an epoch
 SAVE_SHARE = 0.02  # of the time, at most, goes into checkpoints at the end of epochs: short ones are not all kept
@@ -42,7 +45,7 @@ class Place:
     device: torch.device
     rank: int
     world: int
-    pixels: np.ndarray[Any, Any] | Tensor  # where held-out pictures are read from
+    pixels: np.ndarray[Any, Any] | Tensor  # where held-out images are read from
     batches: Batches
 
 
@@ -62,8 +65,6 @@ class Loop:
         place: Place,
         stop: Stop,
         saved: Checkpoint | None,
-        *,
-        quiet: bool,
     ) -> None:
         self.method, self.settings, self.material, self.run = method, settings, material, run
         self.place, self.stop = place, stop
@@ -76,7 +77,7 @@ class Loop:
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
         counts = torch.bincount(torch.from_numpy(material.train_labels + 1), minlength=len(material.classes) + 1)[1:].float()
         self.shares = counts / counts.sum() if counts.sum() and not settings.balanced else None
-        self.bar = Bar(self.total, self.done, quiet=quiet or place.rank > 0)
+        self.bar = Bar(self.total, self.done, shown=place.rank == 0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
         self.save_seconds = 0.0  # what the last checkpoint took
         self.last_saved = self.clock = time.monotonic()
@@ -173,7 +174,7 @@ class Loop:
         self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def _average_over_ranks(self) -> None:
-        """Under DDP every process has seen its own part of the pictures; times stay those of this one."""
+        """Under DDP every process has seen its own part of the images; times stay those of this one."""
         if self.place.world > 1:
             names = sorted(self.sums.keys() - {"seconds", "waited", *LAST})
             values = torch.stack([torch.as_tensor(self.sums[name], dtype=torch.float64, device=self.place.device) for name in names])
@@ -186,7 +187,7 @@ class Loop:
         return {name: float(value) / steps for name, value in self.sums.items() if name not in skipped}
 
     def _timed(self) -> tuple[float, float]:
-        """Seconds of this epoch so far, and those spent waiting for pictures, over all its parts."""
+        """Seconds of this epoch so far, and those spent waiting for images, over all its parts."""
         seconds = float(self.sums.get("seconds", 0.0)) + time.monotonic() - self.clock
         return seconds, float(self.sums.get("waited", 0.0)) + self.place.batches.waited - self.waited
 
@@ -206,7 +207,7 @@ class Loop:
         return UserError(
             f"the {what} not finite at step {step + 1} (epoch {step // self.an_epoch + 1})",
             self.run.path,
-            f"Lower --lr (it was {self.settings.rate():g}){kept if has else ''}",
+            f"Lower `lr` (it was {self.settings.rate():g}){kept if has else ''}",
         )
 
     def _agreed(self) -> tuple[bool, bool]:
@@ -264,7 +265,7 @@ class Loop:
                 watched = {}
             row = self._row(epoch, seconds, waited, watched)
             self.run.log(row)
-            self.bar.say(epoch_line(row, self.settings.epochs))
+            log.info(epoch_line(row, self.settings.epochs))
             self._alarm(row)
         self.sums = {}
         if self.done == self.total or SAVE_SHARE * (time.monotonic() - self.last_saved) > self.save_seconds:
@@ -293,7 +294,7 @@ class Loop:
         row["train_acc"] = means.pop("correct", "")
         row |= {"val_acc": "", "val_ncm": ""} | watched
         row |= {"seconds": seconds, "data_wait": waited / max(seconds, 1e-9)}
-        row["pictures_per_second"] = self.an_epoch * self.settings.batch_size / max(seconds, 1e-9)
+        row["images_per_second"] = self.an_epoch * self.settings.batch_size / max(seconds, 1e-9)
         return row | self._last() | means
 
     def _last(self) -> dict[str, float]:
@@ -317,5 +318,5 @@ class Loop:
             seconds=row["seconds"],
         )
         for kind, text in warnings.items():
-            self.bar.say(f"Warning: {text}.")
+            log.warning(f"{text}.")
             self.run.warn(self.done, kind, text)

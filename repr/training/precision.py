@@ -14,7 +14,7 @@ SMALL = 32  # pixels
 def precision(device: torch.device, encoder: Encoder) -> torch.dtype:
     """The precision in which an encoder is trained on a device: bfloat16 where the device gains from it, else float32.
 
-    Float32 on a CPU for pictures up to SMALL pixels: in torch 2.15 the bfloat16 weight gradient (oneDNN) of a 3 × 3 convolution of stride 2
+    Float32 on a CPU for images up to SMALL pixels: in torch 2.15 the bfloat16 weight gradient (oneDNN) of a 3 × 3 convolution of stride 2
     over a 1 × 1 map, which is what ResNet's last stage sees at 16 px, is garbage.
     """
     if device.type == "cpu" and encoder.size <= SMALL:

@@ -1,52 +1,35 @@
-"""What a person sees of a run: one bar on stderr, and a line an epoch."""
+"""What is told of a run: one bar, and a line an epoch."""
 
 from __future__ import annotations
 
 import math
-import sys
 import time
 from typing import Any
 
-from tqdm import tqdm
+from repr import progress
 
 EVERY = 0.5  # seconds between two looks at the loss, each of which makes a GPU wait
 
 
 class Bar:
-    """The bar over all steps of a run. quiet: nothing is shown (other ranks, tests)."""
+    """The bar over all steps of a run. shown: False in the processes that tell nothing."""
 
-    def __init__(self, total: int, done: int, *, quiet: bool) -> None:
-        self._bar = tqdm(
-            total=total,
-            initial=done,
-            unit="step",
-            file=sys.stderr,
-            disable=quiet,
-            leave=False,
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 30,
-        )
-        self._looked = 0.0
-        self.quiet = quiet
+    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+        self._bar = progress.bar(total, "", "step", done=done) if shown else progress.Silent()
+        self._shown, self._looked = shown, 0.0
 
     def step(self) -> bool:
         """Count a step; returns whether it is time to show the loss again."""
         self._bar.update()
         now = time.monotonic()
-        if self.quiet or now - self._looked < EVERY:
+        if not self._shown or now - self._looked < EVERY:
             return False
         self._looked = now
         return True
 
     def show(self, epoch: str, loss: float, data_wait: float) -> None:
-        """Put the epoch, the loss so far and the share of time spent waiting for pictures into the bar."""
-        self._bar.set_description_str(f"epoch {epoch}", refresh=False)
-        self._bar.set_postfix_str(f"loss {loss:.3f}, data_wait {data_wait:.1%}", refresh=False)
-
-    def say(self, text: str) -> None:
-        """A line above the bar."""
-        if not self.quiet:
-            tqdm.write(text, file=sys.stderr)
+        """Put the epoch, the loss so far and the share of time spent waiting for images into the bar."""
+        self._bar.describe(f"epoch {epoch}, loss {loss:.3f}, data_wait {data_wait:.1%}")
 
     def close(self) -> None:
         """Take the bar away."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from repr.catalog.sources import division, fill_split, open_sources
 from repr.catalog.table import Catalog
-from repr.console import say
 from repr.errors import UserError
 from repr.files import held
 from repr.runs import Run, claim, default_out
@@ -16,6 +16,8 @@ from repr.training.checkpoint import FILE
 from repr.training.fit import WEIGHTS, pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
+
+log = logging.getLogger(__name__)
 
 COMMAND = "repr pretrain"
 
@@ -28,7 +30,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{name: value for name, value in arguments.items() if name in names})
     if out is not None and not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
-        raise UserError("this folder holds a run already", out, "Add --resume to go on with it, or choose another --out")
+        raise UserError("this folder holds a run already", out, "Add `resume` to go on with it, or choose another `out`")
     if out is not None:
         claim(out, COMMAND)
     sources = open_sources(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"])
@@ -38,7 +40,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     with held(out):
         run = _opened(out, arguments, settings, catalog, resume=resume)
         if run.config["status"] == "done":
-            say("This run is finished already.")
+            log.info("This run is finished already.")
             return {**run.config["result"], "run": str(out), "weights": str(out / WEIGHTS)}  # it may have been moved
         try:
             return pretrain(catalog, settings, run, resume=resume, divided=divided)
@@ -54,7 +56,7 @@ def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: C
     """The run to go on with, or a new one. Raises UserError when one that is finished was of other settings."""
     if not resume or not (out / "config.json").exists():
         data = list(map(str, arguments["data"]))
-        return Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, sample=catalog.sample)
+        return Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, synthetic=catalog.synthetic)
     run = Run.open(out)
     if run.config["status"] != "done":
         run.config["status"] = "running"
@@ -63,5 +65,5 @@ def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: C
     differ = settings.differences(settings.as_dict() | then)
     if differ:
         words = ", ".join(f"{name} was {then[name]}" for name in differ)
-        raise UserError(f"this run is finished, and what is asked for differs ({words})", out, "Start another with another --out")
+        raise UserError(f"this run is finished, and what is asked for differs ({words})", out, "Start another with another `out`")
     return run

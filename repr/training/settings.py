@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from repr.errors import UserError, nearest
+from repr.images.views import preset
 from repr.methods import METHODS, load
 from repr.methods.method import Recipe
-from repr.pictures.views import preset
 
 SCHEDULES = ("cosine", "step", "constant")
 
@@ -20,9 +20,9 @@ MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
 class Settings:
     """The settings of one run. None means the method's own value, or that of the starting weights (arch, size).
 
-    size: side of the views in pixels. batch_size: pictures a step, over all devices. lr: the base rate itself, not scaled again.
-    warmup: epochs. views: name of a preset of repr.pictures.views. val_share: share of the training pictures held out
-    to watch generalisation where the data have no val split. pixels: where packed pictures live while training.
+    size: side of the views in pixels. batch_size: images a step, over all devices. lr: the base rate itself, not scaled again.
+    warmup: epochs. views: name of a preset of repr.images.views. val_share: share of the training images held out
+    to watch generalisation where the data have no val split. pixels: where packed images live while training.
     The last block belongs to single methods; None means its default, and setting one that the method does not take is an error.
     """
 
@@ -39,7 +39,7 @@ class Settings:
     warmup: float | None = None
     schedule: str = "cosine"
     balanced: bool = False
-    min_pictures: int = 1
+    min_images: int = 1
     val_share: float = 0.05
     ema: float = 0.0
     views: str | None = None
@@ -60,30 +60,34 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise UserError(f"no such method: {self.method}", "--method", nearest(self.method, METHODS))
-        _one_of("--schedule", self.schedule, SCHEDULES)
-        _one_of("--optimiser", self.optimiser, (None, "sgd", "lars"))
+            raise UserError(f"no such method: {self.method}", "", nearest(self.method, METHODS), argument="method")
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("optimiser", self.optimiser, (None, "sgd", "lars"))
         if self.optimiser not in (None, self.recipe.optimiser) and self.lr is None:
-            raise UserError(f"{self.method}'s rate is for {self.recipe.optimiser}, not {self.optimiser}", "--optimiser", "Give --lr too")
+            raise UserError(
+                f"{self.method}'s rate is for {self.recipe.optimiser}, not {self.optimiser}", "", "Give `lr` too", argument="optimiser"
+            )
         if self.views:
             preset(self.views, 16)  # raises UserError for what it does not know
-        _one_of("--pixels", self.pixels, ("auto", "disk", "device"))
-        for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_pictures", 1), ("size", 16)):
+        _one_of("pixels", self.pixels, ("auto", "disk", "device"))
+        for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_images", 1), ("size", 16)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise UserError(f"must be at least {least}, not {value}", _option(name), "")
+                raise UserError(f"must be at least {least}, not {value}", argument=name)
         for name, (low, below) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not low <= value < below:
                 limits = f"at least {low:g}" + (f" and below {below:g}" if below < float("inf") else "")
-                raise UserError(f"must be {limits}, not {value}", _option(name), "")
+                raise UserError(f"must be {limits}, not {value}", argument=name)
         if self.warmup and self.warmup >= self.epochs:
-            raise UserError(f"{self.warmup:g} epochs of warm-up in a run of {self.epochs}", "--warmup", "Lower it, or raise --epochs")
+            raise UserError(
+                f"{self.warmup:g} epochs of warm-up in a run of {self.epochs}", "", "Lower it, or raise `epochs`", argument="warmup"
+            )
         takes = load(self.method).takes
         for name in OF_METHODS:
             if getattr(self, name) is not None and name not in takes:
                 able = [method for method in METHODS if name in load(method).takes]
-                raise UserError(f"the method {self.method} has no such setting", _option(name), f"It belongs to {', '.join(able)}")
+                raise UserError(f"the method {self.method} has no such setting", "", f"It belongs to {', '.join(able)}", argument=name)
 
     @property
     def recipe(self) -> Recipe:
@@ -124,11 +128,7 @@ OF_METHODS = ("label_smoothing", "projector", "temperature", "decoupled", "queue
 assert set(OF_METHODS) <= {f.name for f in fields(Settings)}
 
 
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _one_of(option: str, value: str | None, known: tuple[str | None, ...]) -> None:
+def _one_of(argument: str, value: str | None, known: tuple[str | None, ...]) -> None:
     if value not in known:
         names = [name for name in known if name]
-        raise UserError(f"no such choice: {value}", option, nearest(str(value), names))
+        raise UserError(f"no such choice: {value}", "", nearest(str(value), names), argument=argument)

@@ -16,7 +16,7 @@ class Stopped(Exception):
 class Stop:
     """While it is entered, the first SIGINT or SIGTERM sets `requested`, and a second one raises Stopped wherever the run is.
 
-    Where nothing would be lost, `harmless` is True and the first one raises: before the first step, in a look at the held-out pictures.
+    Where nothing would be lost, `harmless` is True and the first one raises: before the first step, in a look at the held-out images.
     While a file is written, `writing` is True and none does.
     Entered outside the main thread (where Python delivers no signals) it does nothing. In a process of several that train together
     it is not entered: `shared`, their event, tells it; so does the end of the process that started them.

@@ -16,7 +16,7 @@ from repr import console
 def command(run: Path, out: Path | None, as_json: bool) -> None:
     """Draw the report of a transfer run as one self-contained HTML page.
 
-    Table 9 beside the paper's figures, the ladder with intervals, forgetting, confusions with their pictures, nearest
+    Table 9 beside the paper's figures, the ladder with intervals, forgetting, confusions with their images, nearest
     neighbours and a map of the embedding.
 
     \b
@@ -25,7 +25,7 @@ def command(run: Path, out: Path | None, as_json: bool) -> None:
     """
     from rpc_transfer.report import write
 
-    console.say("Drawing the report: tables, confusions, neighbours and a map of the test pictures …")
+    console.say("Drawing the report: tables, confusions, neighbours and a map of the test images …")
     path = write(run, out)
     if as_json:
         console.emit({"run": str(run), "report": str(path)})

@@ -9,7 +9,7 @@ import click
 
 from repr import console
 from repr.errors import UserError
-from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
+from repr.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
 
 
 @click.command("run")
@@ -18,15 +18,15 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     "--novel",
     type=click.IntRange(1),
     metavar="N",
-    help="How many products are novel, drawn evenly over the meta classes. Needed, unless --split gives them.",
+    help="How many products are novel, drawn evenly over the supercategories. Needed, unless --split gives them.",
 )
-@click.option("--shots", metavar="N[,N…]", help="Pictures a product; several for a curve. Default: 10, or as many as a split file has.")
+@click.option("--shots", metavar="N[,N…]", help="Images a product; several for a curve. Default: 10, or as many as a split file has.")
 @click.option(
     "--weights",
     multiple=True,
     metavar="W",
     help="Starting weights: a run folder, .safetensors or .pth; repeatable. none and imagenet are shown beside them. "
-    "Default on the sample shop: the newest made on it.",
+    "Default on the synthetic shop: the newest made on it.",
 )
 @click.option("--only-weights", is_flag=True, help="The rows of --weights alone, without none and imagenet beside them.")
 @click.option(
@@ -48,12 +48,12 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     metavar="random|grouped|FILE",
     help="How to divide a source that has no split of its own, or the split.json of an earlier run.",
 )
-@click.option("--base-shots", metavar="N|all", help="Pictures a base product. Default: as many as --shots.")
+@click.option("--base-shots", metavar="N|all", help="Images a base product. Default: as many as --shots.")
 @click.option("--shots-from", type=click.Choice(["train", "val"]), default="train", show_default=True, help="Where shots come from.")
 @click.option(
     "--test-on",
-    type=click.Choice(["leftover", "val", "test"]),
-    help="Test pictures; leftover: what --shots-from has beside the shots. Default: test where the set has one.",
+    type=click.Choice(["validation", "val", "test"]),
+    help="Test images; validation: what --shots-from has beside the shots. Default: test where the set has one.",
 )
 @click.option("--increments", default="", metavar="PLAN", help="Steps of the novel products: 34, 17x2 or 10,12x2. Default: one step.")
 @click.option("--unknown", type=click.IntRange(0), default=0, show_default=True, help="Products never taught, to measure rejection.")
@@ -63,7 +63,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     flag_value=0.95,
     type=console.Between(0, 1, min_open=True),
     metavar="[SHARE]",
-    help="Reject what looks untaught; the threshold accepts this share of training pictures that are not shots. Bare: 0.95.",
+    help="Reject what looks untaught; the threshold accepts this share of training images that are not shots. Bare: 0.95.",
 )
 @click.option(
     "--features",
@@ -73,18 +73,18 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     "where the base step is trained anyway. Without weights: base-trained.",
 )
 @click.option(
-    "--base-share",
+    "--base-alpha",
     type=console.Between(0, 1, min_open=True),
     default=1.0,
     show_default=True,
     help="How much of the base step's training base-trained encoders keep; the rest is the weights as they came (not for none).",
 )
-@click.option("--memory", type=click.IntRange(0), metavar="N", help="Pictures of earlier steps that trained learners keep. Default: all.")
+@click.option("--memory", type=click.IntRange(0), metavar="N", help="Images of earlier steps that trained learners keep. Default: all.")
 @click.option("--arch", metavar="NAME", help="Architecture of the random start. Default: that of the first --weights, else resnet18.")
 @click.option(
-    "--size", type=click.IntRange(8), metavar="PX", help="Picture side. Default: the weights' own; 64 where nothing says otherwise."
+    "--size", type=click.IntRange(8), metavar="PX", help="Image side. Default: the weights' own; 64 where nothing says otherwise."
 )
-@console.zooms_option()
+@console.crops_option()
 @click.option(
     "--epochs",
     type=click.IntRange(0),
@@ -93,7 +93,7 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     "(30 epochs at most), as many in one increment, 1/√n of that in each of n.",
 )
 @click.option("--lr", type=console.Between(0, min_open=True), help="Learning rate of trained learners. Default: the learner's.")
-@click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Pictures a training step. Default: the learner's.")
+@click.option("--batch-size", type=click.IntRange(2), metavar="N", help="Images a training step. Default: the learner's.")
 @click.option(
     "--views",
     metavar="NAME",
@@ -106,14 +106,14 @@ from rpc_transfer.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
 @console.config_option
 @console.json_option
 def command(as_json: bool, out: Path | None, preset: str | None, **options: Any) -> None:
-    """Teach base products, take in novel ones from a few pictures each, and measure what is then recognised.
+    """Teach base products, take in novel ones from a few images each, and measure what is then recognised.
 
     Prints one row a learner and starting weights: none, yours, imagenet. Finished parts are kept; the same command
     goes on after an interruption.
 
     \b
     Examples:
-      rpc_transfer run --novel 34                                     on the drawn sample shop
+      rpc_transfer run --novel 34                                     on the synthetic shop
       rpc_transfer run --root RPC --novel 34 --shots 10 --weights runs/pretrain-1 --seeds 5
       rpc_transfer run --root RPC --novel 34 --learner ncm --increments 17x2 --shots 1,5,10
       rpc_transfer run --root RPC --novel 34 --weights runs/pretrain-1 --learner lda-root --features base-trained

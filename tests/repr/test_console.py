@@ -94,18 +94,18 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
 
 
 @pytest.mark.parametrize(
-    ("typed", "zooms"),
+    ("typed", "crops"),
     [("1,0.6", (1.0, 0.6)), (" 0.5 ", (0.5,)), ("1,1", (1.0,)), ("0", ()), ("1.1", ()), ("nan", ()), ("1,,0.6", ()), ("", ())],
 )
-def test_zooms_are_shares(typed: str, zooms: tuple[float, ...]) -> None:
-    command = console.zooms_option()(click.Command("a"))
-    if zooms:
-        context = command.make_context("a", ["--zooms", typed])
-        assert context.params["zooms"] == zooms
-        assert command.make_context("a", [], default_map={"zooms": list(zooms)}).params["zooms"] == zooms  # as a config.json has them
+def test_crops_are_shares(typed: str, crops: tuple[float, ...]) -> None:
+    command = console.crops_option()(click.Command("a"))
+    if crops:
+        context = command.make_context("a", ["--crops", typed])
+        assert context.params["crops"] == crops
+        assert command.make_context("a", [], default_map={"crops": list(crops)}).params["crops"] == crops  # as a config.json has them
     else:
         with pytest.raises((click.BadParameter, UserError), match=r"1,0\.5"):
-            command.make_context("a", ["--zooms", typed])
+            command.make_context("a", ["--crops", typed])
 
 
 @pytest.mark.parametrize(("typed", "right"), [("0.5", True), ("nan", False), ("inf", False), ("2", False)])

@@ -12,7 +12,7 @@ from repr.runs import Run, claim
 
 
 def begun(path: Path) -> Run:
-    return Run.create(path, "repr pretrain", {}, data="shop", sample=False)
+    return Run.create(path, "repr pretrain", {}, data="shop", synthetic=False)
 
 
 def test_rows_of_different_kinds_alternate(tmp_path: Path) -> None:

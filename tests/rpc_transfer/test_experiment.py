@@ -15,18 +15,18 @@ import pytest
 from repr.errors import UserError
 from repr.evaluation.words import rate
 from repr.files import held
+from repr.learners import LEARNERS, VARIANTS
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
-from rpc_transfer.learners import LEARNERS, VARIANTS
-from rpc_transfer.pictures import Shelf
-from rpc_transfer.results import Cell, Results
+from rpc_transfer.images import Shelf
+from rpc_transfer.results import Results, Trial
 from rpc_transfer.rows import Row
 from rpc_transfer.settings import Settings
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Threads gain nothing on pictures this small, and lose much on a busy machine."""
+    """Threads gain nothing on images this small, and lose much on a busy machine."""
     import torch
 
     before = torch.get_num_threads()
@@ -90,7 +90,7 @@ def test_figures_are_those_of_the_predictions(done: Results) -> None:
     base = len(split["base"])
     for i, row in enumerate(done.rows[:2]):
         for place, seed in enumerate((0, 1)):
-            arrays = done.cell(i, seed).arrays
+            arrays = done.trial(i, seed).arrays
             right = {"base": [], "novel": []}
             for label, prediction in zip(arrays["labels"].tolist(), arrays["predictions"].tolist(), strict=True):
                 if label >= 0:
@@ -101,34 +101,34 @@ def test_figures_are_those_of_the_predictions(done: Results) -> None:
             assert set(arrays["novel_only"]) <= {base, base + 1}
 
 
-def test_test_pictures_have_the_labels_of_their_folder(done: Results) -> None:
+def test_test_images_have_the_labels_of_their_folder(done: Results) -> None:
     split = json.loads(done.split_path.read_text(encoding="utf-8"))
-    arrays, pictures = done.cell(0, 0).arrays, done.test_pictures(0)
+    arrays, images = done.trial(0, 0).arrays, done.test_images(0)
     products = [*split["base"], *split["novel"]]
     for place, label in zip(arrays["tests"][::17], arrays["labels"][::17], strict=True):
         if label >= 0:
             kind = split["products"][products[label]]["name"]
-            assert Path(pictures[place]).name.split("_")[0].replace("-", " ").lower() == kind.lower()
+            assert Path(images[place]).name.split("_")[0].replace("-", " ").lower() == kind.lower()
 
 
 def test_ncm_is_the_nearest_mean_computed_here(done: Results, settings: Settings, weights: str) -> None:
-    """Frozen rows against embeddings of the split file's pictures and scikit-learn's centroids."""
+    """Frozen rows against embeddings of the split file's images and scikit-learn's centroids."""
     from sklearn.neighbors import NearestCentroid
 
-    from repr.evaluation.embeddings import embed_files
+    from repr.embedding.embed import embed_files
     from repr.models.weights import load_encoder
 
     split = json.loads(done.split_path.read_text(encoding="utf-8"))
     root, encoder = Path(settings.data[0]), load_encoder(weights, size=32)
     products = [*split["base"], *split["novel"]]
 
-    def side(pictures: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
-        files = [root / name for product in products for name in pictures[product]]
+    def side(images: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        files = [root / name for product in products for name in images[product]]
         vectors, rows, _ = embed_files(encoder, files, device="cpu", workers=0)
-        return vectors, np.repeat(np.arange(len(products)), [len(pictures[p]) for p in products])[rows]
+        return vectors, np.repeat(np.arange(len(products)), [len(images[p]) for p in products])[rows]
 
-    x, y = side(split["support"][0]["pictures"])
-    tests, labels = side(split["tests"][0]["pictures"])
+    x, y = side(split["support"][0]["images"])
+    tests, labels = side(split["tests"][0]["images"])
     means = NearestCentroid().fit(x, y).centroids_
     predictions = (tests @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T).argmax(axis=1)
     assert np.mean(predictions == labels) == pytest.approx(
@@ -154,11 +154,11 @@ def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings:
 
 
 def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "run_cell", lambda *_, **__: pytest.fail("a cell was computed again"))
-    before = {file: file.stat().st_mtime_ns for file in (done.folder / "cells").iterdir()}
+    monkeypatch.setattr(experiment, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
+    before = {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()}
     again = experiment.run(settings, done.folder)
     assert again.rows == done.rows
-    assert {file: file.stat().st_mtime_ns for file in (done.folder / "cells").iterdir()} == before
+    assert {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()} == before
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.05}, {"memory": 9}, {"increments": "2x1"}, {"reject": 0.5}, {"epochs": 2}, {"seed": 3}])
@@ -168,11 +168,11 @@ def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
     shutil.copytree(done.folder, tmp_path / "run")
     asked: list[str] = []
 
-    def cell(_: object, row: Row) -> Cell:
+    def trial(_: object, row: Row) -> Trial:
         asked.append(row.learner)
-        return done.cell(3, 0)
+        return done.trial(3, 0)
 
-    monkeypatch.setattr(experiment._Stage, "cell", cell)
+    monkeypatch.setattr(experiment._Stage, "trial", trial)
     experiment.run(replace(settings, learner=("finetune",), **changed), tmp_path / "run")
     assert asked == ["finetune"] * 6
 
@@ -181,11 +181,11 @@ def test_settings_of_a_learner_are_rows_of_their_own(settings: Settings, tmp_pat
     asked = replace(settings, learner=("lda", "lda:shrinkage=1"), weights=("imagenet",), only_weights=True, seeds=1, epochs=None)
     rows = experiment.run(asked, tmp_path).rows
     assert [row["learner"] for row in rows] == ["lda", "lda:shrinkage=1"] and rows[0]["acc_all"] != rows[1]["acc_all"]
-    assert all((tmp_path / cell["file"]).name.startswith("lda-") for row in rows for cell in row["cells"])
+    assert all((tmp_path / trial["file"]).name.startswith("lda-") for row in rows for trial in row["trials"])
 
 
-def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = experiment.run_cell, iter(range(9))
+def test_an_interrupted_run_keeps_its_trials(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = experiment.run_trial, iter(range(9))
 
     def interrupted(*args: object, **options: object) -> object:
         if next(calls) == 2:
@@ -194,11 +194,11 @@ def test_an_interrupted_run_keeps_its_cells(settings: Settings, tmp_path: Path, 
 
     few = replace(settings, learner=("ncm",), reject=None)
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "run_cell", interrupted)
+        patch.setattr(experiment, "run_trial", interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.run(few, tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["status"] == "stopped"
-    assert len(list((tmp_path / "cells").iterdir())) == 2
+    assert len(list((tmp_path / "trials").iterdir())) == 2
     assert len(experiment.run(few, tmp_path).rows) == 3
 
 
@@ -213,7 +213,7 @@ def test_the_whole_ladder(settings: Settings, tmp_path: Path) -> None:
     against = [test for test in found.content["paired"] if test["metric"] == "acc_all"]
     assert {test["learner"] for test in against if test["against"] == "joint"} == set(memory) - {"joint"}
     assert all(test["b_learner"] == "joint" for test in against)
-    before = {row["learner"]: found.cell(i, 0).figures["acc_base_before"] for i, row in enumerate(found.rows)}
+    before = {row["learner"]: found.trial(i, 0).figures["acc_base_before"] for i, row in enumerate(found.rows)}
     assert before["finetune"] == before["lwf"] == before["wa"] == before["bic"], "one base step"
 
 
@@ -230,7 +230,7 @@ def test_rejection_is_told_and_comes_back_with_the_split_file(done: Results, set
 def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
     many = experiment.run(replace(settings, learner=("ncm",), shots=(1, 3, 1), increments="2x1", weights=(), seeds=1), tmp_path)
     assert [(row["shots"], row["weights"]) for row in many.rows] == [(1, None), (1, "imagenet"), (3, None), (3, "imagenet")]
-    steps = many.cell(1, 0).figures["steps"]
+    steps = many.trial(1, 0).figures["steps"]
     assert [step["classes"] for step in steps] == [5, 6, 7]
     row = many.rows[1]
     assert row["increments"] == [1, 1]
@@ -276,11 +276,11 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
         results.read(tmp_path)
 
 
-def test_every_row_is_asked_by_the_zooms(settings: Settings, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_row_is_asked_by_the_crops(settings: Settings, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = replace(settings, learner=("ncm", "joint"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
     asked = replace(asked, features="both")
-    whole, close = (experiment.run(replace(asked, zooms=zooms), tmp_path / "run") for zooms in (None, (1.0, 0.6)))
-    assert [(row["features"], row["zooms"]) for row in close.rows] == [
+    whole, close = (experiment.run(replace(asked, crops=crops), tmp_path / "run") for crops in (None, (1.0, 0.6)))
+    assert [(row["features"], row["crops"]) for row in close.rows] == [
         ("as given", [1.0, 0.6]),
         ("base-trained", [1.0, 0.6]),
         ("trained", [1.0, 0.6]),
@@ -288,7 +288,7 @@ def test_every_row_is_asked_by_the_zooms(settings: Settings, weights: str, tmp_p
     assert all(a["ece"]["mean"] != b["ece"]["mean"] for a, b in zip(whole.rows, close.rows, strict=True))
     assert any("1,0.6" in line for line in summary.lines(close.content))
     closer = tmp_path / "close.safetensors"
-    write_weights(closer, replace(fresh("resnet18", 32, 1), zooms=(1.0, 0.6)))
+    write_weights(closer, replace(fresh("resnet18", 32, 1), crops=(1.0, 0.6)))
     packed: list[int] = []
     real = Shelf.pixels
     monkeypatch.setattr(Shelf, "pixels", lambda shelf, size: packed.append(size) or real(shelf, size))  # type: ignore[func-returns-value]
@@ -299,13 +299,13 @@ def test_every_row_is_asked_by_the_zooms(settings: Settings, weights: str, tmp_p
     one, other = experiment.run(two, tmp_path / "two").rows
     assert one["ece"] != other["ece"], "one network, looked through in two ways"
     with pytest.raises(UserError, match="make no sense"):
-        replace(asked, zooms=())
+        replace(asked, crops=())
 
 
 def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings, weights: str, tmp_path: Path) -> None:
     asked = replace(settings, learner=("lda",), weights=(weights, "none"), only_weights=True, seeds=1, unknown=0, reject=None)
     asked = replace(asked, features="both")
-    whole, half, little = (experiment.run(replace(asked, base_share=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
+    whole, half, little = (experiment.run(replace(asked, base_alpha=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
     rows = {
         run: {(row["weights"], row["features"]): row["ece"]["mean"] for row in found.rows}
         for run, found in enumerate((whole, half, little))
@@ -315,7 +315,7 @@ def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings
     assert len({rows[run][trained] for run in rows}) == 3
     assert rows[0][scratch] == rows[1][scratch] == rows[2][scratch]  # nothing to mix a random start with
     assert any("0.5 of what the base step made" in note for note in half.content["notes"])
-    with pytest.raises(UserError, match="--base-share"):
-        experiment.run(replace(asked, features="given", base_share=0.5), tmp_path / "none")
+    with pytest.raises(UserError, match="base_alpha"):
+        experiment.run(replace(asked, features="given", base_alpha=0.5), tmp_path / "none")
     with pytest.raises(UserError, match="no share"):
-        replace(asked, base_share=0.0)
+        replace(asked, base_alpha=0.0)

@@ -15,14 +15,14 @@ from rpc_transfer.protocol import make_split
 from rpc_transfer.settings import Settings
 from rpc_transfer.starts import Start
 
-RPC_METAS = [11] * 4 + [12] * 13
+RPC_SUPERCATEGORIES = [11] * 4 + [12] * 13
 STARTS = [Start(None, None, 64, "resnet18"), Start("runs/w", None, 80, "resnet50")]
 
 
 def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> None:
     values: dict[str, Any] = {**Settings(novel=1).__dict__, "seeds": 2, "test_on": "test"}
     made = fixed(values, {"seeds"})
-    assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "leftover", 2)
+    assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "validation", 2)
     told = capsys.readouterr().err
     assert "two SKUs of each" in told and "seeds: 2, as given" in told
     assert fixed({**values, "increments": "34"}, {"increments"})["increments"] == "34"
@@ -32,7 +32,7 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:
-    split = make_split(shop(RPC_METAS), novel=34, shots=10, seeds=[0], test_on="leftover")
+    split = make_split(shop(RPC_SUPERCATEGORIES), novel=34, shots=10, seeds=[0], test_on="validation")
     settings = Settings(novel=34, shots=(10,), lr=0.1)
     told = "\n".join(training(settings, split, STARTS))
     assert (
@@ -43,11 +43,11 @@ def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Ca
     )
     assert "about 300 in the base step, then 300" in told
     assert departures(settings, split, STARTS) == []
-    other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="leftover", unknown=1)
+    other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="validation", unknown=1)
     lite = Start("imagenet", None, 160, "tf_efficientnet_lite0")
     assert departures(settings, split, [*STARTS, lite]) == []  # shown beside every run
     found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
     assert [words.split()[0] for words in found] == ["8", "1", "1", "no", "imagenet"]
-    stranger = next(key for key in split.base if split.metas[key] != split.metas[split.novel[0]])
+    stranger = next(key for key in split.base if split.supercategories[key] != split.supercategories[split.novel[0]])
     uneven = replace(split, novel=(stranger, *split.novel[1:]))
     assert "novel products in each of" in departures(settings, uneven, STARTS)[0]

@@ -13,23 +13,23 @@ from hypothesis import strategies as st
 from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
 from repr.errors import UserError
-from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments, spare_pictures, with_spare
+from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments, validation_images, with_validation
 
 Shop = Callable[..., Catalog]
-RPC_METAS = [12, 9, 9, 11, 12, 17, 15, 11, 11, 14, 12, 8, 10, 12, 10, 20, 7]  # facts: SKUs a meta, sum 200
+RPC_SUPERCATEGORIES = [12, 9, 9, 11, 12, 17, 15, 11, 11, 14, 12, 8, 10, 12, 10, 20, 7]  # facts: SKUs a supercategory, sum 200
 
 
 @pytest.mark.parametrize("split_seed", range(5))
-def test_rpc_gives_two_novel_products_of_each_meta(shop: Shop, split_seed: int) -> None:
-    split = make_split(shop(RPC_METAS), novel=34, shots=10, seeds=[0], split_seed=split_seed)
-    of_meta = [split.metas[key] for key in split.novel]
-    assert sorted(of_meta) == sorted([f"meta {i}" for i in range(17)] * 2)
+def test_rpc_gives_two_novel_products_of_each_supercategory(shop: Shop, split_seed: int) -> None:
+    split = make_split(shop(RPC_SUPERCATEGORIES), novel=34, shots=10, seeds=[0], split_seed=split_seed)
+    of_supercategory = [split.supercategories[key] for key in split.novel]
+    assert sorted(of_supercategory) == sorted([f"supercategory {i}" for i in range(17)] * 2)
     assert len(split.base) == 166 and not set(split.base) & set(split.novel)
     assert split.increments == (split.novel,)
 
 
 def test_another_split_seed_chooses_other_products_and_another_run_seed_does_not(shop: Shop) -> None:
-    catalog = shop(RPC_METAS)
+    catalog = shop(RPC_SUPERCATEGORIES)
     first = make_split(catalog, novel=34, shots=5, seeds=[0])
     assert set(make_split(catalog, novel=34, shots=5, seeds=[0], split_seed=1).novel) != set(first.novel)
     second = make_split(catalog, novel=34, shots=5, seeds=[7])
@@ -39,22 +39,22 @@ def test_another_split_seed_chooses_other_products_and_another_run_seed_does_not
 
 @settings(max_examples=60, deadline=None)
 @given(
-    metas=st.lists(st.integers(1, 6), min_size=1, max_size=6),
+    supercategories=st.lists(st.integers(1, 6), min_size=1, max_size=6),
     share=st.floats(0, 1),
     shots=st.integers(1, 6),
     train=st.integers(7, 12),
     split_seed=st.integers(0, 5),
-    test_on=st.sampled_from([None, "leftover", "test"]),
+    test_on=st.sampled_from([None, "validation", "test"]),
     unknown=st.integers(0, 2),
 )
 def test_splits_keep_their_definition(
-    shop: Shop, metas: list[int], share: float, shots: int, train: int, split_seed: int, test_on: Any, unknown: int
+    shop: Shop, supercategories: list[int], share: float, shots: int, train: int, split_seed: int, test_on: Any, unknown: int
 ) -> None:
-    room = sum(metas) - len(metas)
+    room = sum(supercategories) - len(supercategories)
     novel = max(1, round(share * (room - unknown)))
     if novel + unknown > room:
         return
-    catalog = shop(metas, train=train)
+    catalog = shop(supercategories, train=train)
     arguments: dict[str, Any] = {
         "novel": novel,
         "shots": shots,
@@ -66,14 +66,14 @@ def test_splits_keep_their_definition(
     split = make_split(catalog, **arguments)
     assert len(split.novel) == novel and len(split.unknown) == unknown
     together = [*split.base, *split.novel, *split.unknown]
-    assert sorted(together) == sorted(set(together)) and len(together) == sum(metas)
-    assert {split.metas[key] for key in split.base} == set(split.metas.values())  # never a meta's last product
+    assert sorted(together) == sorted(set(together)) and len(together) == sum(supercategories)
+    assert {split.supercategories[key] for key in split.base} == set(split.supercategories.values())  # never a supercategory's last product
     keys, part = catalog.product_keys(), catalog.column("split")
     for seed in (0, 3):
         taken = np.concatenate(list(split.support[seed].values()))
         tests = np.concatenate(list(split.tests[seed].values()))
         assert not set(taken) & set(tests) and len(set(taken)) == len(taken)
-        assert set(part[taken]) == {"train"} and set(part[tests]) == {"train" if test_on == "leftover" else "test"}
+        assert set(part[taken]) == {"train"} and set(part[tests]) == {"train" if test_on == "validation" else "test"}
         for key in split.products:
             assert len(split.support[seed][key]) == shots
             assert set(keys[split.support[seed][key]]) == {key} == set(keys[split.tests[seed][key]])
@@ -83,16 +83,16 @@ def test_splits_keep_their_definition(
     assert all((again.support[3][key] == split.support[3][key]).all() for key in split.products)
 
 
-@given(metas=st.lists(st.integers(1, 9), min_size=1, max_size=8), seed=st.integers(0, 9), data=st.data())
+@given(supercategories=st.lists(st.integers(1, 9), min_size=1, max_size=8), seed=st.integers(0, 9), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_metas_give_evenly_as_far_as_they_reach(metas: list[int], seed: int, data: st.DataObject) -> None:
-    of = {f"{m}-{i}": str(m) for m, count in enumerate(metas) for i in range(count)}
-    n = data.draw(st.integers(0, sum(metas) - len(metas)))
+def test_metas_give_evenly_as_far_as_they_reach(supercategories: list[int], seed: int, data: st.DataObject) -> None:
+    of = {f"{m}-{i}": str(m) for m, count in enumerate(supercategories) for i in range(count)}
+    n = data.draw(st.integers(0, sum(supercategories) - len(supercategories)))
     drawn = draw_evenly(list(of), of, n, generator(seed, "novel"))
-    counts = [sum(of[key] == str(m) for key in drawn) for m in range(len(metas))]
+    counts = [sum(of[key] == str(m) for key in drawn) for m in range(len(supercategories))]
     assert sum(counts) == n == len(set(drawn))
-    # a meta that gave less than another by more than one had no more to give
-    assert all(counts[m] >= max(counts) - 1 or counts[m] == metas[m] - 1 for m in range(len(metas)))
+    # a supercategory that gave less than another by more than one had no more to give
+    assert all(counts[m] >= max(counts) - 1 or counts[m] == supercategories[m] - 1 for m in range(len(supercategories)))
 
 
 def test_fewer_shots_are_the_first_of_more(shop: Shop) -> None:
@@ -111,11 +111,11 @@ def test_base_products_may_have_other_shots(shop: Shop) -> None:
     split = make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all")
     assert {len(split.support[0][key]) for key in split.base} == {12} and {len(split.support[0][key]) for key in split.novel} == {2}
     with pytest.raises(UserError, match="none is left to test on"):
-        make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all", test_on="leftover")
+        make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all", test_on="validation")
 
 
 def test_a_scene_with_a_shot_is_no_test(shop: Shop) -> None:
-    """Four products share each test picture; with shots from that part, no box of a shot's picture may be a test."""
+    """Four products share each test image; with shots from that part, no box of a shot's image may be a test."""
     catalog = shop([4], test=10, boxes=4)
     catalog = type(catalog)(
         catalog.table.set_column(5, "split", [["val" if s == "test" else s for s in catalog.column("split")]]),
@@ -128,10 +128,8 @@ def test_a_scene_with_a_shot_is_no_test(shop: Shop) -> None:
     assert shots and not shots & {paths[row] for rows in split.tests[0].values() for row in rows}
 
 
-def test_too_few_pictures_names_the_products(shop: Shop) -> None:
-    with pytest.raises(
-        UserError, match=r"4 products have fewer train pictures than the 10 shots asked for: 1 \(product 0\) has 3"
-    ) as caught:
+def test_too_few_images_names_the_products(shop: Shop) -> None:
+    with pytest.raises(UserError, match=r"4 products have fewer train images than the 10 shots asked for: 1 \(product 0\) has 3") as caught:
         make_split(shop([2, 2], train=3), novel=1, shots=10, seeds=[0])
     assert "at most 3 shots" in caught.value.remedy
 
@@ -142,13 +140,13 @@ def test_too_many_novel_products_is_an_error(shop: Shop) -> None:
 
 
 def test_a_part_that_is_not_there_is_an_error(shop: Shop) -> None:
-    with pytest.raises(UserError, match=r"no val pictures \(its parts: test, train\)"):
+    with pytest.raises(UserError, match=r"no val images \(its parts: test, train\)"):
         make_split(shop([3]), novel=1, shots=1, seeds=[0], shots_from="val")
 
 
-def test_leftover_without_a_picture_left_is_an_error(shop: Shop) -> None:
-    with pytest.raises(UserError, match="no test pictures of base"):
-        make_split(shop([3], train=2), novel=1, shots=2, seeds=[0], test_on="leftover")
+def test_validation_without_a_image_left_is_an_error(shop: Shop) -> None:
+    with pytest.raises(UserError, match="no test images of base"):
+        make_split(shop([3], train=2), novel=1, shots=2, seeds=[0], test_on="validation")
 
 
 def test_increment_plans(shop: Shop) -> None:
@@ -167,18 +165,18 @@ def test_increment_plans(shop: Shop) -> None:
 
 
 def test_no_threshold_is_chosen_on_a_photograph_of_the_shots(shop: Callable[..., Catalog]) -> None:
-    """Two products on every checkout picture: what is left of one beside the shots lies on the other's shots' pictures."""
+    """Two products on every checkout image: what is left of one beside the shots lies on the other's shots' images."""
     made = shop([4, 4], test=6, boxes=2)
     catalog = with_split(made, np.where(made.column("split") == "test", "val", "train"))
     split = make_split(catalog, novel=2, shots=2, seeds=[0], shots_from="val", test_on="val")
     with pytest.raises(UserError, match="no threshold can be chosen"):
-        spare_pictures(catalog, split, 0)
+        validation_images(catalog, split, 0)
 
 
-def test_a_kind_of_products_without_spare_pictures_is_noted(shop: Callable[..., Catalog]) -> None:
+def test_a_kind_of_products_without_validation_images_is_noted(shop: Callable[..., Catalog]) -> None:
     catalog = shop([4, 4])
-    split = with_spare(catalog, make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all"))
-    assert split.notes[-1] == "no base product has a picture to choose the rejection threshold by"
+    split = with_validation(catalog, make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all"))
+    assert split.notes[-1] == "no base product has a image to choose the rejection threshold by"
 
 
 def test_the_option_that_asks_too_much_is_named(shop: Callable[..., Catalog]) -> None:

@@ -28,7 +28,7 @@ COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (200, 30
 
 
 def draw_shop(folder: Path) -> Path:
-    """Six products of one colour each, eight pictures a product, in class folders."""
+    """Six products of one colour each, eight images a product, in class folders."""
     rng = np.random.default_rng(0)
     for n, colour in enumerate(COLOURS):
         for i in range(8):
@@ -40,7 +40,7 @@ def draw_shop(folder: Path) -> Path:
 
 
 def answers(split: Split, seed: int, right: float, rng: np.random.Generator) -> dict[str, Any]:
-    """A cell's arrays with about a share `right` of right predictions; the others are of the next class."""
+    """A trial's arrays with about a share `right` of right predictions; the others are of the next class."""
     products = split.products
     labels = np.repeat(np.arange(len(products)), [len(split.tests[seed][product]) for product in products])
     wrong = rng.random(len(labels)) > right
@@ -63,21 +63,21 @@ def make_run(
     shots: Sequence[int],
     seeds: int,
     starts: dict[str | None, float],
-    sample: bool = False,
+    synthetic: bool = False,
     increments: str = "",
     size: int = 32,
 ) -> Path:
     """A run folder as `rpc_transfer run` leaves it. starts: weights -> share of right predictions."""
     catalog = open_data((data,), default="rpc", split="random")
-    split = make_split(catalog, novel=novel, shots=max(shots), seeds=tuple(range(seeds)), test_on="leftover", increments=increments)
-    run = Run.create(folder, "rpc_transfer run", {"data": [data], "novel": novel}, data=catalog.name, sample=sample)
+    split = make_split(catalog, novel=novel, shots=max(shots), seeds=tuple(range(seeds)), test_on="validation", increments=increments)
+    run = Run.create(folder, "rpc_transfer run", {"data": [data], "novel": novel}, data=catalog.name, synthetic=synthetic)
     write_split(folder / "split.json", split, catalog)
     rng = np.random.default_rng(1)
     rows: list[dict[str, Any]] = []
     for n in shots:
         for learner in LEARNERS:
             for spec, right in starts.items():
-                cells, figures = [], []
+                trials, figures = [], []
                 for seed in split.seeds:
                     arrays = answers(split, seed, right, rng)
                     judged = metrics.accuracies(arrays["labels"], arrays["predictions"], len(split.base))
@@ -89,18 +89,18 @@ def make_run(
                         "seconds": 1.5,
                         "steps": [{**last, "classes": len(split.base)}, last],
                     }
-                    file = f"cells/{learner}-{len(rows)}-{seed}.npz"
-                    results.Cell(arrays, made).write(folder / file)
-                    cells.append({"seed": seed, "file": file})
+                    file = f"trials/{learner}-{len(rows)}-{seed}.npz"
+                    results.Trial(arrays, made).write(folder / file)
+                    trials.append({"seed": seed, "file": file})
                     figures.append(made)
                 names = [*metrics.accuracies(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), "ece", "forgetting_base", "seconds"]
-                told = {"learner": learner, "weights": spec, "shots": n, "shots_from": "train", "test_on": "leftover"}
+                told = {"learner": learner, "weights": spec, "shots": n, "shots_from": "train", "test_on": "validation"}
                 told |= {name: interval([figure[name] for figure in figures]) for name in names}
                 kind = "trained" if learner == "finetune" else "as given" if spec else "base-trained"
                 plan = [len(step) for step in split.increments]
-                rows.append({**told, "features": kind, "increments": plan, "base_shots": n, "size": size, "error": None, "cells": cells})
+                rows.append({**told, "features": kind, "increments": plan, "base_shots": n, "size": size, "error": None, "trials": trials})
     failed = dict.fromkeys((*report.COLUMNS, "ece", "forgetting_base", "seconds"))
-    rows.append({**rows[-1], **failed, "weights": "lost", "error": "the file is gone", "cells": []})
+    rows.append({**rows[-1], **failed, "weights": "lost", "error": "the file is gone", "trials": []})
     test = paired(rows[1]["acc_novel"]["values"], rows[0]["acc_novel"]["values"]) if len(starts) > 1 else None
     pairs = {"learner": "finetune", "shots": shots[0], "metric": "acc_novel", "a_features": "trained", "b_features": "trained"}
     given = list(starts)
@@ -111,10 +111,10 @@ def make_run(
         if test
         else [],
         "products": {"base": len(split.base), "novel": len(split.novel), "unknown": 0},
-        "metas": len(set(split.metas.values())),
+        "supercategories": len(set(split.supercategories.values())),
         "tests": {kind: sum(len(split.tests[0][key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")},
         "notes": ["a note with <angles>"],
-        "sample": sample,
+        "synthetic": synthetic,
         "starts": [{**made, "weights": spec, "recipe": "from imagenet, 12 epochs", "sizes": [32]} for spec in starts if spec],
     }
     results.write(folder, content)
@@ -131,7 +131,7 @@ class Links(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "img", "br", "link", "input", "hr"):
+        if tag not in ("supercategory", "img", "br", "link", "input", "hr"):
             self.open.append(tag)
         self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "xlink:href")]
 
@@ -207,7 +207,7 @@ def test_all_parts_are_there(html: str, part: str) -> None:
     assert part in html
 
 
-def test_every_figure_and_picture_has_words(html: str) -> None:
+def test_every_figure_and_image_has_words(html: str) -> None:
     assert html.count("<svg") == html.count('role="img" aria-label="') >= 7
     assert 'aria-label=""' not in html and 'alt=""' not in html
 
@@ -219,7 +219,7 @@ def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
     counts = report.confusion_counts(found, best, 6)
     slow = np.zeros((6, 6), dtype=np.int64)
     for seed in found.content["seeds"]:
-        arrays = found.cell(best, seed).arrays
+        arrays = found.trial(best, seed).arrays
         for true, said in zip(arrays["labels"], arrays["predictions"], strict=True):
             slow[true, said] += 1
     assert (counts == slow).all()
@@ -242,10 +242,10 @@ def test_weights_of_equal_names_are_told_apart(data: Path, tmp_path: Path) -> No
         assert html.count(f"{100 * row['acc_novel']['mean']:.1f} ± {100 * row['acc_novel']['ci95']:.1f}") >= 1
 
 
-def test_a_sample_is_labelled(data: Path, tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6}, sample=True)
+def test_a_synthetic_run_is_labelled(data: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6}, synthetic=True)
     html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "(sample)</title>" in html and 'class="sample"' in html
+    assert "(synthetic)</title>" in html and 'class="synthetic"' in html
     assert not (folder / "report.html").exists()
 
 
@@ -253,9 +253,9 @@ def test_without_the_data_it_says_so(run: Path, tmp_path: Path, monkeypatch: pyt
     def gone(*_: Any, **__: Any) -> None:
         raise UserError("there is no such folder", "shop")
 
-    monkeypatch.setattr("rpc_transfer.report_pictures.open_sources", gone)
+    monkeypatch.setattr("rpc_transfer.report_images.open_sources", gone)
     html = report.write(run, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "no pictures are shown: shop: there is no such folder" in html
+    assert "no images are shown: shop: there is no such folder" in html
 
 
 def test_command(run: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_updates_of_the_steps() -> None:
     assert Settings(novel=34).updates([1660, 340]) == (300, 300)
     assert Settings(novel=34).updates([1660, *[20] * 17]) == (300, 73)  # 300 / √17
     assert Settings(novel=2).updates([60, 20]) == (30, 30), "30 epochs of one batch"
-    assert Settings(novel=34, epochs=2).updates([1660, 340]) == (2 * 26, 2 * 32), "batches of 64 of all pictures so far"
+    assert Settings(novel=34, epochs=2).updates([1660, 340]) == (2 * 26, 2 * 32), "batches of 64 of all images so far"
 
 
 def test_a_learner_is_told_what_was_typed_and_it_takes() -> None:

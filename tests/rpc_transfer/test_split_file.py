@@ -13,8 +13,8 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from rpc_transfer.protocol import Split, make_split, with_spare
-from rpc_transfer.split_file import picture_ids, read_split, write_split
+from rpc_transfer.protocol import Split, make_split, with_validation
+from rpc_transfer.split_file import image_ids, read_split, write_split
 
 Shop = Callable[..., Catalog]
 
@@ -34,28 +34,28 @@ def same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
 
 
-@pytest.mark.parametrize("test_on", ["test", "leftover"])
+@pytest.mark.parametrize("test_on", ["test", "validation"])
 def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
     split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1, increments="1,2", test_on=test_on)
     write_split(tmp_path / "split.json", split, catalog)
     back = read_split(tmp_path / "split.json", catalog)
     for field in fields(Split):
-        if field.name in ("metas", "names"):
+        if field.name in ("supercategories", "names"):
             continue  # the file has those of its own products alone
         assert same(getattr(back, field.name), getattr(split, field.name)), field.name
 
 
-def test_spare_pictures_come_back_from_the_file_and_are_not_drawn_again(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
-    split = with_spare(catalog, make_split(catalog, novel=3, shots=4, seeds=[0, 2]))
+def test_validation_images_come_back_from_the_file_and_are_not_drawn_again(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    split = with_validation(catalog, make_split(catalog, novel=3, shots=4, seeds=[0, 2]))
     write_split(tmp_path / "split.json", split, catalog)
     back = read_split(tmp_path / "split.json", catalog)
-    assert same(back.spare, split.spare) and all(len(rows) == 8 for of in back.spare.values() for rows in of.values())
-    fewer = {seed: {product: rows[:1] for product, rows in of.items()} for seed, of in split.spare.items()}
-    assert with_spare(catalog, replace(back, spare=fewer)).spare == fewer
+    assert same(back.validation, split.validation) and all(len(rows) == 8 for of in back.validation.values() for rows in of.values())
+    fewer = {seed: {product: rows[:1] for product, rows in of.items()} for seed, of in split.validation.items()}
+    assert with_validation(catalog, replace(back, validation=fewer)).validation == fewer
     content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
-    content["spare"][1]["pictures"] = content["support"][1]["pictures"]
+    content["validation"][1]["images"] = content["support"][1]["images"]
     (tmp_path / "split.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="spare pictures of seed 2 are of photographs of its shots"):
+    with pytest.raises(UserError, match="validation images of seed 2 are of photographs of its shots"):
         read_split(tmp_path / "split.json", catalog)
 
 
@@ -63,13 +63,13 @@ def test_another_tool_can_read_it(catalog: Catalog, tmp_path: Path) -> None:
     split = make_split(catalog, novel=2, shots=4, seeds=[0])
     write_split(tmp_path / "split.json", split, catalog)
     content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
-    pictures = content["support"][0]["pictures"][content["novel"][0]]
-    assert len(pictures) == 4 and all((tmp_path / picture).is_file() for picture in pictures)
-    assert content["products"][content["novel"][0]]["meta"] in ("meta 0", "meta 1")
+    images = content["support"][0]["images"][content["novel"][0]]
+    assert len(images) == 4 and all((tmp_path / image).is_file() for image in images)
+    assert content["products"][content["novel"][0]]["supercategory"] in ("supercategory 0", "supercategory 1")
 
 
-def test_pictures_with_several_products_carry_their_box(shop: Shop) -> None:
-    ids = picture_ids(shop([4], train=1, test=1, boxes=2))
+def test_images_with_several_products_carry_their_box(shop: Shop) -> None:
+    ids = image_ids(shop([4], train=1, test=1, boxes=2))
     assert ids[0] == "train/0_0.jpg"
     assert ids[1] == "test/0_0.jpg#xywh=0,0,5,5"
     assert len(set(ids)) == len(ids)
@@ -87,16 +87,16 @@ def test_a_split_of_another_set_is_refused(shop: Shop, catalog: Catalog, tmp_pat
         read_split(path, shop([2, 2], root=tmp_path))
 
 
-def test_pictures_that_are_not_in_the_set_are_named(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+def test_images_that_are_not_in_the_set_are_named(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
     path = written(catalog, tmp_path / "split.json")
-    with pytest.raises(UserError, match=r"7 of its 49 pictures are not in the set, the first is test/0_2.jpg"):
+    with pytest.raises(UserError, match=r"7 of its 49 images are not in the set, the first is test/0_2.jpg"):
         read_split(path, shop([3, 4], test=2, root=tmp_path))
 
 
-def test_pictures_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_path: Path) -> None:
+def test_images_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_path: Path) -> None:
     path = written(catalog, tmp_path / "split.json")
     (tmp_path / "test" / "0_2.jpg").unlink()
-    with pytest.raises(UserError, match=r"1 of its pictures are gone from the disk, the first is .*test/0_2.jpg"):
+    with pytest.raises(UserError, match=r"1 of its images are gone from the disk, the first is .*test/0_2.jpg"):
         read_split(path, catalog)
 
 
@@ -129,16 +129,16 @@ def test_a_split_with_nothing_to_test_on_is_refused(catalog: Catalog, tmp_path: 
     path = written(catalog, tmp_path / "split.json")
     content = json.loads(path.read_text())
     for product in content["novel"]:
-        content["tests"][0]["pictures"][product] = []
+        content["tests"][0]["images"][product] = []
     path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match="seed 0 has no test pictures of novel products"):
+    with pytest.raises(UserError, match="seed 0 has no test images of novel products"):
         read_split(path, catalog)
 
 
 def test_a_shot_that_is_also_a_test_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     path = written(catalog, tmp_path / "split.json")
     content = json.loads(path.read_text())
-    content["tests"][0]["pictures"] = {key: content["support"][0]["pictures"][key] for key in content["tests"][0]["pictures"]}
+    content["tests"][0]["images"] = {key: content["support"][0]["images"][key] for key in content["tests"][0]["images"]}
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="are shots and tests"):
         read_split(path, catalog)

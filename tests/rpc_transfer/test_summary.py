@@ -10,13 +10,13 @@ from rpc_transfer.rows import FIGURES
 
 def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:
     figure = None if mean is None else {"mean": mean, "ci95": 0.01, "values": [mean - 0.01, mean + 0.01]}
-    described: dict[str, Any] = {"learner": "ncm", "weights": weights, "shots": 10, "shots_from": "train", "test_on": "leftover"}
+    described: dict[str, Any] = {"learner": "ncm", "weights": weights, "shots": 10, "shots_from": "train", "test_on": "validation"}
     described |= {"features": "as given", "size": 64, "error": None, **dict.fromkeys(FIGURES, figure)}
     return {**described, **changes}
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {"data": "shop", "seeds": [0, 1], "sample": False, "notes": [], "paired": [], "metas": 3}
+    told: dict[str, Any] = {"data": "shop", "seeds": [0, 1], "synthetic": False, "notes": [], "paired": [], "supercategories": 3}
     told |= {"products": {"base": 5, "novel": 2, "unknown": 0}, "tests": {"base": 1000, "novel": 20, "unknown": 0}}
     return {**told, "rows": [row(None, 0.3), row("runs/a", 0.4)], **changes}
 
@@ -29,15 +29,15 @@ def test_rates_are_in_per_cent_with_their_interval() -> None:
     assert "30.0 ± 1.0" in text() and "40.0 ± 1.0" in text()
 
 
-def test_picture_sizes_have_a_column_where_they_differ() -> None:
+def test_image_sizes_have_a_column_where_they_differ() -> None:
     assert " px " not in text() and " px " in text(rows=[row(None, 0.3), row("imagenet", 0.4, size=160)])
 
 
-def test_the_sample_is_labelled_in_every_row() -> None:
-    told = text(sample=True)
-    assert "[sample: drawn pictures" in told
-    assert all(line.endswith("sample") for line in told.splitlines() if line.startswith("ncm"))
-    assert "sample" not in text()
+def test_the_synthetic_shop_is_labelled_in_every_row() -> None:
+    told = text(synthetic=True)
+    assert "[synthetic" in told
+    assert all(line.endswith("synthetic") for line in told.splitlines() if line.startswith("ncm"))
+    assert "synthetic" not in text()
 
 
 def test_a_row_that_was_not_run_says_why() -> None:
@@ -47,8 +47,8 @@ def test_a_row_that_was_not_run_says_why() -> None:
 
 def test_the_papers_figures_stand_in_a_footnote_beside_rpc_alone() -> None:
     rpc = {"base": 166, "novel": 34, "unknown": 0}
-    told = text(products=rpc, metas=17)
-    assert "59.63" not in text() and "59.63" not in text(products=rpc, metas=9)
+    told = text(products=rpc, supercategories=17)
+    assert "59.63" not in text() and "59.63" not in text(products=rpc, supercategories=9)
     assert "its own figures on RPC" in told.splitlines()[-1] and "64.01 novel" in told.splitlines()[-1]
 
 

@@ -19,10 +19,10 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
     [
         "align.py --records 1200",
         "catalog.py --records 700",
-        "embedding.py --set '220 px' --pictures 8 --size 32 --rounds 1 --device cpu",
+        "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
         "increment.py --products 300 --learner lda",
-        "naive.py --set '220 px' --pictures 40 --method supervised --size 32 --rounds 1 --device cpu",
-        "naive.py --set '2592 x 1944 px' --pictures 16 --method simclr --size 32 --rounds 1 --device cpu",
+        "naive.py --set '220 px' --images 40 --method supervised --size 32 --rounds 1 --device cpu",
+        "naive.py --set '2592 x 1944 px' --images 16 --method simclr --size 32 --rounds 1 --device cpu",
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
         "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",

@@ -20,7 +20,7 @@ for out; do :; done
 mkdir -p "$out"
 score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
 case "$*" in *--tie*) score=0.5;; esac
-case "$*" in *--on-tests*) on=test;; *) on=leftover;; esac
+case "$*" in *--on-tests*) on=test;; *) on=validation;; esac
 row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "'$on'"'
 score=${score:-0.5}
 for name in acc_base acc_novel harmonic_mean; do
@@ -105,7 +105,7 @@ def test_a_score_with_weights_of_another_experiment_is_measured_anew(go: Any, tm
 def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:
     found = go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]}))
     assert found["steps"][0]["chosen"] == 0.1
-    with pytest.raises(AssertionError, match="judged on training pictures"):
+    with pytest.raises(AssertionError, match="judged on training images"):
         go(step("tests", "--on-tests --lr {lr}", grid={"lr": [0.1]}))
 
 
@@ -195,8 +195,8 @@ def test_a_mix_of_mixes_names_both() -> None:
         made = {"init": "imagenet", "method": method, "source": "shop", "views": "product", "epochs": 4, "size": 96}
         return {"step": method, "trained": made}
 
-    def mixed(name: str, first: str, second: str, share: float) -> dict[str, Any]:
-        return {"step": name, "run": f"repr weights mix {first} {{out}}/{second} --share {share}"}
+    def mixed(name: str, first: str, second: str, alpha: float) -> dict[str, Any]:
+        return {"step": name, "run": f"repr weights mix {first} {{out}}/{second} --alpha {alpha}"}
 
     steps = [trained("simclr"), trained("vicreg"), mixed("a", "imagenet", "simclr", 0.5), mixed("b", "imagenet", "vicreg", 0.25)]
     starts = {step["step"]: step for step in [*steps, mixed("both", "{out}/a", "b", 0.75)]}

@@ -18,7 +18,7 @@ def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("experiments_ladder", ROOT / "tools" / "experiments" / "ladder.py")
     assert spec and spec.loader
     loaded = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, loaded)  # dataclasses look there
+    monkeypatch.setitem(sys.modules, spec.name, loaded)  # dataclasses crop there
     spec.loader.exec_module(loaded)
     return loaded
 
@@ -37,8 +37,8 @@ def trained(name: str, method: str, **more: Any) -> dict[str, Any]:
     return {"step": name, "run": "repr pretrain", "trained": {**made, **more}}
 
 
-def mixed(name: str, onto: str, second: str, share: float) -> dict[str, Any]:
-    return {"step": name, "run": f"repr weights mix {onto} {{out}}/{second} --share {share}"}
+def mixed(name: str, onto: str, second: str, alpha: float) -> dict[str, Any]:
+    return {"step": name, "run": f"repr weights mix {onto} {{out}}/{second} --alpha {alpha}"}
 
 
 def row(weights: str | None, learner: str, novel: list[float], features: str = "as given", **more: Any) -> dict[str, Any]:
@@ -61,10 +61,10 @@ def test_frozen_encoders_are_set_against_imagenet_of_their_own_step(ladder: Modu
         {"step": "two", "run": RUN, "rows": [*of_all_learners("imagenet", 0.7, 0.8), *of_all_learners("soup", 0.9, 1.0)]},
         {"step": "worse", "run": RUN, "rows": [*of_all_learners("imagenet", 0.5, 0.5), *of_all_learners("w", 0.1, 0.1)]},
     ]
-    looks = [*of_all_learners("imagenet", 0.8, 0.8, zooms=[1, 0.5]), *of_all_learners("half", 0.9, 0.9, zooms=[1, 0.5])]
-    steps.append({"step": "looks", "run": RUN, "rows": looks})
+    crops = [*of_all_learners("imagenet", 0.8, 0.8, crops=[1, 0.5]), *of_all_learners("half", 0.9, 0.9, crops=[1, 0.5])]
+    steps.append({"step": "crops", "run": RUN, "rows": crops})
     header, _, *lines = ladder.from_imagenet([{"steps": steps}], "shop")
-    assert header.startswith("| tested at | method | source | views | epochs | px | rate | share | class means |")
+    assert header.startswith("| tested at | method | source | views | epochs | px | rate | alpha | class means |")
     known = [line.strip("| ").split(" | ")[:9] for line in lines]
     own, goods = ["ImageNet as it is", *["–"] * 6], ["goods", "product", "4", "96"]
     assert known == [
@@ -72,8 +72,8 @@ def test_frozen_encoders_are_set_against_imagenet_of_their_own_step(ladder: Modu
         ["160 px", "simclr + joint, projector", *goods, "0.04 + –", "0.5 + 1", "+10.0 ± 0.0 / +20.0 ± 0.0"],  # not those of step one
         ["160 px", "simclr", *goods, "0.04", "0.5", "+7.5 ± 31.8 / +15.0 ± 63.5"],
         ["160 px", "simclr", *goods, "0.04", "1", "−20.0 ± 0.0 / −40.0 ± 0.0"],
-        ["160 px, two looks", *own, "40.0 ± 0.0 / 80.0 ± 0.0"],
-        ["160 px, two looks", "simclr", *goods, "0.04", "0.5", "+5.0 ± 0.0 / +10.0 ± 0.0"],
+        ["160 px, two crops", *own, "40.0 ± 0.0 / 80.0 ± 0.0"],
+        ["160 px, two crops", "simclr", *goods, "0.04", "0.5", "+5.0 ± 0.0 / +10.0 ± 0.0"],
     ]
 
 
@@ -81,7 +81,7 @@ def test_what_no_test_or_other_shots_gave_is_left_out_and_a_repetition_adds_no_l
     def rows(**more: Any) -> list[dict[str, Any]]:
         return [*of_all_learners("imagenet", 0.5, 0.5, **more), *of_all_learners("w", 0.6, 0.6, **more)]
 
-    kinds: list[dict[str, Any]] = [{}, {}, {"test_on": "leftover"}, {"shots": 5}, {"error": "too few"}, {"features": "base-trained"}]
+    kinds: list[dict[str, Any]] = [{}, {}, {"test_on": "validation"}, {"shots": 5}, {"error": "too few"}, {"features": "base-trained"}]
     steps = [{"step": str(i), "run": RUN, "rows": rows(**kind)} for i, kind in enumerate(kinds)]
     steps.append({"step": "elsewhere", "run": RUN.replace("shop", "other"), "rows": rows(size=64)})
     assert len(ladder.from_imagenet([{"steps": [trained("w", "simclr"), *steps]}], "shop")) == 2 + 2
@@ -94,11 +94,11 @@ def test_weights_are_those_of_their_own_experiment(ladder: ModuleType) -> None:
         assert ladder.from_imagenet(experiments, "shop")[-1].startswith("| 160 px | byol |")
 
 
-def test_starts_from_nothing_stand_in_the_order_of_fine_tuning(ladder: ModuleType) -> None:
+def test_starts_from_scratch_stand_in_the_order_of_fine_tuning(ladder: ModuleType) -> None:
     steps = [trained("w", "supervised", init="none"), trained("i", "simclr")]
     rows = [row(None, "finetune", [0.4, 0.4], "trained"), row("w", "finetune", [0.6, 0.6], "trained"), row("w", "lda", [0.5, 0.5])]
-    rows.append(row("i", "finetune", [0.9, 0.9], "trained"))  # not from nothing
-    header, _, *lines = ladder.from_nothing([{"steps": [*steps, {"step": "t", "run": RUN, "rows": rows}]}], "shop")
+    rows.append(row("i", "finetune", [0.9, 0.9], "trained"))  # not from scratch
+    header, _, *lines = ladder.from_scratch([{"steps": [*steps, {"step": "t", "run": RUN, "rows": rows}]}], "shop")
     assert header.count("|") == 5 + 7 + 1
     assert lines == [
         "| supervised | goods | product | 4 | 96 | 30.0 ± 0.0 / 60.0 ± 0.0 | – | – | – | 25.0 ± 0.0 / 50.0 ± 0.0 | – | – |",

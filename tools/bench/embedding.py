@@ -1,14 +1,14 @@
-"""Embedding a folder of pictures: ours against the loop a user would write, with the same network.
+"""Embedding a folder of images: ours against the loop a user would write, with the same network.
 
     python tools/bench/embedding.py [--weights imagenet] [--size 160] [--device auto] [--rounds 3] [--json]
 
 The user's loop: torchvision's ImageFolder, v2 transforms (resize, centre crop, float, normalise), a DataLoader with one
-worker a core, the network in plain float32. Ours: `repr.evaluation.embeddings.embed` without its cache. Both run in a
+worker a core, the network in plain float32. Ours: `repr.embedding.embed.embed` without its cache. Both run in a
 process of their own, in turn, --rounds times; `ratio` is their median seconds over ours, from the first file to the last
 vector, start-up left out. `cosine` compares our vectors with the same squares through the network in float32, lowest of
-all pictures; `cosine_loop` with the vectors of the user's loop, mean. Peak memory is that of the process and its workers.
+all images; `cosine_loop` with the vectors of the user's loop, mean. Peak memory is that of the process and its workers.
 
-Pictures are made in a temporary folder: 220 px as MEP-3M's larger ones, and 2592 x 1944 with a small product in the middle
+Images are made in a temporary folder: 220 px as MEP-3M's larger ones, and 2592 x 1944 with a small product in the middle
 as RPC's exemplars (about 200 KB each). Bars: ratio 1.1 and 3, cosine 0.999.
 """
 
@@ -30,11 +30,11 @@ SETS = {"220 px": (600, 1.1), "2592 x 1944 px": (90, 3.0)}  # number, bar
 def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
     """Vectors in the order of the sorted files, and seconds."""
     from repr.catalog.sources import open_sources
-    from repr.evaluation.embeddings import embed
+    from repr.embedding.embed import embed
 
     catalog = open_sources([folder])
     begun = time.perf_counter()
-    made = embed(encoder, catalog, device=device, cache=False, quiet=True)
+    made = embed(encoder, catalog, device=device, cache=False)
     seconds = time.perf_counter() - begun
     order = np.argsort([str(file) for file in catalog.files()])
     return made.features[order], seconds
@@ -62,7 +62,7 @@ def exact(folder: Path, encoder: Any) -> Any:
     """Our squares through the network in float32."""
     import torch
 
-    from repr.pictures.decode import decode
+    from repr.images.decode import decode
 
     files = sorted(folder.rglob("*.jpg"))
     with torch.inference_mode():
@@ -75,7 +75,7 @@ def side(name: str, folder: Path, weights: str, size: int | None, device: str, o
     from repr.models.weights import load_encoder
 
     target = str(pick_device(device))
-    encoder = load_encoder(weights, size=size, zooms=(1.0,))  # one look a picture, as the loop's
+    encoder = load_encoder(weights, size=size, crops=(1.0,))  # one crop a image, as the loop's
     seconds = 0.0
     if name == "exact":
         features = exact(folder, encoder)
@@ -86,9 +86,9 @@ def side(name: str, folder: Path, weights: str, size: int | None, device: str, o
 
 
 def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """One row: both sides on one set of pictures."""
+    """One row: both sides on one set of images."""
     usual, bar = SETS[name]
-    n = arguments.pictures or usual
+    n = arguments.images or usual
     folder = scratch / name.replace(" ", "")
     harness.draw(folder, harness.SIZES[name], n)
     options = ["--folder", str(folder), "--weights", arguments.weights, "--device", arguments.device]
@@ -107,7 +107,7 @@ def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> dict[str
         "bar": bar,
         "cosine": float((vectors["ours"] * vectors["exact"]).sum(axis=1).min()),
         "cosine_loop": float((vectors["ours"] * vectors["loop"]).sum(axis=1).mean()),
-        "pictures": n,
+        "images": n,
         "seconds": middle["ours"],
         "seconds_loop": middle["loop"],
         "peak_mb": peaks["ours"],
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--set", action="append", choices=list(SETS), help="repeatable; default both")
-    parser.add_argument("--pictures", type=int, help="how many (default 600 and 90)")
+    parser.add_argument("--images", type=int, help="how many (default 600 and 90)")
     parser.add_argument("--size", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=3)
@@ -138,7 +138,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return
-    print(f"{'pictures':<16}{'ratio':>7}{'bar':>6}{'cosine':>9}{'cos. loop':>11}{'ours s':>8}{'loop s':>8}{'ours MB':>9}{'loop MB':>9}")
+    print(f"{'images':<16}{'ratio':>7}{'bar':>6}{'cosine':>9}{'cos. loop':>11}{'ours s':>8}{'loop s':>8}{'ours MB':>9}{'loop MB':>9}")
     for r in rows:
         print(
             f"{r['name']:<16}{r['ratio']:>7.2f}{r['bar']:>6.1f}{r['cosine']:>9.5f}{r['cosine_loop']:>11.5f}"

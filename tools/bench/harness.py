@@ -1,4 +1,4 @@
-"""What the benchmarks of a folder of pictures share: the pictures, and sides measured in turn, each in a process of its own."""
+"""What the benchmarks of a folder of images share: the images, and sides measured in turn, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-# As MEP-3M's larger pictures, and as RPC's exemplars: a small product in the middle, about 200 KB each.
+# As MEP-3M's larger images, and as RPC's exemplars: a small product in the middle, about 200 KB each.
 SIZES = {"220 px": (220, 220), "2592 x 1944 px": (2592, 1944)}
 KINDS = 4
 
@@ -28,13 +28,13 @@ def draw(folder: Path, size: tuple[int, int], n: int) -> None:
         kind = folder / f"kind {i % KINDS}"
         kind.mkdir(parents=True, exist_ok=True)
         soft = rng.integers(150, 230, (4, 4, 3), dtype=np.uint8)
-        picture = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
-        picture += rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
+        image = np.asarray(Image.fromarray(soft).resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
+        image += rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
         side = min(size) // (2 if width < 500 else 6)
         texture = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
         top, left = (height - side) // 2, (width - side) // 2
-        picture[top : top + side, left : left + side] = np.asarray(texture)
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
+        image[top : top + side, left : left + side] = np.asarray(texture)
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(kind / f"{i:04d}.jpg", quality=85)
 
 
 def report(seconds: float) -> None:

@@ -7,7 +7,7 @@ shop   34 products are added at once to a shop of 166, at 512 and 1,280 dimensio
 mall   one product is added to --products products at 512 dimensions; the slowest of ten. Bar: 50 ms, for ncm, teen, lda.
 `add` is the time of `learn`; `answer` that of the first answer after it, in which some learners do what they put off; `both` is
 what the bar is for. Wall time, after embedding, on as many cores as there are (OMP_NUM_THREADS limits them). In the mall, lda puts
-its covariance off until the pictures have grown by a thousandth (`lda.STALE`), which the ten do not reach: `refit` is the
+its covariance off until the images have grown by a thousandth (`lda.STALE`), which the ten do not reach: `refit` is the
 answer that pays for it, once in a hundred products there.
 """
 
@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from repr.arrays import Floats, Ints
-from repr.console import table
-from rpc_transfer.learners import FROZEN, VARIANTS, make
-from rpc_transfer.learners.lda import LDA
+from repr.learners import FROZEN, VARIANTS, make
+from repr.learners.lda import LDA
+from repr.tables import table
 
 SHOTS = 10
 IN_A_MALL = ("ncm", "teen", "lda")
@@ -31,7 +31,7 @@ PART = 5000  # products made at a time
 SHOP_BAR, MALL_BAR = 1.0, 0.05  # seconds
 
 
-def pictures(products: Ints, dimensions: int, seed: int) -> tuple[Floats, Ints]:
+def images(products: Ints, dimensions: int, seed: int) -> tuple[Floats, Ints]:
     """Features float32 (10 · products, d) and labels of the products with these numbers."""
     rng = np.random.default_rng([seed, int(products[0])])
     centres = rng.standard_normal((len(products), dimensions), dtype=np.float32)
@@ -42,8 +42,8 @@ def pictures(products: Ints, dimensions: int, seed: int) -> tuple[Floats, Ints]:
 
 def shop(name: str, dimensions: int, seed: int = 0) -> dict[str, Any]:
     """34 products into 166: {"learner", "case", "dimensions", "products", "added", "add", "answer", "both", "refit", "bar"}, seconds."""
-    learner = make(name).learn(*pictures(np.arange(166), dimensions, seed))
-    x, y = pictures(np.arange(166, 200), dimensions, seed)
+    learner = make(name).learn(*images(np.arange(166), dimensions, seed))
+    x, y = images(np.arange(166, 200), dimensions, seed)
     learner.scores(x[:1])
     begun = time.perf_counter()
     learner.learn(x, y)
@@ -56,16 +56,16 @@ def shop(name: str, dimensions: int, seed: int = 0) -> dict[str, Any]:
 
 
 def mall(name: str, products: int, dimensions: int = 512, seed: int = 0) -> dict[str, Any]:
-    """One product into many, ten times: as `shop`, the slowest of the ten; then the answer after a hundredth of the pictures more."""
+    """One product into many, ten times: as `shop`, the slowest of the ten; then the answer after a hundredth of the images more."""
     x, y = np.empty((products * SHOTS, dimensions), dtype=np.float32), np.repeat(np.arange(products), SHOTS)
     for start in range(0, products, PART):
         part = slice(start * SHOTS, min(start + PART, products) * SHOTS)
-        x[part] = pictures(np.arange(start, min(start + PART, products)), dimensions, seed)[0]
+        x[part] = images(np.arange(start, min(start + PART, products)), dimensions, seed)[0]
     learner = make(name).learn(x, y)
     learner.scores(x[:1])
     adds, answers, both = [], [], []
     for number in range(products, products + 10):
-        x, y = pictures(np.array([number]), dimensions, seed)
+        x, y = images(np.array([number]), dimensions, seed)
         begun = time.perf_counter()
         learner.learn(x, y)
         learned = time.perf_counter()
@@ -75,7 +75,7 @@ def mall(name: str, products: int, dimensions: int = 512, seed: int = 0) -> dict
         answers.append(both[-1] - adds[-1])
     refit = None
     if isinstance(learner, LDA):
-        learner.learn(*pictures(np.arange(products + 10, products + 11 + products // 100), dimensions, seed))
+        learner.learn(*images(np.arange(products + 10, products + 11 + products // 100), dimensions, seed))
         begun = time.perf_counter()
         learner.scores(x[:1])
         refit = time.perf_counter() - begun

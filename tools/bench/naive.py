@@ -7,7 +7,7 @@ ResNet-18. simclr: the same folder through lightly's SimCLRTransform, SimCLRProj
 Ours: `repr.training.fit.pretrain` with an empty cache. Every side runs in a process of its own, in turn; `ratio` is the
 user's median seconds over ours, imports left out and the estimate that ours prints first included. Both make the same kinds of views.
 
-Pictures are made in a temporary folder: JPEG files of 220 px, as MEP-3M's larger ones, and of 2592 x 1944, as RPC's exemplars.
+Images are made in a temporary folder: JPEG files of 220 px, as MEP-3M's larger ones, and of 2592 x 1944, as RPC's exemplars.
 Bars: 1.2 and 3.
 """
 
@@ -44,7 +44,7 @@ def ours(method: str, folder: Path, size: int, batch: int, device: str, scratch:
     begun = time.perf_counter()
     catalog = open_sources([folder])
     catalog = with_split(catalog, np.full(len(catalog), "train", dtype=object))
-    pretrain(catalog, settings, Run.create(scratch / "run", "repr pretrain", {}, data="bench", sample=False))
+    pretrain(catalog, settings, Run.create(scratch / "run", "repr pretrain", {}, data="bench", synthetic=False))
     return time.perf_counter() - begun
 
 
@@ -66,8 +66,8 @@ def user_supervised(folder: Path, size: int, batch: int, device: str) -> float:
     network = torchvision.models.resnet18(num_classes=harness.KINDS).to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):
-        for pictures, labels in loader:
-            loss = torch.nn.functional.cross_entropy(network(pictures.to(device)), labels.to(device))
+        for images, labels in loader:
+            loss = torch.nn.functional.cross_entropy(network(images.to(device)), labels.to(device))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", action="append", choices=["supervised", "simclr"], help="repeatable; default both")
     parser.add_argument("--set", action="append", choices=list(SETS), help="repeatable; default both")
-    parser.add_argument("--pictures", type=int, help="how many (default 640 and 288)")
+    parser.add_argument("--images", type=int, help="how many (default 640 and 288)")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--device", default="auto")
@@ -147,14 +147,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name in arguments.set or SETS:
             folder = Path(scratch) / name.replace(" ", "")
-            harness.draw(folder, harness.SIZES[name], arguments.pictures or SETS[name][0])
+            harness.draw(folder, harness.SIZES[name], arguments.images or SETS[name][0])
             for method in arguments.method or ["supervised", "simclr"]:
                 print(f"{method}, {name} …", file=sys.stderr)
                 rows.append(compare(name, method, folder, arguments))
     if arguments.json:
         print(json.dumps({"size": arguments.size, "epochs": EPOCHS, "rows": rows}))
         return
-    from repr.console import table
+    from repr.tables import table
 
     cells = [
         [r["name"], f"{r['ratio']:.2f}", f"{r['bar']:.1f}", f"{r['seconds']:.1f}", f"{r['user_seconds']:.1f}", f"{r['peak_mb']:.0f}",

@@ -4,7 +4,7 @@
                                    [--batch-size 64] [--steps 12] [--rounds 3] [--compile] [--json]
 
 Loop rows: `ratio` is the seconds of a bare step (forward, loss, gradients, update on random tensors of the views' shape, in the
-same precision and memory format) over those of our loop, which reads packed pictures, makes the views, counts and watches.
+same precision and memory format) over those of our loop, which reads packed images, makes the views, counts and watches.
 Step rows: `ratio` is the better of a plain float32 step of torchvision's (or timm's) network, contiguous or channels-last, over ours.
 All arms take turns within one process, --rounds times; the median of the rounds counts. Peak memory is the process's so far
 (CPU), or the device's since the row began. Bars: 0.90 supervised, 0.80 simclr on 2 cores at 64 px; 0.90 both on a GPU at 224 px;
@@ -27,12 +27,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repr.console import say, table
+from repr.console import say
 from repr.methods.method import Method
 from repr.models.backbones import BACKBONES, build
 from repr.models.devices import pick_device
 from repr.models.weights import load_encoder
 from repr.runs import Run
+from repr.tables import table
 from repr.training import optim
 from repr.training.data import Batch, Batches
 from repr.training.fit import build_method, starting_weights
@@ -87,7 +88,7 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
         batches = Timed(pixels, labels, batch_size=settings.batch_size, epochs=1, seed=0, device=device)
         run = Run(folder, {})
         (folder / "metrics.csv").unlink(missing_ok=True)
-        loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None, quiet=True)
+        loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None)
         loop.fit()
         seconds = batches.seconds_a_step()
         return seconds, batches.waited / (batches.times[-1] - batches.times[0] + 1e-9)
@@ -110,11 +111,11 @@ def plain_step(arch: str, size: int, b: int, layout: torch.memory_format, device
     """torchvision's network, or timm's, in float32, as a user would train it."""
     network = build(arch, CLASSES).to(device).to(memory_format=layout)
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-6)
-    pictures = torch.rand(b, 3, size, size).to(device).contiguous(memory_format=layout)
+    images = torch.rand(b, 3, size, size).to(device).contiguous(memory_format=layout)
     labels = torch.randint(0, CLASSES, (b,)).to(device)
 
     def step() -> None:
-        loss: Tensor = torch.nn.functional.cross_entropy(network(pictures), labels)
+        loss: Tensor = torch.nn.functional.cross_entropy(network(images), labels)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -1,6 +1,6 @@
 """Print the ladders as Markdown: a row for every pretraining, start × method × source × views × epochs × resolution, what failed too.
 
-Two tables a target: what frozen encoders from ImageNet gain over ImageNet's own, on the same splits, and what starts from nothing reach.
+Two tables a target: what frozen encoders from ImageNet gain over ImageNet's own, on the same splits, and what starts from scratch reach.
 Everything is read from results/*.json. The README holds what this prints; a test compares them.
 """
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
+from repr.crops import WHOLE
 from repr.evaluation.statistics import half_width, paired
 from repr.evaluation.words import percent, points
 from repr.files import read_json
-from repr.zooms import WHOLE
 
 RESULTS = Path(__file__).parent / "results"
 FROZEN = {"ncm": "class means", "linear": "logistic regression", "lda-root": "LDA on square roots"}
@@ -35,7 +35,7 @@ NOTHING = {
 
 @dataclass(frozen=True)
 class Origin:
-    """How weights were made, one column each. `share` is that of what was trained, the rest being what it was trained from."""
+    """How weights were made, one column each. `alpha` is that of what was trained, the rest being what it was trained from."""
 
     start: str = "none"
     method: str = "–"
@@ -44,7 +44,7 @@ class Origin:
     epochs: str = "–"
     px: str = "–"
     rate: str = "–"
-    share: str = "–"
+    alpha: str = "–"
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Row:
     learner: str
     features: str
     px: int
-    looks: int
+    crops: int
     all: tuple[float, ...]
     novel: tuple[float, ...]
 
     @property
     def tested(self) -> tuple[int, int]:
-        """How: the side of the pictures in pixels, and how many looks at each."""
-        return self.px, self.looks
+        """How: the side of the images in pixels, and how many crops at each."""
+        return self.px, self.crops
 
 
 @click.command()
@@ -75,7 +75,7 @@ def main(targets: tuple[str, ...]) -> None:
     experiments = [read_json(file) for file in sorted(RESULTS.glob("*.json"))]
     for target in targets or ("grocery", "freiburg"):
         click.echo("\n".join(["", f"**From ImageNet to {target}**", "", *from_imagenet(experiments, target)]))
-        click.echo("\n".join(["", f"**From nothing to {target}**", "", *from_nothing(experiments, target)]))
+        click.echo("\n".join(["", f"**From scratch to {target}**", "", *from_scratch(experiments, target)]))
 
 
 def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
@@ -102,8 +102,8 @@ def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
     return lines
 
 
-def from_nothing(experiments: list[dict[str, Any]], target: str) -> list[str]:
-    """A line for each start from nothing, in the order of fine-tuning's accuracy on novel products: all / novel of each use of it."""
+def from_scratch(experiments: list[dict[str, Any]], target: str) -> list[str]:
+    """A line for each start from scratch, in the order of fine-tuning's accuracy on novel products: all / novel of each use of it."""
     cells: dict[Origin, dict[tuple[str, str], str]] = {}
     order: dict[Origin, float] = {}
     for row in _rows(experiments):
@@ -130,7 +130,7 @@ def _rows(experiments: list[dict[str, Any]]) -> Iterator[Row]:
                 if "acc_novel" not in row or row["error"] or row["test_on"] != "test" or row["shots"] != 10:
                     continue
                 target = step["run"].split("{data}/")[1].split()[0]
-                seen = (row["features"], row["size"], len(row.get("zooms", WHOLE)))
+                seen = (row["features"], row["size"], len(row.get("crops", WHOLE)))
                 values = (tuple(row[name]["values"]) for name in ("acc_all", "acc_novel"))
                 yield Row(step["step"], target, row["weights"], _origin(row["weights"], steps), row["learner"], *seen, *values)
 
@@ -148,7 +148,7 @@ def _origin(name: str | None, steps: dict[str, dict[str, Any]]) -> Origin | None
         return None
     onto, mixed = (_origin(Path(word).name, steps) for word in words[3:5])
     if mixed is None or onto is None:
-        return mixed and replace(mixed, share=words[words.index("--share") + 1])
+        return mixed and replace(mixed, alpha=words[words.index("--alpha") + 1])
     pairs = zip(astuple(onto), astuple(mixed), strict=True)  # two that were trained here, averaged
     return Origin(*(a if a == b else f"{a} + {b}" for a, b in pairs))
 
@@ -163,8 +163,8 @@ def _gain(row: Row, start: Row) -> tuple[float, str]:
     return tests[1].difference, " / ".join(points(test.difference, test.ci95).replace("-", "−") for test in tests)
 
 
-def _tested(px: int, looks: int) -> str:
-    return f"{px} px" + (", two looks" if looks == 2 else "")
+def _tested(px: int, crops: int) -> str:
+    return f"{px} px" + (", two crops" if crops == 2 else "")
 
 
 def _header(names: list[str]) -> list[str]:

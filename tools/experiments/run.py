@@ -9,7 +9,7 @@ the same: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
-A step with a `grid` is run once for every value of one option, each on training pictures that are not shots, and later steps take the
+A step with a `grid` is run once for every value of one option, each on training images that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
 
@@ -41,7 +41,7 @@ BIN = Path(sys.executable).parent
 KEPT = (
     *("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "avg_incremental_acc", "forgetting_base"),
     *("auroc_unknown", "fpr95_unknown", "rejected_known", "acc_accepted", "accepted_unknown", "ece", "aurc", "seconds"),
-    *("ci95", "seeds", "zooms"),
+    *("ci95", "seeds", "crops"),
 )
 COMPARED = ("acc_all", "acc_base", "acc_novel")
 
@@ -106,7 +106,7 @@ def run_experiment(experiment: dict[str, Any], name: str, data: Path, out: Path,
         chosen |= {step["out"]: found["chosen"]} if "chosen" in found and "error" not in found else {}
         before[step["out"]] = {"step": step["out"], **found}
         described = {"experiment": name, "title": experiment["title"], "written": datetime.date.today().isoformat()}
-        wanted = dict.fromkeys(other["out"] for other in asked)  # each once: arms may share a step
+        wanted = dict.fromkeys(other["out"] for other in asked)  # each once: arms may alpha a step
         steps = [before[one] for one in wanted if one in before]
         everywhere = _stored(results) | before if "compare" in experiment else {}
         compared = [test for pair in experiment.get("compare", ()) for test in _compared(pair, everywhere, stored["compared"])]
@@ -216,11 +216,11 @@ def _done(path: Path) -> bool:
 
 
 def _score(path: Path) -> float:
-    """What a grid is judged by, on training pictures that are not shots."""
+    """What a grid is judged by, on training images that are not shots."""
     rows = [row for row in read_json(path / "results.json")["rows"] if not row["error"]]
     if not rows:
         raise Failed(f"no row of {path.name} could be run")
-    assert all(row["test_on"] == "leftover" for row in rows), "a grid is judged on training pictures"
+    assert all(row["test_on"] == "validation" for row in rows), "a grid is judged on training images"
     return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from repr.crops import WHOLE, suffix
 from repr.evaluation.words import p_value, percent, points, rate
 from repr.files import read_json
-from repr.zooms import WHOLE, suffix
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
 EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "recall@5": "recall@5", "map@r": "map@r"}
@@ -55,7 +55,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
         if "tried" in step:
             tried = ", ".join(f"{value}: {100 * score:.1f}" for value, score in step["tried"].items())
             edge = ", at the grid's edge" if step.get("at_edge") else ""
-            out += ["", f"{step['step']}: {step['option']} {step['chosen']}{edge}, of {tried} (training pictures that are not shots)."]
+            out += ["", f"{step['step']}: {step['option']} {step['chosen']}{edge}, of {tried} (training images that are not shots)."]
         failed = [f"{row['learner']}: {row['error']}" for row in step.get("rows", ()) if row.get("error")]
         out += [line for text in failed for line in ("", f"Not run: {step['step']}, {text}.")]
         if "error" in step:
@@ -102,12 +102,12 @@ def evaluated(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _px(row: dict[str, Any]) -> str:
-    """The side of the pictures and, where they were not embedded as a whole, the zooms."""
-    return str(row["size"]) + suffix(row.get("zooms", WHOLE))
+    """The side of the images and, where they were not embedded as a whole, the crops."""
+    return str(row["size"]) + suffix(row.get("crops", WHOLE))
 
 
 def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
-    """What a row started from, in the columns start … trained px; a mix of two names both and the share of the second."""
+    """What a row started from, in the columns start … trained px; a mix of two names both and the alpha of the second."""
     step = starts.get(weights or "", {})
     if "trained" in step:
         made = step["trained"]
@@ -115,9 +115,9 @@ def _start(weights: str | None, starts: dict[str, dict[str, Any]]) -> list[str]:
     if step:
         words = shlex.split(step["run"])
         first, second = (Path(word).name for word in words[3:5])
-        share = words[words.index("--share") + 1] if "--share" in words else "0.25"
+        alpha = words[words.index("--alpha") + 1] if "--alpha" in words else "0.25"
         start, method, *rest = _start(second, starts)
-        mixed = f"{share} of ({method}) in ({_start(first, starts)[1]})" if first in starts else f"{method}, {share} of it mixed in"
+        mixed = f"{alpha} of ({method}) in ({_start(first, starts)[1]})" if first in starts else f"{method}, {alpha} of it mixed in"
         return [start, mixed, *rest]
     return [weights or "none", *["–"] * 5]
 

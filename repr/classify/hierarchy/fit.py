@@ -77,7 +77,7 @@ def fit_hierarchy(
     Raises UserError for an unknown net, features that are not finite, a level of which no row knows its class, or labels against the tree.
     """
     if kind not in NETS:
-        raise UserError(f"no hierarchical net is called {kind!r}", "--hierarchy", nearest(kind, NETS))
+        raise UserError(f"no hierarchical net is called {kind!r}", "", nearest(kind, NETS), argument="hierarchy")
     assert weak in WEAK, weak
     inputs, truth = _known(features, labels, tree, weak)
     bare = next((level for level in range(tree.levels) if not ((truth[:, level] >= 0) & (truth[:, level] < tree.sizes[level])).any()), None)

@@ -20,7 +20,7 @@ from repr.catalog.words import terms
 from repr.errors import UserError
 
 
-def platform(name: str, classes: dict[str, dict[str, list[str]]], *, sample: bool = False) -> Catalog:
+def platform(name: str, classes: dict[str, dict[str, list[str]]], *, synthetic: bool = False) -> Catalog:
     """A catalog from {class: {sub-class: titles}}."""
     first, second, columns = [], [], {"path": [], "class_1": [], "class_2": [], "title": []}  # type: ignore[var-annotated]
     for parent, below in classes.items():
@@ -32,7 +32,7 @@ def platform(name: str, classes: dict[str, dict[str, list[str]]], *, sample: boo
                 columns["title"].append(title)
             second.append(ClassName(str(100 + len(second)), sub, len(first)))
         first.append(ClassName(str(1 + len(first)), parent))
-    return build(columns, classes=(tuple(first), tuple(second), ()), sources=(Source(name, "csv", Path("/shop"), sample),))
+    return build(columns, classes=(tuple(first), tuple(second), ()), sources=(Source(name, "csv", Path("/shop"), synthetic),))
 
 
 def cosine(a: str, b: str, binary: bool) -> float:
@@ -169,7 +169,7 @@ def test_the_content_threshold_is_derived_from_identical_names() -> None:
 
 
 def test_two_real_platforms(shared: Path) -> None:
-    """The public records come in two picture sizes, which are two shops: a class of one name, its titles about as alike as the paper's."""
+    """The public records come in two image sizes, which are two shops: a class of one name, its titles about as alike as the paper's."""
     records = json.loads((shared / "mep3m" / "annotations-1k.json").read_text(encoding="utf-8"))
     shops = {size: [r["title"] for r in records if r["img_resolution"][0] == size] for size in (220, 75)}
     name = records[0]["sub_class_name"]
@@ -205,5 +205,5 @@ def test_nothing_to_compare() -> None:
         align([platform("a", {"K": {"pots": ["x"]}})])
     with pytest.raises(UserError, match="level 3: 0, nothing to compare"):
         align([platform("a", A)], level=3)
-    with pytest.raises(UserError, match="--across"):
+    with pytest.raises(UserError, match="across"):
         align([platform("a", {"K": {"pots": ["x"]}}), platform("b", {"L": {"pots": ["x"]}})])

@@ -32,7 +32,7 @@ def test_refusals(shared: Path, tmp_path: Path) -> None:
         build_catalog(mep, annotations=mep / "annotations-1k.json", out=tmp_path / "c.parquet")
     with pytest.raises(UserError, match="is a folder"):
         build_catalog(mep, out=tmp_path)
-    with pytest.raises(UserError, match="--info"):
+    with pytest.raises(UserError, match="info"):
         build_catalog(shared / "grocery", info=mep / "dataset_info.xlsx", out=tmp_path / "c.parquet")
     with pytest.raises(UserError, match="no such file"):
         build_catalog(None, annotations=tmp_path / "none.json", out=tmp_path / "c.parquet")

@@ -14,9 +14,9 @@ from repr.errors import UserError
 
 
 def drawn(text: str) -> Image.Image:
-    picture = Image.new("RGB", (300, 90), "white")
-    ImageDraw.Draw(picture).text((20, 25), text, "black", ImageFont.load_default(36))
-    return picture
+    image = Image.new("RGB", (300, 90), "white")
+    ImageDraw.Draw(image).text((20, 25), text, "black", ImageFont.load_default(36))
+    return image
 
 
 @pytest.mark.parametrize("name", ["rapidocr", "tesseract"])

@@ -1,4 +1,4 @@
-"""Look-alikes: re-saved pictures are found, other products of the same shape are not; candidates against all pairs."""
+"""Look-alikes: re-saved images are found, other products of the same shape are not; candidates against all pairs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from PIL import Image, UnidentifiedImageError
 
 from repr.catalog import fingerprints, folders
 from repr.catalog.table import Catalog
-from repr.pictures import reader
+from repr.images import reader
 
 
 def tree(root: Path) -> Catalog:
     return folders.read(root)
 
 
-def test_resaved_pictures_are_near_and_identical_files_share_their_content(shared: Path, tmp_path: Path) -> None:
+def test_resaved_images_are_near_and_identical_files_share_their_content(shared: Path, tmp_path: Path) -> None:
     sources = sorted((shared / "freiburg").glob("*/*0000.jpg"))[:12]
     (tmp_path / "a").mkdir()
     for n, source in enumerate(sources):
@@ -51,9 +51,9 @@ def test_candidates_are_all_pairs_within_the_bits(shared: Path) -> None:
     assert {tuple(pair) for pair in fingerprints._alike(bits).tolist()} == expected
 
 
-def test_unreadable_and_missing_pictures(tmp_path: Path) -> None:
+def test_unreadable_and_missing_images(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.jpg").write_bytes(b"no picture")
+    (tmp_path / "a" / "1.jpg").write_bytes(b"no image")
     Image.new("L", (5, 5), 7).save(tmp_path / "a" / "2.png")
     data = tree(tmp_path)
     (tmp_path / "a" / "2.png").rename(tmp_path / "a" / "3.png")
@@ -63,7 +63,7 @@ def test_unreadable_and_missing_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16", "1"])
-def test_every_mode_of_picture(tmp_path: Path, mode: str) -> None:
+def test_every_mode_of_image(tmp_path: Path, mode: str) -> None:
     image = Image.new(mode, (30, 20))
     file = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
     image.save(file)
@@ -71,7 +71,7 @@ def test_every_mode_of_picture(tmp_path: Path, mode: str) -> None:
     assert bits.shape == (4,) and thumb.shape == (16, 16, 3)
 
 
-def test_the_cache_notices_a_changed_picture(tmp_path: Path) -> None:
+def test_the_cache_notices_a_changed_image(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for n, colour in enumerate(("red", "blue")):
         Image.new("RGB", (30, 30), colour).save(tmp_path / "a" / f"{n}.png")

@@ -39,10 +39,10 @@ def test_nested(tmp_path: Path) -> None:
     assert [entry.parent for entry in catalog.classes[1]] == [0, 0, 1]
 
 
-def test_pictures_above_the_deepest_level_are_noted(tmp_path: Path) -> None:
+def test_images_above_the_deepest_level_are_noted(tmp_path: Path) -> None:
     catalog = folders.read(tree(tmp_path, "a/x/1.jpg", "b/1.jpg"))
     assert catalog.column("class_2").tolist() == [0, -1]
-    assert "1 pictures" in catalog.notes[0]
+    assert "1 images" in catalog.notes[0]
 
 
 def test_split_folders(tmp_path: Path) -> None:

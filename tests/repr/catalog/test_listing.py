@@ -1,4 +1,4 @@
-"""CSV lists of pictures."""
+"""CSV lists of images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def csv(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def test_all_columns(tmp_path: Path) -> None:
-    text = "product, picture ,class,name,barcode,title,note\nP1,a\\1.jpg,tea,Green tea,0012,绿茶,x\nP2,b/2.jpg,jam,,,,\n"
+    text = "product, image ,class,name,barcode,title,note\nP1,a\\1.jpg,tea,Green tea,0012,绿茶,x\nP2,b/2.jpg,jam,,,,\n"
     catalog = listing.read(csv(tmp_path / "shop.csv", text, "utf-8-sig"))
     assert catalog.table["path"].to_pylist() == ["a/1.jpg", "b/2.jpg"]
     assert catalog.table["name"].to_pylist() == ["Green tea", None]
@@ -28,20 +28,20 @@ def test_all_columns(tmp_path: Path) -> None:
 
 
 def test_without_a_class_the_product_is_the_class(tmp_path: Path) -> None:
-    catalog = listing.read(csv(tmp_path / "s.csv", "picture,product\n1.jpg,P1\n2.jpg,P1\n3.jpg,P2\n"))
+    catalog = listing.read(csv(tmp_path / "s.csv", "image,product\n1.jpg,P1\n2.jpg,P1\n3.jpg,P2\n"))
     assert catalog.labels()[0].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("text", "where", "words"),
     [
-        ("picture|product\na|b\n", "s.csv", "no column 'picture'"),
-        ("picture,sku\na,b\n", "s.csv", "no column 'product'"),
-        ("picture,product\n", "s.csv", "no rows"),
+        ("image|product\na|b\n", "s.csv", "no column 'image'"),
+        ("image,sku\na,b\n", "s.csv", "no column 'product'"),
+        ("image,product\n", "s.csv", "no rows"),
         ("", "s.csv", "the first line is empty"),
-        ("picture,product\na.jpg,1\nb.jpg,\n", "row 3", "no product"),
-        ("picture,product,class\na.jpg,1,\n", "row 2", "no class"),
-        ("picture,product\n../a.jpg,1\n", "row 2", "leaves the folder"),
+        ("image,product\na.jpg,1\nb.jpg,\n", "row 3", "no product"),
+        ("image,product,class\na.jpg,1,\n", "row 2", "no class"),
+        ("image,product\n../a.jpg,1\n", "row 2", "leaves the folder"),
     ],
 )
 def test_bad_lists(tmp_path: Path, text: str, where: str, words: str) -> None:
@@ -52,10 +52,10 @@ def test_bad_lists(tmp_path: Path, text: str, where: str, words: str) -> None:
 
 def test_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not UTF-8"):
-        listing.read(csv(tmp_path / "s.csv", "picture,product\n绿.jpg,1\n", "gbk"))
+        listing.read(csv(tmp_path / "s.csv", "image,product\n绿.jpg,1\n", "gbk"))
 
 
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_what_spreadsheets_part_columns_with(tmp_path: Path, mark: str) -> None:
-    (tmp_path / "s.csv").write_text(f"picture{mark}product{mark}title\na.jpg{mark}1{mark}tea, green\n", encoding="utf-8")
+    (tmp_path / "s.csv").write_text(f"image{mark}product{mark}title\na.jpg{mark}1{mark}tea, green\n", encoding="utf-8")
     assert listing.read(tmp_path / "s.csv").column("title").tolist() == ["tea, green"]

@@ -185,7 +185,7 @@ def test_streamed_file_is_the_catalog_in_memory(shared: Path, tmp_path: Path) ->
     assert (written.classes, written.sources, written.default_level) == (read.classes, read.sources, read.default_level)
 
 
-def test_records_without_a_picture_are_left_out_and_listed(tmp_path: Path) -> None:
+def test_records_without_a_image_are_left_out_and_listed(tmp_path: Path) -> None:
     other = {"sub_class_id": "1", "sub_class_name": "a", "subsub_class_id": "FALSE", "img_path": "Images/1/1.jpg"}
     root = folder(tmp_path, {}, {"img_path": "Images/523/4.jpg"}, other)
     (root / "Images" / "523").mkdir(parents=True)
@@ -195,8 +195,8 @@ def test_records_without_a_picture_are_left_out_and_listed(tmp_path: Path) -> No
     assert (built.records, built.quarantined) == (1, 2)
     assert built.quarantine
     with built.quarantine.open(encoding="utf-8") as file:
-        listed = {row["picture"]: row["reason"] for row in csv.DictReader(file)}
-    assert listed == {"Images/1/": "the folder is not there", "Images/523/4.jpg": "the picture is not there"}
+        listed = {row["image"]: row["reason"] for row in csv.DictReader(file)}
+    assert listed == {"Images/1/": "the folder is not there", "Images/523/4.jpg": "the image is not there"}
     assert "2 records left out" in Catalog.read(out).notes[0]
 
 
@@ -210,6 +210,6 @@ def test_a_broken_file_leaves_nothing(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["annotation.json"]
 
 
-def test_sample_folders_are_marked(tmp_path: Path) -> None:
-    (tmp_path / "sample.json").write_text("{}")
-    assert mep3m.read(folder(tmp_path, {})).sample
+def test_synthetic_folders_are_marked(tmp_path: Path) -> None:
+    (tmp_path / "synthetic.json").write_text("{}")
+    assert mep3m.read(folder(tmp_path, {})).synthetic

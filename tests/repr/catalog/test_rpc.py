@@ -72,7 +72,7 @@ def test_grocery(shared: Path) -> None:
     assert dict(zip(names, counts, strict=True)) == {"train": 2640, "val": 296, "test": 2485}
     assert catalog.table["box"].null_count == 5421
     assert catalog.product_labels()[1] == tuple(str(n) for n in range(1, 82))
-    assert len(set(catalog.files())) == 5421  # one name in two folders is two pictures
+    assert len(set(catalog.files())) == 5421  # one name in two folders is two images
     assert all(file.exists() for file in catalog.files()[::97])
 
 
@@ -86,13 +86,13 @@ def test_ids_need_not_begin_at_one_and_metas_may_be_absent(tmp_path: Path) -> No
     assert catalog.column("class_1").tolist() == [-1]
 
 
-def test_pictures_without_a_box_are_noted(tmp_path: Path) -> None:
+def test_images_without_a_box_are_noted(tmp_path: Path) -> None:
     images = [{"file_name": f"{n}.jpg", "width": 100, "height": 100, "id": n} for n in (1, 2, 3)]
     catalog = rpc.read(layout(tmp_path, images=images, annotations=[box(1, [0, 0, 9, 9], image=2)]))
-    assert catalog.notes == ("2 pictures of val2019 have no box and are left out",)
+    assert catalog.notes == ("2 images of val2019 have no box and are left out",)
 
 
-def test_a_box_is_clipped_to_its_picture(tmp_path: Path) -> None:
+def test_a_box_is_clipped_to_its_image(tmp_path: Path) -> None:
     assert rpc.read(layout(tmp_path, annotations=[box(1, [-1.5, 5, 20, 1855])])).boxes() == [(0, 5, 18.5, 1854)]
 
 
@@ -100,7 +100,7 @@ def test_a_box_is_clipped_to_its_picture(tmp_path: Path) -> None:
     ("changes", "place", "words"),
     [
         ({"annotations": [box(1, [0, 0, 9, 9]), box(3, [0, 0, 9, 9])]}, "record 2 of annotations", "category id 3 is not in the table"),
-        ({"annotations": [box(1, [1800, 0, 90, 9])]}, "record 1 of annotations", "not inside the picture of 1860×1859"),
+        ({"annotations": [box(1, [1800, 0, 90, 9])]}, "record 1 of annotations", "not inside the image of 1860×1859"),
         ({"annotations": [box(1, [-9, 0, 90, 9])]}, "record 1 of annotations", "not inside"),
         ({"annotations": [box(1, [5, 5, 0, 9])]}, "record 1 of annotations", "not inside"),
         ({"annotations": [box(1, [5, 5, float("nan"), 9])]}, "record 1 of annotations", "not JSON"),

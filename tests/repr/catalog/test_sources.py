@@ -10,13 +10,13 @@ from PIL import Image
 
 from repr.catalog import mep3m, sources
 from repr.errors import UserError
-from repr.pictures.pack import make_pack
+from repr.images.pack import make_pack
 
 
-def shop(root: Path, *classes: str, pictures: int = 10) -> Path:
+def shop(root: Path, *classes: str, images: int = 10) -> Path:
     for k, name in enumerate(classes):
         (root / name).mkdir(parents=True)
-        for n in range(pictures):
+        for n in range(images):
             Image.effect_noise((24, 24), 20 + k + n).save(root / name / f"{n}.png")
     return root
 
@@ -34,8 +34,8 @@ def test_kinds(shared: Path, tmp_path: Path) -> None:
 
 
 def test_a_pack_is_named_and_the_data_asked_for(tmp_path: Path) -> None:
-    data = shop(tmp_path / "shop", "a", "b", pictures=1)
-    make_pack(sources.open_data([data], split=None), 16, out=tmp_path / "pack", quiet=True)
+    data = shop(tmp_path / "shop", "a", "b", images=1)
+    make_pack(sources.open_data([data], split=None), 16, out=tmp_path / "pack")
     with pytest.raises(UserError, match=r"a pack: .*the data it was made from"):
         sources.open_data([tmp_path / "pack"])
 
@@ -69,15 +69,15 @@ def test_the_environment_names_the_default(tmp_path: Path, monkeypatch: pytest.M
         sources.open_data([], default="rpc")
 
 
-def test_without_a_word_the_sample_is_drawn_and_said(
+def test_without_a_word_the_synthetic_shop_is_drawn_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = shop(tmp_path / "drawn", "a", "b")
-    (root / "sample.json").write_text("{}")
+    (root / "synthetic.json").write_text("{}")
     monkeypatch.delenv("MEP3M_ROOT", raising=False)
-    monkeypatch.setattr("repr.sample.sample_root", lambda default: root, raising=False)
-    assert sources.open_data([]).sample
-    assert "sample shop" in capsys.readouterr().err.splitlines()[0]
+    monkeypatch.setattr("repr.synthetic.synthetic_root", lambda default: root, raising=False)
+    assert sources.open_data([]).synthetic
+    assert "synthetic shop" in capsys.readouterr().err.splitlines()[0]
 
 
 def test_the_same_source_twice(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_big_annotations_are_parsed_once(shared: Path, monkeypatch: pytest.Monke
     assert first.table.equals(again.table) and first.table.equals(mep3m.read(shared / "mep3m").table)
 
 
-def test_what_is_kept_is_read_again_when_pictures_have_come(
+def test_what_is_kept_is_read_again_when_images_have_come(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sources, "BIG", 1000)

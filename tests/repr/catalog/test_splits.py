@@ -1,4 +1,4 @@
-"""Splits against their definition: whole groups on one side, every class tested, 8:2, and no chaining on real pictures."""
+"""Splits against their definition: whole groups on one side, every class tested, 8:2, and no chaining on real images."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def test_random_is_eight_to_two_and_follows_its_seed(tmp_path: Path) -> None:
     assert (splits.divide(data, "random", 2).split != first.split).any()
 
 
-def test_a_random_split_needs_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_random_split_needs_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = catalog(["same"] * 10, ["a"], [0] * 10, tmp_path)
     looked = splits.divide(data, "random", 0)
-    monkeypatch.setattr(splits.fingerprints, "fingerprints", lambda *_: pytest.fail("looked at the pictures"))
+    monkeypatch.setattr(splits.fingerprints, "fingerprints", lambda *_: pytest.fail("looked at the images"))
     found = splits.divide(data, "random", 0, look=False)
     assert (found.split == looked.split).all() and found.report.twins == 2
 
@@ -130,7 +130,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         splits.divide(catalog(["a"], ["x"], [0]), "random", 0)
 
 
-def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+def test_images_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "0.jpg")
     (tmp_path / "1.jpg").write_bytes(b"broken")
     assert splits.divide(catalog(["a", "b", "c"], ["x"], [0, 0, 0], tmp_path), "grouped", 0).report.unreadable == 2

@@ -55,7 +55,7 @@ def test_unpacks_into_the_places_of_the_records(tmp_path: Path) -> None:
     first, second = run(tmp_path, out, "Images/2/1.jpg", "Images/2/2.png", "Images/2/3.jpg", "Images/10/1.jpg")
     assert tree(out) == ["Images/10/1.jpg", "Images/10/9.jpg", "Images/2/1.jpg", "Images/2/2.png"]
     assert (out / "Images/2/2.png").read_text() == "content of 2/2.png"
-    assert (first.archive, first.pictures, first.missing, first.extra, first.skipped) == ("2.rar", 2, ["3.jpg"], [], False)
+    assert (first.archive, first.images, first.missing, first.extra, first.skipped) == ("2.rar", 2, ["3.jpg"], [], False)
     assert (second.archive, second.missing, second.extra) == ("10.rar", [], ["9.jpg"])
     assert unpack.summary([first, second], out)["missing"] == 1
 
@@ -81,7 +81,7 @@ def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_a_member_that_leaves_its_folder_stops_everything(tmp_path: Path, member: str) -> None:
     root = tmp_path / "root"
     archive(root, 1, "1/1.jpg", member)
-    with pytest.raises(UserError, match=r"is not 1/<picture>") as caught:
+    with pytest.raises(UserError, match=r"is not 1/<image>") as caught:
         run(root, root)
     assert caught.value.where.endswith("1.rar")
     assert tree(tmp_path) == ["root/Images/1.rar"]
@@ -136,7 +136,7 @@ def test_archives_of_a_subset(tmp_path: Path) -> None:
 def test_paths_of_the_records(tmp_path: Path, shared: Path) -> None:
     paths = unpack.read_paths(shared / "fashion")
     assert len(paths) == 20_000 and paths[0].as_py() == "Images/1/1.jpg"
-    with pytest.raises(UserError, match="--annotations"):
+    with pytest.raises(UserError, match="annotations"):
         unpack.read_paths(tmp_path)
 
 

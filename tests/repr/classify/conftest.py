@@ -1,4 +1,4 @@
-"""A small shop with pictures, titles and a class tree, on which every model can be tried."""
+"""A small shop with images, titles and a class tree, on which every model can be tried."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """160 rows of 4 sub-classes in 2 classes, no third level; 40 of them test; noisy pictures of one colour a sub-class."""
+    """160 rows of 4 sub-classes in 2 classes, no third level; 40 of them test; noisy images of one colour a sub-class."""
     root = tmp_path_factory.mktemp("shop")
     rng = np.random.default_rng(0)
     columns: dict[str, list[object]] = {name: [] for name in ("path", "product", "class_1", "class_2", "split", "title")}

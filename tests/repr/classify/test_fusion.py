@@ -10,7 +10,7 @@ import torch
 from repr.catalog.table import Catalog
 from repr.classify.concat import Concat
 from repr.classify.data import Data
-from repr.classify.experiment import run_cell
+from repr.classify.experiment import run_trial
 from repr.classify.fusion import NETS, Fusion, TwoModalities
 from repr.classify.gated import Gated
 from repr.classify.lmf import LowRankFusion, low_rank_fusion
@@ -60,23 +60,23 @@ def test_shapes(kind: type[torch.nn.Module]) -> None:
 
 
 def test_what_is_missing_is_not_looked_at() -> None:
-    pictures, texts = pair(6, 4, 20)
-    network = TwoModalities(pictures.numpy(), texts.numpy(), Concat(8, 3), 8).eval()
+    images, texts = pair(6, 4, 20)
+    network = TwoModalities(images.numpy(), texts.numpy(), Concat(8, 3), 8).eval()
 
     def ask(image: torch.Tensor, seen: float, text: torch.Tensor, read: float) -> torch.Tensor:
         flags = torch.full((20, 1), seen), torch.full((20, 1), read)
         return network(torch.cat([image, flags[0], text, flags[1]], dim=1))
 
-    torch.testing.assert_close(ask(pictures, 0, texts, 1), ask(-pictures, 0, texts, 1))
-    torch.testing.assert_close(ask(pictures, 1, texts, 0), ask(pictures, 1, 2 * texts, 0))
-    assert not torch.allclose(ask(pictures, 1, texts, 1), ask(pictures, 0, texts, 1))
-    assert ask(pictures, 0, texts, 0).isfinite().all()
+    torch.testing.assert_close(ask(images, 0, texts, 1), ask(-images, 0, texts, 1))
+    torch.testing.assert_close(ask(images, 1, texts, 0), ask(images, 1, 2 * texts, 0))
+    assert not torch.allclose(ask(images, 1, texts, 1), ask(images, 0, texts, 1))
+    assert ask(images, 0, texts, 0).isfinite().all()
 
 
 @pytest.mark.parametrize("model", list(NETS))
 def test_rows_with_missing_modalities(shop: Catalog, model: str) -> None:
     settings = Settings(model=model, mask=True, weights="none", size=32, epochs=40, batch_size=16, lr=0.003, scale=0.25)
-    row = run_cell(Data(shop, mask=True), settings).row
+    row = run_trial(Data(shop, mask=True), settings).row
     assert row["top1"] > 0.9 and row["modality"] == "image+text"
     assert set(row["missing"]) == {"without_image", "without_text"} and row["missing"]["without_image"] > 0.5
     assert "n-grams" in row["note"]
@@ -89,12 +89,12 @@ def test_title_and_ocr_each_missing_and_rows_that_show_nothing(shop: Catalog) ->
     table = table.set_column(table.schema.get_field_index("title"), "title", pa.array(titles, pa.string()))
     data = Data(replace(shop, table=table), ocr=True)
     settings = Settings(model="concat", ocr=True, weights="none", size=32, epochs=20, batch_size=16, lr=0.003, scale=0.25)
-    row = run_cell(data, settings).row
+    row = run_trial(data, settings).row
     assert set(row["missing"]) == {"without_image", "without_text", "without_title", "without_ocr"}
-    assert (row["no_text"], row["no_picture"]) == (0, 0) and row["missing"]["without_title"] > 0.8
-    text = run_cell(data, Settings(ocr=True)).row
+    assert (row["no_text"], row["no_image"]) == (0, 0) and row["missing"]["without_title"] > 0.8
+    text = run_trial(data, Settings(ocr=True)).row
     assert set(text["missing"]) == {"without_title", "without_ocr"}
-    assert run_cell(Data(data.catalog), Settings()).row["no_text"] == 4
+    assert run_trial(Data(data.catalog), Settings()).row["no_text"] == 4
     model = Fusion(settings).fit(data, np.arange(120), np.arange(120) % 4, 4, torch.Generator().manual_seed(0))
     bare = data.without("image").without("text")
     assert np.isnan(model.logits(bare, np.arange(3))).all()
@@ -102,4 +102,4 @@ def test_title_and_ocr_each_missing_and_rows_that_show_nothing(shop: Catalog) ->
 
 def test_an_unknown_text_encoder(shop: Catalog) -> None:
     with pytest.raises(UserError, match="Did you mean bilstm"):
-        run_cell(Data(shop), Settings(model="concat", text_encoder="bilstmm", weights="none", size=32))
+        run_trial(Data(shop), Settings(model="concat", text_encoder="bilstmm", weights="none", size=32))

@@ -12,7 +12,7 @@ from repr.errors import UserError
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_rows_that_read_titles_stand_twice_and_pictures_once(number: str) -> None:
+def test_rows_that_read_titles_stand_twice_and_images_once(number: str) -> None:
     rows = rows_of(number, Settings(), Choice(), range(1))
     assert len(set(rows)) == len(rows) > 0
     for row in rows:

@@ -10,7 +10,7 @@ import pytest
 from repr.catalog.table import Catalog
 from repr.classify import lsa, recurrent
 from repr.classify.data import Data, Features
-from repr.classify.experiment import run_cell
+from repr.classify.experiment import run_trial
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
 
@@ -60,8 +60,8 @@ def test_another_text_or_training_is_learnt_anew(shop: Catalog, cache: Path, kin
     assert len(list(cache.iterdir())) == 2
 
 
-def test_a_hidden_picture_changes_no_text(shop: Catalog, cache: Path) -> None:
-    run_cell(Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32, epochs=1))
+def test_a_hidden_image_changes_no_text(shop: Catalog, cache: Path) -> None:
+    run_trial(Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32, epochs=1))
     assert len(list(cache.iterdir())) == 1
 
 
@@ -80,7 +80,7 @@ def test_what_was_kept_and_damaged_is_made_anew(shop: Catalog, cache: Path) -> N
 
 def test_what_was_kept_changes_no_number(shop: Catalog) -> None:
     settings = Settings(model="concat", text_encoder="lstm", weights="none", size=32, epochs=2)
-    first, again = (run_cell(Data(shop), settings).measured for _ in range(2))
+    first, again = (run_trial(Data(shop), settings).measured for _ in range(2))
     assert first is not None and again is not None and first.confidence.tolist() == again.confidence.tolist()
 
 
@@ -91,5 +91,5 @@ def test_titles_without_a_known_word_are_counted(shop: Catalog, model: str, hier
     titles[120:124] = ["zzqx", "qqqq", "", "xyzzy"]
     column = shop.table.schema.get_field_index("title")
     data = Data(replace(shop, table=shop.table.set_column(column, "title", pa.array(titles))))
-    row = run_cell(data, Settings(model=model, hierarchy=hierarchy, text_encoder="lstm", weights="none", size=32, epochs=1)).row
+    row = run_trial(data, Settings(model=model, hierarchy=hierarchy, text_encoder="lstm", weights="none", size=32, epochs=1)).row
     assert (row["unknown_text"], row["no_text"]) == (3, 1)

@@ -9,8 +9,8 @@ import pytest
 from repr.catalog.table import Catalog
 from repr.classify import tree_rows
 from repr.classify.data import Data
-from repr.classify.experiment import grid, run, run_cell
-from repr.classify.picture import picture_features
+from repr.classify.experiment import grid, run, run_trial
+from repr.classify.image import image_features
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import against_flat, summarise
@@ -28,10 +28,10 @@ def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
     rows = grid(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"], seeds=[0, 1])
-    cells = run(lambda *_: shop, rows)
-    assert all(cell["top1"] > 0.9 and cell["hF"] > 0.9 for cell in cells)
-    assert cells[0]["seconds"] == cells[2]["seconds"] and cells[0]["level"] != cells[2]["level"]
-    compared = against_flat(summarise(cells))
+    trials = run(lambda *_: shop, rows)
+    assert all(trial["top1"] > 0.9 and trial["hF"] > 0.9 for trial in trials)
+    assert trials[0]["seconds"] == trials[2]["seconds"] and trials[0]["level"] != trials[2]["level"]
+    compared = against_flat(summarise(trials))
     assert [(c["a"], c["b"], c["level"], c["n"]) for c in compared] == [
         ("ngram coarse-to-fine", "ngram flat", 1, 2),
         ("ngram coarse-to-fine", "ngram flat", 2, 2),
@@ -42,7 +42,7 @@ def test_a_subtree_of_one_class_on_the_levels_above(shop: Catalog) -> None:
     """Below one class the first level parts nothing: the nets work on the levels that do."""
     food = subtree(shop, "Food")
     assert level_labels(Data(food)).levels == (2,)
-    assert run_cell(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2)).row["top1"] > 0.9
+    assert run_trial(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2)).row["top1"] > 0.9
     with pytest.raises(UserError, match="no level has two classes"):
         level_labels(Data(shop.select(shop.column("class_2") == 0)))
 
@@ -56,7 +56,7 @@ def test_missing_labels_are_weak_supervision_too(shop: Catalog, monkeypatch: pyt
     some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
     settings = replace(BASE, hierarchy="flat", epochs=1, weak="residual")
     for catalog in (some, shop):
-        assert run_cell(Data(catalog), settings).row["weak"] == "residual"
+        assert run_trial(Data(catalog), settings).row["weak"] == "residual"
     assert asked == ["residual", "masked"]
     assert settings.relevant() != replace(settings, weak="children").relevant()
 
@@ -66,12 +66,12 @@ def test_a_level_without_a_labelled_test_row(shop: Catalog) -> None:
     fine[120:] = -1
     some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
     with pytest.raises(UserError, match="no test row has a label on level 2"):
-        run_cell(Data(some), replace(BASE, hierarchy="flat", epochs=1))
+        run_trial(Data(some), replace(BASE, hierarchy="flat", epochs=1))
 
 
 def test_image_and_text_side_by_side(shop: Catalog) -> None:
     settings = Settings(model="concat", hierarchy="fine-to-coarse", weights="none", size=32, epochs=15, lr=0.01)
-    row = run_cell(Data(shop), settings).row
+    row = run_trial(Data(shop), settings).row
     assert row["top1"] > 0.9 and " + " in row["note"] and row["modality"] == "image+text"
     assert 0.4 < row["missing"]["without_image"] <= row["top1"] and 0.4 < row["missing"]["without_text"] <= row["top1"]
 
@@ -81,7 +81,7 @@ def test_what_is_missing_says_nothing(shop: Catalog) -> None:
     data, settings = Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32)
     inputs = FrozenInputs(data, settings, np.arange(120), np.arange(120) % 4)
     whole, blind = inputs(data), inputs(data.without("image"))
-    text = whole.vectors.shape[1] - picture_features(data, settings).vectors.shape[1]
+    text = whole.vectors.shape[1] - image_features(data, settings).vectors.shape[1]
     np.testing.assert_array_equal(blind.vectors[:, -text:], whole.vectors[:, -text:])
     np.testing.assert_allclose(blind.vectors[:, :-text], np.tile(whole.vectors[:120, :-text].mean(axis=0), (160, 1)), atol=1e-5)
     assert blind.present.all() and not inputs(data.without("image").without("text")).present.any()
@@ -90,7 +90,7 @@ def test_what_is_missing_says_nothing(shop: Catalog) -> None:
 @pytest.mark.parametrize("weak", ["masked", "children", "residual"])
 def test_few_fine_labels(shop: Catalog, weak: str) -> None:
     settings = replace(BASE, hierarchy="flat", fine_share=0.2, weak=weak)
-    row = run_cell(Data(shop), settings).row
+    row = run_trial(Data(shop), settings).row
     assert row["top1"] > 0.5 and row["fine_share"] == 0.2 and row["weak"] == weak
 
 
@@ -100,10 +100,10 @@ def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: py
     original = tree_rows.text_encoder
     monkeypatch.setattr(tree_rows, "text_encoder", lambda *given: seen.append(given) or original(*given))
     settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
-    row = run_cell(Data(shop), settings).row
+    row = run_trial(Data(shop), settings).row
     assert row["text_encoder"] == "ngram" and len(np.unique(seen[0][3])) == 4
     assert settings.relevant() == replace(settings, text_encoder="ngram").relevant()
-    row = run_cell(Data(shop), replace(settings, fine_share=0.1)).row
+    row = run_trial(Data(shop), replace(settings, fine_share=0.1)).row
     assert row["train"] == 12 and len(np.unique(seen[1][3])) == 6
 
 
@@ -113,18 +113,18 @@ def test_finest_labels_protect_their_classes() -> None:
 
 
 def test_adjusted_scores_choose_the_path_and_plain_ones_are_calibrated(shop: Catalog) -> None:
-    plain, adjusted = (run_cell(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)).row for tau in (0.0, 50.0))
+    plain, adjusted = (run_trial(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)).row for tau in (0.0, 50.0))
     assert adjusted["ece"] == pytest.approx(plain["ece"], abs=1e-6) and adjusted["reliability"] == plain["reliability"]
 
 
 def test_what_does_not_fit(shop: Catalog) -> None:
     with pytest.raises(UserError, match="level 3 has no classes beyond"):
-        run_cell(Data(shop), Settings(hierarchy="flat", level=3, epochs=1))
+        run_trial(Data(shop), Settings(hierarchy="flat", level=3, epochs=1))
     with pytest.raises(UserError, match="Did you mean flat"):
         Settings(hierarchy="flatt")
-    with pytest.raises(UserError, match="--fine-share"):
+    with pytest.raises(UserError, match="fine_share"):
         Settings(fine_share=0.5)
-    assert np.isfinite(run_cell(Data(shop), Settings(hierarchy="flat", level=1, epochs=1)).row["ece"])
+    assert np.isfinite(run_trial(Data(shop), Settings(hierarchy="flat", level=1, epochs=1)).row["ece"])
 
 
 def without_fine(shop: Catalog, rows: np.ndarray) -> Catalog:  # type: ignore[type-arg]
@@ -139,10 +139,10 @@ def test_a_class_without_classes_below_it_stands_for_itself_and_is_not_tested_th
     assert found.names == (("Food", "Wear"), ("Boots", "Cap", "Food")) and found.real == (2, 2)
     assert found.labels[:4].tolist() == [[0, 2], [0, 2], [1, 0], [1, 1]] and found.own[:3].tolist() == [[0, -1], [0, -1], [1, 0]]
     for net in ("flat", "coarse-to-fine"):
-        coarse, fine = (run_cell(Data(bare), replace(BASE, hierarchy=net, level=level)).row for level in (1, 2))
+        coarse, fine = (run_trial(Data(bare), replace(BASE, hierarchy=net, level=level)).row for level in (1, 2))
         assert coarse["test"] == 40 and fine["test"] == 20 and min(coarse["top1"], fine["top1"]) > 0.9
 
 
 def test_a_fine_class_that_a_label_does_not_tell_is_no_mistake(shop: Catalog) -> None:
-    row = run_cell(Data(without_fine(shop, np.arange(120, 160, 2))), replace(BASE, hierarchy="flat")).row
+    row = run_trial(Data(without_fine(shop, np.arange(120, 160, 2))), replace(BASE, hierarchy="flat")).row
     assert row["test"] == 20 and row["top1"] > 0.8 and row["hP"] == row["hR"] > 0.9

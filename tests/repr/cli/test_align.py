@@ -22,7 +22,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def shops(tmp_path: Path) -> tuple[Path, Path]:
-    """Two shops as MEP-3M annotation files, without pictures."""
+    """Two shops as MEP-3M annotation files, without images."""
 
     def shop(name: str, classes: dict[str, list[str]]) -> Path:
         blank = {"class_id": "1", "class_name": "食品", "subsub_class_id": "FALSE", "subsub_class_name": "FALSE", "OCR": "FALSE"}
@@ -64,9 +64,9 @@ def test_words(shops: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_wrong_usage(shops: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--across, --level belong to comparing"):
+    with pytest.raises(UserError, match="across, level belong to comparing"):
         run(*shops, "--apply", "m.csv", "--level", 2, "--across")
-    with pytest.raises(UserError, match="both --s-content and --derive"):
+    with pytest.raises(UserError, match="both s_content and derive"):
         run(*shops, "--derive", "--s-content", 0.5)
     with pytest.raises(UserError, match="no content threshold can be derived"):
         run(*shops, "--derive")

@@ -85,7 +85,7 @@ def test_unpack(tmp_path: Path) -> None:
         file.writestr("1/1.jpg", "x")
     (tmp_path / "annotation.json").write_text('[{"img_path": "Images/1/1.jpg"}, {"img_path": "Images/1/2.jpg"}]')
     value = as_json("unpack", "--root", tmp_path)
-    assert value == {"archives": 1, "skipped": 0, "pictures": 1, "missing": 1, "extra": 0, "out": str(tmp_path / "Images")}
+    assert value == {"archives": 1, "skipped": 0, "images": 1, "missing": 1, "extra": 0, "out": str(tmp_path / "Images")}
     assert as_json("unpack", "--root", tmp_path)["skipped"] == 1
 
 

@@ -25,13 +25,13 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """MEP-3M's form: seven pictures with a word each, one of which has its OCR already."""
+    """MEP-3M's form: seven images with a word each, one of which has its OCR already."""
     records = []
     for n, word in enumerate(["MILK", "TEA", "RICE", "SALT", "SOAP", "HONEY", ""], 1):
-        picture = Image.new("RGB", (220, 80), "white")
-        ImageDraw.Draw(picture).text((20, 20), word, "black", ImageFont.load_default(36))
+        image = Image.new("RGB", (220, 80), "white")
+        ImageDraw.Draw(image).text((20, 20), word, "black", ImageFont.load_default(36))
         (tmp_path / "shop" / "Images" / "3").mkdir(parents=True, exist_ok=True)
-        picture.save(tmp_path / "shop" / "Images" / "3" / f"{n}.png")
+        image.save(tmp_path / "shop" / "Images" / "3" / f"{n}.png")
         record = {"class_id": "5", "class_name": "食品", "sub_class_id": "3", "sub_class_name": "饮料", "subsub_class_id": "FALSE"}
         record |= {"subsub_class_name": "FALSE", "img_path": f"Images/3/{n}.png", "title": f"fresh {word}"}
         records.append({**record, "img_resolution": [80, 220, 3], "OCR": "was here" if n == 1 else "FALSE"})
@@ -48,7 +48,7 @@ def test_two_processes_and_figures(shop: Path, tmp_path: Path) -> None:
     assert value["lacking"] == 6 and value["with_text"] == 5 and value["share"] == 6 / 7 and value["confidence"] > 0.8
     assert {"ocr.svg", "characters.svg"} <= {Path(file).name for file in value["figures"]}
     again = run(shop, "--out", out)
-    assert again.stdout.strip() == str(out) and "6 of 6 pictures were read before" in again.stderr
+    assert again.stdout.strip() == str(out) and "6 of 6 images were read before" in again.stderr
 
 
 def test_without_an_engine(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

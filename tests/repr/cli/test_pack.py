@@ -14,7 +14,7 @@ from repr.errors import UserError
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Two class folders, five pictures, one of them broken."""
+    """Two class folders, five images, one of them broken."""
     for i in range(5):
         file = tmp_path / "shop" / ("tea" if i < 3 else "milk") / f"{i}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -27,14 +27,14 @@ def test_json_is_one_object_and_words_go_to_stderr(shop: Path, tmp_path: Path) -
     result = CliRunner().invoke(command, ["--data", str(shop), "--size", "16", "--out", str(tmp_path / "p"), "--json"])
     assert result.exit_code == 0, result.exception
     told = json.loads(result.stdout)
-    assert told["pictures"] == 4 and told["size"] == 16 and told["sample"] is False
-    assert told["quarantined"][0]["picture"].endswith("tea/1.png") and told["quarantined"][0]["reason"]
-    assert "1 of 5 pictures could not be read" in result.stderr
+    assert told["images"] == 4 and told["size"] == 16 and told["synthetic"] is False
+    assert told["quarantined"][0]["image"].endswith("tea/1.png") and told["quarantined"][0]["reason"]
+    assert "1 of 5 images could not be read" in result.stderr
     assert np.load(tmp_path / "p" / "pixels.npy").shape == (4, 16, 16, 3)
 
 
 def test_without_json_it_says_what_and_where(shop: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--data", str(shop), "--size", "16", "--out", str(tmp_path / "p")])
-    assert result.exit_code == 0 and "4 pictures of 16 px" in result.stdout and str(tmp_path / "p") in result.stdout
+    assert result.exit_code == 0 and "4 images of 16 px" in result.stdout and str(tmp_path / "p") in result.stdout
     again = CliRunner().invoke(command, ["--data", str(shop), "--size", "24", "--out", str(tmp_path / "p")])
     assert isinstance(again.exception, UserError) and "another size" in str(again.exception)

@@ -16,7 +16,7 @@ def test_every_network_can_be_pretrained() -> None:
 
 
 def test_a_run_goes_on_with_its_own_options_and_no_others(tmp_path: Path) -> None:
-    Run.create(tmp_path / "run", "repr pretrain", {"data": [], "epochs": 1}, data="shop", sample=False)
+    Run.create(tmp_path / "run", "repr pretrain", {"data": [], "epochs": 1}, data="shop", synthetic=False)
     options = ["--resume", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "run" / "config.json")]
-    with pytest.raises(UserError, match="--config would do nothing"):
+    with pytest.raises(UserError, match="config would do nothing"):
         CliRunner().invoke(command, options, catch_exceptions=False)

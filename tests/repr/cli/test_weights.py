@@ -24,7 +24,7 @@ def two(tmp_path: Path) -> tuple[str, str]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> str:
-    """Class folders of twelve pictures of noise."""
+    """Class folders of twelve images of noise."""
     rng = np.random.default_rng(0)
     for i in range(12):
         file = tmp_path / "shop" / f"{i % 2}" / f"{i}.png"
@@ -45,20 +45,20 @@ def test_show(two: tuple[str, str]) -> None:
 
 
 def test_mix_is_the_librarys(two: tuple[str, str], tmp_path: Path) -> None:
-    result = call("mix", *two, "--share", "0.4", "--out", str(tmp_path / "m.safetensors"), "--json")
+    result = call("mix", *two, "--alpha", "0.4", "--out", str(tmp_path / "m.safetensors"), "--json")
     assert result.exit_code == 0, result.exception
     expected = mix(read_weights(two[0]), read_weights(two[1]), 0.4)
     assert json.loads(result.stdout)["identity"] == expected.identity == read_weights(tmp_path / "m.safetensors").identity
 
 
-def test_mix_keeps_the_zooms_asked_for(two: tuple[str, str], tmp_path: Path) -> None:
+def test_mix_keeps_the_crops_asked_for(two: tuple[str, str], tmp_path: Path) -> None:
     out = str(tmp_path / "m.safetensors")
-    assert call("mix", *two, "--zooms", "1,0.6", "--out", out).exit_code == 0
-    assert json.loads(call("show", out, "--json").stdout)["zooms"] == [1.0, 0.6]
+    assert call("mix", *two, "--crops", "1,0.6", "--out", out).exit_code == 0
+    assert json.loads(call("show", out, "--json").stdout)["crops"] == [1.0, 0.6]
     assert "1, 0.6" in call("show", out).stdout
 
 
-def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], shop: str, tmp_path: Path) -> None:
+def test_mix_measures_batch_norm_on_training_images(two: tuple[str, str], shop: str, tmp_path: Path) -> None:
     out = tmp_path / "m.safetensors"
     result = call("mix", *two, "--batch-norm", "--data", shop, "--out", str(out), "--device", "cpu")
     assert result.exit_code == 0, result.exception
@@ -68,10 +68,10 @@ def test_mix_measures_batch_norm_on_training_pictures(two: tuple[str, str], shop
     assert not plain["bn1.running_mean"].equal(measured["bn1.running_mean"])
 
 
-def test_batch_norm_is_measured_as_sharp_as_the_zooms_look(
+def test_batch_norm_is_measured_as_sharp_as_the_crops_look(
     two: tuple[str, str], shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from repr.pictures import batches
+    from repr.images import batches
 
     asked: list[int] = []
     real = batches.training_batches
@@ -81,7 +81,7 @@ def test_batch_norm_is_measured_as_sharp_as_the_zooms_look(
         return real(catalog, size, *arguments, **options)
 
     monkeypatch.setattr(batches, "training_batches", noted)
-    typed = ["--batch-norm", "--data", shop, "--zooms", "1,0.5", "--out", str(tmp_path / "m.safetensors"), "--device", "cpu"]
+    typed = ["--batch-norm", "--data", shop, "--crops", "1,0.5", "--out", str(tmp_path / "m.safetensors"), "--device", "cpu"]
     result = call("mix", *two, *typed)
     assert result.exit_code == 0, result.exception
     assert asked == [64], "so that half the side has the 32 px that the network sees"

@@ -1,4 +1,4 @@
-"""`repr evaluate` on real pictures and on vectors: the table, the JSON object, the page; raw pixels and resolutions."""
+"""`repr evaluate` on real images and on vectors: the table, the JSON object, the page; raw pixels and resolutions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def call(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four products of the grocery set, eight train and four test pictures each, as a catalog file; one more is broken."""
+    """Four products of the grocery set, eight train and four test images each, as a catalog file; one more is broken."""
     whole = open_data([shared / "grocery"])
     rows = []
     for product in ("1", "11", "31", "61"):
@@ -78,13 +78,13 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
     assert "level 1" in table and "nearest neighbour is right on each level" in table
 
 
-def test_zooms_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
+def test_crops_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
     options = ["--data", shop, "--weights", weights[0], "--no-raw-pixels", "--device", "cpu", "--epochs", "1"]
     whole = json.loads(call(*options, "--json").stdout)["rows"][0]
-    close = json.loads(call(*options, "--zooms", "1,0.4", "--out", tmp_path / "run", "--json").stdout)["rows"][0]
-    assert close["name"] == f"{whole['name']}, zooms 1,0.4"
+    close = json.loads(call(*options, "--crops", "1,0.4", "--out", tmp_path / "run", "--json").stdout)["rows"][0]
+    assert close["name"] == f"{whole['name']}, crops 1,0.4"
     assert close["retrieval"] != whole["retrieval"] and close["effective_rank"] != whole["effective_rank"]
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["arguments"]["zooms"] == [1.0, 0.4]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["arguments"]["crops"] == [1.0, 0.4]
     again = json.loads(call("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", "--json").stdout)["rows"][0]
     assert again["retrieval"] == close["retrieval"]
 
@@ -100,10 +100,10 @@ def test_vectors_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(UserError, match="no such file"):
         call("--embeddings", tmp_path / "none.npz")
-    with pytest.raises(UserError, match="--leave-one-out and --level would do nothing"):
+    with pytest.raises(UserError, match="leave_one_out and level would do nothing"):
         call("--embeddings", tmp_path / "mine.npz", "--level", "3", "--leave-one-out")
     np.savez(tmp_path / "one.npz", embeddings=np.ones((1, 3)), labels=[1])
-    with pytest.raises(UserError, match="one: no query has another picture"):
+    with pytest.raises(UserError, match="one: no query has another image"):
         call("--embeddings", tmp_path / "one.npz")
     np.savez(tmp_path / "two.npz", embeddings=np.eye(2), labels=[1, 2], gallery_embeddings=np.eye(2), gallery_labels=[3, 4])
     with pytest.raises(UserError, match="two: no query's class is in the gallery"):
@@ -129,11 +129,11 @@ def test_vectors_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
 
 def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:
     catalog = Catalog.read(shop).in_split("test")
-    got = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False, quiet=True)
+    got = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False)
     assert got.leave_one_out and got.rows[0].linear_top1 is None and got.rows[0].queries == 16 and got.rows[0].knn_k == 15
 
 
-def test_broken_pictures_are_left_out_of_every_row_alike(tmp_path: Path, shop: Path) -> None:
+def test_broken_images_are_left_out_of_every_row_alike(tmp_path: Path, shop: Path) -> None:
     catalog = Catalog.read(shop)
     for kind in range(3):
         (tmp_path / str(kind)).mkdir()
@@ -141,7 +141,7 @@ def test_broken_pictures_are_left_out_of_every_row_alike(tmp_path: Path, shop: P
             (tmp_path / str(kind) / f"{i}.jpg").write_bytes(catalog.file(row).read_bytes())
     (tmp_path / "1" / "0.jpg").write_bytes(b"broken")
     folders = open_data([tmp_path], split="random")
-    got = evaluate(folders, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", quiet=True)
+    got = evaluate(folders, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu")
     assert [q.path for q in got.quarantine] == ["1/0.jpg"] and got.raw_pixels is not None
     assert len(got.part) == 11 == len(got.vectors["none"]) == len(got.labels)
     assert {(row.bank, row.queries) for row in (*got.rows, got.raw_pixels)} == {(len(got.stored), len(got.asked))}
@@ -151,11 +151,11 @@ def test_broken_pictures_are_left_out_of_every_row_alike(tmp_path: Path, shop: P
 
 def test_raw_pixels_are_the_neighbours_by_correlation(shop: Path) -> None:
     catalog = Catalog.read(shop)
-    features, rows = pixel_features(catalog, quiet=True)
+    features, rows = pixel_features(catalog)
     train = catalog.column("split")[rows] == "train"
     labels = catalog.column("product")[rows]
     theirs = KNeighborsClassifier(1, metric="correlation").fit(features[train], labels[train]).predict(features[~train])
-    got = evaluate(catalog, [], Constants(k=1, epochs=1), quiet=True)
+    got = evaluate(catalog, [], Constants(k=1, epochs=1))
     assert got.raw_pixels is not None
     assert got.raw_pixels.knn_top1 == pytest.approx(float((theirs == labels[~train]).mean()))
 

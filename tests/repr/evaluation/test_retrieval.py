@@ -12,7 +12,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from repr.errors import UserError
 from repr.evaluation import retrieval as module
 from repr.evaluation.retrieval import NAMES, retrieval, right_on_level
-from repr.evaluation.search import neighbours, normalised, top_k
+from repr.search.exact import neighbours, normalised, top_k
 
 THEIRS = {"recall@1": "precision_at_1", "map@r": "mean_average_precision_at_r", "r_precision": "r_precision", "mrr": "mean_reciprocal_rank"}
 
@@ -60,7 +60,7 @@ def test_agrees_with_a_plain_loop(n: int, m: int, classes: int, own: bool, seed:
     gallery, gl = (queries, ql) if own else points(m, classes + 1, seed + 1)
     rows, lone = slow(queries, ql, gallery, gl, own)
     if not rows:
-        with pytest.raises(UserError, match="no query has another picture" if own else "no query's class is in the gallery"):
+        with pytest.raises(UserError, match="no query has another image" if own else "no query's class is in the gallery"):
             retrieval(queries, ql, None if own else gallery, None if own else gl)
         return
     ours = retrieval(queries, ql, None if own else gallery, None if own else gl)
@@ -71,7 +71,7 @@ def test_agrees_with_a_plain_loop(n: int, m: int, classes: int, own: bool, seed:
 def test_small_pieces_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, labels = points(200, 8, 3)
     whole = retrieval(queries, labels)
-    monkeypatch.setattr("repr.evaluation.search.RESULT_BYTES", 3000)
+    monkeypatch.setattr("repr.search.exact.RESULT_BYTES", 3000)
     monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
     np.testing.assert_allclose(retrieval(queries, labels).per_query, whole.per_query, atol=1e-12)
 
@@ -102,7 +102,7 @@ def test_macro_is_the_mean_of_the_classes() -> None:
 
 
 def test_twins_stay_neighbours_and_the_query_itself_never() -> None:
-    vectors = np.repeat(np.eye(3, dtype=np.float32), 15, axis=0)  # 15 pictures with the very same vector, three times
+    vectors = np.repeat(np.eye(3, dtype=np.float32), 15, axis=0)  # 15 images with the very same vector, three times
     _, positions = neighbours(vectors, vectors, 10, np.arange(45))
     assert positions.shape == (45, 10) and (positions != np.arange(45)[:, None]).all()
     assert (positions // 15 == np.arange(45)[:, None] // 15).all()
@@ -114,7 +114,7 @@ def test_collapsed_embeddings_do_not_look_good() -> None:
     labels = np.random.default_rng(0).permutation(np.arange(200) % 20)
     assert retrieval(vectors, labels).micro["recall@1"] < 0.2
     pairs = np.random.default_rng(1).permutation(np.arange(1000) % 500)
-    assert retrieval(np.tile(vectors[:1], (1000, 1)), pairs).micro["mrr"] < 0.03  # the one right picture is anywhere among 999
+    assert retrieval(np.tile(vectors[:1], (1000, 1)), pairs).micro["mrr"] < 0.03  # the one right image is anywhere among 999
 
 
 def test_search_caps_k_and_refuses_what_is_not_finite() -> None:

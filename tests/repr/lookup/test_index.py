@@ -26,24 +26,24 @@ def new(folder: Path, weights: Weights) -> Index:
     return Index.create(folder, weights, dim=DIM, root=folder.parent)
 
 
-def filled(folder: Path, weights: Weights, n: int = 40, pictures_a_product: int = 4) -> tuple[Index, np.ndarray, list[str]]:
+def filled(folder: Path, weights: Weights, n: int = 40, images_a_product: int = 4) -> tuple[Index, np.ndarray, list[str]]:
     vectors = np.random.default_rng(0).normal(size=(n, DIM)).astype(np.float32)
-    products = [str(i // pictures_a_product) for i in range(n)]
+    products = [str(i // images_a_product) for i in range(n)]
     index = new(folder, weights)
     index.add_vectors(vectors, products, [f"{i}.jpg" for i in range(n)])
     return index, vectors, products
 
 
-def test_each_stored_picture_finds_itself_first(tmp_path: Path, weights: Weights) -> None:
+def test_each_stored_image_finds_itself_first(tmp_path: Path, weights: Weights) -> None:
     _, vectors, products = filled(tmp_path / "index", weights)
     answers = Index.open(tmp_path / "index").search(vectors, 3)
     for i, matches in enumerate(answers):
-        assert (matches[0].product, matches[0].picture) == (products[i], f"{i}.jpg")
+        assert (matches[0].product, matches[0].image) == (products[i], f"{i}.jpg")
         assert matches[0].score == pytest.approx(1, abs=1e-6)
         assert [m.score for m in matches] == sorted((m.score for m in matches), reverse=True)
 
 
-def test_products_come_once_with_their_best_picture(tmp_path: Path, weights: Weights) -> None:
+def test_products_come_once_with_their_best_image(tmp_path: Path, weights: Weights) -> None:
     index, vectors, products = filled(tmp_path / "index", weights)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = unit @ unit.T
@@ -54,14 +54,14 @@ def test_products_come_once_with_their_best_picture(tmp_path: Path, weights: Wei
         np.testing.assert_allclose([m.score for m in matches], [best[p] for p in expected], atol=1e-6)
 
 
-def test_one_product_with_nearly_all_pictures_does_not_hide_the_others(tmp_path: Path, weights: Weights) -> None:
+def test_one_product_with_nearly_all_images_does_not_hide_the_others(tmp_path: Path, weights: Weights) -> None:
     index = new(tmp_path / "index", weights)
     vectors = np.full((3000, DIM), 0.01, np.float32)
     vectors[:, 0] = 1
     vectors[-1] = -vectors[-1]
     index.add_vectors(vectors, ["big"] * 2999 + ["far"], [f"{i}.jpg" for i in range(3000)])
     assert [m.product for m in index.search(vectors[:2], 10)[0]] == ["big", "far"]
-    assert len(index.search(vectors[:1], 5, per_picture=True)[0]) == 5
+    assert len(index.search(vectors[:1], 5, per_image=True)[0]) == 5
 
 
 def test_removal_and_addition(tmp_path: Path, weights: Weights) -> None:
@@ -71,9 +71,9 @@ def test_removal_and_addition(tmp_path: Path, weights: Weights) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in index.folder.glob("segment-*")}
     index.add_vectors(vectors[12:16], ["3"] * 4, [f"again/{i}.jpg" for i in range(4)])
     reopened = Index.open(tmp_path / "index")
-    assert reopened.search(vectors[12:13], 1)[0][0].picture == "again/0.jpg"
+    assert reopened.search(vectors[12:13], 1)[0][0].image == "again/0.jpg"
     assert "7" not in {m.product for m in reopened.search(vectors[:1], 100)[0]}
-    assert reopened.info()["pictures"] == 36 and reopened.info()["removed_pictures"] == 8
+    assert reopened.info()["images"] == 36 and reopened.info()["removed_images"] == 8
     after = {file.name: file.stat().st_mtime_ns for file in index.folder.glob("segment-*")}
     assert before.items() <= after.items() and len(after) == len(before) + 2, "what was stored is not touched"
 
@@ -93,10 +93,10 @@ def test_any_order_of_additions_and_removals_equals_a_dictionary(
         elif str(product) in kept:
             index.remove([str(product)])
             del kept[str(product)]
-    matches = Index.open(folder).search(np.ones((1, DIM), np.float32), 100, per_picture=True)[0]
+    matches = Index.open(folder).search(np.ones((1, DIM), np.float32), 100, per_image=True)[0]
     found: dict[str, list[str]] = {}
     for match in matches:
-        found.setdefault(match.product, []).append(match.picture)
+        found.setdefault(match.product, []).append(match.image)
     assert {p: sorted(names) for p, names in found.items()} == {p: sorted(names) for p, names in kept.items()} | {"always": ["always.jpg"]}
 
 
@@ -119,14 +119,14 @@ def test_other_weights_are_refused(tmp_path: Path, weights: Weights) -> None:
 
 def test_vectors_that_do_not_fit_are_refused(tmp_path: Path, weights: Weights) -> None:
     index, vectors, _ = filled(tmp_path / "index", weights)
-    with pytest.raises(UserError, match="8 numbers a picture"):
+    with pytest.raises(UserError, match="8 numbers a image"):
         index.search(vectors[:, :4], 1)
     vectors[0, 0] = np.nan
     with pytest.raises(UserError, match="not finite"):
         index.search(vectors, 1)
     with pytest.raises(UserError, match="not finite"):
         index.add_vectors(vectors[:1], ["x"], ["x.jpg"])
-    assert Index.open(tmp_path / "index").info()["pictures"] == 40
+    assert Index.open(tmp_path / "index").info()["images"] == 40
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".parquet"])
@@ -166,9 +166,9 @@ def test_a_failed_addition_leaves_the_index_as_it_was(tmp_path: Path, weights: W
     monkeypatch.undo()
     assert not (tmp_path / "fresh").exists(), "nothing half-written"
     assert [file.name for file in sorted((tmp_path / "index").glob("segment-*"))] == ["segment-000001.npy", "segment-000001.parquet"]
-    assert Index.open(tmp_path / "index").info()["pictures"] == 40
+    assert Index.open(tmp_path / "index").info()["images"] == 40
     index.add_vectors(vectors[:1], ["y"], ["y.jpg"])
-    assert Index.open(tmp_path / "index").info()["pictures"] == 41
+    assert Index.open(tmp_path / "index").info()["images"] == 41
 
 
 def test_one_writer_at_a_time(tmp_path: Path, weights: Weights) -> None:
@@ -222,9 +222,9 @@ def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path, name: st
     weights = replace(fresh("resnet18", 64, 0), name=name)
     filled(tmp_path / "index", weights)
     assert Index.open(tmp_path / "index").encoder("cpu").identity == weights.identity
-    filled(tmp_path / "closer", replace(weights, zooms=(1.0, 0.6), size=32))
+    filled(tmp_path / "closer", replace(weights, crops=(1.0, 0.6), size=32))
     encoder = Index.open(tmp_path / "closer").encoder("cpu")
-    assert (encoder.zooms, encoder.size) == ((1.0, 0.6), 32)
+    assert (encoder.crops, encoder.size) == ((1.0, 0.6), 32)
     from repr.models.weights import write_weights
 
     write_weights(tmp_path / "index" / "weights.safetensors", fresh("resnet18", 64, 1))

@@ -1,4 +1,4 @@
-"""Index and lookup on real grocery pictures, through the commands and through `import repr`."""
+"""Index and lookup on real grocery images, through the commands and through `import repr`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from click.testing import CliRunner, Result
 import repr
 from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
+from repr.crops import typed
 from repr.errors import UserError
 from repr.files import held
 from repr.lookup.catalogs import command_of
 from repr.lookup.index import BUILD, ZOOMS, Index
 from repr.models.weights import fresh, write_weights
-from repr.zooms import typed
 
 
 @pytest.fixture(scope="module")
 def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six products of three real pictures each, as class folders."""
+    """Six products of three real images each, as class folders."""
     folder = tmp_path_factory.mktemp("shop")
     files: dict[str, list[Path]] = {}
     for file in sorted((shared / "grocery" / "train2019").iterdir()):
@@ -66,10 +66,10 @@ def matches(index: Path, *arguments: str | Path) -> list[list[dict[str, Any]]]:
 def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> None:
     index = tmp_path / "shop.index"
     built = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
-    assert (built["added"], built["pictures"], built["products"], built["complete"]) == (18, 18, 6, True)
+    assert (built["added"], built["images"], built["products"], built["complete"]) == (18, 18, 6, True)
     photos = sorted(shop.rglob("*.jpg"))
     for photo, found in zip(photos, matches(index, *photos, "-k", "6"), strict=True):
-        assert found[0]["picture"] == photo.relative_to(shop).as_posix() and found[0]["product"] == photo.parent.name
+        assert found[0]["image"] == photo.relative_to(shop).as_posix() and found[0]["product"] == photo.parent.name
         assert found[0]["score"] == pytest.approx(1, abs=1e-4)
         assert len({m["product"] for m in found}) == 6
     gone = photos[0].parent.name
@@ -84,8 +84,8 @@ def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> N
     added = json.loads(call(index_command, "add", index, "--data", shop, "--json").stdout)
     assert (added["added"], added["already"]) == (3, 15)
     assert matches(index, photos[0])[0][0]["product"] == gone
-    assert "6 products in 18 pictures" in call(index_command, "info", index).stdout
-    assert json.loads(call(index_command, "info", "--index", index, "--json").stdout)["pictures"] == 18
+    assert "6 products in 18 images" in call(index_command, "info", index).stdout
+    assert json.loads(call(index_command, "info", "--index", index, "--json").stdout)["images"] == 18
 
     moved = tmp_path / "elsewhere.index"
     index.rename(moved)
@@ -93,17 +93,17 @@ def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> N
     assert matches(moved, photos[4])[0][0]["product"] == photos[4].parent.name, "the index carries its weights"
 
 
-def test_photographs_are_looked_up_with_the_zooms_of_the_index(tmp_path: Path, shop: Path, weights: Path) -> None:
+def test_photographs_are_looked_up_with_the_crops_of_the_index(tmp_path: Path, shop: Path, weights: Path) -> None:
     index, photos = tmp_path / "i", sorted(shop.rglob("*.jpg"))
-    built = call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6", "--size", "48")
-    assert "48 px, zooms 1,0.6" in built.stdout
+    built = call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--crops", "1,0.6", "--size", "48")
+    assert "48 px, crops 1,0.6" in built.stdout
     assert all(found[0]["score"] == pytest.approx(1, abs=1e-4) for found in matches(index, *photos, "-k", "1"))
     usual = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "usual", "--json").stdout)
-    assert usual["weights"]["zooms"] == list(ZOOMS) and f"else {typed(ZOOMS)}," in call(index_command, "build", "--help").stdout
+    assert usual["weights"]["crops"] == list(ZOOMS) and f"else {typed(ZOOMS)}," in call(index_command, "build", "--help").stdout
     said = tmp_path / "said.safetensors"
-    write_weights(said, replace(fresh("resnet18", 64, 0), zooms=(1.0,)))
+    write_weights(said, replace(fresh("resnet18", 64, 0), crops=(1.0,)))
     told = json.loads(call(index_command, "build", "--data", shop, "--weights", said, "--out", tmp_path / "said", "--json").stdout)
-    assert told["weights"]["zooms"] == [1.0]
+    assert told["weights"]["crops"] == [1.0]
     call(index_command, "remove", index, photos[0].parent.name)
     call(index_command, "add", index, "--data", shop)
     assert matches(index, photos[0])[0][0]["score"] == pytest.approx(1, abs=1e-4)
@@ -114,7 +114,7 @@ def test_k_above_the_gallery_lists_all_and_says_so(tmp_path: Path, shop: Path, w
     photo = sorted(shop.rglob("*.jpg"))[0]
     result = call(lookup_command, "--index", tmp_path / "i", photo, "-k", "99")
     assert "holds 6 products, fewer than -k 99" in result.stderr
-    assert len(matches(tmp_path / "i", photo, "--per-picture", "-k", "99")[0]) == 18
+    assert len(matches(tmp_path / "i", photo, "--per-image", "-k", "99")[0]) == 18
 
 
 def test_imagenet_is_the_default_and_says_so(tmp_path: Path, shop: Path) -> None:
@@ -122,7 +122,7 @@ def test_imagenet_is_the_default_and_says_so(tmp_path: Path, shop: Path) -> None
     result = call(index_command, "build", "--data", shop, "--out", tmp_path / "i", "--size", "64")
     assert "using imagenet" in result.stderr
     photos = sorted(shop.rglob("*.jpg"))
-    tops = [found[0]["picture"] for found in matches(tmp_path / "i", *photos)]
+    tops = [found[0]["image"] for found in matches(tmp_path / "i", *photos)]
     assert tops == [photo.relative_to(shop).as_posix() for photo in photos]
 
 
@@ -147,25 +147,25 @@ def test_bad_input(tmp_path: Path, shop: Path, weights: Path) -> None:
     assert "left out" in result.stderr
     empty = tmp_path / "empty" / "x"
     empty.mkdir(parents=True)
-    (empty / "a.jpg").write_bytes(b"no picture")
+    (empty / "a.jpg").write_bytes(b"no image")
     assert (
-        "none of the 1 pictures"
+        "none of the 1 images"
         in fails(index_command, "build", "--data", empty.parent, "--weights", weights, "--out", tmp_path / "j").message
     )
     assert not (tmp_path / "j").exists()
 
 
-def test_a_picture_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, shop: Path, weights: Path) -> None:
+def test_a_image_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, shop: Path, weights: Path) -> None:
     index, stock = tmp_path / "i", tmp_path / "stock"
     shutil.copytree(shop, stock)
-    (sorted(stock.iterdir())[0] / "broken.jpg").write_bytes(b"no picture")
+    (sorted(stock.iterdir())[0] / "broken.jpg").write_bytes(b"no image")
     built = json.loads(call(index_command, "build", "--data", stock, "--weights", weights, "--out", index, "--json").stdout)
     assert (built["added"], built["quarantined"]) == (18, 1)
     added = json.loads(call(index_command, "add", index, "--data", stock, "--json").stdout)
     assert (added["added"], added["already"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
 
 
-def test_too_few_pictures_for_cells_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
+def test_too_few_images_for_cells_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
     error = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i", "--ivf")
     assert "18 vectors are too few" in error.message
     assert not (tmp_path / "i").exists()
@@ -186,7 +186,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
 
     monkeypatch.setattr(catalogs, "embed", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--zooms", "0.8"]
+        words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--crops", "0.8"]
         index_command.main(words, standalone_mode=True)
     photo = sorted(shop.rglob("*.jpg"))[0]
     some = tmp_path / "some"
@@ -195,12 +195,12 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     told = call(lookup_command, "--index", index, photo).stderr
     assert f"give again: repr index build --data {shop} --out {index}" in told, "another addition does not end it"
     other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
-    assert "of other pictures" in other.message and str(shop) in other.remedy
-    closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--zooms", "1,0.6")
-    assert closer.message == "an unfinished index of 64 px, zooms 0.8" and "--zooms" in closer.remedy
+    assert "of other images" in other.message and str(shop) in other.remedy
+    closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--crops", "1,0.6")
+    assert closer.message == "an unfinished index of 64 px, crops 0.8" and "--crops" in closer.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
-    assert again["weights"]["zooms"] == [0.8], "the unfinished index goes on as it was begun"
+    assert again["weights"]["crops"] == [0.8], "the unfinished index goes on as it was begun"
 
 
 def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: 
 def test_two_lists_in_one_folder_are_two_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And each can be given from another folder."""
     for name in ("a.csv", "b.csv", "ids.csv"):
-        (tmp_path / name).write_text("picture,product\n")
+        (tmp_path / name).write_text("image,product\n")
     monkeypatch.chdir(tmp_path)
     one, two = (command_of(BUILD, [name], ["train"], "ids.csv") for name in ("a.csv", "b.csv"))
     assert one == f"repr index build --data {tmp_path}/a.csv --part train --subset {tmp_path}/ids.csv" != two
@@ -244,7 +244,7 @@ def test_boxes_of_checkout_scenes_are_left_out_unless_asked_for(shared: Path) ->
         stored_part(catalog.select(np.array([1, 2])), ())
 
 
-def test_a_stored_picture_is_looked_up_as_it_was_stored(tmp_path: Path, shared: Path, weights: Path) -> None:
+def test_a_stored_image_is_looked_up_as_it_was_stored(tmp_path: Path, shared: Path, weights: Path) -> None:
     """RPC's exemplars show the product small in the frame and are stored cropped to their box."""
     import csv
 
@@ -262,9 +262,9 @@ def test_a_stored_picture_is_looked_up_as_it_was_stored(tmp_path: Path, shared: 
     )
     catalog.write(tmp_path / "exemplars.parquet")
     call(index_command, "build", "--data", tmp_path / "exemplars.parquet", "--weights", weights, "--out", tmp_path / "i")
-    assert Index.open(tmp_path / "i").manifest.zooms == (1.0,), "cut out by their boxes, they are looked at once"
+    assert Index.open(tmp_path / "i").manifest.crops == (1.0,), "cut out by their boxes, they are looked at once"
     for name, found in zip(names, matches(tmp_path / "i", *[folder / name for name in names], "-k", "1"), strict=True):
-        assert found[0]["picture"] == name and found[0]["score"] > 0.999
+        assert found[0]["image"] == name and found[0]["score"] > 0.999
 
 
 def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> None:
@@ -273,7 +273,7 @@ def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> N
     index = repr.Index.open(tmp_path / "i")
     assert index.lookup(photo, k=2)[0].product == photo.parent.name
     encoder = repr.load(weights, device="cpu")
-    assert index.search(repr.embed([photo], encoder, device="cpu"), 1)[0][0].picture == photo.relative_to(shop).as_posix()
+    assert index.search(repr.embed([photo], encoder, device="cpu"), 1)[0][0].image == photo.relative_to(shop).as_posix()
     with pytest.raises(UserError, match="no such file"):
         index.lookup(tmp_path / "none.jpg")
     with pytest.raises(UserError, match="no such file"):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from repr.images.views import preset
 from repr.methods import load
 from repr.methods.method import Method
 from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
-from repr.pictures.views import preset
 
 torch.set_num_threads(1)  # on a busy machine two threads wait for each other
 

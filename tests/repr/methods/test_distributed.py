@@ -11,9 +11,9 @@ import torch
 import torch.multiprocessing
 from torch import Tensor, distributed, nn
 
+from repr.images.views import preset
 from repr.methods import load
 from repr.models.encoder import Encoder
-from repr.pictures.views import preset
 
 B, D = 8, 6
 CASES: dict[str, dict[str, Any]] = {

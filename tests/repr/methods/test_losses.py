@@ -165,6 +165,6 @@ def test_covariance_by_hand(copies: int) -> None:
 
 
 @pytest.mark.parametrize("shapes", [((1, 4), (1, 4)), ((2, 4), (2, 1))])
-def test_vicreg_refuses_one_picture_and_unlike_views(shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
-    with pytest.raises(ValueError, match="at least two pictures"):
+def test_vicreg_refuses_one_image_and_unlike_views(shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="at least two images"):
         vicreg_loss(*(torch.ones(shape) for shape in shapes))

@@ -12,6 +12,7 @@ from lightly.loss import NTXentLoss, VICRegLoss
 from torch import Tensor, nn
 
 from repr.errors import UserError
+from repr.images.views import preset
 from repr.methods import METHODS, load
 from repr.methods.byol import BYOL
 from repr.methods.joint import Joint
@@ -20,7 +21,6 @@ from repr.methods.moco import MoCo
 from repr.methods.supcon import supcon_loss
 from repr.methods.supervised import Supervised
 from repr.models.encoder import Encoder
-from repr.pictures.views import preset
 from repr.training import optim
 from repr.training.settings import OF_METHODS, Settings
 
@@ -28,7 +28,7 @@ VIEWS = preset("supervised", 32)
 
 
 def batch() -> tuple[Tensor, Tensor]:
-    """16 noisy pictures of 4 classes, each class a colour; uint8 (16, 32, 32, 3)."""
+    """16 noisy images of 4 classes, each class a colour; uint8 (16, 32, 32, 3)."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(16) % 4
     colours = torch.rand(4, 3, generator=generator)[labels] * 200
@@ -65,7 +65,7 @@ RATES = {"supervised": 0.02, "simclr": 0.5, "moco": 0.05, "byol": 0.2, "vicreg":
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_loss_goes_down(name: str, encoder: Encoder) -> None:
-    """On pictures it sees again and again it must; MoCo after its queue holds keys of its own (32 = two batches)."""
+    """On images it sees again and again it must; MoCo after its queue holds keys of its own (32 = two batches)."""
     losses = steps(make(name, encoder), 7, RATES[name])
     assert all(math.isfinite(loss) for loss in losses)
     begin = losses[2] if name == "moco" else losses[0]
@@ -108,7 +108,7 @@ def test_the_queue_holds_the_last_keys(encoder: Encoder) -> None:
     method.enqueue(keys[3:7])
     assert torch.equal(method.queue, keys[[5, 6, 2, 3, 4]]) and int(method.place) == 2
     assert {"queue", "place"} <= set(method.state_dict())  # so that a checkpoint carries them
-    with pytest.raises(UserError, match="--queue"):
+    with pytest.raises(UserError, match="queue"):
         make("moco", encoder, queue=0)
 
 
@@ -171,7 +171,7 @@ def test_every_part_of_a_teacher_follows(name: str, pairs: list[tuple[str, str]]
             torch.testing.assert_close(now, torch.lerp(old, own, share))
 
 
-def test_a_key_is_no_negative_of_its_own_picture(encoder: Encoder) -> None:
+def test_a_key_is_no_negative_of_its_own_image(encoder: Encoder) -> None:
     """The keys enter the queue after the loss, which saw the older ones."""
     method = make("moco", encoder, queue=16).eval()
     assert isinstance(method, MoCo)

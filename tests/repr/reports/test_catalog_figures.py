@@ -13,8 +13,8 @@ from repr.catalog.table import ClassName, Source, build
 from repr.reports.catalog_figures import draw
 
 
-@pytest.mark.parametrize("sample", [False, True])
-def test_drawn(tmp_path: Path, sample: bool) -> None:
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_drawn(tmp_path: Path, synthetic: bool) -> None:
     paths = [f"{n}.jpg" for n in range(6)]
     columns = {
         "path": paths,
@@ -26,7 +26,7 @@ def test_drawn(tmp_path: Path, sample: bool) -> None:
         "height": [220, 75] * 3,
     }
     first = (ClassName("1", "食品/酒水 <&>"), ClassName("2", "tools"))
-    source = Source("shop", "mep3m", tmp_path, sample=sample)
+    source = Source("shop", "mep3m", tmp_path, synthetic=synthetic)
     catalog = build(columns, classes=(first, (), ()), sources=(source,), default_level=1)
     written = draw(statistics(catalog), characters(catalog), tmp_path / "out")
     assert [file.name for file in written] == [
@@ -41,6 +41,6 @@ def test_drawn(tmp_path: Path, sample: bool) -> None:
     for file in written[:-1]:
         text = file.read_text(encoding="utf-8")
         ElementTree.fromstring(text)
-        assert "var(" not in text and ("sample" in text) is sample
+        assert "var(" not in text and ("synthetic" in text) is synthetic
     assert "食品/酒水" in (tmp_path / "out" / "classes.svg").read_text(encoding="utf-8")
-    assert ("(sample: drawn" in (tmp_path / "out" / "catalog.html").read_text(encoding="utf-8")) is sample
+    assert ("(synthetic, not real)" in (tmp_path / "out" / "catalog.html").read_text(encoding="utf-8")) is synthetic

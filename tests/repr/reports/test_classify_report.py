@@ -26,7 +26,7 @@ def test_the_weak_curve_is_drawn_for_two_shares_or_more() -> None:
         return {**told, "fine_share": share, "top1": 0.5, "ci95": {"top1": None}}
 
     for shares, drawn in (((1.0,), False), ((0.1, 1.0), True)):
-        page = Page("t", sample=False)
+        page = Page("t", synthetic=False)
         classify_report._weak(page, [row(share, masked) for share in shares for masked in (False, True)])
         html = "".join(page._parts)
         assert ("When only the coarse label is known" in html) is drawn

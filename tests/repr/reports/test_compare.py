@@ -19,7 +19,7 @@ from repr.runs import Run
 
 
 def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0, drawn: int = 0) -> Path:
-    run = Run.create(path, "rpc_transfer run", {"novel": 2, "split_seed": split_seed}, data="shop", sample=True)
+    run = Run.create(path, "rpc_transfer run", {"novel": 2, "split_seed": split_seed}, data="shop", synthetic=True)
     seeds = list(range(len(next(iter(values.values())))))
     rows = []
     for weights, given in values.items():
@@ -30,9 +30,9 @@ def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 
         )
     write_json(path / "results.json", {"version": 1, "seeds": seeds, "rows": rows})
     fixed = {"data": "shop", "base": ["1"], "novel": ["2"], "increments": [["2"]]}
-    pictures = {key: [f"{key}-{split_seed}-{n}.jpg" for n in range(drawn or shots)] for key in "12"}
-    support = [{"seed": seed, "pictures": pictures} for seed in seeds]
-    write_json(path / "split.json", {**fixed, "support": support, "tests": [{"seeds": seeds, "pictures": {"1": ["t.jpg"]}}]})
+    images = {key: [f"{key}-{split_seed}-{n}.jpg" for n in range(drawn or shots)] for key in "12"}
+    support = [{"seed": seed, "images": images} for seed in seeds]
+    write_json(path / "split.json", {**fixed, "support": support, "tests": [{"seeds": seeds, "images": {"1": ["t.jpg"]}}]})
     run.finish("done")
     return path
 
@@ -67,20 +67,20 @@ def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
     made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts", "recipe": "from imagenet, 12 epochs"}
     for run, sizes in zip(runs, ([64], [64], [96, 64]), strict=True):
         content = json.loads((run / "results.json").read_text())
-        write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "zooms": [1.0, 0.5]}]})
+        write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "crops": [1.0, 0.5]}]})
     told = {table.title: table.rows for table in tables(compare(runs))}["What the rows start from, as the weights' files tell it"]
-    assert told == [["mine", *made.values(), "64 px, zooms 1,0.5", "a, b"], ["mine", *made.values(), "96 px, 64 px, zooms 1,0.5", "c"]]
+    assert told == [["mine", *made.values(), "64 px, crops 1,0.5", "a, b"], ["mine", *made.values(), "96 px, 64 px, crops 1,0.5", "c"]]
 
 
-def test_runs_of_before_zooms_looked_at_whole_pictures(tmp_path: Path) -> None:
+def test_runs_of_before_crops_looked_at_whole_images(tmp_path: Path) -> None:
     old, new = (transfer(tmp_path / name, {None: [0.5, 0.6]}) for name in ("old", "new"))
     content = json.loads((new / "results.json").read_text())
-    content["rows"][0]["zooms"] = [1.0]
+    content["rows"][0]["crops"] = [1.0]
     write_json(new / "results.json", content)
-    assert "zooms" not in json.dumps([table.header for table in tables(compare([old, new]))])
-    content["rows"][0]["zooms"] = [1.0, 0.5]
+    assert "crops" not in json.dumps([table.header for table in tables(compare([old, new]))])
+    content["rows"][0]["crops"] = [1.0, 0.5]
     write_json(new / "results.json", content)
-    assert "zooms" in json.dumps([table.header for table in tables(compare([old, new]))])
+    assert "crops" in json.dumps([table.header for table in tables(compare([old, new]))])
 
 
 def test_rows_of_other_splits_or_shots_are_not_tested(tmp_path: Path) -> None:
@@ -105,28 +105,28 @@ def test_rows_within_a_run_are_tested_too(tmp_path: Path, pretraining: Callable[
     assert {(test["a"], test["b"]) for test in tests} == {("first: imagenet", "first: none")}
 
 
-def test_a_sample_is_labelled(tmp_path: Path) -> None:
+def test_a_synthetic_run_is_labelled(tmp_path: Path) -> None:
     runs = [transfer(tmp_path / "a", {None: [0.5]}), transfer(tmp_path / "b", {None: [0.5]})]
     compared = compare(runs)
-    assert all("(sample)" in row[-5] for table in tables(compared)[1:2] for row in table.rows)
-    assert "(sample)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all("(synthetic)" in row[-5] for table in tables(compared)[1:2] for row in table.rows)
+    assert "(synthetic)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_evaluations_and_classifications_show_their_rows(tmp_path: Path) -> None:
     for i, name in enumerate("ab"):
         retrieval = {"micro": {"recall@1": 0.25 + i / 4, "map@r": 0.125}, "macro": {}}
         row = {"name": "imagenet", "knn_top1": 0.5, "linear_top1": None, "retrieval": retrieval, "lone_queries": 0}
-        Run.create(tmp_path / name, "repr evaluate", {"k": i}, data="shop", sample=False).finish("done", {"rows": [row]})
+        Run.create(tmp_path / name, "repr evaluate", {"k": i}, data="shop", synthetic=False).finish("done", {"rows": [row]})
     row = {"model": "ngram", "hierarchy": "", "modality": "text", "level": 2, "top1": 0.75, "f1_macro": 0.5}
     masked = {**row, "masked": True, "modality": "text+ocr", "part": "food"}
-    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", sample=True).finish("done", {"rows": [row, masked]})
+    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", synthetic=True).finish("done", {"rows": [row, masked]})
     found = {table.title: table for table in tables(compare([tmp_path / name for name in "abc"]))}
     rows = found["Rows of repr evaluate"]
     assert rows.header == ["run", "row", "knn_top1", "linear_top1", "recall@1", "map@r"]
     assert rows.rows == [["a", "imagenet", "50.0 %", "–", "25.0 %", "12.5 %"], ["b", "imagenet", "50.0 %", "–", "50.0 %", "12.5 %"]]
     assert found["Rows of repr classify table 4"].rows == [
-        ["c (sample)", "ngram, level 2", "75.0 %", "50.0 %"],
-        ["c (sample)", "ngram + OCR (masked), food, level 2", "75.0 %", "50.0 %"],
+        ["c (synthetic)", "ngram, level 2", "75.0 %", "50.0 %"],
+        ["c (synthetic)", "ngram + OCR (masked), food, level 2", "75.0 %", "50.0 %"],
     ]
 
 

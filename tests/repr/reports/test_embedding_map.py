@@ -1,4 +1,4 @@
-"""The interactive map: every point has its picture and its words, and names cannot break out of the page."""
+"""The interactive map: every point has its image and its words, and names cannot break out of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from repr.reports.embedding_map import map_fragment, sprite
 
 
-def test_each_picture_stands_where_the_script_looks_for_it() -> None:
+def test_each_image_stands_where_the_script_looks_for_it() -> None:
     thumbs = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((7, 4, 4, 3), np.uint8)
     image, columns = sprite(thumbs)
     pixels = np.asarray(image)

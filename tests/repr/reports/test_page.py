@@ -1,4 +1,4 @@
-"""The page: self-contained, escaped, labelled, with words for every picture."""
+"""The page: self-contained, escaped, labelled, with words for every image."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from repr.reports.page import Page, inline, plain
 from repr.reports.sheet import SheetRow
 
 
-def picture(value: int = 128) -> Image.Image:
+def image(value: int = 128) -> Image.Image:
     return Image.fromarray(np.full((20, 30, 3), value, dtype=np.uint8))
 
 
-def full(*, sample: bool = False) -> str:
-    page = Page("A <title>", sample)
+def full(*, synthetic: bool = False) -> str:
+    page = Page("A <title>", synthetic)
     page.section("One & two")
     page.text("Words **bold** and `code <x>`.\n\n- first\n- [second](a/b.html)")
     page.table(["name", "value"], [["洗发水 <b>", "**1.0**"]], "A caption")
     page.figure(
         lines([1, 2, 3], {"a $5 thing": [1.0, 2.0, None], "b": [3.0, 2.0, 1.0]}, xlabel="epoch", ylabel="loss"), "Loss by **epoch**"
     )
-    page.section("Pictures")
-    page.pictures(picture(), "A picture")
-    page.neighbours([SheetRow(picture(), "query <q>", [(picture(), "right", True), (picture(), "wrong", False)])], "Neighbours")
+    page.section("Images")
+    page.images(image(), "A image")
+    page.neighbours([SheetRow(image(), "query <q>", [(image(), "right", True), (image(), "wrong", False)])], "Neighbours")
     return page.render()
 
 
@@ -51,9 +51,9 @@ def test_only_plain_addresses_become_links(address: str) -> None:
     assert "<a " not in inline(f"[words]({address})")
 
 
-def test_a_sample_has_a_banner_and_others_do_not() -> None:
-    assert 'class="sample"' in full(sample=True) and "A &lt;title&gt; (sample)" in full(sample=True)
-    assert 'class="sample"' not in full() and "(sample)" not in full()
+def test_a_synthetic_page_has_a_banner_and_others_do_not() -> None:
+    assert 'class="synthetic"' in full(synthetic=True) and "A &lt;title&gt; (synthetic)" in full(synthetic=True)
+    assert 'class="synthetic"' not in full() and "(synthetic)" not in full()
 
 
 def test_figures_keep_their_text_and_follow_the_page() -> None:
@@ -66,7 +66,7 @@ def test_figures_keep_their_text_and_follow_the_page() -> None:
 def test_two_figures_share_no_ids() -> None:
     import re
 
-    page = Page("x", sample=False)
+    page = Page("x", synthetic=False)
     for _ in range(2):
         page.figure(lines([1, 2], {"a": [1.0, 2.0]}, xlabel="x", ylabel="y"), "Same")
     ids = re.findall(r'\bid="([^"]+)"', page.render())
@@ -83,7 +83,7 @@ def test_matches_say_right_and_wrong_without_colour() -> None:
 
 
 def test_write_is_whole_and_refuses_a_folder(tmp_path: Path) -> None:
-    page = Page("x", sample=False)
+    page = Page("x", synthetic=False)
     assert page.write(tmp_path / "a" / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with pytest.raises(UserError, match="a folder, not a file"):
         page.write(tmp_path)

@@ -1,4 +1,4 @@
-"""Contact sheets: sizes, frames, letters that the font lacks, pictures that cannot be read."""
+"""Contact sheets: sizes, frames, letters that the font lacks, images that cannot be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_thumbnails_fit_and_keep_their_shape(size: tuple[int, int]) -> None:
 
 def test_a_broken_file_is_drawn_as_a_cross(tmp_path: Path) -> None:
     broken = tmp_path / "x.jpg"
-    broken.write_bytes(b"not a picture")
+    broken.write_bytes(b"not a image")
     assert thumbnail(broken, 32).size == (32, 32)
     assert thumbnail(tmp_path / "missing.jpg", 32).size == (32, 32)
 

@@ -13,12 +13,12 @@ def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> No
     run = Run.open(pretraining(tmp_path / "run", init="imagenet"))
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
-    assert "50.0 %" in html and "accuracy on held-out pictures" not in html
+    assert "50.0 %" in html and "accuracy on held-out images" not in html
     assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
 
 
 def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=False)
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", synthetic=False)
     for epoch in (1, 2):
         run.log({"epoch": epoch, "loss": 1.0, "train_acc": "", "val_acc": "", "val_ncm": 0.3 * epoch})
     html = training_report.write(run).read_text(encoding="utf-8")
@@ -26,6 +26,6 @@ def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Pat
 
 
 def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", sample=True)
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", synthetic=True)
     html = training_report.write(run).read_text(encoding="utf-8")
-    assert "No epoch was finished" in html and "(sample)" in html
+    assert "No epoch was finished" in html and "(synthetic)" in html

@@ -23,7 +23,7 @@ COLOURS = {"red": (200, 40, 40), "green": (40, 190, 60), "blue": (50, 60, 210), 
 
 
 def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 0, seed: int = 0, twins: bool = False) -> Catalog:
-    """per_class training pictures and `val` watched ones of each colour, 24 px, with noise; twins: two of a title."""
+    """per_class training images and `val` watched ones of each colour, 24 px, with noise; twins: two of a title."""
     rng = np.random.default_rng(seed)
     root.mkdir(parents=True, exist_ok=True)
     columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": [], "split": [], "title": []}
@@ -43,7 +43,7 @@ def _make_shop(root: Path, *, per_class: int = 16, classes: int = 4, val: int = 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """64 pictures to train on, 16 to watch, four classes."""
+    """64 images to train on, 16 to watch, four classes."""
     return _make_shop(tmp_path_factory.mktemp("shop"), val=4)
 
 
@@ -58,7 +58,7 @@ def train() -> Callable[..., dict[str, Any]]:
     """A function (catalog, run folder, **settings) that runs a small pretraining and returns its result."""
 
     def small(catalog: Catalog, path: Path, **settings: Any) -> dict[str, Any]:
-        run = Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
-        return pretrain(catalog, Settings(**SMALL | settings), run, quiet=True)
+        run = Run.create(path, "repr pretrain", {}, data=catalog.name, synthetic=catalog.synthetic)
+        return pretrain(catalog, Settings(**SMALL | settings), run)
 
     return small

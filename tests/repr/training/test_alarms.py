@@ -63,7 +63,7 @@ GOOD: dict[str, Any] = {
         ({"loss": 3.99}, "stuck", "stuck, no better than 4.000"),
         ({"std": 0.01}, "collapsed", "spread 0.010"),
         ({"rank": 1.1}, "collapsed", "effective rank 1.1"),
-        ({"data_wait": 0.2}, "waiting", "waits for pictures 20%"),
+        ({"data_wait": 0.2}, "waiting", "waits for images 20%"),
     ],
 )
 def test_each_alarm(change: dict[str, Any], kind: str, words: str) -> None:

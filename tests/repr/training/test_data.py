@@ -16,7 +16,7 @@ from repr.training.data import Batches, epoch_order, fit_batch, stream
 
 @given(n=st.integers(1, 60), seed=st.integers(0, 5), epoch=st.integers(0, 3))
 @settings(max_examples=30, deadline=None)
-def test_an_epoch_has_every_picture_once(n: int, seed: int, epoch: int) -> None:
+def test_an_epoch_has_every_image_once(n: int, seed: int, epoch: int) -> None:
     labels = np.zeros(n, np.int64)
     assert sorted(epoch_order(labels, seed, epoch, balanced=False)) == list(range(n))
 
@@ -24,7 +24,7 @@ def test_an_epoch_has_every_picture_once(n: int, seed: int, epoch: int) -> None:
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=60), seed=st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_balanced_classes_and_turns(labels: list[int], seed: int) -> None:
-    """As many draws as pictures; classes equally often, ± 1; within a class no picture twice before each came once, ± 1."""
+    """As many draws as images; classes equally often, ± 1; within a class no image twice before each came once, ± 1."""
     array = np.array(labels)
     order = epoch_order(array, seed, 0, balanced=True)
     assert len(order) == len(labels)
@@ -45,7 +45,7 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def shelf(n: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    """Pictures whose every pixel is their number."""
+    """Images whose every pixel is their number."""
     pixels = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, 2, 2, 3)).copy()
     return pixels, np.arange(n, dtype=np.int64)
 
@@ -107,9 +107,9 @@ def test_the_batch_that_is_used(n: int, batch: int, devices: int, used: int) -> 
 
 
 def test_too_small_batches_are_refused() -> None:
-    with pytest.raises(UserError, match="at least two pictures a batch"):
+    with pytest.raises(UserError, match="at least two images a batch"):
         fit_batch(100, 1, 1)
-    with pytest.raises(UserError, match="at least two pictures a batch"):
+    with pytest.raises(UserError, match="at least two images a batch"):
         fit_batch(3, 64, 2)
-    with pytest.raises(UserError, match="no training pictures"):
+    with pytest.raises(UserError, match="no training images"):
         fit_batch(0, 64, 1)

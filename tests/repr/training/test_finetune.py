@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from repr.errors import UserError
+from repr.images.views import preset
 from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
-from repr.pictures.views import preset
 from repr.training.finetune import fit_classifier, fit_linear, fit_network
 
 
@@ -86,14 +86,14 @@ def test_a_loss_of_the_callers(encoder: Encoder, squares: tuple[np.ndarray, np.n
     assert seen == [((16, 3, 16, 16), 16), ((17, 3, 16, 16), 17)]
 
 
-def test_a_single_picture(encoder: Encoder, squares: tuple[np.ndarray, np.ndarray]) -> None:  # type: ignore[type-arg]
+def test_a_single_image(encoder: Encoder, squares: tuple[np.ndarray, np.ndarray]) -> None:  # type: ignore[type-arg]
     head = new_head()
     fit_classifier(encoder, squares[0][:1], squares[1][:1], classes=3, head=head, epochs=2, generator=generator())
     assert all(parameter.isfinite().all() for parameter in [*encoder.parameters(), *head.parameters()])
 
 
 def test_bad_input(encoder: Encoder, squares: tuple[np.ndarray, np.ndarray]) -> None:  # type: ignore[type-arg]
-    with pytest.raises(UserError, match="no pictures"):
+    with pytest.raises(UserError, match="no images"):
         fit_classifier(encoder, squares[0][:0], squares[1][:0], classes=3, head=new_head(), generator=generator())
     with pytest.raises(UserError, match="labels from 0 to 2 for 2 classes"):
         fit_classifier(encoder, *squares, classes=2, head=new_head(2), generator=generator())

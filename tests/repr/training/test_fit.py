@@ -60,7 +60,7 @@ def test_it_learns_and_says_so(finished: tuple[Path, dict[str, Any]]) -> None:
 
 
 def test_views_are_shown(finished: tuple[Path, dict[str, Any]]) -> None:
-    """Eight pictures in a row, two rows of their views below (16 px, 2 px between), also in the report."""
+    """Eight images in a row, two rows of their views below (16 px, 2 px between), also in the report."""
     path, _ = finished
     with Image.open(path / "views.png") as sheet:
         assert sheet.size == (8 * 18 + 2, 3 * 18 + 2)
@@ -74,7 +74,7 @@ def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, 
     network.load_state_dict(load_file(result["weights"]), strict=True)
     weights = read_weights(path)
     assert weights.classes == ("red", "green", "blue", "grey")
-    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.sample) == (
+    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.synthetic) == (
         "resnet18", 16, "supervised", "squares", False,
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_on_a_gpu(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    """The same pictures at the same steps wherever they lie, and whether the network is compiled or not; the loss falls."""
+    """The same images at the same steps wherever they lie, and whether the network is compiled or not; the loss falls."""
     losses = []
     for i, settings in enumerate(({"pixels": "device"}, {"pixels": "disk"}, {"compile": True})):
         train(shop, tmp_path / str(i), device="cuda", **settings)
@@ -140,7 +140,7 @@ def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.
         return original(self, step)
 
     monkeypatch.setattr(Batches, "_read", slow)
-    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, sample=shop.sample)
+    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
     pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
     share = float(run.metrics()[0]["data_wait"])
     assert 0.5 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
@@ -152,13 +152,13 @@ def test_weights_of_another_architecture_are_refused(finished: tuple[Path, dict[
         fit.starting_weights(Settings(init=str(finished[0]), arch="resnet34"))
 
 
-def test_training_looks_at_whole_pictures(tmp_path: Path) -> None:
-    write_weights(tmp_path / "close.safetensors", replace(fresh("resnet18", 32, 0), zooms=(1.0, 0.5)))
-    assert fit.starting_weights(Settings(init=str(tmp_path / "close.safetensors"))).zooms == ()
+def test_training_looks_at_whole_images(tmp_path: Path) -> None:
+    write_weights(tmp_path / "close.safetensors", replace(fresh("resnet18", 32, 0), crops=(1.0, 0.5)))
+    assert fit.starting_weights(Settings(init=str(tmp_path / "close.safetensors"))).crops == ()
 
 
-def test_pictures_too_small_for_the_network_are_refused() -> None:
-    with pytest.raises(UserError, match="inception_v3 needs pictures of 75 px at least, not 64"):
+def test_images_too_small_for_the_network_are_refused() -> None:
+    with pytest.raises(UserError, match="inception_v3 needs images of 75 px at least, not 64"):
         fit.starting_weights(Settings(arch="inception_v3"))
 
 
@@ -230,7 +230,7 @@ def test_every_step_has_a_generator_of_its_own(train: Train, shop: Catalog, tmp_
 
 
 def test_ctrl_c_stops_two_processes_at_the_same_step(shop: Catalog, tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, sample=shop.sample)
+    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
 
     def press() -> None:
         while not (run.path / "checkpoint" / "last.pt").exists():
@@ -239,7 +239,7 @@ def test_ctrl_c_stops_two_processes_at_the_same_step(shop: Catalog, tmp_path: Pa
 
     threading.Thread(target=press, daemon=True).start()
     with pytest.raises(Stopped):
-        pretrain(shop, Settings(size=16, epochs=2000, batch_size=16, device="cpu", devices=2), run, quiet=True)
+        pretrain(shop, Settings(size=16, epochs=2000, batch_size=16, device="cpu", devices=2), run)
     saved = checkpoint.load(run.path)
     assert saved is not None and 4 <= saved.step < 8000 and run.config["status"] == "stopped"
 
@@ -252,7 +252,7 @@ def test_two_processes(
 
     def otherwise(world: int, worker: Any, material: Material, *others: Any) -> None:
         labels, order = material.train_labels.copy(), epoch_order(material.train_labels, 0, 0, balanced=False)
-        labels[order[8:16]] = 3 - labels[order[8:16]]  # of the pictures that the second process sees first
+        labels[order[8:16]] = 3 - labels[order[8:16]]  # of the images that the second process sees first
         launch(world, worker, replace(material, train_labels=labels), *others)
 
     monkeypatch.setattr(fit, "launch", otherwise)
@@ -290,51 +290,51 @@ def test_bad_settings(settings: dict[str, Any], words: str) -> None:
         Settings(**settings)
 
 
-def test_a_batch_of_one_is_refused_before_any_picture_is_read(
+def test_a_batch_of_one_is_refused_before_any_image_is_read(
     train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the pictures were prepared"))
+    monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the images were prepared"))
     for settings in ({"batch_size": 1}, {"batch_size": 3, "devices": 2}):
-        with pytest.raises(UserError, match="at least two pictures a batch"):
+        with pytest.raises(UserError, match="at least two images a batch"):
             train(shop, tmp_path / "run", **settings)
 
 
 def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no class has 99"):
-        train(shop, tmp_path / "b", min_pictures=99)
-    with pytest.raises(UserError, match="no pictures in the split `train`"):
+        train(shop, tmp_path / "b", min_images=99)
+    with pytest.raises(UserError, match="no images in the split `train`"):
         train(shop.in_split("val"), tmp_path / "c")
     with pytest.raises(UserError, match="no labels on level 2"):
         train(shop, tmp_path / "d", level=2)
     with pytest.raises(UserError, match="one class, 'red'"):
         train(shop.select(shop.labels()[0] == 0), tmp_path / "e")
-    with pytest.raises(UserError, match="--queue: a queue of 65 for 64 pictures"):
+    with pytest.raises(UserError, match="queue: a queue of 65 for 64 images"):
         train(shop, tmp_path / "f", method="moco", queue=65)
     assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcdef"])
 
 
 def test_what_a_machine_cannot_do_is_refused(train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="--pixels: pictures can live in a GPU's memory"):
+    with pytest.raises(UserError, match="pixels: images can live in a GPU's memory"):
         train(shop, tmp_path / "a", pixels="device")
     monkeypatch.setattr(fit, "pick_device", torch.device)
-    with pytest.raises(UserError, match="--device: cuda:1 is one GPU, and --devices asks for 2"):
+    with pytest.raises(UserError, match="device: cuda:1 is one GPU, and devices asks for 2"):
         train(shop, tmp_path / "b", device="cuda:1", devices=2)
 
 
 def test_a_class_is_not_lost_to_what_is_held_out(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
-    """All classes have as many pictures as are asked for; some of them are then held out to watch."""
+    """All classes have as many images as are asked for; some of them are then held out to watch."""
     bare = make_shop(tmp_path / "shop", val=0)
     least = int(np.bincount(bare.in_split("train").labels()[0]).min())
-    train(bare, tmp_path / "run", min_pictures=least, val_share=0.3)
+    train(bare, tmp_path / "run", min_images=least, val_share=0.3)
     assert len(read_weights(tmp_path / "run").classes) == len(bare.labels()[1])
 
 
 def test_norms_of_several_processes_keep_their_activations() -> None:
     encoder = load_encoder(fresh("tf_efficientnet_lite0", 32, 0))
     method = fit.build_method(Settings(method="supervised", arch="tf_efficientnet_lite0", size=32), encoder, 3).eval()
-    pictures = torch.rand(2, 3, 32, 32)
+    images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
-        before, names = method.encoder(pictures), list(method.state_dict())
+        before, names = method.encoder(images), list(method.state_dict())
         together = fit.synchronised(method).eval()
-        torch.testing.assert_close(together.encoder(pictures), before)
+        torch.testing.assert_close(together.encoder(images), before)
     assert any(isinstance(module, torch.nn.SyncBatchNorm) for module in together.modules()) and list(together.state_dict()) == names

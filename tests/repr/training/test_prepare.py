@@ -1,4 +1,4 @@
-"""Which pictures are held out to watch, and what labels do not do."""
+"""Which images are held out to watch, and what labels do not do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from repr.training.settings import Settings
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 8)), min_size=1, max_size=40), st.floats(0, 1), st.integers(0, 99))
-def test_groups_stay_whole_and_a_class_keeps_two_pictures(rows: list[tuple[int, int]], share: float, seed: int) -> None:
+def test_groups_stay_whole_and_a_class_keeps_two_images(rows: list[tuple[int, int]], share: float, seed: int) -> None:
     labels, groups = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
     kept, held = hold_out(groups, np.arange(len(rows)), labels, share, np.random.default_rng(seed))
     assert sorted([*kept, *held]) == list(range(len(rows)))
@@ -29,7 +29,7 @@ def test_groups_stay_whole_and_a_class_keeps_two_pictures(rows: list[tuple[int, 
 
 def test_twins_are_held_out_together(make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
     catalog = make_shop(tmp_path / "shop", per_class=12, twins=True)
-    material = prepare(catalog, Settings(size=16, val_share=0.25), quiet=True)
+    material = prepare(catalog, Settings(size=16, val_share=0.25))
     assert len(material.val) == 12 and len(material.train) == 36
     assert not set(material.val // 2) & set(material.train // 2)
 
@@ -39,7 +39,7 @@ def test_without_labels_nothing_is_held_out(make_shop: Callable[..., Catalog], t
     catalog = make_shop(tmp_path / "shop", per_class=4)
     level = catalog.table.schema.get_field_index("class_1")
     bare = catalog.table.set_column(level, "class_1", [[-1] * len(catalog)])
-    material = prepare(Catalog(bare, catalog.classes, catalog.sources), Settings(size=16, method="simclr", val_share=0.25), quiet=True)
+    material = prepare(Catalog(bare, catalog.classes, catalog.sources), Settings(size=16, method="simclr", val_share=0.25))
     assert len(material.train) == 16 and len(material.val) == 0
 
 

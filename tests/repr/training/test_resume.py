@@ -31,7 +31,7 @@ Train = Callable[..., dict[str, Any]]
 
 
 def start(path: Path, catalog: Catalog) -> Run:
-    return Run.create(path, "repr pretrain", {}, data=catalog.name, sample=catalog.sample)
+    return Run.create(path, "repr pretrain", {}, data=catalog.name, synthetic=catalog.synthetic)
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals = signal.SIGINT) -> None:
@@ -58,13 +58,13 @@ def test_dropout_follows_the_step(shop: Catalog, tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patch:
         interrupt_at(patch, 7)
         with pytest.raises(Stopped):
-            pretrain(shop, Settings(**SMALL), run, quiet=True)
+            pretrain(shop, Settings(**SMALL), run)
     torch.rand(3)
-    pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
+    pretrain(shop, Settings(**SMALL), run, resume=True)
     parts = drawn.copy()
     drawn.clear()
     torch.set_rng_state(state)
-    pretrain(shop, Settings(**SMALL), start(tmp_path / "whole", shop), quiet=True)
+    pretrain(shop, Settings(**SMALL), start(tmp_path / "whole", shop))
     assert parts == drawn and len(set(drawn)) == 12
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -84,7 +84,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(shop: Catalog, tmp_path: Pat
     monkeypatch.setattr(Supervised, "loss", loss)
     run = start(tmp_path / "run", shop)
     with pytest.raises(Stopped):
-        pretrain(shop, Settings(**SMALL), run, quiet=True)
+        pretrain(shop, Settings(**SMALL), run)
     saved = checkpoint.load(run.path)
     assert saved is not None and saved.step == 4 and run.config["status"] == "stopped"
 
@@ -101,11 +101,11 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     with monkeypatch.context() as patch:
         interrupt_at(patch, step)
         with pytest.raises(Stopped):
-            pretrain(shop, settings, run, quiet=True)
+            pretrain(shop, settings, run)
     assert run.config["status"] == "stopped"
     saved = checkpoint.load(run.path)
     assert saved is not None and saved.step == step
-    resumed = pretrain(make_shop(tmp_path / "copy", val=4), settings, run, resume=True, quiet=True)
+    resumed = pretrain(make_shop(tmp_path / "copy", val=4), settings, run, resume=True)
     a, b = load_file(whole["weights"]), load_file(resumed["weights"])
     assert all(torch.equal(a[name], b[name]) for name in a)
     exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr", "effective_rank")
@@ -117,7 +117,7 @@ def test_two_processes_go_on_as_if_they_had_not_stopped(shop: Catalog, tmp_path:
     """Stopped at the end of the first epoch: each goes on with an optimiser of its own, and the figures of that epoch are of both."""
     settings = Settings(**SMALL | {"devices": 2, "ema": 0.9})
     whole, parts = start(tmp_path / "whole", shop), start(tmp_path / "parts", shop)
-    expected = pretrain(shop, settings, whole, quiet=True)
+    expected = pretrain(shop, settings, whole)
 
     def pressed_early(*arguments: Any) -> None:
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()  # while the processes import
@@ -126,10 +126,10 @@ def test_two_processes_go_on_as_if_they_had_not_stopped(shop: Catalog, tmp_path:
     with monkeypatch.context() as patch:
         patch.setattr(fit, "launch", pressed_early)
         with pytest.raises(Stopped):
-            pretrain(shop, settings, parts, quiet=True)
+            pretrain(shop, settings, parts)
     kept = checkpoint.load(parts.path)
     assert kept is not None and kept.step == 4
-    resumed = pretrain(shop, settings, parts, resume=True, quiet=True)
+    resumed = pretrain(shop, settings, parts, resume=True)
     a, b = load_file(expected["weights"]), load_file(resumed["weights"])
     assert all(torch.equal(a[name], b[name]) for name in a)
     exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr")
@@ -142,7 +142,7 @@ def test_after_the_last_step_there_is_nothing_left_to_stop(
 ) -> None:
     run = start(tmp_path / "run", shop)
     interrupt_at(monkeypatch, 12, number)
-    pretrain(shop, Settings(**SMALL), run, quiet=True)
+    pretrain(shop, Settings(**SMALL), run)
     assert run.config["status"] == "done" and run.metrics()[-1]["step"] == "12"
     assert (run.path / "weights.safetensors").exists()
 
@@ -153,28 +153,28 @@ def test_a_lower_rate_stays_lower(shop: Catalog, tmp_path: Path, monkeypatch: py
         with monkeypatch.context() as patch:
             interrupt_at(patch, step)
             with pytest.raises(Stopped):
-                pretrain(shop, Settings(**SMALL | {"lr": lr}), run, resume=step > 4, quiet=True)
+                pretrain(shop, Settings(**SMALL | {"lr": lr}), run, resume=step > 4)
     assert Run.open(run.path).config["arguments"] == {"lr": 0.01}
-    finished = pretrain(shop, Settings(**SMALL | {"lr": 0.01}), run, resume=True, quiet=True)
+    finished = pretrain(shop, Settings(**SMALL | {"lr": 0.01}), run, resume=True)
     assert finished["metrics"]["lr"] == pytest.approx(0.01 * optim.factor(11, 12, warmup=1, schedule="cosine", final=0.0))
 
 
-def test_other_settings_or_pictures_cannot_go_on(
+def test_other_settings_or_images_cannot_go_on(
     make_shop: Callable[..., Catalog], shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start(tmp_path / "run", shop)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 5)
         with pytest.raises(Stopped):
-            pretrain(shop, Settings(**SMALL), run, quiet=True)
+            pretrain(shop, Settings(**SMALL), run)
     with pytest.raises(UserError, match=r"other settings [(]schedule cosine then, step now"):
-        pretrain(shop, Settings(**SMALL, schedule="step"), run, resume=True, quiet=True)
-    with pytest.raises(UserError, match="pictures or labels have changed"):
-        pretrain(make_shop(tmp_path / "other", val=4, seed=9), Settings(**SMALL), run, resume=True, quiet=True)
+        pretrain(shop, Settings(**SMALL, schedule="step"), run, resume=True)
+    with pytest.raises(UserError, match="images or labels have changed"):
+        pretrain(make_shop(tmp_path / "other", val=4, seed=9), Settings(**SMALL), run, resume=True)
     for broken in (b"PK\x03\x04 cut short", b"", b"abc", b"\x80"):
         (run.path / checkpoint.FILE).write_bytes(broken)
         with pytest.raises(UserError, match="not a readable checkpoint"):
-            pretrain(shop, Settings(**SMALL), run, resume=True, quiet=True)
+            pretrain(shop, Settings(**SMALL), run, resume=True)
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,13 +187,13 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, t
 
     monkeypatch.setattr(Supervised, "loss", loss)
     run = start(tmp_path / "run", shop)
-    with pytest.raises(UserError, match=r"at step 7 \(epoch 2\).*--resume"):
-        pretrain(shop, Settings(**SMALL), run, quiet=True)
+    with pytest.raises(UserError, match=r"at step 7 \(epoch 2\).*resume"):
+        pretrain(shop, Settings(**SMALL), run)
     saved = checkpoint.load(run.path)
     assert saved is not None and saved.step == 4 and checkpoint.finite(saved.method)
     assert run.config["status"] == "stopped"
     monkeypatch.setattr(Supervised, "loss", original)
-    assert pretrain(shop, Settings(**SMALL, lr=0.001), run, resume=True, quiet=True)["metrics"]["epoch"] == 3
+    assert pretrain(shop, Settings(**SMALL, lr=0.001), run, resume=True)["metrics"]["epoch"] == 3
 
 
 def test_weights_that_are_no_numbers_are_told_at_their_step(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,5 +205,5 @@ def test_weights_that_are_no_numbers_are_told_at_their_step(shop: Catalog, tmp_p
 
     monkeypatch.setattr(Supervised, "after_step", after_step)
     with pytest.raises(UserError, match=r"the weights are not finite at step 4 \(epoch 1\)"):
-        pretrain(shop, Settings(**SMALL), start(tmp_path / "run", shop), quiet=True)
+        pretrain(shop, Settings(**SMALL), start(tmp_path / "run", shop))
     assert checkpoint.load(tmp_path / "run") is None

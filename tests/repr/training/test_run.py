@@ -31,7 +31,7 @@ def options(make_shop: Callable[..., Catalog], tmp_path: Path) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     "change",
-    [{"min_pictures": 999}, {"init": "none.pth"}, {"arch": "resnet50", "init": "imagenet"}, {"device": "cuda:99"}, {"views": "prodct"}],
+    [{"min_images": 999}, {"init": "none.pth"}, {"arch": "resnet50", "init": "imagenet"}, {"device": "cuda:99"}, {"views": "prodct"}],
 )
 def test_bad_input_leaves_no_run(options: dict[str, Any], tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(UserError):
@@ -39,27 +39,25 @@ def test_bad_input_leaves_no_run(options: dict[str, Any], tmp_path: Path, change
     assert not (tmp_path / "run").exists()
 
 
-def test_a_wrong_device_is_told_before_pictures_are_decoded(
-    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_device_is_told_before_images_are_decoded(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("decoded first"))
     with pytest.raises(UserError, match="cuda:99"):
         execute(options | {"device": "cuda:99"}, out=tmp_path / "run", resume=False)
 
 
-def test_lone_classes_are_told_before_pictures_are_decoded(
+def test_lone_classes_are_told_before_images_are_decoded(
     options: dict[str, Any], make_shop: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_shop(tmp_path / "lone", per_class=1).write(tmp_path / "lone.parquet")
     monkeypatch.setattr("repr.training.prepare.make_pack", lambda *_, **__: pytest.fail("decoded first"))
-    with pytest.raises(UserError, match=r"and 3 more classes[)] has one training picture, and supcon pairs"):
+    with pytest.raises(UserError, match=r"and 3 more classes[)] has one training image, and supcon pairs"):
         execute(options | {"data": (str(tmp_path / "lone.parquet"),), "method": "supcon"}, out=tmp_path / "run", resume=False)
 
 
 def test_a_folder_of_the_users_is_left_where_it_was(options: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(UserError):
-        execute(options | {"min_pictures": 999}, out=tmp_path / "mine", resume=False)
+        execute(options | {"min_images": 999}, out=tmp_path / "mine", resume=False)
     assert list((tmp_path / "mine").iterdir()) == []
 
 
@@ -91,7 +89,7 @@ def test_weights_are_not_written_over_though_the_checkpoint_is_gone(options: dic
 
 
 def test_a_run_of_another_command_is_not_written_over(options: dict[str, Any], tmp_path: Path) -> None:
-    Run.create(tmp_path / "run", "rpc_transfer run", {}, data="shop", sample=False).finish("done", {"rows": []})
+    Run.create(tmp_path / "run", "rpc_transfer run", {}, data="shop", synthetic=False).finish("done", {"rows": []})
     before = (tmp_path / "run" / "config.json").read_bytes()
     for resume in (False, True):
         with pytest.raises(UserError, match="holds a run of `rpc_transfer run`"):

@@ -49,9 +49,9 @@ def printed(typed: list[object]) -> tuple[str, str]:
 def test_prints_the_starts_side_by_side(printed: tuple[str, str], typed: list[object]) -> None:
     stdout, stderr = printed
     lines = stdout.splitlines()
-    assert lines[0].startswith("fruits: 6 base and 2 novel products, shots from train, tested on test (180 base and 60 novel pictures)")
+    assert lines[0].startswith("fruits: 6 base and 2 novel products, shots from train, tested on test (180 base and 60 novel images)")
     assert [line.split()[:2] for line in lines if line.startswith("ncm")] == [["ncm", "none"], ["ncm", "imagenet"]]
-    assert "±" in stdout and "paired t-test" in stdout and "sample" not in stdout
+    assert "±" in stdout and "paired t-test" in stdout and "synthetic" not in stdout
     assert "59.63" not in stdout, "the paper's figures belong beside RPC's 200 products alone"
     assert f"rpc_transfer report {typed[-1]}" in stderr
 
@@ -105,10 +105,10 @@ def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--shots", "61"], "8 products have fewer train pictures than the 61 shots"),
+        (["--shots", "61"], "8 products have fewer train images than the 61 shots"),
         (["--novel", "8"], "leave 7"),
         (["--increments", "3x2"], "adds up to 6 products"),
-        (["--shots-from", "val"], "no val pictures"),
+        (["--shots-from", "val"], "no val images"),
         (["--learner", "nmc"], "there is no learner nmc.*Did you mean ncm"),
         (["--weights", "nowhere"], "nowhere"),
         (["--shots", "ten"], "not a number"),
@@ -154,7 +154,7 @@ def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typ
         (["--unknown", "1"], "drawn with --unknown 0, not 1"),
         (["--split-seed", "1"], "drawn with --split-seed 0, not 1"),
         (["--base-shots", "all"], "drawn with --base-shots as many as --shots, not all"),
-        (["--test-on", "leftover"], "drawn with --test-on test, not leftover"),
+        (["--test-on", "validation"], "drawn with --test-on test, not validation"),
         (["--shots-from", "val"], "drawn with --shots-from train, not val"),
     ],
 )

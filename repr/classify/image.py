@@ -1,0 +1,147 @@
+"""Images alone: VGG-19, Inception-v3, ResNet-50 or any weights of ours, trained end to end or frozen below a new head.
+
+Frozen, the three networks of the paper get two layers of 4096 (Pattern Recognition 140 (2023) 109519, Table 5), other weights
+a linear layer. Without weights the networks can only be trained end to end, from scratch, and the row says so.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repr.arrays import Floats, Ints
+from repr.classify.data import Data, Features, NotRun
+from repr.classify.heads import ask, blank, entropy, fit_head, seeded
+from repr.classify.settings import Settings
+from repr.crops import suffix
+from repr.errors import UserError
+from repr.images.views import plain, preset
+from repr.models.backbones import backbone, check_size
+from repr.models.encoder import Encoder
+from repr.models.weights import Weights, fresh, load_encoder, read_weights
+
+NETWORKS = ("vgg19", "inception_v3", "resnet50")
+HIDDEN = (4096, 4096)
+EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
+
+
+class Image:
+    """A row's image → its class. Rows whose image cannot be read take no part in training."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.note = ""
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Image:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun when frozen without weights."""
+        settings = self.settings
+        self.classes_ = classes
+        whole = settings.end_to_end if settings.end_to_end is not None else settings.model in NETWORKS
+        self.features_: Features | None = None
+        if not whole:
+            self.features_ = image_features(data, settings)
+            seen = self.features_.present[rows]
+            hidden = [settings.scaled(width) for width in HIDDEN] if settings.model in NETWORKS else []
+            self.network_ = fit_head(
+                self.features_.vectors[self.features_.known(rows)], labels[seen], classes,
+                hidden=hidden, settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
+            )  # fmt: skip
+            self.note = f"frozen {self.features_.name}"
+            return self
+        weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
+        encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
+        self.note = f"end to end from {weights.name}" if weights.method != "none" else "end to end from scratch"
+        self._train(data, encoder, rows, labels, classes, generator)
+        return self
+
+    def _train(self, data: Data, encoder: Encoder, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> None:
+        from repr.models.devices import pick_device
+        from repr.training.finetune import EncoderWithHead, fit_network
+
+        settings = self.settings
+        self.size_ = encoder.size
+        pack, place = data.pixels(encoder.size, settings.workers)
+        seen = place[rows] >= 0
+        labels = labels[seen]
+        views = preset("supervised", encoder.size)
+        device = pick_device(settings.device)
+
+        def viewed(positions: Tensor) -> Tensor:
+            return views(torch.from_numpy(pack[positions.cpu().numpy()]).to(device), generator)
+
+        with seeded(generator):
+            network = EncoderWithHead(encoder, nn.Linear(encoder.dim, classes))
+            self.network_ = fit_network(
+                network, torch.from_numpy(place[rows[seen]]), torch.from_numpy(labels), loss=entropy, generator=generator,
+                transform=viewed, device=device, **settings.training(EPOCHS_WHOLE),
+            )  # fmt: skip
+
+    def logits(self, data: Data, rows: Ints) -> Floats:
+        """(len(rows), classes); NaN for rows whose image cannot be read."""
+        found = blank(len(rows), self.classes_)
+        if "image" in data.hidden:
+            return found
+        if self.features_ is not None:
+            seen = self.features_.present[rows]
+            found[seen] = ask(self.network_, torch.from_numpy(self.features_.vectors[rows[seen]]))
+            return found
+        pack, place = data.pixels(self.size_, self.settings.workers)
+        there = np.flatnonzero(place[rows] >= 0)
+        with torch.inference_mode():
+            device = next(self.network_.parameters()).device
+            for part in np.split(there, range(64, len(there), 64)):
+                pixels = torch.from_numpy(pack[place[rows[part]]]).to(device)
+                found[part] = self.network_(plain(pixels, self.size_)).float().cpu().numpy()
+        return found
+
+
+def image_features(data: Data, settings: Settings) -> Features:
+    """The frozen features of every catalog row's image; computed once and kept by content. Raises NotRun without weights."""
+    from repr.embedding.embed import embed, say_left_out
+
+    weights = starting_weights(settings)
+    if weights is None:
+        raise NotRun(f"no weights (a frozen {settings.model} needs some: `weights`)")
+    encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
+    made = embed(encoder, data.catalog, device=settings.device, workers=settings.workers)
+    vectors = np.zeros((len(data.catalog), encoder.dim), np.float32)
+    present = np.zeros(len(data.catalog), bool)
+    vectors[made.rows], present[made.rows] = made.features, True
+    if data.readable is None:
+        say_left_out(made.quarantine)
+    data.readable = present
+    return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px{suffix(encoder.crops)})")
+
+
+def starting_weights(settings: Settings) -> Weights | None:
+    """The weights that a row names; `imagenet` for models that are no network of their own; None for "from scratch".
+
+    Raises UserError when they are of another network than the row's.
+    """
+    named = settings.weights or ("" if settings.model in NETWORKS else "imagenet")
+    if not named:
+        return None
+    weights = known_weights(named)
+    if settings.model in NETWORKS and weights.arch != settings.model:
+        message = f"these are weights of {weights.arch}, not of {settings.model}"
+        raise UserError(message, named, "Give that network's weights, or `model` encoder")
+    return weights
+
+
+@cache
+def known_weights(spec: str) -> Weights:
+    """`read_weights`, each once a process."""
+    return read_weights(spec)
+
+
+def side(settings: Settings, arch: str, usual: int = 0) -> int:
+    """The side of the images in pixels: asked for, or the network's usual one times the scale, but not less than it needs.
+
+    Raises UserError when less is asked for than it needs.
+    """
+    if settings.size:
+        check_size(arch, settings.size)
+    return settings.size or max(settings.scaled(usual or backbone(arch).size), backbone(arch).least)

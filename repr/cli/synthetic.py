@@ -1,0 +1,39 @@
+"""`repr synthetic`: draw the synthetic shop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repr import console
+
+
+@click.command("synthetic")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to write the folders mep3m and rpc.")
+@click.option(
+    "--scale",
+    type=click.Choice(["full", "tiny"]),
+    default="full",
+    show_default=True,
+    help="full (about 110 MB, a minute) or tiny (for a first look).",
+)
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processes that draw. Default: one a core.")
+@console.seed_option
+@console.json_option
+def command(out: Path, scale: str, workers: int | None, seed: int, as_json: bool) -> None:
+    """Draw a miniature shop in MEP-3M's and RPC's formats.
+
+    The products do not exist; results on them are an illustration and are labelled so. The same seed gives the same files.
+
+    \b
+    Example:
+      repr synthetic --out shop --scale tiny
+    """
+    from repr.synthetic import draw_shop
+
+    folder = draw_shop(out, seed=seed, scale=scale, workers=workers)
+    if as_json:
+        console.emit({"out": str(folder), "mep3m": str(folder / "mep3m"), "rpc": str(folder / "rpc"), "seed": seed, "scale": scale})
+    else:
+        click.echo(f"{folder / 'mep3m'}\n{folder / 'rpc'}")

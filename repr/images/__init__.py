@@ -1,0 +1,1 @@
+"""Images: file → decoded image → packed uint8 → views of a batch."""

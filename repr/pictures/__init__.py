@@ -1,1 +1,0 @@
-"""Pictures: file → decoded picture → packed uint8 → views of a batch."""

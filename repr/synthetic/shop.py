@@ -1,0 +1,129 @@
+"""Draw the synthetic shop: both parts, on all cores, whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from repr import files, progress
+from repr.errors import UserError, nearest
+from repr.machine import cores
+from repr.synthetic import mep3m, rpc
+from repr.synthetic.identity import skus
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # of the drawing; another number draws anew into the cache
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most."""
+
+    records: int
+    exemplars: int
+    val: int
+    test: int
+    room: int
+
+
+SCALES = {
+    "full": Scale(3000, 24, 90, 168, 170_000_000),
+    "tiny": Scale(260, 8, 6, 12, 40_000_000),
+}
+
+Job = tuple[Callable[..., list[Any]], tuple[Any, ...]]
+
+
+def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", workers: int | None = None) -> Path:
+    """Draw the synthetic shop into `out`: `out/mep3m`, `out/rpc`, and a `synthetic.json` in each folder. Returns `out`.
+
+    The same seed and scale give the same bytes, however many processes draw. A shop that is there already is kept.
+    Raises UserError when `out` holds something else, when the disk is too full, or for an unknown scale.
+    """
+    out = Path(out).absolute()
+    if scale not in SCALES:
+        raise UserError(f"no such scale: {scale}", "", nearest(scale, SCALES), argument="scale")
+    mark = {"version": VERSION, "seed": seed, "scale": scale, "synthetic": True, "note": "Drawn images of products that do not exist."}
+    if _is_there(out, mark):
+        return out
+    files.need_space(out, SCALES[scale].room, "the synthetic shop")
+    with files.replacing(out) as folder:
+        folder.mkdir()
+        _draw_all(folder, SCALES[scale], seed, workers or cores())
+        for part in (folder, folder / "mep3m", folder / "rpc"):
+            files.write_json(part / "synthetic.json", mark)
+    return out
+
+
+def synthetic_root(part: Literal["mep3m", "rpc"], *, seed: int = 0) -> Path:
+    """The folder of that part of the synthetic shop in the cache, drawn on first use (which says so on stderr)."""
+    folder = files.cache_dir("synthetic", f"v{VERSION}-{seed}")
+    if not (folder / "synthetic.json").is_file():
+        log.info(f"Drawing the synthetic shop into {folder} (about a minute, once).")
+        draw_shop(folder, seed=seed)
+    return folder / part
+
+
+def _is_there(out: Path, mark: dict[str, Any]) -> bool:
+    """True when `out` is this very shop, False when it is empty or missing. Raises when it is something else: nothing is drawn over."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    drawn = (out / "synthetic.json").is_file() and all((out / part).is_dir() for part in ("mep3m", "rpc"))
+    if not drawn or files.read_json(out / "synthetic.json") != mark:
+        what = "a synthetic shop of another seed, scale or version is here" if drawn else "there is something else here"
+        raise UserError(what, out, "Name a new or an empty folder with `out`")
+    return True
+
+
+def _draw_all(folder: Path, scale: Scale, seed: int, workers: int) -> None:
+    web, checkout = folder / "mep3m", folder / "rpc"
+    mep3m.folders(web)
+    rpc.folders(checkout)
+    listings = mep3m.plan(scale.records, seed)
+    scenes = rpc.plan({"val": scale.val, "test": scale.test}, seed)
+    chunks = [listings[i : i + mep3m.CHUNK] for i in range(0, len(listings), mep3m.CHUNK)]
+    with _pool(workers) as go:
+        records = go([(mep3m.draw_listings, (web, chunk, seed)) for chunk in chunks], len(listings), "Drawing the web shop")
+        mep3m.write_annotations(web, records)
+        categories = sorted(skus(seed))
+        jobs: list[Job] = [(rpc.draw_sku, (checkout, category, scale.exemplars, seed)) for category in categories]
+        rpc.write_annotations(checkout, "train", go(jobs, scale.exemplars * len(categories), "Drawing exemplars"), seed)
+        drawn = go([(rpc.draw_checkout, (checkout, scene, seed)) for scene in scenes], len(scenes), "Drawing checkouts")
+    for split in ("val", "test"):
+        rpc.write_annotations(checkout, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[[list[Job], int, str], list[Any]]]:
+    """Something that runs jobs in order and gathers their lists, with a bar for each stage.
+
+    Children are forked where that is possible, so that a script without a main guard can draw the shop too; they ignore Ctrl-C
+    and end with the pool.
+    """
+    if workers < 2:
+        yield lambda jobs, total, what: _gather(map(_run, jobs), total, what)
+        return
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    pool = multiprocessing.get_context(method).Pool(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield lambda jobs, total, what: _gather(pool.imap(_run, jobs), total, what)
+    finally:
+        pool.terminate()
+        pool.join()
+
+
+def _run(job: Job) -> list[Any]:
+    function, arguments = job
+    return function(*arguments)
+
+
+def _gather(results: Iterator[list[Any]], total: int, what: str) -> list[Any]:
+    one_by_one = (item for result in results for item in result)
+    return list(progress.counted(one_by_one, total, what, "image"))

@@ -1,0 +1,157 @@
+"""The parts of a transfer run's report that show images: worst confusions, nearest neighbours, a map of the embedding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from repr.arrays import Ints
+from repr.catalog.sources import open_sources
+from repr.catalog.table import Catalog
+from repr.errors import UserError
+from repr.images.reader import Unreadable, read_image
+from repr.reports.figures import embedding_map
+from repr.reports.page import Page
+from repr.reports.sheet import SheetRow
+from repr.runs import Run
+from rpc_transfer.protocol import Split
+from rpc_transfer.results import Results
+from rpc_transfer.split_file import read_split
+
+PAIRS = 8  # confusions shown
+SHEETS = 12  # novel products whose nearest neighbours are shown
+NEAREST = 6
+MAP_POINTS = 1500  # test images on the map: more cannot be told apart, and take minutes to embed on two cores
+THUMB = 96  # pixels
+
+
+@dataclass(frozen=True)
+class Album:
+    """The images of a run. catalog: the data opened again; split: the run's, found in it."""
+
+    catalog: Catalog
+    split: Split
+
+    def image(self, row: int) -> Image.Image | Path:
+        """The image of a catalog row, cut to its box; the bare path when it cannot be read, which is then drawn as a cross."""
+        [box] = self.catalog.select(np.array([row])).boxes()
+        file = self.catalog.file(row)
+        try:
+            return read_image(file, short_side=THUMB, box=box)
+        except Unreadable:
+            return file
+
+    def name(self, number: int) -> str:
+        """The display name of a class number, else its key."""
+        key = self.split.products[number]
+        return self.split.names[key] or key
+
+    def tests(self, seed: int) -> Ints:
+        """Catalog rows of a seed's test images, in the order that trials count in."""
+        everything = (*self.split.products, *self.split.unknown)
+        return np.concatenate([self.split.tests[seed][product] for product in everything])
+
+
+def add(page: Page, found: Results, run: Run, best: int) -> None:
+    """Add the parts with images. Data or weights that are not there any more are named on the page and left out."""
+    try:
+        catalog = open_sources(run.config["arguments"]["data"], default="rpc")
+        album = Album(catalog, read_split(found.split_path, catalog))
+    except UserError as error:
+        page.text(f"The images could not be opened again, so no images are shown: {error}")
+        return
+    _confusions(page, found, album, best)
+    _neighbourhood(page, found, album, best)
+
+
+def _confusions(page: Page, found: Results, album: Album, best: int) -> None:
+    """The pairs of products that are mixed up most, each with a test image, shots of what it is and of what it was taken for."""
+    trials = {entry["seed"]: found.trial(best, entry["seed"]).arrays for entry in found.rows[best]["trials"]}
+    wrong: dict[tuple[int, int], int] = {}
+    for arrays in trials.values():
+        mixed = (arrays["labels"] >= 0) & (arrays["labels"] != arrays["predictions"])
+        for pair in zip(arrays["labels"][mixed].tolist(), arrays["predictions"][mixed].tolist(), strict=True):
+            wrong[pair] = wrong.get(pair, 0) + 1
+    if not wrong:
+        return
+    rows = []
+    for (true, taken), n in sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:PAIRS]:
+        seed, arrays = next((s, a) for s, a in trials.items() if np.any((a["labels"] == true) & (a["predictions"] == taken)))
+        places = np.flatnonzero((arrays["labels"] == true) & (arrays["predictions"] == taken))
+        worst = places[np.argmax(arrays["confidence"][places])]
+        query = album.tests(seed)[arrays["tests"][worst]]
+        shots = album.split.support[seed]
+        of_true, of_taken = shots[album.split.products[true]][:2], shots[album.split.products[taken]][:3]
+        total = sum(int((a["labels"] == true).sum()) for a in trials.values())
+        matches = [(album.image(int(row)), f"is {album.name(true)}", True) for row in of_true]
+        matches += [(album.image(int(row)), f"taken for {album.name(taken)}", False) for row in of_taken]
+        rows.append(SheetRow(album.image(int(query)), f"{album.name(true)}: {n} of {total}", matches))
+    page.heading("The worst confusions")
+    page.neighbours(rows, "A test image, shots of the product it shows, and shots of the product it was taken for most often.")
+
+
+def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
+    """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
+    from repr.crops import WHOLE
+    from repr.embedding.embed import embed
+    from repr.evaluation.maps import flat_map
+    from repr.models.weights import load_encoder
+
+    ran = [row for row in found.rows if row["weights"] is not None and row["harmonic_mean"]]
+    if not ran:
+        return
+    chosen = found.rows[best]
+    row = chosen if chosen in ran else max(ran, key=lambda row: float(row["harmonic_mean"]["mean"]))
+    seed, split = found.content["seeds"][0], album.split
+    shots, of_shots = _listed(split, seed, tests=False)
+    tests, of_tests = _listed(split, seed, tests=True)
+    if len(tests) > MAP_POINTS:
+        kept = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
+        tests, of_tests = tests[kept], of_tests[kept]
+    try:
+        encoder = load_encoder(row["weights"], size=row["size"], crops=tuple(row.get("crops", WHOLE)))
+        made = embed(encoder, album.catalog.select(np.concatenate([shots, tests])))
+    except UserError as error:
+        page.text(f"The embedding could not be drawn: {error}")
+        return
+    vectors, is_shot = made.vectors, made.rows < len(shots)
+    rows_of, labels = np.concatenate([shots, tests])[made.rows], np.concatenate([of_shots, of_tests])[made.rows]
+    base = len(split.base)
+    page.section("Nearest neighbours and a map")
+    name = Path(row["weights"]).name.removesuffix(".safetensors")
+    page.text(f"By the encoder **{name}** as it came, before any product of this set was taught.")
+    queries = [
+        int(np.flatnonzero(~is_shot & (labels == c))[0]) for c in range(base, len(split.products)) if np.any(~is_shot & (labels == c))
+    ]
+    gallery = np.flatnonzero(is_shot)
+    sheets = []
+    for query in queries[:SHEETS]:
+        likeness = vectors[gallery] @ vectors[query]
+        near = np.argsort(-likeness, kind="stable")[:NEAREST]
+        matches = [
+            (
+                album.image(int(rows_of[gallery[i]])),
+                f"{album.name(labels[gallery[i]])} {likeness[i]:.2f}",
+                bool(labels[gallery[i]] == labels[query]),
+            )
+            for i in near
+        ]
+        sheets.append(SheetRow(album.image(int(rows_of[query])), album.name(labels[query]), matches))
+    if sheets:
+        page.neighbours(sheets, "Test images of novel products and the shots nearest to them by cosine, among those of all products.")
+    points, how = flat_map(vectors[~is_shot], np.random.default_rng(0))
+    supercategories = [split.supercategories[key] or split.names[key] or key for key in split.products]
+    groups = [supercategories[label] for label in labels[~is_shot]]
+    kind = "supercategory" if any(split.supercategories.values()) else "product"
+    caption = f"{len(points):,} test images by {how}, coloured by {kind}; novel products are ringed."
+    page.figure(embedding_map(points, groups, labels[~is_shot] >= base), caption)
+
+
+def _listed(split: Split, seed: int, *, tests: bool) -> tuple[Ints, Ints]:
+    """Catalog rows and class numbers of a seed's shots or tests of the taught products."""
+    of = split.tests[seed] if tests else split.support[seed]
+    rows = np.concatenate([of[product] for product in split.products])
+    return rows, np.repeat(np.arange(len(split.products)), [len(of[product]) for product in split.products])

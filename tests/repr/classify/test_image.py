@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repr.catalog.table import Catalog
+from repr.classify.data import Data, NotRun
+from repr.classify.experiment import grid, run_trial
+from repr.classify.image import image_features
+from repr.classify.settings import Settings
+from repr.errors import UserError
+from repr.models.weights import fresh, write_weights
+
+
+def test_frozen_features_below_a_linear_layer(shop: Catalog) -> None:
+    row = run_trial(Data(shop), Settings(model="encoder", weights="none", size=32, epochs=10)).row
+    assert row["top1"] > 0.9 and row["modality"] == "image" and "frozen none" in row["note"] and not row["masked"]
+
+
+def test_from_scratch_end_to_end(shop: Catalog) -> None:
+    row = run_trial(Data(shop), Settings(model="encoder", weights="none", end_to_end=True, size=32, epochs=4, batch_size=16)).row
+    assert row["top1"] > 0.5 and "end to end from scratch" in row["note"]
+
+
+@pytest.mark.parametrize("model", ["vgg19", "inception_v3", "resnet50"])
+def test_frozen_without_weights_is_not_run(shop: Catalog, model: str) -> None:
+    with pytest.raises(NotRun, match="no weights"):
+        run_trial(Data(shop), Settings(model=model, end_to_end=False))
+
+
+def test_weights_of_another_network(shop: Catalog) -> None:
+    with pytest.raises(UserError, match="weights of resnet18, not of resnet50"):
+        run_trial(Data(shop), Settings(model="resnet50", weights="none"))
+
+
+def test_each_model_finds_its_weights(tmp_path: Path) -> None:
+    write_weights(tmp_path / "r18.safetensors", fresh("resnet18", 32, 0))
+    named = (str(tmp_path / "r18.safetensors"), "none")
+    rows = grid(Settings(), models=["resnet50", "encoder", "ngram"], levels=[2], seeds=[0], weights=named)
+    assert [(row.model, row.weights) for row in rows] == [("resnet50", ""), ("encoder", named[0]), ("encoder", "none"), ("ngram", "")]
+
+
+def test_unreadable_images_count_as_missing(shop: Catalog, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    for row, name in enumerate(shop.column("path")):
+        blob = b"no image" if row in (3, 130) else (shop.sources[0].root / name).read_bytes()
+        (tmp_path / name).write_bytes(blob)
+    broken = replace(shop, sources=(replace(shop.sources[0], root=tmp_path),))
+    settings = Settings(model="encoder", weights="none", size=32, epochs=10)
+    features = image_features(Data(broken), settings)
+    assert np.flatnonzero(~features.present).tolist() == [3, 130] and not features.vectors[130].any()
+    row = run_trial(Data(broken), settings).row
+    assert row["test"] == 40 and row["top1"] > 0.85

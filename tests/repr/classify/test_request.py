@@ -1,0 +1,127 @@
+"""From options to rows: what is refused before any work, and what is recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from repr.catalog.table import Catalog
+from repr.classify import asked
+from repr.cli.classify import command
+from repr.errors import UserError
+from repr.runs import Run
+
+
+@pytest.fixture
+def data(shop: Catalog, tmp_path: Path) -> Path:
+    """The shop, which brings its own split, as a catalog file."""
+    shop.write(tmp_path / "shop.parquet")
+    return tmp_path / "shop.parquet"
+
+
+def ask(data: Path, *typed: str) -> asked.Answer:
+    """What the command would be answered."""
+    kept: list[asked.Answer] = []
+
+    def call(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> asked.Answer:
+        kept.append(original(words, arguments, out))
+        return kept[0]
+
+    original = asked.ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked, "ask", call)
+        CliRunner().invoke(command, [*typed, "--data", str(data)], catch_exceptions=False)
+    return kept[0]
+
+
+def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
+    answer = ask(data, "--split", "random")
+    assert answer.rows[0]["split"] == "own" and "split own" in answer.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("table", "4", "--hierarchy", "flat"), "--hierarchy: table 4 settles this"),
+        (("table", "5", "--fine-share", "0.5"), "--fine-share: table 5 settles this"),
+        (("table", "5", "--end-to-end"), "--frozen: table 5 settles this"),
+        (("table", "8", "--subset", "meats"), "--subset: table 8 settles this"),
+        (("--model", "bilstm", "--text-encoder", "bert"), "--text-encoder: none of the rows"),
+        (("--model", "ngram", "--bert", "folder"), "--bert: none of the rows"),
+        (("--model", "gated", "--frozen"), "--frozen: none of the rows"),
+        (("--model", "encoder", "--weak", "residual"), "--weak: none of the rows"),
+        (("--model", "encoder", "--mask-class-words"), "--mask-class-words: none of the rows"),
+        (("--model", "encoder", "--ocr"), "--ocr: none of the rows"),
+        (("--paper", "paper.csv"), "--paper: belongs to a table"),
+        (("--balanced", "--logit-adjustment", "1"), "--logit-adjustment: given with --balanced"),
+        (("--model", "ngram", "--size", "64"), "--size: none of the rows"),
+        (("--model", "resnet50", "--weights", "imagenet"), "imagenet: none of the models asked for can use these weights"),
+        (("--model", "ngram", "--weights", "none"), "none: none of the models asked for can use these weights of resnet18"),
+        (("--ocr",), "--ocr: no row has OCR text"),
+    ],
+)
+def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        ask(data, *typed)
+
+
+def test_table_6_takes_a_share_of_fine_labels(data: Path, tmp_path: Path) -> None:
+    typed = ["table", "6", "--model", "resnet50", "--hierarchy", "flat", "--fine-share", "0.5", "--level", "1"]
+    answer = ask(data, *typed, "--out", str(tmp_path / "out"))
+    assert {row["fine_share"] for row in answer.rows} == {0.5} and "--mask-class-words" not in answer.rows[0]["note"]
+
+
+def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Run.create(tmp_path / "run", "repr pretrain", {}, data="shop", synthetic=False)
+    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("read first"))
+    with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
+        ask(data, "--out", str(tmp_path / "run"))
+
+
+def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
+    answer = ask(data, "--level", "1", "--level", "1", "--model", "ngram", "--model", "ngram")
+    assert [row["seeds"] for row in answer.rows] == [[0]] and answer.rows[0]["ci95"]["top1"] is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("--logit-adjustment", "-5"), "--logit-adjustment"),
+        (("--device", "foo"), "no such device"),
+        (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
+        (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
+        (("--model", "encoder", "--weights", "nowhere.pth"), "nowhere.pth: no such weights"),
+        (("fig8",), "repr classify table N"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, typed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        ask(data, *typed)
+
+
+@pytest.mark.parametrize("file", ["config.json", "predictions.npz"])
+def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path, file: str) -> None:
+    first = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
+    (damaged,) = (tmp_path / "out" / "rows").glob(f"*/{file}")
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    again = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
+    assert again.rows[0]["top1"] == first.rows[0]["top1"] and len(damaged.read_bytes()) > 100
+
+
+@pytest.mark.parametrize(
+    "typed", [("--scale", "2"), ("table", "7"), ("--model", "ngrams"), ("--hierarchy", "round"), ("--subset", "nowhere.csv")]
+)
+def test_what_needs_no_data_is_said_before_they_are_opened(data: Path, typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("opened first"))
+    with pytest.raises(UserError):
+        ask(data, *typed)
+
+
+def test_none_is_the_start_of_a_named_network_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "run", lambda _, rows, out: pytest.fail(str([row.weights for row in rows])))
+    with pytest.raises(pytest.fail.Exception, match=r"\[''\]"):
+        ask(data, "--model", "resnet50", "--weights", "none")

@@ -1,0 +1,96 @@
+"""Settings declared once: limits, kinds, text, config files and the help all follow from the fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repr.errors import UserError
+from repr.settings import check, declared, explained, from_mapping, parse, setting, values
+
+
+@dataclass(kw_only=True)
+class Oven:
+    """What the tests declare."""
+
+    heat: float = setting(180.0, "degrees", low=0, high=300)
+    minutes: int | None = setting(None, "how long", low=1)
+    fan: bool = setting(False, "blow")
+    mode: Literal["top", "bottom"] = setting("top", "where from")
+    speed: float = setting(1.0, "of the plate", low=0, above=True)
+    shelves: tuple[int, ...] = setting((), "which are used", low=1)
+    baked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def test_a_declaration_says_all_there_is_to_know() -> None:
+    found = declared(Oven)
+    assert list(found) == ["heat", "minutes", "fan", "mode", "speed", "shelves"], "fields without a setting are none"
+    assert (found["heat"].kind, found["heat"].default, found["heat"].help, found["heat"].limits) == (
+        float,
+        180.0,
+        "degrees",
+        "from 0 to 300",
+    )
+    assert found["minutes"].optional and found["minutes"].kind is int and found["minutes"].limits == "1 or more"
+    assert found["mode"].choices == ("top", "bottom") and found["mode"].limits == "one of top, bottom"
+    assert found["speed"].limits == "above 0" and found["shelves"].many and found["fan"].limits == ""
+
+
+def test_text_becomes_values() -> None:
+    assert parse(Oven, "heat=200, fan=TRUE,minutes=3", "oven") == {"heat": 200.0, "fan": True, "minutes": 3}
+    assert parse(Oven, "", "oven") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("heet=1", "Did you mean heat"),
+        ("heat=hot", "heat=hot is not a number"),
+        ("heat=301", "heat is 301. It takes from 0 to 300"),
+        ("heat=nan", "heat is nan"),
+        ("fan=maybe", "not true or false"),
+        ("minutes=1.5", "not a whole number"),
+        ("minutes=0", "It takes 1 or more"),
+        ("speed=0", "It takes above 0"),
+        ("mode=topp", "Did you mean top"),
+        ("heat=1,heat=2", "heat is set twice"),
+        ("=1", "a setting without a name"),
+    ],
+)
+def test_bad_text_is_refused_with_a_remedy(text: str, said: str) -> None:
+    with pytest.raises(UserError, match="oven: ") as refused:
+        parse(Oven, text, "oven")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given", [{"heat": True}, {"heat": "200"}, {"fan": 1}, {"minutes": 2.0}, {"mode": "side"}, {"heat": float("inf")}, {"shelves": (0,)}]
+)
+def test_the_constructor_checks(given: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as refused:
+        Oven(**given)
+    assert refused.value.argument == next(iter(given)), "the argument is named, not an option"
+
+
+@given(heat=st.one_of(st.integers(0, 300), st.floats(0, 300)), minutes=st.none() | st.integers(1), fan=st.booleans())
+def test_values_come_back_from_a_config(heat: float, minutes: int | None, fan: bool) -> None:
+    oven = Oven(heat=heat, minutes=minutes, fan=fan, shelves=(1, 2))
+    assert isinstance(oven.heat, float) and Oven(**from_mapping(Oven, values(oven))) == oven
+
+
+def test_a_config_with_an_unknown_name_is_refused() -> None:
+    with pytest.raises(UserError, match="Did you mean shelves"):
+        from_mapping(Oven, {"shelfs": [1]}, "config.json")
+
+
+def test_the_help_has_a_line_a_setting() -> None:
+    lines = explained(Oven)
+    assert lines[0] == "heat (default 180.0; from 0 to 300): degrees"
+    assert lines[1] == "minutes (default its own choice; 1 or more): how long" and lines[2] == "fan (default false): blow"
