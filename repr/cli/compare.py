@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from repr import console
+from repr.tables import table
 
 
 @click.command()
