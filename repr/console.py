@@ -215,7 +215,7 @@ def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | 
         from repr.files import read_json
 
         content = read_json(Path(value))
-        arguments = content.get("arguments") if isinstance(content, dict) else None
+        arguments = content.get("typed") if isinstance(content, dict) else None
         if not isinstance(arguments, dict):
             raise UserError("no arguments in it", value, "Give the config.json of a run folder")
         known = {p.name for p in ctx.command.params}

@@ -1,6 +1,6 @@
 """The run folder: what a run writes and how it is found again.
 
-config.json       version, command, arguments, data, synthetic, created, status ("running", "stopped", "done"), result
+config.json       version, command, typed, resolved, data, synthetic, created, status ("running", "stopped", "done"), result
 environment.json  versions, machine
 metrics.csv       one row a logged step or epoch
 warnings.csv      what was noticed while training: step, kind, text
@@ -20,13 +20,35 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
+from repr.records import Json, Scalar
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("torch", "torchvision", "lightly", "faiss-gpu", "faiss-cpu", "scikit-learn", "numpy", "pillow", "timm")
+
+
+Options = dict[str, Any]  # JSON-able values of options, by name
+
+
+class Config(TypedDict):
+    """The content of config.json.
+
+    typed: every option as it was given, or left at its default (None: open); `--config` gives it back. resolved: what was made of
+    those that do not stand as they are, numbers where the typed ones were left open. result: the command's JSON object, once done.
+    """
+
+    version: int
+    command: str
+    typed: Options
+    resolved: Options
+    data: str
+    synthetic: bool
+    created: str
+    status: str
+    result: NotRequired[Any]
 
 
 @dataclass
@@ -34,24 +56,26 @@ class Run:
     """One run folder. `path` is the folder; `config` is the content of its config.json."""
 
     path: Path
-    config: dict[str, Any]
+    config: Config
 
     @classmethod
-    def create(cls, path: Path, command: str, arguments: dict[str, Any], *, data: str, synthetic: bool) -> Run:
+    def create(cls, path: Path, command: str, typed: Options, *, data: str, synthetic: bool, resolved: Options | None = None) -> Run:
         """Make the folder, or take an existing one over, and write config.json and environment.json.
 
-        command: as typed ("repr pretrain"); arguments: every option with its value, JSON-able;
-        data: the name of the data; synthetic: whether any of it is the synthetic shop.
+        command: "repr pretrain"; typed: every option as given, JSON-able; resolved: what they came to, as far as that is known
+        (`resolve` adds to it); data: the name of the data; synthetic: whether any of it is the synthetic shop.
+        Raises UserError when there is a run of another command.
         """
         path = Path(path)
         claim(path, command)
         fresh, new = not path.exists(), not (path / "config.json").exists()
         path.mkdir(parents=True, exist_ok=True)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        config = {
+        config: Config = {
             "version": VERSION,
             "command": command,
-            "arguments": arguments,
+            "typed": typed,
+            "resolved": dict(resolved or {}),
             "data": data,
             "synthetic": synthetic,
             "created": now,
@@ -71,18 +95,31 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """Open an existing run folder. Raises UserError when it is not one, or is of a newer version."""
+        """Open an existing run folder. Raises UserError when it is not one, or is of another version."""
         path = Path(path)
         if not (path / "config.json").is_file():
             raise UserError("not a run folder (no config.json)", path, "Give the folder that a command wrote with `out`")
         config = read_json(path / "config.json")
         if not isinstance(config, dict) or "command" not in config or not isinstance(config.get("version", 0), int):
             raise UserError("not a run's config.json", path / "config.json", "Give the folder that a command wrote with `out`")
-        if config.get("version", 0) > VERSION:
-            raise UserError(f"written by a newer version ({config['version']} > {VERSION})", path, "Update the package")
-        return cls(path, config)
+        version = config.get("version", 0)
+        if version != VERSION:
+            newer = version > VERSION
+            told = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
+            raise UserError(told, path, "Update the package" if newer else "Run it again")
+        return cls(path, cast(Config, config))
 
-    def log(self, row: dict[str, Any]) -> None:
+    @property
+    def settings(self) -> Options:
+        """The options in force: as resolved, else as typed."""
+        return {**self.config["typed"], **self.config["resolved"]}
+
+    def resolve(self, resolved: Options) -> None:
+        """Write into config.json what options came to; JSON-able."""
+        self.config["resolved"] |= resolved
+        write_json(self.path / "config.json", self.config)
+
+    def log(self, row: Mapping[str, Scalar]) -> None:
         """Add a row to metrics.csv; a new column goes into the header, so rows of different kinds may alternate."""
         self._write("metrics.csv", [*self.metrics(), row])
 
@@ -113,7 +150,7 @@ class Run:
             for file in files:
                 file.unlink()
 
-    def _write(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, name: str, rows: Sequence[Mapping[str, Scalar]]) -> None:
         if not rows:
             (self.path / name).unlink(missing_ok=True)
             return
@@ -130,15 +167,15 @@ class Run:
         with file.open(newline="", encoding="utf-8") as stream:
             return list(csv.DictReader(stream))
 
-    def go_on(self, changed: dict[str, Any]) -> None:
-        """Write into config.json that a stopped run goes on, and the options that have changed."""
-        self.config["arguments"] |= changed
+    def go_on(self, changed: Options) -> None:
+        """Write into config.json that a stopped run goes on, and the options that are typed otherwise now."""
+        self.config["typed"] |= changed
         self.config["status"] = "running"
         write_json(self.path / "config.json", self.config)
 
-    def finish(self, status: str, result: Any = None) -> None:
+    def finish(self, status: str, result: object = None) -> None:
         """Write the status ("done" or "stopped") and the command's JSON result into config.json."""
-        self.config.update(status=status, result=result)
+        self.config["status"], self.config["result"] = status, result
         write_json(self.path / "config.json", self.config)
 
 
@@ -151,7 +188,7 @@ def claim(path: Path, command: str) -> None:
         raise UserError(f"holds a run of `{other}`, which would be lost", path, "Choose another `out`")
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, Json]:
     """What a reader needs to judge a number: versions, machine, processors. No user or host names."""
     versions = {}
     for name in PACKAGES:
@@ -186,17 +223,11 @@ def newest_weights(*, synthetic: bool, under: Path = Path("runs")) -> Path | Non
     return max(found)[1] if found else None
 
 
-def newest_unfinished(command: str, names: str, arguments: dict[str, Any], *, under: Path = Path("runs")) -> Path | None:
-    """The newest run of `command` with the same arguments that did not end, in a folder below `under` called like `names`."""
+def newest_unfinished(command: str, names: str, typed: Options, *, under: Path = Path("runs")) -> Path | None:
+    """The newest run of `command` with the same options that did not end, in a folder below `under` called like `names`."""
     runs = _below(under, names, command)
-    asked = _said(arguments)
-    found = [(r.config["created"], r.path) for r in runs if _said(r.config["arguments"]) == asked and r.config["status"] != "done"]
+    found = [(run.config["created"], run.path) for run in runs if run.config["typed"] == typed and run.config["status"] != "done"]
     return max(found)[1] if found else None
-
-
-def _said(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those that say something: an earlier version may lack an option."""
-    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _below(under: Path, names: str, command: str) -> list[Run]:
@@ -205,6 +236,6 @@ def _below(under: Path, names: str, command: str) -> list[Run]:
     for file in under.glob(f"{names}/config.json"):
         with suppress(UserError):
             run = Run.open(file.parent)
-            if run.config["command"] == command and {"created", "status", "synthetic", "arguments"} <= set(run.config):
+            if run.config["command"] == command and {"created", "status", "synthetic", "typed"} <= set(run.config):
                 found.append(run)
     return found

@@ -23,7 +23,9 @@ from repr.files import content_key, held
 from repr.images.known import fingerprints
 from repr.learners import UPDATES, learner_class, make
 from repr.models.devices import pick_device
-from repr.models.weights import between, load_encoder
+from repr.models.leaks import leaks
+from repr.models.mixing import between
+from repr.models.weights import load_encoder
 from repr.runs import Run, claim, default_out, newest_unfinished
 from rpc_transfer import paper, results
 from rpc_transfer.images import Shelf, Table, encode
@@ -99,21 +101,18 @@ def run(settings: Settings, out: Path | None = None) -> Results:
             raise
         lost = bench.shelf.unreadable
         missing = [f"{len(lost)} images could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
-        notes = [*departures, *_seen(starts, catalog), *missing]
+        notes = [*departures, *_seen(starts, catalog, split), *missing]
         content = {**rows_content(settings, catalog, split, rows, trials, notes), "run": str(folder)}
         results.write(folder, content)
         record.finish("done", {"rows": len(content["rows"])})
     return results.read(folder)
 
 
-def _seen(starts: Sequence[Start], catalog: Catalog) -> list[str]:
-    """A note on each start whose training saw the very set it is tested on, its novel products perhaps among what they learned from."""
-    names = {source.name for source in catalog.sources}
-    return [
-        f"{start.spec} was trained on {', '.join(sorted(names & seen))}: products that are novel here may be among what it has seen"
-        for start in starts
-        if start.weights is not None and names & (seen := start.weights.sources)
-    ]
+def _seen(starts: Sequence[Start], catalog: Catalog, split: Split) -> list[str]:
+    """A note on each start whose training saw images of the products that are novel here, be they shots, tests or left alone."""
+    novel = np.isin(catalog.product_keys().astype(str), [*split.novel, *split.unknown])
+    weights = [start.weights for start in starts if start.weights is not None]
+    return [str(leak) for leak in leaks(weights, catalog.select(novel), "images of novel products")]
 
 
 def _check_used(settings: Settings) -> None:

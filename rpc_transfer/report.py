@@ -335,7 +335,7 @@ def _by_supercategory(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> li
 
 def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
     page.section("How it was done")
-    page.options(run.config["arguments"])
+    page.options(run.config["typed"])
     page.machine(read_json(run.path / "environment.json"))
     page.text("The products, shots and test images of every seed are in `split.json`; `--split split.json` repeats the run on them.")
 

@@ -58,7 +58,7 @@ class Album:
 def add(page: Page, found: Results, run: Run, best: int) -> None:
     """Add the parts with images. Data or weights that are not there any more are named on the page and left out."""
     try:
-        catalog = open_sources(run.config["arguments"]["data"], default="rpc")
+        catalog = open_sources(run.config["typed"]["data"], default="rpc")
         album = Album(catalog, read_split(found.split_path, catalog))
     except UserError as error:
         page.text(f"The images could not be opened again, so no images are shown: {error}")

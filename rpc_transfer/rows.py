@@ -105,15 +105,17 @@ def content(
 
 def _starts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What the rows start from, as the weights' files tell it, and the image sides at which they were used."""
-    starts = list(dict.fromkeys(row.start for row in rows if row.start.weights))
+    starts = list(dict.fromkeys(row.start for row in rows))
     return [
         {
             "weights": start.spec,
-            **{name: getattr(start.weights, name) for name in ("arch", "method", "trained_on", "recipe")},
+            "arch": start.weights.arch,
+            "history": start.weights.provenance.lines(),
             "sizes": sorted({row.size for row in rows if row.start is start}),
             "crops": list(start.crops),
         }
         for start in starts
+        if start.weights is not None
     ]
 
 

@@ -157,7 +157,7 @@ def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
 
 def _typed(run: Run) -> str:
     """The command of a run as it was typed, of the options that a reader would want."""
-    arguments = run.config["arguments"]
+    arguments = run.config["typed"]
     words = [run.config["command"]]
     for name in ("method", "arch", "size", "epochs", "lr", "views", "novel", "shots", "seeds", "weights", "learner"):
         value = arguments.get(name)

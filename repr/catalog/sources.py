@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
+from repr.catalog.division import bare
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.errors import UserError
@@ -127,33 +126,14 @@ def _parsed(annotations: Path) -> Path:
 
 def split_name(catalog: Catalog, split: str) -> str:
     """What `fill_split` makes of `split` here, for the records: "own" where all sources bring a split, "own, grouped" where some do."""
-    bare = _bare(catalog)
-    return ", ".join([*([] if bare.all() else ["own"]), *([split] if bare.any() else [])])
-
-
-def division(catalog: Catalog, split: str, seed: int) -> str:
-    """How `fill_split` divides the sources that bring no split, in words; "" where all bring one.
-
-    Other sources beside them, or another seed, and other rows are for the test.
-    """
-    return f"{split} split of {catalog.name} by seed {seed}" if _bare(catalog).any() else ""
-
-
-def divisions(recipe: str) -> dict[str, frozenset[str]]:
-    """What `division` said of each training in a weights' recipe, in order, and the names of the sources that it was said of."""
-    return {found[0]: frozenset(found[1].split("+")) for found in re.finditer(r"\w+ split of (.+?) by seed \d+", recipe)}
-
-
-def _bare(catalog: Catalog) -> Bools:
-    """(sources,) whether a source has no split of its own."""
-    column, source = catalog.column("split").astype(str), catalog.column("source")
-    return np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
+    without = bare(catalog)
+    return ", ".join([*([] if without.all() else ["own"]), *([split] if without.any() else [])])
 
 
 def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
     """Give the rows of every source without any split "train" or "test"; sources that have one keep it."""
     column, source = catalog.column("split"), catalog.column("source")
-    rows = np.flatnonzero(_bare(catalog)[source])
+    rows = np.flatnonzero(bare(catalog)[source])
     if not len(rows):
         return catalog
     divided = splits.divide(catalog.select(rows), split, seed, look=split != "random")

@@ -140,6 +140,10 @@ def run(open_catalog: Open, rows: Sequence[Settings], out: Path | None = None) -
                 raise
             found |= {settings: not_run(settings, error) for settings in members}
             continue
+        from repr.classify.image import leaks_of
+
+        for leak in leaks_of(members, catalog):
+            log.info(f"Note: {leak}.")
         views: dict[tuple[bool, bool], Data] = {}
         for number, settings in enumerate(members, 1):
             view = (settings.ocr, settings.mask)
@@ -177,7 +181,7 @@ def _kept_or_run(data: Data, settings: Settings, out: Path | None, where: str, *
 def _config(folder: Path) -> dict[str, Any]:
     """What a row's folder holds; {} where it is damaged: it is then removed, and the row run again."""
     try:
-        return Run.open(folder).config
+        return dict(Run.open(folder).config)
     except UserError as error:
         log.info(f"    run again: {error}")
         shutil.rmtree(folder)

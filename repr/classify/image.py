@@ -6,6 +6,7 @@ a linear layer. Without weights the networks can only be trained end to end, fro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
+from repr.catalog.table import Catalog
 from repr.classify.data import Data, Features, NotRun
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
@@ -21,6 +23,7 @@ from repr.errors import UserError
 from repr.images.views import plain, preset
 from repr.models.backbones import backbone, check_size
 from repr.models.encoder import Encoder
+from repr.models.leaks import Leak, leaks
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
@@ -53,7 +56,7 @@ class Image:
             return self
         weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
         encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
-        self.note = f"end to end from {weights.name}" if weights.method != "none" else "end to end from scratch"
+        self.note = f"end to end from {weights.name}" if weights.provenance.records else "end to end from scratch"
         self._train(data, encoder, rows, labels, classes, generator)
         return self
 
@@ -129,6 +132,12 @@ def starting_weights(settings: Settings) -> Weights | None:
         message = f"these are weights of {weights.arch}, not of {settings.model}"
         raise UserError(message, named, "Give that network's weights, or `model` encoder")
     return weights
+
+
+def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
+    """Which of the weights that rows name have seen the catalog's test images, or may have."""
+    named = dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality)
+    return leaks([known_weights(each) for each in named], catalog.in_split("test"))
 
 
 @cache

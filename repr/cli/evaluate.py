@@ -48,7 +48,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
       repr evaluate --weights runs/mine --weights imagenet --data shop/ --out runs/compare
       repr evaluate --embeddings vectors.npz
     """
-    from repr.evaluation.evaluate import BY_LEVEL, announce, caption, evaluate, evaluate_vectors, level_table, table, warn_of_overlap
+    from repr.evaluation.evaluate import BY_LEVEL, announce, caption, evaluate, evaluate_vectors, level_table, table
     from repr.evaluation.measure import Constants
     from repr.runs import claim
 
@@ -61,15 +61,14 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
     files: tuple[Path, ...] = arguments["files"]
     evaluation = None
     if images:
-        from repr.catalog.sources import division, fill_split, open_sources
+        from repr.catalog.sources import open_data
         from repr.models.weights import read_weights
 
         if not arguments["weights"]:
             console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
         weights = [read_weights(spec) for spec in arguments["weights"] or ("imagenet",)]
-        sources = open_sources(arguments["data"], default="rpc", subset=arguments["subset"])
-        catalog = fill_split(sources, arguments["split"], arguments["seed"])
-        warn_of_overlap(weights, sources, division(sources, arguments["split"], arguments["seed"]))
+        divided = {"subset": arguments["subset"], "split": arguments["split"], "seed": arguments["seed"]}
+        catalog = open_data(arguments["data"], default="rpc", **divided)
         evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
         announce(evaluation)
     rows = [*(evaluation.rows if evaluation else ()), *evaluate_vectors(files, constants)]

@@ -97,6 +97,6 @@ def _as_started(ctx: click.Context, out: Path | None, arguments: dict[str, Any])
         return arguments
     if ctx.default_map:
         raise UserError("--config would do nothing: --resume goes on with the run's own options", "--config", "Leave one of the two out")
-    started = Run.open(out).config["arguments"]
+    started = Run.open(out).config["typed"]
     typed = console.typed(ctx)
     return {name: value if name in typed else started.get(name, value) for name, value in arguments.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -33,7 +32,7 @@ def show(weights: str, as_json: bool) -> None:
     from repr.models.weights import read_weights
 
     read = read_weights(weights)
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "name": read.name,
         "arch": read.arch,
         "size": read.size,
@@ -41,24 +40,23 @@ def show(weights: str, as_json: bool) -> None:
         "mean": list(read.mean),
         "std": list(read.std),
         "classes": list(read.classes),
-        "method": read.method,
-        "trained_on": read.trained_on,
-        "recipe": read.recipe,
         "synthetic": read.synthetic,
         "identity": read.identity,
         "tensors": len(read.tensors),
         "parameters": sum(tensor.numel() for tensor in read.tensors.values()),
     }
     if as_json:
-        console.emit(facts)
+        console.emit({**facts, "unknown": read.provenance.unknown, "provenance": read.provenance.brief().as_json()})
         return
     shown = ", ".join(read.classes[:3]) + (", …" if len(read.classes) > 3 else "")
     facts["classes"] = f"{len(read.classes)} ({shown})" if read.classes else "none: no head"
     facts["synthetic"] = "yes: made on the synthetic shop" if read.synthetic else "no"
     for name in ("crops", "mean", "std"):
-        facts[name] = ", ".join(f"{number:g}" for number in facts[name])
+        facts[name] = ", ".join(f"{number:g}" for number in getattr(read, name))
     width = max(map(len, facts))
     click.echo("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items() if value != ""))
+    history = read.provenance.lines() or ["random weights: nothing was trained"]
+    click.echo("\n".join(f"{'made by' if n == 0 else '':<{width}}  {line}" for n, line in enumerate(history)))
 
 
 @command.command("mix")
@@ -112,8 +110,8 @@ def mix(
     from dataclasses import replace
 
     from repr.errors import UserError
-    from repr.models.weights import load_encoder, read_weights, reestimate_batchnorm, write_weights
-    from repr.models.weights import mix as mix_weights
+    from repr.models.mixing import mix as mix_weights
+    from repr.models.weights import load_encoder, read_weights, write_weights
 
     if not batch_norm:
         console.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
@@ -122,17 +120,24 @@ def mix(
     mixed = mix_weights(read_weights(first), read_weights(second), alpha)
     mixed = replace(mixed, size=size or mixed.size, crops=crops or mixed.crops)
     if batch_norm:
-        from repr.catalog.sources import open_data
-        from repr.images.batches import training_batches
-        from repr.models.devices import pick_device
+        import numpy as np
 
-        catalog = open_data(data, subset=subset, split=split, seed=seed)
+        from repr.catalog.division import divisions
+        from repr.catalog.sources import fill_split, open_sources
+        from repr.images.batches import training_batches
+        from repr.models.batchnorm import reestimate_batchnorm
+        from repr.models.devices import pick_device
+        from repr.models.provenance import learned_from
+
+        sources = open_sources(data, subset=subset)
+        catalog = fill_split(sources, split, seed)
+        rows = np.flatnonzero(catalog.column("split").astype(str) == "train")
+        learned = learned_from(catalog, rows if len(rows) else np.arange(len(catalog)), divisions(sources, split, seed, subset))
         batches = training_batches(catalog, load_encoder(mixed).side, images, seed=seed, workers=workers)
-        mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
-        mixed = replace(mixed, synthetic=mixed.synthetic or catalog.synthetic)
+        mixed = reestimate_batchnorm(mixed, batches, learned, device=pick_device(device))
     path = out or Path("mixed.safetensors")
     write_weights(path, mixed)
     if as_json:
         console.emit({"weights": str(path), "identity": mixed.identity, "arch": mixed.arch, "alpha": alpha, "synthetic": mixed.synthetic})
         return
-    click.echo(f"{mixed.method}{' (synthetic)' if mixed.synthetic else ''}, {mixed.identity}, in {path}")
+    click.echo(f"{mixed.name}{' (synthetic)' if mixed.synthetic else ''}, {mixed.identity}, in {path}")

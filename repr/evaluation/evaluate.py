@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from repr.arrays import Floats, Ints
-from repr.catalog.sources import divisions
 from repr.crops import suffix
 from repr.embedding.embed import BATCH, embed, say_left_out
 from repr.errors import UserError
@@ -20,6 +19,7 @@ from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
+from repr.models.leaks import Leak, leaks
 from repr.models.names import apart
 from repr.search.exact import normalised
 
@@ -36,7 +36,8 @@ class Evaluation:
     """What was measured. rows: one an encoder, in the order given; raw_pixels: the same with nothing learned, or None.
 
     part: the readable images; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
-    labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised.
+    labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised. leaks: weights that
+    have seen what was searched for, or may have.
     """
 
     rows: list[Row]
@@ -49,6 +50,7 @@ class Evaluation:
     level: int
     quarantine: tuple[Quarantined, ...]
     vectors: dict[str, Floats] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def leave_one_out(self) -> bool:
@@ -111,6 +113,7 @@ def evaluate(
         whole.level,
         quarantine,
         vectors,
+        tuple(leaks(weights, part.select(asked))),
     )
 
 
@@ -203,24 +206,10 @@ def _names(given: Sequence[str]) -> list[str]:
     return names
 
 
-def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) -> None:
-    """Say which weights may have been trained on test images: on the same data, divided otherwise than now.
-
-    divided: how they are divided now, "" where every source brings its split; weights tell it in their recipe.
-    """
-    names = {source.name for source in sources.sources}
-    for each in weights:
-        trained = names & each.sources
-        seen = [said for said, of in divisions(each.recipe).items() if names & of]
-        if divided and trained and seen != [divided]:
-            log.info(
-                f"Note: {each.name} was trained on {', '.join(sorted(trained))}, but not on the {divided}: "
-                "test images here may be among its training images. Give the --seed, --split and --data of that training."
-            )
-
-
 def announce(evaluation: Evaluation) -> None:
-    """Say what was left out and how the images were divided."""
+    """Say what was left out, how the images were divided, and which weights have seen them."""
+    for leak in evaluation.leaks:
+        log.info(f"Note: {leak}.")
     say_left_out(evaluation.quarantine)
     if evaluation.leave_one_out:
         log.info("No train and test parts: every image is searched among all the others, and there is no linear probe.")

@@ -1,21 +1,20 @@
 """Weights files: one reader for all kinds, one writer, strict about what is in them.
 
-A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used:
-version, arch, size, crops, mean, std, classes, method, trained_on, recipe, synthetic.
+A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used, and how it was made:
+version, name, arch, size, crops, mean, std, classes, provenance (`repr.models.provenance`), each but the names as JSON.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from repr.crops import WHOLE, checked
@@ -24,8 +23,9 @@ from repr.files import replacing
 from repr.models import foreign
 from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
 from repr.models.encoder import Encoder
+from repr.models.provenance import IMAGENET, NOT_KNOWN, Parent, Provenance
 
-VERSION = 2  # of files with crops, which an older reader would look past; others are of version 1
+VERSION = 3
 FILE = "weights.safetensors"  # in a run folder
 NONE_ARCH, NONE_SIZE = "resnet18", 64  # what "none" means where nothing else is said
 
@@ -36,8 +36,7 @@ class Weights:
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: image side in
     pixels; crops: the shares of it that are embedded (`repr.crops`), empty where nothing was said; mean, std: normalisation of
-    images in 0..1, by default the architecture's usual; method, trained_on: how and on what they were made; recipe: start,
-    epochs, image size and views of the last training; synthetic: whether the synthetic shop was part of any; name: for tables.
+    images in 0..1, by default the architecture's usual; provenance: how they came about; name: for tables.
     """
 
     tensors: Mapping[str, Tensor]
@@ -46,10 +45,7 @@ class Weights:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
-    method: str = ""
-    trained_on: str = ""
-    recipe: str = ""
-    synthetic: bool = False
+    provenance: Provenance = NOT_KNOWN
     name: str = ""
     crops: tuple[float, ...] = ()
 
@@ -70,9 +66,14 @@ class Weights:
         return digest.hexdigest()[:16]
 
     @property
-    def sources(self) -> frozenset[str]:
-        """Names of the data in `trained_on`, which are joined by + in a union and by an arrow from one training to the next."""
-        return frozenset(name.strip() for name in re.split(r"[+→]", self.trained_on) if name.strip())
+    def synthetic(self) -> bool:
+        """Whether the synthetic shop had a part in them."""
+        return self.provenance.synthetic
+
+    def as_parent(self, alpha: float = 1.0) -> Parent:
+        """Themselves in the record of weights that come of them; alpha: their part in a mix."""
+        last = self.provenance.last
+        return Parent(last.key if last else "", self.name, self.identity, alpha)
 
     def headless(self) -> Weights:
         """The same without the head."""
@@ -90,9 +91,7 @@ def read_weights(spec: str | Path) -> Weights:
     if str(spec) == "imagenet":
         tensors = foreign.imagenet_tensors()
         size = backbone(foreign.LITE).size
-        return _checked(
-            Weights(tensors, foreign.LITE, size, classes=_numbers(1000), method="supervised", trained_on="ImageNet-1k"), "imagenet"
-        )
+        return _checked(Weights(tensors, foreign.LITE, size, classes=_numbers(1000), provenance=IMAGENET), "imagenet")
     if str(spec) == "none":
         return fresh(NONE_ARCH, NONE_SIZE, 0)
     path = Path(spec)
@@ -111,22 +110,13 @@ def read_weights(spec: str | Path) -> Weights:
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Write a .safetensors with the metadata, whole or not at all. What is written is checked first, as when it is read."""
-    from safetensors.torch import save_file
-
     _checked(weights, path)
     metadata = {
-        "version": str(1 if weights.crops in ((), WHOLE) else VERSION),
-        "arch": weights.arch,
-        "size": str(weights.size),
-        **({"crops": json.dumps(weights.crops)} if weights.crops else {}),
-        "mean": json.dumps(weights.mean),
-        "std": json.dumps(weights.std),
-        "classes": json.dumps(weights.classes, ensure_ascii=False),
-        "method": weights.method,
-        "trained_on": weights.trained_on,
-        "recipe": weights.recipe,
-        "synthetic": json.dumps(weights.synthetic),
+        "version": str(VERSION),
         "name": weights.name,
+        "arch": weights.arch,
+        **{name: json.dumps(getattr(weights, name), ensure_ascii=False) for name in ("size", "crops", "mean", "std", "classes")},
+        "provenance": json.dumps(weights.provenance.as_json(), ensure_ascii=False),
     }
     with replacing(Path(path)) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in weights.tensors.items()}, temporary, metadata)
@@ -160,7 +150,7 @@ def load_encoder(
 def fresh(arch: str, size: int, seed: int) -> Weights:
     """Random weights: the start called "none"."""
     network = build(arch, seed=torch.Generator().manual_seed(seed))
-    return Weights(network.state_dict(), arch, size, method="none", name="none")
+    return Weights(network.state_dict(), arch, size, provenance=Provenance(), name="none")
 
 
 def weights_of(
@@ -168,10 +158,7 @@ def weights_of(
     *,
     head: nn.Linear | None = None,
     classes: tuple[str, ...] = (),
-    method: str,
-    trained_on: str,
-    recipe: str = "",
-    synthetic: bool,
+    provenance: Provenance,
     name: str = "",
 ) -> Weights:
     """The weights of an encoder as it is now, copied to the CPU, with a head (a Linear with a bias, one output a class) or without."""
@@ -180,85 +167,17 @@ def weights_of(
     if head is not None:
         tensors |= dict(zip(head_names(encoder.arch), (head.weight, head.bias), strict=True))
     copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, method, trained_on, recipe, synthetic, name)
-
-
-def mix(a: Weights, b: Weights, alpha: float) -> Weights:
-    """Weights between two of one architecture: (1 - alpha) a + alpha b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
-
-    Batch-norm statistics are interpolated too; `reestimate_batchnorm` measures them anew. The head is kept only when both have
-    the same classes. Image size: the larger one; crops: those of `a`, else of `b`. Raises UserError when
-    architecture or normalisation differ, or alpha is not in 0..1.
-    """
-    if not 0 <= alpha <= 1:
-        raise UserError(f"a alpha of {alpha}", "", "Give a number from 0 (all of the first) to 1 (all of the second)", argument="alpha")
-    if a.arch != b.arch:
-        raise UserError(f"cannot mix {a.arch} with {b.arch}", f"{a.name}, {b.name}", "Mix weights of one architecture")
-    if a.mean != b.mean or a.std != b.std:
-        raise UserError("the two normalise images differently", f"{a.name}, {b.name}", "Mix weights that alpha a start")
-    if a.classes != b.classes:
-        a, b = a.headless(), b.headless()
-    return Weights(
-        _between(a.tensors, b.tensors, alpha),
-        a.arch,
-        max(a.size, b.size),
-        a.mean,
-        a.std,
-        a.classes,
-        method=f"{1 - alpha:g} {a.name} + {alpha:g} {b.name}",
-        trained_on=" + ".join(dict.fromkeys(filter(None, (a.trained_on, b.trained_on)))),
-        recipe="; ".join(f"{weights.name}: {weights.recipe}" for weights in (a, b) if weights.recipe),
-        synthetic=a.synthetic or b.synthetic,
-        name=f"{a.name}+{alpha:g} {b.name}",
-        crops=a.crops or b.crops,
-    )
-
-
-def between(a: Encoder, b: Encoder, alpha: float) -> Encoder:
-    """`mix` of two encoders of one architecture in memory: a copy of `a` whose network is (1 - alpha) a + alpha b."""
-    assert a.arch == b.arch and 0 <= alpha <= 1
-    mixed = copy.deepcopy(a)
-    theirs = {name: tensor.to(next(a.parameters()).device) for name, tensor in b.network.state_dict().items()}
-    mixed.network.load_state_dict(_between(a.network.state_dict(), theirs, alpha))
-    return mixed
-
-
-def _between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    return {name: torch.lerp(value, b[name], alpha) if value.is_floating_point() else value.clone() for name, value in a.items()}
-
-
-def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], *, device: str | torch.device = "cpu") -> Weights:
-    """The same weights with batch-norm means and variances measured on images: (b, h, h, 3) uint8 batches, seen as they are
-    embedded, in all crops.
-
-    The statistics are the plain averages over the batches (as in stochastic weight averaging, Izmailov et al., UAI 2018,
-    section 3.2), so give batches of one size. Raises UserError when there are no images, or one in a batch.
-    """
-    encoder = load_encoder(weights, device=device)
-    norms = [module for module in encoder.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative average
-        norm.train()
-    seen = 0
-    with torch.inference_mode():
-        for batch in batches:
-            if norms and len(batch) == 1:
-                raise UserError("one image has no batch statistics to measure", weights.name, "Give two training images or more")
-            encoder.forward(torch.cat(encoder.centre_crops(batch.to(device))))  # at once: the variance between crops is part of it
-            seen += len(batch)
-    if norms and not seen:
-        raise UserError("no images to measure batch-norm statistics on", weights.name, "Give training images with `data`")
-    measured = {name: tensor.to("cpu", copy=True) for name, tensor in encoder.network.state_dict().items()}
-    return replace(weights, tensors={**weights.tensors, **measured})
+    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, provenance, name)
 
 
 def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path, name: str) -> Weights:
     """Weights from a file of ours, by its metadata."""
     try:
-        version = int(metadata.get("version", 0))
-        if version > VERSION:
-            raise UserError(f"written by a newer version ({version} > {VERSION})", path, "Update the package")
+        version = int(metadata["version"])
+        if version != VERSION:
+            newer = version > VERSION
+            told = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
+            raise UserError(told, path, "Update the package" if newer else "Make them again")
         return Weights(
             tensors,
             metadata["arch"],
@@ -266,12 +185,9 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             tuple(json.loads(metadata["mean"])),
             tuple(json.loads(metadata["std"])),
             tuple(json.loads(metadata["classes"])),
-            metadata["method"],
-            metadata["trained_on"],
-            metadata.get("recipe", ""),  # files of before 2026-11-21 have none
-            bool(json.loads(metadata["synthetic"])),
-            metadata.get("name") or name,
-            tuple(map(float, json.loads(metadata["crops"]))) if "crops" in metadata else (),
+            Provenance.read(json.loads(metadata["provenance"]), path),
+            metadata["name"] or name,
+            tuple(map(float, json.loads(metadata["crops"]))),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -282,7 +198,7 @@ def _foreign(tensors: dict[str, Tensor], path: Path, name: str) -> Weights:
     arch, tensors = foreign.recognise(tensors, path)
     head = tensors.get(head_names(arch)[0])
     classes = _numbers(len(head)) if head is not None else ()
-    return _checked(Weights(tensors, arch, backbone(arch).size, classes=classes, name=name), path)
+    return _checked(Weights(tensors, arch, backbone(arch).size, classes=classes, provenance=NOT_KNOWN, name=name), path)
 
 
 def _checked(weights: Weights, where: str | Path) -> Weights:

@@ -46,8 +46,8 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
     Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics"}], "rows": [...],
-    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ
-    among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
+    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the options, as resolved, that
+    differ among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
     `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
     transfer rows with the same learner, shots and splits:
     {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
@@ -62,9 +62,9 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     described = []
     for run, name in named:
         alike = [other for other in runs if other.config["command"] == run.config["command"]]
-        arguments = run.config["arguments"]
-        differing = {key: arguments[key] for key in arguments if key not in NOT_SETTINGS and _differs(key, alike)}
-        kept = {key: run.config[key] for key in ("command", "data", "synthetic", "status", "created")}
+        settings = run.settings
+        differing = {key: settings[key] for key in settings if key not in NOT_SETTINGS and _differs(key, alike)}
+        kept = {key: value for key, value in run.config.items() if key in ("command", "data", "synthetic", "status", "created")}
         described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
     rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
     starts = [{"run": name, **start} for run, name in named for start in _results(run).get("starts", ())]
@@ -144,7 +144,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _differs(key: str, runs: Iterable[Run]) -> bool:
-    values = [run.config["arguments"].get(key) for run in runs]
+    values = [run.settings.get(key) for run in runs]
     return any(value != values[0] for value in values)
 
 

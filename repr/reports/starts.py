@@ -1,21 +1,34 @@
-"""What the rows of a transfer start from: method, source, recipe and resolution of each of the weights."""
+"""What the rows of a transfer start from: the network of each of the weights, how they came about, and the sides of their images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypedDict
 
 from repr.crops import WHOLE, suffix
 
 CAPTION = "What the rows start from, as the weights' files tell it"
-HEADER = ["weights", "network", "method", "source", "recipe", "used at"]
+HEADER = ["weights", "network", "how they came about", "used at"]
 
 
-def starts_rows(starts: Iterable[Mapping[str, Any]], names: Mapping[str | None, str]) -> list[list[str]]:
-    """A line under HEADER for each entry of `starts` in results.json. names: of the weights, as the other tables show them."""
-    lines = []
-    for start in starts:
-        sides = ", ".join(f"{size} px" for size in start["sizes"]) + suffix(start.get("crops", WHOLE))
-        told = [start[key] or "–" for key in ("arch", "method", "trained_on", "recipe")]
-        lines.append([names[start["weights"]], *told, sides])
-    return lines
+class Start(TypedDict):
+    """An entry of "starts" in a transfer's results: weights as typed, their architecture, their provenance in lines, sides in pixels."""
+
+    weights: str
+    arch: str
+    history: list[str]
+    sizes: list[int]
+    crops: list[float]
+
+
+def starts_rows(starts: Iterable[Start], names: Mapping[str | None, str]) -> list[list[str]]:
+    """A line under HEADER for each entry. names: of the weights, as the other tables show them."""
+    return [
+        [
+            names[start["weights"]],
+            start["arch"] or "–",
+            "; ".join(start["history"]) or "–",
+            ", ".join(f"{size} px" for size in start["sizes"]) + suffix(start.get("crops", WHOLE)),
+        ]
+        for start in starts
+    ]

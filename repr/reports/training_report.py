@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from repr.files import read_json
+from repr.models.provenance import Provenance
 from repr.reports.figures import lines
 from repr.reports.page import Page
 from repr.runs import Run
 
+WEIGHTS = "weights.safetensors"
 # Columns of metrics.csv that are fractions, shown in per cent.
 SHARES = ("train_acc", "val_acc", "val_ncm", "data_wait")
 NAMES = {
@@ -30,8 +34,8 @@ NAMES = {
 def write(run: Run) -> Path:
     """Write `report.html` into the folder of a pretraining run (finished, stopped or still running) and return its path."""
     config = run.config
-    arguments = config["arguments"]
-    page = Page(f"Pretraining: {arguments.get('method', 'a run')} on {config['data']}", config["synthetic"])
+    settings = run.settings
+    page = Page(f"Pretraining: {settings.get('method', 'a run')} on {config['data']}", config["synthetic"])
     page.text(_summary(run))
     rows = run.metrics()
     if rows:
@@ -45,15 +49,16 @@ def write(run: Run) -> Path:
         _warnings(page, run.warnings())
     preview = run.path / "views.png"
     if preview.is_file():
-        from PIL import Image
-
         page.section("What the network saw")
         with Image.open(preview) as image:
             page.images(image.convert("RGB"), "Training images, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
+    if (run.path / WEIGHTS).is_file():
+        page.section("How the weights came about")
+        page.table(["step by step"], [[line] for line in Provenance.of_file(run.path / WEIGHTS).lines()], words=True)
     page.section("Settings")
-    page.options(arguments)
+    page.options(settings, "As they were in force, the method's own where none was typed. `--config config.json` gives the command back.")
     if (run.path / "environment.json").is_file():
         page.section("Machine")
         page.machine(read_json(run.path / "environment.json"))
@@ -70,8 +75,8 @@ def number(text: str | None) -> float | None:
 
 
 def _summary(run: Run) -> str:
-    config, arguments = run.config, run.config["arguments"]
-    start = arguments.get("init") or "none"
+    config, settings = run.config, run.settings
+    start = settings.get("init") or "none"
     created = config["created"].replace("T", " ").removesuffix("+00:00")
     begun = "from random weights" if start == "none" else f"from `{start}`"
     state = {
@@ -80,7 +85,7 @@ def _summary(run: Run) -> str:
         "running": "It was still running when this was written.",
     }
     return (
-        f"`{config['command']}` trained {arguments.get('arch') or 'a network'} {begun} with the method **{arguments.get('method', '?')}** "
+        f"`{config['command']}` trained {settings.get('arch') or 'a network'} {begun} with the method **{settings.get('method', '?')}** "
         f"on **{config['data']}**, begun {created} UTC. {state.get(config['status'], '')}"
     )
 

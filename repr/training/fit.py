@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torchvision.utils import save_image
 
-from repr.catalog.sources import divisions
+from repr.catalog.division import Division
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import need_space, replacing
@@ -24,6 +25,7 @@ from repr.methods.method import Method
 from repr.models.backbones import check_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
+from repr.models.provenance import Provenance, Record, versions
 from repr.models.weights import NONE_ARCH, NONE_SIZE, Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 from repr.runs import Run
 from repr.training import checkpoint
@@ -35,7 +37,7 @@ from repr.training.loop import Loop, Place
 from repr.training.precision import laid_out, precision
 from repr.training.prepare import Material, prepare
 from repr.training.progress import duration
-from repr.training.settings import Settings
+from repr.training.settings import MACHINE, Settings
 from repr.training.stop import Stop
 
 log = logging.getLogger(__name__)
@@ -43,13 +45,14 @@ log = logging.getLogger(__name__)
 QUEUE = 4096  # keys of MoCo, at most half the images: see methods/moco.py
 PREVIEWED = 8  # images in views.png
 WEIGHTS = "weights.safetensors"
+UNTOLD = MACHINE | {"method", "init", "seed"}  # of the settings in the weights' record: it says them elsewhere, or they change nothing
 
 
-def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, divided: str = "") -> dict[str, Any]:
+def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, divided: Sequence[Division] = ()) -> dict[str, Any]:
     """Train settings.method on the catalog's training rows and write the run folder; returns its {"run", "weights", "metrics"}.
 
     metrics: the last epoch's row of metrics.csv, numbers only. resume: go on from the run's checkpoint, if it has one.
-    divided: how the test part was kept apart where the data bring no split; it is written into the weights' recipe.
+    divided: how each source of the catalog was divided; it is written into the weights' provenance.
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
@@ -60,7 +63,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
     method_class = load(settings.method)
-    material = replace(prepare(catalog, settings), divided=divided)
+    material = prepare(catalog, settings, divided)
     batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
     if batch != settings.batch_size:
         log.info(f"The batch is {batch} images instead of {settings.batch_size}: there are {len(material.train)} to train on.")
@@ -70,9 +73,11 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     if settings.queue and settings.queue > max(batch, len(material.train)):
         few = f"a queue of {settings.queue:,} for {len(material.train):,} images would hold each of them several times"
         raise UserError(few, "", f"Give {len(material.train) // 2:,} or fewer, or leave it out", argument="queue")
+    typed, settings = settings, settings.resolved()
     saved = _saved(run, settings, material) if resume else None
     if resume:
-        run.go_on({"lr": settings.lr})  # the one option that may change: a lower rate is the remedy for divergence
+        run.go_on({"lr": typed.lr})  # the one option that may change: a lower rate is the remedy for divergence
+    run.resolve(settings.as_dict())
     _cut_metrics(run, saved, len(material.train) // batch)
     _introduce(settings, material, saved)
     try:
@@ -158,23 +163,17 @@ def train(
             method.load_state_dict(loop.average.tensors)
         head = method.classifier()
         classes = material.classes if head is not None else ()
-        final = weights_of(
-            method.encoder, head=head, classes=classes, method=settings.method, trained_on=_trained_on(weights, material),
-            recipe=_recipe(settings, weights, material.divided), synthetic=material.synthetic or weights.synthetic, name=run.path.name,
-        )  # fmt: skip
-        write_weights(run.path / WEIGHTS, final)
+        provenance = _provenance(settings, weights, material)
+        write_weights(run.path / WEIGHTS, weights_of(method.encoder, head=head, classes=classes, provenance=provenance, name=run.path.name))
 
 
-def _trained_on(weights: Weights, material: Material) -> str:
-    return " → ".join(filter(None, (weights.trained_on, material.data)))
-
-
-def _recipe(settings: Settings, weights: Weights, divided: str) -> str:
-    views = settings.views or load(settings.method).default_views
-    epochs = f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}"
-    told = [f"from {weights.name}", epochs, f"{weights.size} px", f"rate {settings.rate():g}", f"{views} views"]
-    before = [each for each in divisions(weights.recipe) if each != divided]  # what the start has seen stays seen
-    return ", ".join(filter(None, [*told, *before, divided]))
+def _provenance(settings: Settings, weights: Weights, material: Material) -> Provenance:
+    """That of what was trained from `weights`."""
+    parents = () if settings.init == "none" else (weights.as_parent(),)
+    told = {name: value for name, value in settings.as_dict().items() if value is not None and name not in UNTOLD}
+    learned = material.learned
+    record = Record(settings.method, parents, learned.data, told, settings.seed, versions())
+    return Provenance.of(record, weights.provenance, hashes=learned.hashes)
 
 
 def _device(settings: Settings, rank: int, world: int) -> torch.device:

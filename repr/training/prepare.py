@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 
 from repr.arrays import Bools, Ints
 from repr.catalog import splits
+from repr.catalog.division import Division
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import content_key
 from repr.images.known import fingerprints
 from repr.images.pack import Pack, make_pack
 from repr.methods import load
+from repr.models.provenance import Learned, learned_from
 from repr.training.data import HOLDOUT, stream
 from repr.training.settings import Settings
 
@@ -30,8 +33,8 @@ class Material:
     """Everything that a training process needs, small enough to be handed to another process.
 
     pack: folder of the packed images; train, val: positions in it; their labels, 0..c-1, c = len(classes)
-    (-1 for rows without a label, where the method needs none). key: of images and labels together. divided: how the test part
-    was kept apart where the data bring no split, `repr.catalog.sources.division`.
+    (-1 for rows without a label, where the method needs none). key: of images and labels together. learned: what the images
+    trained on are, for the weights' provenance.
     """
 
     pack: Path
@@ -44,16 +47,16 @@ class Material:
     data: str
     synthetic: bool
     key: str
-    divided: str = ""
+    learned: Learned
 
 
-def prepare(catalog: Catalog, settings: Settings) -> Material:
+def prepare(catalog: Catalog, settings: Settings, divided: Sequence[Division] = ()) -> Material:
     """Choose rows and labels and pack the images, at MARGIN times the views' size (`settings.size`, an int by now).
 
-    Training rows are those of split "train", in classes of at least `settings.min_images`. Watched rows are those of split "val";
-    where there is none, `settings.val_share` of the training rows, whole groups of `splits.find_links` so that no twin is on both sides.
-    Test rows are not touched. Raises UserError when nothing is left, and when the labels do not do (`check_labels`), before packing if
-    it can be known.
+    divided: how each source was divided, for the weights' provenance. Training rows are those of split "train", in classes of at
+    least `settings.min_images`. Watched rows are those of split "val"; where there is none, `settings.val_share` of the training
+    rows, whole groups of `splits.find_links` so that no twin is on both sides. Test rows are not touched. Raises UserError when
+    nothing is left, and when the labels do not do (`check_labels`), before packing if it can be known.
     """
     assert settings.size is not None
     method = load(settings.method)
@@ -76,7 +79,7 @@ def prepare(catalog: Catalog, settings: Settings) -> Material:
     check_labels(labels[train], names, catalog.name, settings)
     chosen = np.sort(np.concatenate([train, val]))
     pack = make_pack(catalog.select(chosen), pack_size(settings.size), workers=settings.workers)
-    material = _material(catalog, pack, chosen, train, val, labels, names)
+    material = _material(catalog, pack, chosen, train, val, labels, names, divided)
     check_labels(material.train_labels, names, catalog.name, settings)  # once more without what could not be read
     return material
 
@@ -153,7 +156,16 @@ def _dense(labels: Ints, names: tuple[str, ...], train: Ints) -> tuple[Ints, tup
     return dense[labels], tuple(names[code] for code in present)
 
 
-def _material(catalog: Catalog, pack: Pack, chosen: Ints, train: Ints, val: Ints, labels: Ints, names: tuple[str, ...]) -> Material:
+def _material(
+    catalog: Catalog,
+    pack: Pack,
+    chosen: Ints,
+    train: Ints,
+    val: Ints,
+    labels: Ints,
+    names: tuple[str, ...],
+    divided: Sequence[Division],
+) -> Material:
     """Row numbers → positions in the pack; unreadable images are gone from it."""
     place = np.full(len(catalog), -1, dtype=np.int64)
     place[chosen[pack.rows]] = np.arange(len(pack.rows))
@@ -166,5 +178,15 @@ def _material(catalog: Catalog, pack: Pack, chosen: Ints, train: Ints, val: Ints
     key = content_key(images.tobytes(), pack.size, place[train].tobytes(), labels[train].tobytes(), list(names))
     known = val[labels[val] >= 0]
     return Material(
-        pack.path, pack.size, place[train], labels[train], place[known], labels[known], names, catalog.name, catalog.synthetic, key
+        pack.path,
+        pack.size,
+        place[train],
+        labels[train],
+        place[known],
+        labels[known],
+        names,
+        catalog.name,
+        catalog.synthetic,
+        key,
+        learned_from(catalog, train, divided, known),
     )

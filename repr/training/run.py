@@ -7,7 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from repr.catalog.sources import division, fill_split, open_sources
+from repr.catalog.division import divisions
+from repr.catalog.sources import fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import held
@@ -35,7 +36,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
         claim(out, COMMAND)
     sources = open_sources(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"])
     catalog = fill_split(sources, arguments["split"], settings.seed)
-    divided = division(sources, arguments["split"], settings.seed)
+    divided = divisions(sources, arguments["split"], settings.seed, arguments["subset"])
     out = out or default_out("pretrain")
     with held(out):
         run = _opened(out, arguments, settings, catalog, resume=resume)
@@ -61,7 +62,7 @@ def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: C
     if run.config["status"] != "done":
         run.config["status"] = "running"
         return run
-    then = {name: value for name, value in run.config["arguments"].items() if name in settings.as_dict()}
+    then = {name: value for name, value in run.config["typed"].items() if name in settings.as_dict()}
     differ = settings.differences(settings.as_dict() | then)
     if differ:
         words = ", ".join(f"{name} was {then[name]}" for name in differ)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from repr.errors import UserError, nearest
@@ -97,6 +97,18 @@ class Settings:
     def rate(self) -> float:
         """The base rate: the one given, else the method's, scaled to the batch size."""
         return self.lr if self.lr is not None else self.recipe.rate(self.batch_size, from_weights=self.init != "none")
+
+    def resolved(self) -> Settings:
+        """The same with the method's own rate, optimiser, weight decay, warm-up and views where none were set."""
+        recipe = self.recipe
+        return replace(
+            self,
+            lr=self.rate(),
+            optimiser=self.optimiser or recipe.optimiser,
+            weight_decay=recipe.weight_decay if self.weight_decay is None else self.weight_decay,
+            warmup=min(recipe.warmup, self.epochs / 10) if self.warmup is None else self.warmup,
+            views=self.views or load(self.method).default_views,
+        )
 
     def of_method(self) -> dict[str, Any]:
         """The keywords for the method's constructor: what it takes and was set."""

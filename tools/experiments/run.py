@@ -33,8 +33,6 @@ from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
 from repr.files import content_key, read_json, replacing
-from repr.methods import load
-from repr.models.weights import read_weights
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -230,11 +228,9 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         return {"run": command}
     config = runs.Run.open(path).config
     if config["command"] == "repr pretrain":
-        arguments, metrics = config["arguments"], config["result"]["metrics"]
-        trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector")}
-        method = load(arguments["method"])
-        told = {"lr": arguments["lr"] or _rate(path), "views": arguments["views"] or method.default_views, "source": config["data"]}
-        return {"run": command, "trained": {**trained, **told, "metrics": metrics}}
+        settings, metrics = runs.Run.open(path).settings, config["result"]["metrics"]
+        trained = {name: settings[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector", "lr", "views")}
+        return {"run": command, "trained": {**trained, "source": config["data"], "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []
     for row in content["rows"]:
@@ -246,12 +242,6 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         rows.append(row)
     found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
     return found | _split(path) | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
-
-
-def _rate(path: Path) -> float | None:
-    """The rate that weights were trained at, as their recipe tells: today's default may be another. None where it does not tell."""
-    found = re.search(r"\brate ([^,]+)", read_weights(path).recipe)
-    return float(found[1]) if found else None
 
 
 def _compared(asked: dict[str, Any], found: dict[str, Any], stored: list[dict[str, Any]]) -> list[dict[str, Any]]:

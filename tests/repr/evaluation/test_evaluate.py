@@ -84,7 +84,7 @@ def test_crops_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: P
     close = json.loads(call(*options, "--crops", "1,0.4", "--out", tmp_path / "run", "--json").stdout)["rows"][0]
     assert close["name"] == f"{whole['name']}, crops 1,0.4"
     assert close["retrieval"] != whole["retrieval"] and close["effective_rank"] != whole["effective_rank"]
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["arguments"]["crops"] == [1.0, 0.4]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["typed"]["crops"] == [1.0, 0.4]
     again = json.loads(call("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", "--json").stdout)["rows"][0]
     assert again["retrieval"] == close["retrieval"]
 

@@ -8,29 +8,16 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from repr.errors import UserError
 from repr.models.encoder import Encoder
-from repr.models.weights import Weights, fresh, load_encoder, mix, read_weights, reestimate_batchnorm, weights_of, write_weights
+from repr.models.provenance import IMAGENET, NOT_KNOWN, Provenance
+from repr.models.weights import Weights, fresh, load_encoder, read_weights, weights_of, write_weights
 
 CLASSES = ("tea", "茶", "coffee")
-
-
-@pytest.fixture(scope="module")
-def trained() -> Weights:
-    """A resnet18 as training leaves it: with a head, and batch-norm statistics that are not those of the start."""
-    encoder = load_encoder(fresh("resnet18", 32, 0))
-    encoder.train()
-    encoder.encode(torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)))
-    torch.manual_seed(3)
-    head = nn.Linear(512, len(CLASSES))
-    return weights_of(encoder, head=head, classes=CLASSES, method="supervised", trained_on="shop", synthetic=True, name="first")
-
-
-def images(seed: int = 0, n: int = 16, size: int = 32) -> torch.Tensor:
-    return torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
 def test_what_is_written_is_read(trained: Weights, tmp_path: Path) -> None:
@@ -47,6 +34,14 @@ def test_a_run_folder_stands_for_its_weights(trained: Weights, tmp_path: Path) -
     assert read_weights(tmp_path / "third run").identity == trained.identity
 
 
+def test_files_of_others_are_not_known(trained: Weights, tmp_path: Path) -> None:
+    save_file(dict(trained.tensors), tmp_path / "theirs.safetensors", {"format": "pt"})
+    torch.save(dict(trained.tensors), tmp_path / "theirs.pth")
+    for file in ("theirs.safetensors", "theirs.pth"):
+        assert read_weights(tmp_path / file).provenance == NOT_KNOWN
+    assert Weights(trained.tensors, "resnet18", 32).provenance.unknown, "nor is what somebody puts together"
+
+
 def test_files_load_strictly_into_torchvision(trained: Weights, tmp_path: Path) -> None:
     write_weights(tmp_path / "w.safetensors", trained)
     network = torchvision.models.resnet18(num_classes=len(CLASSES))
@@ -57,30 +52,21 @@ def test_files_load_strictly_into_torchvision(trained: Weights, tmp_path: Path) 
 
 
 def test_metadata_tell_everything(trained: Weights, tmp_path: Path) -> None:
-    from safetensors import safe_open
-
     write_weights(tmp_path / "w.safetensors", trained)
     with safe_open(tmp_path / "w.safetensors", "pt") as file:
         metadata = file.metadata()
-    assert {"version", "arch", "size", "mean", "std", "classes", "method", "trained_on", "synthetic"} <= set(metadata)
-    assert json.loads(metadata["classes"]) == list(CLASSES) and metadata["synthetic"] == "true" and metadata["size"] == "32"
+    assert set(metadata) == {"version", "name", "arch", "size", "crops", "mean", "std", "classes", "provenance"}
+    assert json.loads(metadata["classes"]) == list(CLASSES) and metadata["size"] == "32"
+    (record,) = json.loads(metadata["provenance"])["records"]
+    assert (record["method"], record["settings"], record["data"][0]["name"]) == ("supervised", {"lr": 0.1}, "shop")
 
 
-def test_crops_are_kept_and_an_older_reader_refuses_them(trained: Weights, tmp_path: Path) -> None:
-    from safetensors import safe_open
-
-    for name, crops, version in (("close", (1.0, 0.6), "2"), ("whole", (1.0,), "1"), ("unsaid", (), "1")):
+def test_crops_are_kept(trained: Weights, tmp_path: Path) -> None:
+    for name, crops in (("close", (1.0, 0.6)), ("whole", (1.0,)), ("unsaid", ())):
         write_weights(tmp_path / f"{name}.safetensors", replace(trained, crops=crops))
         assert read_weights(tmp_path / f"{name}.safetensors").crops == crops
         assert load_encoder(tmp_path / f"{name}.safetensors").crops == (crops or (1.0,))
-        with safe_open(tmp_path / f"{name}.safetensors", "pt") as file:
-            metadata = file.metadata()
-        assert metadata["version"] == version
-    assert "crops" not in metadata
     assert load_encoder(tmp_path / "close.safetensors", crops=(0.5,)).crops == (0.5,)
-    close, unsaid = (read_weights(tmp_path / f"{name}.safetensors") for name in ("close", "unsaid"))
-    assert mix(close, unsaid, 0.5).crops == mix(unsaid, close, 0.5).crops == (1.0, 0.6)
-    assert mix(replace(close, crops=(1.0,)), close, 0.5).crops == (1.0,)
 
 
 def test_identity_is_of_names_values_and_normalisation_not_of_order_or_other_metadata(trained: Weights) -> None:
@@ -98,7 +84,7 @@ def test_identity_is_of_names_values_and_normalisation_not_of_order_or_other_met
 def test_channels_last_weights_are_saved(trained: Weights, tmp_path: Path) -> None:
     encoder = load_encoder(trained)
     encoder.network.to(memory_format=torch.channels_last)
-    again = weights_of(encoder, method="", trained_on="", synthetic=False)
+    again = weights_of(encoder, provenance=Provenance())
     write_weights(tmp_path / "w.safetensors", again)
     assert read_weights(tmp_path / "w.safetensors").identity == trained.headless().identity
 
@@ -121,7 +107,7 @@ def test_an_encoder_gives_torchvisions_features(trained: Weights) -> None:
 
 def test_weights_of_is_a_copy(trained: Weights) -> None:
     encoder = load_encoder(trained)
-    copy = weights_of(encoder, method="", trained_on="", synthetic=False)
+    copy = weights_of(encoder, provenance=Provenance())
     before = copy.identity
     encoder.network.conv1.weight.data.zero_()
     assert replace(copy).identity == before
@@ -130,7 +116,7 @@ def test_weights_of_is_a_copy(trained: Weights) -> None:
 def test_fresh_weights_follow_their_seed() -> None:
     assert fresh("resnet18", 64, 0).identity == fresh("resnet18", 64, 0).identity != fresh("resnet18", 64, 1).identity
     none = read_weights("none")
-    assert (none.arch, none.size, none.name, none.method) == ("resnet18", 64, "none", "none")
+    assert (none.arch, none.size, none.name, none.provenance) == ("resnet18", 64, "none", Provenance())
 
 
 def test_imagenet_is_timms_network_with_the_packages_tensors() -> None:
@@ -143,6 +129,7 @@ def test_imagenet_is_timms_network_with_the_packages_tensors() -> None:
     weights = read_weights("imagenet")
     encoder = load_encoder(weights)
     assert (weights.size, weights.arch, len(weights.classes), weights.name) == (160, "tf_efficientnet_lite0", 1000, "imagenet")
+    assert weights.provenance == IMAGENET and not weights.provenance.unknown
     batch = torch.rand((2, 3, 160, 160), generator=torch.Generator().manual_seed(0))
     normal = 2 * batch - 1
     with torch.no_grad():
@@ -181,65 +168,10 @@ def test_a_header_of_any_length_is_read(trained: Weights, tmp_path: Path) -> Non
     """Its length stands first in the file, and its first byte may be that of a pickle (0x80)."""
     first = set()
     for n in range(0, 256, 8):
-        write_weights(tmp_path / "w.safetensors", replace(trained, recipe="a" * n))
+        write_weights(tmp_path / "w.safetensors", replace(trained, name="a" * n))
         first.add((tmp_path / "w.safetensors").read_bytes()[:1])
-        assert read_weights(tmp_path / "w.safetensors").recipe == "a" * n
+        assert read_weights(tmp_path / "w.safetensors").name == ("a" * n or "w")
     assert b"\x80" in first
-
-
-def test_mixing_interpolates(trained: Weights) -> None:
-    other = replace(fresh("resnet18", 64, 1), name="other", trained_on="elsewhere", recipe="4 epochs")
-    quarter = mix(trained, other, 0.25)
-    for name in ("conv1.weight", "layer4.1.bn2.running_var"):
-        torch.testing.assert_close(quarter.tensors[name], 0.75 * trained.tensors[name] + 0.25 * other.tensors[name])
-    assert quarter.classes == () and "fc.weight" not in quarter.tensors
-    assert quarter.size == 64 and quarter.synthetic and quarter.trained_on == "shop + elsewhere"
-    assert "0.75 first + 0.25 other" in quarter.method and quarter.recipe == "other: 4 epochs"
-    assert mix(trained, trained, 0.5).classes == CLASSES and "fc.weight" in mix(trained, trained, 0.5).tensors
-    assert mix(trained, other, 0).identity == trained.headless().identity
-    assert mix(trained, other, 1).tensors["conv1.weight"].equal(other.tensors["conv1.weight"])
-
-
-def test_what_cannot_be_mixed_is_refused(trained: Weights) -> None:
-    with pytest.raises(UserError, match="cannot mix resnet18 with resnet34"):
-        mix(trained, replace(trained, arch="resnet34"), 0.5)
-    with pytest.raises(UserError, match="normalise images differently"):
-        mix(trained, replace(trained, mean=(0.5, 0.5, 0.5)), 0.5)
-    with pytest.raises(UserError, match=r"a alpha of 1\.5"):
-        mix(trained, trained, 1.5)
-
-
-def test_batchnorm_is_measured_anew(trained: Weights) -> None:
-    batches = [images(seed) for seed in range(3)]
-    measured = reestimate_batchnorm(trained, batches)
-    assert measured.classes == CLASSES and torch.equal(measured.tensors["fc.weight"], trained.tensors["fc.weight"])
-    assert torch.equal(measured.tensors["conv1.weight"], trained.tensors["conv1.weight"])
-    encoder = load_encoder(trained)
-    stems = []
-    with torch.no_grad():
-        for batch in batches:
-            normal = (batch.permute(0, 3, 1, 2) / 255 - encoder._shift) / encoder._scale
-            stems.append(encoder.network.conv1(normal))
-    mean = torch.stack([stem.mean((0, 2, 3)) for stem in stems]).mean(0)
-    variance = torch.stack([stem.var((0, 2, 3)) for stem in stems]).mean(0)
-    torch.testing.assert_close(measured.tensors["bn1.running_mean"], mean, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(measured.tensors["bn1.running_var"], variance, atol=1e-5, rtol=1e-4)
-    assert trained.identity != measured.identity == reestimate_batchnorm(trained, batches).identity
-    with pytest.raises(UserError, match="no images"):
-        reestimate_batchnorm(trained, [])
-
-
-def test_batchnorm_is_measured_on_all_crops_at_once(trained: Weights) -> None:
-    """The variance is that of both crops together, as a batch of twice the images has it."""
-    batch = images(0)
-    batch[:, 8:24, 8:24] //= 8  # so that the middles are darker, and the variance between the crops matters
-    found = reestimate_batchnorm(replace(trained, crops=(1.0, 0.5)), [batch])
-    encoder = load_encoder(trained)
-    whole, middle = (part.permute(0, 3, 1, 2) / 255 for part in (batch, batch[:, 8:24, 8:24]))
-    middle = torch.nn.functional.interpolate(middle, (32, 32), mode="bilinear", antialias=True, align_corners=False)
-    with torch.no_grad():
-        stem = encoder.network.conv1((torch.cat([whole, middle]) - encoder._shift) / encoder._scale)
-    torch.testing.assert_close(found.tensors["bn1.running_var"], stem.var((0, 2, 3)), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -249,19 +181,21 @@ def test_batchnorm_is_measured_on_all_crops_at_once(trained: Weights) -> None:
         ({"arch": "resnet99"}, r"w\.safetensors: no such architecture"),
         ({"classes": '["tea"]'}, r"fc.weight is 3×512, not 1×512"),
         ({"classes": "[]"}, r"2 unknown \(fc.(weight|bias), …\)"),
-        ({"version": "99"}, "newer version"),
+        ({"version": "99"}, r"newer version \(99, not 3\)"),
+        ({"version": "2"}, "older version"),
+        ({"version": None}, "metadata is incomplete or broken"),
         ({"size": "big"}, "metadata is incomplete or broken"),
         ({"size": "0"}, "make no sense"),
         ({"std": "[1, 1]"}, "make no sense"),
         ({"crops": "[1, 0]"}, "make no sense"),
         ({"crops": "[NaN]"}, "make no sense"),
         ({"crops": '["close"]'}, "metadata is incomplete or broken"),
-        ({"method": None}, "metadata is incomplete or broken"),
+        ({"provenance": None}, "metadata is incomplete or broken"),
+        ({"provenance": "{"}, "metadata is incomplete or broken"),
+        ({"provenance": '{"records": [{"method": 3}]}'}, "method"),
     ],
 )
 def test_metadata_that_do_not_fit_are_refused(trained: Weights, tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    from safetensors import safe_open
-
     write_weights(tmp_path / "w.safetensors", trained)
     with safe_open(tmp_path / "w.safetensors", "pt") as file:
         metadata = {**file.metadata(), **change}

@@ -154,7 +154,7 @@ def test_a_lower_rate_stays_lower(shop: Catalog, tmp_path: Path, monkeypatch: py
             interrupt_at(patch, step)
             with pytest.raises(Stopped):
                 pretrain(shop, Settings(**SMALL | {"lr": lr}), run, resume=step > 4)
-    assert Run.open(run.path).config["arguments"] == {"lr": 0.01}
+    assert Run.open(run.path).config["typed"] == {"lr": 0.01}
     finished = pretrain(shop, Settings(**SMALL | {"lr": 0.01}), run, resume=True)
     assert finished["metrics"]["lr"] == pytest.approx(0.01 * optim.factor(11, 12, warmup=1, schedule="cosine", final=0.0))
 

@@ -1,0 +1,88 @@
+"""Leaks: whether weights have seen the images that they are measured on. One check and one wording for all who measure.
+
+Compared are the images' contents, never names: those of each training that the weights came from against those measured on. So a
+folder may be renamed and called anything, and a union, a second training or a mix is looked through to the last of its parts.
+
+Not found are images that were saved anew (other bytes), what a sketch of very many images lets through (`Sketch`), and ImageNet-1k's,
+which are not at hand. Weights of which any part is not known are said to be unknown, never clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from repr.arrays import Hashes
+from repr.catalog.table import Catalog
+from repr.images.contents import Overlap, Sketch, image_hashes
+from repr.models.provenance import Data, Provenance
+from repr.models.weights import Weights
+
+TESTS = "test images"
+ENOUGH = 60  # images that a sketch tells of: with none found among them, fewer than 1 in 20 were seen (0.95^60 = 5 %)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What a check found of some weights.
+
+    weights: their name. kind: "seen" (the images, or some, were learned from), "untold" (too few of them can be told) or "unknown" (a
+    part of the weights' making is not known). text: in words. share: of the images that were seen, 0 to 1, None where it is not known.
+    """
+
+    weights: str
+    kind: str
+    text: str
+    share: float | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def leaks(weights: Sequence[Weights], images: Catalog, what: str = TESTS) -> list[Leak]:
+    """What is wrong with measuring each of the weights on the catalog's images; nothing of those that are clean. what: the images' name.
+
+    Reads a little of every image file, where any of the weights has something to compare.
+    """
+    hashes = image_hashes(images.files()) if any(each.provenance.hashes for each in weights) else None
+    found: list[Leak] = []
+    for each in weights:
+        if hashes is not None:
+            found += _seen(each.name, each.provenance, hashes, what)
+        if each.provenance.unknown:
+            part = "what it was trained on" if len(each.provenance.records) == 1 else "a part of what it came from"
+            found.append(Leak(each.name, "unknown", f"{each.name!r} may have seen the {what}: {part} is not known"))
+    return found
+
+
+def _seen(name: str, provenance: Provenance, hashes: Hashes, what: str) -> list[Leak]:
+    """One entry for each data of a training that holds some of the images, or may."""
+    found = []
+    for data in dict.fromkeys(data for record in provenance.records for data in record.data):
+        trained, whole = provenance.sketch(data.trained), provenance.sketch(data.whole)
+        if trained is None or whole is None:
+            continue
+        overlap = trained.overlap(hashes)
+        if overlap.found:
+            text = f"{name!r} has seen {_counted(overlap, what)}: {_how(data, trained, whole, hashes)}"
+            found.append(Leak(name, "seen", text, overlap.share))
+        elif overlap.told < min(ENOUGH, overlap.of):
+            kept = f"its file tells of {overlap.told} of {overlap.of:,} whether they are among the {data.trained.n:,} of {data.name!r}"
+            found.append(Leak(name, "untold", f"{name!r} may have seen the {what}: {kept}"))
+    return found
+
+
+def _counted(overlap: Overlap, what: str) -> str:
+    if overlap.told < overlap.of:
+        return f"about {100 * overlap.share:.0f} % of the {what}"
+    return f"all {overlap.of:,} {what}" if overlap.found == overlap.of else f"{overlap.found:,} of {overlap.of:,} {what}"
+
+
+def _how(data: Data, trained: Sketch, whole: Sketch, hashes: Hashes) -> str:
+    """Whether it learned from all that the images and its source have in common, or divided the source otherwise."""
+    told = hashes[hashes <= np.uint64(min(trained.limit, whole.limit))]
+    if trained.overlap(told).found < whole.overlap(told).found:
+        return f"it was trained on another division of the same data, {data}"
+    return f"it was trained on {data}"
