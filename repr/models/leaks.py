@@ -77,7 +77,7 @@ def _seen(name: str, provenance: Provenance, hashes: Hashes, what: str) -> list[
 def _counted(overlap: Overlap, what: str) -> str:
     if overlap.told < overlap.of:
         return f"about {100 * overlap.share:.0f} % of the {what}"
-    return f"all {overlap.of:,} {what}" if overlap.found == overlap.of else f"{overlap.found:,} of {overlap.of:,} {what}"
+    return f"all {overlap.of:,} {what}" if overlap.found == overlap.of > 1 else f"{overlap.found:,} of {overlap.of:,} {what}"
 
 
 def _how(data: Data, trained: Sketch, whole: Sketch, hashes: Hashes) -> str:

@@ -15,9 +15,10 @@ from repr.evaluation.statistics import paired
 from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
 from repr.models.names import apart, weights_names
+from repr.models.provenance import Provenance
 from repr.reports.page import Page
 from repr.reports.starts import CAPTION, HEADER, starts_rows
-from repr.reports.training_report import SHARES, number
+from repr.reports.training_report import SHARES, WEIGHTS, number
 from repr.runs import Run
 
 TRANSFER, EVALUATE, CLASSIFY = "rpc_transfer run", "repr evaluate", "repr classify"
@@ -45,9 +46,9 @@ class Table:
 def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
-    Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics"}], "rows": [...],
+    Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics", "history"}], "rows": [...],
     "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the options, as resolved, that
-    differ among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
+    differ among runs of one command; `history` how weights that a run made came about, line by line; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
     `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
     transfer rows with the same learner, shots and splits:
     {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
@@ -65,7 +66,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         settings = run.settings
         differing = {key: settings[key] for key in settings if key not in NOT_SETTINGS and _differs(key, alike)}
         kept = {key: value for key, value in run.config.items() if key in ("command", "data", "synthetic", "status", "created")}
-        described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
+        described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run), "history": _history(run)})
     rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
     starts = [{"run": name, **start} for run, name in named for start in _results(run).get("starts", ())]
     splits = {name: _split(run) for run, name in named if run.config["command"] == TRANSFER}
@@ -94,6 +95,8 @@ def tables(compared: dict[str, Any]) -> list[Table]:
                 [_label(row["run"], synthetic[row["run"]]), row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured
             ]
             found.append(Table(f"Rows of {command}", ["run", "row", *keys], cells))
+    if histories := [[run["run"], line] for run in compared["runs"] for line in run["history"]]:
+        found.append(Table("How the weights came about", ["run", "step by step"], histories))
     rows = compared["rows"]
     if rows:
         found.append(_row_table(rows, {run["run"]: run["synthetic"] for run in compared["runs"]}))
@@ -157,6 +160,12 @@ def _metrics(run: Run) -> dict[str, float]:
         rows = run.metrics()
         given = {key: number(text) for key, text in rows[-1].items()} if rows else {}
     return {key: float(value) for key, value in given.items() if isinstance(value, int | float) and math.isfinite(value)}
+
+
+def _history(run: Run) -> list[str]:
+    """How the weights that a run made came about; nothing where it made none."""
+    file = run.path / WEIGHTS
+    return Provenance.of_file(file).lines() if file.is_file() else []
 
 
 def _transfer_rows(run: Run) -> list[dict[str, Any]]:

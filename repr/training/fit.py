@@ -77,7 +77,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     saved = _saved(run, settings, material) if resume else None
     if resume:
         run.go_on({"lr": typed.lr})  # the one option that may change: a lower rate is the remedy for divergence
-    run.resolve(settings.as_dict())
+    run.resolve(settings.in_force())
     _cut_metrics(run, saved, len(material.train) // batch)
     _introduce(settings, material, saved)
     try:
@@ -170,7 +170,7 @@ def train(
 def _provenance(settings: Settings, weights: Weights, material: Material) -> Provenance:
     """That of what was trained from `weights`."""
     parents = () if settings.init == "none" else (weights.as_parent(),)
-    told = {name: value for name, value in settings.as_dict().items() if value is not None and name not in UNTOLD}
+    told = {name: value for name, value in settings.in_force().items() if name not in UNTOLD}
     learned = material.learned
     record = Record(settings.method, parents, learned.data, told, settings.seed, versions())
     return Provenance.of(record, weights.provenance, hashes=learned.hashes)

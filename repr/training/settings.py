@@ -110,6 +110,10 @@ class Settings:
             views=self.views or load(self.method).default_views,
         )
 
+    def in_force(self) -> dict[str, Any]:
+        """The resolved settings by name, JSON-able, without those that are of other methods: for the records."""
+        return {name: value for name, value in self.resolved().as_dict().items() if value is not None}
+
     def of_method(self) -> dict[str, Any]:
         """The keywords for the method's constructor: what it takes and was set."""
         return {name: getattr(self, name) for name in OF_METHODS if getattr(self, name) is not None}

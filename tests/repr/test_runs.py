@@ -65,6 +65,39 @@ def test_a_run_that_never_began_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "runs" / "c").exists()
 
 
+def test_what_was_typed_and_what_it_came_to_are_two_blocks(tmp_path: Path) -> None:
+    run = Run.create(
+        tmp_path / "run", "repr pretrain", {"lr": None, "epochs": 3, "method": "simclr:temperature=0.2"}, data="C+C", synthetic=False
+    )
+    run.resolve({"lr": 0.1, "method": "simclr", "temperature": 0.2})
+    run.resolve({"warmup": 0.3})
+    run.finish("done", {"loss": 0.5})
+    read = Run.open(run.path)
+    assert read.config["typed"] == {"lr": None, "epochs": 3, "method": "simclr:temperature=0.2"}
+    assert read.config["resolved"] == {"lr": 0.1, "method": "simclr", "temperature": 0.2, "warmup": 0.3}
+    assert read.settings == {"lr": 0.1, "epochs": 3, "method": "simclr", "temperature": 0.2, "warmup": 0.3}
+    assert (read.config["data"], read.config["status"], read.config.get("result")) == ("C+C", "done", {"loss": 0.5})
+    read.go_on({"lr": 0.01})
+    assert Run.open(run.path).config["typed"]["lr"] == 0.01 and Run.open(run.path).config["status"] == "running"
+
+
+def test_a_run_that_did_not_end_is_found_by_what_was_typed(tmp_path: Path) -> None:
+    typed = {"novel": 3, "shots": None}
+    run = Run.create(tmp_path / "transfer-1", "rpc_transfer run", typed, data="C+C", synthetic=False, resolved={"shots": 10})
+    assert runs.newest_unfinished("rpc_transfer run", "transfer-*", typed, under=tmp_path) == run.path
+    assert runs.newest_unfinished("rpc_transfer run", "transfer-*", {**typed, "novel": 4}, under=tmp_path) is None
+    assert runs.newest_unfinished("repr pretrain", "transfer-*", typed, under=tmp_path) is None
+    run.finish("done")
+    assert runs.newest_unfinished("rpc_transfer run", "transfer-*", typed, under=tmp_path) is None
+
+
+@pytest.mark.parametrize(("version", "message"), [("1", "an older version"), ("3", "a newer version"), ('"2"', "not a run's")])
+def test_a_folder_of_another_version_is_refused(version: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(f'{{"version": {version}, "command": "repr pretrain"}}')
+    with pytest.raises(UserError, match=message):
+        Run.open(tmp_path)
+
+
 def test_a_folder_is_claimed_by_one_command(tmp_path: Path) -> None:
     claim(tmp_path / "new", "repr evaluate")
     begun(tmp_path / "run")

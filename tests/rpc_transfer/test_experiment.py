@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from repr.catalog.sources import open_data
 from repr.errors import UserError
 from repr.evaluation.words import rate
 from repr.files import held
 from repr.learners import LEARNERS, VARIANTS
+from repr.models.provenance import Provenance, Record, learned_from
 from repr.models.weights import fresh, write_weights
 from rpc_transfer import experiment, report, results, summary
 from rpc_transfer.images import Shelf
@@ -265,10 +267,13 @@ def test_one_run_at_a_time_in_a_folder(done: Results, settings: Settings) -> Non
 
 def test_weights_that_saw_the_very_set_are_noted(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
-    write_weights(path, replace(fresh("resnet18", 32, 1), trained_on="ImageNet-1k → shelves + fruits"))
+    catalog = open_data(settings.data)
+    learned = learned_from(catalog, np.arange(len(catalog)))
+    provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
+    write_weights(path, replace(fresh("resnet18", 32, 1), provenance=provenance))
     asked = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
     notes = experiment.run(asked, tmp_path / "run").content["notes"]
-    assert any("was trained on fruits: products that are novel here" in note for note in notes)
+    assert any("has seen all" in note and "images of novel products: it was trained on 'fruits'" in note for note in notes)
 
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:

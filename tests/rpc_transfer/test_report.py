@@ -104,7 +104,7 @@ def make_run(
     test = paired(rows[1]["acc_novel"]["values"], rows[0]["acc_novel"]["values"]) if len(starts) > 1 else None
     pairs = {"learner": "finetune", "shots": shots[0], "metric": "acc_novel", "a_features": "trained", "b_features": "trained"}
     given = list(starts)
-    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts"}
+    made = {"arch": "resnet18", "history": ["simclr on 'nuts' (12 images): from imagenet, epochs 12"], "crops": [1.0]}
     content = {
         **{"data": catalog.name, "novel_ids": list(split.novel), "split_seed": 0, "seeds": list(split.seeds), "rows": rows},
         "paired": [{**pairs, "a": given[1], "b": given[0], "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n}]
@@ -115,7 +115,7 @@ def make_run(
         "tests": {kind: sum(len(split.tests[0][key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")},
         "notes": ["a note with <angles>"],
         "synthetic": synthetic,
-        "starts": [{**made, "weights": spec, "recipe": "from imagenet, 12 epochs", "sizes": [32]} for spec in starts if spec],
+        "starts": [{**made, "weights": spec, "sizes": [32]} for spec in starts if spec],
     }
     results.write(folder, content)
     run.finish("done", {"rows": len(rows)})

@@ -28,7 +28,7 @@ for name in acc_base acc_novel harmonic_mean; do
 done
 row="$row, \\"acc_all\\": {\\"mean\\": 0.5, \\"ci95\\": null, \\"values\\": [0.5]}"
 echo "{\\"seeds\\": [0], \\"data\\": \\"toy\\", \\"rows\\": [$row}]}" > "$out/results.json"
-echo '{"version": 1, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
+echo '{"version": 2, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
 split="{"
 for part in base novel increments support tests; do
     case "$*" in *--other-$part*) seed=1;; *) seed=0;; esac

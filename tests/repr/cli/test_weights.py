@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from repr.cli.weights import command
 from repr.errors import UserError
-from repr.models.weights import fresh, mix, read_weights, write_weights
+from repr.models.mixing import mix
+from repr.models.provenance import MIX, STATISTICS, Data, Images, Provenance, Record
+from repr.models.weights import fresh, read_weights, write_weights
 
 
 @pytest.fixture
@@ -41,7 +45,27 @@ def test_show(two: tuple[str, str]) -> None:
     told = json.loads(call("show", two[0], "--json").stdout)
     assert told["arch"] == "resnet18" and told["size"] == 32 and told["classes"] == []
     assert told["identity"] == fresh("resnet18", 32, 0).identity
-    assert "none: no head" in call("show", two[0]).stdout
+    assert "none: no head" in call("show", two[0]).stdout and told["provenance"]["records"] == [] and told["unknown"] is False
+    assert "random weights: nothing was trained" in call("show", two[0]).stdout
+
+
+@pytest.mark.parametrize("name", ["C+C", "a → b", "A: dairy", "-1", "nan"])
+def test_show_says_how_weights_came_about(name: str, tmp_path: Path) -> None:
+    """Readably, and as data under --json, without the hashes."""
+    record = Record("simclr", data=(Data(name, Images(9), Images(9), synthetic=True),), settings={"lr": 0.08}, seed=1)
+    weights = replace(fresh("resnet18", 32, 0), provenance=Provenance.of(record), name=name)
+    write_weights(tmp_path / "w.safetensors", mix(weights, fresh("resnet18", 32, 1), 0.25))
+    told = json.loads(call("show", str(tmp_path / "w.safetensors"), "--json").stdout)
+    assert [each["method"] for each in told["provenance"]["records"]] == ["simclr", MIX] and told["synthetic"] is True
+    assert told["provenance"]["records"][0]["data"][0]["name"] == name and told["provenance"]["hashes"] == {}
+    lines = call("show", str(tmp_path / "w.safetensors")).stdout
+    assert f"1. simclr on {name!r} (9 images; synthetic): lr 0.08, seed 1" in lines and f"2. 0.75 of 1 ({name!r}) + 0.25 of 'none'" in lines
+
+
+def test_weights_of_others_are_shown_as_not_known(two: tuple[str, str], tmp_path: Path) -> None:
+    torch.save(dict(read_weights(two[0]).tensors), tmp_path / "x.pth")
+    assert json.loads(call("show", str(tmp_path / "x.pth"), "--json").stdout)["unknown"] is True
+    assert "not known: the file does not say" in call("show", str(tmp_path / "x.pth")).stdout
 
 
 def test_mix_is_the_librarys(two: tuple[str, str], tmp_path: Path) -> None:
@@ -66,6 +90,9 @@ def test_mix_measures_batch_norm_on_training_images(two: tuple[str, str], shop: 
     measured = read_weights(out).tensors
     assert plain["conv1.weight"].equal(measured["conv1.weight"])
     assert not plain["bn1.running_mean"].equal(measured["bn1.running_mean"])
+    records = read_weights(out).provenance.records
+    assert [record.method for record in records] == [MIX, STATISTICS]
+    assert (records[1].data[0].name, records[1].data[0].division.split) == ("shop", "grouped") and records[1].data[0].trained.n < 12
 
 
 def test_batch_norm_is_measured_as_sharp_as_the_crops_look(

@@ -13,14 +13,16 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
-from repr.catalog.sources import division, open_data, open_sources
+from repr.catalog.division import Division
+from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.cli.evaluate import command
 from repr.errors import UserError
-from repr.evaluation.evaluate import Constants, evaluate, warn_of_overlap
+from repr.evaluation.evaluate import Constants, announce, evaluate
 from repr.evaluation.pixels import pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
-from repr.models.weights import fresh, write_weights
+from repr.models.provenance import NOT_KNOWN, Provenance, Record, learned_from
+from repr.models.weights import Weights, fresh, write_weights
 
 
 def call(*arguments: str | Path) -> Result:
@@ -171,20 +173,22 @@ def test_by_resolution(shop: Path) -> None:
     assert set(short_sides(bare, np.arange(5))) == {176}
 
 
-def test_weights_trained_on_another_division_of_the_same_data_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for n in range(4):
-        (tmp_path / "shop" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (60 * n, 0, 0)).save(tmp_path / "shop" / "ab"[n % 2] / f"{n}.png")
-    sources = open_sources([tmp_path / "shop"])
-    now = division(sources, "random", 0)
-    assert now == "random split of shop by seed 0"
-    same = replace(fresh("resnet18", 32, 0), name="same", trained_on="ImageNet-1k → shop", recipe=f"3 epochs, {now}")
-    other = replace(same, name="other", recipe="3 epochs, random split of shop by seed 1")
-    warn_of_overlap([same, other, replace(other, name="elsewhere", trained_on="ImageNet-1k")], sources, now)
-    warn_of_overlap([other], sources, "")
-    longer = replace(same, name="longer", recipe="3 epochs, random split of shop by seed 01")  # begins alike
-    both = replace(same, name="both", recipe=f"1 epoch, random split of shop by seed 1, {now}")  # trained twice, or a mix
-    besides = replace(same, name="besides", recipe=f"1 epoch, grouped split of toys by seed 3, {now}")
-    warn_of_overlap([longer, both, besides], sources, now)
-    named = [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("Note")]
-    assert named == ["other", "longer", "both"]
+@pytest.mark.parametrize("name", ["C+C", "a → b", "A: dairy", "-1", "nan"])
+def test_weights_that_have_seen_test_images_are_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        (tmp_path / name / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(tmp_path / name / "ab"[n % 2] / f"{n}.png")
+    catalog = open_data([tmp_path / name], split="grouped")
+    start = fresh("resnet18", 32, 0)
+
+    def trained(called: str, split: str) -> Weights:
+        learned = learned_from(catalog, np.flatnonzero(catalog.column("split") == split), [Division("grouped", 0)])
+        return replace(start, name=called, provenance=Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes))
+
+    given = [trained("right", "train"), trained("wrong", "test"), replace(start, name="x.pth", provenance=NOT_KNOWN)]
+    found = evaluate(catalog, given, Constants(k=1, epochs=1), raw_pixels=False)
+    assert [(leak.weights, leak.kind, leak.share) for leak in found.leaks] == [("wrong", "seen", 1.0), ("x.pth", "unknown", None)]
+    announce(found)
+    told = capsys.readouterr().err
+    assert "Note: 'wrong' has seen" in told and f"{name!r}" in told and "'x.pth' may have seen the test images" in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from repr.cli.compare import command
 from repr.errors import UserError
 from repr.files import write_json
 from repr.models.names import weights_names
+from repr.models.provenance import Data, Images, Provenance, Record
+from repr.models.weights import fresh, write_weights
 from repr.reports.compare import compare, tables, write_page
 from repr.runs import Run
 
@@ -64,12 +67,27 @@ def test_the_paired_test_is_scipys(tmp_path: Path) -> None:
 
 def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
     runs = [transfer(tmp_path / name, {"w/mine": [0.5, 0.6]}) for name in ("a", "b", "c")]
-    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts", "recipe": "from imagenet, 12 epochs"}
+    made = {"arch": "resnet18", "history": ["simclr on 'nuts' (12 images)"]}
     for run, sizes in zip(runs, ([64], [64], [96, 64]), strict=True):
         content = json.loads((run / "results.json").read_text())
         write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "crops": [1.0, 0.5]}]})
     told = {table.title: table.rows for table in tables(compare(runs))}["What the rows start from, as the weights' files tell it"]
-    assert told == [["mine", *made.values(), "64 px, crops 1,0.5", "a, b"], ["mine", *made.values(), "96 px, 64 px, crops 1,0.5", "c"]]
+    shown = ["mine", "resnet18", "simclr on 'nuts' (12 images)"]
+    assert told == [[*shown, "64 px, crops 1,0.5", "a, b"], [*shown, "96 px, 64 px, crops 1,0.5", "c"]]
+
+
+def test_pretrainings_differ_by_what_was_in_force_and_tell_how_their_weights_came_about(
+    tmp_path: Path, pretraining: Callable[..., Path]
+) -> None:
+    folders = [pretraining(tmp_path / name, lr=None) for name in ("C+C", "-1")]
+    for folder, lr in zip(folders, (0.1, 0.2), strict=True):
+        Run.open(folder).resolve({"lr": lr, "views": "product"})
+    record = Record("simclr", data=(Data("nan", Images(3), Images(4)),))
+    write_weights(folders[1] / "weights.safetensors", replace(fresh("resnet18", 32, 0), provenance=Provenance.of(record)))
+    compared = compare(folders)
+    assert [run["settings"] for run in compared["runs"]] == [{"lr": 0.1}, {"lr": 0.2}]
+    told = {table.title: table.rows for table in tables(compared)}["How the weights came about"]
+    assert told == [["-1", "simclr on 'nan' (3 of 4 images)"]]
 
 
 def test_runs_of_before_crops_looked_at_whole_images(tmp_path: Path) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from repr.reports.starts import HEADER, starts_rows
+from repr.reports.starts import HEADER, Start, starts_rows
 
 
-def test_what_is_not_told_is_a_dash_and_runs_of_before_crops_looked_once() -> None:
-    torchvision = {"weights": "x.pth", "arch": "resnet18", "method": "", "trained_on": "", "recipe": "", "sizes": [64, 96]}
-    ours = {**torchvision, "weights": "runs/x", "method": "simclr", "trained_on": "nuts", "recipe": "4 epochs", "crops": [1.0, 0.5]}
-    lines = starts_rows([torchvision, ours], {"x.pth": "x", "runs/x": "mine"})
+def test_steps_stand_side_by_side_and_what_is_not_told_is_a_dash() -> None:
+    random: Start = {"weights": "none", "arch": "resnet18", "history": [], "sizes": [64, 96], "crops": [1.0]}
+    steps = ["1. supervised on 'C+C; b' (9 images)", "2. simclr on 'a → b' (4 images): from 1 ('x')"]
+    ours: Start = {**random, "weights": "runs/x", "history": steps, "crops": [1.0, 0.5]}
+    lines = starts_rows([random, ours], {"none": "none", "runs/x": "mine"})
     assert lines == [
-        ["x", "resnet18", "–", "–", "–", "64 px, 96 px"],
-        ["mine", "resnet18", "simclr", "nuts", "4 epochs", "64 px, 96 px, crops 1,0.5"],
+        ["none", "resnet18", "–", "64 px, 96 px"],
+        [
+            "mine",
+            "resnet18",
+            "1. supervised on 'C+C; b' (9 images); 2. simclr on 'a → b' (4 images): from 1 ('x')",
+            "64 px, 96 px, crops 1,0.5",
+        ],
     ]
     assert all(len(line) == len(HEADER) for line in lines)

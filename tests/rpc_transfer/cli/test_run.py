@@ -90,7 +90,7 @@ def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatc
 
 
 def test_a_run_of_another_command_is_not_written_over(typed: list[object], tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"version": 1, "command": "repr pretrain"}')
+    (tmp_path / "config.json").write_text('{"version": 2, "command": "repr pretrain"}')
     with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
         run(*typed, "--out", tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
