@@ -47,11 +47,11 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     """Read run folders and put them side by side.
 
     Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics", "history"}], "rows": [...],
-    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the options, as resolved, that
-    differ among runs of one command; `history` how weights that a run made came about, line by line; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
-    `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
-    transfer rows with the same learner, shots and splits:
-    {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
+    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the options, as resolved,
+    that differ among runs of one command; `history` how the weights that a run made came about, line by line; `rows` the rows of
+    the transfer runs with "run" added; `starts` what their weights tell, "run" added; `measured` the rows of evaluations and
+    classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two transfer rows with the same
+    learner, shots and splits: {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
     Raises UserError when a folder is no run, or when fewer than two are given.
     """
     if len(paths) < 2:
