@@ -25,6 +25,7 @@ from repr.learners import UPDATES, learner_class, make
 from repr.models.devices import pick_device
 from repr.models.weights import between, load_encoder
 from repr.runs import Run, claim, default_out, newest_unfinished
+from repr.synthetic.fallback import or_synthetic
 from rpc_transfer import paper, results
 from rpc_transfer.images import Shelf, Table, encode
 from rpc_transfer.protocol import Images, Split, generator, make_split, parse_increments, with_validation
@@ -61,8 +62,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if out:
         claim(Path(out), COMMAND)
     device = pick_device(settings.device)
+    settings = replace(settings, data=or_synthetic(settings.data, "rpc"))
     parts = "grouped" if settings.split_file else settings.split
-    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
+    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.division_seed)
     split = _split(settings, catalog)
     if settings.reject is not None:
         split = with_validation(catalog, split)

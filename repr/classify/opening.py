@@ -21,12 +21,16 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Opened:
-    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`."""
+    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`.
+
+    data_seed: of the division of sources that bring no split; None for that of each row.
+    """
 
     read: Catalog
     subset: str = ""
     split: str = "grouped"
     limit: int = 0
+    data_seed: int | None = None
     _last: dict[tuple[int, str], Catalog] = field(default_factory=dict)
 
     def __call__(self, seed: int, part: str) -> Catalog:
@@ -39,7 +43,8 @@ class Opened:
             for note in catalog.notes[len(self.read.notes) :]:
                 log.info(f"Note: {note}.")
             self._last.clear()  # one at a time: three million rows take a gigabyte
-            self._last[seed, part] = limited(self._below(fill_split(catalog, self.split, seed), part), self.limit, seed)
+            divided = fill_split(catalog, self.split, seed if self.data_seed is None else self.data_seed)
+            self._last[seed, part] = limited(self._below(divided, part), self.limit, seed)
         return self._last[seed, part]
 
     def check_ocr(self) -> None:
