@@ -12,16 +12,16 @@ Value = str | int | float | Path | None
 def command_line(command: str, *words: str | Path, **options: Value | Sequence[Value]) -> str:
     """`command`, such as "repr index build", with words and options behind it.
 
-    options: by name ("batch_size" is --batch-size), once for each value of a sequence; True is a bare switch, None, False and "" are left
+    options: by name ("batch_size" is --batch-size, "k" is -k), once for each value of a sequence; True is a bare switch, None, False and "" are left
     out. Words that begin with a dash follow "--", so that they are not taken for options.
     """
     parts = command.split()
     for name, values in options.items():
+        option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
         for value in values if isinstance(values, Sequence) and not isinstance(values, str) else [values]:
             if value is True:
-                parts.append(f"--{name.replace('_', '-')}")
+                parts.append(option)
             elif value not in (None, False, ""):
-                text = str(value)
-                parts += [f"--{name.replace('_', '-')}={text}"] if text.startswith("-") else [f"--{name.replace('_', '-')}", text]
+                parts += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
     texts = list(map(str, words))
     return shlex.join([*parts, *(["--"] if any(text.startswith("-") for text in texts) else []), *texts])

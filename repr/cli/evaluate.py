@@ -45,7 +45,9 @@ OF_IMAGES = (*SHARED, "subset", "split", "data_seed")
 @options.option("--size", section="model", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of each weights.")
 @options.shared("crops")
 @options.option("--batch-size", section="machine", type=click.IntRange(1), default=64, show_default=True, help="Images embedded at once.")
-@options.option("--raw-pixels/--no-raw-pixels", section="model", default=True, show_default=True, help="Also measure the images' plain pixels.")
+@options.option(
+    "--raw-pixels/--no-raw-pixels", section="model", default=True, show_default=True, help="Also measure the images' plain pixels."
+)
 @options.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
 @options.shared("seed", "device", "workers")
 @options.config_option
