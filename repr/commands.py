@@ -12,8 +12,8 @@ Value = str | int | float | Path | None
 def command_line(command: str, *words: str | Path, **options: Value | Sequence[Value]) -> str:
     """`command`, such as "repr index build", with words and options behind it.
 
-    options: by name ("batch_size" is --batch-size, "k" is -k), once for each value of a sequence; True is a bare switch, None, False and "" are left
-    out. Words that begin with a dash follow "--", so that they are not taken for options.
+    options: by name ("batch_size" is --batch-size, "k" is -k), once for each value of a sequence; True is a bare switch, None, False and ""
+    are left out. Words that begin with a dash follow "--", so that they are not taken for options.
     """
     parts = command.split()
     for name, values in options.items():
@@ -21,7 +21,7 @@ def command_line(command: str, *words: str | Path, **options: Value | Sequence[V
         for value in values if isinstance(values, Sequence) and not isinstance(values, str) else [values]:
             if value is True:
                 parts.append(option)
-            elif value not in (None, False, ""):
+            elif value is not None and value is not False and value != "":
                 parts += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
     texts = list(map(str, words))
     return shlex.join([*parts, *(["--"] if any(text.startswith("-") for text in texts) else []), *texts])

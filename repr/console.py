@@ -108,16 +108,23 @@ def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) 
     for word in typed:
         if isinstance(command, click.Group):
             command = command.get_command(click.Context(command), word) or command
+    where = spelled(error.where, command) or _options(command).get(error.argument, error.argument)
+    return UserError(spelled(error.message, command), where, spelled(error.remedy, command))
+
+
+def spelled(text: str, command: click.Command | None) -> str:
+    """A text of the library, in which arguments stand in backticks, with the options of a command in their place."""
+    options = _options(command) if command else {}
+    return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
+
+
+def _options(command: click.Command) -> dict[str, str]:
+    """How the arguments of a command are typed: by their own names, and by those of their options."""
     options: dict[str, str] = {}
     for param in command.params:
         names = (param.name, *(option.lstrip("-").replace("-", "_") for option in param.opts))
         options |= {name: param.opts[0] for name in names if name and param.opts[0].startswith("-")}
-
-    def named(text: str) -> str:
-        return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
-
-    where = named(error.where) or options.get(error.argument, error.argument)
-    return UserError(named(error.message), where, named(error.remedy))
+    return options
 
 
 def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
@@ -182,9 +189,10 @@ class _Lines(logging.Handler):
     """Messages as plain lines on stderr, above a bar if one is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the message."""
+        """Write the message, with the options of the command at work in the place of arguments."""
         words = "Warning: " if record.levelno >= logging.WARNING else ""
-        tqdm.write(words + record.getMessage(), file=sys.stderr)
+        context = click.get_current_context(silent=True)
+        tqdm.write(words + spelled(record.getMessage(), context.command if context else None), file=sys.stderr)
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
     for line in divided.report.lines():
         log.info(line)
     if split == "random":
-        log.info("Twins are counted by title alone; `repr catalog split` looks at the images too.")
+        log.info("Twins are counted by title alone, their images are not looked at.")
     column = column.astype(object)
     column[rows] = divided.split
     return with_split(catalog, column)

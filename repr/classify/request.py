@@ -16,7 +16,8 @@ from repr.classify.image import NETWORKS, known_weights
 from repr.classify.opening import Opened
 from repr.classify.settings import WHOLE, Settings, Shared
 from repr.classify.summary import against_flat, caption, comparisons, left_out, summarise
-from repr.classify.tables import TITLES, Choice, read_paper, remarks, rows_of, with_paper
+from repr.classify.tables import NUMBERS, TITLES, Choice, read_paper, remarks, rows_of, with_paper
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.models.names import weights_names
@@ -51,7 +52,8 @@ def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
     Raises UserError for names that are in no table and data that cannot be read.
     """
     if words and (words[0] != "table" or len(words) != 2):
-        remedy = "Say `repr classify` alone, or `repr classify table N` with 4, 5, 6, 8 or fig8 for N"
+        alone, table = (command_line("repr classify", *asked, data=request.data or "DATA") for asked in ((), ("table", "4")))
+        remedy = f"Say `{alone}`, or `{table}`; the tables are {', '.join(NUMBERS)}"
         raise UserError(f"there is nothing called {' '.join(words)!r} to run", "", remedy)
     number = words[1] if words else ""
     command = " ".join(["repr classify", *words])
@@ -63,7 +65,7 @@ def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
     opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed)
     read = opened.read
     if request.ocr:
-        opened.check_ocr()
+        opened.check_ocr(request.data)
     if number and out is None:
         out = Path("runs", f"classify-{read.name}-table-{number}")
         claim(out, command)
@@ -94,7 +96,7 @@ def check(number: str, request: Request) -> None:
     if number:
         _check_table(number, request)
     elif request.paper:
-        raise UserError("belongs to a table", "", "Say `repr classify table N`, or leave it out", argument="paper")
+        raise UserError("belongs to a table", "", "Name a table, or leave it out", argument="paper")
     pick_device(request.device)
     if request.subset:
         parts.load(request.subset)

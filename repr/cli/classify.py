@@ -28,7 +28,8 @@ SPELLED = {
 @options.out_option("the rows, one run folder each, and report.html; done rows are not run again (default: print; tables: runs/classify-…)")
 @options.config_option
 @options.json_option
-def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, words: tuple[str, ...], as_json: bool, out: Path | None, **arguments: Any) -> None:
     """Classify a catalogue by title, image or both, and measure it on the test part; or run a table of MEP-3M's paper.
 
     \b
@@ -53,4 +54,4 @@ def command(words: tuple[str, ...], as_json: bool, out: Path | None, **arguments
     if body:
         click.echo(tables.table(header, body))
     for line in answer.remarks:
-        click.echo(line)
+        click.echo(console.spelled(line, ctx.command))

@@ -56,7 +56,7 @@ def write(run: Run) -> Path:
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
-    page.options(arguments)
+    page.options(run)
     if (run.path / "environment.json").is_file():
         page.section("Machine")
         page.machine(read_json(run.path / "environment.json"))
