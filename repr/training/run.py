@@ -30,7 +30,8 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
     Raises UserError, and Stopped (its text says how to go on) after Ctrl-C.
     """
     settings = Settings.read(arguments)
-    data_seed = settings.seed if arguments["data_seed"] is None else arguments["data_seed"]
+    data_seed = arguments.get("data_seed")
+    data_seed = settings.seed if data_seed is None else data_seed
     if out is not None and not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
         raise UserError("this folder holds a run already", out, "Add `resume` to go on with it, or choose another `out`")
     if out is not None:

@@ -6,14 +6,14 @@ Loads nothing heavy: the command line makes its options of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from repr.errors import UserError
 from repr.methods import METHODS, entry, load, read
 from repr.methods.recipe import Recipe
 from repr.methods.settings import MethodSettings
-from repr.settings import check, setting
+from repr.settings import check, declared, setting
 from repr.shared import Labelled, Machine, Seeded
 
 ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", "inception_v3", "tf_efficientnet_lite0")
@@ -89,9 +89,10 @@ class Settings(Labelled, Seeded, Machine):
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> Self:
         """From arguments by name, as typed or as config.json has them: the method with its settings in one text. Others are passed over."""
-        names = {field.name for field in fields(cls)}
-        method, own = read(arguments["method"])
-        return cls(**{name: value for name, value in arguments.items() if name in names} | {"method": method, "own": own})
+        given = {name: value for name, value in arguments.items() if name in declared(cls)}
+        if "method" in given:
+            given["method"], given["own"] = read(given["method"])
+        return cls(**given)
 
     @property
     def recipe(self) -> Recipe:
