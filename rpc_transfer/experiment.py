@@ -27,6 +27,7 @@ from repr.models.leaks import leaks
 from repr.models.mixing import between
 from repr.models.weights import load_encoder
 from repr.runs import Run, claim, default_out, newest_unfinished
+from repr.synthetic.fallback import or_synthetic
 from rpc_transfer import paper, results
 from rpc_transfer.images import Shelf, Table, encode
 from rpc_transfer.protocol import Images, Split, generator, make_split, parse_increments, with_validation
@@ -63,8 +64,9 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if out:
         claim(Path(out), COMMAND)
     device = pick_device(settings.device)
+    settings = replace(settings, data=or_synthetic(settings.data, "rpc"))
     parts = "grouped" if settings.split_file else settings.split
-    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
+    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.division_seed)
     split = _split(settings, catalog)
     if settings.reject is not None:
         split = with_validation(catalog, split)

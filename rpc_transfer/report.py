@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from repr.arrays import Ints
+from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
@@ -263,7 +264,7 @@ def _certainty(page: Page, found: Results) -> None:
     body = [
         [row["learner"], start(row), *_cells(row, list(shown)), *([_plain(row, "reject_threshold")] if threshold else [])] for row in rows
     ]
-    caption = "Per cent. Unknown products are tested only in runs with --unknown, and rejected only in runs with --reject" + (
+    caption = "Per cent. Unknown products are tested only in runs with `unknown`, and rejected only in runs with `reject`" + (
         "; its threshold is in the unit of each learner's own score." if threshold else "."
     )
     page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + _label(found.content))
@@ -335,9 +336,10 @@ def _by_supercategory(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> li
 
 def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
     page.section("How it was done")
-    page.options(run.config["typed"])
+    page.options(run)
     page.machine(read_json(run.path / "environment.json"))
-    page.text("The products, shots and test images of every seed are in `split.json`; `--split split.json` repeats the run on them.")
+    split = command_line("rpc_transfer run", data=run.config["typed"]["data"], split=run.path / "split.json")
+    page.text(f"The products, shots and test images of every seed are in `split.json`; `{split}` runs on them again.")
 
 
 def _cells(row: Row, names: Sequence[str]) -> list[str]:

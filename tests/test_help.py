@@ -10,7 +10,7 @@ import sys
 import click
 import pytest
 
-from repr import console
+from repr import console, options
 from repr.cli import group as repr_group
 from rpc_transfer.cli import group as transfer_group
 
@@ -139,7 +139,9 @@ def test_option_names_mean_the_same_everywhere(path: tuple[str, ...], command: c
         assert "--root" in names["--data"].opts
     for count in ("--epochs", "--batch-size", "--size", "--seed", "--workers"):
         if count in names:
-            assert isinstance(names[count].type, click.types.IntParamType), f"{count} takes a whole number"
+            kind = names[count].type
+            whole = isinstance(kind, click.types.IntParamType) or (isinstance(kind, options.Declared) and kind.setting.kind is int)
+            assert whole, f"{count} takes a whole number"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,21 @@ ROOMS = {
     "repr": [
         *("cli", "server", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
         *("training", "methods", "models", "synthetic", "catalog", "images"),
-        *("runs", "console", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
+        *(
+            "runs",
+            "options",
+            "console",
+            "shared",
+            "files",
+            "settings",
+            "tables",
+            "progress",
+            "machine",
+            "arrays",
+            "commands",
+            "crops",
+            "errors",
+        ),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),

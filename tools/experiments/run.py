@@ -33,6 +33,7 @@ from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
 from repr.files import content_key, read_json, replacing
+from repr.methods import read
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -229,7 +230,8 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
     config = runs.Run.open(path).config
     if config["command"] == "repr pretrain":
         settings, metrics = runs.Run.open(path).settings, config["result"]["metrics"]
-        trained = {name: settings[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector", "lr", "views")}
+        trained = {name: settings.get(name) for name in ("init", "method", "epochs", "size", "batch_size", "projector", "lr", "views")}
+        trained["method"] = read(settings["method"])[0]
         return {"run": command, "trained": {**trained, "source": config["data"], "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []

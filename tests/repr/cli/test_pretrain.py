@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from repr.cli.pretrain import ARCHS, command
+from repr.cli.pretrain import command
 from repr.errors import UserError
 from repr.models.backbones import BACKBONES
 from repr.runs import Run
+from repr.training.settings import ARCHS
 
 
 def test_every_network_can_be_pretrained() -> None:

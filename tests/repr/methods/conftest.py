@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from repr.images.views import preset
-from repr.methods import load
+from repr.methods import METHODS, load
 from repr.methods.method import Method
 from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
@@ -30,7 +30,7 @@ def bare(encoder: Encoder) -> Callable[..., Method]:
 
     def make(name: str, **settings: Any) -> Method:
         torch.manual_seed(0)  # of MoCo's queue
-        method = load(name)(encoder, 16, preset("supervised", 32), **settings)
+        method = load(name)(encoder, 16, preset("supervised", 32), METHODS[name].settings(**settings))
         for part, _ in list(method.named_children()):
             if part != "criterion":
                 setattr(method, part, nn.Identity())

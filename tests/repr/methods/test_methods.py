@@ -16,13 +16,14 @@ from repr.images.views import preset
 from repr.methods import METHODS, load
 from repr.methods.byol import BYOL
 from repr.methods.joint import Joint
-from repr.methods.method import Method, Recipe, in_float32, prior_entropy
-from repr.methods.moco import MoCo
+from repr.methods.method import Method, in_float32, prior_entropy
+from repr.methods.moco import QUEUE, MoCo
+from repr.methods.recipe import Recipe
+from repr.methods.settings import JointSettings, MoCoSettings
 from repr.methods.supcon import supcon_loss
 from repr.methods.supervised import Supervised
 from repr.models.encoder import Encoder
 from repr.training import optim
-from repr.training.settings import OF_METHODS, Settings
 
 VIEWS = preset("supervised", 32)
 
@@ -40,7 +41,7 @@ def make(name: str, encoder: Encoder, **settings: Any) -> Method:
     torch.manual_seed(0)
     if name == "moco":
         settings = {"queue": 32} | settings
-    return load(name)(encoder, 4, VIEWS, **settings).train()
+    return load(name)(encoder, 4, VIEWS, METHODS[name].settings(**settings)).train()
 
 
 def steps(method: Method, n: int, lr: float) -> list[float]:
@@ -215,23 +216,30 @@ def test_joint_is_the_sum_of_its_parts(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("kind", [Supervised, Joint])
 def test_a_projector_takes_the_head_with_it(kind: type[Supervised | Joint], encoder: Encoder) -> None:
-    plain, projected = kind(encoder, 4, VIEWS), kind(encoder, 4, VIEWS, projector=True)
+    plain, projected = (kind(encoder, 4, VIEWS, JointSettings(projector=projector)) for projector in (False, True))
     assert plain.classifier() is plain.head and projected.classifier() is None
     x = torch.randn(3, 512)
     torch.testing.assert_close(plain.logits(x), plain.head(x))
     assert projected.logits(x).shape == (3, 4)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_settings_of_other_methods_are_refused(name: str) -> None:
-    examples = {"label_smoothing": 0.1, "projector": True, "temperature": 0.1, "decoupled": True, "queue": 8, "contrast": 0.3}
-    assert set(examples) == set(OF_METHODS)
-    for setting, value in examples.items():
-        if setting in load(name).takes:
-            assert Settings(method=name, **{setting: value}).of_method() == {setting: value}  # type: ignore[arg-type]
-        else:
-            with pytest.raises(UserError, match=f"the method {name} has no such setting"):
-                Settings(method=name, **{setting: value})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("queue", "images", "batch", "fitted"),
+    [(None, 100_000, 64, QUEUE), (None, 300, 64, 150), (None, 100, 64, 64), (8, 300, 64, 8), (300, 300, 64, 300)],
+)
+def test_a_queue_holds_at_most_half_the_images_unless_it_was_chosen(queue: int | None, images: int, batch: int, fitted: int) -> None:
+    assert MoCo.fitted(MoCoSettings(queue=queue), images, batch) == MoCoSettings(queue=fitted)
+
+
+def test_a_queue_of_more_keys_than_there_are_images_is_refused() -> None:
+    with pytest.raises(UserError, match="would hold each of them several times"):
+        MoCo.fitted(MoCoSettings(queue=301), 300, 64)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "moco"])
+def test_what_depends_on_no_number_of_images_stays_as_it_is(name: str) -> None:
+    settings = METHODS[name].settings()
+    assert load(name).fitted(settings, 3, 2) is settings
 
 
 def test_rates_follow_the_batch() -> None:

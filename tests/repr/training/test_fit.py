@@ -24,6 +24,7 @@ from repr.errors import UserError
 from repr.images.contents import Sketch, image_hashes
 from repr.methods import METHODS
 from repr.methods.method import Method
+from repr.methods.settings import MoCoSettings, SupervisedSettings
 from repr.methods.supervised import Supervised
 from repr.models.provenance import Parent
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
@@ -104,7 +105,7 @@ def test_what_the_method_chooses_may_as_well_be_typed(
 
 
 def test_with_a_projector_only_the_head_is_missing(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    result = train(shop, tmp_path / "run", projector=True, epochs=1)
+    result = train(shop, tmp_path / "run", own=SupervisedSettings(projector=True), epochs=1)
     network = torchvision.models.resnet18(num_classes=4)
     missing, unexpected = network.load_state_dict(load_file(result["weights"]), strict=False)
     assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
@@ -303,13 +304,13 @@ def test_contrastive_runs_go_through_in_two_processes(train: Train, shop: Catalo
     [
         ({"method": "superwised"}, "Did you mean supervised"),
         ({"schedule": "cosin"}, "Did you mean cosine"),
-        ({"lr": -1.0}, "--lr: must be at least 0"),
-        ({"lr": float("nan")}, "--lr: must be"),
-        ({"momentum": 1.0}, "below 1"),
-        ({"epochs": 0}, "--epochs: must be at least 1"),
-        ({"method": "simclr", "optimiser": "sgd"}, "--optimiser: simclr's rate is for lars"),
-        ({"size": 8}, "--size"),
-        ({"warmup": 5, "epochs": 5}, "--warmup: 5 epochs of warm-up in a run of 5"),
+        ({"lr": -1.0}, "lr is -1. It takes 0 or more"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"momentum": 1.0}, "momentum is 1. It takes from 0 to below 1"),
+        ({"epochs": 0}, "epochs is 0. It takes 1 or more"),
+        ({"method": "simclr", "optimiser": "sgd"}, "optimiser: simclr's rate is for lars"),
+        ({"size": 8}, "size is 8. It takes 16 or more"),
+        ({"warmup": 5, "epochs": 5}, "warmup: 5 epochs of warm-up in a run of 5"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:
@@ -335,8 +336,8 @@ def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
         train(shop, tmp_path / "d", level=2)
     with pytest.raises(UserError, match="one class, 'red'"):
         train(shop.select(shop.labels()[0] == 0), tmp_path / "e")
-    with pytest.raises(UserError, match="queue: a queue of 65 for 64 images"):
-        train(shop, tmp_path / "f", method="moco", queue=65)
+    with pytest.raises(UserError, match="method: a queue of 65 for 64 images"):
+        train(shop, tmp_path / "f", method="moco", own=MoCoSettings(queue=65))
     assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcdef"])
 
 
