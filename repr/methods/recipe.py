@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Recipe:
     left at the end of the cosine.
     """
 
-    optimiser: str
+    optimiser: Literal["sgd", "lars"]
     lr: float
     lr_from_weights: float
     lr_rule: str

@@ -130,4 +130,5 @@ class Settings(Labelled, Seeded, Machine):
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "own"} | settings["own"]
+    own: dict[str, Any] = settings["own"]
+    return {name: value for name, value in settings.items() if name != "own"} | own
