@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from repr.catalog.table import Catalog
-from repr.images.batches import BATCH, training_batches
+from repr.training.batches import BATCH, training_batches
 
 
 def test_few_images_are_one_batch(shelf: Catalog) -> None:
