@@ -13,7 +13,8 @@ from repr.errors import UserError
 
 if TYPE_CHECKING:
     from repr.lookup.catalogs import Added
-    from repr.lookup.index import Index, Info
+    from repr.lookup.index import Index
+    from repr.lookup.manifest import Info
 
 PARTS = click.Choice(["train", "val", "test"])
 index_option = click.option(
@@ -249,7 +250,7 @@ def _report(index: Index, added: Added, as_json: bool) -> None:
 
 def _described(content: Info) -> str:
     weights, lists = content["weights"], content["lists"]
-    inverted = f"{lists.nprobe} of {lists.nlist} inverted lists, recall@10 {lists.recall_at_10:.1%}" if lists else ""
+    inverted = f"{lists['nprobe']} of {lists['nlist']} inverted lists, recall@10 {lists['recall_at_10']:.1%}" if lists else ""
     lines = [
         f"{content['products']} products in {content['images']} images"
         + (f" ({content['removed_images']} removed)" if content["removed_images"] else "")

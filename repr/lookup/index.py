@@ -18,10 +18,10 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypedDict, cast, overload
+from typing import cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,7 @@ from repr.errors import UserError, nearest
 from repr.images.reader import Box, ImageLike
 from repr.lookup import lists as lists_files
 from repr.lookup import segments
-from repr.lookup.manifest import MadeWith, Manifest
+from repr.lookup.manifest import Info, MadeWith, Manifest
 from repr.lookup.matches import Match, best, matches_of
 from repr.lookup.segments import Segment
 from repr.models.weights import Weights, load_encoder, write_weights
@@ -46,25 +46,6 @@ from repr.vectors import check_finite, normalised
 WEIGHTS = "weights.safetensors"
 BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-
-
-class Info(TypedDict):
-    """What an index holds, in plain numbers. lists: None for the exact search; unfinished: commands that are to be given again."""
-
-    images: int
-    products: int
-    removed_images: int
-    segments: int
-    search: str
-    lists: ivf.Lists | None
-    weights: MadeWith
-    root: str
-    bytes: int
-    complete: bool
-    unfinished: list[str]
-    created: str
-    synthetic: bool
-    version: int
 
 
 @dataclass
@@ -350,7 +331,7 @@ class Index:
             "removed_images": stored - table.num_rows,
             "segments": len(manifest.segments),
             "search": "exact" if manifest.lists is None else "lists",
-            "lists": manifest.lists,
+            "lists": asdict(manifest.lists) if manifest.lists else None,
             "weights": manifest.weights,
             "root": manifest.root,
             "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),

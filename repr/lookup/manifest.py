@@ -26,6 +26,25 @@ class MadeWith(TypedDict):
     synthetic: bool
 
 
+class Info(TypedDict):
+    """What an index holds, in plain numbers. lists: None for the exact search; unfinished: commands that are to be given again."""
+
+    images: int
+    products: int
+    removed_images: int
+    segments: int
+    search: str
+    lists: dict[str, float] | None
+    weights: MadeWith
+    root: str
+    bytes: int
+    complete: bool
+    unfinished: list[str]
+    created: str
+    synthetic: bool
+    version: int
+
+
 @dataclass
 class Manifest:
     """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from repr.images.reader import Unreadable, read_image
+from repr.images.reader import ImageLike, Unreadable, read_image
 
 # Fonts with Chinese characters as the usual systems name them; Pillow's own font, the fallback, has Latin alone.
 CHINESE_FONTS = (
@@ -31,9 +30,9 @@ GAP, LINES = 8, 3
 class SheetRow:
     """One query and its matches, best first: (image, text below it, right / wrong / None where nobody knows)."""
 
-    query: Image.Image | Path
+    query: ImageLike
     label: str
-    matches: Sequence[tuple[Image.Image | Path, str, bool | None]]
+    matches: Sequence[tuple[ImageLike, str, bool | None]]
 
 
 def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
@@ -64,8 +63,8 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     return sheet
 
 
-def thumbnail(image: Image.Image | Path, side: int) -> Image.Image:
-    """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the file cannot be read."""
+def thumbnail(image: ImageLike, side: int) -> Image.Image:
+    """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the image cannot be read."""
     try:
         small = read_image(image, short_side=side)
     except Unreadable:

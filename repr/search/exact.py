@@ -20,7 +20,7 @@ from repr.vectors import check_finite
 try:
     import faiss
 except ImportError as error:  # told by `load_faiss`, in words, when it is needed
-    faiss, MISSING = None, str(error)
+    faiss, MISSING = None, str(error)  # type: ignore[assignment]
 else:
     MISSING = ""
 
