@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from repr import progress
@@ -70,7 +70,7 @@ def fingerprints(catalog: Catalog) -> Prints:
     return Prints(content, np.concatenate([store["bits"] for store in stores]), [store["thumb"] for store in stores])
 
 
-def _stored(files: list[Path], start: int, total: int) -> np.ndarray[Any, Any]:
+def _stored(files: list[Path], start: int, total: int) -> npt.NDArray[np.void]:
     store = cache_dir("fingerprints", f"{content_key(VERSION, [(str(file), *_stamp(file)) for file in files])}.npy")
     if not store.exists():
         records = np.zeros(len(files), RECORD)

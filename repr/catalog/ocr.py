@@ -16,7 +16,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,7 +86,7 @@ class Filled:
             f"Text on {100 * self.share:.1f} % of the rows{' (synthetic)' if self.catalog.synthetic else ''}; every line: {self.journal}",
         ]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The object that `repr catalog ocr --json` prints."""
         return {
             "catalog": str(self.path),
@@ -221,7 +220,7 @@ def _parsed(line: str) -> tuple[str, Reading]:
 
 
 def _line(key: str, reading: Reading) -> str:
-    entry: dict[str, Any] = {"image": key}
+    entry: dict[str, object] = {"image": key}
     if reading.error:
         entry["error"] = reading.error
     else:

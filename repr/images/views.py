@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -216,7 +216,20 @@ def _between(draw: Tensor, low: float, high: float) -> Tensor:
     return low + (high - low) * draw
 
 
-OFF: dict[str, dict[str, Any]] = {
+class Changes(TypedDict, total=False):
+    """Some of the fields of Views."""
+
+    crop_scale: tuple[float, float]
+    crop_ratio: tuple[float, float]
+    flip: float
+    rotate: float
+    jitter: float
+    grey: float
+    blur: float
+    erase: float
+
+
+OFF: dict[str, Changes] = {
     "crop": {"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)},
     "flip": {"flip": 0.0},
     "rotate": {"rotate": 0.0},

@@ -15,14 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.reader import ImageLike
+from repr.reports.sheet import SheetRow, thumbnail
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from PIL import Image
-
-    from repr.reports.sheet import SheetRow
 
 SAMPLE_NOTICE = (
     "<strong>Synthetic.</strong> Made on the synthetic shop: an illustration of what the tool does, "
@@ -100,7 +101,7 @@ class Page:
         self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
     def images(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
-        """A image, such as a contact sheet, at its own size; wide ones scroll sideways."""
+        """An image, such as a contact sheet, at its own size; wide ones scroll sideways."""
         source = data_url(image)
         label = escape(alt or plain(caption), quote=True)
         tag = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
@@ -108,9 +109,8 @@ class Page:
 
     def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
         """Queries with their matches, one line each; the text under the images is text, in any script."""
-        from repr.reports.sheet import thumbnail
 
-        def cell(kind: str, image: Image.Image | Path, text: str) -> str:
+        def cell(kind: str, image: ImageLike, text: str) -> str:
             source = data_url(thumbnail(image, thumb))
             alt = escape(f"{kind}: {text}", quote=True)
             words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
@@ -177,7 +177,7 @@ def plain(text: str) -> str:
 
 
 def data_url(image: Image.Image) -> str:
-    """A image as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
+    """An image as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
     stream = io.BytesIO()
     if image.mode in ("P", "1", "RGBA", "LA"):
         image.save(stream, "PNG", optimize=True)

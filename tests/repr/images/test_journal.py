@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def test_spans_and_back(rows: set[int]) -> None:
     written = spans(ascending)
     assert from_spans(written).tolist() == ascending
     assert all(first < end for first, end in written)
-    assert all(a[1] < b[0] for a, b in zip(written, written[1:], strict=False)), "no span could be joined to the next"
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(written)), "no span could be joined to the next"
 
 
 def chunk(good: list[int], bad: list[int]) -> Chunk:

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOM = ROOT / "repr" / "images"
-SOURCES = sorted(file for package in ("repr", "rpc_transfer", "tools") for file in (ROOT / package).rglob("*.py") if ROOM not in file.parents)
+SOURCES = sorted(
+    file for package in ("repr", "rpc_transfer", "tools") for file in (ROOT / package).rglob("*.py") if ROOM not in file.parents
+)
 READERS = {"imread", "decode_image", "decode_jpeg", "decode_png", "frombuffer", "pil_loader", "default_loader"}  # of other libraries
 
 
@@ -58,6 +60,8 @@ def test_ways_to_open_are_seen(code: str) -> None:
     assert openings(ast.parse(code))
 
 
-@pytest.mark.parametrize("code", ["from PIL import Image\nImage.fromarray(a)", "p.open()", "from zipfile import ZipFile as Image\nImage.open"])
+@pytest.mark.parametrize(
+    "code", ["from PIL import Image\nImage.fromarray(a)", "p.open()", "from zipfile import ZipFile as Image\nImage.open"]
+)
 def test_others_are_not_taken_for_it(code: str) -> None:
     assert not openings(ast.parse(code))

@@ -18,8 +18,8 @@ from repr import embed, load
 from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
 from repr.crops import typed
-from repr.errors import UserError
 from repr.embedding.embedder import Embedder
+from repr.errors import UserError
 from repr.files import held
 from repr.lookup import catalogs
 from repr.lookup.catalogs import command_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from importlib import metadata
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_pieces_hold_every_query_once_and_stay_small(n: int, k: int) -> None:
     slices = list(pieces(n, k)) if n * max(k, 1) < 10**9 else []
     if slices:
         assert (slices[0].start, slices[-1].stop) == (0, n)
-        assert all(a.stop == b.start for a, b in zip(slices, slices[1:], strict=False))
+        assert all(a.stop == b.start for a, b in itertools.pairwise(slices))
         assert all((part.stop - part.start) * 12 * k <= exact.RESULT_BYTES or part.stop - part.start == 1 for part in slices)
 
 

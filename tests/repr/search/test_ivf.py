@@ -34,7 +34,7 @@ def test_filled_in_parts_they_know_vectors_by_the_order_of_addition() -> None:
     vectors = clustered(1500, 8, 0)
     engine, lists = train(vectors, np.random.default_rng(0), smallest=1000)
     numbers = assign(engine, vectors)
-    assert numbers.shape == (1500,) and numbers.dtype == np.int64 and 0 <= numbers.min() and numbers.max() < lists.nlist
+    assert numbers.shape == (1500,) and numbers.dtype == np.int64 and numbers.min() >= 0 and numbers.max() < lists.nlist
     fill(engine, vectors[:700], numbers[:700])
     fill(engine, vectors[700:], numbers[700:])
     assert engine.ntotal == 1500
@@ -59,5 +59,5 @@ def test_too_few_vectors_are_refused_with_the_argument() -> None:
     with pytest.raises(UserError, match="9999 vectors are too few") as raised:
         check_enough(9999)
     assert raised.value.argument == "ivf"
-    with pytest.raises(UserError, match="500 vectors are too few for inverted lists .from 1000"):
+    with pytest.raises(UserError, match=r"500 vectors are too few for inverted lists \(from 1000"):
         train(clustered(500, 8, 0), np.random.default_rng(0), smallest=1000)
