@@ -32,7 +32,7 @@ def command() -> None:
 @options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@options.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 images on, not exact. Prints what it misses.")
+@options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
 @options.out_option("the index folder (needed)")
 @options.shared("seed", "device", "workers")
 @options.json_option
@@ -64,7 +64,7 @@ def build(
 
     look = building.Look(weights, size, crops)
     stock = building.Stock(data, parts, subset)
-    _report(*building.build(out, stock, look, cells_seed=seed if ivf else None, device=device, workers=workers), as_json)
+    _report(*building.build(out, stock, look, lists_seed=seed if ivf else None, device=device, workers=workers), as_json)
 
 
 @command.command(cls=options.Command)
@@ -147,10 +147,10 @@ def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
 
 
 def _report(index: Index, added: Added, as_json: bool) -> None:
-    from repr.embedding.embed import say_left_out
+    from repr.embedding.embeddings import log_left_out
     from repr.lookup.building import described
 
-    say_left_out(added.quarantine)
+    log_left_out(added.quarantine)
     if as_json:
         counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
         console.emit({"index": str(index.folder), **counts, **index.info()})

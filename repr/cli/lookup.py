@@ -11,7 +11,7 @@ from repr import console, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
-    from repr.lookup.index import Match
+    from repr.lookup.matches import Match
 
 
 @options.command()
@@ -51,7 +51,6 @@ def command(
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
       repr lookup shop.index photo.jpg
     """
-    from repr.embedding.embed import embed_files
     from repr.lookup.building import check_weights
     from repr.lookup.index import Index
     from repr.reports import lookup_sheet
@@ -60,14 +59,13 @@ def command(
     if not named:
         raise UserError("no photograph named", "", "Name image files after the index")
     photos = [Path(name) for name in named]
-    index = Index.open(place)
+    index = Index.open(place, device=device, workers=workers)
     check_weights(index, weights)
-    content, boxes = index.info(), index.boxes_of(photos)
-    vectors, readable, unreadable = embed_files(index.encoder(device), photos, boxes=boxes, device=device, workers=workers)
-    if not len(readable):
-        raise UserError(unreadable[0].reason, unreadable[0].path, "Give image files")
-    answers = dict(zip((photos[i] for i in readable), index.search(vectors, k, per_image=per_image), strict=True))
-    for broken in unreadable:
+    content, made = index.info(), index.embed(photos)
+    if not len(made):
+        raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give image files")
+    answers = dict(zip((photos[i] for i in made.rows), index.search(made.vectors, k, per_image=per_image), strict=True))
+    for broken in made.quarantine:
         console.say(f"left out: {broken.path}: {broken.reason}")
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
@@ -78,7 +76,7 @@ def command(
         lookup_sheet.write(sheet, answers, images_root or Path(content["root"]), synthetic=content["synthetic"])
         console.say(f"Sheet: {sheet}")
     if as_json:
-        reasons = {broken.path: broken.reason for broken in unreadable}
+        reasons = {broken.path: broken.reason for broken in made.quarantine}
         results = [_entry(photo, answers.get(photo), reasons) for photo in photos]
         console.emit({"results": results, "synthetic": content["synthetic"]})
         return

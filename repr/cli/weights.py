@@ -127,10 +127,10 @@ def mix(
 
         from repr.catalog.division import divisions
         from repr.catalog.sources import fill_split, open_sources
-        from repr.images.batches import training_batches
         from repr.models.batchnorm import reestimate_batchnorm
         from repr.models.devices import pick_device
         from repr.models.provenance import learned_from
+        from repr.training.batches import training_batches
 
         data_seed = seed if data_seed is None else data_seed
         sources = open_sources(data, subset=subset)

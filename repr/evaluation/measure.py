@@ -12,9 +12,10 @@ from repr.arrays import Bools, Floats, Ints
 from repr.errors import UserError
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
+from repr.evaluation.resolution import Range
 from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
-from repr.search.exact import normalised
 from repr.training.alarms import effective_rank, spread
+from repr.vectors import normalised
 
 RANK_ROWS = 10_000  # of the bank; the rank of more differs little and takes gigabytes
 
@@ -62,7 +63,7 @@ class Row:
     queries: int
     correct: Bools
     synthetic: bool = False
-    by_resolution: list[dict[str, Any]] = field(default_factory=list)
+    by_resolution: list[Range] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The row as the command prints it."""

@@ -13,8 +13,9 @@ from repr.catalog.table import Catalog
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
 from repr.lookup.catalogs import Added, add_catalog, command_of, common_root, stored_part
-from repr.lookup.index import ADD, BUILD, ZOOMS, Index
-from repr.models.weights import Weights, load_encoder, read_weights
+from repr.lookup.index import ADD, BUILD, CROPS, Index
+from repr.models.backbones import backbone
+from repr.models.weights import Weights, read_weights
 from repr.search.ivf import check_enough
 
 log = logging.getLogger(__name__)
@@ -50,30 +51,28 @@ class Look:
 
 
 def build(
-    folder: Path, stock: Stock, look: Look, *, cells_seed: int | None = None, device: str = "auto", workers: int | None = None
+    folder: Path, stock: Stock, look: Look, *, lists_seed: int | None = None, device: str = "auto", workers: int | None = None
 ) -> tuple[Index, Added]:
     """Embed and store every image of `stock` in a new index, or go on with the same build that was interrupted.
 
-    cells_seed: search by cells, whose centres are drawn by this seed; None for the exact search. Raises UserError when `folder` holds
+    lists_seed: search inverted lists, whose centres are drawn by this seed; None for the exact search. Raises UserError when `folder` holds
     another index, and for data or weights that cannot be read.
     """
     if look.weights is None:
         log.info("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
     catalog, command = stock.catalog(), stock.command(BUILD)
-    if cells_seed is not None:
+    if lists_seed is not None:
         check_enough(len(catalog))
     weights = read_weights(look.weights or "imagenet")
-    index = unfinished(folder, command, look)
-    if index is not None:
-        weights = replace(weights, size=index.manifest.weights["size"], crops=index.manifest.crops)
-    else:
-        weights = _looking(weights, look, catalog)
-    encoder = load_encoder(weights)
-    index = index or Index.create(folder, weights, dim=encoder.dim, root=common_root(catalog), synthetic=catalog.synthetic)
-    added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
-    if cells_seed is not None:
-        cells = index.build_cells(np.random.default_rng(cells_seed))
-        log.info(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
+    index = unfinished(folder, command, look, device=device, workers=workers)
+    if index is None:
+        weights, dim, root = _looking(weights, look, catalog), backbone(weights.arch).dim, common_root(catalog)
+        index = Index.create(folder, weights, dim=dim, root=root, synthetic=catalog.synthetic, device=device, workers=workers)
+    index.check(weights.identity, weights.name)  # those that an unfinished index was begun with
+    added = add_catalog(index, catalog, command=command)
+    if lists_seed is not None:
+        lists = index.build_lists(np.random.default_rng(lists_seed))
+        log.info(f"{lists.nlist} lists, {lists.nprobe} probed: recall@10 against the exact search {lists.recall_at_10:.1%}")
     index.end(command)
     return index, added
 
@@ -85,10 +84,10 @@ def add(folder: Path, stock: Stock, *, weights: str | None = None, device: str =
     """
     if not stock.data:
         raise UserError("no data are named", "", "Name with `data` what is to be added", argument="data")
-    index = Index.open(folder)
+    index = Index.open(folder, device=device, workers=workers)
     check_weights(index, weights)
     catalog, command = stock.catalog(), stock.command(ADD)
-    added = add_catalog(index, catalog, index.encoder(device), command=command, device=device, workers=workers)
+    added = add_catalog(index, catalog, command=command)
     index.end(command)
     return index, added
 
@@ -100,14 +99,14 @@ def check_weights(index: Index, weights: str | None) -> None:
         index.check(given.identity, given.name)
 
 
-def unfinished(folder: Path, command: str, look: Look) -> Index | None:
+def unfinished(folder: Path, command: str, look: Look, *, device: str = "auto", workers: int | None = None) -> Index | None:
     """The index at `folder` when an earlier build of it by the same command was interrupted, else None.
 
     Raises UserError when that was of other images, or of another size or other crops than were asked for.
     """
     if not (folder / "manifest.json").is_file():
         return None
-    index = Index.open(folder)
+    index = Index.open(folder, device=device, workers=workers)
     builds = [begun for begun in index.info()["unfinished"] if begun.startswith(BUILD)]
     if not builds:
         return None
@@ -123,21 +122,21 @@ def unfinished(folder: Path, command: str, look: Look) -> Index | None:
 def _looking(weights: Weights, look: Look, catalog: Catalog) -> Weights:
     """The weights at the size and crops to look through. Products that boxes cut out fill their images, and need no closer look."""
     cut_out = catalog.table.column("box").null_count == 0
-    return replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or (WHOLE if cut_out else ZOOMS))
+    return replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or (WHOLE if cut_out else CROPS))
 
 
 def described(index: Index) -> list[str]:
     """What the index holds and was made with, a line each."""
     content = index.info()
-    weights, cells = content["weights"], content["cells"]
-    by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
+    weights, lists = content["weights"], content["lists"]
+    inverted = f"{lists['nprobe']} of {lists['nlist']} inverted lists, recall@10 {lists['recall_at_10']:.1%}" if lists else ""
     removed = f" ({content['removed_images']} removed)" if content["removed_images"] else ""
     synthetic = " - synthetic: not real products" if content["synthetic"] else ""
-    crops = suffix(weights.get("crops", WHOLE))
+    crops = suffix(weights["crops"])
     return [
         f"{content['products']} products in {content['images']} images{removed}{synthetic}",
         f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{crops}, {weights['identity']})",
-        f"search   {by_cells or 'exact'}",
+        f"search   {inverted or 'exact'}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
         *(f"UNFINISHED, or still at work: {command}" for command in content["unfinished"]),

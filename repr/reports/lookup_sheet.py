@@ -9,7 +9,7 @@ from PIL import Image
 
 from repr.files import replacing
 from repr.images.reader import Unreadable, read_image
-from repr.lookup.index import Match
+from repr.lookup.matches import Match
 from repr.reports.sheet import SheetRow, contact_sheet
 
 SIDE = 192  # pixels of a stored image as it is read; twice what is shown

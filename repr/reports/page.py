@@ -15,16 +15,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.reader import ImageLike
+from repr.reports.sheet import SheetRow, thumbnail
 from repr.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from PIL import Image
-
-    from repr.reports.sheet import SheetRow
 
 SAMPLE_NOTICE = (
     "<strong>Synthetic.</strong> Made on the synthetic shop: an illustration of what the tool does, "
@@ -103,7 +104,7 @@ class Page:
         self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
     def images(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
-        """A image, such as a contact sheet, at its own size; wide ones scroll sideways."""
+        """An image, such as a contact sheet, at its own size; wide ones scroll sideways."""
         source = data_url(image)
         label = escape(alt or plain(caption), quote=True)
         tag = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
@@ -111,9 +112,8 @@ class Page:
 
     def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
         """Queries with their matches, one line each; the text under the images is text, in any script."""
-        from repr.reports.sheet import thumbnail
 
-        def cell(kind: str, image: Image.Image | Path, text: str) -> str:
+        def cell(kind: str, image: ImageLike, text: str) -> str:
             source = data_url(thumbnail(image, thumb))
             alt = escape(f"{kind}: {text}", quote=True)
             words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
@@ -180,7 +180,7 @@ def plain(text: str) -> str:
 
 
 def data_url(image: Image.Image) -> str:
-    """A image as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
+    """An image as a data URL: JPEG, or PNG where it has few colours or an alpha channel and so would suffer."""
     stream = io.BytesIO()
     if image.mode in ("P", "1", "RGBA", "LA"):
         image.save(stream, "PNG", optimize=True)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from repr.commands import command_line
 from repr.files import read_json
+from repr.images.reader import read_image
 from repr.models.provenance import Provenance
 from repr.reports.figures import lines
 from repr.reports.page import Page
@@ -53,8 +52,7 @@ def write(run: Run) -> Path:
     preview = run.path / "views.png"
     if preview.is_file():
         page.section("What the network saw")
-        with Image.open(preview) as image:
-            page.images(image.convert("RGB"), "Training images, and below each two of its random views.")
+        page.images(read_image(preview), "Training images, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
     if (run.path / WEIGHTS).is_file():
