@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
+from repr.commands import command_line
 from repr.reports import training_report
 from repr.runs import Run
 
@@ -14,7 +16,9 @@ def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> No
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
     assert "50.0 %" in html and "accuracy on held-out images" not in html
-    assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
+    assert all(escape(line, quote=False) in html for line in training_report.next_commands(run))
+    again = command_line("repr pretrain", config=run.path / "config.json")
+    assert f"Once more: <code>{again}</code>" in html
 
 
 def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:
