@@ -145,7 +145,7 @@ def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
 
 def next_commands(run: Run) -> list[str]:
     """What to type next with a run's weights, on its own data; those of a synthetic web shop go to the checkout that was drawn with it."""
-    folder, data = run.path.as_posix(), list(run.config["typed"]["data"])
+    folder, data = run.path.as_posix(), list(run.config["typed"].get("data", ()))
     if run.config["synthetic"] and len(data) == 1 and Path(data[0]).with_name("rpc").is_dir():
         data = [Path(data[0]).with_name("rpc").as_posix()]
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 
 import click
@@ -50,7 +51,10 @@ def test_what_the_system_refuses_is_one_line(
 def test_with_json_the_error_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ends(monkeypatch, UserError("is broken", "a.json", "Mend it"), "--json") == 2
     said = capsys.readouterr()
-    assert json.loads(said.out) == {"error": {"message": "is broken", "where": "a.json", "remedy": "Mend it"}}
+    assert json.loads(said.out) == {
+        "schema": 1,
+        "error": {"message": "is broken", "where": "a.json", "remedy": "Mend it"},
+    }
     assert said.err == "Error: a.json: is broken. Mend it.\n"
 
 
@@ -90,30 +94,38 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
     assert table(header, rows, room=200) == table(header, rows)
     head, _, line, last = table(header, rows, room=24).splitlines()
     assert head.split() == ["model", "top-1", "top-5"] and line.endswith("99.0") and len(head) <= 24
-    assert last == "Not shown, for want of room: F1. --json has them."
+    assert last == "Not shown, for want of room: F1. The JSON has them."
     assert table(header, rows, room=3).splitlines()[0].split() == ["model", "top-1"]
 
 
-@pytest.mark.parametrize(
-    ("typed", "crops"),
-    [("1,0.6", (1.0, 0.6)), (" 0.5 ", (0.5,)), ("1,1", (1.0,)), ("0", ()), ("1.1", ()), ("nan", ()), ("1,,0.6", ()), ("", ())],
-)
-def test_crops_are_shares(typed: str, crops: tuple[float, ...]) -> None:
-    command = console.crops_option()(click.Command("a"))
-    if crops:
-        context = command.make_context("a", ["--crops", typed])
-        assert context.params["crops"] == crops
-        assert command.make_context("a", [], default_map={"crops": list(crops)}).params["crops"] == crops  # as a config.json has them
-    else:
-        with pytest.raises((click.BadParameter, UserError), match=r"1,0\.5"):
-            command.make_context("a", ["--crops", typed])
+def test_every_object_says_the_version_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
+    console.emit({"rows": [], "nothing": None})
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "rows": [], "nothing": None}
+    with pytest.raises(ValueError, match="Out of range float"):
+        console.emit({"rate": float("nan")})
 
 
-@pytest.mark.parametrize(("typed", "right"), [("0.5", True), ("nan", False), ("inf", False), ("2", False)])
-def test_a_number_in_a_range_is_a_number(typed: str, right: bool) -> None:
-    command = click.Command("a", params=[click.Option(["--share"], type=console.Between(0, 1))])
-    if right:
-        assert command.make_context("a", ["--share", typed]).params["share"] == 0.5
-    else:
-        with pytest.raises(click.BadParameter):
-            command.make_context("a", ["--share", typed])
+def test_arguments_in_the_log_are_printed_as_options(capsys: pytest.CaptureFixture[str]) -> None:
+    command = click.Command("a", params=[click.Option(["--batch-size"])])
+    with console.told(), command.make_context("a", []):
+        logging.getLogger("repr.somewhere").info("give another `batch_size` than `this one`")
+    assert set(capsys.readouterr().err.splitlines()) == {"give another --batch-size than `this one`"}
+
+
+def test_an_error_names_the_option_of_the_command_that_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.group()
+    def group() -> None:
+        """Two commands."""
+
+    @group.command()
+    @click.option("--hierarchy", "nets")
+    def one(nets: str | None) -> None:
+        """One."""
+        raise UserError("is too deep", "", "Leave `nets` out, or `other`", argument="nets")
+
+    monkeypatch.setattr("sys.argv", ["repr", "one"])
+    with pytest.raises(SystemExit):
+        console.run(group, "repr")
+    assert capsys.readouterr().err == "Error: --hierarchy: is too deep. Leave --hierarchy out, or `other`.\n"

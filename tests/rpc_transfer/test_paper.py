@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.settings import declared
 from rpc_transfer.paper import departures, fixed, training
 from rpc_transfer.protocol import make_split
 from rpc_transfer.settings import Settings
@@ -20,15 +20,17 @@ STARTS = [Start(None, None, 64, "resnet18"), Start("runs/w", None, 80, "resnet50
 
 
 def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> None:
-    values: dict[str, Any] = {**Settings(novel=1).__dict__, "seeds": 2, "test_on": "test"}
-    made = fixed(values, {"seeds"})
+    values = {name: one.default for name, one in declared(Settings).items()} | {"novel": 34, "seeds": 2}
+    made = fixed(values)
     assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "validation", 2)
     told = capsys.readouterr().err
     assert "two SKUs of each" in told and "seeds: 2, as given" in told
-    assert fixed({**values, "increments": "34"}, {"increments"})["increments"] == "34"
-    assert fixed({**values, "split": "split.json"}, {"split"})["test_on"] == "test"  # whatever the file says
-    with pytest.raises(UserError, match="two SKUs of each"):
-        fixed({**values, "novel": 20}, {"novel"})
+    assert fixed({**values, "increments": "34"})["increments"] == "34"
+    assert fixed({**values, "split": "split.json", "test_on": "test"})["test_on"] == "test"  # whatever the file says
+    for name, value in (("novel", 20), ("shots", (5,)), ("learner", ("ncm",)), ("increments", "17x2")):
+        with pytest.raises(UserError, match="the paper says otherwise") as refused:
+            fixed({**values, name: value})
+        assert refused.value.argument == name
 
 
 def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:

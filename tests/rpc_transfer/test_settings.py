@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from repr.errors import UserError
-from rpc_transfer.settings import Settings
+from repr.learners import LEARNERS, TRAINED, VARIANTS
+from repr.settings import from_mapping
+from rpc_transfer.settings import FIRST_LEARNERS, Settings
 
 
 @pytest.mark.parametrize(
@@ -16,7 +20,9 @@ from rpc_transfer.settings import Settings
         ({"novel": None}, "how many products are novel"),
         ({"shots": (5, 0)}, "shots"),
         ({"seeds": 0}, "seeds"),
-        ({"reject": 1.5}, "no share"),
+        ({"reject": 1.5}, "reject is 1.5"),
+        ({"crops": (0.05,)}, "crops is 0.05"),
+        ({"base_shots": "few"}, "base_shots is 'few'"),
     ],
 )
 def test_limits(changes: dict[str, Any], message: str) -> None:
@@ -29,10 +35,31 @@ def test_a_split_file_says_how_many_are_novel() -> None:
     assert Settings(novel=2, split="random").split_file is None
 
 
-def test_arguments_are_as_typed() -> None:
-    arguments = Settings(novel=2, shots=(1, 5), base_shots="all", weights=("a",)).arguments()
-    assert Settings(novel=2).arguments()["shots"] is None
-    assert arguments["shots"] == "1,5" and arguments["base_shots"] == "all" and arguments["weights"] == ["a"]
+def test_arguments_make_the_same_settings() -> None:
+    settings = Settings(novel=2, shots=(1, 5), base_shots="all", weights=("a",), learner=("frozen", "lda:shrinkage=0.5"), crops=(0.5, 1))
+    arguments = settings.arguments()
+    assert json.loads(json.dumps(arguments)) == arguments and arguments["shots"] == [1, 5] and arguments["crops"] == [1.0, 0.5]
+    assert Settings(**from_mapping(Settings, arguments)) == settings
+
+
+@pytest.mark.parametrize(
+    ("asked", "features", "learners", "encoders"),
+    [
+        ((), None, FIRST_LEARNERS, "given"),
+        (("all",), None, (*LEARNERS, *VARIANTS), "both"),
+        (("all",), "given", (*LEARNERS, *VARIANTS), "given"),
+        (("trained", "ncm", "finetune"), None, (*TRAINED, "ncm"), "given"),
+    ],
+)
+def test_groups_of_learners_are_spelt_out(asked: tuple[str, ...], features: Any, learners: tuple[str, ...], encoders: str) -> None:
+    settings = Settings(novel=2, learner=asked, features=features)
+    assert (set(settings.learner), settings.features) == (set(learners), encoders)
+    assert len(set(settings.learner)) == len(settings.learner) and replace(settings, seeds=3).learner == settings.learner
+
+
+@pytest.mark.parametrize(("data_seed", "split_seed", "used"), [(None, None, 0), (None, 4, 4), (7, 4, 7), (0, 4, 0)])
+def test_a_set_without_a_split_is_divided_by_the_data_seed(data_seed: int | None, split_seed: int | None, used: int) -> None:
+    assert Settings(novel=2, data_seed=data_seed, split_seed=split_seed).division_seed == used
 
 
 def test_updates_of_the_steps() -> None:

@@ -69,15 +69,13 @@ def test_the_environment_names_the_default(tmp_path: Path, monkeypatch: pytest.M
         sources.open_data([], default="rpc")
 
 
-def test_without_a_word_the_synthetic_shop_is_drawn_and_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = shop(tmp_path / "drawn", "a", "b")
-    (root / "synthetic.json").write_text("{}")
-    monkeypatch.delenv("MEP3M_ROOT", raising=False)
-    monkeypatch.setattr("repr.synthetic.synthetic_root", lambda default: root, raising=False)
-    assert sources.open_data([]).synthetic
-    assert "synthetic shop" in capsys.readouterr().err.splitlines()[0]
+@pytest.mark.parametrize("default", ["mep3m", "rpc"])
+def test_no_data_is_an_error_that_says_what_to_do(default: sources.Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(sources.VARIABLES[default], raising=False)
+    with pytest.raises(UserError, match="no data are named") as refused:
+        sources.open_data([], default=default)
+    assert refused.value.argument == "data" and f"${sources.VARIABLES[default]}" in refused.value.remedy
+    assert f"repr synthetic --out shop draws a shop, whose folder is shop/{default}" in refused.value.remedy
 
 
 def test_the_same_source_twice(tmp_path: Path) -> None:

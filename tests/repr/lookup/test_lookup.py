@@ -197,7 +197,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
     assert "of other images" in other.message and str(shop) in other.remedy
     closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--crops", "1,0.6")
-    assert closer.message == "an unfinished index of 64 px, crops 0.8" and "--crops" in closer.remedy
+    assert closer.message == "an unfinished index of 64 px, crops 0.8" and "`crops`" in closer.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
     assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
     assert again["weights"]["crops"] == [0.8], "the unfinished index goes on as it was begun"
@@ -286,3 +286,18 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
         "print([m for m in ('torch','numpy','faiss','pyarrow','PIL') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_an_index_is_the_first_word_too_and_images_may_have_moved(tmp_path: Path, shop: Path, weights: Path) -> None:
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
+    photo = shutil.copy(sorted(shop.rglob("*.jpg"))[0], tmp_path / "photo.jpg")
+    by_option = json.loads(call(lookup_command, "--index", tmp_path / "i", photo, "--json").stdout)
+    by_word = json.loads(call(lookup_command, tmp_path / "i", photo, "--json").stdout)
+    assert by_word == by_option and by_word["schema"] == 1
+    (tmp_path / "moved").mkdir()
+    moved = shutil.copytree(shop, tmp_path / "moved" / "shop")
+    sheet = tmp_path / "sheet.png"
+    call(lookup_command, tmp_path / "i", photo, "--sheet", sheet, "--images-root", moved)
+    assert sheet.is_file()
+    assert "no photograph named" in fails(lookup_command, tmp_path / "i").message
+    assert "no data are named" in fails(index_command, "add", tmp_path / "i").message

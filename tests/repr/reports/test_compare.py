@@ -183,5 +183,5 @@ def test_command(tmp_path: Path) -> None:
     printed = CliRunner().invoke(command, runs, catch_exceptions=False).stdout
     assert "60.0 ± 1.0" in printed and "imagenet" in printed
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
-    assert set(json.loads(done.stdout)) == {"runs", "rows", "starts", "measured", "tests"}
+    assert set(json.loads(done.stdout)) == {"schema", "runs", "rows", "starts", "measured", "tests"}
     assert (tmp_path / "page.html").is_file()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
+from repr.commands import command_line
 from repr.models.provenance import Data, Images, Provenance, Record
 from repr.models.weights import fresh, write_weights
 from repr.reports import training_report
@@ -17,7 +19,9 @@ def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> No
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "from <code>imagenet</code>" in html and html.count("<svg") >= 2
     assert "50.0 %" in html and "accuracy on held-out images" not in html
-    assert f"rpc_transfer run --novel 34 --weights {run.path.as_posix()}" in html
+    assert all(escape(line, quote=False) in html for line in training_report.next_commands(run))
+    again = command_line("repr pretrain", config=run.path / "config.json")
+    assert f"Once more: <code>{again}</code>" in html
 
 
 def test_it_shows_what_was_in_force_and_how_the_weights_came_about(tmp_path: Path, pretraining: Callable[..., Path]) -> None:

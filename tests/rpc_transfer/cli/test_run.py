@@ -111,9 +111,9 @@ def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list
         (["--shots-from", "val"], "no val images"),
         (["--learner", "nmc"], "there is no learner nmc.*Did you mean ncm"),
         (["--weights", "nowhere"], "nowhere"),
-        (["--shots", "ten"], "not a number"),
-        (["--shots", "2\u00b2"], "not a number"),
-        (["--base-shots", "few"], "neither a number nor all"),
+        (["--shots", "ten"], "shots=ten is not a whole number"),
+        (["--shots", "2\u00b2"], "not a whole number"),
+        (["--base-shots", "few"], "It takes 1 or more, or all"),
         (["--split", "nowhere.json"], "no such file"),
         (["--learner", "icarl", "--memory", "0"], "given a memory of 0"),
         (["--learner", "wa", "--memory", "7"], "cannot hold one of each of 8 classes"),
@@ -183,5 +183,8 @@ def test_an_error_with_json_is_an_object_and_exit_code_2(tmp_path: Path) -> None
         "--json",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    error: dict[str, Any] = json.loads(done.stdout)["error"]
-    assert done.returncode == 2 and set(error) == {"message", "where", "remedy"} and error["where"].endswith("no")
+    printed = json.loads(done.stdout)
+    error: dict[str, Any] = printed["error"]
+    assert (
+        done.returncode == 2 and printed["schema"] == 1 and set(error) == {"message", "where", "remedy"} and error["where"].endswith("no")
+    )

@@ -1,0 +1,59 @@
+"""What a pretraining run is told: as typed, as recorded, and what differs from another run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from repr.errors import UserError
+from repr.methods import METHODS
+from repr.methods.settings import MoCoSettings, SimCLRSettings
+from repr.settings import declared
+from repr.training.settings import MACHINE, Settings
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_has_its_own_settings_by_default(method: str) -> None:
+    assert Settings(method=method).own == METHODS[method].settings()
+
+
+def test_arguments_name_the_method_with_its_settings() -> None:
+    settings = Settings.read({"method": "simclr:temperature=0.2", "epochs": 3, "data": ["shop"], "resume": True})
+    assert settings == Settings(method="simclr", own=SimCLRSettings(temperature=0.2), epochs=3)
+    assert Settings.read({}) == Settings()
+    with pytest.raises(UserError, match="Did you mean temperature"):
+        Settings.read({"method": "simclr:temperatur=0.2"})
+
+
+def test_what_is_recorded_says_all_and_is_json() -> None:
+    told = Settings(method="moco", own=MoCoSettings(queue=9)).as_dict()
+    assert json.loads(json.dumps(told)) == told and told["own"] == {"temperature": 0.2, "queue": 9}
+    assert set(told) == {*declared(Settings), "own"}
+
+
+def test_differences_are_of_what_is_computed() -> None:
+    settings = Settings(method="simclr", own=SimCLRSettings(temperature=0.2), epochs=3)
+    assert settings.differences(settings.as_dict()) == {}
+    other = Settings(method="simclr", device="cpu", workers=3, pixels="disk", compile=True, devices=2)
+    assert settings.differences(other.as_dict()) == {"epochs": (20, 3), "temperature": (0.1, 0.2)}
+    assert set(declared(Settings)) >= MACHINE
+    assert settings.differences(Settings(epochs=3).as_dict()) == {
+        "method": ("supervised", "simclr"),
+        "temperature": (None, 0.2),
+        "decoupled": (None, False),
+    }
+
+
+def test_the_rate_is_the_one_given_else_the_methods_at_this_batch() -> None:
+    recipe = Settings(method="simclr").recipe
+    assert Settings(method="simclr", lr=0.3).rate() == 0.3
+    assert Settings(method="simclr", batch_size=64).rate() == recipe.rate(64, from_weights=False)
+    assert Settings(method="simclr", init="imagenet").rate() == recipe.rate(64, from_weights=True)
+
+
+def test_another_optimiser_needs_a_rate_of_its_own() -> None:
+    with pytest.raises(UserError, match="rate is for lars, not sgd"):
+        Settings(method="simclr", optimiser="sgd")
+    assert Settings(method="simclr", optimiser="sgd", lr=0.1).rate() == 0.1
+    assert Settings(method="simclr", optimiser="lars").optimiser == "lars"
