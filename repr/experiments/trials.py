@@ -96,7 +96,7 @@ class Store:
         """Read a trial, with or without its arrays. Raises UserError when the file is missing, broken or of a newer version."""
         path = self.folder / file
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 content = json.loads(str(stored[TEXT]))
                 version = int(content["version"])
                 found = {name: stored[name] for name in stored.files if name != TEXT} if arrays else {}
