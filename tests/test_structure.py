@@ -18,8 +18,8 @@ ROOMS = {
         *("runs", "console", "records", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),
-        *("results", "split_file", "settings", "metrics", "protocol"),
+        *("cli", "report", "report_images", "summary", "experiment", "bench", "paper", "configs", "weights", "trial", "images", "checkout"),
+        *("results", "draw", "protocol", "settings", "metrics"),
     ],
 }
 PACKAGES = tuple(ROOMS)

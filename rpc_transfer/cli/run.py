@@ -123,9 +123,9 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
 
     results = experiment.run(settings, out)
     if as_json:
-        console.emit(results.content)
+        console.emit(results.document.as_json())
         return
-    click.echo("\n".join(summary.lines(results.content)))
+    click.echo("\n".join(summary.lines(results)))
     console.say(f"Run folder: {results.folder}. Next: rpc_transfer report {results.folder}")
 
 
