@@ -25,7 +25,7 @@ from repr.experiments.trials import NotRun, Store, Trial, Wanted
 from repr.models.weights import fresh, write_weights
 from repr.records import to_json
 from repr.runs import Run
-from rpc_transfer import metrics, report, results
+from rpc_transfer import metrics, report, report_errors, results
 from rpc_transfer.cli.report import command
 from rpc_transfer.draw import make_split
 from rpc_transfer.protocol import Split, SplitFile
@@ -212,7 +212,7 @@ def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
     found = results.read(run)
     best = best_row(found.rows)
     assert best is not None
-    counts = report.confusion_counts(found, best, 6)
+    counts = report_errors.confusion_counts(found, best, 6)
     slow = np.zeros((6, 6), dtype=np.int64)
     for one in found.trials(best).values():
         arrays = one.arrays
