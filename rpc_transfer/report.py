@@ -19,8 +19,7 @@ from repr.reports.page import Page
 from repr.reports.weights_table import CAPTION, HEADER, weights_rows
 from repr.runs import Run
 from rpc_transfer import metrics, report_errors, report_images, results
-from rpc_transfer.configs import AGAINST_WEIGHTS
-from rpc_transfer.results import TransferRow
+from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
 from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
 from rpc_transfer.told import Interval, Point, Told, cells, images, percent, plain
 

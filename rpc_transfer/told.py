@@ -9,10 +9,8 @@ from functools import cached_property
 from repr.evaluation.statistics import Metric
 from repr.evaluation.words import rate
 from repr.models.names import weights_names
-from rpc_transfer.configs import BASE_TRAINED
-from rpc_transfer.results import Results, TransferRow
+from rpc_transfer.results import BASE_TRAINED, NONE, Results, TransferRow
 from rpc_transfer.summary import best_row
-from rpc_transfer.weights import NONE
 
 Interval = tuple[float, float]
 Point = tuple[float, float, float]
