@@ -6,14 +6,39 @@ they were taken in. All rates are fractions 0-1; a rate over no images is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
-from repr.arrays import Bools, Ints
+from repr.arrays import Bools, Doubles, Floats, Ints
+from repr.records import Json, from_json
 
-Scores = np.ndarray[Any, np.dtype[np.floating[Any]]]  # of any precision
+Scores = Floats | Doubles
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a learner stands after a step: classes known, and accuracy on the tests of these, over these; None where there are none."""
+
+    classes: int
+    acc_all: float | None
+    acc_base: float | None
+    acc_novel: float | None
+
+    @classmethod
+    def of(cls, classes: int, rates: Mapping[str, float]) -> Step:
+        """From `accuracies`."""
+        known = (None if math.isnan(rates[name]) else rates[name] for name in ("acc_all", "acc_base", "acc_novel"))
+        return cls(classes, *known)
+
+
+def read_steps(steps: Json) -> list[Step]:
+    """The steps of a trial, from its details. Raises UserError for what is none."""
+    assert isinstance(steps, Sequence)
+    return [from_json(Step, step) for step in steps]
 
 
 def accuracy(labels: Ints, predictions: Ints) -> float:
@@ -104,8 +129,6 @@ def auroc(known: Scores, unknown: Scores) -> float:
     scores higher than an untaught one, ties counting half (Mann-Whitney). NaN when either is empty."""
     if not len(known) or not len(unknown):
         return float("nan")
-    from scipy.stats import rankdata
-
     ranks = rankdata(np.concatenate([known, unknown]))
     n, m = len(known), len(unknown)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))

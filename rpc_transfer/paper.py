@@ -16,7 +16,7 @@ from repr.learners.finetune import Finetune
 from repr.settings import declared
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
-from rpc_transfer.starts import Start
+from rpc_transfer.weights import InitialWeights
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def fixed(values: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
+def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]) -> list[str]:
     """The values in force of what the paper does not state of training, a line each."""
     own = inspect.signature(Finetune).parameters
 
@@ -76,7 +76,7 @@ def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[
     first, later = settings.updates(split.sizes(settings.shots[0]))
     epochs = f"{settings.epochs}, as given" if settings.epochs is not None else "as many as make these updates, ours"
     return [
-        *(f"{start.spec or 'none'}: {start.arch} at {start.trained_size} px" for start in starts if not start.error),
+        *(f"{one.name}: {one.arch} at {one.trained_size} px" for one in weights if not one.error),
         f"updates: about {first} in the base step, then {later}, in batches of {settings.batch_size or BATCH}",
         f"epochs: {epochs}",
         "optimiser: SGD, momentum 0.9, weight decay 5e-4 but on norms and biases, the rate falls to 0 by a cosine in each step, ours",
@@ -84,7 +84,7 @@ def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[
     ]
 
 
-def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
+def departures(settings: Settings, split: Split, weights: Sequence[InitialWeights]) -> list[str]:
     """Where the run is not the paper's experiment, a line each; empty where it is."""
     products = (*split.products, *split.unknown)
     supercategories = {split.supercategories[key] for key in products} - {""}
@@ -100,9 +100,9 @@ def departures(settings: Settings, split: Split, starts: Sequence[Start]) -> lis
         )
     if split.unknown:
         found.append(f"{len(split.unknown)} products are never taught (`unknown`)")
-    if all(start.spec for start in starts):
+    if not any(one.random for one in weights):
         found.append("no row without pretraining stands beside the weights (`only_weights`)")
     # imagenet is shown beside every run; it is the user's own only where it was asked for
-    asked = [start for start in starts if start.spec is None or start.spec in settings.weights]
-    others = [start for start in asked if not start.error and not start.arch.startswith("resnet")]
-    return [*found, *(f"{start.spec or 'none'} is {start.arch}, not a ResNet" for start in others)]
+    asked = [one for one in weights if one.random or one.name in settings.weights]
+    others = [one for one in asked if not one.error and not one.arch.startswith("resnet")]
+    return [*found, *(f"{one.name} is {one.arch}, not a ResNet" for one in others)]

@@ -1,24 +1,47 @@
-"""Which products are novel, which images are shots and which are tests.
+"""The split: which products are novel, which images are shots, which are tests; and its file, which another tool can read.
 
-Novel products are drawn by the split seed, evenly over the supercategories; the shots of each run seed are drawn by that seed.
-The split has a file of its own (`rpc_transfer.split_file`).
+    {"format": "rpc_transfer split", "version": 1, "about": how to read it, "data": name of the set,
+     "split_seed": 0, "shots": 10, "base_shots": null (as many), a number or "all", "shots_from": "train", "test_on": "test",
+     "base": [product, …], "novel": [product, …], "unknown": [product, …], "increments": [[product, …], …],
+     "products": {product: {"name": …, "supercategory": …}}, "notes": [text, …],
+     "support": [{"seed": 0, "images": {product: [image, …]}}, …],
+     "tests": [{"seeds": [0, 1], "images": {product: [image, …]}}, …],
+     "validation": [{"seed": 0, "images": {product: [image, …]}}, …]}
+
+An image is its path relative to the set's folder, with the source's name and a colon before it in a union of sets. Where an
+image holds several products the box is added as a W3C media fragment: `path#xywh=x,y,w,h` in pixels.
+
+`SplitFile` is the file as it stands, images by name; `Split` is the same with its images found in a catalog.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from repr.arrays import Rows
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.files import content_key, read_json, write_json
+from repr.records import from_json, to_json
+
+FORMAT = "rpc_transfer split"
+VERSION = 1
+FILE = "split.json"  # in a run folder
+ABOUT = (
+    "base: products taught first; novel: products taken in later, in the steps of increments; unknown: never taught. "
+    "support: the training images (shots) of each seed in the order drawn; tests: the test images of these seeds; "
+    "validation: neither, they choose the rejection threshold. "
+    "An image is a path relative to the set's folder; #xywh=x,y,w,h is a box in pixels."
+)
 
 Images = Mapping[str, Rows]  # product key -> positions in the catalog
-TestOn = Literal["validation", "val", "test"]
+Names = Mapping[str, tuple[str, ...]]  # product key -> its images by name
+BaseShots = int | Literal["all"] | None
 
 
 @dataclass(frozen=True)
@@ -32,7 +55,7 @@ class Split:
     shots, base_shots: images a novel and a base product; base_shots is None for as many as `shots`, "all" for every one.
     support: run seed -> product -> its shots in the order drawn, so that the first k are the shots of a smaller experiment.
     tests: run seed -> product -> its test images; the same object for every seed unless the tests are the validation.
-    validation: run seed -> product -> images that choose the rejection threshold (`with_validation`); empty where nobody asked.
+    validation: run seed -> product -> images that choose the rejection threshold (`draw.with_validation`); empty where nobody asked.
     notes: what a reader should know.
     """
 
@@ -45,7 +68,7 @@ class Split:
     supercategories: Mapping[str, str]
     names: Mapping[str, str]
     shots: int
-    base_shots: int | Literal["all"] | None
+    base_shots: BaseShots
     shots_from: str
     test_on: str
     support: Mapping[int, Images]
@@ -65,7 +88,7 @@ class Split:
 
     def with_increments(self, sizes: Sequence[int]) -> Split:
         """The same split with `novel` cut into steps of other sizes."""
-        return replace(self, increments=_cut(self.novel, sizes))
+        return replace(self, increments=cut(self.novel, sizes))
 
     def of_seeds(self, seeds: Sequence[int]) -> Split:
         """The same split with these of its seeds alone."""
@@ -80,251 +103,266 @@ class Split:
 
     def used(self) -> Rows:
         """Every row that is a shot or a test of some seed, ascending."""
-        parts = [rows for side in (self.support, self.tests) for images in side.values() for rows in images.values()]
-        return np.unique(np.concatenate(parts))
+        sides = (*self.support.values(), *self.tests.values())
+        return np.unique(np.concatenate([rows for images in sides for rows in images.values()]))
 
 
-def generator(seed: int, *names: str) -> np.random.Generator:
-    """The generator of one seed for one named purpose, so that what is drawn for one does not move another."""
-    return np.random.default_rng([seed, *"/".join(names).encode()])
-
-
-def parse_increments(text: str, novel: int) -> tuple[int, ...]:
-    """Sizes of the increments: "34" one of 34, "17x2" seventeen of 2, "10,12x2" one of 10 and twelve of 2; "" means one step.
-
-    Raises UserError when the text is no plan or does not add up to `novel`.
-    """
-    steps: list[tuple[int, int]] = []  # how many of which size
-    for part in (text or str(novel)).replace(" ", "").lower().split(","):
-        match = re.fullmatch(r"(?:([1-9]\d*)x)?([1-9]\d*)", part)
-        if not match:
-            raise UserError(f"{text!r} is no increment plan", "", "Write 34, 17x2 (17 increments of 2) or 10,12x2", argument="increments")
-        steps.append((int(match[1] or 1), int(match[2])))
-    total = sum(times * size for times, size in steps)
-    if total != novel:
-        raise UserError(
-            f"{text} adds up to {total} products, not to the {novel} novel ones",
-            "",
-            f"Write {novel}, or parts that add up to it",
-            argument="increments",
-        )
-    return tuple(size for times, size in steps for _ in range(times))
-
-
-def draw_evenly(
-    products: Sequence[str], supercategories: Mapping[str, str], n: int, rng: np.random.Generator, argument: str = "novel"
-) -> tuple[str, ...]:
-    """`n` of the products, evenly over their supercategories: supercategories take turns in random order, one random product a turn.
-
-    A supercategory's last product is never drawn; products without one ("") count as one supercategory. With RPC's 17, 34 are two of each.
-    Raises UserError, about `argument`, when fewer than `n` can be drawn.
-    """
-    of_supercategory: dict[str, list[str]] = {}
-    for product in products:
-        of_supercategory.setdefault(supercategories.get(product, ""), []).append(product)
-    room = sum(len(members) - 1 for members in of_supercategory.values())
-    if n > room:
-        classes = "supercategories" if len(of_supercategory) > 1 else "supercategory"
-        raise UserError(
-            f"{n} products cannot be drawn: {len(products)} products in {len(of_supercategory)} {classes} leave {room}, "
-            "as the last product of a supercategory stays a base product",
-            "",
-            f"Ask for {room} or fewer" if room else "Use a set with more products",
-            argument=argument,
-        )
-    order = [sorted(of_supercategory)[i] for i in rng.permutation(len(of_supercategory))]
-    queues = {
-        supercategory: [of_supercategory[supercategory][i] for i in rng.permutation(len(of_supercategory[supercategory]))][:-1]
-        for supercategory in order
-    }
-    drawn: list[str] = []
-    while len(drawn) < n:
-        for supercategory in order:
-            if queues[supercategory] and len(drawn) < n:
-                drawn.append(queues[supercategory].pop())
-    return tuple(drawn)
-
-
-def make_split(
-    catalog: Catalog,
-    *,
-    novel: int,
-    shots: int,
-    seeds: Iterable[int],
-    split_seed: int = 0,
-    base_shots: int | Literal["all"] | None = None,
-    shots_from: Literal["train", "val"] = "train",
-    test_on: TestOn | None = None,
-    unknown: int = 0,
-    increments: str = "",
-) -> Split:
-    """Draw a split. Labels are the catalog's products, supercategories those of `repr.catalog.supercategories`.
-
-    novel: number of novel products; unknown: number of products never taught (drawn after the novel ones, so that these stay).
-    shots: images a novel product, and a base product unless `base_shots` says otherwise.
-    test_on: None means "test" where the catalog has such rows, else "validation": what `shots_from` has beside the shots.
-    A test image never holds a shot of the same seed, not even in another box of the same image.
-    Raises UserError when the products or the images do not suffice, naming the products.
-    """
-    from repr.catalog.supercategories import supercategories as product_supercategories
-
-    if novel < 1 or shots < 1:
-        raise UserError("must be 1 or more", "", "Give a whole number from 1 up", argument="novel" if novel < 1 else "shots")
-    labels, keys = catalog.product_labels()
-    supercategories = dict(zip(keys, map(str, product_supercategories(catalog)), strict=True))
-    drawn = draw_evenly(keys, supercategories, novel, generator(split_seed, "novel"))
-    rest = [key for key in keys if key not in set(drawn)]
-    held_out = draw_evenly(rest, supercategories, unknown, generator(split_seed, "unknown"), "unknown") if unknown else ()
-    base = tuple(key for key in rest if key not in set(held_out))
-
-    split_of = catalog.column("split").astype(str)
-    test_on = test_on or ("test" if (split_of == "test").any() else "validation")
-    base_count: int | Literal["all"] = shots if base_shots is None else base_shots
-    if base_count == "all" and test_on in ("validation", shots_from):
-        raise UserError(
-            "with all base images as shots none is left to test on", "", "Use `test_on` with another part", argument="base_shots"
-        )
-    pool = _by_product(labels, keys, split_of, shots_from)
-    wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
-    _enough(pool, wanted, drawn, _names(catalog, labels, keys), shots_from)
-    candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
-
-    image = catalog.photographs()
-    support: dict[int, Images] = {}
-    tests: dict[int, Images] = {}
-    same_part = test_on in ("validation", shots_from)
-    every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
-    for seed in seeds:
-        support[seed] = {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)}
-        tests[seed] = _without(every, support[seed], image) if same_part else every
-    notes = _notes(catalog, tests, base, drawn, shots_from, test_on)
-    return Split(
-        data=catalog.name,
-        split_seed=split_seed,
-        base=base,
-        novel=drawn,
-        unknown=held_out,
-        increments=_cut(drawn, parse_increments(increments, novel)),
-        supercategories=supercategories,
-        names=_names(catalog, labels, keys),
-        shots=shots,
-        base_shots=base_shots,
-        shots_from=shots_from,
-        test_on=test_on,
-        support=support,
-        tests=tests,
-        notes=notes,
-    )
-
-
-def _without(images: Images, shots: Images, image: Rows) -> Images:
-    """The images that no shot is taken from, not even in another box."""
-    taken = np.isin(image, image[np.concatenate(list(shots.values()))])
-    return {key: rows[~taken[rows]] for key, rows in images.items()}
-
-
-VALIDATION = 10  # images a product: enough for a quantile over all products, few enough to embed
-STREAM = "spare"  # the name of their generator: under another, others would be drawn
-
-
-def validation_images(catalog: Catalog, split: Split, seed: int) -> dict[str, Rows]:
-    """Up to VALIDATION images of each taught product that are neither shots nor tests of the seed, from where the shots came.
-
-    Nor other boxes of their photographs. They choose the rejection threshold. Raises UserError when there is none at all.
-    """
-    labels, keys = catalog.product_labels()
-    pool = _by_product(labels, keys, catalog.column("split").astype(str), split.shots_from)
-    photograph = catalog.photographs()
-    free = _without(_without(pool, split.support[seed], photograph), split.tests[seed], photograph)
-    validation = {key: _draw(free[key], VALIDATION, generator(seed, STREAM, key)) for key in split.products}
-    if not any(len(rows) for rows in validation.values()):
-        raise UserError(
-            f"no {split.shots_from} image is neither a shot nor a test, so no threshold can be chosen",
-            "",
-            "Use `test_on` val or test, or fewer shots",
-            argument="reject",
-        )
-    return validation
-
-
-def with_validation(catalog: Catalog, split: Split) -> Split:
-    """The split with validation images for every seed: those it has stay, since another catalog might draw others.
-
-    A note says which kinds of products have none, as the base ones with all their images as shots.
-    """
-    validation = {seed: split.validation.get(seed) or validation_images(catalog, split, seed) for seed in split.seeds}
-    kinds = {"base": split.base, "novel": split.novel}
-    bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in validation.values())]
-    notes = [f"no {kind} product has a image to choose the rejection threshold by" for kind in bare]
-    return replace(split, validation=validation, notes=(*split.notes, *notes))
-
-
-def _cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def cut(products: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    """The products in steps of these sizes, which add up to their number."""
     assert sum(sizes) == len(products)
     ends = np.cumsum(sizes)
     return tuple(tuple(products[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
-def _by_product(
-    labels: Rows, keys: Sequence[str], split_of: np.ndarray[Any, Any], part: str, argument: str = "shots_from"
-) -> dict[str, Rows]:
-    """product -> its rows in one part of the catalog; UserError when the part is empty, which `argument` asked for."""
-    rows = np.flatnonzero(split_of == part)
-    if not len(rows):
-        there = ", ".join(sorted(set(split_of.tolist()) - {""})) or "none"
-        raise UserError(f"the set has no {part} images (its parts: {there})", "", "Name another part", argument=argument)
-    rows = rows[np.argsort(labels[rows], kind="stable")]
-    ends = np.searchsorted(labels[rows], np.arange(len(keys) + 1))
-    return {key: rows[ends[i] : ends[i + 1]] for i, key in enumerate(keys)}
+@dataclass(frozen=True)
+class Product:
+    """Display name and supercategory ("" for none) of a product."""
+
+    name: str
+    supercategory: str
 
 
-def _draw(rows: Rows, n: int | Literal["all"], rng: np.random.Generator) -> Rows:
-    shuffled = rows[rng.permutation(len(rows))]
-    return shuffled if n == "all" else shuffled[:n]
+@dataclass(frozen=True)
+class SeedImages:
+    """The images of one seed, by product."""
+
+    seed: int
+    images: Names
 
 
-def _names(catalog: Catalog, labels: Rows, keys: Sequence[str]) -> dict[str, str]:
-    """Display name of each product: the catalog's, else the key."""
-    names = catalog.column("name")
-    _, first = np.unique(labels, return_index=True)
-    return {key: str(names[row]) if names[row] else key for key, row in zip(keys, first, strict=True)}
+@dataclass(frozen=True)
+class SharedImages:
+    """The images that several seeds share, by product."""
+
+    seeds: tuple[int, ...]
+    images: Names
 
 
-def _enough(pool: Images, wanted: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
-    """Raise UserError that names the products with fewer images than shots."""
-    short = [key for key, n in wanted.items() if len(pool[key]) < (1 if n == "all" else int(n))]
-    if not short:
-        return
-    short.sort(key=lambda key: len(pool[key]))
-    asked = sorted({int(n) for key in short if (n := wanted[key]) != "all"}) or [1]
-    argument = "shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "base_shots"
-    told = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
-    more = f" and {len(short) - 8} more" if len(short) > 8 else ""
-    raise UserError(
-        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, asked))} shots asked for: {told}{more}",
-        "",
-        f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
-        argument=argument,
-    )
+@dataclass(frozen=True)
+class SplitFile:
+    """The file's content; the module's text says what the fields hold."""
 
+    format: str
+    version: int
+    about: str
+    data: str
+    split_seed: int
+    shots: int
+    base_shots: BaseShots
+    shots_from: str
+    test_on: str
+    base: tuple[str, ...]
+    novel: tuple[str, ...]
+    unknown: tuple[str, ...]
+    increments: tuple[tuple[str, ...], ...]
+    products: Mapping[str, Product]
+    notes: tuple[str, ...]
+    support: tuple[SeedImages, ...]
+    tests: tuple[SharedImages, ...]
+    validation: tuple[SeedImages, ...] = ()
 
-def _notes(
-    catalog: Catalog, tests: Mapping[int, Images], base: Sequence[str], novel: Sequence[str], shots_from: str, test_on: str
-) -> tuple[str, ...]:
-    notes = []
-    lacking: set[str] = set()
-    for images in tests.values():
-        for kind, products in (("base", base), ("novel", novel)):
-            if not any(len(images[key]) for key in products):
-                raise UserError(
-                    f"no test images of {kind} products", "", "Test on another part, or ask for fewer shots", argument="test_on"
-                )
-        lacking |= {key for key in (*base, *novel) if not len(images[key])}
-    if lacking:
-        notes.append(f"{len(lacking)} products have no test image: {', '.join(sorted(lacking)[:8])}{' …' if len(lacking) > 8 else ''}")
-    if test_on in ("validation", shots_from) and any(source.kind == "rpc" for source in catalog.sources):
-        notes.append(
-            "shots and tests come from the same part: neighbouring images of a turntable or a shelf are near-identical, "
-            "so these figures are higher than on images taken elsewhere"
+    @classmethod
+    def of(cls, split: Split, catalog: Catalog) -> SplitFile:
+        """The file of a split of the catalog."""
+        ids = image_ids(catalog)
+
+        def names(images: Images) -> Names:
+            return {product: tuple(ids[row] for row in rows) for product, rows in images.items()}
+
+        groups: list[tuple[list[int], Images]] = []  # seeds that share their tests
+        for seed, images in split.tests.items():
+            same = next((seeds for seeds, other in groups if other is images), None)
+            if same is None:
+                groups.append(([seed], images))
+            else:
+                same.append(seed)
+        return cls(
+            FORMAT,
+            VERSION,
+            ABOUT,
+            split.data,
+            split.split_seed,
+            split.shots,
+            split.base_shots,
+            split.shots_from,
+            split.test_on,
+            split.base,
+            split.novel,
+            split.unknown,
+            split.increments,
+            {key: Product(split.names[key], split.supercategories[key]) for key in (*split.products, *split.unknown)},
+            split.notes,
+            tuple(SeedImages(seed, names(images)) for seed, images in split.support.items()),
+            tuple(SharedImages(tuple(seeds), names(images)) for seeds, images in groups),
+            tuple(SeedImages(seed, names(images)) for seed, images in split.validation.items()),
         )
-    return tuple(notes)
+
+    @classmethod
+    def read(cls, path: Path) -> SplitFile:
+        """Read a split file. Raises UserError when it is none, of a newer version, or has a missing or wrong field."""
+        content = read_json(Path(path))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise UserError("not a split file", path, "Give the split.json of a run folder")
+        if isinstance(content.get("version"), int) and content["version"] > VERSION:
+            raise UserError(f"written by a newer version ({content['version']} > {VERSION})", path, "Update the package")
+        return from_json(cls, content, path)
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        write_json(Path(path), to_json(self))
+
+    def test_images(self, seed: int) -> list[str]:
+        """The test images of a seed by name, in the order that trials count in: base, novel, unknown products, each in the file's order."""
+        images = next(entry.images for entry in self.tests if seed in entry.seeds)
+        return [name for product in (*self.base, *self.novel, *self.unknown) for name in images[product]]
+
+    def key(self, seed: int, shots: int) -> str:
+        """The content key of what is taught and tested with a seed and the first `shots` of its shots, wherever the images lie."""
+        support = next(entry.images for entry in self.support if entry.seed == seed)
+        own = shots if self.base_shots is None else None
+        taught = {product: names[: own if product in self.base else shots] for product, names in support.items()}
+        tests = next(entry.images for entry in self.tests if seed in entry.seeds)
+        return content_key([self.data, self.base, self.novel, self.increments], taught, tests)
+
+
+def image_ids(catalog: Catalog) -> list[str]:
+    """The name of every row in the split file (see the module's text)."""
+    paths: list[str] = catalog.column("path").tolist()
+    if len(catalog.sources) > 1:
+        names = [source.name for source in catalog.sources]
+        paths = [f"{names[s]}:{path}" for s, path in zip(catalog.column("source"), paths, strict=True)]
+    seen: set[str] = set()
+    double = {path for path in paths if path in seen or seen.add(path)}  # type: ignore[func-returns-value]
+    if not double:
+        return paths
+    boxes = catalog.boxes()
+    return [
+        f"{path}#xywh={','.join(f'{v:g}' for v in box)}" if path in double and box is not None else path
+        for path, box in zip(paths, boxes, strict=True)
+    ]
+
+
+def read_split(path: Path, catalog: Catalog) -> Split:
+    """Read a split file and find its images in the catalog.
+
+    Raises UserError when it is not a split file or of a newer version, when its products or images are not in the
+    catalog (a split of another set), when image files are gone, when a shot is also a test, or when there is nothing to
+    teach or to test on.
+    """
+    file = SplitFile.read(path)
+    _check_products(file, path, catalog)
+    find = _Finder(catalog, path)
+    taught, products = (*file.base, *file.novel), (*file.base, *file.novel, *file.unknown)
+    support = {entry.seed: find.rows(entry.images, taught) for entry in file.support}
+    tests: dict[int, Images] = {}
+    for entry in file.tests:
+        tests.update(dict.fromkeys(entry.seeds, find.rows(entry.images, products)))
+    validation = {entry.seed: find.rows(entry.images, taught) for entry in file.validation}
+    find.complain(file.data)
+    if set(tests) != set(support):
+        raise UserError("support and tests are not of the same seeds", path, "Mend the file")
+    split = Split(
+        data=file.data,
+        split_seed=file.split_seed,
+        base=file.base,
+        novel=file.novel,
+        unknown=file.unknown,
+        increments=file.increments,
+        supercategories={key: file.products[key].supercategory for key in products},
+        names={key: file.products[key].name for key in products},
+        shots=file.shots,
+        base_shots=file.base_shots,
+        shots_from=file.shots_from,
+        test_on=file.test_on,
+        support=support,
+        tests={seed: tests[seed] for seed in support},
+        validation=validation,
+        notes=file.notes,
+    )
+    photograph = catalog.photographs()
+    for seed in split.seeds:
+        _check_seed(split, seed, path, catalog, photograph)
+    kept = [rows for images in split.validation.values() for rows in images.values()]
+    files = catalog.select(np.unique(np.concatenate([split.used(), *kept]))).files()
+    gone = [image for image in dict.fromkeys(files) if not image.is_file()]
+    if gone:
+        raise UserError(f"{len(gone)} of its images are gone from the disk, the first is {gone[0]}", path, "Bring them back")
+    return split
+
+
+def _check_products(file: SplitFile, path: Path, catalog: Catalog) -> None:
+    """Raise UserError for products that make no split, or none of this catalog."""
+    products = (*file.base, *file.novel, *file.unknown)
+    if len(set(products)) != len(products):
+        raise UserError("a product is named twice among base, novel and unknown", path, "Mend the file")
+    if not (file.base and file.novel and all(file.increments)):
+        empty = "base" if not file.base else "novel" if not file.novel else "one of its increments"
+        raise UserError(f"there is no product in {empty}", path, "Mend the file")
+    if undescribed := [key for key in products if key not in file.products]:
+        raise UserError(f"nothing is said in products of {', '.join(undescribed[:8])}", path, "Mend the file")
+    keys = set(map(str, catalog.product_keys()))
+    strange = [key for key in products if key not in keys]
+    if strange:
+        raise UserError(
+            f"a split of another set ({file.data}): {len(strange)} of its {len(products)} products are not in "
+            f"{catalog.name}, the first is {strange[0]}",
+            path,
+            "Name the set it was made on with `data`, or draw a new split",
+        )
+    if tuple(key for step in file.increments for key in step) != file.novel:
+        raise UserError("increments are not the novel products in their order", path, "Mend the file")
+
+
+class _Finder:
+    """Finds the rows of images by product and name, and collects what is not there."""
+
+    def __init__(self, catalog: Catalog, path: Path) -> None:
+        keys = catalog.product_keys()
+        self.path = path
+        self.where = {(str(key), name): row for row, (key, name) in enumerate(zip(keys, image_ids(catalog), strict=True))}
+        self.missing: list[str] = []
+        self.total = 0
+
+    def rows(self, images: Names, products: Sequence[str]) -> dict[str, Rows]:
+        """The catalog rows of the products' images; -1 for one that is not there."""
+        found: dict[str, Rows] = {}
+        for product in products:
+            if product not in images:
+                raise UserError(f"no list of images is there for product {product}", self.path, "Mend the file; a list may be empty")
+            names = images[product]
+            rows = [self.where.get((product, name), -1) for name in names]
+            self.missing += [name for name, row in zip(names, rows, strict=True) if row < 0]
+            self.total += len(names)
+            found[product] = np.array(rows, dtype=np.int64)
+        return found
+
+    def complain(self, data: str) -> None:
+        """Raise UserError when some were not there."""
+        if self.missing:
+            raise UserError(
+                f"{len(self.missing)} of its {self.total} images are not in the set, the first is {self.missing[0]} "
+                f"(the split was made on {data})",
+                self.path,
+                "Name the set it was made on with `data`, bring the images back, or draw a new split",
+            )
+
+
+def _check_seed(split: Split, seed: int, path: Path, catalog: Catalog, photograph: Rows) -> None:
+    """Raise UserError for images of one seed that are both shots and tests, are too few, or are none. photograph: of every row."""
+    shots = np.concatenate(list(split.support[seed].values()))
+    tests = np.concatenate(list(split.tests[seed].values()))
+    both = tests[np.isin(photograph[tests], photograph[shots])]
+    if len(both):
+        name = catalog.column("path")[both[0]]
+        raise UserError(f"{len(both)} images of seed {seed} are shots and tests, the first is {name}", path, "Mend the file")
+    validation = np.concatenate([np.empty(0, np.int64), *split.validation.get(seed, {}).values()])
+    if np.isin(photograph[validation], photograph[np.concatenate([shots, tests])]).any():
+        raise UserError(f"validation images of seed {seed} are of photographs of its shots or tests", path, "Mend the file")
+    least = split.shots if split.base_shots is None else 1 if split.base_shots == "all" else split.base_shots
+    wanted = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
+    short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]
+    if short:
+        raise UserError(f"seed {seed} has fewer shots than the file says for: {', '.join(short[:8])}", path, "Mend the file")
+    for kind, members in (("base", split.base), ("novel", split.novel)):
+        if not any(len(split.tests[seed][key]) for key in members):
+            raise UserError(f"seed {seed} has no test images of {kind} products", path, "Mend the file")

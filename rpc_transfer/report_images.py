@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from repr.embedding.embedder import Embedder
 
-from repr.arrays import Ints
+from repr.arrays import Bools, Floats, Ints
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.evaluation.maps import flat_map
 from repr.images.reader import Unreadable, read_image
+from repr.models.weights import load_encoder
 from repr.reports.figures import embedding_map
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
 from repr.runs import Run
-from rpc_transfer.protocol import Split
-from rpc_transfer.results import Results
-from rpc_transfer.split_file import read_split
+from rpc_transfer.protocol import Split, read_split
+from rpc_transfer.results import NONE, Results, TransferRow
 
 PAIRS = 8  # confusions shown
 SHEETS = 12  # novel products whose nearest neighbours are shown
@@ -55,7 +57,7 @@ class Album:
         return np.concatenate([self.split.tests[seed][product] for product in everything])
 
 
-def add(page: Page, found: Results, run: Run, best: int) -> None:
+def add(page: Page, found: Results, run: Run, best: TransferRow) -> None:
     """Add the parts with images. Data or weights that are not there any more are named on the page and left out."""
     try:
         catalog = open_sources(run.config["typed"]["data"], default="rpc")
@@ -67,9 +69,9 @@ def add(page: Page, found: Results, run: Run, best: int) -> None:
     _neighbourhood(page, found, album, best)
 
 
-def _confusions(page: Page, found: Results, album: Album, best: int) -> None:
+def _confusions(page: Page, found: Results, album: Album, best: TransferRow) -> None:
     """The pairs of products that are mixed up most, each with a test image, shots of what it is and of what it was taken for."""
-    trials = {entry["seed"]: found.trial(best, entry["seed"]).arrays for entry in found.rows[best]["trials"]}
+    trials = {seed: trial.arrays for seed, trial in found.trials(best).items()}
     wrong: dict[tuple[int, int], int] = {}
     for arrays in trials.values():
         mixed = (arrays["labels"] >= 0) & (arrays["labels"] != arrays["predictions"])
@@ -93,61 +95,79 @@ def _confusions(page: Page, found: Results, album: Album, best: int) -> None:
     page.neighbours(rows, "A test image, shots of the product it shows, and shots of the product it was taken for most often.")
 
 
-def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
-    """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
-    from repr.crops import WHOLE
-    from repr.embedding.embedder import Embedder
-    from repr.evaluation.maps import flat_map
-    from repr.models.weights import load_encoder
+@dataclass(frozen=True)
+class Embedded:
+    """Shots and test images of the taught products, embedded. vectors: (n, d) normalised; rows: (n,) of the catalog; labels: (n,) class
+    numbers; is_shot: (n,)."""
 
-    ran = [row for row in found.rows if row["weights"] is not None and row["harmonic_mean"]]
+    vectors: Floats
+    rows: Ints
+    labels: Ints
+    is_shot: Bools
+
+
+def _neighbourhood(page: Page, found: Results, album: Album, best: TransferRow) -> None:
+    """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
+    ran = [row for row in found.rows if row.config.weights != NONE and "harmonic_mean" in row.metrics]
     if not ran:
         return
-    chosen = found.rows[best]
-    row = chosen if chosen in ran else max(ran, key=lambda row: float(row["harmonic_mean"]["mean"]))
-    seed, split = found.content["seeds"][0], album.split
-    shots, of_shots = _listed(split, seed, tests=False)
-    tests, of_tests = _listed(split, seed, tests=True)
-    if len(tests) > MAP_POINTS:
-        kept = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
-        tests, of_tests = tests[kept], of_tests[kept]
+    row = best if best in ran else max(ran, key=lambda row: row.metrics["harmonic_mean"].mean)
     try:
-        encoder = load_encoder(row["weights"], size=row["size"], crops=tuple(row.get("crops", WHOLE)))
-        made = Embedder(encoder).catalog(album.catalog.select(np.concatenate([shots, tests])))
+        made = _embed(album, row, found.document.seeds[0])
     except UserError as error:
         page.text(f"The embedding could not be drawn: {error}")
         return
-    vectors, is_shot = made.vectors, made.rows < len(shots)
-    rows_of, labels = np.concatenate([shots, tests])[made.rows], np.concatenate([of_shots, of_tests])[made.rows]
-    base = len(split.base)
     page.section("Nearest neighbours and a map")
-    name = Path(row["weights"]).name.removesuffix(".safetensors")
+    name = Path(row.config.weights).name.removesuffix(".safetensors")
     page.text(f"By the encoder **{name}** as it came, before any product of this set was taught.")
-    queries = [
-        int(np.flatnonzero(~is_shot & (labels == c))[0]) for c in range(base, len(split.products)) if np.any(~is_shot & (labels == c))
-    ]
-    gallery = np.flatnonzero(is_shot)
+    _nearest(page, album, made)
+    _map(page, album.split, made)
+
+
+def _embed(album: Album, row: TransferRow, seed: int) -> Embedded:
+    """By the weights of a row, as they came."""
+    shots, of_shots = _listed(album.split, seed, tests=False)
+    tests, of_tests = _listed(album.split, seed, tests=True)
+    if len(tests) > MAP_POINTS:
+        kept = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
+        tests, of_tests = tests[kept], of_tests[kept]
+    encoder = load_encoder(row.config.weights, size=row.config.size, crops=row.config.crops)
+    rows, labels = np.concatenate([shots, tests]), np.concatenate([of_shots, of_tests])
+    made = Embedder(encoder).catalog(album.catalog.select(rows))
+    return Embedded(made.vectors, rows[made.rows], labels[made.rows], made.rows < len(shots))
+
+
+def _nearest(page: Page, album: Album, made: Embedded) -> None:
+    """A test image of each novel product, and the shots nearest to it."""
+    base, everything = len(album.split.base), len(album.split.products)
+    of = [np.flatnonzero(~made.is_shot & (made.labels == c)) for c in range(base, everything)]
+    gallery = np.flatnonzero(made.is_shot)
     sheets = []
-    for query in queries[:SHEETS]:
-        likeness = vectors[gallery] @ vectors[query]
+    for query in [int(places[0]) for places in of if len(places)][:SHEETS]:
+        likeness = made.vectors[gallery] @ made.vectors[query]
         near = np.argsort(-likeness, kind="stable")[:NEAREST]
         matches = [
             (
-                album.image(int(rows_of[gallery[i]])),
-                f"{album.name(labels[gallery[i]])} {likeness[i]:.2f}",
-                bool(labels[gallery[i]] == labels[query]),
+                album.image(int(made.rows[gallery[i]])),
+                f"{album.name(made.labels[gallery[i]])} {likeness[i]:.2f}",
+                bool(made.labels[gallery[i]] == made.labels[query]),
             )
             for i in near
         ]
-        sheets.append(SheetRow(album.image(int(rows_of[query])), album.name(labels[query]), matches))
+        sheets.append(SheetRow(album.image(int(made.rows[query])), album.name(made.labels[query]), matches))
     if sheets:
         page.neighbours(sheets, "Test images of novel products and the shots nearest to them by cosine, among those of all products.")
-    points, how = flat_map(vectors[~is_shot], np.random.default_rng(0))
+
+
+def _map(page: Page, split: Split, made: Embedded) -> None:
+    """The test images in the plane."""
+    labels = made.labels[~made.is_shot]
+    points, how = flat_map(made.vectors[~made.is_shot], np.random.default_rng(0))
     supercategories = [split.supercategories[key] or split.names[key] or key for key in split.products]
-    groups = [supercategories[label] for label in labels[~is_shot]]
+    groups = [supercategories[label] for label in labels]
     kind = "supercategory" if any(split.supercategories.values()) else "product"
     caption = f"{len(points):,} test images by {how}, coloured by {kind}; novel products are ringed."
-    page.figure(embedding_map(points, groups, labels[~is_shot] >= base), caption)
+    page.figure(embedding_map(points, groups, labels >= len(split.base)), caption)
 
 
 def _listed(split: Split, seed: int, *, tests: bool) -> tuple[Ints, Ints]:

@@ -1,120 +1,140 @@
-"""What a transfer run leaves on disk: results.json and one .npz a trial, so that a run goes on and reports can be drawn.
-
-A trial is one learner with one start, one number of shots and one seed: `trials/<learner>-<key>.npz` with
-
-    tests        (n,) positions in the list of test images of its seed in split.json (products in the order base, novel,
-                 unknown, the images of each in the file's order); unreadable images are missing
-    labels       (n,) class numbers: base products in their order, then novel ones; -1 for unknown products
-    predictions  (n,) class numbers, over all classes
-    novel_only   (n,) class numbers, the best novel class
-    confidence   (n,) probability of the prediction; known (n,) higher for what is more surely taught
-    figures      JSON text: the trial's metrics by name (null where one does not apply), "steps" and "per_supercategory"
-"""
+"""A finished run as reports read it: the document, the split as it stands in its file, and the trials."""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from repr.errors import UserError
-from repr.files import read_json, replacing, write_json
-from repr.runs import Run
+from repr.evaluation.statistics import Metric
+from repr.experiments import document
+from repr.experiments.document import TRIALS, Config, Document, Row
+from repr.experiments.trials import Store, Trial
+from repr.records import from_json
+from rpc_transfer import protocol
+from rpc_transfer.protocol import BaseShots, Split, SplitFile
 
-VERSION = 1
-FILE = "results.json"
-ARRAYS = ("tests", "labels", "predictions", "novel_only", "confidence", "known")
+COMMAND = "rpc_transfer run"
+SHOWN = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")  # the metrics of its tables
+NONE, IMAGENET = "none", "imagenet"  # weights by name: random ones, and what a user has without us
+GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"  # the encoder of a row
+AGAINST_WEIGHTS, AGAINST_JOINT, AGAINST_USUAL = "weights", "joint", "imagenet"  # why rows are compared (`configs.comparisons`)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One learner, start, number of shots and seed: the arrays of the module's text by name, and the figures."""
+class RowConfig:
+    """The config of a row: what is set, and what that came to.
 
-    arrays: dict[str, Any]
-    figures: dict[str, Any]
+    weights: as named. features: the encoder, GIVEN, BASE_TRAINED or TRAINED. shots, base_shots: images a novel and a base
+    product. increments: products of each step. memory: images that the learner may keep, None where the encoder stays as it is.
+    size: image side in pixels. crops: as `repr.crops`.
+    """
 
-    def write(self, path: Path) -> None:
-        """Write the trial's file, whole or not at all. NaN figures become null."""
-        text = json.dumps({"version": VERSION, **_without_nan(self.figures)}, allow_nan=False)
-        with replacing(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, figures=np.array(text, dtype=np.str_), **self.arrays)
+    learner: str
+    weights: str
+    features: str
+    shots: int
+    base_shots: BaseShots
+    shots_from: str
+    test_on: str
+    increments: tuple[int, ...]
+    memory: int | None
+    arch: str
+    size: int
+    crops: tuple[float, ...]
+
+    def as_config(self) -> Config:
+        """As a row of the document holds it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TransferRow:
+    """A row of the document, with its config typed."""
+
+    config: RowConfig
+    row: Row
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """By name; empty where the row could not be run."""
+        return self.row.metrics
+
+    @property
+    def error(self) -> str:
+        """Why it could not be run, "" where it was."""
+        return self.row.error
+
+
+@dataclass(frozen=True)
+class About:
+    """What the document tells of the split: how many products and (of the first seed) test images of each kind, which are novel."""
+
+    split_seed: int
+    novel_ids: tuple[str, ...]
+    base: int
+    novel: int
+    unknown: int
+    base_tests: int
+    novel_tests: int
+    unknown_tests: int
+    supercategories: int
 
     @classmethod
-    def read(cls, path: Path) -> Trial:
-        """Read a trial. Raises UserError when the file is missing or broken."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                figures = json.loads(str(file["figures"]))
-                newer = figures["version"] > VERSION
-                arrays = {name: file[name] for name in ARRAYS}
-        except Exception as error:  # zipfile, zlib, numpy and json each have their own
-            raise UserError(f"not a readable trial of a run ({error})", path, "Delete it and run the same command again") from None
-        if newer:
-            raise UserError(f"written by a newer version ({figures['version']} > {VERSION})", path, "Update the package")
-        return cls(arrays, figures)
+    def of(cls, split: Split) -> About:
+        """Of a split."""
+        tests = split.tests[split.seeds[0]]
+        base, novel, unknown = (sum(len(tests[key]) for key in kind) for kind in (split.base, split.novel, split.unknown))
+        supercategories = len({split.supercategories[key] for key in split.products})
+        counts = (len(split.base), len(split.novel), len(split.unknown), base, novel, unknown, supercategories)
+        return cls(split.split_seed, split.novel, *counts)
+
+    def as_config(self) -> Config:
+        """As the document holds it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Results:
-    """A run's results. content: the object of results.json, `rows` in it; folder: the run folder."""
+    """A run's results. folder: the run folder."""
 
     folder: Path
-    content: dict[str, Any]
+    document: Document
 
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows; one that could not be run has "error" and null figures."""
-        rows: list[dict[str, Any]] = self.content["rows"]
-        return rows
+    @cached_property
+    def about(self) -> About:
+        """What the document tells of the split."""
+        return from_json(About, self.document.about, self.folder / document.FILE)
+
+    @cached_property
+    def rows(self) -> tuple[TransferRow, ...]:
+        """The rows; one that could not be run has an error and no metrics."""
+        where = self.folder / document.FILE
+        return tuple(TransferRow(from_json(RowConfig, row.config, where), row) for row in self.document.rows)
 
     @property
     def split_path(self) -> Path:
         """The split file of the run."""
-        return self.folder / "split.json"
+        return self.folder / protocol.FILE
 
-    def trial(self, row: int, seed: int) -> Trial:
-        """The trial of a row and a seed. Raises UserError when it is not there."""
-        for entry in self.rows[row]["trials"]:
-            if entry["seed"] == seed:
-                return Trial.read(self.folder / entry["file"])
-        raise UserError(f"row {row} has no seed {seed}", self.folder / FILE, "Run it with more `seeds`")
+    @cached_property
+    def split(self) -> SplitFile:
+        """What is in it."""
+        return SplitFile.read(self.split_path)
 
-    def test_images(self, seed: int) -> list[str]:
-        """The image names that `tests` of a trial counts in."""
-        split = read_json(self.split_path)
-        images = next(entry["images"] for entry in split["tests"] if seed in entry["seeds"])
-        return [name for kind in ("base", "novel", "unknown") for product in split[kind] for name in images[product]]
-
-
-def write(folder: Path, content: dict[str, Any]) -> None:
-    """Write results.json, whole or not at all."""
-    write_json(folder / FILE, {"version": VERSION, **content})
+    def trials(self, row: TransferRow) -> dict[int, Trial]:
+        """The trials of a row by seed, with their arrays."""
+        store = Store(self.folder / TRIALS)
+        return {trial.seed: store.read(trial.file) for trial in row.row.trials}
 
 
 def read(folder: Path) -> Results:
-    """Read a run's results. Raises UserError when the folder holds none, those of a newer version, or of before a run that was stopped."""
+    """Read a run's results. Raises UserError when the folder holds none, those of another command or a newer version, or of before a run
+    that was stopped."""
     folder = Path(folder)
-    if (folder / "config.json").is_file() and Run.open(folder).config.get("status") != "done":
-        raise UserError("this run has not ended", folder, "Run the same command again; it goes on where it was")
-    if not (folder / FILE).is_file():
-        raise UserError("no results in this folder", folder, "Give the folder that `rpc_transfer run` wrote, of a finished run")
-    content = read_json(folder / FILE)
-    if not isinstance(content, dict) or "rows" not in content:
-        raise UserError("not the results of a transfer run", folder / FILE, "Give the folder that `rpc_transfer run` wrote")
-    if content.get("version", 0) > VERSION:
-        raise UserError(f"written by a newer version ({content['version']} > {VERSION})", folder / FILE, "Update the package")
-    return Results(folder, content)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return value
+    found = document.read(folder)
+    if found.command != COMMAND:
+        raise UserError(f"the results of `{found.command}`, not of a transfer run", folder, f"Give the folder that `{COMMAND}` wrote")
+    return Results(folder, found)

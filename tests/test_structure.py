@@ -19,8 +19,9 @@ ROOMS = {
         *("commands", "crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),
-        *("results", "split_file", "settings", "metrics", "protocol"),
+        *("cli", "report", "report_errors", "report_images", "told", "summary", "experiment", "bench", "paper", "configs", "weights"),
+        *("trial", "images", "checkout"),
+        *("results", "draw", "protocol", "settings", "metrics"),
     ],
 }
 PACKAGES = tuple(ROOMS)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from repr import progress
-from repr.arrays import Bools, Codes, Floats, Ints, Pixels
+from repr.arrays import Bools, Floats, Hashes, Ints, Pixels
 from repr.catalog.table import Catalog
 from repr.files import cache_dir, content_key, replacing
 from repr.images.reader import ImageLike, Unreadable, read_image
@@ -48,7 +48,7 @@ class Prints:
     """
 
     content: Ints
-    bits: Codes
+    bits: Hashes
     thumbs: list[Pixels]
 
     def thumb(self, rows: Ints) -> Floats:
@@ -95,7 +95,7 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _print(file: Path) -> tuple[int, Codes, Pixels, bool]:
+def _print(file: Path) -> tuple[int, Hashes, Pixels, bool]:
     try:
         data = file.read_bytes()
         bits, thumb = look(data)
@@ -104,7 +104,7 @@ def _print(file: Path) -> tuple[int, Codes, Pixels, bool]:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
 
 
-def look(image: ImageLike) -> tuple[Codes, Pixels]:
+def look(image: ImageLike) -> tuple[Hashes, Pixels]:
     """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of an image as everything else here sees it: upright.
 
     Raises Unreadable with the reason.
@@ -133,7 +133,7 @@ def near_pairs(prints: Prints) -> Ints:
     return np.asarray(np.sort(pairs[np.concatenate(agree)], axis=1), dtype=np.int64)
 
 
-def _alike(bits: Codes) -> Ints:
+def _alike(bits: Hashes) -> Ints:
     """Pairs of positions in sorted `bits`, (n, 4), with at most BITS differing bits: (m, 2), each once."""
     bands = np.ascontiguousarray(bits).view(np.uint32).reshape(len(bits), 8).astype(np.uint64)
     found = [np.zeros(0, np.int64)]

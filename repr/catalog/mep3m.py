@@ -60,7 +60,7 @@ class Record(msgspec.Struct, gc=False):
 class ClassTable:
     """The class tree: read from dataset_info, or gathered from the records as they come (`fixed` False).
 
-    Codes are positions in `levels`; ids are the keys, since three third-level names repeat their parent's.
+    Hashes are positions in `levels`; ids are the keys, since three third-level names repeat their parent's.
     """
 
     fixed: bool = False

@@ -38,8 +38,8 @@ def _row(trials: list[dict[str, Any]]) -> dict[str, Any]:
     intervals = {
         name: interval([trial.get(name) for trial in trials], redrawn=redrawn) for name in MEANS if any(name in trial for trial in trials)
     }
-    row |= {name: found["mean"] if found else None for name, found in intervals.items()}
-    row["ci95"] = {name: found["ci95"] if found else None for name, found in intervals.items()}
+    row |= {name: found.mean if found else None for name, found in intervals.items()}
+    row["ci95"] = {name: found.ci95 if found else None for name, found in intervals.items()}
     row["values"] = {"top1": [trial.get("top1") for trial in trials]}
     row["seeds"] = [trial["seed"] for trial in trials]
     row["note"] = note

@@ -5,9 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from scipy import stats
 
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a row over its seeds: mean, half width of the mean's 95 % interval, and the figure of every seed.
+
+    ci95: None where fewer than two seeds have a value. values: in the order of the seeds; None where the figure does not apply to one.
+    """
+
+    mean: float
+    ci95: float | None
+    values: tuple[float | None, ...]
 
 
 def half_width(values: Sequence[float], level: float = LEVEL, *, redrawn: float = 0.0) -> float | None:
@@ -18,8 +31,6 @@ def half_width(values: Sequence[float], level: float = LEVEL, *, redrawn: float 
     independent, and 1/n alone makes the interval too narrow (Nadeau and Bengio, Machine Learning 52, 2003, equation 9). 0 where
     the test rows are always the same.
     """
-    from scipy import stats
-
     n = len(values)
     if n < 2:
         return None
@@ -28,17 +39,16 @@ def half_width(values: Sequence[float], level: float = LEVEL, *, redrawn: float 
     return float(stats.t.ppf((1 + level) / 2, n - 1)) * deviation * math.sqrt(1 / n + redrawn)
 
 
-def interval(values: Sequence[float | None], *, redrawn: float = 0.0) -> dict[str, Any] | None:
-    """{"mean", "ci95", "values"} of one figure over the seeds; `ci95` is the half width, None for one seed.
+def interval(values: Sequence[float | None], *, redrawn: float = 0.0) -> Metric | None:
+    """One figure over the seeds; None when no value is known (the figure does not apply to the row).
 
-    None when no value is known (the figure does not apply to the row). Seeds without a value (None or NaN) stay in
-    "values" as None and are left out of the mean. redrawn: as `half_width`.
+    Seeds without a value (None or NaN) stay in `values` as None and are left out of the mean. redrawn: as `half_width`.
     """
     known = [float(v) for v in values if v is not None and not math.isnan(v)]
     if not known:
         return None
-    kept = [None if v is None or math.isnan(v) else float(v) for v in values]
-    return {"mean": math.fsum(known) / len(known), "ci95": half_width(known, redrawn=redrawn), "values": kept}
+    kept = tuple(None if v is None or math.isnan(v) else float(v) for v in values)
+    return Metric(math.fsum(known) / len(known), half_width(known, redrawn=redrawn), kept)
 
 
 @dataclass(frozen=True)
@@ -58,8 +68,6 @@ def paired(a: Sequence[float], b: Sequence[float], *, redrawn: float = 0.0) -> P
     of two pairs that says nothing, and p is None.
     redrawn: as `half_width`.
     """
-    from scipy import stats
-
     assert len(a) == len(b) and len(a) > 0, "paired values come from the same seeds"
     differences = [x - y for x, y in zip(a, b, strict=True)]
     n = len(differences)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from repr.evaluation.statistics import Metric
 
 NONE = "–"
 
@@ -13,9 +12,9 @@ def percent(rate: float | None, half: float | None = None) -> str:
     return NONE if rate is None else f"{100 * rate:.1f}{_half(half)}"
 
 
-def rate(figure: Mapping[str, Any] | None) -> str:
-    """`percent` of a figure {"mean", "ci95", …} of fractions, as `statistics.interval` makes it; "–" where there is none."""
-    return percent(figure["mean"], figure["ci95"]) if figure else NONE
+def rate(metric: Metric | None) -> str:
+    """`percent` of a metric that is a fraction; "–" where there is none."""
+    return percent(metric.mean, metric.ci95) if metric else NONE
 
 
 def points(difference: float | None, half: float | None = None) -> str:

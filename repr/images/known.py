@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from repr.arrays import Codes, Ints
+from repr.arrays import Hashes, Ints
 from repr.files import cache_dir, read_json, write_json
 from repr.images.reader import Box
 
@@ -42,7 +42,7 @@ class ImageFiles(Protocol):
         """Of every row, the one of `roots` that its path starts from, and that path, with /."""
 
 
-def fingerprints(images: ImageFiles, *, moved: bool = False) -> Codes:
+def fingerprints(images: ImageFiles, *, moved: bool = False) -> Hashes:
     """(n,) uint64, one a row: a hash of the file's path, size in bytes and time, and of the box. Changes when any of them does.
 
     moved: leave out the folder the data lie in and the time, so that a copy of the data has the same.
@@ -73,7 +73,7 @@ def finished() -> Iterator[Path]:
     yield from (index.parent for index in sorted(present, key=lambda index: index.stat().st_mtime_ns, reverse=True))
 
 
-def places(wanted: Codes, held: Codes) -> Ints | None:
+def places(wanted: Hashes, held: Hashes) -> Ints | None:
     """(n,) int64, where each wanted print lies in `held`; None when one is not there."""
     if not len(held):
         return None

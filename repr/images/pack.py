@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from repr import progress
-from repr.arrays import Codes, Pixels, Rows
+from repr.arrays import Hashes, Pixels, Rows
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
@@ -172,11 +172,11 @@ def source_key(images: ImageFiles, size: int, fit: Fit = "crop") -> str:
     return _key(fingerprints(images), size, fit)
 
 
-def _key(prints: Codes, size: int, fit: str) -> str:
+def _key(prints: Hashes, size: int, fit: str) -> str:
     return content_key(VERSION, size, fit, MARGIN, prints.tobytes())
 
 
-def _write(images: ImageFiles, prints: Codes, folder: Path, size: int, fit: Fit, workers: int | None) -> Pack:
+def _write(images: ImageFiles, prints: Hashes, folder: Path, size: int, fit: Fit, workers: int | None) -> Pack:
     if folder.exists() and not (folder.is_dir() and all(_ours(file) for file in folder.iterdir())):
         raise UserError("exists and is not a pack", folder, "Choose another `out`")
     folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +215,7 @@ def _fill(file: Path, chunks: Iterable[Chunk], made: journal.Journal, size: int)
         assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
 
 
-def _finish(images: ImageFiles, prints: Codes, folder: Path, size: int, fit: str, rows: list[int], quarantine: list[Missing]) -> None:
+def _finish(images: ImageFiles, prints: Hashes, folder: Path, size: int, fit: str, rows: list[int], quarantine: list[Missing]) -> None:
     """Write sources.npy and index.json over a complete pixels.npy."""
     pixels = np.memmap(folder / "pixels.npy", np.uint8, "r", HEADER, (len(rows), size, size, 3))
     checked = np.unique(np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).astype(int)).tolist()
@@ -236,7 +236,7 @@ def _finish(images: ImageFiles, prints: Codes, folder: Path, size: int, fit: str
     write_json(folder / "index.json", index)
 
 
-def _from_known(prints: Codes, size: int, fit: str, done: int) -> Iterator[Chunk] | None:
+def _from_known(prints: Hashes, size: int, fit: str, done: int) -> Iterator[Chunk] | None:
     """The images of rows done… from a finished pack that holds all of them among others; None when there is none."""
     for folder in finished():
         try:

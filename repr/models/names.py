@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def weights_names(specs: Iterable[str | None]) -> dict[str | None, str]:
-    """A short name for each of the starting weights: the file's or folder's, as far up as is needed to tell them apart."""
+def weights_names(specs: Iterable[str]) -> dict[str, str]:
+    """A short name for each of some weights: the file's or folder's, as far up as is needed to tell them apart."""
     given = list(dict.fromkeys(specs))
-    return dict(zip(given, apart([Path((spec or "none").removesuffix(".safetensors")) for spec in given]), strict=True))
+    return dict(zip(given, apart([Path(spec.removesuffix(".safetensors")) for spec in given]), strict=True))
 
 
 def apart(paths: Sequence[Path]) -> list[str]:

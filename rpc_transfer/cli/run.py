@@ -35,7 +35,7 @@ def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
     settings = Settings(**(paper.fixed(arguments) if arguments["preset"] else arguments))
     results = experiment.run(settings, out)
     if as_json:
-        console.emit(results.content)
+        console.emit(results.document.as_json())
         return
-    click.echo("\n".join(summary.lines(results.content)))
+    click.echo("\n".join(summary.lines(results)))
     console.say(f"Run folder: {results.folder}. Next: {command_line('rpc_transfer report', results.folder)}")

@@ -1,185 +1,173 @@
-"""Splits against their definition: which products are novel, and that shots and tests never meet."""
+"""The split file: written, read back the same, readable without us, and refused when it does not fit."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from repr.catalog.table import Catalog
-from repr.catalog.union import with_split
 from repr.errors import UserError
-from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments, validation_images, with_validation
+from rpc_transfer.draw import make_split, with_validation
+from rpc_transfer.protocol import Split, SplitFile, image_ids, read_split
 
 Shop = Callable[..., Catalog]
-RPC_SUPERCATEGORIES = [12, 9, 9, 11, 12, 17, 15, 11, 11, 14, 12, 8, 10, 12, 10, 20, 7]  # facts: SKUs a supercategory, sum 200
 
 
-@pytest.mark.parametrize("split_seed", range(5))
-def test_rpc_gives_two_novel_products_of_each_supercategory(shop: Shop, split_seed: int) -> None:
-    split = make_split(shop(RPC_SUPERCATEGORIES), novel=34, shots=10, seeds=[0], split_seed=split_seed)
-    of_supercategory = [split.supercategories[key] for key in split.novel]
-    assert sorted(of_supercategory) == sorted([f"supercategory {i}" for i in range(17)] * 2)
-    assert len(split.base) == 166 and not set(split.base) & set(split.novel)
-    assert split.increments == (split.novel,)
+@pytest.fixture
+def catalog(shop: Shop, tmp_path: Path) -> Catalog:
+    catalog = shop([3, 4], root=tmp_path)
+    for file in catalog.files():
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    return catalog
 
 
-def test_another_split_seed_chooses_other_products_and_another_run_seed_does_not(shop: Shop) -> None:
-    catalog = shop(RPC_SUPERCATEGORIES)
-    first = make_split(catalog, novel=34, shots=5, seeds=[0])
-    assert set(make_split(catalog, novel=34, shots=5, seeds=[0], split_seed=1).novel) != set(first.novel)
-    second = make_split(catalog, novel=34, shots=5, seeds=[7])
-    assert second.novel == first.novel
-    assert any(set(second.support[7][key]) != set(first.support[0][key]) for key in first.novel)
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    supercategories=st.lists(st.integers(1, 6), min_size=1, max_size=6),
-    share=st.floats(0, 1),
-    shots=st.integers(1, 6),
-    train=st.integers(7, 12),
-    split_seed=st.integers(0, 5),
-    test_on=st.sampled_from([None, "validation", "test"]),
-    unknown=st.integers(0, 2),
+@pytest.mark.parametrize("test_on", ["test", "validation"])
+def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
+    split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1, increments="1,2", test_on=test_on)
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
+    back = read_split(tmp_path / "split.json", catalog)
+    for field in fields(Split):
+        if field.name in ("supercategories", "names"):
+            continue  # the file has those of its own products alone
+        assert same(getattr(back, field.name), getattr(split, field.name)), field.name
+
+
+def test_validation_images_come_back_from_the_file_and_are_not_drawn_again(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    split = with_validation(catalog, make_split(catalog, novel=3, shots=4, seeds=[0, 2]))
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
+    back = read_split(tmp_path / "split.json", catalog)
+    assert same(back.validation, split.validation) and all(len(rows) == 8 for of in back.validation.values() for rows in of.values())
+    fewer = {seed: {product: rows[:1] for product, rows in of.items()} for seed, of in split.validation.items()}
+    assert with_validation(catalog, replace(back, validation=fewer)).validation == fewer
+    content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    content["validation"][1]["images"] = content["support"][1]["images"]
+    (tmp_path / "split.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="validation images of seed 2 are of photographs of its shots"):
+        read_split(tmp_path / "split.json", catalog)
+
+
+def test_another_tool_can_read_it(catalog: Catalog, tmp_path: Path) -> None:
+    split = make_split(catalog, novel=2, shots=4, seeds=[0])
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
+    content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    images = content["support"][0]["images"][content["novel"][0]]
+    assert len(images) == 4 and all((tmp_path / image).is_file() for image in images)
+    assert content["products"][content["novel"][0]]["supercategory"] in ("supercategory 0", "supercategory 1")
+
+
+def test_images_with_several_products_carry_their_box(shop: Shop) -> None:
+    ids = image_ids(shop([4], train=1, test=1, boxes=2))
+    assert ids[0] == "train/0_0.jpg"
+    assert ids[1] == "test/0_0.jpg#xywh=0,0,5,5"
+    assert len(set(ids)) == len(ids)
+
+
+def written(catalog: Catalog, path: Path, **changes: Any) -> Path:
+    SplitFile.of(make_split(catalog, novel=2, shots=4, seeds=[0]), catalog).write(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return path
+
+
+def test_a_split_of_another_set_is_refused(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    with pytest.raises(UserError, match="a split of another set"):
+        read_split(path, shop([2, 2], root=tmp_path))
+
+
+def test_images_that_are_not_in_the_set_are_named(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    with pytest.raises(UserError, match=r"7 of its 49 images are not in the set, the first is test/0_2.jpg"):
+        read_split(path, shop([3, 4], test=2, root=tmp_path))
+
+
+def test_images_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    (tmp_path / "test" / "0_2.jpg").unlink()
+    with pytest.raises(UserError, match=r"1 of its images are gone from the disk, the first is .*test/0_2.jpg"):
+        read_split(path, catalog)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "coco"}, "not a split file"),
+        ({"version": 99}, "newer version"),
+        ({"version": "first"}, "missing or wrong field"),
+        ({"base": []}, "no product in base"),
+        ({"novel": [], "increments": []}, "no product in novel"),
+        ({"increments": [["1"]]}, "increments are not the novel products"),
+        ({"tests": []}, "not of the same seeds"),
+        ({"shots": None}, "missing or wrong field"),
+        ({"shots": 5}, "fewer shots than the file says"),
+        ({"products": {}}, "nothing is said in products of"),
+        ({"base_shots": "some"}, "base_shots is 'some'"),
+        ({"support": [{"seed": 0, "images": {}}]}, "no list of images is there for product"),
+    ],
 )
-def test_splits_keep_their_definition(
-    shop: Shop, supercategories: list[int], share: float, shots: int, train: int, split_seed: int, test_on: Any, unknown: int
-) -> None:
-    room = sum(supercategories) - len(supercategories)
-    novel = max(1, round(share * (room - unknown)))
-    if novel + unknown > room:
-        return
-    catalog = shop(supercategories, train=train)
-    arguments: dict[str, Any] = {
-        "novel": novel,
-        "shots": shots,
-        "seeds": [0, 3],
-        "split_seed": split_seed,
-        "test_on": test_on,
-        "unknown": unknown,
-    }
-    split = make_split(catalog, **arguments)
-    assert len(split.novel) == novel and len(split.unknown) == unknown
-    together = [*split.base, *split.novel, *split.unknown]
-    assert sorted(together) == sorted(set(together)) and len(together) == sum(supercategories)
-    assert {split.supercategories[key] for key in split.base} == set(split.supercategories.values())  # never a supercategory's last product
-    keys, part = catalog.product_keys(), catalog.column("split")
-    for seed in (0, 3):
-        taken = np.concatenate(list(split.support[seed].values()))
-        tests = np.concatenate(list(split.tests[seed].values()))
-        assert not set(taken) & set(tests) and len(set(taken)) == len(taken)
-        assert set(part[taken]) == {"train"} and set(part[tests]) == {"train" if test_on == "validation" else "test"}
-        for key in split.products:
-            assert len(split.support[seed][key]) == shots
-            assert set(keys[split.support[seed][key]]) == {key} == set(keys[split.tests[seed][key]])
-        assert not set(split.unknown) & set(split.support[seed])
-    again = make_split(catalog, **arguments)
-    assert again.novel == split.novel
-    assert all((again.support[3][key] == split.support[3][key]).all() for key in split.products)
+def test_files_that_are_wrong(catalog: Catalog, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_split(written(catalog, tmp_path / "split.json", **changes), catalog)
 
 
-@given(supercategories=st.lists(st.integers(1, 9), min_size=1, max_size=8), seed=st.integers(0, 9), data=st.data())
-@settings(max_examples=60, deadline=None)
-def test_metas_give_evenly_as_far_as_they_reach(supercategories: list[int], seed: int, data: st.DataObject) -> None:
-    of = {f"{m}-{i}": str(m) for m, count in enumerate(supercategories) for i in range(count)}
-    n = data.draw(st.integers(0, sum(supercategories) - len(supercategories)))
-    drawn = draw_evenly(list(of), of, n, generator(seed, "novel"))
-    counts = [sum(of[key] == str(m) for key in drawn) for m in range(len(supercategories))]
-    assert sum(counts) == n == len(set(drawn))
-    # a supercategory that gave less than another by more than one had no more to give
-    assert all(counts[m] >= max(counts) - 1 or counts[m] == supercategories[m] - 1 for m in range(len(supercategories)))
+def test_a_step_without_products_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    novel = json.loads(written(catalog, tmp_path / "split.json").read_text())["novel"]
+    with pytest.raises(UserError, match="no product in one of its increments"):
+        read_split(written(catalog, tmp_path / "split.json", increments=[[], novel]), catalog)
 
 
-def test_fewer_shots_are_the_first_of_more(shop: Shop) -> None:
-    catalog = shop([4, 4])
-    many, few = (make_split(catalog, novel=2, shots=n, seeds=[1]) for n in (10, 3))
-    assert all((many.support[1][key][:3] == few.support[1][key]).all() for key in many.products)
+def test_a_split_with_nothing_to_test_on_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    content = json.loads(path.read_text())
+    for product in content["novel"]:
+        content["tests"][0]["images"][product] = []
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="seed 0 has no test images of novel products"):
+        read_split(path, catalog)
 
 
-def test_unknown_products_do_not_move_the_novel_ones(shop: Shop) -> None:
-    catalog = shop([5, 5])
-    assert make_split(catalog, novel=2, shots=1, seeds=[0]).novel == make_split(catalog, novel=2, shots=1, seeds=[0], unknown=2).novel
+def test_a_shot_that_is_also_a_test_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    path = written(catalog, tmp_path / "split.json")
+    content = json.loads(path.read_text())
+    content["tests"][0]["images"] = {key: content["support"][0]["images"][key] for key in content["tests"][0]["images"]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="are shots and tests"):
+        read_split(path, catalog)
 
 
-def test_base_products_may_have_other_shots(shop: Shop) -> None:
-    catalog = shop([4, 4])
-    split = make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all")
-    assert {len(split.support[0][key]) for key in split.base} == {12} and {len(split.support[0][key]) for key in split.novel} == {2}
-    with pytest.raises(UserError, match="none is left to test on"):
-        make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all", test_on="validation")
+def test_the_tests_of_a_seed_are_listed_in_the_order_that_trials_count_in(catalog: Catalog) -> None:
+    split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1)
+    ids = image_ids(catalog)
+    rows = [row for product in (*split.base, *split.novel, *split.unknown) for row in split.tests[2][product]]
+    assert SplitFile.of(split, catalog).test_images(2) == [ids[row] for row in rows]
 
 
-def test_a_scene_with_a_shot_is_no_test(shop: Shop) -> None:
-    """Four products share each test image; with shots from that part, no box of a shot's image may be a test."""
-    catalog = shop([4], test=10, boxes=4)
-    catalog = type(catalog)(
-        catalog.table.set_column(5, "split", [["val" if s == "test" else s for s in catalog.column("split")]]),
-        catalog.classes,
-        catalog.sources,
-    )
-    split = make_split(catalog, novel=1, shots=1, seeds=[0], shots_from="val", test_on="val")
-    paths = catalog.column("path")
-    shots = {paths[row] for rows in split.support[0].values() for row in rows}
-    assert shots and not shots & {paths[row] for rows in split.tests[0].values() for row in rows}
+def test_seeds_share_tests_in_the_file_only_where_they_do(catalog: Catalog) -> None:
+    official = SplitFile.of(make_split(catalog, novel=3, shots=4, seeds=[0, 2]), catalog)
+    assert [entry.seeds for entry in official.tests] == [(0, 2)]
+    drawn = SplitFile.of(make_split(catalog, novel=3, shots=4, seeds=[0, 2], test_on="validation"), catalog)
+    assert [entry.seeds for entry in drawn.tests] == [(0,), (2,)]
 
 
-def test_too_few_images_names_the_products(shop: Shop) -> None:
-    with pytest.raises(UserError, match=r"4 products have fewer train images than the 10 shots asked for: 1 \(product 0\) has 3") as caught:
-        make_split(shop([2, 2], train=3), novel=1, shots=10, seeds=[0])
-    assert "at most 3 shots" in caught.value.remedy
-
-
-def test_too_many_novel_products_is_an_error(shop: Shop) -> None:
-    with pytest.raises(UserError, match="leave 3"):
-        make_split(shop([3, 1, 2]), novel=4, shots=1, seeds=[0])
-
-
-def test_a_part_that_is_not_there_is_an_error(shop: Shop) -> None:
-    with pytest.raises(UserError, match=r"no val images \(its parts: test, train\)"):
-        make_split(shop([3]), novel=1, shots=1, seeds=[0], shots_from="val")
-
-
-def test_validation_without_a_image_left_is_an_error(shop: Shop) -> None:
-    with pytest.raises(UserError, match="no test images of base"):
-        make_split(shop([3], train=2), novel=1, shots=2, seeds=[0], test_on="validation")
-
-
-def test_increment_plans(shop: Shop) -> None:
-    assert parse_increments("", 34) == (34,)
-    assert parse_increments("17x2", 34) == (2,) * 17
-    assert parse_increments("10,12x2", 34) == (10, *(2,) * 12)
-    with pytest.raises(UserError, match="adds up to 30 products, not to the 34"):
-        parse_increments("15x2", 34)
-    with pytest.raises(UserError, match="adds up to 99999999999999 products"):
-        parse_increments("99999999999999x1", 34)  # counted, not written out
-    for wrong in ("x2", "a", "0x3", "3x0", "1,,2"):
-        with pytest.raises(UserError, match="no increment plan"):
-            parse_increments(wrong, 34)
-    split = make_split(shop([5, 5]), novel=4, shots=1, seeds=[0], increments="2x2")
-    assert [len(step) for step in split.increments] == [2, 2] and sum(split.increments, ()) == split.novel
-
-
-def test_no_threshold_is_chosen_on_a_photograph_of_the_shots(shop: Callable[..., Catalog]) -> None:
-    """Two products on every checkout image: what is left of one beside the shots lies on the other's shots' images."""
-    made = shop([4, 4], test=6, boxes=2)
-    catalog = with_split(made, np.where(made.column("split") == "test", "val", "train"))
-    split = make_split(catalog, novel=2, shots=2, seeds=[0], shots_from="val", test_on="val")
-    with pytest.raises(UserError, match="no threshold can be chosen"):
-        validation_images(catalog, split, 0)
-
-
-def test_a_kind_of_products_without_validation_images_is_noted(shop: Callable[..., Catalog]) -> None:
-    catalog = shop([4, 4])
-    split = with_validation(catalog, make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all"))
-    assert split.notes[-1] == "no base product has a image to choose the rejection threshold by"
-
-
-def test_the_option_that_asks_too_much_is_named(shop: Callable[..., Catalog]) -> None:
-    for option, words in (("unknown", "unknown: 50 products"), ("base_shots", "base_shots: 6 products have fewer")):
-        with pytest.raises(UserError, match=words):
-            make_split(shop([4, 4]), novel=2, shots=2, seeds=[0], **{option: 50})
+def test_the_key_is_of_what_is_taught_and_tested(catalog: Catalog) -> None:
+    """Fewer shots are the first of more; another seed, other products, steps or tests are another split."""
+    options: dict[str, Any] = {"novel": 3, "seeds": [0, 1]}
+    four, two = (SplitFile.of(make_split(catalog, shots=shots, **options), catalog) for shots in (4, 2))
+    assert four.key(0, 2) == two.key(0, 2) and four.key(0, 4) != four.key(0, 2) != four.key(1, 2)
+    for changed in ({"split_seed": 1}, {"increments": "1,2"}, {"test_on": "validation"}, {"base_shots": 5}):
+        assert SplitFile.of(make_split(catalog, shots=4, **options, **changed), catalog).key(0, 4) != four.key(0, 4), changed
+    own = SplitFile.of(make_split(catalog, shots=4, base_shots=3, **options), catalog)
+    fewer = SplitFile.of(make_split(catalog, shots=2, base_shots=3, **options), catalog)
+    assert own.key(0, 2) == fewer.key(0, 2), "base products keep their own number of shots"

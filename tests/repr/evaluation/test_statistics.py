@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repr.evaluation.statistics import half_width, interval, paired
+from repr.evaluation.statistics import Metric, half_width, interval, paired
 
 
 def test_half_width_by_hand() -> None:
@@ -21,15 +21,13 @@ def test_half_width_is_scipys_interval() -> None:
 
 
 def test_interval_of_one_seed_has_no_width() -> None:
-    assert interval([0.5]) == {"mean": 0.5, "ci95": None, "values": [0.5]}
+    assert interval([0.5]) == Metric(0.5, None, (0.5,))
 
 
 def test_interval_leaves_unknown_seeds_out_of_the_mean() -> None:
-    assert interval([0.2, None, float("nan"), 0.4]) == {
-        "mean": pytest.approx(0.3),
-        "ci95": pytest.approx(1.2706, abs=1e-4),
-        "values": [0.2, None, None, 0.4],
-    }
+    found = interval([0.2, None, float("nan"), 0.4])
+    assert found is not None and found.values == (0.2, None, None, 0.4)
+    assert found.mean == pytest.approx(0.3) and found.ci95 == pytest.approx(1.2706, abs=1e-4)
     assert interval([None, float("nan")]) is None
 
 

@@ -10,7 +10,7 @@ from repr.classify.hierarchy.metrics import hierarchical, mistake_height
 
 
 def named(rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    """Codes as names that are distinct over the levels, as HiClass wants them; "" for none."""
+    """Hashes as names that are distinct over the levels, as HiClass wants them; "" for none."""
     return np.array([["" if code < 0 else f"{level}/{code}" for level, code in enumerate(row)] for row in rows])
 
 
