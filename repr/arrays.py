@@ -12,3 +12,4 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = Ints  # rows of a catalog
+Array = np.ndarray[Any, np.dtype[Any]]  # of any kind, as files hold them

@@ -5,13 +5,14 @@ MEP-3M: Pattern Recognition 140, 2023.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from repr.errors import UserError
+from repr.learners import learner_class
+from repr.settings import declared
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
 from rpc_transfer.starts import Start
@@ -65,9 +66,7 @@ def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
 
 def training(settings: Settings, split: Split, starts: Sequence[Start]) -> list[str]:
     """The values in force of what the paper does not state of training, a line each."""
-    from repr.learners.finetune import Finetune
-
-    own = inspect.signature(Finetune).parameters
+    own = declared(learner_class("finetune"))
 
     def value(name: str) -> str:
         given = getattr(settings, name)

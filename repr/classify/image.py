@@ -14,14 +14,17 @@ from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
 from repr.classify.data import Data, Features, NotRun
-from repr.classify.heads import ask, blank, entropy, fit_head, seeded
+from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.crops import suffix
 from repr.errors import UserError
 from repr.images.views import plain, preset
+from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
 from repr.models.backbones import backbone, check_size
+from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
+from repr.training.finetune import EncoderWithHead, fit_network
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
 HIDDEN = (4096, 4096)
@@ -45,9 +48,10 @@ class Image:
             self.features_ = image_features(data, settings)
             seen = self.features_.present[rows]
             hidden = [settings.scaled(width) for width in HIDDEN] if settings.model in NETWORKS else []
+            vectors = self.features_.vectors[self.features_.known(rows)]
             self.network_ = fit_head(
-                self.features_.vectors[self.features_.known(rows)], labels[seen], classes,
-                hidden=hidden, settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
+                vectors, labels[seen], classes, first=Standardised(vectors), hidden=hidden, optimiser="adam",
+                generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"
             return self
@@ -58,9 +62,6 @@ class Image:
         return self
 
     def _train(self, data: Data, encoder: Encoder, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> None:
-        from repr.models.devices import pick_device
-        from repr.training.finetune import EncoderWithHead, fit_network
-
         settings = self.settings
         self.size_ = encoder.size
         pack, place = data.pixels(encoder.size, settings.workers)

@@ -9,7 +9,7 @@ import click
 
 from repr import console
 from repr.errors import UserError
-from repr.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
+from repr.learners import FROZEN, LEARNERS, TRAINED, VARIANTS, explained
 
 
 @click.command("run")
@@ -34,7 +34,7 @@ from repr.learners import FROZEN, LEARNERS, TRAINED, VARIANTS
     multiple=True,
     metavar="NAME",
     help=f"Repeatable. Frozen: {', '.join(FROZEN)}; trained: {', '.join(TRAINED)}; also {', '.join(VARIANTS)}; frozen, trained or all "
-    "for every one. With settings: lda:shrinkage=0.5,root=true. Default: finetune, ncm, cosine.",
+    "for every one. With settings: lda:shrinkage=0.5,root=true; help lists them. Default: finetune, ncm, cosine.",
 )
 @click.option(
     "--seeds", type=click.IntRange(1), help="How many seeds; they vary shots and initialisation. Default: 5, or those of a split file."
@@ -118,6 +118,10 @@ def command(as_json: bool, out: Path | None, preset: str | None, **options: Any)
       rpc_transfer run --root RPC --novel 34 --learner ncm --increments 17x2 --shots 1,5,10
       rpc_transfer run --root RPC --novel 34 --weights runs/pretrain-1 --learner lda-root --features base-trained
     """
+    if "help" in options["learner"]:
+        for name in LEARNERS:
+            click.echo("\n    ".join([name, *(explained(name) or ["no settings of its own"])]))
+        return
     settings = _settings(options, preset)
     from rpc_transfer import experiment, summary
 
