@@ -131,8 +131,6 @@ def load(path: Path, *, weights: str | None = None, device: str = "auto") -> Tau
     """
     path = Path(path)
     header, arrays = _read(path)
-    if header.schema != SCHEMA:
-        raise _other_version(path, f"version {header.schema} of the file, not {SCHEMA}", newer=header.schema > SCHEMA)
     if header.method not in LEARNERS:
         raise UserError(f"there is no learner {header.method!r}", path, nearest(header.method, LEARNERS))
     cls = learner_class(header.method)
@@ -156,7 +154,7 @@ def load(path: Path, *, weights: str | None = None, device: str = "auto") -> Tau
 
 
 def _read(path: Path) -> tuple[Header, Arrays]:
-    """Header and arrays of a file. Raises UserError when there is none, and when it is cut short or something else."""
+    """Header and arrays of a file. Raises UserError when there is none, when it is cut short or something else, and for another schema."""
     if not path.is_file():
         raise UserError("there is no such file", path, "Check the path")
     try:
@@ -164,13 +162,20 @@ def _read(path: Path) -> tuple[Header, Arrays]:
             told = (stream.metadata() or {}).get("learner")
             if told is None:
                 raise UserError("not a saved learner", path, "Give a file that a learner was saved to")
-            header = msgspec.convert(json.loads(told), Header)
+            header = _header(path, json.loads(told))
             arrays = dict(_as_it_lay(name, stream.get_tensor(name)) for name in stream.keys())  # noqa: SIM118  # it is no dictionary
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError) as error:  # a TypeError for kinds that NumPy has not
         raise UserError(f"cut short, or not a saved learner ({error})", path, "Fetch the file again, or teach the learner again") from None
     except (ValueError, msgspec.ValidationError) as error:
         raise UserError(f"what it says of itself is broken ({error})", path, AGAIN) from None
     return header, arrays
+
+
+def _header(path: Path, told: object) -> Header:
+    schema = told.get("schema") if isinstance(told, dict) else None
+    if isinstance(schema, int) and schema != SCHEMA:  # its other fields may be others
+        raise _other_version(path, f"version {schema} of the file, not {SCHEMA}", newer=schema > SCHEMA)
+    return msgspec.convert(told, Header)
 
 
 def _other_version(path: Path, what: str, *, newer: bool) -> UserError:
