@@ -93,7 +93,7 @@ def test_of_images_to_the_same_bits(
     name: str, settings: dict[str, Any], coloured: tuple[Array, Array, Array, Array], tmp_path: Path
 ) -> None:
     x, y, queries, _ = coloured
-    quick = {"device": "cpu", "epochs": 1, "lr": 0.001, "batch_size": 12, "seed": 3}
+    quick = {"device": "cpu", "epochs": 1, "lr": 0.001, "batch_size": 24, "seed": 3}
     first = taught_in_steps(Taught(make(name, encoder=encoder(), **quick, **settings)), x, y, [[5, 2, 9], [7]])
     first.save(tmp_path / "a.safetensors")
     twin = load(tmp_path / "a.safetensors", device="cpu")
