@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -164,12 +164,13 @@ def from_mapping(owner: type, given: Mapping[str, Any], where: str = "") -> dict
     return {name: known[name].checked(tuple(value) if isinstance(value, list) else value, where) for name, value in given.items()}
 
 
-def parse(owner: type, text: str, where: str) -> dict[str, Any]:
+def parse(owner: type, text: str, where: str, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Keywords for the constructor of `owner` from "shrinkage=0.5,root=true"; empty text gives none.
 
-    where: what the text belongs to, for errors. Raises UserError for an unknown name, with the nearest, one given twice, and bad values.
+    where: what the text belongs to, for errors. without: settings that are not set here, as if there were none of these names.
+    Raises UserError for an unknown name, with the nearest, one given twice, and bad values.
     """
-    known, found = declared(owner), dict[str, Any]()
+    known, found = _declared(owner, without), dict[str, Any]()
     for part in text.split(",") if text else ():
         name, _, value = (word.strip() for word in part.partition("="))
         if not name:
@@ -181,14 +182,18 @@ def parse(owner: type, text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def explained(owner: type) -> list[str]:
-    """A line a setting, for --help: name, default, limits, help."""
+def explained(owner: type, *, without: Collection[str] = ()) -> list[str]:
+    """A line a setting, for --help: name, default, limits, help; none of those named in `without`."""
     lines = []
-    for one in declared(owner).values():
+    for one in _declared(owner, without).values():
         usual = one.usually or ("its own choice" if one.default is None else "")
         told = "; ".join(filter(None, (usual and f"default {usual}", one.limits)))
         lines.append(f"{one.name} ({told}): {one.help}" if told else f"{one.name}: {one.help}")
     return lines
+
+
+def _declared(owner: type, without: Collection[str]) -> dict[str, Setting]:
+    return {name: one for name, one in declared(owner).items() if name not in without}
 
 
 def _require(name: str, known: Mapping[str, Setting], where: str) -> None:

@@ -165,5 +165,5 @@ class Stage:
             purpose = "finetune" if kind.plain_base else name.partition(":")[0]
             options["seed"] = int(generator(self.seed, "loader", purpose).integers(2**31))
         if "device" in kind.takes:
-            options["device"] = self.bench.device
+            options["device"] = str(self.bench.device)
         return make(name, encoder=encoder, **options)

@@ -5,14 +5,13 @@ MEP-3M: Pattern Recognition 140, 2023.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repr.errors import UserError
-from repr.learners.finetune import Finetune
+from repr.learners import learner_class
 from repr.settings import declared
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
@@ -67,7 +66,7 @@ def fixed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]) -> list[str]:
     """The values in force of what the paper does not state of training, a line each."""
-    own = inspect.signature(Finetune).parameters
+    own = declared(learner_class("finetune"))
 
     def value(name: str) -> str:
         given = getattr(settings, name)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from repr.embedding.embedder import Embedder
 
 from repr.arrays import Bools, Floats, Ints
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
+from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.evaluation.maps import flat_map
 from repr.images.reader import Unreadable, read_image

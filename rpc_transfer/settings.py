@@ -58,7 +58,7 @@ class Settings(Source, Cropped, Machine):
     learner: tuple[str, ...] = setting(
         (),
         f"Frozen: {', '.join(FROZEN)}; trained: {', '.join(TRAINED)}; also {', '.join(VARIANTS)}; frozen, trained or all for every one. "
-        "With settings: lda:shrinkage=0.5,root=true.",
+        "With settings: lda:shrinkage=0.5,root=true; help lists them.",
         usual=", ".join(FIRST_LEARNERS),
         metavar="NAME[:SETTING=VALUE,…]",
         group="what",

@@ -18,12 +18,14 @@ from repr import progress
 from repr.arrays import Floats, Ints
 from repr.catalog.words import HAN
 from repr.classify.data import Data, Features, NotRun
-from repr.classify.heads import ask, blank, entropy, fit_head, seeded
+from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, replacing
+from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
 from repr.models.devices import pick_device
+from repr.training.finetune import fit_network
 
 NEEDED = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.txt"))
 MORE = ("tokenizer_config.json", "special_tokens_map.json")  # may be there, and change how texts are cut
@@ -50,14 +52,13 @@ class Bert:
         if not settings.end_to_end:
             self.features_ = bert_features(data, settings)
             some = self.features_.present[rows]
+            vectors = self.features_.vectors[self.features_.known(rows)]
             self.network_ = fit_head(
-                self.features_.vectors[self.features_.known(rows)], labels[some], classes,
-                hidden=(), settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
+                vectors, labels[some], classes, first=Standardised(vectors), optimiser="adam",
+                generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"
             return self
-        from repr.training.finetune import fit_network
-
         self.tokenizer_, network = open_folder(folder)
         texts = data.texts.take(rows)
         some = np.array([bool(text) for text in texts])

@@ -17,9 +17,9 @@ from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.classify import MODELS
 from repr.classify.data import Data, NotRun, Problem
-from repr.classify.heads import prior
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Blocks, Measured, measure
+from repr.classify.prior import prior
 from repr.classify.settings import Settings
 from repr.classify.trials import RATES, Trial, describe, folder_name, is_whole, write
 from repr.errors import UserError

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
 from repr.classify.data import Data, Features
-from repr.classify.heads import Standardised, ask, entropy, seeded
 from repr.classify.image import image_features
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
+from repr.learners.heads import Standardised, ask, entropy, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 

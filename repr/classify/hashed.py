@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from repr.arrays import Floats, Ints
 from repr.catalog.words import LONGEST
 from repr.classify.data import Data
-from repr.classify.heads import entropy, seeded
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT, Texts
 from repr.errors import UserError
+from repr.learners.heads import entropy, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.classify.data import Data, Features, NotRun
-from repr.classify.heads import ask, blank, entropy, fit_head, seeded
+from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import log_left_out
 from repr.errors import UserError
 from repr.images.views import plain, preset
+from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
 from repr.models.backbones import backbone, check_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
@@ -52,9 +53,10 @@ class Image:
             self.features_ = image_features(data, settings)
             seen = self.features_.present[rows]
             hidden = [settings.scaled(width) for width in HIDDEN] if settings.model in NETWORKS else []
+            vectors = self.features_.vectors[self.features_.known(rows)]
             self.network_ = fit_head(
-                self.features_.vectors[self.features_.known(rows)], labels[seen], classes,
-                hidden=hidden, settings=settings, epochs=EPOCHS_FROZEN, generator=generator,
+                vectors, labels[seen], classes, first=Standardised(vectors), hidden=hidden, optimiser="adam",
+                generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"
             return self

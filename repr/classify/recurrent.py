@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from repr.arrays import Bools, Floats, Ints
 from repr.catalog.words import terms
 from repr.classify.data import Data, Features
-from repr.classify.heads import ask, blank, entropy, seeded
+from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
+from repr.learners.heads import ask, entropy, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 

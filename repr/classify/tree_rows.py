@@ -13,7 +13,6 @@ import torch
 from repr.arrays import Bools, Floats, Ints
 from repr.classify import MODELS
 from repr.classify.data import Data, Features, Problem
-from repr.classify.heads import prior
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.fit import fit_hierarchy
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
@@ -21,6 +20,7 @@ from repr.classify.hierarchy.tree import Tree
 from repr.classify.image import image_features
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Measured, measure
+from repr.classify.prior import prior
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
 from repr.classify.trials import Trial, describe

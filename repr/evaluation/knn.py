@@ -1,8 +1,8 @@
 """Weighted k-nearest-neighbour classification on embeddings: how good they are with nothing trained on top.
 
 Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018 (arXiv 1805.01978), section
-3.4: each of the k nearest stored images votes for its class with exp(cosine / T). Constants as in lightly's ImageNet
-benchmark (benchmarks/imagenet/resnet50/knn_eval.py): k = 200, T = 0.1.
+3.4: each of the k nearest stored images votes for its class with exp(cosine / T): `votes`, beside the learner that hears the nearest
+alone. Constants as in lightly's ImageNet benchmark (benchmarks/imagenet/resnet50/knn_eval.py): k = 200, T = 0.1.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.evaluation.answers import TOP, Answers
+from repr.learners.neighbour import votes
 from repr.search.exact import neighbours, pieces
 
 K = 200
@@ -40,9 +41,6 @@ def knn(bank: Floats, bank_labels: Ints, queries: Floats, *, k: int = K, tempera
     predictions = np.empty((len(queries), top), np.int64)
     for part in pieces(len(queries), max(k, len(classes))):
         scores, positions = neighbours(queries[part], bank, k, None if own is None else own[part])
-        votes = np.zeros((len(scores), len(classes)))
-        # exp(s / T) grows to e^14 at T = 0.07; relative to the nearest neighbour it stays within 0..1
-        weights = np.exp((scores.astype(np.float64) - scores[:, :1]) / temperature)
-        np.add.at(votes, (np.arange(len(scores))[:, None], compact[positions]), weights)
-        predictions[part] = classes[np.argsort(-votes, axis=1, kind="stable")[:, :top]]
+        totals = votes(scores, compact[positions], len(classes), temperature)
+        predictions[part] = classes[np.argsort(-totals, axis=1, kind="stable")[:, :top]]
     return KNN(predictions, k)

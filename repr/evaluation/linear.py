@@ -3,7 +3,7 @@
 As lightly's ImageNet benchmark (benchmarks/imagenet/resnet50/linear_eval.py): 90 epochs, SGD with momentum 0.9, no weight
 decay, learning rate 0.1 * batch / 256, cosine to 0, no warm-up. Three departures: the features are computed once, without
 augmentation; they are divided by their root mean square, so that one rate serves all networks; and the last epoch is reported, where
-lightly reports the best one on the evaluation set.
+lightly reports the best one on the evaluation set. SGD, where the learners have L-BFGS: numbers are to be compared with others'.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from repr.arrays import Floats, Ints
 from repr.evaluation.answers import TOP, Answers
-from repr.training.finetune import fit_linear
+from repr.learners.heads import Levelled, fit_head, ranked
 
 EPOCHS = 90
 BATCH = 256
@@ -40,27 +40,18 @@ def linear_probe(
 ) -> Probe:
     """Train a linear layer on features (n, d) as the encoder gives them, with labels (n,), and classify queries (q, d).
 
-    Features are divided by one number, their root mean square, so that the rate means the same for every encoder.
     generator: a CPU generator for the weights and the order. Raises UserError when the loss is not finite.
     """
     assert len(features) == len(labels) > 0
     classes, compact = np.unique(labels, return_inverse=True)
-    scale = np.float32(np.sqrt(np.einsum("ij,ij->", features, features, dtype=np.float64) / features.size) or 1.0)  # no copy of it all
     batch = min(BATCH, len(features))
-    layer = fit_linear(
-        features / scale,
-        compact.astype(np.int64),
-        classes=len(classes),
-        generator=generator,
-        epochs=epochs,
-        lr=RATE * batch / 256,
-        batch_size=batch,
-        device=device,
-    )
+    network = fit_head(
+        features, compact.astype(np.int64), len(classes),
+        first=Levelled(features), optimiser="sgd", generator=generator,
+        epochs=epochs, lr=RATE * batch / 256, batch_size=batch, device=device,
+    )  # fmt: skip
 
     def best(x: Floats, top: int) -> Ints:
-        with torch.inference_mode():
-            chosen = layer(torch.from_numpy(x / scale).to(device)).topk(min(top, len(classes)), dim=1).indices
-        return np.asarray(classes[chosen.cpu().numpy()], np.int64)
+        return np.asarray(classes[ranked(network, torch.from_numpy(x), min(top, len(classes)))], np.int64)
 
     return Probe(best(queries, TOP), float((best(features, 1)[:, 0] == labels).mean()))

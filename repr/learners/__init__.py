@@ -1,14 +1,14 @@
-"""Ways to take in new products: one file each, one small interface (`learner.Learner`): support sets in, predictions out.
+"""Classifiers that take in classes step by step: one file each, one small interface (`learner.Learner`): support sets in, scores out.
 
-Adding one is adding a file and a line here.
+`taught` names their classes, saves and loads them. Adding one is adding a file and a line here.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
 from typing import TYPE_CHECKING, Any
 
+from repr import settings
 from repr.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -66,64 +66,44 @@ def learner_class(name: str) -> type[Learner]:
     return found
 
 
+def method_of(learner: Learner) -> str:
+    """The name in LEARNERS of a learner."""
+    place = f"{type(learner).__module__}:{type(learner).__qualname__}"
+    return next(name for name, told in LEARNERS.items() if told == place)
+
+
+def explained(name: str) -> list[str]:
+    """A line for each setting of a learner that is its own, for help and documents; its module is imported."""
+    cls = learner_class(name)
+    return settings.explained(cls, without=cls.takes)
+
+
 def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
     """A learner as typed, "lda" or "lda:shrinkage=0.3,root=true": its class and its settings, those of a variant among them.
 
-    Raises UserError for an unknown learner or setting, and for a value of another kind than the setting's default.
+    Raises UserError for an unknown learner or setting, for one that is the same for all learners of a run (`Learner.takes`), and for a
+    value of another kind or beyond its limits.
     """
     cls = learner_class(typed)
-    name, colon, told = typed.partition(":")
-    typed_settings: dict[str, Any] = {}
-    defaults = _defaults(cls)
-    for part in told.split(",") if colon else ():
-        key, _, text = (word.strip() for word in part.partition("="))
-        if not key:
-            raise UserError("a setting without a name", f"`learner` {typed}", f"Write {name}, or {name}:setting=value")
-        if key in typed_settings:
-            raise UserError(f"{key} is set twice", f"`learner` {typed}", "Give it once; two values are two `learner`")
-        if key in cls.takes:
-            raise UserError(
-                f"{key} is the same for all learners of a run", f"`learner` {typed}", f"Give `{'epochs' if key == 'updates' else key}`"
-            )
-        if key not in defaults:
-            own = sorted(defaults.keys() - cls.takes)
-            remedy = nearest(key, own) if own else f"Write {name} alone: it has no settings of its own"
-            raise UserError(f"the learner {name} has no setting {key!r}", f"`learner` {typed}", remedy)
-        typed_settings[key] = _value(name, key, text, defaults[key])
-    return cls, {**VARIANTS.get(name, ("", {}))[1], **typed_settings}
+    name, _, told = typed.partition(":")
+    where = f"`learner` {typed}"
+    for part in told.split(","):
+        if (setting := part.partition("=")[0].strip()) in cls.takes:
+            remedy = f"Give `{'epochs' if setting == 'updates' else setting}`"
+            raise UserError(f"{setting} is the same for all learners of a run", where, remedy)
+    return cls, {**VARIANTS.get(name, ("", {}))[1], **settings.parse(cls, told, where, without=cls.takes)}
 
 
-def _defaults(cls: type[Learner]) -> dict[str, Any]:
-    """The keywords of a learner's constructor, with their defaults."""
-    return {key: p.default for key, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY}
-
-
-def _value(name: str, key: str, text: str, default: Any) -> Any:
-    """The text as a value of the default's kind; a default of None stands for a number that the learner chooses itself."""
-    kind = float if default is None else type(default)
-    truths: dict[str, Any] = {"true": True, "false": False}
-    try:
-        return truths[text.lower()] if kind is bool else kind(text)
-    except (KeyError, ValueError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise UserError(f"{key}={text} is not {wanted}", f"`learner` {name}", f"Write {name}:{key}=VALUE") from None
-
-
-def make(name: str, *, encoder: Encoder | None = None, **settings: Any) -> Learner:
-    """A fresh learner by its name (with settings, as `read` takes them), and with further settings of its constructor.
+def make(name: str, *, encoder: Encoder | None = None, **values: Any) -> Learner:
+    """A fresh learner by its name (with settings, as `read` takes them), and with further settings, those of a run among them.
 
     encoder: the starting encoder of a learner that takes images; it is copied, not changed. Others take none.
-    Raises UserError for an unknown name or setting, with the nearest one, and for a missing encoder.
+    Raises UserError for an unknown name or setting, with the nearest one, for a value beyond its limits, and for a missing encoder.
     """
     cls, typed = read(name)
-    known = _defaults(cls).keys() | cls.takes
-    for setting in settings:
-        if setting not in known:
-            remedy = nearest(setting, sorted(known)) if known else "It has no settings"
-            raise UserError(f"the learner {name} has no setting {setting}", "", remedy, argument="learner")
-    settings = {**typed, **settings}
+    values = {**typed, **settings.from_mapping(cls, values, f"`learner` {name}")}
     if cls.input == "features":
-        return cls(**settings)
+        return cls(**values)
     if encoder is None:
         raise UserError(f"the learner {name} trains an encoder and was given none", "", "Give weights", argument="learner")
-    return cls(encoder, **settings)  # type: ignore[call-arg]  # learners of images take the encoder first
+    return cls(encoder, **values)  # type: ignore[call-arg]  # learners of images take the encoder first

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.special import logsumexp
 
-from repr.arrays import Floats, Ints, Pixels
+from repr.arrays import Array, Floats, Ints, Pixels
 from repr.errors import UserError
 
 
-def unit(x: np.ndarray[Any, Any]) -> Floats:
+def unit(x: Array) -> Floats:
     """Rows scaled to length 1, float32 (…, d); a row of zeros stays one."""
     x = np.asarray(x, dtype=np.float32)
     norms = np.linalg.norm(x, axis=-1, keepdims=True)
@@ -20,7 +19,7 @@ def unit(x: np.ndarray[Any, Any]) -> Floats:
     return scaled
 
 
-def log_odds(scores: np.ndarray[Any, Any]) -> Floats:
+def log_odds(scores: Array) -> Floats:
     """(n, C) logits → (n,) log p/(1 − p) of the largest softmax probability p of each row; of a single class its score.
 
     It ranks as p does, and does not run into 1 where p would.
@@ -32,7 +31,7 @@ def log_odds(scores: np.ndarray[Any, Any]) -> Floats:
     return np.asarray(ascending[:, -1] - logsumexp(ascending[:, :-1], axis=1), dtype=np.float32)
 
 
-def as_features(x: np.ndarray[Any, Any], width: int | None = None) -> Floats:
+def as_features(x: Array, width: int | None = None) -> Floats:
     """`x` as float32 (n, d). Raises UserError when it is not two-dimensional, not finite, or not `width` wide."""
     x = np.ascontiguousarray(x, dtype=np.float32)
     if x.ndim != 2:
@@ -45,7 +44,7 @@ def as_features(x: np.ndarray[Any, Any], width: int | None = None) -> Floats:
     return x
 
 
-def as_pixels(x: np.ndarray[Any, Any]) -> Pixels:
+def as_pixels(x: Array) -> Pixels:
     """`x` as uint8 (n, s, s, 3). Raises UserError when it is something else."""
     x = np.asarray(x)
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[1] != x.shape[2] or x.shape[3] != 3:
@@ -53,7 +52,7 @@ def as_pixels(x: np.ndarray[Any, Any]) -> Pixels:
     return x
 
 
-def as_labels(y: np.ndarray[Any, Any], n: int, *, first: bool) -> Ints:
+def as_labels(y: Array, n: int, *, first: bool) -> Ints:
     """`y` as int64 (n,). Raises UserError when it does not fit `n` images, and for an empty first step."""
     y = np.asarray(y)
     if y.shape != (n,) or (n and not np.issubdtype(y.dtype, np.integer)):
@@ -70,14 +69,25 @@ def by_class(y: Ints) -> Iterator[tuple[int, Ints]]:
     yield from zip(labels.tolist(), np.split(order, starts[1:]), strict=False)  # of no labels, split makes one part
 
 
-def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
-    """Raise UserError unless value is a finite number and low <= value <= high. name: the setting's, as typed."""
-    if not (low <= value <= high and np.isfinite(value)):
-        limits = f"from {low:g} to {high:g}" if np.isfinite(high) else f"{low:g} or more"
-        raise UserError(f"the setting {name} is {value:g}", "", f"It takes {limits}", argument="learner")
+def as_taught(classes: Iterable[int], taught: Ints) -> Ints:
+    """The class numbers `classes`, sorted, each once. taught: (C,) sorted. Raises UserError for one that was never taught."""
+    wanted = np.unique(np.fromiter(classes, dtype=np.int64))
+    strangers = np.setdiff1d(wanted, taught)
+    if len(strangers):
+        raise UserError(f"class {strangers[0]} is not among the {len(taught):,} taught", "", "Remove only what was taught")
+    return wanted
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise UserError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise UserError(f"the setting {name} is {value}", "", f"Choose from: {', '.join(choices)}", argument="learner")
+def given(x: Array | None, y: Array | None, wanted: Ints, what: str, kind: str = "vectors") -> tuple[Array, Ints]:
+    """The rows of x and y whose class is in `wanted`, for a learner that cannot `remove` without them.
+
+    what: which classes those are, in words; kind: "vectors" or "images". Raises UserError when none were given, or a class has no row.
+    """
+    if x is None or y is None:
+        raise UserError(f"the {kind} of {what} are needed, and were not given", "", "Give those that it was taught with, as `x` and `y`")
+    y = as_labels(y, len(x), first=False)
+    absent = np.setdiff1d(wanted, y)
+    if len(absent):
+        raise UserError(f"the {kind} of {what} are needed, and class {absent[0]} has none among those given", "", "Give all of them")
+    chosen = np.isin(y, wanted)
+    return x[chosen], y[chosen]

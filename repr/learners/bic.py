@@ -8,7 +8,7 @@ fits α and β; this file does not.
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import Tensor
 
-from repr.arrays import Bools, Floats, Ints, Pixels
-from repr.learners.arrays import by_class, check_range
-from repr.learners.trained import Replay, Trained, balanced_distillation
-from repr.models.encoder import Encoder
+from repr.arrays import Bools, Doubles, Floats, Ints, Pixels
+from repr.learners.arrays import by_class
+from repr.learners.stored import Arrays, Stored
+from repr.learners.trained import Trained, balanced_distillation
+from repr.settings import setting
 from repr.training.finetune import EncoderWithHead, Loss
 
 TEMPERATURE = 2.0
@@ -36,7 +37,7 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
         return 1.0, 0.0
     old, new = logits[:, :known].astype(np.float64), logits[:, known:].astype(np.float64)
 
-    def objective(pair: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+    def objective(pair: Doubles) -> tuple[float, Doubles]:
         logs = log_softmax(np.hstack([old, pair[0] * new + pair[1]]), axis=1)
         picked = np.arange(len(columns)), columns
         error = np.exp(logs)
@@ -48,22 +49,32 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
     return float(alpha), float(beta)
 
 
+@dataclass(kw_only=True, eq=False)
 class BiC(Trained):
-    """held_out: share of the images of the smallest class that has several, held out of every class for the fit of α and β;
-    at least one, but none of a class that has a single image. They are not trained on in that step, and stay candidates
-    for the memory. Where only old or only new classes have any (memory=0), nothing is corrected."""
+    """Of a class that has several images at least one is held out, of one with a single image none: so many of every class. They are not
+    trained on in that step, and stay candidates for the memory. Where only old or only new classes have any (memory=0), nothing is
+    corrected."""
 
-    def __init__(self, encoder: Encoder, *, held_out: float = 0.1, **training: Unpack[Replay]) -> None:
-        super().__init__(encoder, **training)
-        check_range("held_out", held_out, 0, 0.5)
-        self.held_out = held_out
-        self.scale_ = torch.ones(0, device=self.device)  # α and β of every column of the head
-        self.shift_ = torch.zeros(0, device=self.device)
+    held_out: float = setting(0.1, "share of the smallest class's images, held out of every class to fit α and β", low=0, high=0.5)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.scale_ = torch.ones(0, device=self._device)  # α and β of every column of the head
+        self.shift_ = torch.zeros(0, device=self._device)
+
+    def arrays(self) -> Arrays:
+        return {**super().arrays(), "scale": self.scale_.cpu().numpy(), "shift": self.shift_.cpu().numpy()}
+
+    def restore(self, stored: Stored) -> None:
+        super().restore(stored)
+        columns = len(self._order)
+        self.scale_ = torch.from_numpy(np.array(stored.floats("scale", columns))).to(self._device)
+        self.shift_ = torch.from_numpy(np.array(stored.floats("shift", columns))).to(self._device)
 
     def _grow(self, new: list[int]) -> None:
         super()._grow(new)
-        self.scale_ = torch.cat([self.scale_, torch.ones(len(new), device=self.device)])
-        self.shift_ = torch.cat([self.shift_, torch.zeros(len(new), device=self.device)])
+        self.scale_ = torch.cat([self.scale_, torch.ones(len(new), device=self._device)])
+        self.shift_ = torch.cat([self.shift_, torch.zeros(len(new), device=self._device)])
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
         if old is None:
@@ -94,7 +105,7 @@ class BiC(Trained):
         return held
 
     def _logits(self, features: Floats) -> Floats:
-        logits = self._corrected(torch.from_numpy(super()._logits(features)).to(self.device))
+        logits = self._corrected(torch.from_numpy(super()._logits(features)).to(self._device))
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
     def _corrected(self, logits: Tensor) -> Tensor:

@@ -6,32 +6,36 @@ A Closer Look at Few-Shot Classification, ICLR 2019 (Baseline++). Class means al
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
-from repr.learners.arrays import check_range, unit
+from repr.arrays import Array, Floats, Ints
+from repr.learners.arrays import unit
 from repr.learners.kept import KeptFeatures
 from repr.learners.learner import Learner
 from repr.learners.softmax_head import train_cosine
+from repr.learners.stored import Arrays, Stored, under
+from repr.settings import check, setting
 
 
+@dataclass(kw_only=True, eq=False)
 class Cosine(Learner):
-    """Each step trains the whole head again on all shots so far, so the answer does not depend on the steps.
+    """Each step trains the whole head again on all shots so far, so the answer depends neither on the steps nor on classes removed.
 
-    scale: s. steps: L-BFGS iterations; 0 leaves the class means (`ncm`). Both defaults were chosen on training images
-    of grocery that were no shots: 20 and 60 steps are alike, and 5 are too few.
+    Both defaults were chosen on training images of grocery that were no shots: 20 and 60 steps are alike, and 5 are too few.
     Keeps the features of all shots (not the images).
     """
 
+    scale: float = setting(40.0, "s, makes logits of cosines", low=1e-3)
+    steps: int = setting(20, "L-BFGS iterations; 0 leaves the class means (ncm)", low=0)
+
     input: ClassVar[Literal["features", "images"]] = "features"
 
-    def __init__(self, *, scale: float = 40.0, steps: int = 20) -> None:
-        check_range("scale", scale, 1e-3)
-        check_range("steps", steps, 0)
-        self.scale = scale
-        self.steps = steps
+    def __post_init__(self) -> None:
+        check(self)
         self.kept_ = KeptFeatures()
         self.weights_: Floats = np.zeros((0, 0), dtype=np.float32)
 
@@ -39,11 +43,26 @@ class Cosine(Learner):
     def classes_(self) -> Ints:
         return self.kept_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         if self.kept_.add(x, y):
-            kept = self.kept_
-            self.weights_ = train_cosine(kept.x, kept.columns, kept.means(), scale=self.scale, steps=self.steps)
+            self._train()
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        if not self.kept_.remove(classes).all():
+            self._train()
+        return self
+
+    def scores(self, x: Array) -> Floats:
         return np.asarray(self.scale * unit(self.kept_.query(x)) @ self.weights_.T, dtype=np.float32)
+
+    def arrays(self) -> Arrays:
+        return {**under("kept", self.kept_.arrays()), "weights": self.weights_}
+
+    def restore(self, stored: Stored) -> None:
+        self.kept_.restore(stored.below("kept"))
+        self.weights_ = stored.floats("weights", len(self.kept_.classes), self.kept_.x.shape[1])
+
+    def _train(self) -> None:
+        kept = self.kept_
+        self.weights_ = train_cosine(kept.x, kept.columns, kept.means(), scale=self.scale, steps=self.steps)

@@ -7,32 +7,28 @@ algorithm 1 (the answer: nearest mean of exemplars, on features of length 1).
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from repr.arrays import Ints, Pixels
-from repr.errors import UserError
 from repr.learners.arrays import unit
 from repr.learners.ncm import NCM
-from repr.learners.trained import AnswersByMeans, Replay
-from repr.models.encoder import Encoder
+from repr.learners.trained import AnswersByMeans
+from repr.settings import setting
 from repr.training.finetune import EncoderWithHead, Loss
 
 
+@dataclass(kw_only=True, eq=False)
 class ICaRL(AnswersByMeans):
-    """memory: exemplars in all (2,000 in the paper); None, the default, keeps every shot. Raises UserError when it is 0."""
+    """It answers by its exemplars, and cannot do without; 2,000 in the paper."""
+
+    memory: int | None = setting(None, "exemplars in all; by itself every shot", low=1)
 
     plain_base: ClassVar[bool] = False  # a sigmoid a class from the first step on
-
-    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
-        if training.get("memory") == 0:
-            raise UserError(
-                "iCaRL answers by its exemplars and was given a memory of 0", "", "Give at least one image a class", argument="memory"
-            )
-        super().__init__(encoder, **training)
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
         def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,23 +1,30 @@
-"""Every feature taught so far, for the heads that are trained again at each step."""
+"""Every feature taught so far, for the learners that need them all at each step."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Array, Bools, Floats, Ints
 from repr.errors import UserError
-from repr.learners.arrays import as_features, as_labels
+from repr.learners.arrays import as_features, as_labels, as_taught
+from repr.learners.stored import Arrays, Stored
 
 
 class KeptFeatures:
-    """The support sets of all steps: 2 KiB a image at 512 dimensions, 4 MiB for 200 products with 10 shots."""
+    """The support sets of all steps: 2 KiB a image at 512 dimensions, 4 MiB for 200 products with 10 shots.
+
+    x: (n, d); y: (n,) class numbers; classes: (C,) those there are, sorted.
+    """
 
     def __init__(self) -> None:
         self.x: Floats = np.zeros((0, 0), dtype=np.float32)
         self.y: Ints = np.zeros(0, dtype=np.int64)
         self.classes: Ints = np.zeros(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.x)
 
     @property
     def width(self) -> int | None:
@@ -29,18 +36,22 @@ class KeptFeatures:
         """(n,) the position of each image's class in `classes`."""
         return np.searchsorted(self.classes, self.y)
 
-    def add(self, x: np.ndarray[Any, Any], y: Ints) -> bool:
+    def add(self, x: Array, y: Array) -> bool:
         """Keep a step's support set; False when it is empty. Raises UserError for arrays that do not fit."""
         x = as_features(x, self.width)
         y = as_labels(y, len(x), first=not len(self.x))
         if not len(x):
             return False
-        self.x = np.vstack([self.x, x]) if len(self.x) else x
-        self.y = np.concatenate([self.y, y])
-        self.classes = np.unique(self.y)
+        self._keep(np.vstack([self.x, x]) if len(self.x) else x, np.concatenate([self.y, y]))
         return True
 
-    def query(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int]) -> Bools:
+        """Drop the classes' features. Returns (n,) bool, which of the rows stay. Raises UserError for a class that was never taught."""
+        stay: Bools = ~np.isin(self.y, as_taught(classes, self.classes))
+        self._keep(self.x[stay], self.y[stay])
+        return stay
+
+    def query(self, x: Array) -> Floats:
         """Queries, checked. Raises UserError when nothing was learned yet or they do not fit."""
         if not len(self.x):
             raise UserError("nothing has been learned yet", "", "Teach it the first classes before asking")
@@ -51,3 +62,15 @@ class KeptFeatures:
         sums = np.zeros((len(self.classes), self.x.shape[1]))
         np.add.at(sums, self.columns, self.x)
         return np.asarray(sums / np.bincount(self.columns)[:, None], dtype=np.float32)
+
+    def arrays(self) -> Arrays:
+        """x and y."""
+        return {"x": self.x, "y": self.y}
+
+    def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave. Raises UserError for arrays that do not fit."""
+        x = stored.floats("x", None, None)
+        self._keep(x, stored.ints("y", len(x)))
+
+    def _keep(self, x: Floats, y: Ints) -> None:
+        self.x, self.y, self.classes = x, y, np.unique(y)

@@ -12,60 +12,69 @@ Statistical Learning, sections 4.3 and 4.3.1).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from repr.arrays import Doubles, Floats, Ints
+from repr.arrays import Array, Doubles, Floats, Ints
 from repr.errors import UserError
-from repr.learners.arrays import as_features, as_labels, by_class, check_range
-from repr.learners.learner import Learner
-from repr.learners.means import ClassMeans
+from repr.learners.arrays import as_features, as_labels, as_taught, by_class, given
+from repr.learners.learner import Learner, Needs
+from repr.learners.means import BLOCK, ClassMeans
+from repr.learners.stored import Arrays, Stored, under
+from repr.settings import check, setting
 
 CHUNK = 8192  # deviations gathered for one matrix product
-STALE = 0.001  # share of new images below which S is left as it is: it is an average over all of them
+STALE = 0.001  # share of images come or gone below which S is left as it is: it is an average over all of them
+ALIKE = 1e-3  # relative difference of two means up to which they are of the same images: float16 keeps 5e-4
 
 
+@dataclass(kw_only=True, eq=False)
 class LDA(Learner):
     """The answer does not depend on how the images were dealt over the steps, but for what S lags behind (STALE). Adding a
     product takes the time of its own images. The first answer after it pays for S⁻¹, a d × d inverse and its product with
-    all class means (C d² multiplications), when the images have grown by more than STALE since it last did; else for the
-    new means' alone. So each product costs that once in a shop of hundreds, and every hundredth in one of 100,000.
+    all class means (C d² multiplications), when the images that came or went since it last did are more than STALE of those
+    there were; else for the new means' alone. So each product costs that once in a shop of hundreds, and every hundredth in one of 100,000.
 
-    shrinkage: s, 0..1; 1 is nearest class mean ("plain"). 0.3 was chosen on training images of grocery that were no
+    To remove a class the images it was taught with are needed: the scatter around its mean is taken from W, and the answer is that of
+    one taught without it, but for rounding and what S lags behind.
+
+    shrinkage: 1 is nearest class mean ("plain"). 0.3 was chosen on training images of grocery that were no
     shots, 10 shots of 81 products at 1,280 dimensions; 0.1 to 0.5 are within a point.
+    root: tames features that are mostly small and seldom large (Tukey's ladder; Goswami et al., FeCAM, NeurIPS 2023).
     scale: scores are the discriminant times scale / tr(S⁻¹W/N), the squared distance by S that a shot usually has from its
     class mean: as the logarithm of a density the discriminant is far too sure, the more the more dimensions.
-    root: take the signed square root of every feature first,
-    which tames features that are mostly small and seldom large (Tukey's ladder; Goswami et al., FeCAM, NeurIPS 2023).
     Where no class has two images there is no scatter: S is the identity, and the distance that of a shot from the mean of all.
     """
+
+    shrinkage: float = setting(0.3, "s, how far the covariance is shrunk towards a sphere", low=0, high=1)
+    root: bool = setting(False, "take the signed square root of every feature first")
+    scale: float = setting(25.0, "makes logits of the discriminant", low=1e-3)
 
     input: ClassVar[Literal["features", "images"]] = "features"
     version: ClassVar[int] = 2
 
-    def __init__(self, *, shrinkage: float = 0.3, root: bool = False, scale: float = 25.0) -> None:
-        check_range("shrinkage", shrinkage, 0, 1)
-        check_range("scale", scale, 1e-3)
-        self.shrinkage = shrinkage
-        self.root = root
-        self.scale = scale
+    def __post_init__(self) -> None:
+        check(self)
         self.means_ = ClassMeans()
         self.scatter_: Doubles = np.zeros((0, 0))
         self._solved: _Solved | None = None
         self._touched: list[int] = []  # classes taught since
+        self._moved = 0  # images that came or went since
 
     @property
     def classes_(self) -> Ints:
         return self.means_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         x = self._transformed(x)
         y = as_labels(y, len(x), first=not len(self.means_))
         if not len(self.scatter_):
             self.scatter_ = np.zeros((x.shape[1], x.shape[1]))
+        self._moved += len(x)
         gathered: list[Doubles] = []
         for label, rows in by_class(y):
             gathered.append(self.means_.add(label, x[rows]))
@@ -76,14 +85,39 @@ class LDA(Learner):
         self._scatter(gathered)
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    @property
+    def removal_needs(self) -> Needs:
+        return "removed"
+
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        wanted = as_taught(classes, self.classes_)
+        if not len(wanted):
+            return self
+        x, y = given(x, y, wanted, "the classes to be removed")
+        x = self._transformed(x)
+        groups = [(label, x[rows].astype(np.float64)) for label, rows in by_class(y)]
+        for label, own in groups:
+            self._check_same(label, own)
+        for start in range(0, len(groups), BLOCK):
+            deviations = np.concatenate([own - own.mean(axis=0) for _, own in groups[start : start + BLOCK]])
+            self.scatter_ -= deviations.T @ deviations
+        self._moved += len(x)
+        self._touched = [label for label in self._touched if label not in set(wanted.tolist())]
+        places = self.means_.remove(wanted.tolist())
+        if self._solved is not None:
+            self._solved.move(places)
+        if not len(self.means_):
+            self.scatter_, self._solved = np.zeros((0, 0)), None
+        return self
+
+    def scores(self, x: Array) -> Floats:
         self.means_.require()
         x = self._transformed(x)
         solved = self._solve()
         products = self.means_.products(x @ solved.inverse)
         return np.asarray(self.scale / solved.usual * (products - self.means_.in_order(solved.halves)), dtype=np.float32)
 
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+    def known(self, x: Array) -> Floats:
         """(n,) how much nearer, by S, the nearest class mean is than the mean of all images taught, over the distance to the latter.
 
         With distances from the middle m of all: max_c (x'S⁻¹μ_c − ½ μ_c'S⁻¹μ_c) / ‖x‖_S. The difference is the relative
@@ -101,7 +135,25 @@ class LDA(Learner):
         distance = np.sqrt(np.maximum(np.einsum("nd,nd->n", away @ inverse, away), 0))
         return np.asarray(gain / np.maximum(distance, 1e-12), dtype=np.float32)
 
-    def _transformed(self, x: np.ndarray[Any, Any]) -> Floats:
+    def arrays(self) -> Arrays:
+        moved, touched = np.array(self._moved), np.array(self._touched, dtype=np.int64)
+        solved = {} if self._solved is None else under("solved", {name: np.array(value) for name, value in vars(self._solved).items()})
+        return {**under("means", self.means_.arrays()), "scatter": self.scatter_, "moved": moved, "touched": touched, **solved}
+
+    def restore(self, stored: Stored) -> None:
+        self.means_.restore(stored.below("means"))
+        d = self.means_.width or 0
+        self.scatter_ = stored.doubles("scatter", d, d)
+        self._moved, self._touched = stored.whole("moved"), stored.ints("touched", None).tolist()
+        stored.require(set(self._touched) <= set(self.classes_.tolist()), "a class touched was never taught")
+        solved = stored.below("solved")
+        if "inverse" in solved:
+            spread = bool(solved.take("spread", np.bool_))
+            halves = solved.floats("halves", None)
+            stored.require(len(halves) <= len(self.means_), "more halves than classes")
+            self._solved = _Solved(solved.floats("inverse", d, d), halves, solved.number("usual"), solved.whole("images"), spread)
+
+    def _transformed(self, x: Array) -> Floats:
         x = as_features(x, self.means_.width)
         return np.asarray(np.sign(x) * np.sqrt(np.abs(x)), dtype=np.float32) if self.root else x
 
@@ -110,15 +162,23 @@ class LDA(Learner):
             stacked = np.concatenate(deviations)
             self.scatter_ += stacked.T @ stacked
 
+    def _check_same(self, label: int, own: Doubles) -> None:
+        """Raise UserError unless these are as many images as the class was taught with, with the same mean."""
+        taught, row = self.means_.count(label), self.means_.row(label).astype(np.float64)
+        if len(own) != taught:
+            raise UserError(f"class {label} was taught with {taught} images, not {len(own)}", "", "Give all of them, and no others")
+        if np.linalg.norm(own.mean(axis=0) - row) > ALIKE * np.linalg.norm(row) + np.finfo(np.float32).tiny:
+            raise UserError(f"these are not the images that class {label} was taught with", "", "Give those")
+
     def _solve(self) -> _Solved:
-        """S⁻¹ and what follows from it: anew when the images have grown by more than STALE, else for the classes touched alone."""
+        """S⁻¹ and what follows from it: anew when more than STALE of the images came or went, else for the classes touched alone."""
         solved = self._solved
-        if solved is None or self.means_.images > (1 + STALE) * solved.images or bool(self.means_.spread) != solved.spread:
+        if solved is None or solved.images + self._moved > (1 + STALE) * solved.images or bool(self.means_.spread) != solved.spread:
             solved = self._solved = self._invert()
+            self._moved = 0
         elif self._touched:
-            more = len(self.means_) - len(solved.halves)
-            solved.halves = np.concatenate([solved.halves, np.zeros(more, dtype=np.float32)])
             rows = np.stack([self.means_.row(label) for label in self._touched])
+            solved.grow(len(self.means_))
             solved.halves[[self.means_.place(label) for label in self._touched]] = _halves(rows, solved.inverse)
         self._touched = []
         return solved
@@ -150,6 +210,18 @@ class _Solved:
     usual: float
     images: int
     spread: bool
+
+    def grow(self, classes: int) -> None:
+        """Room for the halves of new classes, which are set next."""
+        self.halves = np.concatenate([self.halves, np.zeros(classes - len(self.halves), dtype=np.float32)])
+
+    def move(self, places: list[tuple[int, int]]) -> None:
+        """Follow classes that went, as `ClassMeans.remove` tells it. The halves of classes that are not reckoned yet are set later."""
+        if places:
+            self.grow(max(len(self.halves), places[0][1] + 1))
+        for hole, last in places:
+            self.halves[hole] = self.halves[last]
+        self.halves = self.halves[: len(self.halves) - len(places)]
 
 
 def _halves(means: Floats, inverse: Floats) -> Floats:

@@ -5,49 +5,72 @@ The objective of scikit-learn's LogisticRegression(C=c): c · Σ cross-entropy +
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
-from repr.learners.arrays import check_range, unit
+from repr.arrays import Array, Floats, Ints
+from repr.learners.arrays import unit
 from repr.learners.kept import KeptFeatures
 from repr.learners.learner import Learner
 from repr.learners.softmax_head import train_linear
+from repr.learners.stored import Arrays, Stored, under
+from repr.settings import check, setting
 
 
+@dataclass(kw_only=True, eq=False)
 class Linear(Learner):
-    """Each step trains the whole head to the end, so the answer depends on the steps by the last digits alone.
+    """Each step trains the whole head on all shots so far, from the weights of the step before. The objective has one minimum, but the
+    training stops within its tolerance of it, on the side from which it came: taught in seven increments instead of one, novel classes
+    lost 0.7 points. After `remove` the head is trained anew from zero, as one that was taught what is left at once.
 
-    c: the weight of the shots against the penalty; 100 was chosen on training images of grocery that were no shots.
-    steps: at most so many L-BFGS iterations.
+    c: 100 was chosen on training images of grocery that were no shots.
     Keeps the features of all shots (not the images).
     """
 
+    c: float = setting(100.0, "the weight of the shots against the penalty", low=1e-6)
+    steps: int = setting(200, "at most so many L-BFGS iterations", low=1)
+
     input: ClassVar[Literal["features", "images"]] = "features"
 
-    def __init__(self, *, c: float = 100.0, steps: int = 200) -> None:
-        check_range("c", c, 1e-6)
-        check_range("steps", steps, 1)
-        self.c = c
-        self.steps = steps
+    def __post_init__(self) -> None:
+        check(self)
         self.kept_ = KeptFeatures()
-        self.weights_: Floats = np.zeros((0, 0), dtype=np.float32)  # (C, d + 1), the biases last
+        self.weights_: Floats = self._zeros()  # (C, d + 1), the biases last
 
     @property
     def classes_(self) -> Ints:
         return self.kept_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         before = self.kept_.classes
         if not self.kept_.add(x, y):
             return self
-        kept = self.kept_
-        start = np.zeros((len(kept.classes), kept.x.shape[1] + 1), dtype=np.float32)
+        start = self._zeros()
         if len(before):
-            start[np.searchsorted(kept.classes, before)] = self.weights_
-        self.weights_ = train_linear(unit(kept.x), kept.columns, start, c=self.c, steps=self.steps)
+            start[np.searchsorted(self.kept_.classes, before)] = self.weights_
+        self._train(start)
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        if not self.kept_.remove(classes).all():
+            self._train(self._zeros())
+        return self
+
+    def scores(self, x: Array) -> Floats:
         return np.asarray(unit(self.kept_.query(x)) @ self.weights_[:, :-1].T + self.weights_[:, -1], dtype=np.float32)
+
+    def arrays(self) -> Arrays:
+        return {**under("kept", self.kept_.arrays()), "weights": self.weights_}
+
+    def restore(self, stored: Stored) -> None:
+        self.kept_.restore(stored.below("kept"))
+        self.weights_ = stored.floats("weights", *self._zeros().shape)
+
+    def _zeros(self) -> Floats:
+        return np.zeros((len(self.kept_.classes), self.kept_.x.shape[1] + 1), dtype=np.float32)
+
+    def _train(self, start: Floats) -> None:
+        self.weights_ = train_linear(unit(self.kept_.x), self.kept_.columns, start, c=self.c, steps=self.steps)

@@ -10,29 +10,27 @@ PyCIL and this file do not. No image of an earlier step is kept.
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from repr.learners.arrays import check_range
-from repr.learners.trained import Trained, Training, distillation
-from repr.models.encoder import Encoder
+from repr.learners.trained import RUN, Trained, distillation
+from repr.settings import setting
 from repr.training.finetune import EncoderWithHead, Loss
 
 
+@dataclass(kw_only=True, eq=False)
 class LwF(Trained):
-    """weight: of the distillation; temperature: T. In a step with new classes, images of old ones are only distilled."""
+    """In a step with new classes, images of old ones are only distilled."""
 
-    takes: ClassVar[frozenset[str]] = frozenset(Training.__annotations__)
+    weight: float = setting(3.0, "of the distillation", low=0)
+    temperature: float = setting(2.0, "T of the distillation", low=1e-3)
+    memory: int | None = field(default=0, init=False)  # not a setting: it keeps none
 
-    def __init__(self, encoder: Encoder, *, weight: float = 3.0, temperature: float = 2.0, **training: Unpack[Training]) -> None:
-        super().__init__(encoder, memory=0, **training)
-        check_range("weight", weight, 0)
-        check_range("temperature", temperature, 1e-3)
-        self.weight = weight
-        self.temperature = temperature
+    takes: ClassVar[frozenset[str]] = RUN - {"memory"}
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
         if old is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from repr.arrays import Doubles, Floats, Ints
+from repr.arrays import Array, Doubles, Floats, Ints
 from repr.errors import UserError
+from repr.learners.stored import Arrays, Stored
 
 BLOCK = 1024  # classes a block: 2 MiB at 512 dimensions, so that one block stays in a processor's cache
 
@@ -16,7 +17,8 @@ BLOCK = 1024  # classes a block: 2 MiB at 512 dimensions, so that one block stay
 class ClassRows:
     """A float32 row for each class, found by its number, in blocks that stay where they are.
 
-    A new class never moves the others, so that adding one costs the same in a shop of 10 products and of 100,000.
+    A new class never moves the others, and one that goes only the last, which takes its place: either costs the same in a shop of 10
+    products and of 100,000.
     """
 
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ class ClassRows:
         row: Floats = self._blocks[position // BLOCK][position % BLOCK]
         return row
 
-    def put(self, label: int, row: np.ndarray[Any, Any]) -> None:
+    def put(self, label: int, row: Array) -> None:
         """Set the row of a class, new or known. row: (d,)."""
         if label not in self._position:
             if len(self) % BLOCK == 0:
@@ -62,6 +64,21 @@ class ClassRows:
             self._sorted = None
         self._squares.pop(self._position[label] // BLOCK, None)
         self.row(label)[:] = row
+
+    def drop(self, label: int) -> tuple[int, int]:
+        """Forget a class. Returns the place of its row, and the place of the last row, which has taken it: the last is free now."""
+        hole, last = self._position.pop(label), len(self) - 1
+        for place in (hole, last):
+            self._squares.pop(place // BLOCK, None)
+        moved = self._labels.pop()
+        if moved != label:
+            self._blocks[hole // BLOCK][hole % BLOCK] = self._blocks[last // BLOCK][last % BLOCK]
+            self._position[moved] = hole
+            self._labels[hole] = moved
+        if last % BLOCK == 0:
+            self._blocks.pop()
+        self._sorted = None
+        return hole, last
 
     def blocks(self) -> Iterator[Floats]:
         """The rows, (≤ BLOCK, d) at a time, in the order in which the classes came."""
@@ -95,6 +112,24 @@ class ClassRows:
         positions = self._in_order()[1]
         return values if positions is None else values[..., positions]
 
+    def arrays(self) -> Arrays:
+        """labels (C,) and rows (C, d), as the classes came: the rounding of products depends on where a row stands in its block."""
+        rows = np.concatenate(list(self.blocks())) if self._blocks else np.zeros((0, 0), dtype=np.float32)
+        return {"labels": np.array(self._labels, dtype=np.int64), "rows": rows}
+
+    def restore(self, stored: Stored, width: int | None = None) -> None:
+        """Take over what `arrays` gave. width: dimensions, where they are known. Raises UserError for arrays that do not fit."""
+        labels = stored.ints("labels", None)
+        rows = stored.floats("rows", len(labels), width if len(labels) else None)
+        self._labels = labels.tolist()
+        self._position = dict(zip(self._labels, range(len(labels)), strict=True))
+        stored.require(len(self._position) == len(labels), "a class has two rows")
+        self._blocks, self._squares, self._sorted = [], {}, None
+        for start in range(0, len(rows), BLOCK):
+            part = rows[start : start + BLOCK]
+            self._blocks.append(np.empty((BLOCK, rows.shape[1]), dtype=np.float32))
+            self._blocks[-1][: len(part)] = part
+
     def require(self) -> None:
         """Raise UserError when nothing was learned yet."""
         if not self._labels:
@@ -120,6 +155,7 @@ class ClassMeans(ClassRows):
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[int, int] = {}
+        self._spreads: dict[int, float] = {}  # of each class, its part of `spread`
         self.images = 0
         self.total: Doubles = np.zeros(1)
         self.spread = 0.0
@@ -136,7 +172,7 @@ class ClassMeans(ClassRows):
         """How many images of the class were added."""
         return self._counts.get(label, 0)
 
-    def add(self, label: int, x: np.ndarray[Any, Any]) -> Doubles:
+    def add(self, label: int, x: Array) -> Doubles:
         """Add images of one class, x (m, d), m ≥ 1.
 
         Returns (m or m + 1, d) float64, rows whose outer products sum to what the images add to the scatter around
@@ -154,5 +190,40 @@ class ClassMeans(ClassRows):
         self._counts[label] = before + new
         self.images += new
         self.total = self.total + x.sum(axis=0)
-        self.spread += float(np.vdot(deviations, deviations))
+        added = float(np.vdot(deviations, deviations))
+        self._spreads[label] = self._spreads.get(label, 0.0) + added
+        self.spread += added
         return deviations
+
+    def remove(self, classes: Iterable[int]) -> list[tuple[int, int]]:
+        """Take classes and their images away; the places as `drop` gives them, one after the other.
+
+        As if they had never been added, but for rounding: what is left of `total` had float32 means taken from it.
+        """
+        places = []
+        for label in classes:
+            count = self._counts.pop(label)
+            self.total = self.total - count * self.row(label).astype(np.float64)
+            self.images -= count
+            del self._spreads[label]
+            places.append(self.drop(label))
+        self.spread = math.fsum(self._spreads.values())  # anew, so that single images are left with exactly 0
+        if not self.images:
+            self.total = np.zeros(1)
+        return places
+
+    def arrays(self) -> Arrays:
+        """Those of `ClassRows`; counts and spreads (C,) as the classes came; total (d,) and spread."""
+        counts = np.array([self._counts[label] for label in self._labels], dtype=np.int64)
+        spreads = np.array([self._spreads[label] for label in self._labels], dtype=np.float64)
+        return {**super().arrays(), "counts": counts, "spreads": spreads, "total": self.total, "spread": np.array(self.spread)}
+
+    def restore(self, stored: Stored, width: int | None = None) -> None:
+        super().restore(stored, width)
+        counts, spreads = stored.ints("counts", len(self)), stored.doubles("spreads", len(self))
+        stored.require(bool((counts > 0).all()), "a class has no image")
+        self._counts = dict(zip(self._labels, counts.tolist(), strict=True))
+        self._spreads = dict(zip(self._labels, spreads.tolist(), strict=True))
+        self.images = int(counts.sum())
+        self.total = stored.doubles("total", self.width if len(self) else 1)
+        self.spread = stored.number("spread")

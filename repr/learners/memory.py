@@ -8,7 +8,8 @@ import numpy as np
 
 from repr.arrays import Floats, Ints, Pixels
 from repr.errors import UserError
-from repr.learners.arrays import by_class, check_range, unit
+from repr.learners.arrays import by_class, unit
+from repr.learners.stored import Arrays, Stored
 
 
 def herd(features: Floats, count: int) -> Ints:
@@ -32,11 +33,9 @@ def herd(features: Floats, count: int) -> Ints:
 
 
 class Memory:
-    """Images of the classes learned, at most `capacity` in all, equally many a class; None keeps every one, 0 none."""
+    """Images of the classes learned, at most `capacity` (0 or more) in all, equally many a class; None keeps every one, 0 none."""
 
     def __init__(self, capacity: int | None) -> None:
-        if capacity is not None:
-            check_range("memory", capacity, 0)
         self.capacity = capacity
         self._kept: dict[int, Pixels] = {}
 
@@ -78,3 +77,16 @@ class Memory:
             ends = np.cumsum([len(rows) for _, rows in herded])
             picked |= {c: rows[herd(own, room)] for (c, rows), own in zip(herded, np.split(features, ends[:-1]), strict=True)}
         self._kept = {c: pixels[rows] for c, rows in picked.items()}
+
+    def arrays(self) -> Arrays:
+        """The pixels and labels of `contents`."""
+        pixels, labels = self.contents()
+        return {"pixels": pixels, "labels": labels}
+
+    def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave. Raises UserError for arrays that do not fit."""
+        labels = stored.ints("labels", None)
+        pixels = stored.pixels("pixels", len(labels), None, None, 3)
+        stored.require(pixels.shape[1] == pixels.shape[2], "the exemplars are not square")
+        stored.require(self.capacity is None or len(labels) <= self.capacity, f"{len(labels)} exemplars, for a memory of {self.capacity}")
+        self._kept = {label: pixels[rows] for label, rows in by_class(labels)}

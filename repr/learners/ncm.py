@@ -9,53 +9,63 @@ centred  cosine after the mean of all images taught is taken from queries and me
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
-from repr.learners.arrays import as_features, as_labels, by_class, check_choice, check_range
+from repr.arrays import Array, Floats, Ints
+from repr.learners.arrays import as_features, as_labels, as_taught, by_class
 from repr.learners.learner import Learner
 from repr.learners.means import ClassMeans
+from repr.learners.stored import Arrays, Stored
+from repr.settings import check, setting
 
-Distance = Literal["plain", "cosine", "centred"]
+SCALES = {"plain": 20.0, "cosine": 40.0, "centred": 20.0}
 
 
+@dataclass(kw_only=True, eq=False)
 class NCM(Learner):
-    """The answer does not depend on how the images were dealt over the steps.
+    """The answer does not depend on how the images were dealt over the steps, nor on classes removed, but for rounding.
 
     Scores of "cosine" and "centred" are scale · cosine; those of "plain" are −½ scale · ‖f − μ‖² over the mean squared
-    distance of a shot to its class mean (`ClassMeans.usual`). scale makes logits of them; None is 40 for "cosine" and 20
-    for the others, the best calibrated on training images of grocery that were no shots (features of `imagenet`; ECE 0.03 to 0.09).
+    distance of a shot to its class mean (`ClassMeans.usual`). SCALES, the usual ones, are the best calibrated on training images of
+    grocery that were no shots (features of `imagenet`; ECE 0.03 to 0.09).
     """
+
+    distance: Literal["plain", "cosine", "centred"] = setting("cosine", "Euclidean, by the angle, or by the angle around the mean of all")
+    scale: float | None = setting(None, "makes logits of cosines or distances; by itself 40 for cosine, else 20", low=1e-3)
 
     input: ClassVar[Literal["features", "images"]] = "features"
     version: ClassVar[int] = 1
 
-    def __init__(self, *, distance: Distance = "cosine", scale: float | None = None) -> None:
-        check_choice("distance", distance, ("plain", "cosine", "centred"))
-        self.distance = distance
-        self.scale = (40.0 if distance == "cosine" else 20.0) if scale is None else scale
-        check_range("scale", self.scale, 1e-3)
+    def __post_init__(self) -> None:
+        check(self)
         self.means_ = ClassMeans()
 
     @property
     def classes_(self) -> Ints:
         return self.means_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         x = as_features(x, self.means_.width)
         y = as_labels(y, len(x), first=not len(self.means_))
         for label, rows in by_class(y):
             self.means_.add(label, x[rows])
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        self.means_.remove(as_taught(classes, self.classes_).tolist())
+        return self
+
+    def scores(self, x: Array) -> Floats:
         x = as_features(x, self.means_.width)
+        scale = SCALES[self.distance] if self.scale is None else self.scale
         products, squares = self.means_.products(x), self.means_.squares()
         if self.distance == "plain":
             distances = np.einsum("nd,nd->n", x, x)[:, None] + squares - 2 * products
-            return np.asarray(-0.5 * self.scale * distances / self.means_.usual, dtype=np.float32)
+            return np.asarray(-0.5 * scale * distances / self.means_.usual, dtype=np.float32)
         if self.distance == "cosine":
             lengths, x_lengths = np.sqrt(squares), np.linalg.norm(x, axis=1)
         else:
@@ -65,9 +75,15 @@ class NCM(Learner):
             lengths, x_lengths = self.means_.in_order(np.concatenate(blocks)), np.linalg.norm(x - centre, axis=1)
         below = x_lengths[:, None] * lengths
         cosines: Floats = np.divide(products, below, out=np.zeros_like(products), where=below > 0)
-        return self.scale * cosines
+        return scale * cosines
 
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+    def known(self, x: Array) -> Floats:
         """(n,) the highest score."""
         highest: Floats = self.scores(x).max(axis=1)
         return highest
+
+    def arrays(self) -> Arrays:
+        return self.means_.arrays()
+
+    def restore(self, stored: Stored) -> None:
+        self.means_.restore(stored)

@@ -1,14 +1,18 @@
-"""Softmax heads on frozen features, trained to the end by L-BFGS on the whole support set: no order, no seed, no rate."""
+"""Softmax heads of the learners, trained to the end by L-BFGS on the whole support set. See `heads` for the other optimisers.
+
+A shop's shots are a small closed set that fits in memory at once, and its answers must not hang on the order of the images, a seed or a
+rate: L-BFGS has none of these, and stops by the gradient (Liu & Nocedal, On the Limited Memory BFGS Method, 1989).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Doubles, Floats, Ints
 from repr.learners.arrays import unit
 
 
@@ -19,9 +23,9 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
     steps: at most so many iterations. Returns (C, d + 1) float32.
     """
     ones = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
-    whole = 1 / (c * len(x))  # as a mean a image, so that the tolerance does not depend on c and n
+    whole = 1 / (c * max(len(x), 1))  # as a mean a image, so that the tolerance does not depend on c and n
 
-    def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.astype(np.float32).reshape(weights.shape)
         loss, error = _cross_entropy(ones @ w.T, columns)
         gradient = c * (error.T @ ones)
@@ -40,7 +44,7 @@ def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, ste
     """
     x, weights = unit(x), unit(weights)
 
-    def objective(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.astype(np.float32).reshape(weights.shape)
         lengths = np.linalg.norm(w, axis=1, keepdims=True)
         directions = w / lengths
@@ -62,9 +66,9 @@ def _cross_entropy(logits: Floats, columns: Ints) -> tuple[float, Floats]:
     return -float(logs[picked].sum(dtype=np.float64)), error
 
 
-def _minimise(objective: Any, start: Floats, steps: int) -> Floats:
+def _minimise(objective: Callable[[Doubles], tuple[float, Doubles]], start: Floats, steps: int) -> Floats:
     """L-BFGS until no part of the gradient exceeds 1e-4, scikit-learn's tolerance, or for `steps` iterations."""
-    if not steps:  # asked for no iteration, scipy still makes one
+    if not steps or not start.size:  # asked for no iteration, scipy still makes one
         return start
     found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-12})
     return np.asarray(found.x, dtype=np.float32).reshape(start.shape)

@@ -10,32 +10,37 @@ a few shots give a poor mean, and the well-known classes beside it tell where it
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
-from repr.learners.arrays import as_features, as_labels, by_class, check_range, unit
+from repr.arrays import Array, Floats, Ints
+from repr.learners.arrays import as_features, as_labels, as_taught, by_class, unit
 from repr.learners.learner import Learner
 from repr.learners.means import ClassMeans, ClassRows
+from repr.learners.stored import Arrays, Stored, under
+from repr.settings import check, setting
 
 
+@dataclass(kw_only=True, eq=False)
 class TEEN(Learner):
     """Classes of the first step are base; all later ones are novel, and calibrated against the base alone.
 
-    alpha: a, how far a novel prototype moves. temperature: t. scale: turns a cosine into a logit, as in `ncm`.
     More images of a known class move its own prototype; the prototypes calibrated before are not done again.
+    To remove classes nothing is needed. When base classes go, the novel ones are calibrated against those that are left: as if they
+    had never been there, but where the base had more images afterwards. When the last base class goes, the novel ones become the base.
     """
+
+    alpha: float = setting(0.5, "a, how far the prototype of a novel class moves towards the base", low=0, high=1)
+    temperature: float = setting(16.0, "t, how much nearer base classes outweigh others", low=0, high=60)  # in float32, e^60 leaves room
+    scale: float = setting(40.0, "makes logits of cosines, as in ncm", low=1e-3)
 
     input: ClassVar[Literal["features", "images"]] = "features"
 
-    def __init__(self, *, alpha: float = 0.5, temperature: float = 16.0, scale: float = 40.0) -> None:
-        check_range("alpha", alpha, 0, 1)
-        check_range("temperature", temperature, 0, 60)  # e^60 is the last that float32 holds with room for a sum
-        check_range("scale", scale, 1e-3)
-        self.alpha = alpha
-        self.temperature = temperature
-        self.scale = scale
+    def __post_init__(self) -> None:
+        check(self)
         self.means_ = ClassMeans()
         self.base_ = ClassRows()  # n(μ_b)
         self.novel_ = ClassRows()  # n(μ'_c)
@@ -44,7 +49,7 @@ class TEEN(Learner):
     def classes_(self) -> Ints:
         return self.means_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         x = as_features(x, self.means_.width)
         y = as_labels(y, len(x), first=not len(self.means_))
         first = not len(self.means_)
@@ -56,12 +61,25 @@ class TEEN(Learner):
                 self.base_.put(label, direction)
             else:
                 novel[label] = direction
-        if novel:
-            for label, prototype in zip(novel, self._calibrated(np.stack(list(novel.values()))), strict=True):
-                self.novel_.put(label, prototype)
+        self._calibrate(novel)
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        wanted = as_taught(classes, self.classes_).tolist()
+        self.means_.remove(wanted)
+        of_base = [label for label in wanted if label in self.base_]
+        for label in wanted:
+            (self.base_ if label in self.base_ else self.novel_).drop(label)
+        left = {label: unit(self.means_.row(label)) for label in self.novel_.classes.tolist()} if of_base else {}
+        if len(self.base_):
+            self._calibrate(left)
+        elif left:
+            self.novel_ = ClassRows()
+            for label, direction in left.items():
+                self.base_.put(label, direction)
+        return self
+
+    def scores(self, x: Array) -> Floats:
         directions = unit(as_features(x, self.means_.width))
         found = np.empty((len(directions), len(self.means_)), dtype=np.float32)
         self.means_.require()
@@ -70,10 +88,26 @@ class TEEN(Learner):
                 found[:, np.searchsorted(self.classes_, table.classes)] = self.scale * table.products(directions)
         return found
 
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+    def known(self, x: Array) -> Floats:
         """(n,) the highest score."""
         highest: Floats = self.scores(x).max(axis=1)
         return highest
+
+    def arrays(self) -> Arrays:
+        return {**under("means", self.means_.arrays()), **under("base", self.base_.arrays()), **under("novel", self.novel_.arrays())}
+
+    def restore(self, stored: Stored) -> None:
+        self.means_.restore(stored.below("means"))
+        self.base_.restore(stored.below("base"), self.means_.width)
+        self.novel_.restore(stored.below("novel"), self.means_.width)
+        both = np.concatenate([self.base_.classes, self.novel_.classes])
+        stored.require(np.array_equal(np.sort(both), self.classes_), "base and novel classes are not those that have means")
+
+    def _calibrate(self, novel: dict[int, Floats]) -> None:
+        """Set the prototypes of novel classes, by n(μ_c) (d,) of each."""
+        if novel:
+            for label, prototype in zip(novel, self._calibrated(np.stack(list(novel.values()))), strict=True):
+                self.novel_.put(label, prototype)
 
     def _calibrated(self, directions: Floats) -> Floats:
         """n(μ'_c) of the novel classes with n(μ_c) = directions (m, d).

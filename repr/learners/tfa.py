@@ -7,47 +7,54 @@ s · n(f) · n(w_c) is fine-tuned on a balanced set of k shots a class.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
-from repr.learners.arrays import by_class, check_range, unit
+from repr.arrays import Array, Floats, Ints
+from repr.learners.arrays import by_class, unit
 from repr.learners.kept import KeptFeatures
 from repr.learners.learner import Learner
 from repr.learners.memory import herd
 from repr.learners.softmax_head import train_cosine
+from repr.learners.stored import Arrays, Stored, under
+from repr.settings import check, setting
 
 
+@dataclass(kw_only=True, eq=False)
 class TFA(Learner):
     """k is the largest number of shots that a class of the present step has; of older classes the k best by herding.
 
-    scale: s, 20 as COSINE_SCALE in the authors' fsdet/config/defaults.py.
-    steps: L-BFGS iterations of the first stage and of the new weights; fine: those of the balanced stage.
-    Keeps the features of all shots, of which the balanced set is picked.
+    scale: 20 as COSINE_SCALE in the authors' fsdet/config/defaults.py.
+    Keeps the features of all shots, of which the balanced set is picked, and their steps: after `remove` the steps are gone through
+    again with what is left, which takes as long as all of them did.
     """
+
+    scale: float = setting(20.0, "s, makes logits of cosines", low=1e-3)
+    steps: int = setting(20, "L-BFGS iterations of the first stage, and of the new weights", low=0)
+    fine: int = setting(10, "L-BFGS iterations of the balanced stage", low=0)
 
     input: ClassVar[Literal["features", "images"]] = "features"
 
-    def __init__(self, *, scale: float = 20.0, steps: int = 20, fine: int = 10) -> None:
-        check_range("scale", scale, 1e-3)
-        check_range("steps", steps, 0)
-        check_range("fine", fine, 0)
-        self.scale = scale
-        self.steps = steps
-        self.fine = fine
+    def __post_init__(self) -> None:
+        check(self)
         self.kept_ = KeptFeatures()
         self.weights_: Floats = np.zeros((0, 0), dtype=np.float32)
+        self.step_: Ints = np.zeros(0, dtype=np.int64)  # in which each of the shots came
 
     @property
     def classes_(self) -> Ints:
         return self.kept_.classes
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         before = self.kept_.classes
         if not self.kept_.add(x, y):
             return self
         kept, means = self.kept_, self.kept_.means()
+        step = self.step_[-1] + 1 if len(self.step_) else 0
+        self.step_ = np.concatenate([self.step_, np.full(len(kept) - len(self.step_), step, dtype=np.int64)])
         if not len(before):
             self.weights_ = train_cosine(kept.x, kept.columns, means, scale=self.scale, steps=self.steps)
             return self
@@ -62,8 +69,26 @@ class TFA(Learner):
         self.weights_ = train_cosine(kept.x[balanced], kept.columns[balanced], weights, scale=self.scale, steps=self.fine)
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        stay = self.kept_.remove(classes)
+        if stay.all():
+            return self
+        left, step = self.kept_, self.step_[stay]
+        self.kept_, self.step_ = KeptFeatures(), step[:0]
+        for number in np.unique(step):
+            self.learn(left.x[step == number], left.y[step == number])
+        return self
+
+    def scores(self, x: Array) -> Floats:
         return np.asarray(self.scale * unit(self.kept_.query(x)) @ self.weights_.T, dtype=np.float32)
+
+    def arrays(self) -> Arrays:
+        return {**under("kept", self.kept_.arrays()), "weights": self.weights_, "step": self.step_}
+
+    def restore(self, stored: Stored) -> None:
+        self.kept_.restore(stored.below("kept"))
+        self.weights_ = stored.floats("weights", len(self.kept_.classes), self.kept_.x.shape[1])
+        self.step_ = stored.ints("step", len(self.kept_))
 
     def _balanced(self, k: int) -> Ints:
         """Positions of at most k shots of each class."""

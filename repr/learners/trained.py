@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -17,89 +18,71 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
 
-from repr.arrays import Floats, Ints, Pixels
+from repr.arrays import Array, Floats, Ints, Pixels
 from repr.errors import UserError
 from repr.images.views import preset
 from repr.learners import UPDATES
-from repr.learners.arrays import as_labels, as_pixels, check_range
-from repr.learners.learner import Learner
+from repr.learners.arrays import as_labels, as_pixels, as_taught, given
+from repr.learners.learner import Learner, Needs
 from repr.learners.memory import Memory
 from repr.learners.ncm import NCM
+from repr.learners.networks import described, network_arrays, rebuilt, restore_network
+from repr.learners.stored import Arrays, Stored, under
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
+from repr.settings import check, setting
 from repr.training.finetune import EncoderWithHead, Loss, fit_classifier
 
 BATCH = 128  # images at once where nothing is trained
+RUN = frozenset({"seed", "device", "memory", "epochs", "updates", "lr", "batch_size", "views"})
 
 
-class Training(TypedDict, total=False):
-    """The settings of training that every learner here takes, as `Trained` explains them."""
-
-    seed: int
-    device: torch.device | str
-    epochs: int | None
-    updates: tuple[int, int]
-    lr: float
-    batch_size: int
-    views: str
-
-
-class Replay(Training, total=False):
-    """Those of a learner that may keep images."""
-
-    memory: int | None
-
-
+@dataclass(kw_only=True, eq=False)
 class Trained(Learner):
     """A learner that trains an encoder and a linear head.
 
-    encoder: the start; copied. It is trained on random views of whole images and asked by its crops.
-    seed: of the head's new rows, the order of the images and their views.
-    memory: images of earlier steps that are kept in all (None: every one; 0: none).
-    epochs, lr, batch_size: of every step's training; lr falls to 0 by a cosine. updates: of the first step, and of each later
-    one: where epochs is None, a step has as many epochs of its own images as come nearest, one at least. views: random
-    views as `repr.images.views.preset` names them, or "plain" for none.
+    encoder: the start, neither changed nor to be changed. A copy is trained on random views of whole images and asked by its crops.
+    updates: of the first step, and of each later one: where epochs is None, a step has as many epochs of its own images as come
+    nearest, one at least. In each step the rate falls to 0 by a cosine.
+
+    `remove` starts over from the start, with the images of all classes that remain in one step: the answer is that of one taught these at
+    once, in this order. They have to be given, unless the memory has kept every image.
     """
 
+    encoder: Encoder = field(kw_only=False, repr=False)
+    seed: int = setting(0, "of the head's new rows, the order of the images and their views", low=0)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N")
+    memory: int | None = setting(None, "images of earlier steps that are kept in all; by itself every one, 0 for none", low=0)
+    epochs: int | None = setting(None, "of every step's training; by itself as many as make the updates", low=0)
+    updates: tuple[int, int] = setting((UPDATES, UPDATES), "of the first step, and of each later one", low=0)
+    lr: float = setting(0.02, "learning rate", low=0)
+    batch_size: int = setting(64, "images a training step", low=2)
+    views: str = setting("supervised", "random views, as supervised, simclr or product-blur; plain for none")
+
     input: ClassVar[Literal["features", "images"]] = "images"
-    takes: ClassVar[frozenset[str]] = frozenset(Replay.__annotations__)
+    takes: ClassVar[frozenset[str]] = RUN
     plain_base: ClassVar[bool] = True
     version: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "auto",
-        memory: int | None = None,
-        epochs: int | None = None,
-        updates: tuple[int, int] = (UPDATES, UPDATES),
-        lr: float = 0.02,
-        batch_size: int = 64,
-        views: str = "supervised",
-    ) -> None:
-        check_range("epochs", epochs or 0, 0)
-        check_range("lr", lr, 0)
-        check_range("batch-size", batch_size, 2)
-        self.seed = seed
-        self.device = pick_device(device) if isinstance(device, str) else device
-        self.epochs = epochs
-        self.updates = updates
-        self.lr = lr
-        self.batch_size = batch_size
-        self.views = None if views == "plain" else preset(views, encoder.size)
-        self.generator_ = torch.Generator().manual_seed(seed)
-        self.encoder_ = copy.deepcopy(encoder).to(self.device).eval()
+    def __post_init__(self) -> None:
+        check(self)
+        self._views = None if self.views == "plain" else preset(self.views, self.encoder.size)
+        self._device = pick_device(self.device)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing learned: the encoder is the start's copy."""
+        self.generator_ = torch.Generator().manual_seed(self.seed)
+        self.encoder_ = copy.deepcopy(self.encoder).to(self._device).eval()
         self.head_ = self._empty_head(1)  # never asked before the first step replaces it
-        self.memory_ = Memory(memory)
+        self.memory_ = Memory(self.memory)
         self._order: list[int] = []  # the head's classes, in the order in which they came
 
     @property
     def classes_(self) -> Ints:
         return np.array(sorted(self._order), dtype=np.int64)
 
-    def learn(self, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    def learn(self, x: Array, y: Array) -> Self:
         x = as_pixels(x)
         y = as_labels(y, len(x), first=not self._order)
         if not len(x):
@@ -115,7 +98,26 @@ class Trained(Learner):
         self._train(x, y, old, known)
         return self._remember(x, y, known)
 
-    def start_from(self, other: Trained, x: np.ndarray[Any, Any], y: Ints) -> Self:
+    @property
+    def removal_needs(self) -> Needs:
+        return "nothing" if self.memory is None else "remaining"
+
+    def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        wanted = as_taught(classes, self.classes_)
+        if not len(wanted):
+            return self
+        left = np.setdiff1d(self.classes_, wanted)
+        if not len(left):
+            self._begin()
+            return self
+        if x is None and self.memory is None:
+            x, y = self.memory_.contents()
+        x, y = given(x, y, left, "the classes that remain", "images")
+        x = as_pixels(x)
+        self._begin()
+        return self.learn(x, y)
+
+    def start_from(self, other: Trained, x: Array, y: Array) -> Self:
         """Take the first step over from a learner that has had it on these images, with the same seed and settings of training.
 
         Network, order of the head and state of the generator are copied: the answer is that of `learn`, without the training.
@@ -126,13 +128,40 @@ class Trained(Learner):
         self.generator_.set_state(other.generator_.get_state())
         return self._remember(as_pixels(x), as_labels(y, len(x), first=True), 0)
 
+    def about(self) -> dict[str, Any]:
+        return {"encoder": described(self.encoder)}
+
+    @classmethod
+    def blank(cls, settings: Mapping[str, Any], about: Mapping[str, Any], stored: Stored) -> Self:
+        return cls(rebuilt(about.get("encoder"), stored.below("start")), **settings)
+
+    def arrays(self) -> Arrays:
+        return {
+            **under("start", network_arrays(self.encoder.network)),
+            **under("encoder", network_arrays(self.encoder_.network)),
+            **under("head", network_arrays(self.head_)),
+            **under("memory", self.memory_.arrays()),
+            "generator": self.generator_.get_state().numpy(),
+            "order": np.array(self._order, dtype=np.int64),
+        }
+
+    def restore(self, stored: Stored) -> None:
+        self._order = stored.ints("order", None).tolist()
+        stored.require(len(set(self._order)) == len(self._order), "a class has two rows")
+        self.head_ = self._empty_head(max(len(self._order), 1))
+        restore_network(self.encoder_.network, stored.below("encoder"))
+        restore_network(self.head_, stored.below("head"))
+        self.memory_.restore(stored.below("memory"))
+        state = self.generator_.get_state()
+        self.generator_.set_state(torch.from_numpy(stored.pixels("generator", len(state))))
+
     def _remember(self, x: Pixels, y: Ints, known: int) -> Self:
         """What follows a step's training: exemplars, and the learner's own adjustment."""
         self.memory_.replace(x, y, self._features)
         self._finish(x, y, known)
         return self
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def scores(self, x: Array) -> Floats:
         return self._in_order(self._logits(self._features(x)))
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
@@ -157,10 +186,10 @@ class Trained(Learner):
             epochs=self._epochs_of(len(x), known),
             lr=self.lr,
             batch_size=self.batch_size,
-            views=self.views,
+            views=self._views,
             loss=self._loss(old, known),
             generator=self.generator_,
-            device=self.device,
+            device=self._device,
         )
 
     def _epochs_of(self, images: int, known: int) -> int:
@@ -193,17 +222,17 @@ class Trained(Learner):
 
     def _empty_head(self, classes: int) -> nn.Linear:
         """A head whose numbers are not set: nn.Linear itself would draw them from the global generator."""
-        head: nn.Linear = skip_init(nn.Linear, self.encoder_.dim, classes, device=self.device)  # type: ignore[no-untyped-call]
+        head: nn.Linear = skip_init(nn.Linear, self.encoder_.dim, classes, device=self._device)  # type: ignore[no-untyped-call]
         return head
 
-    def _features(self, x: np.ndarray[Any, Any]) -> Floats:
+    def _features(self, x: Array) -> Floats:
         """(n, d) features of images, uint8 (n, s, s, 3). Raises UserError when nothing was learned yet."""
         if not self._order:
             raise UserError("nothing has been learned yet", "", "Teach it the first classes before asking")
         x = as_pixels(x)
         self.encoder_.eval()
         with torch.no_grad():
-            batches = [self.encoder_.encode(torch.from_numpy(x[i : i + BATCH]).to(self.device)) for i in range(0, len(x), BATCH)]
+            batches = [self.encoder_.encode(torch.from_numpy(x[i : i + BATCH]).to(self._device)) for i in range(0, len(x), BATCH)]
         if not batches:
             return np.zeros((0, self.encoder_.dim), dtype=np.float32)
         return np.asarray(torch.cat(batches).float().cpu().numpy(), dtype=np.float32)
@@ -211,23 +240,31 @@ class Trained(Learner):
     def _logits(self, features: Floats) -> Floats:
         """(n, C) the head's logits, columns in the order in which the classes came."""
         with torch.no_grad():
-            logits = self.head_(torch.from_numpy(features).to(self.device))
+            logits = self.head_(torch.from_numpy(features).to(self._device))
         return np.asarray(logits.cpu().numpy(), dtype=np.float32)
 
 
 class AnswersByMeans(Trained):
     """One whose head is put aside when it is asked: the nearest class mean (`ncm`) of the encoder's features answers."""
 
-    def __init__(self, encoder: Encoder, **training: Unpack[Replay]) -> None:
-        super().__init__(encoder, **training)
+    def _begin(self) -> None:
+        super()._begin()
         self.nearest_ = NCM()
 
-    def scores(self, x: np.ndarray[Any, Any]) -> Floats:
+    def scores(self, x: Array) -> Floats:
         return self.nearest_.scores(self._features(x))
 
-    def known(self, x: np.ndarray[Any, Any]) -> Floats:
+    def known(self, x: Array) -> Floats:
         """(n,) as class means tell it: the highest score."""
         return self.nearest_.known(self._features(x))
+
+    def arrays(self) -> Arrays:
+        return {**super().arrays(), **under("nearest", self.nearest_.arrays())}
+
+    def restore(self, stored: Stored) -> None:
+        super().restore(stored)
+        self.nearest_.restore(stored.below("nearest"))
+        stored.require(np.array_equal(self.nearest_.classes_, self.classes_), "the class means are not those of the head's classes")
 
 
 def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -1,6 +1,6 @@
 """The small loop: uint8 images and labels in memory → a trained encoder and head.
 
-One loop for whatever is trained from memory: the trained learners of rpc_transfer, the linear probe, classification.
+One loop for whatever is trained from memory: the learners that train, the linear probe, classification.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from repr.arrays import Array
 from repr.errors import UserError
 from repr.images.views import Views, plain
 from repr.models.encoder import Encoder
@@ -42,8 +42,8 @@ class EncoderWithHead(nn.Module):
 
 def fit_classifier(
     encoder: Encoder,
-    pixels: Tensor | np.ndarray[Any, Any],
-    labels: Tensor | np.ndarray[Any, Any],
+    pixels: Tensor | Array,
+    labels: Tensor | Array,
     *,
     classes: int,
     head: nn.Module,
@@ -77,38 +77,6 @@ def fit_classifier(
             epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=5e-4,
             loss=loss or _cross_entropy, generator=generator, device=device,
         )  # fmt: skip
-
-
-def fit_linear(
-    features: Tensor | np.ndarray[Any, Any],
-    labels: Tensor | np.ndarray[Any, Any],
-    *,
-    classes: int,
-    generator: torch.Generator,
-    epochs: int = 90,
-    lr: float = 0.1,
-    batch_size: int = 256,
-    weight_decay: float = 0.0,
-    device: str | torch.device = "cpu",
-) -> nn.Linear:
-    """A linear classifier on vectors already computed, by the same loop; returned in eval mode.
-
-    features: float (n, d). labels: int64 (n,) in 0..classes-1. Defaults as lightly's linear_eval.py: SGD, lr 0.1 at a batch of 256,
-    momentum 0.9, no decay, 90 epochs, cosine without warm-up. Raises UserError as `fit_classifier`.
-    """
-    device = torch.device(device)
-    features, labels = torch.as_tensor(features, dtype=torch.float32), torch.as_tensor(labels)
-    _check(features, labels, classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        head = nn.Linear(features.shape[1], classes)
-    head.to(device)
-    _loop(
-        head, [head], _as_is, features, labels,
-        epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay,
-        loss=_cross_entropy, generator=generator, device=device,
-    )  # fmt: skip
-    return head
 
 
 def fit_network(

@@ -9,6 +9,7 @@ import click
 
 from repr import console, options
 from repr.commands import command_line
+from repr.learners import LEARNERS, explained
 from rpc_transfer.settings import Settings
 
 
@@ -30,6 +31,10 @@ def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
       rpc_transfer run --data RPC --novel 34 --learner ncm --increments 17x2 --shots 1,5,10
       rpc_transfer run --data RPC --novel 34 --weights runs/pretrain-1 --learner lda-root --features base-trained
     """
+    if "help" in arguments["learner"]:
+        for name in LEARNERS:
+            click.echo("\n    ".join([name, *(explained(name) or ["no settings of its own"])]))
+        return
     from rpc_transfer import experiment, paper, summary
 
     settings = Settings(**(paper.fixed(arguments) if arguments["preset"] else arguments))

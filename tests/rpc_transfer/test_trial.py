@@ -33,6 +33,15 @@ class Nearest(Learner):
             self.means[int(label)] = x[y == label].mean(axis=0)
         return self
 
+    def remove(self, classes: Any, x: Any = None, y: Any = None) -> Nearest:
+        raise NotImplementedError
+
+    def arrays(self) -> Any:
+        raise NotImplementedError
+
+    def restore(self, stored: Any) -> None:
+        raise NotImplementedError
+
     def scores(self, x: Any) -> Any:
         return np.stack([-((x - self.means[c]) ** 2).sum(axis=1) for c in self.classes_], axis=1)
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repr.classify.heads import Standardised, seeded
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.hierarchy.weak import joint_loss, residual_labels, widths, without_residual
 from repr.errors import UserError, nearest
+from repr.learners.heads import Standardised, seeded
 from repr.training.finetune import fit_network
 
 Array = np.ndarray[Any, Any]

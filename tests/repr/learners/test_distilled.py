@@ -140,7 +140,7 @@ def test_icarl_answers_by_the_mean_of_its_exemplars(small_encoder: Small, colour
 
 
 def test_icarl_needs_a_memory(small_encoder: Small) -> None:
-    with pytest.raises(UserError, match="memory of 0"):
+    with pytest.raises(UserError, match=r"memory is 0\. It takes 1 or more"):
         ICaRL(small_encoder(), memory=0)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from repr.errors import UserError
 from repr.learners.memory import Memory, herd
+from repr.learners.stored import Stored
 
 Array = np.ndarray[Any, Any]
 
@@ -95,5 +96,15 @@ def test_a_class_with_fewer_images_than_its_room_keeps_what_it_has() -> None:
 def test_no_room_for_each_class_is_an_error() -> None:
     with pytest.raises(UserError, match="memory of 3 images cannot hold one of each of 4 classes"):
         Memory(3).check_room(4)
-    with pytest.raises(UserError, match=r"memory is -1.*0 or more"):
-        Memory(-1)
+
+
+def test_stored_and_restored_it_keeps_the_order_of_worth() -> None:
+    features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    memory, twin = Memory(9), Memory(9)
+    memory.replace(images(20), np.repeat([5, 2], 10), lambda x: features[x[:, 0, 0, 0]])
+    twin.restore(Stored(memory.arrays()))
+    for one in (memory, twin):
+        one.replace(np.concatenate([one.contents()[0], images(2)]), np.append(one.contents()[1], [7, 7]), lambda x: features[x[:, 0, 0, 0]])
+    assert np.array_equal(twin.contents()[0], memory.contents()[0]) and np.array_equal(twin.contents()[1], memory.contents()[1])
+    with pytest.raises(UserError, match="8 exemplars, for a memory of 3"):
+        Memory(3).restore(Stored(memory.arrays()))

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from repr.learners.neighbour import Neighbour
+from repr.evaluation.knn import knn
+from repr.learners.neighbour import Neighbour, votes
 from repr.lookup.index import Index
 from repr.models.weights import fresh
+from repr.search.exact import normalised
 
 Array = np.ndarray[Any, Any]
 
@@ -29,3 +32,17 @@ def test_it_answers_as_lookup_does(shop: tuple[Array, Array, Array, Array], tmp_
     answers = index.search(queries, len(learner.classes_))
     expected = np.array([[next(m.score for m in found if m.product == str(c)) for c in learner.classes_] for found in answers])
     np.testing.assert_allclose(learner.scores(queries), expected, atol=1e-5)
+
+
+def test_votes_are_the_papers() -> None:
+    """Two neighbours of class 2 at cosines 0.9 and 0.5, one of class 0 at 0.8: exp(s / T), over that of the nearest."""
+    found = votes(np.array([[0.9, 0.8, 0.5]], np.float32), np.array([[2, 0, 2]]), 4, 0.1)
+    assert found.tolist() == [pytest.approx([np.exp(-1), 0, 1 + np.exp(-4), 0], rel=1e-5)]
+    tiny = votes(np.array([[1.0, 0.99, 0.99]], np.float32), np.array([[1, 0, 0]]), 2, 1e-5)
+    assert tiny.tolist() == [[0, 1]], "near 0 the nearest alone speaks"
+
+
+def test_with_a_low_temperature_the_measure_of_features_answers_as_the_learner(shop: tuple[Array, Array, Array, Array]) -> None:
+    x, y, queries, _ = shop
+    found = knn(normalised(x), y, normalised(queries), k=20, temperature=1e-4)
+    assert np.array_equal(found.predictions[:, 0], Neighbour().learn(x, y).predict(queries))

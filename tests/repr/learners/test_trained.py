@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -77,21 +76,21 @@ class TestEveryOne:
         assert learner.scores(queries[:0]).shape == (0, 3)
         assert learner.predict(queries[:0]).shape == learner.known(queries[:0]).shape == (0,)
 
-    def test_pickled_and_copied_it_answers_the_same_and_goes_on_alike(
+    def test_a_copy_answers_the_same_and_goes_on_alike(
         self, name: str, small_encoder: Small, coloured: tuple[Array, Array, Array, Array]
     ) -> None:
         x, y, queries, _ = coloured
         old = np.isin(y, OLD)
         learner = fresh(name, small_encoder, epochs=2).learn(x[old], y[old])
-        twins = [pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)]
-        assert all(np.array_equal(twin.scores(queries), learner.scores(queries)) for twin in twins)
+        twin = copy.deepcopy(learner)
+        assert np.array_equal(twin.scores(queries), learner.scores(queries))
         learner.learn(x[~old], y[~old])
-        assert all(np.array_equal(twin.learn(x[~old], y[~old]).scores(queries), learner.scores(queries)) for twin in twins)
+        assert np.array_equal(twin.learn(x[~old], y[~old]).scores(queries), learner.scores(queries))
 
     def test_it_takes_what_it_says(self, name: str, small_encoder: Small) -> None:
         options: dict[str, Any] = {
             "seed": 3,
-            "device": torch.device("cpu"),
+            "device": "cpu",
             "memory": 50,
             "epochs": None,
             "updates": (4, 2),

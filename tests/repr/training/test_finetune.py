@@ -15,7 +15,7 @@ from repr.errors import UserError
 from repr.images.views import preset
 from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
-from repr.training.finetune import fit_classifier, fit_linear, fit_network
+from repr.training.finetune import fit_classifier, fit_network
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -36,10 +36,10 @@ def squares() -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
     return np.clip(pixels, 0, 255).astype(np.uint8), labels.astype(np.int64)
 
 
-def new_head(classes: int = 3) -> nn.Linear:
+def new_head(classes: int = 3, width: int = 512) -> nn.Linear:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return nn.Linear(512, classes)
+        return nn.Linear(width, classes)
 
 
 def test_it_learns(encoder: Encoder, squares: tuple[np.ndarray, np.ndarray]) -> None:  # type: ignore[type-arg]
@@ -101,12 +101,15 @@ def test_bad_input(encoder: Encoder, squares: tuple[np.ndarray, np.ndarray]) -> 
         fit_classifier(encoder, *squares, classes=3, head=new_head(), loss=lambda _, x, __: x.sum() * torch.nan, generator=generator())
 
 
-def test_the_linear_probe_against_scikit_learn() -> None:
+def test_a_linear_layer_by_sgd_against_scikit_learn() -> None:
     """Long training with decay (on the weights, not the biases) minimises what logistic regression does: C = 1 / (n · decay)."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 300)
     features = (rng.normal(size=(4, 10))[labels] + rng.normal(size=(300, 10))).astype(np.float32)
-    head = fit_linear(features, labels, classes=4, epochs=400, lr=1.0, batch_size=300, weight_decay=1e-2, generator=generator())
+    head = fit_network(
+        new_head(4, 10), torch.from_numpy(features), torch.from_numpy(labels), loss=lambda _, logits, y: cross_entropy(logits, y),
+        optimiser="sgd", epochs=400, lr=1.0, batch_size=300, weight_decay=1e-2, generator=generator(),
+    )  # fmt: skip
     reference = LogisticRegression(C=1 / (1e-2 * 300), max_iter=2000).fit(features, labels)
     with torch.no_grad():
         probabilities = head(torch.from_numpy(features)).softmax(dim=1).numpy()
