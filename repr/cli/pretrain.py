@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console, tables
+from repr import console, tables, worker
 from repr.errors import UserError
 from repr.methods import METHODS
 
@@ -76,6 +76,8 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     except Stopped as stopped:
         console.say(str(stopped))
         ctx.exit(130)
+    if worker.here().rank > 0:
+        return
     report = training_report.write(Run.open(Path(result["run"])))
     if as_json:
         console.emit(result)
