@@ -70,7 +70,7 @@ def pretrain(
     if settings.devices not in (1, team.world):
         raise UserError(f"{settings.devices} were asked for, and {team.world} train", "", "Leave it out", argument="devices")
     if team.world > 1 and device.type != "cuda":
-        log.info("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
+        log.warning("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
     if catalog is not None:
         fit_batch(len(catalog), settings.batch_size, team.world)  # so is a batch that is too small
     weights = starting_weights(settings)
@@ -181,7 +181,8 @@ def train(
     if saved:
         method.load_state_dict(saved.method)
     place = _place(material, settings, device, team, saved.step if saved else 0)
-    _estimate(method, place, settings, run)
+    if team.first_ones(log.isEnabledFor(logging.INFO)):  # it takes a few steps, for nothing where nobody is told
+        _estimate(method, place, settings, run)
     if team.rank == 0:
         _preview(method, place, run)
     if team.world > 1 and device.type == "cuda":
