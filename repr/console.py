@@ -145,7 +145,7 @@ def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) 
         return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
 
     where = named(error.where) or options.get(error.argument, "")
-    return UserError(named(error.message), where, named(error.remedy), argument="" if where else error.argument)
+    return UserError(named(error.message), where, named(error.remedy), argument=error.argument)
 
 
 def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
@@ -153,7 +153,7 @@ def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         if os.getpid() == process:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if worker.speaks() else SystemExit(130)  # click writes an empty line for the first
         os._exit(128 + number)
 
     return handle

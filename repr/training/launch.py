@@ -19,6 +19,7 @@ from repr.errors import UserError
 from repr.training.stop import Stopped
 
 PATIENCE = 3600  # seconds for the end of the step and the checkpoint after Ctrl-C, before all are killed (torch 2.11 allows 30)
+INTERRUPTED = 130  # exit code
 TOGETHER = 5  # seconds: what fails within them of the first failure may be its cause; torch kills the others after 30
 
 
@@ -84,4 +85,5 @@ def cause(failures: Collection[ProcessFailure]) -> BaseException:
         return Killed("a training process was killed, perhaps for want of memory", "", "Lower `batch_size` or `devices`")
     if told:
         return RuntimeError(str(told[0]["message"]["message"]))
-    return Stopped()
+    silent = [failure.exitcode for failure in early if failure.exitcode not in (INTERRUPTED, -signal.SIGTERM)]
+    return RuntimeError(f"a training process ended with exit code {silent[0]} and left no word") if silent else Stopped()

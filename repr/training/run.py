@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from repr import console, worker
+from repr import worker
 from repr.catalog.sources import division, fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -27,6 +28,12 @@ from repr.training.team import joined
 log = logging.getLogger(__name__)
 
 COMMAND = "repr pretrain"
+# What each process runs: `part`, with modules from where this one has them, not first of all from the folder where it happens to be.
+PART = f"""import json, sys
+sys.path[:] = json.load(open(sys.argv[1], encoding="utf-8"))["path"]
+from repr import console
+from {__name__} import part
+console.run(part, "repr pretrain")"""
 RESTARTS = 3  # times that a run whose process died goes on from its checkpoint; torchrun has an option of its own for that
 
 
@@ -73,9 +80,9 @@ def _together(devices: int, arguments: dict[str, Any], out: Path, *, resume: boo
     with TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         for restart in range(RESTARTS + 1):
-            write_json(job, {"arguments": arguments, "out": str(out), "resume": resume})
+            write_json(job, {"path": sys.path, "arguments": arguments, "out": str(out), "resume": resume})
             try:
-                launch(devices, ["-m", "repr.training.run", str(job)])
+                launch(devices, ["-c", PART, str(job)])
                 break
             except (Killed, RuntimeError) as error:
                 if restart == RESTARTS or not (out / FILE).exists():
@@ -144,7 +151,3 @@ def part(job: Path) -> None:
         execute(told["arguments"], out=Path(told["out"]), resume=told["resume"])
     except Stopped:
         click.get_current_context().exit(130)
-
-
-if __name__ == "__main__":
-    console.run(part, COMMAND)

@@ -136,6 +136,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Progra
     """To start programs with. At the end of the test none of their processes may be left."""
     started = Programs(tmp_path)
     monkeypatch.setenv(MARK, started.mark)  # for what the test's own process starts
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # the packages that are tested
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield started
     deadline = time.monotonic() + 20
