@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -21,7 +22,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from repr import progress
+from repr import progress, worker
 from repr.errors import UserError, nearest
 
 SCHEMA = 1  # of the objects that --json prints
@@ -72,7 +73,29 @@ def run(group: click.Command, program: str) -> None:
     0 done, 1 failed (a fault of ours, with a traceback), 2 wrong usage or input (one line), 130 interrupted, by Ctrl-C or SIGTERM.
     With --json an error is one JSON object on stdout.
     Arguments that the library names (`UserError.argument`, words in backticks) are printed as the options of the command.
+    One of several processes leaves word for their launcher (`repr.worker`), and its work done it is gone: libraries whose threads
+    outlive the interpreter have been seen to abort it, which would look like a failure.
     """
+    try:
+        _run(group, program)
+    except SystemExit as end:
+        if not worker.launched():
+            raise
+        code = end.code if isinstance(end.code, int) else 0
+    except Exception:
+        if not worker.launched():
+            raise
+        worker.record(traceback.format_exc())
+        code = 1
+        if worker.speaks():
+            traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(group: click.Command, program: str) -> None:
+    """As `run`, by sys.exit or an exception."""
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     try:
@@ -108,8 +131,8 @@ def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) 
     for word in typed:
         if isinstance(command, click.Group):
             command = command.get_command(click.Context(command), word) or command
-    where = spelled(error.where, command) or _options(command).get(error.argument, error.argument)
-    return UserError(spelled(error.message, command), where, spelled(error.remedy, command))
+    where = spelled(error.where, command) or _options(command).get(error.argument, "")
+    return UserError(spelled(error.message, command), where, spelled(error.remedy, command), argument=error.argument)
 
 
 def spelled(text: str, command: click.Command | None) -> str:
@@ -132,22 +155,25 @@ def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         if os.getpid() == process:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if worker.speaks() else SystemExit(130)  # click writes an empty line for the first
         os._exit(128 + number)
 
     return handle
 
 
 def _fail(error: UserError, as_json: bool) -> None:
-    if as_json:
-        emit({"error": error.as_json()})
-    click.secho(f"Error: {error}", fg="red", err=True)
+    worker.record(str(error), error)
+    if worker.speaks():
+        if as_json:
+            emit({"error": error.as_json()})
+        click.secho(f"Error: {error}", fg="red", err=True)
     sys.exit(2)
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal: to stderr, so that results can be piped."""
-    click.echo(text, err=True)
+    """A line for the person at the terminal: to stderr, so that results can be piped. Of several processes one speaks."""
+    if worker.speaks():
+        click.echo(text, err=True)
 
 
 def emit(value: Mapping[str, Any]) -> None:
@@ -197,7 +223,11 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Meanwhile what the library tells (`repr.progress`) goes to stderr: messages as lines, counts as bars."""
+    """Meanwhile what the library tells (`repr.progress`) goes to stderr: messages as lines, counts as bars. Of several processes,
+    what the first one tells."""
+    if worker.here().rank > 0:
+        yield
+        return
     handler, loggers = _Lines(), [logging.getLogger(name) for name in ("repr", "rpc_transfer")]
     levels = [logger.level for logger in loggers]
     detach = progress.attach(bar)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console, options, tables
+from repr import console, options, tables, worker
 from repr.errors import UserError
 from repr.methods import METHODS
 from repr.training.settings import Settings
@@ -50,6 +50,8 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     except Stopped as stopped:
         console.say(str(stopped))
         ctx.exit(130)
+    if worker.here().rank > 0:
+        return
     report = training_report.write(Run.open(Path(result["run"])))
     if as_json:
         console.emit(result)

@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.utils import save_image
 
+from repr import worker
 from repr.catalog.division import Division
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -32,13 +33,14 @@ from repr.training import checkpoint
 from repr.training.checkpoint import Checkpoint
 from repr.training.data import HEADS, Batches, fit_batch, resident, stream
 from repr.training.estimate import checkpoint_bytes, seconds_a_step
-from repr.training.launch import launch
 from repr.training.loop import Loop, Place
 from repr.training.precision import laid_out, precision
 from repr.training.prepare import Material, prepare
 from repr.training.progress import duration
 from repr.training.settings import MACHINE, Settings
 from repr.training.stop import Stop
+from repr.training.team import ALONE, Team
+from repr.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -47,47 +49,92 @@ WEIGHTS = "weights.safetensors"
 UNTOLD = MACHINE | {"method", "init", "seed"}  # of the settings in the weights' record: it says them elsewhere, or they change nothing
 
 
-def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = False, divided: Sequence[Division] = ()) -> dict[str, Any]:
-    """Train settings.method on the catalog's training rows and write the run folder; returns its {"run", "weights", "metrics"}.
+class Trained(TypedDict):
+    """What a finished run is told to be. metrics: the last epoch's row of metrics.csv, numbers only."""
 
-    metrics: the last epoch's row of metrics.csv, numbers only. resume: go on from the run's checkpoint, if it has one.
-    divided: how each source of the catalog was divided; it is written into the weights' provenance.
+    run: str
+    weights: str
+    metrics: dict[str, float]
+
+
+def pretrain(
+    catalog: Catalog | None,
+    settings: Settings,
+    run: Run,
+    *,
+    resume: bool = False,
+    divided: Sequence[Division] = (),
+    team: Team = ALONE,
+) -> Trained:
+    """Train settings.method on the catalog's training rows and write the run folder.
+
+    resume: go on from the run's checkpoint, if it has one. divided: how each source of the catalog was divided; it is written into the
+    weights' provenance. team: the processes that do this together, each the same call. Only the first on each machine needs the catalog,
+    and only rank 0 looks into the run folder.
     Raises UserError for bad settings or data and when the loss is not a number (the last good checkpoint is kept), and
     Stopped when the user stops it (the run's status is then "stopped").
     """
-    device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    device = train_device(settings, worker.here())  # a wrong one is told before hours of decoding
     preset(settings.views or load(settings.method).default_views, settings.size or NONE_SIZE)  # so are views
-    if settings.devices > 1 and device.type != "cuda":
+    if settings.devices not in (1, team.world):
+        raise UserError(f"{settings.devices} were asked for, and {team.world} train", "", "Leave it out", argument="devices")
+    if team.world > 1 and device.type != "cuda":
         log.warning("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
-    fit_batch(len(catalog), settings.batch_size, settings.devices)  # so is a batch that is too small
+    if catalog is not None:
+        fit_batch(len(catalog), settings.batch_size, team.world)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
-    method_class = load(settings.method)
-    material = prepare(catalog, settings, divided)
-    batch = fit_batch(len(material.train), settings.batch_size, settings.devices)
-    if batch != settings.batch_size:
-        log.info(f"The batch is {batch} images instead of {settings.batch_size}: there are {len(material.train)} to train on.")
-        settings = replace(settings, batch_size=batch)
-    settings = replace(settings, own=method_class.fitted(settings.own, len(material.train), batch))
-    typed, settings = settings, settings.resolved()
-    saved = _saved(run, settings, material) if resume else None
-    if resume:
-        run.go_on({"lr": typed.lr})  # the one option that may change: a lower rate is the remedy for divergence
-    run.resolve(settings.in_force())
-    _cut_metrics(run, saved, len(material.train) // batch)
-    _introduce(settings, material, saved)
+    material = _shared(prepare(catalog, settings, divided) if catalog is not None else None, team)
+    typed = _fitted(settings, len(material.train), team.world)
+    settings = typed.resolved()
+    saved = team.first_ones(_saved(run, settings, material) if resume and team.rank == 0 else None)
+    if team.rank == 0:
+        if resume:
+            run.go_on({"lr": typed.lr})  # the one option that may change: a lower rate is the remedy for divergence
+        run.resolve(settings.in_force())
+        _cut_metrics(run, saved, len(material.train) // settings.batch_size)
+        _introduce(settings, material, saved)
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the loop seeds the global generators
-            launch(settings.devices, train, material, settings, weights, run, saved)
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+            Stop() as stop,
+        ):  # the loop seeds the global generators
+            train(material, settings, weights, run, saved, team, stop)
     except BaseException:
-        with suppress(OSError):  # where the disk is full, the first file that did not fit is the one to name
-            run.finish("stopped")
+        if team.rank == 0:
+            with suppress(OSError):  # where the disk is full, the first file that did not fit is the one to name
+                run.finish("stopped")
         raise
+    if team.rank == 0:
+        run.finish("done", _result(run))
+    result = team.first_ones(_result(run) if team.rank == 0 else None)
+    assert result is not None
+    return result
+
+
+def _result(run: Run) -> Trained:
     last = {name: float(value) for name, value in run.metrics()[-1].items() if value != ""}
     metrics = {name: int(value) if name in ("epoch", "step") else value for name, value in last.items() if math.isfinite(value)}
-    result = {"run": str(run.path), "weights": str(run.path / WEIGHTS), "metrics": metrics}
-    run.finish("done", result)
-    return result
+    return {"run": str(run.path), "weights": str(run.path / WEIGHTS), "metrics": metrics}
+
+
+def _shared(material: Material | None, team: Team) -> Material:
+    """What the first process of this machine has prepared. Raises UserError when that of another machine differs."""
+    prepared = team.everyones(material)
+    if len({each.key for each in prepared if each is not None}) > 1:
+        raise UserError("the machines have different images or labels", "", "Give all of them the same data", argument="data")
+    mine = prepared[team.rank - team.local_rank]
+    assert mine is not None
+    return mine
+
+
+def _fitted(settings: Settings, n: int, world: int) -> Settings:
+    """The settings with the batch and the queue that n images allow. Raises UserError for a queue that is too long for them."""
+    batch = fit_batch(n, settings.batch_size, world)
+    if batch != settings.batch_size:
+        log.info(f"The batch is {batch} images instead of {settings.batch_size}: there are {n} to train on.")
+        settings = replace(settings, batch_size=batch)
+    return replace(settings, own=load(settings.method).fitted(settings.own, n, batch))
 
 
 def starting_weights(settings: Settings) -> Weights:
@@ -130,32 +177,29 @@ def train(
     weights: Weights,
     run: Run,
     saved: Checkpoint | None,
-    rank: int,
-    world: int,
+    team: Team,
     stop: Stop,
 ) -> None:
     """One process of a run: from the packed images to the weights (which rank 0 writes)."""
-    device = _device(settings, rank, world)
+    device = train_device(settings, worker.here())
     if device.type == "cuda":
         torch.cuda.set_device(device)  # where NCCL and compiled kernels work
     stop.harmless = True  # until the loop begins, breaking off loses nothing
     method = build_method(settings, load_encoder(weights), len(material.classes)).to(device)
     if saved:
         method.load_state_dict(saved.method)
-    place = _place(material, settings, device, rank, world, saved.step if saved else 0)
-    if rank == 0:
-        if log.isEnabledFor(logging.INFO):  # it takes a few steps, for nothing where nobody is told
-            _estimate(method, place, settings, run)
+    place = _place(material, settings, device, team, saved.step if saved else 0)
+    if team.first_ones(log.isEnabledFor(logging.INFO)):  # it takes a few steps, for nothing where nobody is told
+        _estimate(method, place, settings, run)
+    if team.rank == 0:
         _preview(method, place, run)
-    if world > 1 and device.type == "cuda":
+    if team.world > 1 and device.type == "cuda":
         method = synchronised(method)
     if settings.compile:
         method.encoder.network.compile()
-    if world > 1:
-        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=world)
     loop = Loop(method, settings, material, run, place, stop, saved)
     loop.fit()
-    if rank == 0:
+    if team.rank == 0:
         if loop.average:
             method.load_state_dict(loop.average.tensors)
         head = method.classifier()
@@ -173,22 +217,24 @@ def _provenance(settings: Settings, weights: Weights, material: Material) -> Pro
     return Provenance.of(record, weights.provenance, hashes=learned.hashes)
 
 
-def _device(settings: Settings, rank: int, world: int) -> torch.device:
+def train_device(settings: Settings, here: Worker) -> torch.device:
+    """Where this process trains: as the settings say, of several GPUs the one of its local rank. Raises UserError when it is not there."""
     device = pick_device(settings.device)
     if device.type != "cuda":
         if settings.pixels == "device":
             raise UserError("images can live in a GPU's memory, and this runs on a CPU", "", "Leave it out", argument="pixels")
         return device
-    if world > 1 and device.index is not None:
-        raise UserError(f"{settings.device} is one GPU, and `devices` asks for {world}", "", "Leave one of them out", argument="device")
-    if world > torch.cuda.device_count():
-        raise UserError(
-            f"{world} devices were asked for and there are {torch.cuda.device_count()} GPUs", "", "Lower `devices`", argument="devices"
-        )
-    return torch.device("cuda", rank if world > 1 else device.index or 0)
+    if here.world == 1:
+        return torch.device("cuda", device.index or 0)
+    if device.index is not None:
+        raise UserError(f"{settings.device} is one GPU for {here.world} processes", "", "Leave it out", argument="device")
+    if here.local_world > torch.cuda.device_count():
+        found = f"{here.local_world} devices were asked for and there are {torch.cuda.device_count()} GPUs"
+        raise UserError(found, "", "Lower `devices`", argument="devices")
+    return torch.device("cuda", here.local_rank)
 
 
-def _place(material: Material, settings: Settings, device: torch.device, rank: int, world: int, start: int) -> Place:
+def _place(material: Material, settings: Settings, device: torch.device, team: Team, start: int) -> Place:
     pack = open_pack(material.pack)
     pixels: np.ndarray[Any, Any] | Tensor = pack.pixels
     if resident(pack.pixels.nbytes, device, settings.pixels):
@@ -202,11 +248,11 @@ def _place(material: Material, settings: Settings, device: torch.device, rank: i
         seed=settings.seed,
         balanced=settings.balanced,
         device=device,
-        rank=rank,
-        world=world,
+        rank=team.rank,
+        world=team.world,
         start=start,
     )
-    return Place(device, rank, world, pixels, batches)
+    return Place(device, team, pixels, batches)
 
 
 def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | None:
@@ -243,12 +289,16 @@ def _introduce(settings: Settings, material: Material, saved: Checkpoint | None)
 
 
 def _estimate(method: Method, place: Place, settings: Settings, run: Run) -> None:
-    """Say what the rest of the run will take. Raises UserError when the disk is too small for it."""
+    """Say what the rest of the run will take. Raises UserError when the disk is too small for it.
+
+    Several processes try the steps together, since some losses ask all of them.
+    """
     batches = place.batches
     if not len(batches):
         return
     n_bytes = checkpoint_bytes(method, averaged=settings.ema > 0)
-    need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
+    if place.team.rank == 0:
+        need_space(run.path, 2 * n_bytes, "the run (weights and checkpoint)")
     seconds = seconds_a_step(method, batches, optimiser=settings.optimiser or settings.recipe.optimiser)
     kind = str(precision(place.device, method.encoder)).removeprefix("torch.")
     log.info(

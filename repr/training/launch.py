@@ -1,130 +1,89 @@
-"""Several processes for several devices: started, watched and stopped together."""
+"""Several processes on this machine, started, watched and stopped by torch's elastic launcher, which is what torchrun is too."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import queue
+import logging
 import signal
-import socket
-import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from multiprocessing.process import BaseProcess
-from typing import Any
+import sys
+import tempfile
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, launch_agent
+
+from repr import worker
 from repr.errors import UserError
-from repr.machine import cores
-from repr.training.stop import Stop, Stopped
+from repr.training.stop import Stopped
 
-GRACE = 10.0  # seconds the others have to end by themselves after one has ended badly
+PATIENCE = 3600  # seconds for the end of the step and the checkpoint after Ctrl-C, before all are killed (torch 2.11 allows 30)
+INTERRUPTED = 130  # exit code
+TOGETHER = 5  # seconds: what fails within them of the first failure may be its cause; torch kills the others after 30
 
-Worker = Callable[..., None]
+
+class Killed(UserError):
+    """A process was killed: it said nothing."""
 
 
-def launch(world: int, worker: Worker, *arguments: Any) -> None:
-    """Run `worker(*arguments, rank, world, stop)` in `world` processes of this machine, or in this one when `world` is 1.
+def launch(n: int, command: Sequence[str]) -> None:
+    """Run `python *command` in `n` processes until all have ended; each learns its rank from its environment (`repr.worker`).
 
-    What a worker raises (UserError, Stopped, anything else with its traceback) is raised here, after all have ended; a worker that was
-    killed is a UserError. Ctrl-C reaches every worker as `stop.requested` and never as a signal; a second one ends them at once.
+    Raises what went wrong first: the UserError of a process, Killed, or RuntimeError with a traceback; the others are ended. Raises
+    Stopped after Ctrl-C or SIGTERM, of which the processes, which see no signals of the terminal, are told by SIGTERM; a second one
+    ends them at once, since they end with this process (`worker.follow_parent`).
     """
-    if world == 1:
-        with Stop() as stop:
-            worker(*arguments, 0, 1, stop)
-        return
-    context = multiprocessing.get_context("spawn")
-    outcomes, asked = context.Queue(), context.Event()
-    port = _free_port()
-    processes = [context.Process(target=_child, args=(worker, arguments, rank, world, port, outcomes, asked)) for rank in range(world)]
-    with Stop() as stop:
+    with tempfile.TemporaryDirectory() as folder, _as_before():
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=n,
+            run_id=uuid.uuid4().hex,
+            role=worker.OURS,
+            rdzv_backend="c10d",
+            rdzv_endpoint="127.0.0.1:0",
+            local_addr="127.0.0.1",
+            max_restarts=0,  # torch would restart what a user has to mend, too
+            logs_specs=DefaultLogsSpecs(log_dir=folder),
+            signals_to_handle="SIGTERM",  # it would send on SIGINT as it is, of which Python makes a traceback while it imports
+        )
+        config.shutdown_timeout = PATIENCE
         try:
-            with _no_signals():
-                for process in processes:
-                    process.start()
-            failure = _await(processes, outcomes, stop, asked)
-        finally:
-            for process in processes:
-                if process.is_alive():
-                    process.kill()
-                if process.pid:
-                    process.join()
-    if failure:
-        raise _exception(*failure)
+            launch_agent(config, sys.executable, list(command))
+        except (KeyboardInterrupt, SignalException):
+            raise Stopped from None
+        except ChildFailedError as error:
+            raise cause(error.failures.values()) from None
 
 
 @contextmanager
-def _no_signals() -> Iterator[None]:
-    """Processes started meanwhile never see Ctrl-C or SIGTERM, which may be sent to all of them; this one sees it afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def _as_before() -> Iterator[None]:
+    """The launcher's own messages are left out, and the handler that it sets is taken back."""
+    handler, disabled = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        logging.disable(disabled)
+        if signal.getsignal(signal.SIGTERM) is not handler:
+            signal.signal(signal.SIGTERM, handler)
 
 
-def _await(processes: Sequence[BaseProcess], outcomes: Any, stop: Stop, asked: Any) -> tuple[str, Any] | None:
-    """Wait for all to end; the first that fails gives the reason, and the others GRACE seconds. Hands Ctrl-C on as the event `asked`."""
-    failure: tuple[str, Any] | None = None
-    deadline = float("inf")
-    ended: set[int] = set()  # ranks whose work is done, however their process goes down after it
-    while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
-        if stop.requested:
-            asked.set()
-        outcome = _next(outcomes, 0.2, ended)
-        if outcome is None and _killed(processes, ended):
-            outcome = _next(outcomes, 0.5, ended) or ("killed", None)  # what it said before it died may still be on its way
-        if outcome is not None and failure is None:
-            failure, deadline = outcome, time.monotonic() + GRACE
-    return failure or _next(outcomes, 0.5, ended) or (("killed", None) if _killed(processes, ended) else None)
+def cause(failures: Collection[ProcessFailure]) -> BaseException:
+    """The exception for what went wrong first; the other processes failed for want of the one, or were ended by the launcher.
 
-
-def _next(outcomes: Any, seconds: float, ended: set[int]) -> tuple[str, Any] | None:
-    """The next failure that is told within so many seconds; ranks that tell of their end are put in `ended`."""
-    with suppress(queue.Empty):
-        while True:
-            kind, content = outcomes.get(timeout=seconds)
-            if kind != "ended":
-                return kind, content
-            ended.add(content)
-    return None
-
-
-def _killed(processes: Sequence[BaseProcess], ended: set[int]) -> bool:
-    return any(process.exitcode not in (None, 0) and rank not in ended for rank, process in enumerate(processes))
-
-
-def _child(worker: Worker, arguments: tuple[Any, ...], rank: int, world: int, port: int, outcomes: Any, asked: Any) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # where torch's default group meets
-    import torch
-
-    torch.set_num_threads(max(1, cores() // world))
-    try:
-        worker(*arguments, rank, world, Stop(asked))
-        if torch.distributed.is_initialized():  # else gloo's threads may still run when the interpreter ends, which aborts the process
-            torch.distributed.destroy_process_group()
-        outcomes.put(("ended", rank))
-        outcomes.close()
-        outcomes.join_thread()  # told before the interpreter goes down, where libraries' threads have been seen to abort the process
-    except UserError as error:
-        outcomes.put(("user", (error.message, error.where, error.remedy)))
-    except Stopped:
-        outcomes.put(("stopped", None))
-    except BaseException:
-        outcomes.put(("error", traceback.format_exc()))
-
-
-def _exception(kind: str, content: Any) -> BaseException:
-    if kind == "user":
-        return UserError(*content)
-    if kind == "stopped":
-        return Stopped()
-    if kind == "killed":
-        return UserError("a training process was killed, perhaps for want of memory", "", "Lower `batch_size` or `devices`")
-    return RuntimeError(str(content))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    What a user can mend comes first, then a process that was killed, then the first traceback. Where all were only told to end, Stopped.
+    """
+    begun = min(failure.timestamp for failure in failures)
+    early = [failure for failure in failures if failure.timestamp <= begun + TOGETHER]
+    told = sorted((f.error_file_data for f in early if "time" in f.error_file_data), key=lambda content: float(content["time"]))
+    for content in told:
+        if content["error"]:
+            return UserError(**content["error"])
+    if any(failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM for failure in early):
+        return Killed("a training process was killed, perhaps for want of memory", "", "Lower `batch_size` or `devices`")
+    if told:
+        return RuntimeError(str(told[0]["message"]["message"]))
+    silent = [failure.exitcode for failure in early if failure.exitcode not in (INTERRUPTED, -signal.SIGTERM)]
+    return RuntimeError(f"a training process ended with exit code {silent[0]} and left no word") if silent else Stopped()

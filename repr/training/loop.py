@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from contextlib import nullcontext
@@ -28,6 +27,7 @@ from repr.training.progress import Bar, epoch_line
 from repr.training.settings import Settings
 from repr.training.step import gradient_step
 from repr.training.stop import Stop, Stopped
+from repr.training.team import Team
 from repr.training.validation import accuracy
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,10 @@ AGREE = 10  # steps between agreements of several processes on whether to stop o
 
 @dataclass
 class Place:
-    """Where the loop runs: its device, its rank among `world` processes, and what it reads."""
+    """Where the loop runs: its device, the processes that do, and what this one reads."""
 
     device: torch.device
-    rank: int
-    world: int
+    team: Team
     pixels: np.ndarray[Any, Any] | Tensor  # where held-out images are read from
     batches: Batches
 
@@ -53,8 +52,7 @@ class Place:
 class Loop:
     """One run of a method, from the checkpoint's step to the last.
 
-    The batches are one long stream; epochs are counted here, so that a run can stop and go on at any step. Of several processes the
-    default group must be there already.
+    The batches are one long stream; epochs are counted here, so that a run can stop and go on at any step.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Loop:
         saved: Checkpoint | None,
     ) -> None:
         self.method, self.settings, self.material, self.run = method, settings, material, run
-        self.place, self.stop = place, stop
+        self.place, self.team, self.stop = place, place.team, stop
         self.done = saved.step if saved else 0
         self.total = place.batches.steps
         self.an_epoch = place.batches.steps_an_epoch
@@ -78,13 +76,13 @@ class Loop:
         self.sums: dict[str, Tensor | float] = dict(saved.sums) if saved else {}
         counts = torch.bincount(torch.from_numpy(material.train_labels + 1), minlength=len(material.classes) + 1)[1:].float()
         self.shares = counts / counts.sum() if counts.sum() and not settings.balanced else None
-        self.bar = Bar(self.total, self.done, shown=place.rank == 0)
+        self.bar = Bar(self.total, self.done, shown=self.team.rank == 0)
         self.bad = torch.full((), -1, dtype=torch.int64, device=place.device)
         self.save_seconds = 0.0  # what the last checkpoint took
         self.last_saved = self.clock = time.monotonic()
         self.optimiser = self._optimiser(saved)
         self.module: nn.Module = method
-        if place.world > 1:
+        if self.team.world > 1:
             self.module = DistributedDataParallel(method, device_ids=[place.device] if place.device.type == "cuda" else None)
 
     def fit(self) -> None:
@@ -105,7 +103,7 @@ class Loop:
             settings.optimiser or recipe.optimiser, [self.method], lr=settings.rate(), momentum=settings.momentum, weight_decay=decay
         )
         if saved:
-            optimiser.load_state_dict(copy.deepcopy(saved.optimiser))  # its tensors are kept as they are: shared by all processes
+            optimiser.load_state_dict(saved.optimiser)
             for group in optimiser.param_groups:
                 group["base_lr"] = settings.rate()
         return optimiser
@@ -122,9 +120,9 @@ class Loop:
         multiplier = optim.factor(batch.step, self.total, warmup=self.warmup_steps(), schedule=settings.schedule, final=recipe.final)
         self.rate = optim.set_rate(self.optimiser, multiplier)
         self.stop.harmless = batch.step == self.place.batches.start  # the first step may take its time, and breaking it off loses nothing
-        generator = torch.Generator().manual_seed(stream(settings.seed, VIEWS, batch.step, self.place.rank))
+        generator = torch.Generator().manual_seed(stream(settings.seed, VIEWS, batch.step, self.team.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
-        torch.manual_seed(stream(settings.seed, LAYERS, batch.step, self.place.rank))  # dropout draws from the global generator
+        torch.manual_seed(stream(settings.seed, LAYERS, batch.step, self.team.rank))  # dropout draws from the global generator
         loss, kept = gradient_step(self.module, self.method.encoder, self.optimiser, views, batch.labels)
         with torch.no_grad():
             self._count(batch, loss, kept)
@@ -144,15 +142,14 @@ class Loop:
         if stop:
             self._average_over_ranks()
             self._save()
-            if self.place.world > 1:  # who ends first gives the others seconds to end, and rank 0 may still be writing
-                torch.distributed.barrier()
+            self.team.wait()  # when one ends the others are given seconds, and rank 0 may still be writing
             raise Stopped
         if self.done % self.an_epoch == 0:
             self._end_epoch()
         elif save:
             self._average_over_ranks()
             self._save()
-            if self.place.rank == 0:
+            if self.team.rank == 0:
                 self._alarm(self._row(self.done // self.an_epoch, *self._timed(), {}))
 
     def warmup_steps(self) -> int:
@@ -176,11 +173,10 @@ class Loop:
 
     def _average_over_ranks(self) -> None:
         """Under DDP every process has seen its own part of the images; times stay those of this one."""
-        if self.place.world > 1:
+        if self.team.world > 1:
             names = sorted(self.sums.keys() - {"seconds", "waited", *LAST})
             values = torch.stack([torch.as_tensor(self.sums[name], dtype=torch.float64, device=self.place.device) for name in names])
-            torch.distributed.all_reduce(values)
-            self.sums |= dict(zip(names, values / self.place.world, strict=True))
+            self.sums |= dict(zip(names, self.team.sum(values) / self.team.world, strict=True))
 
     def _means(self) -> dict[str, float]:
         steps = float(self.sums.get("steps", 0.0)) or 1.0
@@ -218,20 +214,19 @@ class Loop:
         They are asked every AGREE steps alone: the answer makes the host wait for the device.
         """
         mine = (self.stop.requested, time.monotonic() - self.last_saved > SAVE_EVERY)
-        if self.place.world == 1:
+        if self.team.world == 1:
             return mine
         if self.done % AGREE and self.done % self.an_epoch:
             return False, False
         flags = torch.tensor(mine, dtype=torch.float32, device=self.place.device)
-        torch.distributed.all_reduce(flags)
-        stop, save = (flags > 0).tolist()
+        stop, save = (self.team.sum(flags) > 0).tolist()
         return stop, save
 
     def _save(self) -> None:
         """The checkpoint of this step. Weights that are not finite end the run instead, and the old checkpoint stays."""
         self._check_finite()
         self.last_saved = time.monotonic()
-        if self.place.rank > 0:
+        if self.team.rank > 0:
             return
         if not checkpoint.finite(self.method.state_dict()):
             raise self._diverged("weights are", self.done - 1)
@@ -257,7 +252,7 @@ class Loop:
         self._average_over_ranks()
         epoch = self.done // self.an_epoch
         seconds, waited = self._timed()
-        if self.place.rank == 0:
+        if self.team.rank == 0:
             try:
                 watched = self._accuracy()
             except Stopped:
@@ -315,7 +310,7 @@ class Loop:
             trivial=self.method.trivial(self.settings.batch_size, self.shares),
             std=row["std"],
             rank=row["effective_rank"],
-            rows=self.settings.batch_size // self.place.world,
+            rows=self.settings.batch_size // self.team.world,
             data_wait=row["data_wait"],
             seconds=row["seconds"],
         )

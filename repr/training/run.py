@@ -1,60 +1,136 @@
-"""The options of `repr pretrain` → data, settings, run folder, training, report."""
+"""The options of `repr pretrain` → data, settings, run folder, training, in one process or in several."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, cast
 
-from repr.catalog.division import divisions
+import click
+
+from repr import worker
+from repr.catalog.division import Division, divisions
 from repr.catalog.sources import fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.errors import UserError
-from repr.files import held
-from repr.runs import Run, claim, default_out
+from repr.files import held, read_json, write_json
+from repr.runs import Config, Run, claim, default_out
 from repr.synthetic.fallback import or_synthetic
 from repr.training.checkpoint import FILE
-from repr.training.fit import WEIGHTS, pretrain
+from repr.training.fit import WEIGHTS, Trained, pretrain, train_device
+from repr.training.launch import Killed, launch
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
+from repr.training.team import joined
 
 log = logging.getLogger(__name__)
 
 COMMAND = "repr pretrain"
+# What each process runs: `part`, with modules from where this one has them, not first of all from the folder where it happens to be.
+PART = f"""import json, sys
+sys.path[:] = json.load(open(sys.argv[1], encoding="utf-8"))["path"]
+from repr import console
+from {__name__} import part
+console.run(part, "repr pretrain")"""
+RESTARTS = 3  # times that a run whose process died goes on from its checkpoint; torchrun has an option of its own for that
 
 
-def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dict[str, Any]:
+def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> Trained:
     """Run `repr pretrain` with its options by name (as in config.json); returns {"run", "weights", "metrics"}.
 
+    With `devices` above 1 so many processes of this machine do it together (`_together`). Where a launcher such as torchrun has started
+    this process as one of several, on one machine or more, it does its part: the first process on each machine reads the data and packs
+    the images, and rank 0 writes the run folder, which the others need not see. It should lie where all machines find it, though: after
+    a restart another one may be rank 0, and go on from the checkpoint there.
     Raises UserError, and Stopped (its text says how to go on) after Ctrl-C.
     """
     settings = Settings.read(arguments)
+    here = worker.here()
+    if here.world > 1 and out is None:
+        raise UserError("processes that train together write to one run folder", "", "Name it with `out`", argument="out")
+    if here.world == 1:
+        _check_free(out, resume=resume)
+    out = out or default_out("pretrain")
+    if settings.devices > 1 and here.world == 1:
+        return _together(settings.devices, arguments, out, resume=resume)
+    with joined(train_device(settings, here)) as team:
+        resume = resume or any(team.everyones(here.restarts))
+        if here.world > 1 and team.rank == 0:
+            _check_free(out, resume=resume)
+        catalog: Catalog | None = None
+        divided: Sequence[Division] = ()
+        if team.local_rank == 0:
+            arguments = {**arguments, "data": list(or_synthetic(arguments["data"], "mep3m"))}
+            catalog, divided = _catalog(arguments, settings)
+        with held(out) if team.rank == 0 else nullcontext():
+            run = _opened(out, arguments, settings, catalog, resume=resume) if team.rank == 0 and catalog else Run(out, cast(Config, {}))
+            if team.first_ones(run.config.get("status")) == "done":
+                log.info("This run is finished already.")
+                return team.first_ones(result_of(run))
+            try:
+                return pretrain(catalog, settings, run, resume=resume, divided=divided, team=team)
+            except Stopped:
+                raise stopped(out) from None
+            finally:
+                if team.rank == 0:
+                    run.drop_if_empty()
+
+
+def _together(devices: int, arguments: dict[str, Any], out: Path, *, resume: bool) -> Trained:
+    """`execute` in so many processes. When one dies all start again from the checkpoint, if there is one, at most RESTARTS times."""
+    with TemporaryDirectory() as folder:
+        job = Path(folder) / "job.json"
+        for restart in range(RESTARTS + 1):
+            write_json(job, {"path": sys.path, "arguments": arguments, "out": str(out), "resume": resume})
+            try:
+                launch(devices, ["-c", PART, str(job)])
+                break
+            except (Killed, RuntimeError) as error:
+                if restart == RESTARTS or not (out / FILE).exists():
+                    raise
+                log.warning(
+                    f"{str(error).strip().splitlines()[-1]} Starting again from the checkpoint ({restart + 1} of {RESTARTS} times)."
+                )
+                resume = True
+            except Stopped:
+                if (out / "config.json").exists() and Run.open(out).config["status"] == "done":
+                    break
+                raise stopped(out) from None
+    return result_of(Run.open(out))
+
+
+def stopped(out: Path) -> Stopped:
+    """What the user is told who has stopped the run in `out`."""
+    ends = f"Go on with: {command_line(COMMAND, resume=True, out=out)}" if (out / FILE).exists() else "There is no checkpoint yet."
+    return Stopped(f"Stopped. {ends}")
+
+
+def result_of(run: Run) -> Trained:
+    """The result of a finished run, which may have been moved."""
+    return {"run": str(run.path), "weights": str(run.path / WEIGHTS), "metrics": run.config["result"]["metrics"]}
+
+
+def _check_free(out: Path | None, *, resume: bool) -> None:
+    """Raise UserError when `out` holds what would be lost."""
+    if out is None:
+        return
+    if not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
+        raise UserError("this folder holds a run already", out, "Add `resume` to go on with it, or choose another `out`")
+    claim(out, COMMAND)
+
+
+def _catalog(arguments: dict[str, Any], settings: Settings) -> tuple[Catalog, Sequence[Division]]:
+    """The data, and how each source was divided."""
     data_seed = arguments.get("data_seed")
     data_seed = settings.seed if data_seed is None else data_seed
-    if out is not None and not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
-        raise UserError("this folder holds a run already", out, "Add `resume` to go on with it, or choose another `out`")
-    if out is not None:
-        claim(out, COMMAND)
-    arguments = {**arguments, "data": list(or_synthetic(arguments["data"], "mep3m"))}
     sources = open_sources(arguments["data"], subset=arguments["subset"])
-    catalog = fill_split(sources, arguments["split"], data_seed)
     divided = divisions(sources, arguments["split"], data_seed, arguments["subset"])
-    out = out or default_out("pretrain")
-    with held(out):
-        run = _opened(out, arguments, settings, catalog, resume=resume)
-        if run.config["status"] == "done":
-            log.info("This run is finished already.")
-            return {**run.config["result"], "run": str(out), "weights": str(out / WEIGHTS)}  # it may have been moved
-        try:
-            return pretrain(catalog, settings, run, resume=resume, divided=divided)
-        except Stopped:
-            kept = (out / FILE).exists()
-            ends = f"Go on with: {command_line(COMMAND, resume=True, out=out)}" if kept else "There is no checkpoint yet."
-            raise Stopped(f"Stopped. {ends}") from None
-        finally:
-            run.drop_if_empty()
+    return fill_split(sources, arguments["split"], data_seed), divided
 
 
 def started_with(out: Path, arguments: dict[str, Any], typed: Collection[str]) -> dict[str, Any]:
@@ -83,3 +159,14 @@ def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: C
         words = ", ".join(f"{name} was {then}" for name, (then, _) in differ.items())
         raise UserError(f"this run is finished, and what is asked for differs ({words})", out, "Start another with another `out`")
     return run
+
+
+@click.command()
+@click.argument("job", type=click.Path(path_type=Path))
+def part(job: Path) -> None:
+    """One of the processes that `_together` has started."""
+    told = read_json(job)
+    try:
+        execute(told["arguments"], out=Path(told["out"]), resume=told["resume"])
+    except Stopped:
+        click.get_current_context().exit(130)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+
+from repr import worker
+
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Stopped(Exception):
@@ -18,24 +21,15 @@ class Stop:
 
     Where nothing would be lost, `harmless` is True and the first one raises: before the first step, in a look at the held-out images.
     While a file is written, `writing` is True and none does.
-    Entered outside the main thread (where Python delivers no signals) it does nothing. In a process of several that train together
-    it is not entered: `shared`, their event, tells it; so does the end of the process that started them.
+    Entered outside the main thread (where Python delivers no signals) it does nothing. One of several processes may be sent the same
+    twice, by its launcher and with all others: only the end of the launcher, which a second Ctrl-C there brings about, ends it at once.
     """
 
-    def __init__(self, shared: Any = None) -> None:
+    def __init__(self) -> None:
         self.harmless = False
         self.writing = False
-        self.shared = shared
-        self._asked = False
-        self._before: dict[int, Any] = {}
-
-    @property
-    def requested(self) -> bool:
-        """Whether the run is to stop."""
-        if self.shared is None:
-            return self._asked
-        parent = multiprocessing.parent_process()
-        return bool(self.shared.is_set()) or (parent is not None and not parent.is_alive())
+        self.requested = False
+        self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
@@ -48,7 +42,10 @@ class Stop:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        again, self._asked = self._asked, True
+        again, self.requested = self.requested, True
+        if worker.here().world > 1:
+            again = False
+            worker.follow_parent(signal.SIGKILL)
         if (again or self.harmless) and not self.writing:
             self.harmless = False
             raise Stopped

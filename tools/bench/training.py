@@ -44,6 +44,7 @@ from repr.training.prepare import Material, pack_size
 from repr.training.settings import Settings
 from repr.training.step import gradient_step
 from repr.training.stop import Stop
+from repr.training.team import ALONE
 
 CLASSES = 26
 WARM = 3  # steps of each arm that are not counted
@@ -89,7 +90,7 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
         batches = Timed(pixels, labels, batch_size=settings.batch_size, epochs=1, seed=0, device=device)
         run = Run.create(folder, "repr pretrain", {}, data="random", synthetic=False)
         (folder / "metrics.csv").unlink(missing_ok=True)
-        loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None)
+        loop = Loop(method, settings, material, run, Place(device, ALONE, pixels, batches), Stop(), None)
         loop.fit()
         seconds = batches.seconds_a_step()
         return seconds, batches.waited / (batches.times[-1] - batches.times[0] + 1e-9)

@@ -1,8 +1,14 @@
-"""A shop of coloured squares, small enough that a run takes a second."""
+"""A shop of coloured squares, small enough that a run takes a second; programs of several processes, none of which is left behind."""
 
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,3 +78,71 @@ def _no_estimate() -> Iterator[None]:
     log.setLevel(logging.WARNING)
     yield
     log.setLevel(logging.NOTSET)
+
+
+MARK = "REPR_TEST_MARK"
+PATIENCE = 300  # seconds for what takes five on a machine that is free
+
+
+class Programs:
+    """Python programs of a test, each in a session of its own; all they start inherits a mark in the environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mark = uuid.uuid4().hex
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """`python *arguments`; what it says goes to pipes."""
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, *arguments], env=os.environ | {MARK: self.mark}, start_new_session=True, **pipes)
+
+    def nodes(self, *arguments: str, restarts: int = 0) -> list[subprocess.Popen[str]]:
+        """Two "machines" of one process each, by two torchrun commands that meet on the loopback address."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        meet = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", self.mark, "--local-addr", "127.0.0.1"]
+        shape = ["--nnodes", "2", "--nproc-per-node", "1", "--max-restarts", str(restarts)]
+        return [self.start("-m", "torch.distributed.run", *shape, *meet, *arguments) for _ in range(2)]
+
+    def running(self) -> dict[int, str]:
+        """The command lines of all processes that the test has started, and of theirs, by process id."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if (
+                    f"{MARK}={self.mark}".encode() in (folder / "environ").read_bytes()
+                    and (folder / "stat").read_text().split(") ")[1][0] != "Z"
+                ):
+                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+            except OSError:  # gone meanwhile, or somebody else's
+                continue
+        return found
+
+    def workers(self, of: str) -> list[int]:
+        """The running ones whose command line has `of` in it."""
+        return sorted(pid for pid, line in self.running().items() if of in line)
+
+    def until(self, what: Callable[[], object]) -> None:
+        """Wait for something to be true."""
+        deadline = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < deadline, f"in vain; running: {self.running()}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Programs]:
+    """To start programs with. At the end of the test none of their processes may be left."""
+    started = Programs(tmp_path)
+    monkeypatch.setenv(MARK, started.mark)  # for what the test's own process starts
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # the packages that are tested
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield started
+    deadline = time.monotonic() + 20
+    while started.running() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = started.running()
+    for pid in left:
+        os.kill(pid, 9)
+    assert not left
