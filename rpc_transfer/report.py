@@ -336,7 +336,7 @@ def _by_supercategory(counts: np.ndarray[Any, Any], groups: Sequence[str]) -> li
 
 def _record(page: Page, run: Run, content: dict[str, Any]) -> None:
     page.section("How it was done")
-    page.options(run.config)
+    page.options(run)
     page.machine(read_json(run.path / "environment.json"))
     split = command_line("rpc_transfer run", data=run.config["arguments"]["data"], split=run.path / "split.json")
     page.text(f"The products, shots and test images of every seed are in `split.json`; `{split}` runs on them again.")

@@ -53,7 +53,7 @@ def list_rows(settings: Settings, starts: Sequence[Start]) -> list[Row]:
                 elif start.spec is None:
                     kinds = [BASE_TRAINED]
                 else:
-                    kinds = {"given": [GIVEN], "base-trained": [BASE_TRAINED], "both": [GIVEN, BASE_TRAINED]}[settings.features]
+                    kinds = {"given": [GIVEN], "base-trained": [BASE_TRAINED], "both": [GIVEN, BASE_TRAINED]}[settings.features or "given"]
                 rows += [Row(start, learner, kind, shots) for kind in kinds]
     return rows
 

@@ -114,4 +114,4 @@ class Settings(Labelled, Seeded, Machine):
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "own"} | settings["own"]
+    return {name: value for name, value in settings.items() if name != "own"} | dict(settings["own"])
