@@ -345,7 +345,7 @@ def test_what_a_machine_cannot_do_is_refused(train: Train, shop: Catalog, tmp_pa
     with pytest.raises(UserError, match="pixels: images can live in a GPU's memory"):
         train(shop, tmp_path / "a", pixels="device")
     monkeypatch.setattr(fit, "pick_device", torch.device)
-    with pytest.raises(UserError, match="device: cuda:1 is one GPU, and devices asks for 2"):
+    with pytest.raises(UserError, match="device: cuda:1 is one GPU, and `devices` asks for 2"):
         train(shop, tmp_path / "b", device="cuda:1", devices=2)
 
 
