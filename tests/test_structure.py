@@ -15,7 +15,7 @@ ROOMS = {
     "repr": [
         *("cli", "server", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
         *("training", "methods", "models", "synthetic", "catalog", "images"),
-        *("runs", "console", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
+        *("runs", "console", "records", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),
