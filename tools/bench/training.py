@@ -31,6 +31,7 @@ from repr.console import say
 from repr.methods.method import Method
 from repr.models.backbones import BACKBONES, build
 from repr.models.devices import pick_device
+from repr.models.provenance import Learned
 from repr.models.weights import load_encoder
 from repr.runs import Run
 from repr.tables import table
@@ -79,14 +80,14 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
     labels = rng.integers(0, CLASSES, n)
     none = np.zeros(0, np.int64)
     names = tuple(map(str, range(CLASSES)))
-    material = Material(folder, side, np.arange(n), labels, none, none, names, "random", False, "random")
+    material = Material(folder, side, np.arange(n), labels, none, none, names, "random", False, "random", Learned())
     method = build_method(settings, load_encoder(weights), CLASSES).to(device)
     if settings.compile:
         method.encoder.network.compile()
 
     def once() -> tuple[float, float]:
         batches = Timed(pixels, labels, batch_size=settings.batch_size, epochs=1, seed=0, device=device)
-        run = Run(folder, {})
+        run = Run.create(folder, "repr pretrain", {}, data="random", synthetic=False)
         (folder / "metrics.csv").unlink(missing_ok=True)
         loop = Loop(method, settings, material, run, Place(device, 0, 1, pixels, batches), Stop(), None)
         loop.fit()
