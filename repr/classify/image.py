@@ -7,6 +7,7 @@ a linear layer. Without weights the networks can only be trained end to end, fro
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
@@ -136,9 +137,12 @@ def starting_weights(settings: Settings) -> Weights | None:
 
 
 def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
-    """Which of the weights that rows name have seen the catalog's test images, or may have."""
-    named = dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality)
-    return leaks([known_weights(each) for each in named], catalog.in_split("test"))
+    """Which of the weights that rows name have seen the catalog's test images, or may have. Those that cannot be read are passed over."""
+    weights = []
+    for named in dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality):
+        with suppress(UserError):
+            weights.append(known_weights(named))
+    return leaks(weights, catalog.in_split("test"))
 
 
 @cache

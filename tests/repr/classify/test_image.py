@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify.data import Data, NotRun
-from repr.classify.experiment import grid, run_trial
-from repr.classify.image import image_features
+from repr.classify.experiment import grid, run, run_trial
+from repr.classify.image import image_features, leaks_of
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.models.provenance import Provenance, Record, learned_from
 from repr.models.weights import fresh, write_weights
 
 
@@ -42,9 +44,22 @@ def test_each_model_finds_its_weights(tmp_path: Path) -> None:
     assert [(row.model, row.weights) for row in rows] == [("resnet50", ""), ("encoder", named[0]), ("encoder", "none"), ("ngram", "")]
 
 
-def test_unreadable_images_count_as_missing(shop: Catalog, tmp_path: Path) -> None:
-    from dataclasses import replace
+def test_weights_that_have_seen_the_test_images_are_named_once_a_split(
+    shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned = learned_from(shop, np.flatnonzero(shop.column("split") == "test"))
+    provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
+    write_weights(tmp_path / "w.safetensors", replace(fresh("resnet18", 32, 0), provenance=provenance, name="C+C"))
+    base = Settings(size=32, epochs=1)
+    rows = grid(base, models=["encoder", "ngram"], levels=[1, 2], seeds=[0], weights=[str(tmp_path / "w.safetensors"), "none"])
+    assert [leak.kind for leak in leaks_of(rows, shop)] == ["seen"]
+    assert leaks_of([replace(base, model="encoder", weights="nowhere"), base], shop) == []
+    run(lambda *_: shop, rows)
+    told = capsys.readouterr().err
+    assert told.count("Note: 'C+C' has seen all 40 test images: it was trained on ") == 1
 
+
+def test_unreadable_images_count_as_missing(shop: Catalog, tmp_path: Path) -> None:
     for row, name in enumerate(shop.column("path")):
         blob = b"no image" if row in (3, 130) else (shop.sources[0].root / name).read_bytes()
         (tmp_path / name).write_bytes(blob)

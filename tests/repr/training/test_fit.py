@@ -90,7 +90,7 @@ def test_the_weights_tell_how_they_were_made(finished: tuple[Path, dict[str, Any
     assert data.trained.key == Sketch.of(image_hashes(files)).key
     rate = float(Run.open(finished[0]).metrics()[0]["lr"])
     told = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
-    assert told.items() <= record.settings.items() and record.settings["views"] == "supervised"
+    assert told.items() <= record.settings.items() and record.settings["views"] == "product"
     assert 0 < rate <= float(str(record.settings["lr"])) == pytest.approx(0.1 * 16 / 256)
     assert record.settings.items() <= Run.open(finished[0]).config["resolved"].items() and "torch" in record.versions
     assert not {"device", "workers", "devices"} & set(record.settings)
