@@ -13,10 +13,12 @@ import numpy as np
 
 from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
+from repr.catalog.passed import SYSTEM
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.errors import UserError
 from repr.files import cache_dir, content_key
+from repr.images.sniff import NOT_IMAGES
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ READERS: dict[str, Callable[[Path], Catalog]] = {
     "catalog": Catalog.read,
 }
 VARIABLES = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
+QUIET = frozenset({SYSTEM, NOT_IMAGES})  # what nobody misses among images
 BIG = 64 << 20  # bytes of annotations from which the parsed catalog is kept in the cache
 
 
@@ -55,9 +58,16 @@ def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"]
     catalog = union(open_each(data, default=default))
     if subset:
         catalog = parts.subset(catalog, subset)
+    announce(catalog)
+    return catalog
+
+
+def announce(catalog: Catalog) -> None:
+    """Say the catalog's notes and what was passed over; as a warning where it is more than what systems put beside images."""
     for note in catalog.notes:
         log.info(f"Note: {note}.")
-    return catalog
+    for one in catalog.passed_over:
+        log.log(logging.INFO if one.reason in QUIET else logging.WARNING, f"P{one.line()[1:]}.")
 
 
 def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m") -> list[Catalog]:
@@ -113,7 +123,7 @@ def read_source(path: Path) -> Catalog:
 
 def _parsed(annotations: Path) -> Path:
     """The cached catalog of a big annotation file, made when the file or its images changed."""
-    annotations = annotations.resolve()  # the key must not be the same in another working folder
+    annotations = annotations.absolute()  # in the key: other folders have other images. A link's images lie beside the link
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
     images = root / "Images"
     folders = [images, *sorted(Path(entry) for entry in os.scandir(images) if entry.is_dir())] if images.is_dir() else []

@@ -19,17 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from repr.catalog.names import as_name, as_text
+from repr.catalog.passed import PassedOver, PassedOverJson
 from repr.errors import UserError
 from repr.files import replacing
 
-VERSION = 1
+VERSION = 2
 METADATA_KEY = b"repr.catalog"
 # Dictionary pages only where values repeat: paths and titles are nearly all distinct.
 PARQUET = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["split", "source", "class_1", "class_2", "class_3", "scene"]}
 
 SCHEMA = pa.schema(
     [
-        ("path", pa.string()),  # relative to the root of its source, with /
+        ("path", pa.string()),  # relative to the root of its source, with /; see names.py for those that are not UTF-8
         # key of the product, unique within its source: RPC's category id, the CSV's product, a folder's name, a MEP-3M image path
         ("product", pa.string()),
         ("class_1", pa.int32()),  # code: position in classes[0]; -1 for none
@@ -76,7 +78,8 @@ class Catalog:
     classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...], tuple[ClassName, ...]]
     sources: tuple[Source, ...]
     default_level: int = 2  # the level that `labels(None)` means
-    notes: tuple[str, ...] = field(default=())  # what a reader should know: subset proposed, rows dropped, …
+    notes: tuple[str, ...] = field(default=())  # what a reader should know: subset proposed, paths mended, …
+    passed_over: tuple[PassedOver, ...] = field(default=())  # what lay among the data and is not in the table
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -165,6 +168,10 @@ class Catalog:
         source = self.sources[self.table.column("source")[row].as_py()]
         return inside(source.root, self.table.column("path")[row].as_py())
 
+    def passed_json(self) -> list[PassedOverJson]:
+        """The list `passed_over` of a command's JSON."""
+        return [one.as_json() for one in self.passed_over]
+
     def files(self) -> list[Path]:
         """The image file of every row."""
         roots = [source.root for source in self.sources]
@@ -195,14 +202,15 @@ class Catalog:
                 {
                     "name": s.name,
                     "kind": s.kind,
-                    "root": str(s.root),
-                    "relative": relative_to(s.root, path.parent),
+                    "root": as_text(str(s.root)),
+                    "relative": as_text(relative_to(s.root, path.parent)),
                     "synthetic": s.synthetic,
                 }
                 for s in self.sources
             ],
             "default_level": self.default_level,
             "notes": list(self.notes),
+            "passed_over": self.passed_json(),
         }
         return {METADATA_KEY: json.dumps(described, ensure_ascii=False).encode()}
 
@@ -221,6 +229,8 @@ class Catalog:
             raise UserError("a Parquet file, but not a catalog", path, "Make one with `repr catalog build`")
         if described["version"] > VERSION:
             raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
+        if described["version"] < VERSION:
+            raise UserError(f"written by an older version ({described['version']} < {VERSION})", path, "Build the catalog again")
         try:
             table = table.cast(SCHEMA)
         except (pa.ArrowInvalid, ValueError) as error:
@@ -228,17 +238,19 @@ class Catalog:
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
         roots = [_root(Path(path), source) for source in described["sources"]]
         sources = tuple(Source(s["name"], s["kind"], root, s["synthetic"]) for s, root in zip(described["sources"], roots, strict=True))
-        return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]))
+        passed = tuple(PassedOver(one["reason"], one["count"], tuple(one["examples"])) for one in described["passed_over"])
+        return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]), passed)
 
 
-LEAVES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")  # a path that is absolute or climbs out of its folder
+CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|\x00")  # a path that climbs out of its folder
+LEAVES = re.compile(rf"{CLIMBS.pattern}|^[/\\]|^[A-Za-z]:(?:[/\\]|$)")  # … or is absolute
 
 
 def inside(root: Path, relative: str) -> Path:
     """`root / relative`, refused when it is absolute or climbs out of the root."""
     if LEAVES.search(relative):
         raise UserError(f"the image path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
-    return root / relative
+    return root / as_name(relative)
 
 
 def relative_to(root: Path, folder: Path) -> str:
@@ -251,7 +263,7 @@ def relative_to(root: Path, folder: Path) -> str:
 
 def _root(catalog: Path, source: dict[str, Any]) -> Path:
     """Where a source's images are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
-    root, relative = Path(source["root"]), source.get("relative")
+    root, relative = Path(as_name(source["root"])), as_name(source.get("relative") or "")
     if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
         return Path(catalog.parent / relative).resolve()
     return root

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.catalog.passed import summed
 from repr.catalog.table import Catalog, ClassName, Source
 
 
@@ -45,7 +46,8 @@ def union(catalogs: Sequence[Catalog]) -> Catalog:
     if same:
         notes.append(f"{same} class names stand in several sources and stay apart; `repr catalog align` makes them one")
     first, second, third = (tuple(entries) for entries in classes)
-    return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes))
+    passed = summed(catalog.passed_over for catalog in catalogs)
+    return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes), passed)
 
 
 def _same_names(entries: Sequence[ClassName]) -> int:
