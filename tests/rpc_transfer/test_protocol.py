@@ -180,6 +180,6 @@ def test_a_kind_of_products_without_validation_images_is_noted(shop: Callable[..
 
 
 def test_the_option_that_asks_too_much_is_named(shop: Callable[..., Catalog]) -> None:
-    for option, words in (("unknown", "--unknown: 50 products"), ("base_shots", "--base-shots: 6 products have fewer")):
+    for option, words in (("unknown", "unknown: 50 products"), ("base_shots", "base_shots: 6 products have fewer")):
         with pytest.raises(UserError, match=words):
             make_split(shop([4, 4]), novel=2, shots=2, seeds=[0], **{option: 50})
