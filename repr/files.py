@@ -80,7 +80,8 @@ def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable UTF-8 JSON, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        # A file name that is no text holds surrogates, which are written as JSON's own escapes.
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -57,12 +57,14 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
         raise UserError("is what would be read, and writing there would lose it", out, "Choose another `out`")
     if annotations:
         built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
+        sources.announce(built)
         seconds = time.monotonic() - begun
         return Build(out, built.records, built.quarantined, built.quarantine, seconds, peak_mb(), built.passed_over)
     assert root
     if info:
         raise UserError("`info` belongs to MEP-3M's annotations, which are not there", root, "Leave `info` out")
     catalog = sources.read_source(root)
+    sources.announce(catalog)
     catalog.write(out)
     return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb(), catalog.passed_over)
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from repr.catalog.names import as_text
+
 WORDS = {
     "train": ("train", "training", "trn"),
     "val": ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"),
@@ -13,6 +15,7 @@ WORDS = {
 }
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 USUAL = ("train", "val", "valid", "validation", "test")  # folders that nobody needs to be told of
+UNLABELLED = ("unlabelled", "unlabeled", "unlabelled_data", "unlabeled_data", "no_label", "nolabel", "unsupervised", "unsup")
 BESIDE = re.compile(r"[\s_.-]*(set|data|images?|imgs?|split|part|20\d\d)$")  # trainset, test_images, val2017
 
 
@@ -43,22 +46,26 @@ def parts_of(tops: Mapping[str, Collection[str]]) -> Parts:
     """
     words = {top: split for top in tops if (split := split_of(top))}
     named = {top: split for top, split in words.items() if set(tops[top]) - {""}}
-    others = tuple(top for top in tops if top not in named)
     kinds = set(named.values())
+    others = [top for top in tops if top not in words and top.strip().casefold() not in UNLABELLED]
+    beside = tuple(top for top in tops if top not in named)
     if len(kinds) >= 2:
         usual = all(top in USUAL for top in named)
-        notes = [] if usual else [", ".join(f"the folder {top} is {split}" for top, split in named.items())]
+        notes = [] if usual else [", ".join(f"the folder {as_text(top)} is {split}" for top, split in named.items())]
         notes += [] if "train" in kinds else [f"there is no part for training, only {_listed(sorted(kinds))}"]
-        return Parts(named, beside=others, note="; ".join(notes))
+        return Parts(named, beside=beside, note="; ".join(notes))
     if named and not others:
-        return Parts(dict.fromkeys(named, ""), note=f"all images are in the folder {_listed(named)}: no other part, so nothing is divided")
+        note = f"all images with a class are in the folder {_listed(named)}: there is no other part, so nothing is divided"
+        return Parts(dict.fromkeys(named, ""), beside=beside, note=note)
+    if not named and not others and len(set(words.values())) >= 2:
+        return Parts(words)  # without a class folder in any of them
     shared = {label for top in named for label in tops[top]} & set(others)
     if shared and "train" not in kinds:
-        said = f"the classes beside the folder {_listed(named)} are taken for training"
-        return Parts({**named, **dict.fromkeys(others, "train")}, frozenset(others), note=said)
+        note = f"the classes beside the folder {_listed(named)} are taken for training"
+        return Parts({**named, **dict.fromkeys(others, "train")}, frozenset(others), note=note)
     return Parts({}, note=f"the folder {_listed(words)} is taken for a class like the others, not for a part of the data" if words else "")
 
 
 def _listed(names: Collection[str]) -> str:
     shown = list(names)[:5]
-    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")
+    return ", ".join(map(as_text, shown)) + (", …" if len(names) > len(shown) else "")

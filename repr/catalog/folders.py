@@ -105,10 +105,11 @@ def _catalog(path: Path, placed: list[tuple[File, str, File]], depth: int, notes
     return build(dict(columns), **described, notes=tuple(notes), passed_over=passed.list())
 
 
-def _order(file: File) -> tuple[list[tuple[tuple[int, str], ...]], File]:
+def _order(file: File) -> tuple[list[tuple[tuple[int, str], ...]], File, File]:
     """A sorting key in which 2 comes before 10; names that agree in it, such as 1 and 01, are told apart by their letters."""
-    names = tuple(unicodedata.normalize("NFC", name) for name in file)
-    return [_natural(name) for name in names], names
+    own = tuple(map(as_text, file))
+    names = tuple(unicodedata.normalize("NFC", name) for name in own)
+    return [_natural(name) for name in names], names, own
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from repr.catalog import sheet
 from repr.catalog.divided import split_of
-from repr.catalog.names import as_text, normal
+from repr.catalog.names import normal
 from repr.catalog.passed import Tally
 from repr.catalog.sheet import Row
 from repr.catalog.spelling import Spelling, settled
@@ -84,7 +84,7 @@ def _rows(path: Path, listed: Sequence[tuple[int, Row]], files: Spelling, passed
             if not row[name]:
                 raise UserError(f"no {name}", where, "Fill the cell or remove the row")
         row["product"], row["class"] = normal(row["product"]), normal(row["class"])
-        row["image"] = as_text(settled(files, row["image"], where))
+        row["image"] = settled(files, row["image"], where)
         if row.get("split"):
             split = split_of(row["split"])
             if not split:

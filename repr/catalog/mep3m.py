@@ -204,17 +204,17 @@ class Images(Spelling):
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
         for folder, n in sorted(self.missing.items()):
-            passed.add("records of folders that are not there", as_text(f"{folder}/"), n)
+            passed.add("records of folders that are not there", f"{folder}/", n)
         for path in self.files:
-            passed.add("records whose image is not there", as_text(path))
+            passed.add("records whose image is not there", path)
 
     def write(self, path: Path) -> None:
         """The list of what was left out and why, as CSV."""
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "records", "reason"])
-            writer.writerows([as_text(f"{folder}/"), n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
-            writer.writerows([as_text(name), 1, "the image is not there"] for name in self.files)
+            writer.writerows([f"{folder}/", n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
+            writer.writerows([name, 1, "the image is not there"] for name in self.files)
 
     def repeats(self) -> Ints:
         """Positions, among the records taken, of those whose image and class came before."""
@@ -276,7 +276,7 @@ def _paths(annotations: Path, first: int, records: list[Record], images: Images)
     if not images.check:
         return pa.array(given, pa.string()) if any(odd) else paths
     found = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
-    return paths if found == given else pa.array([None if path is None else as_text(path) for path in found], pa.string())
+    return paths if found == given else pa.array(found, pa.string())
 
 
 def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally) -> Catalog:
@@ -295,7 +295,7 @@ def _check_some(annotations: Path, records: int, images: Images) -> None:
     """Raise UserError when not one record can be used."""
     if not records and images.quarantined:
         example = images.files[0] if images.files else f"{min(images.missing)}/"
-        message = f"none of the images of its {images.quarantined:,} records is there, such as {as_text(example)} in {images.root}"
+        message = f"none of the images of its {images.quarantined:,} records is there, such as {example} in {images.root}"
         raise UserError(message, annotations, "Put the images beside the annotations, or take the folder Images away to read records alone")
     if not records:
         raise UserError("no records in it", annotations, "Fetch the file again")
@@ -334,7 +334,8 @@ class Built:
     records: int
     quarantined: int
     quarantine: Path | None  # the list of what was left out
-    passed_over: tuple[PassedOver, ...] = ()
+    notes: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...]
 
 
 def build_parquet(
@@ -361,13 +362,15 @@ def build_parquet(
             _check_some(annotations, records, images)
             images.count(passed)
             repeats = images.repeats()
+            described = describe(root, classes, images, SCHEMA.empty_table(), passed)
             if not len(repeats):
-                writer.add_key_value_metadata(describe(root, classes, images, SCHEMA.empty_table(), passed).metadata(out))
+                writer.add_key_value_metadata(described.metadata(out))
         if len(repeats):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
             table = _once(pq.read_table(temporary), repeats, passed)
-            describe(root, classes, images, table, passed).write(temporary)
+            described = describe(root, classes, images, table, passed)
+            described.write(temporary, out)
             records = len(table)
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if images.quarantined else None
     if quarantine:
         images.write(quarantine)
-    return Built(out, records, images.quarantined, quarantine, passed.list())
+    return Built(out, records, images.quarantined, quarantine, described.notes, described.passed_over)

@@ -15,27 +15,31 @@ MARK = "bytes:"
 
 
 def as_text(name: str) -> str:
-    """A name or path as the system gives it → text that every file format takes. Almost always the name itself."""
+    """A name or path as the system gives it → text that every file format takes. Almost always the name itself.
+
+    The same in every locale: its bytes are read as UTF-8, whatever the system's encoding is said to be.
+    """
     if name.isascii() and not name.startswith(MARK):
         return name
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        if not name.startswith(MARK):
-            return name
-    return MARK + quote_from_bytes(os.fsencode(name), safe="/ ")
+        text = os.fsencode(name).decode()
+    except UnicodeDecodeError:
+        text = MARK
+    return text if not text.startswith(MARK) else MARK + quote_from_bytes(os.fsencode(name), safe="/ ")
 
 
 def as_name(text: str) -> str:
     """What `as_text` made text of: the name that the system knows the file by."""
-    return os.fsdecode(unquote_to_bytes(text[len(MARK) :])) if text.startswith(MARK) else text
+    if text.isascii() and not text.startswith(MARK):
+        return text
+    return os.fsdecode(unquote_to_bytes(text[len(MARK) :]) if text.startswith(MARK) else text.encode())
 
 
 def normal(name: str) -> str:
     """The name of a class or product in one form: composed (NFC; macOS hands out NFD), without blanks at its ends, as text."""
-    return name if name.isascii() and name == name.strip() and not name.startswith(MARK) else as_text(_composed(name).strip())
+    if name.isascii() and name == name.strip() and not name.startswith(MARK):
+        return name
+    return _composed(as_text(name)).strip()
 
 
 def loose(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from repr.catalog.jsonfile import MEND, Id, Pixels, id_text, read_object
-from repr.catalog.names import as_text, normal
+from repr.catalog.names import as_name, as_text, normal
 from repr.catalog.passed import SYSTEM, Tally
 from repr.catalog.spelling import Spelling, settled
 from repr.catalog.table import Catalog, ClassName, Source, build
@@ -169,17 +169,17 @@ class _Part:
             if not reason and (key := (id_, product, box)) in seen:
                 reason = "boxes that are there already"
             if reason:
-                self.passed.add(reason, f"{as_text(path)}, annotation {n}")
+                self.passed.add(reason, f"{path}, annotation {n}")
                 continue
             seen.add(key)
             torn += products.setdefault((id_, box), product) != product
             size = {"width": _pixels(image.width), "height": _pixels(image.height)}
-            columns.add(path=as_text(path), product=product, split=self.split, box=box, scene=image.level, **size)
+            columns.add(path=path, product=product, split=self.split, box=box, scene=image.level, **size)
         for id_ in images:
             if id_ not in boxed:
-                self.passed.add("images without a box", as_text(f"{self.folder}/{paths[id_]}"))
+                self.passed.add("images without a box", f"{self.folder}/{paths[id_]}")
         for name in self._unnamed(set(paths.values())):
-            self.passed.add(SYSTEM if is_system(name) else "files that no annotation names", as_text(f"{self.folder}/{name}"))
+            self.passed.add(SYSTEM if is_system(name) else "files that no annotation names", f"{self.folder}/{name}")
         notes = [f"{self.folder}: {note}" for note in self.files.notes()]
         notes += [f"{self.cut} boxes of {self.folder} reach over the edge of their image and are cut there"] if self.cut else []
         return notes + ([f"{torn} boxes of {self.folder} stand under several products"] if torn else [])
@@ -195,7 +195,7 @@ class _Part:
 
     def _unnamed(self, named: set[str]) -> Iterator[str]:
         """The files right in the folder of the images that no record names."""
-        return (name for name in sorted(self.files.names("") or ()) if name not in named and (self.files.root / name).is_file())
+        return (name for name in sorted(self.files.names("") or ()) if name not in named and (self.files.root / as_name(name)).is_file())
 
     def _box(self, annotation: Annotation, image: Image, where: str) -> tuple[str, Box | None]:
         """Why the box does not count, or "", and the box clipped to the image; None when it covers all of it (to within a pixel a side)."""

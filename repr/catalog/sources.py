@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
-from repr.catalog.passed import SYSTEM
+from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.errors import UserError
@@ -62,12 +62,25 @@ def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"]
     return catalog
 
 
-def announce(catalog: Catalog) -> None:
+class Announced(Protocol):
+    """What a reader has to say."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know."""
+
+    @property
+    def passed_over(self) -> tuple[PassedOver, ...]:
+        """What lay among the data and was not read."""
+
+
+def announce(catalog: Announced) -> None:
     """Say the catalog's notes and what was passed over; as a warning where it is more than what systems put beside images."""
     for note in catalog.notes:
         log.info(f"Note: {note}.")
     for one in catalog.passed_over:
-        log.log(logging.INFO if one.reason in QUIET else logging.WARNING, f"P{one.line()[1:]}.")
+        level = logging.INFO if one.reason in QUIET else logging.WARNING
+        log.log(level, f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})  # in their JSON, too, for programs that attach
 
 
 def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m") -> list[Catalog]:

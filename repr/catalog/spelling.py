@@ -12,7 +12,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-from repr.catalog.names import as_text, loose
+from repr.catalog.names import as_name, as_text, loose
 from repr.catalog.table import CLIMBS, LEAVES
 from repr.errors import UserError
 
@@ -32,7 +32,7 @@ class Spelling:
 
     def _names(self, folder: str) -> frozenset[str] | None:
         try:
-            return frozenset(entry.name for entry in (self.root / folder).iterdir())
+            return frozenset(as_text(entry.name) for entry in (self.root / as_name(folder)).iterdir())
         except OSError:
             return None
 
@@ -87,7 +87,7 @@ class Spelling:
         recorded, own = self.example
         alike = unicodedata.normalize("NFC", recorded) == unicodedata.normalize("NFC", own)
         shown = f"{recorded!a} for {own!a}" if alike else f"{recorded} for {own}"
-        return (as_text(f"{self.respelled:,} paths are spelled otherwise than their files, such as {shown}"),)
+        return (f"{self.respelled:,} paths are spelled otherwise than their files, such as {shown}",)
 
 
 def plain(path: str) -> str:

@@ -26,7 +26,8 @@ PIECE = 100_000  # titles at a time
 LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
 FEW = 20  # rows that may be one group however few there are in all
 # What people and programs write where there is no title, after `_normal`; what has no letter and no digit tells nothing either.
-PLACEHOLDERS = ("nan", "n/a", "na", "none", "null", "nil", "unknown", "untitled", "no title", "title", "no name", "tbd", "无", "未知", "暂无")
+PLACEHOLDERS: tuple[str, ...] = ("nan", "n/a", "na", "none", "null", "nil", "unknown", "untitled", "no title", "title", "no name", "tbd")
+PLACEHOLDERS += ("无", "未知", "暂无")
 WORDLESS = r"^[^\p{L}\p{N}]*$"
 
 
@@ -184,7 +185,8 @@ def find_links(catalog: Catalog, *, look: bool = True) -> Links:
 
 
 def _common(catalog: Catalog, rows: Ints) -> str:
-    return f"the title {catalog.table['title'][int(rows[0])].as_py()!r} stands on {len(rows):,} of {len(catalog):,} rows and ties none of them"
+    title = catalog.table["title"][int(rows[0])].as_py()
+    return f"the title {title!r} stands on {len(rows):,} of {len(catalog):,} rows and ties none of them"
 
 
 def _labels(catalog: Catalog) -> list[Ints]:

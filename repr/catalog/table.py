@@ -184,11 +184,11 @@ class Catalog:
         """The box of every row, x, y, w, h in pixels, or None for the whole image."""
         return [None if box is None else (box[0], box[1], box[2], box[3]) for box in self.table.column("box").to_pylist()]
 
-    def write(self, path: Path) -> None:
-        """Write the Parquet file, whole or not at all."""
+    def write(self, path: Path, place: Path | None = None) -> None:
+        """Write the Parquet file, whole or not at all. place: where it will stand, if not at `path`."""
         with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
             writer.write_table(self.table)
-            writer.add_key_value_metadata(self.metadata(Path(path)))
+            writer.add_key_value_metadata(self.metadata(Path(place or path)))
 
     def metadata(self, path: Path) -> dict[bytes, bytes]:
         """What the catalog file at `path` carries beside the table, as Parquet key-value metadata.
