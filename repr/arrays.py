@@ -10,5 +10,6 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 Doubles = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Codes = np.ndarray[Any, np.dtype[np.uint64]]  # hashes
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = Ints  # rows of a catalog

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from repr.arrays import Bools, Rows
+from repr.arrays import Bools, Floats, Pixels, Rows
 from repr.catalog.table import Catalog
 from repr.crops import WHOLE
+from repr.embedding.embedder import Embedder
 from repr.errors import UserError
-
-if TYPE_CHECKING:
-    import torch
-
-    from repr.models.encoder import Encoder
-    from repr.models.weights import Weights
+from repr.images.pack import make_pack
+from repr.models.encoder import Encoder
+from repr.models.weights import Weights, load_encoder
 
 MOST = 2  # a whole part is embedded when it has fewer than so many times the rows served
 
@@ -26,16 +24,16 @@ MOST = 2  # a whole part is embedded when it has fewer than so many times the ro
 class Table:
     """Images in a learner's form. x: (n, …) pixels or features; place: (catalog rows,) position in x, -1 for none."""
 
-    x: np.ndarray[Any, Any]
+    x: Floats | Pixels
     place: Rows
 
     def has(self, rows: Rows) -> Bools:
         """Which of the catalog rows are there (readable)."""
         return np.asarray(self.place[rows] >= 0)
 
-    def take(self, rows: Rows) -> np.ndarray[Any, Any]:
+    def take(self, rows: Rows) -> Floats | Pixels:
         """x of the catalog rows, all of which are there."""
-        return np.asarray(self.x[self.place[rows]])
+        return self.x[self.place[rows]]
 
 
 class Shelf:
@@ -65,8 +63,6 @@ class Shelf:
     def pixels(self, size: int) -> Table:
         """uint8 (n, size, size, 3) of every readable image, memory-mapped."""
         if size not in self.packs:
-            from repr.images.pack import make_pack
-
             pack = make_pack(self.chosen, size, workers=self.workers)
             self.unreadable.update({str(q.path): q.reason for q in pack.quarantine})
             self.packs[size] = Table(pack.pixels, self._places(pack.rows))
@@ -80,16 +76,13 @@ class Shelf:
         """
         key = (weights.identity, size, crops)
         if key not in self.made:
-            from repr.embedding.embed import embed
-            from repr.models.weights import load_encoder
-
-            encoder = load_encoder(weights, size=size, crops=crops)
+            embedder = Embedder(load_encoder(weights, size=size, crops=crops), device=self.device, workers=self.workers)
             part_of = self.catalog.column("split").astype(str)
             place, features, start = np.full(len(self.catalog), -1, dtype=np.int64), [], 0
             for part in np.unique(part_of[self.rows]):
                 whole, served = np.flatnonzero(part_of == part), self.rows[part_of[self.rows] == part]
                 rows = whole if len(whole) < MOST * len(served) else served
-                made = embed(encoder, self.catalog.select(rows), device=self.device, workers=self.workers)
+                made = embedder.catalog(self.catalog.select(rows))
                 self.unreadable.update({str(q.path): q.reason for q in made.quarantine if str(q.path) in self.files})
                 place[rows[made.rows]] = start + np.arange(len(made))
                 features.append(made.features)
@@ -105,13 +98,11 @@ class Shelf:
 
 def encode(encoder: Encoder, pixels: Table, rows: Rows, device: torch.device, batch_size: int = 256) -> Table:
     """float32 (n, d) raw features of those of the catalog rows that are there, by an encoder in memory."""
-    import torch
-
     rows = rows[pixels.has(rows)]
     batch_size = max(1, batch_size * encoder.size**2 // encoder.side**2)
     encoder.to(device).eval()
     parts = []
-    with torch.inference_mode():  # in float32, as `repr.embedding.embed`
+    with torch.inference_mode():  # in float32, as `repr.embedding`
         for start in range(0, len(rows), batch_size):
             batch = torch.from_numpy(pixels.take(rows[start : start + batch_size])).to(device)
             parts.append(encoder.encode(batch).float().cpu().numpy())

@@ -96,7 +96,7 @@ def _confusions(page: Page, found: Results, album: Album, best: int) -> None:
 def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
     """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
     from repr.crops import WHOLE
-    from repr.embedding.embed import embed
+    from repr.embedding.embedder import Embedder
     from repr.evaluation.maps import flat_map
     from repr.models.weights import load_encoder
 
@@ -113,7 +113,7 @@ def _neighbourhood(page: Page, found: Results, album: Album, best: int) -> None:
         tests, of_tests = tests[kept], of_tests[kept]
     try:
         encoder = load_encoder(row["weights"], size=row["size"], crops=tuple(row.get("crops", WHOLE)))
-        made = embed(encoder, album.catalog.select(np.concatenate([shots, tests])))
+        made = Embedder(encoder).catalog(album.catalog.select(np.concatenate([shots, tests])))
     except UserError as error:
         page.text(f"The embedding could not be drawn: {error}")
         return

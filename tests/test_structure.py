@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # Top to bottom: a room imports itself and rooms after it. A module straight below the package is a room of its own.
 ROOMS = {
     "repr": [
-        *("cli", "server", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
+        *("cli", "server", "api", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
         *("training", "methods", "models", "synthetic", "catalog", "images"),
-        *("runs", "console", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
+        *("runs", "console", "files", "settings", "tables", "progress", "machine", "vectors", "arrays", "crops", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_images", "summary", "experiment", "paper", "rows", "trial", "starts", "images", "checkout"),

@@ -1,4 +1,4 @@
-"""OCR engines behind one small interface: a image in, lines of text with their confidence out."""
+"""OCR engines behind one small interface: an image in, lines of text with their confidence out."""
 
 from __future__ import annotations
 

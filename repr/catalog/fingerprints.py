@@ -20,12 +20,12 @@ import numpy as np
 from PIL import Image
 
 from repr import progress
-from repr.arrays import Bools, Floats, Ints, Pixels
-from repr.catalog.formats import FORMATS
+from repr.arrays import Bools, Codes, Floats, Ints, Pixels
 from repr.catalog.table import Catalog
 from repr.files import cache_dir, content_key, replacing
+from repr.images.reader import ImageLike, Unreadable, read_image
 
-VERSION = 2
+VERSION = 3
 SIDE = 16
 DEAD_ZONE = 8  # grey levels (of 255) of difference that count as one: less is the noise of JPEG
 BITS = 6  # of 256 that near-identical images may differ in
@@ -48,7 +48,7 @@ class Prints:
     """
 
     content: Ints
-    bits: np.ndarray[Any, np.dtype[np.uint64]]
+    bits: Codes
     thumbs: list[Pixels]
 
     def thumb(self, rows: Ints) -> Floats:
@@ -95,20 +95,21 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _print(file: Path) -> tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
+def _print(file: Path) -> tuple[int, Codes, Pixels, bool]:
     try:
         data = file.read_bytes()
-        bits, thumb = look(file)
-    except Exception:  # a broken image can raise nearly anything; `repr pack` gives the reason
+        bits, thumb = look(data)
+    except (Unreadable, OSError):  # `repr pack` gives the reason
         return 0, np.zeros(4, np.uint64), np.zeros((SIDE, SIDE, 3), np.uint8), False
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
 
 
-def look(file: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint64]], Pixels]:
-    """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of a image."""
-    with Image.open(file, formats=FORMATS) as image:
-        image.draft("RGB", (8 * SIDE, 8 * SIDE))
-        rgb = image.convert("RGB")
+def look(image: ImageLike) -> tuple[Codes, Pixels]:
+    """The difference hash, (4,) uint64, and the thumbnail, (16, 16, 3) uint8, of an image as everything else here sees it: upright.
+
+    Raises Unreadable with the reason.
+    """
+    rgb = read_image(image, short_side=8 * SIDE)
     # Lanczos, since a box filter at fractional steps moves the signs: 14 bits between twins, not 2.
     grey = np.asarray(rgb.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS), np.int16)
     signs = grey[:, 1:] - grey[:, :-1] > DEAD_ZONE
@@ -132,7 +133,7 @@ def near_pairs(prints: Prints) -> Ints:
     return np.asarray(np.sort(pairs[np.concatenate(agree)], axis=1), dtype=np.int64)
 
 
-def _alike(bits: np.ndarray[Any, np.dtype[np.uint64]]) -> Ints:
+def _alike(bits: Codes) -> Ints:
     """Pairs of positions in sorted `bits`, (n, 4), with at most BITS differing bits: (m, 2), each once."""
     bands = np.ascontiguousarray(bits).view(np.uint32).reshape(len(bits), 8).astype(np.uint64)
     found = [np.zeros(0, np.int64)]

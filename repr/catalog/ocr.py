@@ -1,6 +1,6 @@
 """Fill the OCR field of a catalog's images that lack it: resumable, in several processes, with every line's confidence kept.
 
-Beside the catalog stands a journal, `<name>.ocr.jsonl`: first the engine, then one line a image with its key, its lines and their
+Beside the catalog stands a journal, `<name>.ocr.jsonl`: first the engine, then one line an image with its key, its lines and their
 confidences, or the reason why it could not be read. It is what an interrupted run goes on from.
 """
 
@@ -11,12 +11,12 @@ import logging
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +27,8 @@ from repr.catalog.engines import Engine, Line, make
 from repr.catalog.pools import processes
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.images.reader import Box, read_image
 from repr.machine import cores
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +37,10 @@ CONFIDENCE = 0.5  # of the lines that go into the catalog; rapidocr's own bound 
 CHUNK = 4  # images a process reads before it hands back
 SIDE = 1500  # pixels wanted of the shorter side: rapidocr shrinks what has more than 2000, and big JPEGs decode faster at a half
 
-Box = tuple[float, float, float, float]
-Reader = Callable[..., "Image"]  # repr.images.reader.read_image, or another that takes (file, short_side=, box=)
-
 
 @dataclass(frozen=True)
 class Task:
-    """A image to read. key: its place in the journal."""
+    """An image to read. key: its place in the journal."""
 
     key: str
     file: Path
@@ -54,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in a image: its lines, none for none, or the reason why it could not be read. size: of its file, in bytes."""
+    """What was found in an image: its lines, none for none, or the reason why it could not be read. size: of its file, in bytes."""
 
     lines: tuple[Line, ...] = ()
     error: str = ""
@@ -113,17 +108,15 @@ def fill(
     catalog: Catalog,
     out: Path,
     *,
-    read: Reader,
     engine: str = "rapidocr",
     confidence: float = CONFIDENCE,
     workers: int | None = None,
 ) -> Filled:
     """Read the images whose OCR is null and write the catalog with their text to `out`.
 
-    Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; a image without
-    any stays null. read: `repr.images.reader.read_image`, or another function of a module, which other processes import.
-    workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal; images that
-    could not be read, or whose file has another length now, are tried again.
+    Text there is, empty text too, stays as it is. Lines of at least `confidence` go into the field, joined by blanks; an image without
+    any stays null. workers: processes, default one a core; 1 reads in this process. A run that was stopped goes on from the journal;
+    images that could not be read, or whose file has another length now, are tried again.
     Raises UserError when the engine is not installed, the journal is of another engine, or not one image could be read.
     """
     begun = time.monotonic()
@@ -142,7 +135,7 @@ def fill(
         if resumed:
             log.info(f"{resumed:,} of {len(tasks):,} images were read before: {journal}")
         todo = (Task(key, catalog.file(tasks[key]), boxes[tasks[key]]) for key in left)
-        done.update(_kept(journal, _read(todo, len(left), engine, read, workers or cores()), len(left)))
+        done.update(_kept(journal, _read(todo, len(left), engine, workers or cores()), len(left)))
     unreadable = tuple((key, done[key].error) for key in tasks if done[key].error)
     if tasks and len(unreadable) == len(tasks):
         raise UserError(f"none of {len(tasks):,} images could be read ({unreadable[0][1]})", unreadable[0][0], "Check that they are there")
@@ -171,7 +164,7 @@ def _tasks(catalog: Catalog, boxes: list[Box | None]) -> tuple[list[str | None],
 
 
 def _still(reading: Reading | None, file: Path) -> bool:
-    """Whether a image was read, and its file is as long as it was then (or gone)."""
+    """Whether an image was read, and its file is as long as it was then (or gone)."""
     if reading is None or reading.error:
         return False
     try:
@@ -237,16 +230,16 @@ def _line(key: str, reading: Reading) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def _read(tasks: Iterator[Task], total: int, engine: str, read: Reader, workers: int) -> Iterator[tuple[str, Reading]]:
+def _read(tasks: Iterator[Task], total: int, engine: str, workers: int) -> Iterator[tuple[str, Reading]]:
     """Readings in the order of the tasks; only a few chunks wait at a time, however many tasks there are."""
     if not total:
         return
     workers = min(workers, -(-total // CHUNK))
     if workers < 2:
-        yield from _read_with(make(engine), read, tasks)
+        yield from _read_with(make(engine), tasks)
         return
     chunks = iter(lambda: list(islice(tasks, CHUNK)), [])
-    pool = processes(workers, _begin, engine, read)
+    pool = processes(workers, _begin, engine)
     waiting: deque[Future[list[tuple[str, Reading]]]] = deque()
     try:
         for chunk in chunks:
@@ -259,22 +252,22 @@ def _read(tasks: Iterator[Task], total: int, engine: str, read: Reader, workers:
         pool.shutdown(cancel_futures=True)
 
 
-_OWN: dict[str, Any] = {}  # in a worker process: its engine and reader
+_OWN: list[Engine] = []  # in a worker process: its engine
 
 
-def _begin(engine: str, read: Reader) -> None:
+def _begin(engine: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process at the terminal ends the others
-    _OWN.update(engine=make(engine), read=read)
+    _OWN[:] = [make(engine)]
 
 
 def _read_chunk(tasks: list[Task]) -> list[tuple[str, Reading]]:
-    return list(_read_with(_OWN["engine"], _OWN["read"], tasks))
+    return list(_read_with(_OWN[0], tasks))
 
 
-def _read_with(engine: Engine, read: Reader, tasks: Iterable[Task]) -> Iterator[tuple[str, Reading]]:
+def _read_with(engine: Engine, tasks: Iterable[Task]) -> Iterator[tuple[str, Reading]]:
     for task in tasks:
         try:
-            lines = tuple(engine(read(task.file, short_side=SIDE, box=task.box)))
+            lines = tuple(engine(read_image(task.file, short_side=SIDE, box=task.box)))
             yield task.key, Reading(lines, size=task.file.stat().st_size)
         except Exception as error:  # whatever a broken image makes reader or engine trip over; counted and listed
             yield task.key, Reading(error=" ".join(str(error).split()) or type(error).__name__)

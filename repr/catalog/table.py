@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,17 @@ class Catalog:
             inside(roots[s], path)
             for s, path in zip(self.table.column("source").to_pylist(), self.table.column("path").to_pylist(), strict=True)
         ]
+
+    @property
+    def roots(self) -> list[str]:
+        """The absolute folder of every source."""
+        return [str(source.root.absolute()) for source in self.sources]
+
+    def located(self) -> Iterator[tuple[str, str]]:
+        """Of every row, the root of its source and the path below it: text, which is quicker than `files` for millions."""
+        roots = self.roots
+        for source, path in zip(*(self.table.column(name).to_pylist() for name in ("source", "path")), strict=True):
+            yield roots[source], path
 
     def boxes(self) -> list[tuple[float, float, float, float] | None]:
         """The box of every row, x, y, w, h in pixels, or None for the whole image."""

@@ -17,11 +17,15 @@ from repr.classify.data import Data, Features, NotRun
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
 from repr.crops import suffix
+from repr.embedding.embedder import Embedder
+from repr.embedding.embeddings import log_left_out
 from repr.errors import UserError
 from repr.images.views import plain, preset
 from repr.models.backbones import backbone, check_size
+from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
+from repr.training.finetune import EncoderWithHead, fit_network
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
 HIDDEN = (4096, 4096)
@@ -58,9 +62,6 @@ class Image:
         return self
 
     def _train(self, data: Data, encoder: Encoder, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> None:
-        from repr.models.devices import pick_device
-        from repr.training.finetune import EncoderWithHead, fit_network
-
         settings = self.settings
         self.size_ = encoder.size
         pack, place = data.pixels(encoder.size, settings.workers)
@@ -100,18 +101,16 @@ class Image:
 
 def image_features(data: Data, settings: Settings) -> Features:
     """The frozen features of every catalog row's image; computed once and kept by content. Raises NotRun without weights."""
-    from repr.embedding.embed import embed, say_left_out
-
     weights = starting_weights(settings)
     if weights is None:
         raise NotRun(f"no weights (a frozen {settings.model} needs some: `weights`)")
     encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
-    made = embed(encoder, data.catalog, device=settings.device, workers=settings.workers)
+    made = Embedder(encoder, device=settings.device, workers=settings.workers).catalog(data.catalog)
     vectors = np.zeros((len(data.catalog), encoder.dim), np.float32)
     present = np.zeros(len(data.catalog), bool)
     vectors[made.rows], present[made.rows] = made.features, True
     if data.readable is None:
-        say_left_out(made.quarantine)
+        log_left_out(made.quarantine)
     data.readable = present
     return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px{suffix(encoder.crops)})")
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from repr import console
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
+
+if TYPE_CHECKING:
+    from repr.lookup.catalogs import Added
+    from repr.lookup.index import Index
+    from repr.lookup.manifest import Info
 
 PARTS = click.Choice(["train", "val", "test"])
 index_option = click.option(
@@ -29,7 +34,7 @@ def command() -> None:
 @console.crops_option("as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @click.option("--part", "parts", type=PARTS, multiple=True, help="Only images of this part of the data; repeatable.")
 @click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 images on, not exact. Prints what it misses.")
+@click.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
 @console.out_option("the index folder (needed)")
 @console.seed_option
 @console.machine_options
@@ -64,8 +69,9 @@ def build(
 
     from repr.catalog.sources import open_sources
     from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
-    from repr.lookup.index import BUILD, ZOOMS, Index
-    from repr.models.weights import load_encoder, read_weights
+    from repr.lookup.index import BUILD, CROPS, Index
+    from repr.models.backbones import backbone
+    from repr.models.weights import read_weights
     from repr.search.ivf import check_enough
 
     if weights is None:
@@ -77,17 +83,17 @@ def build(
         check_enough(len(catalog))
     chosen = read_weights(weights or "imagenet")
     command = command_of(BUILD, data, parts, subset)
-    index = _unfinished(out, command, size, crops)
-    if index is not None:
-        size, crops = index.manifest.weights["size"], index.manifest.crops
+    index = _unfinished(out, command, size, crops, device, workers)
     cut_out = catalog.table.column("box").null_count == 0  # products then fill their images
-    chosen = replace(chosen, size=size or chosen.size, crops=crops or chosen.crops or (WHOLE if cut_out else ZOOMS))
-    encoder = load_encoder(chosen)
-    index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), synthetic=catalog.synthetic)
-    added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
+    if index is None:
+        chosen = replace(chosen, size=size or chosen.size, crops=crops or chosen.crops or (WHOLE if cut_out else CROPS))
+        dim, root = backbone(chosen.arch).dim, common_root(catalog)
+        index = Index.create(out, chosen, dim=dim, root=root, synthetic=catalog.synthetic, device=device, workers=workers)
+    index.check(chosen.identity, chosen.name)  # those that an unfinished index was begun with
+    added = add_catalog(index, catalog, command=command)
     if ivf:
-        cells = index.build_cells(np.random.default_rng(seed))
-        console.say(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
+        lists = index.build_lists(np.random.default_rng(seed))
+        console.say(f"{lists.nlist} lists, {lists.nprobe} probed: recall@10 against the exact search {lists.recall_at_10:.1%}")
     index.end(command)
     _report(index, added, as_json)
 
@@ -124,13 +130,13 @@ def add(
 
     if not data:
         raise UserError("no data named", "--data", "Add --data PATH")
-    opened = Index.open(_one(folder, words))
+    opened = Index.open(_one(folder, words), device=device, workers=workers)
     _check(opened, weights)
     catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
     if left_out:
         console.say(left_out)
     command = command_of(ADD, data, parts, subset)
-    added = add_catalog(opened, catalog, opened.encoder(device), command=command, device=device, workers=workers)
+    added = add_catalog(opened, catalog, command=command)
     opened.end(command)
     _report(opened, added, as_json)
 
@@ -196,7 +202,9 @@ def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
     return index
 
 
-def _unfinished(out: Path, command: str, size: int | None, crops: tuple[float, ...] | None) -> Any:
+def _unfinished(
+    out: Path, command: str, size: int | None, crops: tuple[float, ...] | None, device: str, workers: int | None
+) -> Index | None:
     """The index at `out` when an earlier build of it by the same command was interrupted, else None.
 
     Raises UserError when that was of other images, or of another size or other crops than were typed.
@@ -205,7 +213,7 @@ def _unfinished(out: Path, command: str, size: int | None, crops: tuple[float, .
 
     if not (out / "manifest.json").is_file():
         return None
-    index = Index.open(out)
+    index = Index.open(out, device=device, workers=workers)
     builds = [begun for begun in index.info()["unfinished"] if begun.startswith(BUILD)]
     if not builds:
         return None
@@ -218,7 +226,7 @@ def _unfinished(out: Path, command: str, size: int | None, crops: tuple[float, .
     return index
 
 
-def _check(index: Any, weights: str | None) -> None:
+def _check(index: Index, weights: str | None) -> None:
     if weights is not None:
         from repr.models.weights import read_weights
 
@@ -226,11 +234,11 @@ def _check(index: Any, weights: str | None) -> None:
         index.check(given.identity, given.name)
 
 
-def _report(index: Any, added: Any, as_json: bool) -> None:
-    from repr.embedding.embed import say_left_out
+def _report(index: Index, added: Added, as_json: bool) -> None:
+    from repr.embedding.embeddings import log_left_out
 
     content = index.info()
-    say_left_out(added.quarantine)
+    log_left_out(added.quarantine)
     if as_json:
         counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
         console.emit({"index": str(index.folder), **counts, **content})
@@ -240,15 +248,15 @@ def _report(index: Any, added: Any, as_json: bool) -> None:
         click.echo(f"Next: repr lookup --index {index.folder} PHOTO")
 
 
-def _described(content: dict[str, Any]) -> str:
-    weights, cells = content["weights"], content["cells"]
-    by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
+def _described(content: Info) -> str:
+    weights, lists = content["weights"], content["lists"]
+    inverted = f"{lists['nprobe']} of {lists['nlist']} inverted lists, recall@10 {lists['recall_at_10']:.1%}" if lists else ""
     lines = [
         f"{content['products']} products in {content['images']} images"
         + (f" ({content['removed_images']} removed)" if content["removed_images"] else "")
         + (" - synthetic: not real products" if content["synthetic"] else ""),
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights.get('crops', WHOLE))}, {weights['identity']})",
-        f"search   {by_cells or 'exact'}",
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights['crops'])}, {weights['identity']})",
+        f"search   {inverted or 'exact'}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
     ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from repr import console, tables
 from repr.errors import UserError
+
+if TYPE_CHECKING:
+    from repr.lookup.matches import Match
 
 
 @click.command()
@@ -39,21 +42,19 @@ def command(
     Example:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
     """
-    from repr.embedding.embed import embed_files
     from repr.lookup.index import Index
     from repr.models.weights import read_weights
 
-    index = Index.open(folder)
+    index = Index.open(folder, device=device, workers=workers)
     if weights is not None:
         given = read_weights(weights)
         index.check(given.identity, given.name)
     content = index.info()
-    boxes = index.boxes_of(photos)
-    vectors, readable, unreadable = embed_files(index.encoder(device), photos, boxes=boxes, device=device, workers=workers)
-    if not len(readable):
-        raise UserError(unreadable[0].reason, unreadable[0].path, "Give image files")
-    answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_image=per_image), strict=True))
-    for broken in unreadable:
+    made = index.embed(photos)
+    if not len(made):
+        raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give image files")
+    answers: dict[int, list[Match]] = dict(zip(made.rows.tolist(), index.search(made.vectors, k, per_image=per_image), strict=True))
+    for broken in made.quarantine:
         console.say(f"left out: {broken.path}: {broken.reason}")
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
@@ -63,7 +64,7 @@ def command(
     if sheet is not None:
         _draw(sheet, photos, answers, root or Path(content["root"]), content["synthetic"])
     if as_json:
-        reasons = {broken.path: broken.reason for broken in unreadable}
+        reasons = {broken.path: broken.reason for broken in made.quarantine}
         console.emit(
             {"results": [_entry(photo, answers.get(i), reasons) for i, photo in enumerate(photos)], "synthetic": content["synthetic"]}
         )
@@ -76,18 +77,19 @@ def command(
             click.echo(tables.table(["product", *(["name"] if named else []), "score", "image"], rows))
 
 
-def _entry(photo: Path, matches: list[Any] | None, reasons: dict[str, str]) -> dict[str, Any]:
+def _entry(photo: Path, matches: list[Match] | None, reasons: dict[str, str]) -> dict[str, Any]:
     if matches is None:
         return {"query": str(photo), "matches": [], "error": reasons[str(photo)]}
     return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "image": m.image} for m in matches]}
 
 
-def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Any]], root: Path, synthetic: bool) -> None:
+def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Match]], root: Path, synthetic: bool) -> None:
     from repr.files import replacing
-    from repr.images.reader import Unreadable, read_image
+    from repr.images.reader import ImageLike, Unreadable, read_image
     from repr.reports.sheet import SheetRow, contact_sheet
 
-    def cell(match: Any) -> tuple[Any, str, None]:
+    def cell(match: Match) -> tuple[ImageLike, str, None]:
+        image: ImageLike
         try:
             image = read_image(root / match.image, short_side=192, box=match.box)
         except Unreadable:

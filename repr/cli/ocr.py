@@ -45,12 +45,11 @@ def command(
     """
     from repr.catalog.ocr import fill
     from repr.catalog.sources import open_sources
-    from repr.images.reader import read_image
 
     catalog = open_sources([*paths, *data], subset=subset)
     if figures and not (catalog.column(f"class_{catalog.default_level}") >= 0).any():
         raise UserError("there are no classes to draw figures of", catalog.name, "Leave --figures out")
-    filled = fill(catalog, out, read=read_image, engine=engine, confidence=confidence, workers=workers)
+    filled = fill(catalog, out, engine=engine, confidence=confidence, workers=workers)
     written = []
     if figures:
         from repr.catalog.characters import characters

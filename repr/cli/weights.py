@@ -123,8 +123,8 @@ def mix(
     mixed = replace(mixed, size=size or mixed.size, crops=crops or mixed.crops)
     if batch_norm:
         from repr.catalog.sources import open_data
-        from repr.images.batches import training_batches
         from repr.models.devices import pick_device
+        from repr.training.batches import training_batches
 
         catalog = open_data(data, subset=subset, split=split, seed=seed)
         batches = training_batches(catalog, load_encoder(mixed).side, images, seed=seed, workers=workers)

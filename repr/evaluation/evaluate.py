@@ -6,27 +6,26 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.catalog.sources import divisions
+from repr.catalog.table import Catalog
 from repr.crops import suffix
-from repr.embedding.embed import BATCH, embed, say_left_out
+from repr.embedding.embedder import BATCH, Embedder
+from repr.embedding.embeddings import log_left_out
 from repr.errors import UserError
 from repr.evaluation.measure import Constants, Row, measure
 from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
+from repr.images.pack import Quarantined
+from repr.models.devices import pick_device
 from repr.models.names import apart
-from repr.search.exact import normalised
-
-if TYPE_CHECKING:
-    from repr.catalog.table import Catalog
-    from repr.images.pack import Quarantined
-    from repr.models.weights import Weights
+from repr.models.weights import Weights, load_encoder
+from repr.vectors import normalised
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +74,6 @@ def evaluate(
     leave_one_out: search all images among each other instead. Unreadable images are left out and listed. Raises UserError
     when the catalog has no labels on the level, or nothing can be read.
     """
-    from repr.models.devices import pick_device
-    from repr.models.weights import load_encoder
-
     target = pick_device(device)
     whole = task(catalog, level, leave_one_out=leave_one_out)
     images = catalog.select(whole.rows)
@@ -85,9 +81,9 @@ def evaluate(
     vectors: dict[str, Floats] = {}
     readable = np.arange(len(images))
     quarantine: tuple[Quarantined, ...] = ()
-    encoders = [load_encoder(spec, size=size, crops=crops, device=target) for spec in weights]
+    encoders = [load_encoder(spec, size=size, crops=crops) for spec in weights]
     for name, encoder in zip(_names([encoder.name + suffix(encoder.crops) for encoder in encoders]), encoders, strict=True):
-        made = embed(encoder, images, batch_size=batch_size, device=device, workers=workers)
+        made = Embedder(encoder, device=device, workers=workers, batch_size=batch_size).catalog(images)
         readable, quarantine = made.rows, made.quarantine
         rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.synthetic or catalog.synthetic))
         vectors[name] = made.vectors
@@ -221,6 +217,6 @@ def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) 
 
 def announce(evaluation: Evaluation) -> None:
     """Say what was left out and how the images were divided."""
-    say_left_out(evaluation.quarantine)
+    log_left_out(evaluation.quarantine)
     if evaluation.leave_one_out:
         log.info("No train and test parts: every image is searched among all the others, and there is no linear probe.")

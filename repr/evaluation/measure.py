@@ -13,8 +13,8 @@ from repr.errors import UserError
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
 from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
-from repr.search.exact import normalised
 from repr.training.alarms import effective_rank, spread
+from repr.vectors import normalised
 
 RANK_ROWS = 10_000  # of the bank; the rank of more differs little and takes gigabytes
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from repr.arrays import Bools, Ints
-
-if TYPE_CHECKING:
-    from repr.catalog.table import Catalog
+from repr.catalog.table import Catalog
+from repr.images.reader import shorter_side
 
 # MEP-3M has images of 75 and of 220 pixels; the bounds keep the two apart, and RPC's exemplars from both.
 BOUNDS = (75, 150, 220, 400, 1000)
@@ -18,8 +17,6 @@ BOUNDS = (75, 150, 220, 400, 1000)
 
 def short_sides(catalog: Catalog, rows: Ints) -> Ints:
     """(n,) shorter side in pixels of the image (or box) of each row: of the box, of the records, else of the file's header."""
-    from PIL import Image
-
     widths, heights = catalog.column("width"), catalog.column("height")
     boxes, sides = catalog.boxes(), np.zeros(len(rows), np.int64)
     for i, row in enumerate(rows):
@@ -27,8 +24,7 @@ def short_sides(catalog: Catalog, rows: Ints) -> Ints:
         if box is not None:
             width, height = box[2], box[3]
         elif not (width and height and width == width and height == height):  # null, or NaN from a column with nulls
-            with Image.open(catalog.file(int(row))) as image:
-                width, height = image.size
+            width = height = shorter_side(catalog.file(int(row)))
         sides[i] = int(min(width, height))
     return sides
 

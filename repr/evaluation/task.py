@@ -13,7 +13,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
-from repr.search.exact import check_finite
+from repr.vectors import check_finite
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog

@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from repr.arrays import Ints, Pixels
-from repr.images.reader import MARGIN, Box, Fit, Unreadable, read_image, square
+from repr.images.reader import MARGIN, Box, Fit, ImageLike, Unreadable, read_image, square
 from repr.machine import cores
 
 CHUNK = 64  # images a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C
@@ -31,7 +30,7 @@ class Chunk:
 
 
 def decode(
-    files: Sequence[Path],
+    images: Sequence[ImageLike],
     boxes: Sequence[Box | None] | None,
     size: int,
     *,
@@ -40,21 +39,22 @@ def decode(
     workers: int | None = None,
     start: int = 0,
 ) -> Iterator[Chunk]:
-    """Decode files[start:] to squares of `size` pixels, in order, some at a time.
+    """Decode images[start:] to squares of `size` pixels, in order, some at a time.
 
-    boxes: one a file, None for the whole image; None for all of them. workers: cores to use; default all that this
-    process may use; 0 or 1 decodes in the calling thread. Broken images come back in `bad`, with their reason.
+    images: files, or what else `read_image` takes. boxes: one an image, None for the whole image; None for all of them.
+    workers: cores to use; default all that this process may use; 0 or 1 decodes in the calling thread. Broken images come back in
+    `bad`, with their reason.
 
-    The workers are threads: Pillow decodes and resizes without the interpreter's lock, which leaves 0.1 ms a image that
+    The workers are threads: Pillow decodes and resizes without the interpreter's lock, which leaves 0.1 ms an image that
     is not shared (0.3 ms in all for a JPEG of 176 px, 5 ms for one of 2592 × 1944), and no process has to be started.
     """
     workers = cores() if workers is None else workers
-    chunk = max(1, min(CHUNK, math.ceil((len(files) - start) / (4 * max(workers, 1)))))
-    spans = [(at, min(at + chunk, len(files))) for at in range(start, len(files), chunk)]
+    chunk = max(1, min(CHUNK, math.ceil((len(images) - start) / (4 * max(workers, 1)))))
+    spans = [(at, min(at + chunk, len(images))) for at in range(start, len(images), chunk)]
 
     def task(span: tuple[int, int]) -> Chunk:
         part = slice(*span)
-        return decode_chunk(files[part], boxes[part] if boxes else None, size, fit=fit, margin=margin, first=span[0])
+        return decode_chunk(images[part], boxes[part] if boxes else None, size, fit=fit, margin=margin, first=span[0])
 
     if workers < 2 or len(spans) < 2:
         yield from map(task, spans)
@@ -73,14 +73,16 @@ def decode(
                 future.cancel()
 
 
-def decode_chunk(files: Sequence[Path], boxes: Sequence[Box | None] | None, size: int, *, fit: Fit, margin: float, first: int) -> Chunk:
-    """Decode a few files here and now; `first` is the position of the first of them."""
-    pixels = np.empty((len(files), size, size, 3), dtype=np.uint8)
+def decode_chunk(
+    images: Sequence[ImageLike], boxes: Sequence[Box | None] | None, size: int, *, fit: Fit, margin: float, first: int
+) -> Chunk:
+    """Decode a few images here and now; `first` is the position of the first of them."""
+    pixels = np.empty((len(images), size, size, 3), dtype=np.uint8)
     good: list[int] = []
     bad: list[tuple[int, str]] = []
-    for i, file in enumerate(files):
+    for i, source in enumerate(images):
         try:
-            image = read_image(file, short_side=size, box=boxes[i] if boxes else None, margin=margin)
+            image = read_image(source, short_side=size, box=boxes[i] if boxes else None, margin=margin)
             pixels[len(good)] = square(image, size, fit)
         except Unreadable as error:
             bad.append((first + i, error.reason))

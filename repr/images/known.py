@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
-from repr.arrays import Ints
-from repr.catalog.table import Catalog
+from repr.arrays import Codes, Ints
 from repr.files import cache_dir, read_json, write_json
+from repr.images.reader import Box
 
-Prints = np.ndarray[Any, np.dtype[np.uint64]]
+
+class ImageFiles(Protocol):
+    """Image files in order, or boxes cut out of them, a row each: what can be packed and embedded. A catalog is one."""
+
+    @property
+    def name(self) -> str:
+        """A short name for messages."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of them is of the synthetic shop."""
+
+    def __len__(self) -> int: ...
+
+    def files(self) -> list[Path]:
+        """The file of every row."""
+
+    def boxes(self) -> list[Box | None]:
+        """The box of every row, x, y, w, h in pixels, or None for the whole image."""
+
+    @property
+    def roots(self) -> list[str]:
+        """The absolute folders that paths start from."""
+
+    def located(self) -> Iterable[tuple[str, str]]:
+        """Of every row, the one of `roots` that its path starts from, and that path, with /."""
 
 
-def fingerprints(catalog: Catalog, *, moved: bool = False) -> Prints:
+def fingerprints(images: ImageFiles, *, moved: bool = False) -> Codes:
     """(n,) uint64, one a row: a hash of the file's path, size in bytes and time, and of the box. Changes when any of them does.
 
     moved: leave out the folder the data lie in and the time, so that a copy of the data has the same.
     """
-    prints = np.empty(len(catalog), dtype=np.uint64)
-    roots = [str(source.root.absolute()) for source in catalog.sources]
-    columns = (catalog.table.column("source").to_pylist(), catalog.table.column("path").to_pylist(), catalog.boxes())
-    for row, (source, path, box) in enumerate(zip(*columns, strict=True)):
-        file = f"{roots[source]}/{path}"  # text, not Path, which takes ten times as long; there may be millions
+    prints = np.empty(len(images), dtype=np.uint64)
+    for row, ((root, path), box) in enumerate(zip(images.located(), images.boxes(), strict=True)):
+        file = f"{root}/{path}"  # text, not Path, which takes ten times as long; there may be millions
         try:
             stat = os.stat(file)  # noqa: PTH116 - likewise
             facts = f"{path}\0{stat.st_size}\0{box}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{box}"
@@ -50,7 +73,7 @@ def finished() -> Iterator[Path]:
     yield from (index.parent for index in sorted(present, key=lambda index: index.stat().st_mtime_ns, reverse=True))
 
 
-def places(wanted: Prints, held: Prints) -> Ints | None:
+def places(wanted: Codes, held: Codes) -> Ints | None:
     """(n,) int64, where each wanted print lies in `held`; None when one is not there."""
     if not len(held):
         return None

@@ -7,26 +7,25 @@ being made there is progress.jsonl instead, one line a finished chunk, from whic
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.lib import format as npy
 
 from repr import progress
-from repr.arrays import Rows
-from repr.catalog.table import Catalog
+from repr.arrays import Codes, Pixels, Rows
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
+from repr.images import journal
 from repr.images.decode import CHUNK, Chunk, decode
-from repr.images.known import Prints, fingerprints, finished, places, register
+from repr.images.journal import from_spans, spans
+from repr.images.known import ImageFiles, fingerprints, finished, places, register
 from repr.images.reader import MARGIN, Fit
 
 log = logging.getLogger(__name__)
@@ -34,22 +33,48 @@ log = logging.getLogger(__name__)
 VERSION = 1
 HEADER = 128  # bytes of the .npy header; numpy leaves room in it for the first axis to grow
 CHECKED = 64  # images whose checksum is kept and compared on opening
-FILES = {"pixels.npy", "sources.npy", "progress.jsonl", "index.json"}
+FILES = {"pixels.npy", "sources.npy", journal.NAME, "index.json"}
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A image file that could not be read, and why."""
+    """An image file that could not be read, and why."""
 
     path: str
     reason: str
 
 
+class Missing(TypedDict):
+    """An entry of index.json for an unreadable image: its row, its file, and why."""
+
+    row: int
+    path: str
+    reason: str
+
+
+class Index(TypedDict):
+    """index.json. rows: spans of the rows that pixels.npy has; checksums: (position, CRC-32) of some of its images."""
+
+    kind: str
+    version: int
+    size: int
+    fit: str
+    key: str
+    synthetic: bool
+    source: str
+    rows: list[list[int]]
+    quarantine: list[Missing]
+    checksums: list[tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Pack:
-    """A finished pack. pixels: (n, size, size, 3) uint8 memory map; rows: (n,) int64, the catalog row of each image, ascending."""
+    """A finished pack.
 
-    pixels: np.memmap[Any, np.dtype[np.uint8]]
+    pixels: (n, size, size, 3) uint8, memory-mapped; rows: (n,) int64, ascending, the row of each among the images that were given.
+    """
+
+    pixels: Pixels
     rows: Rows
     quarantine: list[Quarantined]
     size: int
@@ -63,14 +88,14 @@ class Pack:
 
 
 def make_pack(
-    catalog: Catalog,
+    images: ImageFiles,
     size: int,
     *,
     out: Path | None = None,
     fit: Fit = "crop",
     workers: int | None = None,
 ) -> Pack:
-    """Decode every image of the catalog to size × size and open the pack.
+    """Decode every one of the images, such as a catalog's, to size × size and open the pack.
 
     out: the folder; default one in the cache, named after the sources. A finished pack of the same images is opened at once,
     one that holds them among others is copied from, and a run that was killed goes on where it was.
@@ -78,15 +103,15 @@ def make_pack(
     when the disk is too small; and when no image at all could be read.
     """
     if size < 1:
-        raise UserError(f"a image size of {size} pixels", "", "Give a size of 1 or more", argument="size")
-    prints = fingerprints(catalog)
+        raise UserError(f"an image size of {size} pixels", "", "Give a size of 1 or more", argument="size")
+    prints = fingerprints(images)
     key = _key(prints, size, fit)
     folder = Path(out) if out is not None else cache_dir("packs", key)
     if (folder / "index.json").exists():
         pack = _of(key, folder)
     else:
         try:
-            pack = _write(catalog, prints, folder, size, fit, workers)
+            pack = _write(images, prints, folder, size, fit, workers)
         except OSError as error:  # a full disk: writing to an open file does not say where
             error.filename = error.filename or str(folder)
             if folder.is_dir() and not _held(folder, size):
@@ -97,7 +122,7 @@ def make_pack(
     if pack.quarantine:
         first = pack.quarantine[0]
         log.info(
-            f"{len(pack.quarantine)} of {len(catalog)} images could not be read and are left out "
+            f"{len(pack.quarantine)} of {len(images)} images could not be read and are left out "
             f"(listed in {folder / 'index.json'}); the first: {first.path}: {first.reason}"
         )
     return pack
@@ -120,14 +145,14 @@ def open_pack(path: Path) -> Pack:
     path = Path(path)
     remedy = "Remove the folder and pack again with `repr pack`"
     if not (path / "index.json").exists():
-        state = "an unfinished pack" if (path / "progress.jsonl").exists() else "not a pack (no index.json)"
+        state = "an unfinished pack" if (path / journal.NAME).exists() else "not a pack (no index.json)"
         raise UserError(state, path, "Run `repr pack` with the same `data` and `out`; it goes on where it was")
     index = read_json(path / "index.json")
     if not isinstance(index, dict) or index.get("kind") != "pack":
         raise UserError("not a pack's index.json", path / "index.json", remedy)
     if index["version"] > VERSION:
         raise UserError(f"written by a newer version ({index['version']} > {VERSION})", path, "Update the package")
-    file, size, rows = path / "pixels.npy", index["size"], _from_spans(index["rows"])
+    file, size, rows = path / "pixels.npy", index["size"], from_spans(index["rows"])
     expected = HEADER + len(rows) * size * size * 3
     actual = file.stat().st_size if file.exists() else 0
     if actual != expected:
@@ -140,76 +165,76 @@ def open_pack(path: Path) -> Pack:
     return Pack(pixels, rows, quarantine, size, index["fit"], index["key"], path, index["synthetic"])
 
 
-def source_key(catalog: Catalog, size: int, fit: Fit = "crop") -> str:
+def source_key(images: ImageFiles, size: int, fit: Fit = "crop") -> str:
     """A name for exactly these images at this size: changes when a file, its size in bytes, its time or its box changes."""
-    return _key(fingerprints(catalog), size, fit)
+    return _key(fingerprints(images), size, fit)
 
 
-def _key(prints: Prints, size: int, fit: str) -> str:
+def _key(prints: Codes, size: int, fit: str) -> str:
     return content_key(VERSION, size, fit, MARGIN, prints.tobytes())
 
 
-def _write(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: Fit, workers: int | None) -> Pack:
+def _write(images: ImageFiles, prints: Codes, folder: Path, size: int, fit: Fit, workers: int | None) -> Pack:
     if folder.exists() and not (folder.is_dir() and all(_ours(file) for file in folder.iterdir())):
         raise UserError("exists and is not a pack", folder, "Choose another `out`")
     folder.mkdir(parents=True, exist_ok=True)
-    key, image = _key(prints, size, fit), size * size * 3
-    with (folder / "progress.jsonl").open("a+", encoding="utf-8") as journal:
-        _lock(journal, folder)
+    key = _key(prints, size, fit)
+    with journal.held(folder) as lines:
         if (folder / "index.json").exists():  # another process made it while we waited
             return _of(key, folder)
-        file = folder / "pixels.npy"
-        rows, bad, done = _resume(journal, key, folder, _held(folder, size))
-        _need_space(folder, (len(catalog) - done) * image, rows)
-        files = catalog.files()
-        chunks = _from_known(prints, size, fit, done)
+        made = journal.resume(lines, VERSION, key, folder, _held(folder, size))
+        _need_space(folder, (len(images) - made.done) * size * size * 3, made.rows)
+        files = images.files()
+        chunks = _from_known(prints, size, fit, made.done)
         if chunks is None:
-            chunks = decode(files, catalog.boxes(), size, fit=fit, workers=workers, start=done)
-        with file.open("r+b" if file.exists() else "w+b") as stream:
-            stream.truncate(HEADER + len(rows) * image)  # what was written after the last line of the journal is done again
-            stream.seek(0, os.SEEK_END)
-            for chunk in _bar(chunks, len(catalog), done):
-                stream.write(chunk.pixels.tobytes())
-                stream.flush()
-                rows.extend(chunk.positions.tolist())
-                bad.extend(chunk.bad)
-                done += len(chunk.positions) + len(chunk.bad)
-                _line(journal, {"done": done, "rows": _spans(chunk.positions.tolist()), "bad": chunk.bad})
-            if not rows:
-                _clear(folder)
-                reason = bad[0][1] if bad else "there are no images"
-                raise UserError(f"none of the {len(catalog)} images could be read ({reason})", catalog.name, "Check `data`")
-            stream.seek(0)
-            npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(rows), size, size, 3)})
-            assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
-        quarantine = [{"row": row, "path": str(files[row]), "reason": reason} for row, reason in bad]
-        _finish(catalog, prints, folder, size, fit, rows, quarantine)
-        (folder / "progress.jsonl").unlink()
+            chunks = decode(files, images.boxes(), size, fit=fit, workers=workers, start=made.done)
+        _fill(folder / "pixels.npy", _bar(chunks, len(images), made.done), made, size)
+        if not made.rows:
+            _clear(folder)
+            reason = made.bad[0][1] if made.bad else "there are no images"
+            raise UserError(f"none of the {len(images)} images could be read ({reason})", images.name, "Check `data`")
+        quarantine: list[Missing] = [{"row": row, "path": str(files[row]), "reason": reason} for row, reason in made.bad]
+        _finish(images, prints, folder, size, fit, made.rows, quarantine)
+        (folder / journal.NAME).unlink()
     return open_pack(folder)
 
 
-def _finish(catalog: Catalog, prints: Prints, folder: Path, size: int, fit: str, rows: list[int], quarantine: list[dict[str, Any]]) -> None:
+def _fill(file: Path, chunks: Iterable[Chunk], made: journal.Journal, size: int) -> None:
+    """Write the pixels of the chunks behind those that are there, each noted in the journal, and the header when all are."""
+    with file.open("r+b" if file.exists() else "w+b") as stream:
+        stream.truncate(HEADER + len(made.rows) * size * size * 3)  # what was written after the journal's last line is done again
+        stream.seek(0, os.SEEK_END)
+        for chunk in chunks:
+            stream.write(chunk.pixels.tobytes())
+            stream.flush()
+            made.note(chunk)
+        stream.seek(0)
+        npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(made.rows), size, size, 3)})
+        assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
+
+
+def _finish(images: ImageFiles, prints: Codes, folder: Path, size: int, fit: str, rows: list[int], quarantine: list[Missing]) -> None:
     """Write sources.npy and index.json over a complete pixels.npy."""
     pixels = np.memmap(folder / "pixels.npy", np.uint8, "r", HEADER, (len(rows), size, size, 3))
     checked = np.unique(np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).astype(int)).tolist()
     with replacing(folder / "sources.npy") as temporary, temporary.open("wb") as stream:
         np.save(stream, prints)
-    index = {
+    index: Index = {
         "kind": "pack",
         "version": VERSION,
         "size": size,
         "fit": fit,
         "key": _key(prints, size, fit),
-        "synthetic": catalog.synthetic,
-        "source": catalog.name,
-        "rows": _spans(rows),
+        "synthetic": images.synthetic,
+        "source": images.name,
+        "rows": spans(rows),
         "quarantine": quarantine,
-        "checksums": [[position, zlib.crc32(pixels[position].tobytes())] for position in checked],
+        "checksums": [(position, zlib.crc32(pixels[position].tobytes())) for position in checked],
     }
     write_json(folder / "index.json", index)
 
 
-def _from_known(prints: Prints, size: int, fit: str, done: int) -> Iterator[Chunk] | None:
+def _from_known(prints: Codes, size: int, fit: str, done: int) -> Iterator[Chunk] | None:
     """The images of rows done… from a finished pack that holds all of them among others; None when there is none."""
     for folder in finished():
         try:
@@ -226,7 +251,7 @@ def _from_known(prints: Prints, size: int, fit: str, done: int) -> Iterator[Chun
 
 
 def _copied(pack: Pack, reasons: dict[int, str], at: Rows, done: int) -> Iterator[Chunk]:
-    """Chunks of the images at rows `at[done:]` of the catalog that `pack` was made from; reasons: why some of its rows are missing."""
+    """Chunks of the images at rows `at[done:]` of what `pack` was made from; reasons: why some of its rows are missing."""
     for first in range(done, len(at), CHUNK):
         rows = np.arange(first, min(first + CHUNK, len(at)))
         readable = np.array([row not in reasons for row in at[rows].tolist()])
@@ -255,62 +280,10 @@ def _clear(folder: Path) -> None:
     folder.rmdir()
 
 
-def _lock(journal: IO[str], folder: Path) -> None:
-    """Hold the journal for this process alone; say so when another one is packing the same."""
-    try:
-        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.info(f"Another process is making {folder}; waiting for it.")
-        fcntl.flock(journal, fcntl.LOCK_EX)
-
-
 def _held(folder: Path, size: int) -> int:
     """How many whole images pixels.npy has."""
     file = folder / "pixels.npy"
     return max(0, file.stat().st_size - HEADER) // (size * size * 3) if file.exists() else 0
-
-
-def _resume(journal: IO[str], key: str, folder: Path, held: int) -> tuple[list[int], list[tuple[int, str]], int]:
-    """What a killed run had finished: rows written, unreadable (row, reason), and rows done. Nothing if it was of other images.
-
-    held: images that pixels.npy has; what the journal says beyond that does not count.
-    Leaves the journal with the lines that count, ready for more.
-    """
-    rows: list[int] = []
-    bad: list[tuple[int, str]] = []
-    done = 0
-    journal.seek(0)
-    lines = journal.readlines()
-    if not lines or (_entry(lines[0]) or {}).get("key") != key:
-        if len(lines) > 1:
-            log.info(f"The images or the size have changed since {folder} was begun; starting it again.")
-        journal.truncate(0)
-        _line(journal, {"version": VERSION, "key": key})
-        return rows, bad, done
-    length = len(lines[0].encode())
-    for line in lines[1:]:
-        entry = _entry(line)
-        if entry is None or len(rows) + len(written := _from_spans(entry["rows"]).tolist()) > held:
-            break
-        rows.extend(written)
-        bad.extend((row, reason) for row, reason in entry["bad"])
-        done, length = entry["done"], length + len(line.encode())
-    journal.truncate(length)
-    return rows, bad, done
-
-
-def _entry(line: str) -> dict[str, Any] | None:
-    """A line of the journal; None for one that was cut or damaged."""
-    try:
-        entry = json.loads(line) if line.endswith("\n") else None
-    except json.JSONDecodeError:
-        return None
-    return entry if isinstance(entry, dict) else None
-
-
-def _line(journal: IO[str], entry: dict[str, Any]) -> None:
-    journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
-    journal.flush()
 
 
 def _bar(chunks: Iterable[Chunk], total: int, done: int) -> Iterator[Chunk]:
@@ -319,15 +292,3 @@ def _bar(chunks: Iterable[Chunk], total: int, done: int) -> Iterator[Chunk]:
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk.positions) + len(chunk.bad))
-
-
-def _spans(rows: list[int]) -> list[list[int]]:
-    """Ascending row numbers as [first, end) spans, which stay few when little is left out."""
-    if not rows:
-        return []
-    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    return [[int(part[0]), int(part[-1]) + 1] for part in np.split(np.array(rows), cuts)]
-
-
-def _from_spans(spans: list[list[int]]) -> Rows:
-    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in spans] or [np.empty(0, np.int64)])

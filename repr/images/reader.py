@@ -1,21 +1,33 @@
-"""The one reader for image files: anything on disk becomes an upright RGB image, or Unreadable with the reason."""
+"""The one reader of images: a file, its bytes, or pixels in memory become an upright RGB image, or Unreadable with the reason.
+
+Nothing else in this project opens an image file, so that an image looks the same to whoever asks for it.
+"""
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from repr.arrays import Pixels
-from repr.catalog.formats import FORMATS
+from repr.errors import UserError
+from repr.images.formats import FORMATS
 
+# An image as callers have it: the path of a file, the bytes of one, an image of Pillow's, or (h, w, 3) uint8 pixels.
+ImageLike = str | os.PathLike[str] | bytes | Image.Image | Pixels
 Box = tuple[float, float, float, float]
 Fit = Literal["crop", "pad", "squash"]
 
+KINDS = "Give a path, the bytes of a file, an image of Pillow's, or uint8 pixels (height, width, 3)"
 MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (2 × Image.MAX_IMAGE_PIXELS, 0.5 GiB of RGB)
 MARGIN = 0.1  # of the box's longer side, on every side
 ORIENTATION = 0x0112  # EXIF tag; 2..8 say how to turn the stored image upright
@@ -37,47 +49,79 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Unreadable(Exception):
-    """A image that cannot be had, with the reason. Not a user's error: the run goes on and counts it."""
+    """An image that cannot be had, with the reason. Not a user's error: the run goes on and counts it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def read_image(path: Path, *, short_side: int | None = None, box: Box | None = None, margin: float = MARGIN) -> Image.Image:
-    """The image in a file, upright, RGB, transparency on white; with a box, the square crop around it.
+def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | None = None, margin: float = MARGIN) -> Image.Image:
+    """An image, upright, RGB, transparency on white; with a box, the square crop around it.
 
-    short_side: the size in pixels wanted of the shorter side (of the crop's side with a box). It is a hint: a big JPEG
+    source: a path, the bytes of a file, an image of Pillow's (turned by the orientation that it carries, if it does), or pixels
+    (h, w, 3) uint8.
+    short_side: the size in pixels wanted of the shorter side (of the crop's side with a box). It is a hint: a big JPEG file
     is then decoded at a half, a quarter or an eighth, but never below that size. Nothing is resized to it.
     box: x, y, w, h in pixels of the upright image. The crop is `crop_square` of it.
-    Raises Unreadable with the reason: no such file, not a image, truncated, over MAX_PIXELS, box outside the image.
+    Raises Unreadable with the reason: no such file, not an image, truncated, over MAX_PIXELS, box outside the image; and UserError
+    for what is none of these kinds, such as pixels of another type.
     """
-    path = Path(path)
+    with _opened(source) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise Unreadable(f"{width} × {height} pixels, over the bound of {MAX_PIXELS:,}")
+        if short_side and image is not source:  # an image of the caller's stays as large as it is
+            side = min(width, height) if box is None else _crop_side(box, image, margin)
+            scale = short_side / max(side, 1.0)
+            image.draft(None, (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))))
+        image.load()
+        shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
+        upright = _upright(_rgb(image), _orientation(image))
+    return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
+
+
+def shorter_side(source: ImageLike) -> int:
+    """The shorter side of an image in pixels, by a file's header alone. Raises as `read_image` does."""
+    with _opened(source) as image:
+        return min(image.size)
+
+
+def name_of(source: ImageLike, position: int) -> str:
+    """What to call an image in words: its path; without one, its place among those that were given, from 1."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else f"image {position + 1}"
+
+
+@contextmanager
+def _opened(source: ImageLike) -> Iterator[Image.Image]:
+    """The image, not decoded yet. Whatever goes wrong with it, here or in the block, becomes Unreadable."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Unreadable(f"{width} × {height} pixels, over the bound of {MAX_PIXELS:,}")
-            if short_side:
-                side = min(width, height) if box is None else _crop_side(box, image, margin)
-                scale = short_side / max(side, 1.0)
-                image.draft(None, (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))))
-            image.load()
-            shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
-            upright = _upright(_rgb(image), _orientation(image))
-    except Unreadable:
+        if isinstance(source, Image.Image):
+            yield source
+        elif isinstance(source, np.ndarray):
+            yield _of_pixels(source)
+        elif isinstance(source, str | os.PathLike | bytes):
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else Path(source), formats=FORMATS) as image:
+                yield image
+        else:
+            raise UserError(f"an image given as {type(source).__name__}", "", KINDS)
+    except (Unreadable, UserError, MemoryError):
         raise
     except FileNotFoundError:
         raise Unreadable("no such file") from None
     except UnidentifiedImageError:
-        raise Unreadable(_unknown(path)) from None
+        raise Unreadable(_unknown(source)) from None
     except Image.DecompressionBombError:
         raise Unreadable(f"more pixels than the bound of {MAX_PIXELS:,}") from None
-    except MemoryError:
-        raise
     except Exception as error:  # decoders raise whatever a broken file makes them trip over (SyntaxError, struct.error, …)
         raise Unreadable(_reason(error)) from None
-    return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
+
+
+def _of_pixels(pixels: npt.NDArray[np.generic]) -> Image.Image:
+    """The image of (h, w, 3) uint8 pixels."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise UserError(f"an image as {pixels.dtype} pixels of shape {pixels.shape}", "", KINDS)
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk: float = 1.0) -> Image.Image:
@@ -111,7 +155,7 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
 
 
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Pixels:
-    """A image as a (size, size, 3) uint8 array.
+    """An image as a (size, size, 3) uint8 array.
 
     fit: "crop" fills the square and cuts the longer side's ends off; "pad" shows all of it on white;
     "squash" changes the aspect ratio. Bicubic with antialiasing.
@@ -168,7 +212,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bits(grey: np.ndarray[Any, Any]) -> Pixels:
+def _eight_bits(grey: npt.NDArray[np.generic]) -> Pixels:
     """Deep grey values as uint8, by the range the format implies: 16 bits, or for 32 bits and floats the smallest that holds them."""
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
     if grey.dtype.itemsize == 2:
@@ -192,12 +236,17 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
-def _unknown(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(12)
+def _unknown(source: ImageLike) -> str:
+    """The reason why Pillow knows nothing of a file, by its first bytes."""
+    if isinstance(source, bytes):
+        head = source[:12]
+    else:
+        assert isinstance(source, str | os.PathLike), "only files are identified"
+        with Path(source).open("rb") as stream:
+            head = stream.read(12)
     if head[4:8] == b"ftyp":
         return f"a {head[8:12].decode('latin-1').strip()} file, which is not read here; convert it to JPEG or PNG"
-    return f"not a image, or broken at its start (begins with {head!r})" if head else "an empty file"
+    return f"not an image, or broken at its start (begins with {head!r})" if head else "an empty file"
 
 
 def _reason(error: Exception) -> str:

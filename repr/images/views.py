@@ -44,7 +44,7 @@ class Views:
     size: side of the view in pixels. crop_scale: share of the image's area; crop_ratio: width to height.
     flip, jitter, grey, blur, erase: probabilities, 0..1. rotate: degrees to either side; 180 is any turn.
     brightness, contrast, saturation: the factor is drawn from 1 ± that; hue: share of a full turn to either side.
-    blur_sigma: in pixels of a image of 224. erase_scale: share of the view's area that is covered.
+    blur_sigma: in pixels of an image of 224. erase_scale: share of the view's area that is covered.
     """
 
     size: int
@@ -94,7 +94,7 @@ class Views:
         """Crop, flip and turn in one sampling. Beyond the image it is mirrored."""
         if self.crop_scale == (1.0, 1.0) and self.crop_ratio == (1.0, 1.0) and not self.flip and not self.rotate:
             return plain(batch, self.size)
-        # Sampling a image of more than twice the view's size would skip pixels: halve the gap with antialiasing first.
+        # Sampling an image of more than twice the view's size would skip pixels: halve the gap with antialiasing first.
         pixels = plain(batch, min(batch.shape[1], 2 * self.size))
         area = _between(draws[0], *self.crop_scale)
         ratio = _between(draws[1], math.log(self.crop_ratio[0]), math.log(self.crop_ratio[1])).exp().sqrt()
@@ -228,7 +228,7 @@ OFF: dict[str, dict[str, Any]] = {
 
 PRESETS: dict[str, Views] = {
     # Random resized crop and flip as torchvision's references/classification/presets.py (scale from 0.08, here from 0.25:
-    # at 64 px a twelfth of a image is 18 px), with mild colour.
+    # at 64 px a twelfth of an image is 18 px), with mild colour.
     "supervised": Views(
         224,
         crop_scale=(0.25, 1.0),

@@ -8,19 +8,15 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repr.embedding.embed import NoneReadable, embed
+from repr.catalog.table import Catalog
+from repr.embedding.embeddings import NoneReadable
 from repr.errors import UserError
 from repr.files import held
+from repr.images.pack import Quarantined
 from repr.lookup.index import Index, relative_to_root
-
-if TYPE_CHECKING:
-    from repr.catalog.table import Catalog
-    from repr.images.pack import Quarantined
-    from repr.models.encoder import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -72,28 +68,19 @@ def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str
     return " ".join([what, *(shlex.join(option) for option in chosen)])
 
 
-def add_catalog(
-    index: Index,
-    catalog: Catalog,
-    encoder: Encoder,
-    *,
-    command: str = "",
-    device: str = "auto",
-    workers: int | None = None,
-) -> Added:
+def add_catalog(index: Index, catalog: Catalog, *, command: str = "") -> Added:
     """Embed and store the catalog's images that are not in the index yet (same product, path and box).
 
     A segment is written after every PIECE images, so that an interrupted addition goes on where it was. `command` is noted as
-    unfinished with the first; the caller ends it (`Index.end`). Raises UserError when the encoder is not the index's own, when not
-    one of the catalog's images can be read, or while another process adds to the index.
+    unfinished with the first; the caller ends it (`Index.end`). Raises UserError when not one of the catalog's images can be read,
+    or while another process adds to the index.
     """
     with held(index.folder, "Wait until it is done"):  # what is there must not change between looking and storing
         index.reload()
-        return _add(index, catalog, encoder, command, device=device, workers=workers)
+        return _add(index, catalog, command)
 
 
-def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, device: str, workers: int | None) -> Added:
-    index.check(encoder.identity, encoder.name)
+def _add(index: Index, catalog: Catalog, command: str) -> Added:
     there = index.images()
     root = Path(index.manifest.root)
     paths = [relative_to_root(file, root) for file in catalog.files()]
@@ -107,7 +94,7 @@ def _add(index: Index, catalog: Catalog, encoder: Encoder, command: str, *, devi
         if len(new) > PIECE:
             log.info(f"Images {start + 1:,} to {start + len(rows):,} of {len(new):,}")
         try:
-            embeddings = embed(encoder, part, device=device, workers=workers, cache=False)
+            embeddings = index.embedder.catalog(part, keep=False)
         except NoneReadable as none:
             added.quarantine += none.quarantine
             continue

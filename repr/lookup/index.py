@@ -3,7 +3,7 @@
 manifest.json             version, weights, root, segments, removals; replaced last, so that a reader sees a whole state
 weights.safetensors       a copy of the weights
 segment-*.npy, *.parquet  one pair an addition, see segments.py
-ivf.faiss, *.cells.npy    only with cells, see ivf.py
+ivf.faiss, *.lists.npy    only where inverted lists are searched, see lists.py
 
 An addition writes a new segment and a removal one line of the manifest; neither touches what is stored. FAISS holds the
 live vectors in memory, in order; what stands at a position is looked up in a table of our own (FAISS's own id maps have
@@ -13,6 +13,7 @@ answered wrongly after removals: faiss issues #1643, #2409, #4656).
 from __future__ import annotations
 
 import datetime
+import fcntl
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import cast, overload
 
 import numpy as np
 import pyarrow as pa
@@ -28,39 +29,30 @@ import pyarrow.compute as pc
 
 from repr.arrays import Bools, Floats, Ints
 from repr.crops import WHOLE
+from repr.embedding.embedder import Embedder
+from repr.embedding.embeddings import Embeddings
 from repr.errors import UserError, nearest
+from repr.images.reader import Box, ImageLike
+from repr.lookup import lists as lists_files
 from repr.lookup import segments
-from repr.lookup.manifest import Manifest
+from repr.lookup.manifest import Info, MadeWith, Manifest
+from repr.lookup.matches import Match, best, matches_of
 from repr.lookup.segments import Segment
+from repr.models.weights import Weights, load_encoder, write_weights
 from repr.search import ivf
-from repr.search.exact import check_finite, load_faiss, normalised, pieces
-
-if TYPE_CHECKING:
-    from repr.models.encoder import Encoder
-    from repr.models.weights import Weights
+from repr.search.exact import Engine, flat, pieces
+from repr.vectors import check_finite, normalised
 
 WEIGHTS = "weights.safetensors"
 BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
-ZOOMS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-
-
-@dataclass(frozen=True)
-class Match:
-    """One answer: a product, the cosine of its image to the query (higher is better), the image relative to the root."""
-
-    product: str
-    score: float
-    image: str
-    name: str | None = None
-    barcode: str | None = None
-    box: tuple[float, float, float, float] | None = None
+CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
 
 
 @dataclass
 class _Loaded:
     """What a search needs: the FAISS index, the table of its positions, and the code (position in `products`) of each."""
 
-    engine: Any
+    engine: Engine
     table: pa.Table
     codes: Ints
     products: list[str]
@@ -69,23 +61,37 @@ class _Loaded:
 class Index:
     """An index folder, opened. Several processes may read while one writes."""
 
-    def __init__(self, folder: Path, manifest: Manifest, weights: Weights | None = None) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, weights: Weights | None = None, *, device: str = "auto", workers: int | None = None
+    ) -> None:
+        """Use `create` and `open`. weights: to be copied into the folder with the first segment, for an index that is not written yet."""
         self.folder = folder
         self.manifest = manifest
-        self._weights = weights  # to be copied into the folder with the first segment
+        self.device, self.workers = device, workers
+        self._weights = weights
         self._loaded: _Loaded | None = None
 
     @classmethod
-    def create(cls, folder: str | Path, weights: Weights, *, dim: int, root: Path, synthetic: bool = False) -> Index:
+    def create(
+        cls,
+        folder: str | Path,
+        weights: Weights,
+        *,
+        dim: int,
+        root: Path,
+        synthetic: bool = False,
+        device: str = "auto",
+        workers: int | None = None,
+    ) -> Index:
         """A new, empty index; the folder appears with the first addition.
 
         weights: kept as a copy; the index looks at images by their size and crops. dim: of their features. root: what image paths
-        are relative to. Raises UserError when there is something at `folder`.
+        are relative to. device, workers: as for `open`. Raises UserError when there is something at `folder`.
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError("is there already", folder, "Add to it with `repr index add`, delete it, or choose another `out`")
-        described = {
+        described: MadeWith = {
             "identity": weights.identity,
             "name": weights.name,
             "arch": weights.arch,
@@ -96,12 +102,16 @@ class Index:
         }
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         manifest = Manifest(described, str(Path(root).absolute()), synthetic or weights.synthetic, created=created)
-        return cls(folder, manifest, weights)
+        return cls(folder, manifest, weights, device=device, workers=workers)
 
     @classmethod
-    def open(cls, folder: str | Path) -> Index:
-        """Open an index folder; vectors are read at the first search. Raises UserError when it is not one."""
-        return cls(Path(folder), Manifest.read(Path(folder)))
+    def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None) -> Index:
+        """Open an index folder; weights and vectors are read when they are first needed, and kept.
+
+        device: where images are embedded: "auto", "cpu", "cuda" or "cuda:N". workers: threads that decode, default one a core.
+        Raises UserError when it is not one.
+        """
+        return cls(Path(folder), Manifest.read(Path(folder)), device=device, workers=workers)
 
     # -- weights
 
@@ -115,20 +125,17 @@ class Index:
                 "Leave `weights` out, or build another index with these weights",
             )
 
-    def encoder(self, device: str = "auto") -> Encoder:
-        """The encoder of the weights the index was made with. Raises UserError when they were changed."""
-        from repr.models.devices import pick_device
-        from repr.models.weights import load_encoder
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The weights that the index was made with, made ready once, at its own image size and crops.
 
+        Raises UserError when they were changed, and when the device is not there.
+        """
         described, file = self.manifest.weights, self.folder / WEIGHTS
-        encoder = load_encoder(self._weights or file, size=described["size"], crops=self.manifest.crops, device=str(pick_device(device)))
+        encoder = load_encoder(self._weights or file, size=described["size"], crops=self.manifest.crops)
         if encoder.identity != described["identity"]:
             raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
-        return encoder
-
-    @cached_property
-    def _own_encoder(self) -> Encoder:
-        return self.encoder()
+        return Embedder(encoder, device=self.device, workers=self.workers)
 
     # -- change
 
@@ -143,7 +150,7 @@ class Index:
         products: Sequence[str],
         images: Sequence[str],
         *,
-        boxes: Sequence[Any] | None = None,
+        boxes: Sequence[Sequence[float] | None] | None = None,
         names: Sequence[str | None] | None = None,
         barcodes: Sequence[str | None] | None = None,
         unfinished: str = "",
@@ -155,15 +162,15 @@ class Index:
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
-            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers a image", self.folder, "Embed again")
+            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, str(self.folder))
         with self._writing():
             manifest = self.manifest
             table = segments.entries(manifest.next_id, products, images, boxes=boxes, names=names, barcodes=barcodes)
             unit = normalised(vectors)
             segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
-            if manifest.cells:
-                ivf.write_cells(self.folder, segment, ivf.read_centres(self.folder, manifest.cells), unit)
+            if manifest.lists:
+                lists_files.write_lists(self.folder, segment, lists_files.read_centres(self.folder, manifest.lists), unit)
             manifest.segments.append(segment)
             manifest.next_segment += 1
             manifest.next_id += len(vectors)
@@ -187,22 +194,20 @@ class Index:
             self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
             return int(pc.sum(pc.is_in(stored, value_set=pa.array(products, pa.string()))).as_py() or 0)
 
-    def build_cells(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Cells:
-        """Change to the faster, inexact search; see ivf.py. Raises UserError when the index is too small to gain from it."""
+    def build_lists(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Lists:
+        """Change to the faster, inexact search; see search/ivf.py. Raises UserError when the index is too small to gain from it."""
         with self._writing():
             stored = [(segment, self._vectors(segment), live) for segment, live, _ in self._segments()]
-            trained, cells = ivf.build_cells(np.concatenate([vectors[live] for _, vectors, live in stored]), generator, smallest=smallest)
-            ivf.write_centres(self.folder, trained)
+            engine, lists = ivf.train(np.concatenate([vectors[live] for _, vectors, live in stored]), generator, smallest=smallest)
+            lists_files.write_centres(self.folder, engine)
             for segment, vectors, _ in stored:
-                ivf.write_cells(self.folder, segment, trained, vectors)
-            self.manifest.cells = cells
-        return cells
+                lists_files.write_lists(self.folder, segment, engine, vectors)
+            self.manifest.lists = lists
+        return lists
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One writer at a time; the manifest is read again before and replaced after, and left alone when something fails."""
-        import fcntl
-
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:
@@ -215,8 +220,6 @@ class Index:
                     self.manifest = Manifest.read(self.folder)
                 self._loaded = None
                 if fresh:
-                    from repr.models.weights import write_weights
-
                     assert self._weights is not None
                     write_weights(self.folder / WEIGHTS, self._weights)
                 yield
@@ -241,8 +244,8 @@ class Index:
     def _sweep(self) -> None:
         """Take away what a change that failed has written: all that the manifest does not name."""
         stale = [*self.folder.glob(f"segment-{self.manifest.next_segment:06d}.*")]
-        if not self.manifest.cells:
-            stale += [*self.folder.glob("segment-*.cells.npy"), self.folder / "ivf.faiss"]
+        if not self.manifest.lists:
+            stale += [*self.folder.glob(f"segment-*{lists_files.SUFFIX}"), self.folder / lists_files.CENTRES]
         for file in stale:
             file.unlink(missing_ok=True)
 
@@ -255,47 +258,62 @@ class Index:
         """
         dim = self.manifest.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
-            raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers a image", self.folder, "Embed again")
+            raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         loaded = self._load()
         n = loaded.table.num_rows
         wanted = min(k, n if per_image else len(loaded.products))
-        queries, found = normalised(vectors), [np.empty((0, 2))] * len(vectors)
+        queries, hits = normalised(vectors), [np.empty((0, 2))] * len(vectors)
         todo, depth = np.arange(len(queries)), min(n, wanted if per_image else 4 * wanted)
         while len(todo) and wanted:
             unfinished: list[int] = []
             for part in pieces(len(todo), depth):
                 scores, positions = loaded.engine.search(queries[todo[part]], depth)
                 for row, s, p in zip(todo[part], scores, positions, strict=True):
-                    found[row], ended = _best(s, p, None if per_image else loaded.codes, wanted)
-                    if not ended and len(found[row]) < wanted and depth < n:
+                    hits[row], ended = best(s, p, None if per_image else loaded.codes, wanted)
+                    if not ended and len(hits[row]) < wanted and depth < n:
                         unfinished.append(row)
             todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
-        return [_matches(loaded.table, hits) for hits in found]
+        return [matches_of(loaded.table, rows) for rows in hits]
 
-    def lookup(self, photo: str | Path, k: int = 10, *, per_image: bool = False) -> list[Match]:
-        """The k products most like a photograph, best first. Raises UserError when it cannot be read."""
-        from repr.embedding.embed import embed_files
+    @overload  # text is a path, not a sequence of images
+    def lookup(  # type: ignore[overload-overlap]
+        self, image: ImageLike, k: int = 10, *, per_image: bool = False
+    ) -> list[Match]: ...
 
-        vectors, _, unreadable = embed_files(self._own_encoder, [photo], boxes=self.boxes_of([photo]))
-        if unreadable:
-            raise UserError(unreadable[0].reason, photo, "Give a image file")
-        return self.search(vectors, k, per_image=per_image)[0]
+    @overload
+    def lookup(self, image: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[list[Match]]: ...
 
-    def boxes_of(self, photos: Sequence[str | Path]) -> list[tuple[float, float, float, float] | None]:
-        """The box that each photograph was stored with, None for those that are not stored, or whole, or with several boxes.
+    def lookup(self, image: ImageLike | Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Match] | list[list[Match]]:
+        """The k products most like an image, best first; of a list of images, such a list for each.
+
+        image: a path, the bytes of a file, an image of Pillow's, (h, w, 3) uint8 pixels, or a list of these. per_image: the k
+        best images. Raises UserError when one cannot be read; `embed` and `search` go on without it.
+        """
+        several = isinstance(image, Sequence) and not isinstance(image, str | bytes)
+        made = self.embed(cast("Sequence[ImageLike]", image if several else [image]))
+        if made.quarantine:
+            raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
+        answers = self.search(made.vectors, k, per_image=per_image)
+        return answers if several else answers[0]
+
+    def embed(self, images: Sequence[ImageLike]) -> Embeddings:
+        """The embeddings of images as the index looks at its own: by its weights, and a stored file cut out by the box it has there."""
+        return self.embedder.images(images, self.boxes_of(images))
+
+    def boxes_of(self, images: Sequence[ImageLike]) -> list[Box | None]:
+        """The box that each image file was stored with; None for those that are not stored, or whole, or with several boxes, or no files.
 
         A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
         """
         root = Path(self.manifest.root)
-        paths = [relative_to_root(Path(photo), root) for photo in photos]
+        paths = [relative_to_root(Path(image), root) if isinstance(image, str | os.PathLike) else None for image in images]
         table = self._table()
-        found = table.filter(pc.is_in(table.column("image"), value_set=pa.array(paths)))
-        boxes: dict[str, set[tuple[float, ...] | None]] = {}
+        found = table.filter(pc.is_in(table.column("image"), value_set=pa.array([path for path in paths if path], pa.string())))
+        boxes: dict[str, set[Box | None]] = {}
         for image, box in zip(found.column("image").to_pylist(), found.column("box").to_pylist(), strict=True):
-            boxes.setdefault(image, set()).add(tuple(box) if box else None)
-        only = [next(iter(boxes[path])) if len(boxes.get(path, ())) == 1 else None for path in paths]
-        return [None if box is None else (box[0], box[1], box[2], box[3]) for box in only]
+            boxes.setdefault(image, set()).add((box[0], box[1], box[2], box[3]) if box else None)
+        return [next(iter(boxes[path])) if path is not None and len(boxes.get(path, ())) == 1 else None for path in paths]
 
     def images(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
         """Product, image and box of everything stored, to tell what is new."""
@@ -303,7 +321,7 @@ class Index:
         columns = (table.column(name).to_pylist() for name in ("product", "image", "box"))
         return {(product, image, None if box is None else tuple(box)) for product, image, box in zip(*columns, strict=True)}
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """What the index holds, in plain numbers."""
         table, manifest = self._table(), self.manifest
         stored, place = sum(segment.rows for segment in manifest.segments), shlex.quote(str(self.folder))
@@ -312,8 +330,8 @@ class Index:
             "products": len(pc.unique(table.column("product"))),
             "removed_images": stored - table.num_rows,
             "segments": len(manifest.segments),
-            "search": "exact" if manifest.cells is None else "cells",
-            "cells": asdict(manifest.cells) if manifest.cells else None,
+            "search": "exact" if manifest.lists is None else "lists",
+            "lists": asdict(manifest.lists) if manifest.lists else None,
             "weights": manifest.weights,
             "root": manifest.root,
             "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
@@ -344,15 +362,14 @@ class Index:
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
-            faiss, manifest = load_faiss(), self.manifest
-            cells = manifest.cells
-            engine = ivf.read_centres(self.folder, cells) if cells else faiss.IndexFlatIP(manifest.weights["dim"])
-            tables = [segments.SCHEMA.empty_table()]
+            lists, tables = self.manifest.lists, [segments.SCHEMA.empty_table()]
+            inverted = lists_files.read_centres(self.folder, lists) if lists else None
+            engine = inverted or flat(self.manifest.weights["dim"])
             for segment, live, entries in self._segments():
                 tables.append(entries)
                 vectors = np.ascontiguousarray(self._vectors(segment)[live])
-                if cells:
-                    ivf.fill(engine, vectors, ivf.read_cells(self.folder, segment, cells)[live], engine.ntotal)
+                if inverted is not None and lists:
+                    ivf.fill(inverted, vectors, lists_files.read_lists(self.folder, segment, lists)[live])
                 else:
                     engine.add(vectors)
             table = pa.concat_tables(tables)
@@ -364,26 +381,5 @@ class Index:
 
 
 def relative_to_root(file: Path, root: Path) -> str:
-    """The path of a image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
     return Path(os.path.relpath(file.absolute(), root)).as_posix()
-
-
-def _best(
-    scores: Floats, positions: np.ndarray[Any, Any], codes: np.ndarray[Any, Any] | None, wanted: int
-) -> tuple[np.ndarray[Any, Any], bool]:
-    """Rows (position, score) of the best `wanted` products (codes None: images), and whether the search has no more to give."""
-    real = positions >= 0  # FAISS fills short lists with -1, which only searches by cells can have
-    positions, scores = positions[real], scores[real]
-    if codes is not None:
-        _, first = np.unique(codes[positions], return_index=True)
-        first.sort()
-        positions, scores = positions[first], scores[first]
-    return np.column_stack([positions, scores])[:wanted], not real.all()
-
-
-def _matches(table: pa.Table, hits: np.ndarray[Any, Any]) -> list[Match]:
-    rows = table.take(pa.array(hits[:, 0].astype(np.int64))).to_pylist()
-    return [
-        Match(r["product"], float(score), r["image"], r["name"], r["barcode"], tuple(r["box"]) if r["box"] else None)
-        for r, score in zip(rows, hits[:, 1], strict=True)
-    ]

@@ -4,27 +4,57 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from repr.crops import WHOLE
 from repr.errors import UserError
 from repr.files import read_json, write_json
 from repr.lookup.segments import REMEDY, Segment
-from repr.search.ivf import Cells
+from repr.search.ivf import Lists
 
-VERSION = 2
+VERSION = 3
+
+
+class MadeWith(TypedDict):
+    """The weights that an index was made with, the image size in pixels and the crops that it looks at, and the features' width."""
+
+    identity: str
+    name: str
+    arch: str
+    size: int
+    crops: list[float]
+    dim: int
+    synthetic: bool
+
+
+class Info(TypedDict):
+    """What an index holds, in plain numbers. lists: None for the exact search; unfinished: commands that are to be given again."""
+
+    images: int
+    products: int
+    removed_images: int
+    segments: int
+    search: str
+    lists: dict[str, float] | None
+    weights: MadeWith
+    root: str
+    bytes: int
+    complete: bool
+    unfinished: list[str]
+    created: str
+    synthetic: bool
+    version: int
 
 
 @dataclass
 class Manifest:
     """The content of manifest.json. `removed` maps a product to the number of the first segment that counts for it again."""
 
-    weights: dict[str, Any]  # identity, name, arch, size, crops, dim, synthetic
+    weights: MadeWith
     root: str
     synthetic: bool
     segments: list[Segment] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
-    cells: Cells | None = None
+    lists: Lists | None = None
     next_segment: int = 1
     next_id: int = 0
     unfinished: list[str] = field(default_factory=list)  # commands that were interrupted, or are at work
@@ -33,8 +63,8 @@ class Manifest:
 
     @property
     def crops(self) -> tuple[float, ...]:
-        """The crops of its images; manifests of before 2026-11-26 do not say."""
-        return tuple(self.weights.get("crops", WHOLE))
+        """The crops of its images."""
+        return tuple(self.weights["crops"])
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -53,10 +83,11 @@ class Manifest:
         try:
             content.pop("kind")
             content["segments"] = [Segment(**s) for s in content["segments"]]
-            content["cells"] = Cells(**content["cells"]) if content["cells"] else None
+            content["lists"] = Lists(**content["lists"]) if content["lists"] else None
             return cls(**content)
         except (KeyError, TypeError) as error:
             raise UserError(f"a broken manifest ({error})", file, REMEDY) from None
 
     def write(self, folder: Path) -> None:
+        """Write manifest.json, whole or not at all."""
         write_json(folder / "manifest.json", {"kind": "repr.index", **asdict(self)})

@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -44,6 +44,7 @@ class Segment:
 
     @property
     def stem(self) -> str:
+        """The beginning of its files' names."""
         return f"segment-{self.number:06d}"
 
 
@@ -52,7 +53,7 @@ def entries(
     products: Sequence[str],
     images: Sequence[str],
     *,
-    boxes: Sequence[Any] | None = None,
+    boxes: Sequence[Sequence[float] | None] | None = None,
     names: Sequence[str | None] | None = None,
     barcodes: Sequence[str | None] | None = None,
 ) -> pa.Table:
@@ -78,9 +79,10 @@ def write_segment(folder: Path, number: int, vectors: Floats, table: pa.Table) -
 def read_vectors(folder: Path, segment: Segment, dim: int) -> Floats:
     """The vectors (n, d) of a segment, memory-mapped. Raises UserError when the file is missing, cut short or altered."""
     file = folder / f"{segment.stem}.npy"
-    vectors = read_array(file)
-    if vectors.shape != (segment.rows, dim) or vectors.dtype != np.float32:
-        raise UserError(f"holds {vectors.dtype} {vectors.shape}, expected float32 {(segment.rows, dim)}", file, REMEDY)
+    stored = read_array(file)
+    if stored.shape != (segment.rows, dim) or stored.dtype != np.float32:
+        raise UserError(f"holds {stored.dtype} {stored.shape}, expected float32 {(segment.rows, dim)}", file, REMEDY)
+    vectors: Floats = stored.view(np.float32)
     if zlib.crc32(np.ascontiguousarray(vectors).data) != segment.checksum:
         raise UserError("its bytes are not those that were written (checksum)", file, REMEDY)
     return vectors
@@ -100,7 +102,7 @@ def read_entries(folder: Path, segment: Segment) -> pa.Table:
     return table
 
 
-def read_array(file: Path) -> np.ndarray[Any, Any]:
+def read_array(file: Path) -> npt.NDArray[np.generic]:
     """A .npy file, memory-mapped. Raises UserError when it is missing or cut short."""
     try:
         return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))

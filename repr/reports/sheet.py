@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from repr.images.reader import Unreadable, read_image
+from repr.images.reader import ImageLike, Unreadable, read_image
 
 # Fonts with Chinese characters as the usual systems name them; Pillow's own font, the fallback, has Latin alone.
 CHINESE_FONTS = (
@@ -31,15 +30,15 @@ GAP, LINES = 8, 3
 class SheetRow:
     """One query and its matches, best first: (image, text below it, right / wrong / None where nobody knows)."""
 
-    query: Image.Image | Path
+    query: ImageLike
     label: str
-    matches: Sequence[tuple[Image.Image | Path, str, bool | None]]
+    matches: Sequence[tuple[ImageLike, str, bool | None]]
 
 
 def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     """One image with a line a query: the query framed in grey, then its matches, green when right, orange dashes when wrong.
 
-    thumb: side of a small image in pixels. A image that cannot be read leaves an empty frame. Returns an RGB image.
+    thumb: side of a small image in pixels. An image that cannot be read leaves an empty frame. Returns an RGB image.
     """
     assert rows, "a contact sheet needs a row"
     font = _font(12)
@@ -64,23 +63,16 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     return sheet
 
 
-def thumbnail(image: Image.Image | Path, side: int) -> Image.Image:
-    """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the file cannot be read."""
+def thumbnail(image: ImageLike, side: int) -> Image.Image:
+    """An RGB copy that fits into a square of `side` pixels; a grey square with a cross when the image cannot be read."""
     try:
-        small = read_image(image, short_side=side) if isinstance(image, Path) else _on_white(image)
-    except (Unreadable, OSError):
+        small = read_image(image, short_side=side)
+    except Unreadable:
         small = Image.new("RGB", (side, side), (235, 238, 241))
         draw = ImageDraw.Draw(small)
         draw.line([(0, 0), (side, side)], SOFT, 2)
         draw.line([(0, side), (side, 0)], SOFT, 2)
     return ImageOps.contain(small, (side, side), Image.Resampling.LANCZOS)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA", "P"):
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (*GROUND, 255)), image).convert("RGB")
-    return image.convert("RGB")
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repr.files import read_json
+from repr.images.reader import read_image
 from repr.reports.figures import lines
 from repr.reports.page import Page
 from repr.runs import Run
@@ -45,11 +46,8 @@ def write(run: Run) -> Path:
         _warnings(page, run.warnings())
     preview = run.path / "views.png"
     if preview.is_file():
-        from PIL import Image
-
         page.section("What the network saw")
-        with Image.open(preview) as image:
-            page.images(image.convert("RGB"), "Training images, and below each two of its random views.")
+        page.images(read_image(preview), "Training images, and below each two of its random views.")
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")

@@ -9,15 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
+from repr.vectors import check_finite
+
+try:
+    import faiss
+except ImportError as error:  # told by `load_faiss`, in words, when it is needed
+    faiss, MISSING = None, str(error)  # type: ignore[assignment]
+else:
+    MISSING = ""
 
 RESULT_BYTES = 256 * 2**20  # scores and positions of one piece of a search stay below this
+
+
+class Engine(Protocol):
+    """A FAISS index, as far as it is used here. ntotal: vectors in it; they are known by the order in which they were added."""
+
+    ntotal: int
+
+    def add(self, vectors: Floats, /) -> None:
+        """Take in (n, d) contiguous vectors."""
+
+    def search(self, queries: Floats, k: int, /) -> tuple[Floats, Ints]:
+        """Scores (q, k) and positions (q, k), best first; -1 where there is no more."""
 
 
 @cache
@@ -33,20 +52,16 @@ def load_faiss() -> Any:
     if len(wheels) > 1:
         remedy = "Uninstall both, then install faiss-cpu or faiss-gpu"
         raise UserError("faiss-cpu and faiss-gpu are both installed and overwrite each other's files", "", remedy)
-    try:
-        import faiss
-    except ImportError as error:
-        found = f"{wheels[0]} is installed but does not load ({error})" if wheels else "FAISS is not installed"
-        raise UserError(found, "", "Run `pip install faiss-cpu`, which runs on every machine") from None
+    if faiss is None:
+        found = f"{wheels[0]} is installed but does not load ({MISSING})" if wheels else "FAISS is not installed"
+        raise UserError(found, "", "Run `pip install faiss-cpu`, which runs on every machine")
     return faiss
 
 
-def check_finite(vectors: npt.NDArray[Any], where: str, remedy: str = "Check the weights: the training may have diverged") -> None:
-    """Raise UserError when a vector holds NaN or infinity: FAISS would answer with position -1 and no error."""
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
-        message = f"{len(bad)} of {len(vectors)} embeddings are not finite, first row {bad[0]}"
-        raise UserError(message, where, remedy)
+def flat(dim: int) -> Engine:
+    """An empty FAISS index for exact search by inner product among vectors of `dim` numbers."""
+    engine: Engine = load_faiss().IndexFlatIP(dim)
+    return engine
 
 
 def top_k(queries: Floats, gallery: Floats, k: int) -> tuple[Floats, Ints]:
@@ -54,13 +69,14 @@ def top_k(queries: Floats, gallery: Floats, k: int) -> tuple[Floats, Ints]:
 
     queries: (q, d); gallery: (n, d), float32, finite. Returns scores (q, k) and positions (q, k), never -1.
     Memory beyond the arrays: the result and what FAISS takes for one block, no (q, n) matrix.
+    Raises UserError for queries that are not finite, and when FAISS is not installed.
     """
-    faiss = load_faiss()
     k = min(k, len(gallery))
     if not len(queries) or not k:
         return np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
     check_finite(queries, "queries")
-    scores, positions = faiss.knn(_packed(queries), _packed(gallery), k, metric=faiss.METRIC_INNER_PRODUCT)
+    library = load_faiss()
+    scores, positions = library.knn(packed(queries), packed(gallery), k, metric=library.METRIC_INNER_PRODUCT)
     assert (positions >= 0).all(), "FAISS handed out -1 for finite vectors"
     return scores, positions
 
@@ -87,13 +103,6 @@ def pieces(n: int, k: int) -> Iterator[slice]:
         yield slice(start, min(start + step, n))
 
 
-def normalised(vectors: npt.NDArray[Any]) -> Floats:
-    """Rows scaled to length 1, as float32; a zero row stays zero."""
-    vectors = np.asarray(vectors, dtype=np.float32)
-    vectors = vectors / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)  # squares of tiny numbers are 0
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
-
-
-def _packed(vectors: npt.NDArray[Any]) -> Floats:
+def packed(vectors: Floats) -> Floats:
+    """(n, d) float32 in one piece of memory, as FAISS wants it."""
     return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -115,17 +115,17 @@ def test_ncm_is_the_nearest_mean_computed_here(done: Results, settings: Settings
     """Frozen rows against embeddings of the split file's images and scikit-learn's centroids."""
     from sklearn.neighbors import NearestCentroid
 
-    from repr.embedding.embed import embed_files
+    from repr.embedding.embedder import Embedder
     from repr.models.weights import load_encoder
 
     split = json.loads(done.split_path.read_text(encoding="utf-8"))
-    root, encoder = Path(settings.data[0]), load_encoder(weights, size=32)
+    root, embedder = Path(settings.data[0]), Embedder(load_encoder(weights, size=32), device="cpu", workers=0)
     products = [*split["base"], *split["novel"]]
 
     def side(images: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
         files = [root / name for product in products for name in images[product]]
-        vectors, rows, _ = embed_files(encoder, files, device="cpu", workers=0)
-        return vectors, np.repeat(np.arange(len(products)), [len(images[p]) for p in products])[rows]
+        made = embedder.images(files)
+        return made.vectors, np.repeat(np.arange(len(products)), [len(images[p]) for p in products])[made.rows]
 
     x, y = side(split["support"][0]["images"])
     tests, labels = side(split["tests"][0]["images"])

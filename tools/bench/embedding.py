@@ -3,7 +3,7 @@
     python tools/bench/embedding.py [--weights imagenet] [--size 160] [--device auto] [--rounds 3] [--json]
 
 The user's loop: torchvision's ImageFolder, v2 transforms (resize, centre crop, float, normalise), a DataLoader with one
-worker a core, the network in plain float32. Ours: `repr.embedding.embed.embed` without its cache. Both run in a
+worker a core, the network in plain float32. Ours: `repr.embedding.embedder.Embedder` without its cache. Both run in a
 process of their own, in turn, --rounds times; `ratio` is their median seconds over ours, from the first file to the last
 vector, start-up left out. `cosine` compares our vectors with the same squares through the network in float32, lowest of
 all images; `cosine_loop` with the vectors of the user's loop, mean. Peak memory is that of the process and its workers.
@@ -30,11 +30,11 @@ SETS = {"220 px": (600, 1.1), "2592 x 1944 px": (90, 3.0)}  # number, bar
 def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
     """Vectors in the order of the sorted files, and seconds."""
     from repr.catalog.sources import open_sources
-    from repr.embedding.embed import embed
+    from repr.embedding.embedder import Embedder
 
     catalog = open_sources([folder])
     begun = time.perf_counter()
-    made = embed(encoder, catalog, device=device, cache=False)
+    made = Embedder(encoder, device=device).catalog(catalog, keep=False)
     seconds = time.perf_counter() - begun
     order = np.argsort([str(file) for file in catalog.files()])
     return made.features[order], seconds

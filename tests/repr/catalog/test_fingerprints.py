@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from repr import progress
 from repr.catalog import fingerprints, folders
 from repr.catalog.table import Catalog
-from repr.images import reader
+from repr.images.reader import Unreadable
 
 
 def tree(root: Path) -> Catalog:
@@ -87,18 +88,18 @@ def test_stopped_it_does_not_go_through_the_rest_first(tmp_path: Path, monkeypat
         Image.new("L", (8, 8), n % 256).save(tmp_path / "a" / f"{n}.png")
     seen = []
 
-    def slow(file: Path) -> object:
-        seen.append(file)
+    def slow(image: bytes) -> object:
+        seen.append(image)
         time.sleep(0.01)
-        return real(file)
+        return real(image)
 
     def stopped(items: Iterable[object], *_: object) -> Iterator[object]:
         yield next(iter(items))
         raise KeyboardInterrupt
 
-    real = fingerprints._print
-    monkeypatch.setattr(fingerprints, "_print", slow)
-    monkeypatch.setattr(fingerprints.progress, "counted", stopped)
+    real = fingerprints.look
+    monkeypatch.setattr(fingerprints, "look", slow)
+    monkeypatch.setattr(progress, "counted", stopped)
     with pytest.raises(KeyboardInterrupt):
         fingerprints.fingerprints(tree(tmp_path))
     assert len(seen) < 100
@@ -108,6 +109,36 @@ def test_only_kinds_that_run_no_other_program_are_opened(tmp_path: Path) -> None
     """An EPS is PostScript, a program, which Pillow hands to Ghostscript; its name may say .jpg."""
     (tmp_path / "a").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "a" / "eps.jpg", format="EPS")
-    with pytest.raises(UnidentifiedImageError):
+    with pytest.raises(Unreadable, match="not an image"):
         fingerprints.look(tmp_path / "a" / "eps.jpg")
-    assert fingerprints.FORMATS == reader.FORMATS
+
+
+def sideways(upright: Image.Image, file: Path, **options: object) -> None:
+    """The image lying on its side in the file, with the EXIF tag that tells how to turn it upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif, **options)
+
+
+def test_an_image_turned_by_exif_has_the_prints_of_the_upright_one(shared: Path, tmp_path: Path) -> None:
+    with Image.open(min((shared / "freiburg").glob("*/*0000.jpg"))) as image:
+        upright = image.convert("RGB").crop((0, 0, 200, 256))
+    upright.save(tmp_path / "upright.png")
+    sideways(upright, tmp_path / "turned.png")
+    for a, b in zip(*(fingerprints.look(tmp_path / name) for name in ("upright.png", "turned.png")), strict=True):
+        np.testing.assert_array_equal(a, b)
+    ignoring = upright.transpose(Image.Transpose.ROTATE_90)
+    assert not np.array_equal(fingerprints.look(ignoring)[0], fingerprints.look(upright)[0])
+
+
+def test_a_phone_s_photograph_and_its_upright_copy_are_near(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for n, source in enumerate(sorted((shared / "freiburg").glob("*/*0000.jpg"))[:4]):
+        with Image.open(source) as image:
+            image.load()
+        image.save(tmp_path / "a" / f"{n}-upright.jpg", quality=90)
+        sideways(image, tmp_path / "a" / f"{n}-turned.jpg", quality=90)
+    data = tree(tmp_path)
+    names = data.column("path")
+    pairs = {frozenset((names[a], names[b])) for a, b in fingerprints.near_pairs(fingerprints.fingerprints(data))}
+    assert pairs == {frozenset((f"a/{n}-upright.jpg", f"a/{n}-turned.jpg")) for n in range(4)}

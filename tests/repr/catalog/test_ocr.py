@@ -14,7 +14,6 @@ from repr.catalog.engines import Line
 from repr.catalog.ocr import fill
 from repr.catalog.table import Catalog, Source, build
 from repr.errors import UserError
-from repr.images.reader import read_image
 
 READ: list[str] = []  # images the made engine has read
 
@@ -50,7 +49,7 @@ def shop(tmp_path: Path) -> Catalog:
 
 
 def test_only_what_lacks_is_filled(shop: Catalog, tmp_path: Path) -> None:
-    filled = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    filled = fill(shop, tmp_path / "out.parquet", workers=1)
     assert Catalog.read(tmp_path / "out.parquet").table["ocr"].to_pylist() == ["text 10", "text 20 unsure", None, "kept", None, ""]
     assert (filled.lacking, filled.resumed, filled.with_text) == (4, 0, 2)
     assert filled.unreadable == (("shop:missing.png", "no such file"),)
@@ -64,60 +63,64 @@ def test_only_what_lacks_is_filled(shop: Catalog, tmp_path: Path) -> None:
 
 
 def test_confidence_is_chosen_without_reading_again(shop: Catalog, tmp_path: Path) -> None:
-    fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    fill(shop, tmp_path / "out.parquet", workers=1)
     READ.clear()
-    again = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1, confidence=0.85)
+    again = fill(shop, tmp_path / "out.parquet", workers=1, confidence=0.85)
     assert again.catalog.table["ocr"].to_pylist()[1] == "text 20" and not READ
     assert again.resumed == 3, "only the unreadable one is tried again"
 
 
-def test_goes_on_after_a_stop(shop: Catalog, tmp_path: Path) -> None:
+def test_goes_on_after_a_stop(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in the middle of a line of the journal: what stands whole before is not read again."""
 
-    def stopping(file: Path, **settings: Any) -> Image.Image:
-        if file.name == "2.png":
-            raise KeyboardInterrupt
-        return read_image(file, **settings)
+    read = Made.__call__
 
+    def stopping(engine: Made, image: Image.Image) -> list[Line]:
+        if len(READ) == 2:
+            raise KeyboardInterrupt
+        return read(engine, image)
+
+    monkeypatch.setattr(Made, "__call__", stopping)
     with pytest.raises(KeyboardInterrupt):
-        fill(shop, tmp_path / "out.parquet", read=stopping, workers=1)
+        fill(shop, tmp_path / "out.parquet", workers=1)
+    monkeypatch.setattr(Made, "__call__", read)
     assert not (tmp_path / "out.parquet").exists()
     journal = tmp_path / "out.ocr.jsonl"
     journal.write_bytes(journal.read_bytes() + b'{"image": "shop:2.png", "lin')
     READ.clear()
-    filled = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    filled = fill(shop, tmp_path / "out.parquet", workers=1)
     assert filled.resumed == 2 and READ == ["0"]
     assert filled.catalog.table["ocr"].to_pylist() == ["text 10", "text 20 unsure", None, "kept", None, ""]
     assert all(json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines())
 
 
 def test_a_changed_image_is_read_again(shop: Catalog, tmp_path: Path) -> None:
-    fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    fill(shop, tmp_path / "out.parquet", workers=1)
     Image.new("RGB", (300, 200), (77, 0, 0)).save(tmp_path / "0.png")
-    again = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    again = fill(shop, tmp_path / "out.parquet", workers=1)
     assert again.resumed == 2 and again.catalog.table["ocr"].to_pylist()[0] == "text 77"
-    assert fill(shop, tmp_path / "out.parquet", read=read_image, workers=1).catalog.table["ocr"].to_pylist()[0] == "text 77"
+    assert fill(shop, tmp_path / "out.parquet", workers=1).catalog.table["ocr"].to_pylist()[0] == "text 77"
 
 
 def test_odd_line_ends_in_the_text(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Made, "__call__", lambda *_: [Line("one\u2028two\x85three\nfour", 1.0)])
-    first = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
-    again = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    first = fill(shop, tmp_path / "out.parquet", workers=1)
+    again = fill(shop, tmp_path / "out.parquet", workers=1)
     assert again.resumed == 3 and again.catalog.table["ocr"].equals(first.catalog.table["ocr"])
 
 
 def test_nothing_lacks(tmp_path: Path) -> None:
     catalog = build({"path": ["a.png"], "ocr": ["here"]}, classes=((), (), ()), sources=(Source("s", "csv", tmp_path),))
-    filled = fill(catalog, tmp_path / "out.parquet", read=read_image)
+    filled = fill(catalog, tmp_path / "out.parquet")
     assert filled.lacking == 0 and not filled.journal.exists() and "No image lacks OCR" in filled.lines()[0]
 
 
 def test_bad_input(shop: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none of 1 images could be read \(no such file\)"):
-        fill(shop.select(slice_of(4)), tmp_path / "none.parquet", read=read_image, workers=1)
+        fill(shop.select(slice_of(4)), tmp_path / "none.parquet", workers=1)
     assert not (tmp_path / "none.parquet").exists()
     with pytest.raises(UserError, match="is a folder"):
-        fill(shop, tmp_path, read=read_image)
+        fill(shop, tmp_path)
     journal = tmp_path / "out.ocr.jsonl"
     for text, message in (
         ('{"version": 1, "engine": "other 2"}\n', "begun with other 2, not made 1"),
@@ -127,7 +130,7 @@ def test_bad_input(shop: Catalog, tmp_path: Path) -> None:
     ):
         journal.write_text(text)
         with pytest.raises(UserError, match=message):
-            fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+            fill(shop, tmp_path / "out.parquet", workers=1)
 
 
 def slice_of(row: int) -> Any:
@@ -138,5 +141,5 @@ def slice_of(row: int) -> Any:
 
 def test_a_broken_image_is_counted(shop: Catalog, tmp_path: Path) -> None:
     (tmp_path / "0.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
-    filled = fill(shop, tmp_path / "out.parquet", read=read_image, workers=1)
+    filled = fill(shop, tmp_path / "out.parquet", workers=1)
     assert [key for key, _ in filled.unreadable] == ["shop:0.png", "shop:missing.png"]

@@ -71,7 +71,7 @@ def test_mix_measures_batch_norm_on_training_images(two: tuple[str, str], shop: 
 def test_batch_norm_is_measured_as_sharp_as_the_crops_look(
     two: tuple[str, str], shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from repr.images import batches
+    from repr.training import batches
 
     asked: list[int] = []
     real = batches.training_batches

@@ -1,10 +1,14 @@
+"""A network made ready for inference: folded, it gives the same features; the one it was made from stays as it was."""
+
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from repr.embedding.inference import encoding
+from repr.embedding.embedder import Embedder
+from repr.embedding.inference import piece, prepared
 from repr.models.backbones import BACKBONES, build
 from repr.models.encoder import Encoder
 
@@ -32,7 +36,11 @@ def test_folding_changes_no_feature(arch: str) -> None:
     batch = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         expected = encoder.encode(batch)
-    found = encoding(encoder, torch.device("cpu"))(batch)
+    fast = prepared(encoder, torch.device("cpu"))
+    with torch.inference_mode():
+        found = fast.encode(batch)
+    folded = [module for module in fast.network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(folded) < len([module for module in encoder.network.modules() if isinstance(module, nn.BatchNorm2d)])
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
@@ -40,7 +48,15 @@ def test_the_encoder_stays_as_it_was_and_pieces_are_joined_in_order() -> None:
     encoder = Encoder(build("resnet18", seed=torch.Generator().manual_seed(0)), "resnet18", 224).train()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     batch = torch.randint(0, 256, (9, 224, 224, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
-    encode = encoding(encoder, torch.device("cpu"))
-    torch.testing.assert_close(encode(batch)[7:8], encode(batch[7:8]))  # 9 images of this size are three pieces
+    assert piece(encoder, torch.device("cpu")) == 4, "9 images of this size are three pieces"
+    embedder = Embedder(encoder, device="cpu")
+    np.testing.assert_allclose(embedder.features(batch.numpy())[7:8], embedder.features(batch[7:8].numpy()), rtol=1e-4, atol=1e-5)
     assert encoder.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_images_go_through_a_gpu_together() -> None:
+    encoder = Encoder(build("resnet18", seed=torch.Generator().manual_seed(0)), "resnet18", 224)
+    assert piece(encoder, torch.device("cuda")) == 0
+    encoder.size = 2000
+    assert piece(encoder, torch.device("cpu")) == 1, "at least one"

@@ -9,7 +9,7 @@ from lightly.utils.benchmarking import knn_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from repr.evaluation.knn import knn
-from repr.search.exact import normalised
+from repr.vectors import normalised
 
 
 def points(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

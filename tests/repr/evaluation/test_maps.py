@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repr.evaluation import maps
-from repr.search.exact import normalised
+from repr.vectors import normalised
 
 
 def test_clusters_stay_together_and_the_seed_decides() -> None:

@@ -10,7 +10,7 @@ from repr.evaluation.knn import knn
 from repr.evaluation.linear import linear_probe
 from repr.evaluation.measure import Constants, measure
 from repr.evaluation.retrieval import retrieval
-from repr.search.exact import normalised
+from repr.vectors import normalised
 
 CONSTANTS = Constants(k=7, temperature=0.2, epochs=5, seed=3)
 

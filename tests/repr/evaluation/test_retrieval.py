@@ -12,7 +12,8 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from repr.errors import UserError
 from repr.evaluation import retrieval as module
 from repr.evaluation.retrieval import NAMES, retrieval, right_on_level
-from repr.search.exact import neighbours, normalised, top_k
+from repr.search.exact import neighbours, top_k
+from repr.vectors import normalised
 
 THEIRS = {"recall@1": "precision_at_1", "map@r": "mean_average_precision_at_r", "r_precision": "r_precision", "mrr": "mean_reciprocal_rank"}
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from repr.catalog.table import Catalog
+from repr.errors import UserError
 from repr.images.decode import decode
 from repr.images.reader import read_image, square
 
@@ -37,6 +38,26 @@ def test_it_equals_the_reader_with_boxes_and_fits(tmp_path: Any) -> None:
     assert np.array_equal(whole.pixels[0], square(read_image(files[0]), 16, "pad"))
     assert np.array_equal(boxed.pixels[0], square(read_image(files[1], box=boxes[1], margin=0.5), 16, "pad"))
     assert outside.bad[0][0] == 2 and "no part in the image" in outside.bad[0][1]
+
+
+def test_images_of_every_kind_are_decoded_alike(tmp_path: Any) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    file = tmp_path / "p.png"
+    given = [file, str(file), file.read_bytes(), b"no image", Image.fromarray(pixels), pixels]
+    for workers in (0, 2):
+        chunks = list(decode(given, None, 16, workers=workers))
+        assert [int(p) for chunk in chunks for p in chunk.positions] == [0, 1, 2, 4, 5]
+        found = np.concatenate([chunk.pixels for chunk in chunks])
+        assert (found == square(read_image(file), 16)).all()
+        assert [entry for chunk in chunks for entry in chunk.bad] == [(3, "not an image, or broken at its start (begins with b'no image')")]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_no_image_ends_it(workers: int) -> None:
+    with pytest.raises(UserError, match="given as float"):
+        list(decode([np.zeros((4, 4, 3), np.uint8)] * 9 + [0.5], None, 8, workers=workers))  # type: ignore[list-item]
 
 
 def test_a_reader_who_stops_early_stops_the_work(shelf: Catalog) -> None:

@@ -48,7 +48,7 @@ def test_a_pack_holds_every_readable_image_and_lists_the_others(shelf: Catalog, 
     assert np.array_equal(pack.rows, greys) and pack.rows.dtype == np.int64
     assert np.array_equal(pack.pixels[:, 4, 4, 0], greys)
     assert [Path(entry.path).name for entry in pack.quarantine] == ["003.png", "070.png", "149.png"]
-    assert "not a image" in pack.quarantine[0].reason and pack.quarantine[2].reason == "no such file"
+    assert "not an image" in pack.quarantine[0].reason and pack.quarantine[2].reason == "no such file"
     told = capsys.readouterr()
     assert "3 of 150 images could not be read" in told.err and "003.png" in told.err and not told.out
     assert "decode" not in told.err, "a bar for short work where nobody looks"

@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from repr.errors import UserError
 from repr.images import reader
-from repr.images.reader import Unreadable, crop_square, read_image, square
+from repr.images.formats import FORMATS
+from repr.images.reader import Unreadable, crop_square, name_of, read_image, shorter_side, square
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
 def arrow(width: int = 60, height: int = 40) -> Image.Image:
-    """A image without symmetry: red left half, green bottom edge, blue top left corner."""
+    """An image without symmetry: red left half, green bottom edge, blue top left corner."""
     image = Image.new("RGB", (width, height), "white")
     image.paste(RED, (0, 0, width // 2, height))
     image.paste((0, 160, 0), (0, height - 10, width, height))
@@ -126,7 +129,7 @@ def test_float_grey_is_scaled_by_the_range_it_fits(tmp_path: Path, top: float, e
 
 def test_every_format_is_known_to_pillow() -> None:
     Image.init()
-    assert set(reader.FORMATS) <= set(Image.OPEN)
+    assert set(FORMATS) <= set(Image.OPEN)
 
 
 def test_mpo_of_a_phone_is_read_and_drafted(tmp_path: Path) -> None:
@@ -144,9 +147,9 @@ def test_content_decides_not_the_extension(tmp_path: Path, kind: str) -> None:
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     files = {
         "empty.jpg": (b"", "an empty file"),
-        "page.jpg": (b"<!DOCTYPE html>", "not a image, or broken at its start .*DOCTYPE"),
+        "page.jpg": (b"<!DOCTYPE html>", "not an image, or broken at its start .*DOCTYPE"),
         "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic file.*convert it"),
-        "script.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a image"),
+        "script.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
     }
     for name, (content, reason) in files.items():
         (tmp_path / name).write_bytes(content)
@@ -252,6 +255,78 @@ def test_fits() -> None:
     for fit in ("crop", "pad", "squash"):
         assert square(Image.new("RGB", (1, 300)), 7, fit).shape == (7, 7, 3)
         assert square(Image.new("RGB", (3, 2)), 64, fit).dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("box", [None, (5, 20, 30, 10)])
+def test_a_file_its_bytes_and_its_pixels_are_read_alike(tmp_path: Path, kind: str, box: Any) -> None:
+    """Also an image of Pillow's, opened and not decoded yet; and nothing of the caller's is changed."""
+    file = tmp_path / "p"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    arrow().transpose(Image.Transpose.ROTATE_90).save(file, format=kind, exif=exif)
+    expected = read_image(file, box=box)
+    pixels = np.asarray(read_image(file)).copy()
+    with Image.open(file) as lazy, Image.open(file) as loaded:
+        loaded.load()
+        before = loaded.size, loaded.mode, loaded.getexif()[0x0112]
+        for source in (str(file), file.read_bytes(), lazy, loaded, pixels, Image.fromarray(pixels)):
+            assert np.array_equal(array(read_image(source, box=box)), array(expected)), type(source)
+        assert (loaded.size, loaded.mode, loaded.getexif()[0x0112]) == before
+    assert np.array_equal(pixels, np.asarray(read_image(file)))
+
+
+def test_bytes_are_drafted_as_the_file_and_an_image_of_the_caller_s_is_not(tmp_path: Path) -> None:
+    arrow(640, 480).save(tmp_path / "p.jpg")
+    drafted = read_image(tmp_path / "p.jpg", short_side=60)
+    assert np.array_equal(array(read_image((tmp_path / "p.jpg").read_bytes(), short_side=60)), array(drafted))
+    with Image.open(tmp_path / "p.jpg") as image:
+        assert read_image(image, short_side=60).size == (640, 480) and drafted.size == (80, 60)
+
+
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))), st.booleans())
+def test_pixels_come_back_as_they_are(pixels: np.ndarray[Any, Any], mirrored: bool) -> None:
+    pixels = pixels[:, ::-1] if mirrored else pixels  # not in one piece of memory
+    assert np.array_equal(np.asarray(read_image(pixels)), pixels)
+    assert shorter_side(pixels) == min(pixels.shape[:2])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (np.zeros((4, 4, 3)), r"float64 pixels of shape \(4, 4, 3\)"),
+        (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"shape \(4, 4, 4\)"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
+        (None, "given as NoneType"),
+        (7, "given as int"),
+    ],
+)
+def test_what_is_no_image_is_an_error_of_the_caller_s(source: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        read_image(source)
+    assert "uint8" in raised.value.remedy
+
+
+def test_bytes_that_are_no_image_say_why() -> None:
+    for content, reason in ((b"", "empty"), (b"no image", "begins with b'no image'"), (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "heic file")):
+        with pytest.raises(Unreadable, match=reason):
+            read_image(content)
+
+
+def test_the_shorter_side_is_read_from_the_header(tmp_path: Path) -> None:
+    arrow(400, 300).save(tmp_path / "p.jpg")
+    whole = (tmp_path / "p.jpg").read_bytes()
+    assert shorter_side(tmp_path / "p.jpg") == shorter_side(whole) == 300
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert shorter_side(tmp_path / "cut.jpg") == 300
+    with pytest.raises(Unreadable, match="no such file"):
+        shorter_side(tmp_path / "none.jpg")
+
+
+def test_names_for_words() -> None:
+    assert [name_of(source, 4) for source in ("a/b.jpg", Path("c.png"), b"", arrow())] == ["a/b.jpg", "c.png", "image 5", "image 5"]
 
 
 def exemplars(shared: Path) -> list[tuple[Path, tuple[float, float, float, float]]]:

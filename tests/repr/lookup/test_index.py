@@ -119,7 +119,7 @@ def test_other_weights_are_refused(tmp_path: Path, weights: Weights) -> None:
 
 def test_vectors_that_do_not_fit_are_refused(tmp_path: Path, weights: Weights) -> None:
     index, vectors, _ = filled(tmp_path / "index", weights)
-    with pytest.raises(UserError, match="8 numbers a image"):
+    with pytest.raises(UserError, match="8 numbers an image"):
         index.search(vectors[:, :4], 1)
     vectors[0, 0] = np.nan
     with pytest.raises(UserError, match="not finite"):
@@ -221,12 +221,12 @@ def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path, name: st
     """Whatever they are called: a run folder may be called imagenet."""
     weights = replace(fresh("resnet18", 64, 0), name=name)
     filled(tmp_path / "index", weights)
-    assert Index.open(tmp_path / "index").encoder("cpu").identity == weights.identity
+    assert Index.open(tmp_path / "index", device="cpu").embedder.encoder.identity == weights.identity
     filled(tmp_path / "closer", replace(weights, crops=(1.0, 0.6), size=32))
-    encoder = Index.open(tmp_path / "closer").encoder("cpu")
+    encoder = Index.open(tmp_path / "closer", device="cpu").embedder.encoder
     assert (encoder.crops, encoder.size) == ((1.0, 0.6), 32)
     from repr.models.weights import write_weights
 
     write_weights(tmp_path / "index" / "weights.safetensors", fresh("resnet18", 64, 1))
     with pytest.raises(UserError, match="not the weights the index was made with"):
-        Index.open(tmp_path / "index").encoder("cpu")
+        _ = Index.open(tmp_path / "index", device="cpu").embedder

@@ -1,4 +1,4 @@
-"""Index and lookup on real grocery images, through the commands and through `import repr`."""
+"""Index and lookup on real grocery images, through the commands and from Python."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import repr
+from repr import embed, load
 from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
 from repr.crops import typed
 from repr.errors import UserError
+from repr.embedding.embedder import Embedder
 from repr.files import held
+from repr.lookup import catalogs
 from repr.lookup.catalogs import command_of
-from repr.lookup.index import BUILD, ZOOMS, Index
+from repr.lookup.index import BUILD, CROPS, Index
 from repr.models.weights import fresh, write_weights
 
 
@@ -99,7 +101,7 @@ def test_photographs_are_looked_up_with_the_crops_of_the_index(tmp_path: Path, s
     assert "48 px, crops 1,0.6" in built.stdout
     assert all(found[0]["score"] == pytest.approx(1, abs=1e-4) for found in matches(index, *photos, "-k", "1"))
     usual = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "usual", "--json").stdout)
-    assert usual["weights"]["crops"] == list(ZOOMS) and f"else {typed(ZOOMS)}," in call(index_command, "build", "--help").stdout
+    assert usual["weights"]["crops"] == list(CROPS) and f"else {typed(CROPS)}," in call(index_command, "build", "--help").stdout
     said = tmp_path / "said.safetensors"
     write_weights(said, replace(fresh("resnet18", 64, 0), crops=(1.0,)))
     told = json.loads(call(index_command, "build", "--data", shop, "--weights", said, "--out", tmp_path / "said", "--json").stdout)
@@ -165,18 +167,16 @@ def test_a_image_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, sh
     assert (added["added"], added["already"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
 
 
-def test_too_few_images_for_cells_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
+def test_too_few_images_for_inverted_lists_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
     error = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i", "--ivf")
     assert "18 vectors are too few" in error.message
     assert not (tmp_path / "i").exists()
 
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from repr.lookup import catalogs
-
     index = tmp_path / "i"
     monkeypatch.setattr(catalogs, "PIECE", 7)
-    real, calls = catalogs.embed, []
+    real, calls = Embedder.catalog, []
 
     def interrupted(*arguments: Any, **keywords: Any) -> Any:
         calls.append(1)
@@ -184,7 +184,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
             raise KeyboardInterrupt
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(catalogs, "embed", interrupted)
+    monkeypatch.setattr(Embedder, "catalog", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--crops", "0.8"]
         index_command.main(words, standalone_mode=True)
@@ -270,14 +270,14 @@ def test_a_stored_image_is_looked_up_as_it_was_stored(tmp_path: Path, shared: Pa
 def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> None:
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
     photo = sorted(shop.rglob("*.jpg"))[7]
-    index = repr.Index.open(tmp_path / "i")
+    index = Index.open(tmp_path / "i")
     assert index.lookup(photo, k=2)[0].product == photo.parent.name
-    encoder = repr.load(weights, device="cpu")
-    assert index.search(repr.embed([photo], encoder, device="cpu"), 1)[0][0].image == photo.relative_to(shop).as_posix()
+    embedder = load(weights, crops=CROPS, device="cpu")
+    assert index.search(embed([photo], embedder), 1)[0][0].image == photo.relative_to(shop).as_posix()
     with pytest.raises(UserError, match="no such file"):
         index.lookup(tmp_path / "none.jpg")
     with pytest.raises(UserError, match="no such file"):
-        repr.embed([photo, tmp_path / "none.jpg"], encoder)
+        embed([photo, tmp_path / "none.jpg"], embedder)
 
 
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
