@@ -13,3 +13,4 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Codes = np.ndarray[Any, np.dtype[np.uint64]]  # hashes
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = Ints  # rows of a catalog
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]

@@ -189,7 +189,7 @@ class Catalog:
         """Of every row, the root of its source and the path below it: text, which is quicker than `files` for millions."""
         roots = self.roots
         for source, path in zip(*(self.table.column(name).to_pylist() for name in ("source", "path")), strict=True):
-            yield roots[source], path
+            yield roots[source], as_name(path)
 
     def boxes(self) -> list[tuple[float, float, float, float] | None]:
         """The box of every row, x, y, w, h in pixels, or None for the whole image."""

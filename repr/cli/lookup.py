@@ -84,6 +84,7 @@ def _entry(photo: Path, matches: list[Match] | None, reasons: dict[str, str]) ->
 
 
 def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Match]], root: Path, synthetic: bool) -> None:
+    from repr.catalog.names import as_name
     from repr.files import replacing
     from repr.images.reader import ImageLike, Unreadable, read_image
     from repr.reports.sheet import SheetRow, contact_sheet
@@ -91,9 +92,9 @@ def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Match]]
     def cell(match: Match) -> tuple[ImageLike, str, None]:
         image: ImageLike
         try:
-            image = read_image(root / match.image, short_side=192, box=match.box)
+            image = read_image(root / as_name(match.image), short_side=192, box=match.box)
         except Unreadable:
-            image = root / match.image  # drawn as an empty frame
+            image = root / as_name(match.image)  # drawn as an empty frame
         return image, f"{match.score:.3f} {match.name or match.product}", None
 
     label = " (synthetic)" if synthetic else ""

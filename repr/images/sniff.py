@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from repr.catalog.formats import FORMATS
+from repr.images.formats import FORMATS
 
 # Files called so are taken unopened, since there may be millions; whoever reads one says what is wrong with it.
 USUAL = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
