@@ -6,14 +6,17 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from repr.errors import UserError
+
+log = logging.getLogger(__name__)
 
 FULL = 1 << 20  # bytes: a failed write that leaves less than this has filled the disk
 
@@ -75,6 +78,15 @@ def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> 
         if made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def try_to_keep(path: Path, write: Callable[[Path], object]) -> None:
+    """Write what can be made again to the cache by `write(path)`; where that fails, the work goes on without, and it is said why."""
+    try:
+        write(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        log.warning(f"Not kept for the next time: {reason} in {path.parent}. Set REPR_CACHE to a folder that can be written.")
 
 
 def write_json(path: Path, value: Any) -> None:

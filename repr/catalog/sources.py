@@ -17,7 +17,7 @@ from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.errors import UserError
-from repr.files import cache_dir, content_key
+from repr.files import cache_dir, content_key, try_to_keep
 from repr.images.sniff import NOT_IMAGES
 
 log = logging.getLogger(__name__)
@@ -127,14 +127,14 @@ def read_source(path: Path) -> Catalog:
         annotations = path if path.is_file() else mep3m.annotations_in(path)
         assert annotations is not None
         if annotations.stat().st_size > BIG:
-            return Catalog.read(_parsed(annotations))
+            return _parsed(annotations)
     catalog = READERS[kind](path)
     if not len(catalog):
         raise UserError("no images in it", path, "Check that the data are whole")
     return catalog
 
 
-def _parsed(annotations: Path) -> Path:
+def _parsed(annotations: Path) -> Catalog:
     """The cached catalog of a big annotation file, made when the file or its images changed."""
     annotations = annotations.absolute()  # in the key: other folders have other images. A link's images lie beside the link
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
@@ -144,8 +144,8 @@ def _parsed(annotations: Path) -> Path:
     out = cache_dir("catalogs", f"{content_key(VERSION, stamps)}.parquet")
     if not out.exists():
         log.info(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
-        mep3m.build_parquet(annotations, out, info=info)
-    return out
+        try_to_keep(out, lambda place: mep3m.build_parquet(annotations, place, info=info))
+    return Catalog.read(out) if out.exists() else mep3m.read(annotations)
 
 
 def split_name(catalog: Catalog, split: str) -> str:

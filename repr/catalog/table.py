@@ -23,6 +23,7 @@ from repr.catalog.names import as_name, as_text
 from repr.catalog.passed import PassedOver, PassedOverJson
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.boxes import Box, DrawnBox
 
 VERSION = 2
 METADATA_KEY = b"repr.catalog"
@@ -191,9 +192,12 @@ class Catalog:
         for source, path in zip(*(self.table.column(name).to_pylist() for name in ("source", "path")), strict=True):
             yield roots[source], as_name(path)
 
-    def boxes(self) -> list[tuple[float, float, float, float] | None]:
-        """The box of every row, x, y, w, h in pixels, or None for the whole image."""
-        return [None if box is None else (box[0], box[1], box[2], box[3]) for box in self.table.column("box").to_pylist()]
+    def boxes(self) -> list[Box | None]:
+        """The box of every row, x, y, w, h in pixels, or None for the whole image; with the image's size where the records tell it."""
+        if self.table.column("box").null_count == len(self):
+            return [None] * len(self)
+        columns = (self.table.column(name).to_pylist() for name in ("box", "width", "height"))
+        return [_box(*row) for row in zip(*columns, strict=True)]
 
     def write(self, path: Path, place: Path | None = None) -> None:
         """Write the Parquet file, whole or not at all. place: where it will stand, if not at `path`."""
@@ -251,6 +255,13 @@ class Catalog:
         sources = tuple(Source(s["name"], s["kind"], root, s["synthetic"]) for s, root in zip(described["sources"], roots, strict=True))
         passed = tuple(PassedOver(one["reason"], one["count"], tuple(one["examples"])) for one in described["passed_over"])
         return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]), passed)
+
+
+def _box(box: list[float] | None, width: int | None, height: int | None) -> Box | None:
+    if box is None:
+        return None
+    x, y, w, h = box
+    return DrawnBox((x, y, w, h), (width, height)) if width and height else (x, y, w, h)
 
 
 CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|\x00")  # a path that climbs out of its folder

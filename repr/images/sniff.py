@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from repr.images.formats import FORMATS
+from repr.images.reader import Unreadable, shorter_side
 
 # Files called so are taken unopened, since there may be millions; whoever reads one says what is wrong with it.
 USUAL = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -19,19 +17,18 @@ def why_not(file: Path) -> str:
     if file.suffix.lower() in USUAL:
         return ""
     try:
-        with Image.open(file, formats=FORMATS):
-            return ""
-    except UnidentifiedImageError:
+        shorter_side(file)
+    except Unreadable:
         return _foreign(file)
-    except OSError as error:
-        return (error.strerror or "broken").lower()
-    except Exception:  # a damaged head can raise nearly anything
-        return "damaged images"
+    return ""
 
 
 def _foreign(file: Path) -> str:
-    with file.open("rb") as stream:
-        head = stream.read(12)
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(12)
+    except OSError as error:
+        return f"files that cannot be opened ({(error.strerror or 'an error').lower()})"
     if head[4:8] == b"ftyp":
         return f"{head[8:12].decode('latin-1').strip()} files that cannot be read here (convert them to JPEG)"
     return NOT_IMAGES if head else "empty files"

@@ -16,8 +16,10 @@ from repr.catalog.table import Catalog
 from repr.embedding.embeddings import NoneReadable
 from repr.errors import UserError
 from repr.files import held
+from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import image_hashes
 from repr.images.pack import Quarantined
+from repr.images.reader import Unreadable, upright_box
 from repr.lookup.index import Index, relative_to_root
 
 log = logging.getLogger(__name__)
@@ -92,7 +94,8 @@ def _add(index: Index, catalog: Catalog, command: str) -> Added:
     paths = [relative_to_root(file, root) for file in files]
     keys = own_ids(catalog)
     contents = [content or None for content in image_hashes(files).tolist()]  # None for those that cannot be read
-    entries = list(zip(keys, contents, catalog.boxes(), strict=True))
+    boxes = [_on_file(file, box) for file, box in zip(files, catalog.boxes(), strict=True)]
+    entries = list(zip(keys, contents, boxes, strict=True))
     known, new = set(there), list[int]()
     for row, entry in enumerate(entries):
         if contents[row] is None or entry not in known:
@@ -126,6 +129,17 @@ def _add(index: Index, catalog: Catalog, command: str) -> Added:
     if not (added.stored or added.already):
         raise NoneReadable(added.quarantine, catalog.name)
     return added
+
+
+def _on_file(file: Path, box: Box | None) -> Box | None:
+    """The box on the upright image of the file, as the index keeps it; as it is where that cannot be told, which decoding then says."""
+    if not isinstance(box, DrawnBox):
+        return box
+    try:
+        x, y, w, h = np.float32(upright_box(file, box)).tolist()
+    except Unreadable:
+        return box
+    return x, y, w, h
 
 
 def _say_changed(paths: set[str]) -> None:

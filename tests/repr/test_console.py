@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
+import subprocess
+import sys
 
 import click
 import pytest
 
 from repr import console, progress
 from repr.errors import UserError, nearest
+from repr.files import cache_dir
 from repr.tables import table
 
 
@@ -117,3 +121,36 @@ def test_a_number_in_a_range_is_a_number(typed: str, right: bool) -> None:
     else:
         with pytest.raises(click.BadParameter):
             command.make_context("a", ["--share", typed])
+
+
+def test_what_was_passed_over_stands_in_every_json(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {"reason": "empty folders", "count": 1, "examples": ["a/"]}
+    with console.told():
+        logging.getLogger("repr.catalog").warning("Passed over", extra={"passed_over": one})
+        console.emit({"rows": 3})
+        console.emit({"rows": 3, "passed_over": []})  # a command that knows better
+    with console.told():
+        console.emit({"rows": 3})
+    assert [json.loads(line)["passed_over"] for line in capsys.readouterr().out.splitlines()] == [[one], [], []]
+
+
+def test_a_cache_that_cannot_be_written_has_a_remedy_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(monkeypatch, OSError(errno.EROFS, os.strerror(errno.EROFS), str(cache_dir("packs", "x")))) == 2
+    assert "Set REPR_CACHE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_terminal_can_print_any_name(encoding: str) -> None:
+    words = "from repr import console\nimport click\n@click.command()\ndef c(): click.echo('茶 \\udce9 é'); console.emit({'a': '茶\\U0001f600 \\udce9'})\nconsole.run(c, 'c')"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, check=True)
+    assert json.loads(done.stdout.decode(encoding).splitlines()[1])["a"] == "茶\U0001f600 \udce9" and not done.stderr
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    words = "from repr import console\nimport click\n@click.command()\ndef c(): click.echo('x' * 10**6)\nconsole.run(c, 'c')"
+    with subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert not process.stderr.read()
