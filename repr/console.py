@@ -228,8 +228,8 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the message."""
-        if hasattr(record, "passed_over"):
-            _passed_over.append(record.passed_over)
+        if getattr(record, "passed_over", None) not in (None, *_passed_over):
+            _passed_over.append(record.__dict__["passed_over"])
         words = "Warning: " if record.levelno >= logging.WARNING else ""
         tqdm.write(words + record.getMessage(), file=sys.stderr)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repr import progress
+from repr.catalog.once import once
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.crops import WHOLE
@@ -62,7 +63,7 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         claim(Path(out), COMMAND)
     device = pick_device(settings.device)
     parts = "grouped" if settings.split_file else settings.split
-    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
+    catalog = once(open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0))
     split = _split(settings, catalog)
     if settings.reject is not None:
         split = with_validation(catalog, split)
