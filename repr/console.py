@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import json
 import logging
 import os
@@ -15,7 +16,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,10 +26,12 @@ from tqdm import tqdm
 
 from repr import progress, worker
 from repr.errors import UserError, nearest
+from repr.files import cache_dir
 
 SCHEMA = 1  # of the objects that --json prints
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
+CACHE = "Set REPR_CACHE to a folder that can be written; it holds only what can be made again"
 # What the system may refuse wherever a path is opened, and what helps.
 REFUSALS = {
     errno.ENOSPC: ("the disk is full", SPACE),
@@ -98,9 +102,11 @@ def _run(group: click.Command, program: str) -> None:
     """As `run`, by sys.exit or an exception."""
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
+    _any_terminal()
     try:
         with told():
             code = group.main(prog_name=program, standalone_mode=False)
+        sys.stdout.flush()  # a closed pipe is told here and not after the end
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
         _fail(_with_options(error, group, sys.argv[1:]), as_json)
@@ -117,12 +123,31 @@ def _run(group: click.Command, program: str) -> None:
         say("Interrupted. What a run folder already holds is kept.")
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _to_nowhere()
         sys.exit(0)
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        _fail(UserError(REFUSALS[error.errno][0], error.filename or "", REFUSALS[error.errno][1]), as_json)
+        message, remedy = REFUSALS[error.errno]
+        place = os.fsdecode(error.filename2 or error.filename or "")
+        _fail(UserError(message, place, CACHE if place and Path(place).is_relative_to(cache_dir()) else remedy), as_json)
+
+
+def _any_terminal() -> None:
+    """Whatever the terminal's encoding lacks is printed as an escape (LANG=C, latin-1), and so are names that are no text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _to_nowhere() -> None:
+    """Nobody reads any more: what is still to be printed, at the end of Python too, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
 
 
 def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) -> UserError:
@@ -163,10 +188,13 @@ def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
 
 def _fail(error: UserError, as_json: bool) -> None:
     worker.record(str(error), error)
-    if worker.speaks():
-        if as_json:
-            emit({"error": error.as_json()})
-        click.secho(f"Error: {error}", fg="red", err=True)
+    try:
+        if as_json and worker.speaks():
+            print(_json({"schema": SCHEMA, "error": error.as_json()}), flush=True)
+        if worker.speaks():
+            click.secho(f"Error: {error}", fg=None if "NO_COLOR" in os.environ else "red", err=True)
+    except BrokenPipeError:
+        _to_nowhere()
     sys.exit(2)
 
 
@@ -177,8 +205,21 @@ def say(text: str) -> None:
 
 
 def emit(value: Mapping[str, Any]) -> None:
-    """The command's one JSON object, on stdout, with the version of its form. NaN is not JSON: pass None for what does not apply."""
-    click.echo(json.dumps({"schema": SCHEMA, **value}, ensure_ascii=False, allow_nan=False))
+    """The command's one JSON object, on stdout, with the version of its form and with `passed_over` of the data that were read.
+
+    NaN is not JSON: pass None for what does not apply.
+    """
+    click.echo(_json({"schema": SCHEMA, **value, "passed_over": value.get("passed_over", _passed_over)}))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """One line of JSON that any terminal can print: letters that it lacks are escaped, as JSON has it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False)
+    return text
 
 
 class _Bar(tqdm):  # type: ignore[misc]
@@ -211,11 +252,16 @@ def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale:
     return shown
 
 
+_passed_over: list[Any] = []  # of the sources read by this command, as they are told
+
+
 class _Lines(logging.Handler):
-    """Messages as plain lines on stderr, above a bar if one is shown."""
+    """Messages as plain lines on stderr, above a bar if one is shown. One that tells what was passed over is kept for the JSON too."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the message, with the options of the command at work in the place of arguments."""
+        if getattr(record, "passed_over", None) not in (None, *_passed_over):
+            _passed_over.append(record.__dict__["passed_over"])
         words = "Warning: " if record.levelno >= logging.WARNING else ""
         context = click.get_current_context(silent=True)
         tqdm.write(words + spelled(record.getMessage(), context.command if context else None), file=sys.stderr)
@@ -231,6 +277,7 @@ def told() -> Iterator[None]:
     handler, loggers = _Lines(), [logging.getLogger(name) for name in ("repr", "rpc_transfer")]
     levels = [logger.level for logger in loggers]
     detach = progress.attach(bar)
+    _passed_over.clear()
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

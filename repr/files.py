@@ -6,14 +6,17 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from repr.errors import UserError
+
+log = logging.getLogger(__name__)
 
 FULL = 1 << 20  # bytes: a failed write that leaves less than this has filled the disk
 
@@ -77,10 +80,20 @@ def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> 
                 folder.rmdir()
 
 
+def try_to_keep(path: Path, write: Callable[[Path], object]) -> None:
+    """Write what can be made again to the cache by `write(path)`; where that fails, the work goes on without, and it is said why."""
+    try:
+        write(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        log.warning(f"Not kept for the next time: {reason} in {path.parent}. Set REPR_CACHE to a folder that can be written.")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable UTF-8 JSON, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        # A file name that is no text holds surrogates, which are written as JSON's own escapes.
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from repr.catalog.once import once
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -95,7 +96,7 @@ def _plan(settings: Settings) -> _Plan:
     device = pick_device(settings.device)
     settings = replace(settings, data=or_synthetic(settings.data, "rpc"))
     parts = "grouped" if settings.split_file else settings.split
-    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.division_seed)
+    catalog = once(open_data(settings.data, default="rpc", split=parts, seed=settings.division_seed))
     split = _split(settings, catalog)
     if settings.reject is not None:
         split = with_validation(catalog, split)

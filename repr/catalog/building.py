@@ -11,6 +11,7 @@ from typing import Any
 
 from repr import progress
 from repr.catalog import mep3m, sources
+from repr.catalog.passed import PassedOver
 from repr.errors import UserError
 
 
@@ -24,6 +25,7 @@ class Build:
     quarantine: Path | None
     seconds: float
     peak_mb: float
+    passed_over: tuple[PassedOver, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `repr catalog build --json` prints."""
@@ -33,6 +35,7 @@ class Build:
             "seconds": self.seconds,
             "peak_mb": self.peak_mb,
             "catalog": str(self.catalog),
+            "passed_over": [one.as_json() for one in self.passed_over],
         }
 
 
@@ -54,13 +57,16 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
         raise UserError("is what would be read, and writing there would lose it", out, "Choose another `out`")
     if annotations:
         built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
-        return Build(out, built.records, built.quarantined, built.quarantine, time.monotonic() - begun, peak_mb())
+        sources.announce(built)
+        seconds = time.monotonic() - begun
+        return Build(out, built.records, built.quarantined, built.quarantine, seconds, peak_mb(), built.passed_over)
     assert root
     if info:
         raise UserError("`info` belongs to MEP-3M's annotations, which are not there", root, "Leave `info` out")
     catalog = sources.read_source(root)
+    sources.announce(catalog)
     catalog.write(out)
-    return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb())
+    return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb(), catalog.passed_over)
 
 
 def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
@@ -70,6 +76,14 @@ def _stream(annotations: Path, out: Path, info: Path | None) -> mep3m.Built:
 
 
 def peak_mb() -> float:
-    """The most memory this process has held, in 10^6 bytes (getrusage counts in KiB, on macOS in bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    """The most memory this process has held, in 10^6 bytes.
+
+    Linux tells it as VmHWM of /proc/self/status. getrusage's figure, the only one elsewhere, begins with that of the process that
+    started this one; it counts in KiB, on macOS in bytes.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    except (OSError, IndexError, ValueError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -22,8 +22,9 @@ from PIL import Image
 from repr import progress
 from repr.arrays import Bools, Floats, Hashes, Ints, Pixels
 from repr.catalog.table import Catalog
-from repr.files import cache_dir, content_key, replacing
-from repr.images.reader import ImageLike, Unreadable, read_image
+from repr.files import cache_dir, content_key, replacing, try_to_keep
+from repr.images.formats import DECODER
+from repr.images.reader import ImageLike, Unreadable, passing, read_image
 
 VERSION = 3
 SIDE = 16
@@ -37,7 +38,8 @@ CHUNK = 20_000  # images a cache file
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads two bands over one 64-bit key
 POPCOUNT = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
-RECORD = np.dtype([("digest", "u8"), ("bits", "u8", 4), ("thumb", "u1", (SIDE, SIDE, 3)), ("readable", "?")])
+RECORD = np.dtype([("digest", "u8"), ("bits", "u8", 4), ("thumb", "u1", (SIDE, SIDE, 3)), ("readable", "?"), ("passing", "?")])
+Records = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,44 @@ def fingerprints(catalog: Catalog) -> Prints:
     return Prints(content, np.concatenate([store["bits"] for store in stores]), [store["thumb"] for store in stores])
 
 
-def _stored(files: list[Path], start: int, total: int) -> npt.NDArray[np.void]:
-    store = cache_dir("fingerprints", f"{content_key(VERSION, [(str(file), *_stamp(file)) for file in files])}.npy")
-    if not store.exists():
-        records = np.zeros(len(files), RECORD)
-        what = f"Comparing images {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing images"
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            try:
-                for i, record in enumerate(progress.counted(pool.map(_print, files), len(files), what, "image")):
-                    records[i] = record
-            except BaseException:  # Ctrl-C: not the rest first
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        with replacing(store) as temporary, temporary.open("wb") as out:
-            np.save(out, records)
-    return np.load(store, mmap_mode="r")  # type: ignore[no-any-return]
+def _stored(files: list[Path], start: int, total: int) -> Records:
+    store = cache_dir("fingerprints", f"{content_key(VERSION, DECODER, [(str(file), *_stamp(file)) for file in files])}.npy")
+    if store.exists():
+        return _tried_again(store, files)
+    records = _made(files, start, total)
+    try_to_keep(store, lambda place: _write(place, records))
+    return np.load(store, mmap_mode="r") if store.exists() else records
+
+
+def _tried_again(store: Path, files: list[Path]) -> Records:
+    """What is kept of some files, with those that could not be opened for a passing reason tried again."""
+    records: Records = np.load(store, mmap_mode="r")
+    failed = np.flatnonzero(records["passing"])
+    if len(failed):
+        records = np.array(records)
+        for row in failed.tolist():
+            records[row] = _print(files[row])
+        if not records["passing"][failed].all():
+            try_to_keep(store, lambda place: _write(place, records))
+    return records
+
+
+def _write(store: Path, records: Records) -> None:
+    with replacing(store) as temporary, temporary.open("wb") as out:
+        np.save(out, records)
+
+
+def _made(files: list[Path], start: int, total: int) -> Records:
+    records = np.zeros(len(files), RECORD)
+    what = f"Comparing images {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing images"
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for i, record in enumerate(progress.counted(pool.map(_print, files), len(files), what, "image")):
+                records[i] = record
+        except BaseException:  # Ctrl-C: not the rest first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return records
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -95,13 +120,15 @@ def _stamp(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _print(file: Path) -> tuple[int, Hashes, Pixels, bool]:
+def _print(file: Path) -> tuple[int, Hashes, Pixels, bool, bool]:
+    """A record of RECORD."""
     try:
         data = file.read_bytes()
         bits, thumb = look(data)
-    except (Unreadable, OSError):  # `repr pack` gives the reason
-        return 0, np.zeros(4, np.uint64), np.zeros((SIDE, SIDE, 3), np.uint8), False
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True
+    except (Unreadable, OSError) as error:  # `repr pack` gives the reason
+        reason = error.reason if isinstance(error, Unreadable) else (error.strerror or "").lower()
+        return 0, np.zeros(4, np.uint64), np.zeros((SIDE, SIDE, 3), np.uint8), False, passing(reason)
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little"), bits, thumb, True, False
 
 
 def look(image: ImageLike) -> tuple[Hashes, Pixels]:

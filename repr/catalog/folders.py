@@ -2,46 +2,85 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import re
+import unicodedata
 from pathlib import Path
 
+from repr.catalog.divided import Parts, parts_of, split_of
+from repr.catalog.names import as_text, normal
+from repr.catalog.passed import Tally
 from repr.catalog.table import Catalog, ClassName, Source, build
+from repr.catalog.tree import images
 from repr.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 DEEPEST = 3
+LOOSE = "images in no class folder"
+NO_DATA = (
+    "Give a MEP-3M folder (annotation.json), an RPC folder (instances_train2019.json), class folders with images, "
+    "a CSV (image, product) or a catalog"
+)
+
+File = tuple[str, ...]  # the parts of a path below the root
 
 
 def read(path: Path) -> Catalog:
     """A tree of class folders as a catalog. `product` is the folder (with / when nested), the default level the deepest one.
 
-    When the top folders are train and val or test, they are the splits. Raises UserError when there are no images in
-    folders, or folders nest deeper than three.
+    Top folders called train, val, test (or a usual synonym of these, see divided.py) are the splits. Files that are no images, empty
+    folders and whatever else is not read are counted in `passed_over`. Raises UserError when there are no images in folders, or
+    folders nest deeper than three.
     """
-    found = sorted(_images(path), key=lambda parts: [_natural(part) for part in parts])
-    tops = {parts[0] for parts in found}
-    split_of = SPLIT_FOLDERS if "train" in tops and len(tops) > 1 and tops <= set(SPLIT_FOLDERS) else {}
-    skip = 1 if split_of else 0
-    found = [parts for parts in found if len(parts) > skip + 1]
-    if not found:
-        raise UserError(
-            "no data that can be read",
-            path,
-            "Give a MEP-3M folder (annotation.json), an RPC folder (instances_train2019.json), class folders with images, "
-            "a CSV (image, product) or a catalog",
-        )
-    depth = max(len(parts) for parts in found) - 1 - skip
+    passed = Tally()
+    found = sorted(images(path, passed), key=_order)
+    parts, skip = _parts(found)
+    placed = [one for file in found if (one := _place(file, parts, skip, passed))]
+    if not placed:
+        lying = "; ".join(one.line() for one in passed.list())
+        raise UserError(f"no data that can be read{f' ({lying})' if lying else ''}", path, NO_DATA)
+    depth = max(len(classes) for _, _, classes in placed)
     if depth > DEEPEST:
-        deep = next(parts for parts in found if len(parts) - 1 - skip > DEEPEST)
-        raise UserError(f"folders nest {depth} deep: {'/'.join(deep)}", path, f"Give class folders at most {DEEPEST} deep")
+        deep = next(file for file, _, classes in placed if len(classes) > DEEPEST)
+        raise UserError(f"folders nest {depth} deep: {as_text('/'.join(deep))}", path, f"Give class folders at most {DEEPEST} deep")
+    return _catalog(path, placed, depth, [parts.note] if parts.note else [], passed)
 
+
+def _parts(found: list[File]) -> tuple[Parts, int]:
+    """The splits among the top folders, and how many folders stand above these: one where a single folder holds them all."""
+    for skip in (0, 1):
+        tops: dict[str, set[str]] = {}
+        for file in found:
+            if len(file) > skip + 1:
+                tops.setdefault(file[skip], set()).add(file[skip + 1] if len(file) > skip + 2 else "")
+        parts = parts_of(tops)
+        if skip == 0:
+            first = parts
+        if parts.splits and (skip == 0 or len(set(parts.splits.values())) > 1):
+            return parts, skip
+        if len(tops) != 1:
+            break
+    return first, 0
+
+
+def _place(file: File, parts: Parts, skip: int, passed: Tally) -> tuple[File, str, File] | None:
+    """A file with its split and the folders that are its classes; None, counted, where it has none."""
+    top = file[skip] if len(file) > skip + 1 else ""
+    if parts.splits and top and top not in parts.splits:
+        passed.add(f"images in the folder {as_text(top)} beside {', '.join(map(as_text, parts.splits))}", as_text("/".join(file)))
+        return None
+    begin = skip + 1 if top in parts.splits and top not in parts.classes else 0 if not parts.splits else skip
+    classes = file[begin:-1]
+    if not classes or not top:
+        passed.add(LOOSE, as_text("/".join(file)))
+        return None
+    return file, parts.splits.get(top, ""), classes
+
+
+def _catalog(path: Path, placed: list[tuple[File, str, File]], depth: int, notes: list[str], passed: Tally) -> Catalog:
     levels: list[dict[str, int]] = [{}, {}, {}]
     entries: list[list[ClassName]] = [[], [], []]
     columns: dict[str, list[object]] = {name: [] for name in ("path", "product", "split", "class_1", "class_2", "class_3")}
-    for parts in found:
-        folders, parent = parts[skip:-1], -1
+    for file, split, own in placed:
+        folders, parent = [normal(name) for name in own], -1
         for level in range(3):
             key = "/".join(folders[: level + 1])
             if level >= len(folders):
@@ -52,29 +91,26 @@ def read(path: Path) -> Catalog:
                 entries[level].append(ClassName(key, folders[level], parent))
             parent = levels[level][key]
             columns[f"class_{level + 1}"].append(parent)
-        columns["path"].append("/".join(parts))
+        columns["path"].append(as_text("/".join(file)))
         columns["product"].append("/".join(folders))
-        columns["split"].append(split_of.get(parts[0], ""))
-    shallow = sum(len(parts) - 1 - skip < depth for parts in found)
-    notes = (f"{shallow} images lie above the deepest folders and have no class on level {depth}",) if shallow else ()
-    source = Source(path.resolve().name, "folders", path.resolve(), synthetic=(path / "synthetic.json").is_file())
+        columns["split"].append(split)
+    shallow = sum(len(own) < depth for _, _, own in placed)
+    notes += [f"{shallow} images lie above the deepest folders and have no class on level {depth}"] if shallow else []
+    inner = {split for _, _, own in placed if (split := split_of(own[-1]))} if depth > 1 else set()
+    notes += ["folders inside the classes are called train, test or the like and are taken for classes"] if len(inner) > 1 else []
+    root = path.resolve()
+    source = Source(as_text(root.name), "folders", root, synthetic=(path / "synthetic.json").is_file())
     first, second, third = (tuple(level) for level in entries)
-    return build(dict(columns), classes=(first, second, third), sources=(source,), default_level=depth, notes=notes)
+    described = {"classes": (first, second, third), "sources": (source,), "default_level": depth}
+    return build(dict(columns), **described, notes=tuple(notes), passed_over=passed.list())
 
 
-def _images(root: Path) -> Iterator[tuple[str, ...]]:
-    """The parts of each image's path below the root; hidden files and folders are skipped."""
-    for folder, folders, files in os.walk(root, followlinks=True):
-        parts = Path(folder).relative_to(root).parts
-        deeper = len(parts) <= DEEPEST + 1  # a linked folder may contain itself
-        folders[:] = [name for name in folders if deeper and not name.startswith(".")]
-        for name in files:
-            if parts and not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield (*parts, name)
+def _order(file: File) -> tuple[list[tuple[tuple[int, str], ...]], File, File]:
+    """A sorting key in which 2 comes before 10; names that agree in it, such as 1 and 01, are told apart by their letters."""
+    own = tuple(map(as_text, file))
+    names = tuple(unicodedata.normalize("NFC", name) for name in own)
+    return [_natural(name) for name in names], names, own
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:
-    """A sorting key in which 2 comes before 10."""
-    import re
-
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text) if part)

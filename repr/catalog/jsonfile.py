@@ -6,6 +6,8 @@ gone through record by record, to find out which one.
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,13 +22,21 @@ T = TypeVar("T")
 BLOCK = 8 << 20  # bytes read at a time; the memory of a stream is a small multiple of it
 LONGEST = 1 << 20  # bytes a record may have; MEP-3M's are about 564
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+NOT_NUMBERS = re.compile(rb"-?\b(?:NaN|Infinity)\b")
 BETWEEN = re.compile(rb"\}\s*,\s*\{")
 BOM = b"\xef\xbb\xbf"
 FETCH_AGAIN = "Fetch the file again; the download was cut off"
 MEND = "Mend the record, or fetch the file again"
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder raises; the last for lists in lists without end
 
-Pixels = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]  # as wide as the catalog's column
+Pixels = Annotated[float, msgspec.Meta(ge=0, lt=1 << 31)]  # as wide as the catalog's column; others write 96.0
+Id = int | str | float  # of one thing: 7, "7" and 7.0 are the same
+
+
+def id_text(value: object) -> str:
+    """An id as text, the same however it is written."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def read_object(path: Path, kind: type[T]) -> T:
@@ -91,12 +101,20 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes().removeprefix(BOM)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
+    _check_encoding(path, data)
+    return data.removeprefix(BOM)
+
+
+def _check_encoding(path: Path, data: bytes) -> None:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError("UTF-16, not UTF-8", path, "Save the file as UTF-8")
 
 
 def _after_bracket(path: Path, data: bytes) -> bytes:
+    _check_encoding(path, data)
     text = data.removeprefix(BOM).lstrip()
     if not text.startswith(b"["):
         raise UserError("not a JSON array of records", path, "Give MEP-3M's annotation.json, which begins with [")
@@ -177,11 +195,26 @@ def _record(data: bytes, decoder: msgspec.json.Decoder[T], where: str) -> T:
 
 
 def _complaint(data: bytes) -> str:
+    """What is wrong with a piece of JSON that does not decode: what other programs write though JSON has no such thing is named."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         return f"not UTF-8 (byte {data[error.start]:#04x})"
+    bare = NOT_NUMBERS.search(STRING.sub(b'""', data))
+    if bare:
+        return f"{bare.group().decode()}, which is not JSON: write null where there is no value"
+    half = next((found for text in STRING.finditer(data) if (found := _half(text.group()))), None)
+    if half:
+        return f"half a character ({half}, a lone surrogate), as of a text that was cut off, which stands for nothing"
     return "not JSON"
+
+
+def _half(text: bytes) -> str:
+    """The first lone surrogate of a JSON string, as it is written; "" when there is none."""
+    try:
+        return next((f"\\u{ord(mark):04x}" for mark in json.loads(text) if "\ud800" <= mark <= "\udfff"), "")
+    except ValueError:
+        return ""
 
 
 def _broken_object(path: Path, data: bytes) -> UserError:

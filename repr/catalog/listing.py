@@ -1,68 +1,113 @@
-"""A CSV list of images: columns `image` and `product`, and where wanted `name`, `barcode`, `title`, `class`."""
+"""A CSV list of images: columns `image` and `product`, and where wanted `name`, `barcode`, `title`, `class`, `split`."""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Sequence
 from pathlib import Path
 
-from repr.catalog.table import LEAVES, Catalog, ClassName, Source, build
+from repr.catalog import sheet
+from repr.catalog.divided import split_of
+from repr.catalog.names import normal
+from repr.catalog.passed import Tally
+from repr.catalog.sheet import Row
+from repr.catalog.spelling import Spelling, settled
+from repr.catalog.table import Catalog, ClassName, Source, build
 from repr.errors import UserError
 
 OPTIONAL = ("name", "barcode", "title")
+IMAGE = (
+    "image",
+    "picture",
+    "photo",
+    "file",
+    "filename",
+    "file_name",
+    "path",
+    "image_path",
+)  # what the column is called, first choice first
+COLUMNS = ("image", "product", *OPTIONAL, "class", "split")
+AGAIN = "images listed again for the same product"
 
 
 def read(path: Path) -> Catalog:
-    """A CSV (UTF-8, with a header; commas, semicolons or tabs) as a catalog; images are relative to its folder.
+    """A CSV with a header (see sheet.py for what is accepted) as a catalog; images are relative to the folder the CSV stands in.
 
-    Other columns are left alone. Class level 1 is `class`, or the product itself without that column. Raises UserError for a
-    missing column or cell, and a path that leaves the folder.
+    Class level 1 is `class`, or the product itself without that column; `split` is train, val or test, or a synonym. Columns of other
+    names are not read, and a note names them. A row of an image and product that are listed already is passed over. Raises UserError
+    for a missing column or cell, a split of another name, and a path that leaves the folder.
     """
-    rows = _rows(path)
-    columns: dict[str, list[object]] = {"path": [], "product": [], "class_1": []}
-    columns |= {name: [] for name in OPTIONAL if name in rows[0]}
+    listed = sheet.read(path, _fits)
+    names = {name.lower(): name for name in reversed(listed.columns)}
+    image = next((names[name] for name in IMAGE if name in names), "")
+    for needed, there in (("image", image), ("product", "product" in names)):
+        if not there:
+            header = ", ".join(listed.columns)
+            raise UserError(f"no column {needed!r}", path, f"Name the columns image, product in the first row (it has: {header})")
+    if not listed.rows:
+        raise UserError("no rows", path, "List at least one image")
+    used = {"image": image} | {name: names[name] for name in COLUMNS[1:] if name in names}
+    root = path.absolute().parent.resolve()  # the folder of a link, not of what it points to
+    files, passed = Spelling(root), Tally()
+    rows = _rows(path, [(n, {name: row[own] for name, own in used.items()}) for n, row in listed.rows], files, passed)
     codes: dict[str, int] = {}
-    for n, row in enumerate(rows, 2):
-        image, product = row["image"], row["product"]
-        label = row.get("class", product)
-        for name, cell in (("image", image), ("product", product), ("class", label)):
-            if not cell:
-                raise UserError(f"no {name}", f"{path}, row {n}", "Fill the cell or remove the row")
-        if LEAVES.search(image):
-            raise UserError(f"the image path {image!r} leaves the folder", f"{path}, row {n}", "Paths are relative to the CSV's folder")
-        columns["path"].append(image.replace("\\", "/"))
-        columns["product"].append(product)
-        columns["class_1"].append(codes.setdefault(label, len(codes)))
-        for name in OPTIONAL:
-            if name in columns:
-                columns[name].append(row[name] or None)
-    root = path.resolve().parent
+    for row in rows:
+        codes.setdefault(row["class"], len(codes))
+    columns: dict[str, Sequence[object]] = {
+        "path": [row["image"] for row in rows],
+        "product": [row["product"] for row in rows],
+        "class_1": [codes[row["class"]] for row in rows],
+        "split": [row.get("split", "") for row in rows],
+        **{name: [row[name] or None for row in rows] for name in OPTIONAL if name in used},
+    }
+    unread = [repr(name) for name in listed.columns if name and name not in used.values()]
+    notes = [f"{path.name}: not read: the columns {', '.join(unread)}"] if unread else []
+    notes += [*files.notes(), *_contradictions(rows, [name for name in ("product", "class", "split") if name in used])]
     source = Source(path.stem, "csv", root, synthetic=(root / "synthetic.json").is_file())
     first = tuple(ClassName(name, name) for name in codes)
-    return build(dict(columns), classes=(first, (), ()), sources=(source,), default_level=1)
+    described = {"classes": (first, (), ()), "sources": (source,), "default_level": 1}
+    return build(columns, **described, notes=tuple(notes), passed_over=passed.list())
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            if not first.strip():
-                raise UserError("the first line is empty", path, "Name the columns image, product in it")
-            file.seek(0)
-            reader = csv.DictReader(file, restval="", delimiter=max(",;\t", key=first.count))
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            for needed in ("image", "product"):
-                if needed not in header:
-                    raise UserError(
-                        f"no column {needed!r}", path, f"Name the columns image, product in the first row (it has: {', '.join(header)})"
-                    )
-            rows = [{name: (row[name] or "").strip() for name in header} for row in reader]
-    except FileNotFoundError:
-        raise UserError("there is no such file", path, "Check the path") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
-    except csv.Error as error:
-        raise UserError(f"not a readable CSV ({error})", path, "Save the file again as UTF-8 CSV") from None
-    if not rows:
-        raise UserError("no rows", path, "List at least one image")
+def _fits(header: Sequence[str]) -> bool:
+    names = {name.lower() for name in header}
+    return "product" in names and not names.isdisjoint(IMAGE)
+
+
+def _rows(path: Path, listed: Sequence[tuple[int, Row]], files: Spelling, passed: Tally) -> list[Row]:
+    """The rows checked, each with the path of its file, the names in their normal form, and a class; without those listed twice."""
+    rows: list[Row] = []
+    seen: set[tuple[str, ...]] = set()
+    for n, row in listed:
+        where = f"{path}, row {n}"
+        row = {**row, "class": row.get("class", row["product"])}
+        for name in ("image", "product", "class"):
+            if not row[name]:
+                raise UserError(f"no {name}", where, "Fill the cell or remove the row")
+        row["product"], row["class"] = normal(row["product"]), normal(row["class"])
+        row["image"] = settled(files, row["image"], where)
+        if row.get("split"):
+            split = split_of(row["split"])
+            if not split:
+                raise UserError(f"the split {row['split']!r}", where, "Write train, val or test, or leave the cell empty")
+            row["split"] = split
+        key = (row["image"], row["product"], row["class"], row.get("split", ""))
+        if key in seen:
+            passed.add(AGAIN, f"row {n}: {row['image']}")
+        else:
+            seen.add(key)
+            rows.append(row)
     return rows
+
+
+def _contradictions(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    """Notes on images that are listed under several products, classes or splits."""
+    notes = []
+    for column, what in ((column, {"class": "classes"}.get(column, f"{column}s")) for column in columns):
+        values: dict[str, set[str]] = {}
+        for row in rows:
+            values.setdefault(row["image"], set()).add(row.get(column, ""))
+        several = [(image, found) for image, found in values.items() if len(found) > 1]
+        if several:
+            image, found = several[0]
+            notes.append(f"{len(several)} images are listed under several {what}, such as {image} under {' and '.join(sorted(found))}")
+    return notes

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from repr.arrays import Ints
 from repr.catalog import jsonfile
-from repr.catalog.table import LEAVES, PARQUET, SCHEMA, Catalog, ClassName, Source
+from repr.catalog.names import as_text, normal
+from repr.catalog.passed import PassedOver, Tally
+from repr.catalog.spelling import ODD, Spelling, checked, plain, settled
+from repr.catalog.table import PARQUET, SCHEMA, Catalog, ClassName, Source
 from repr.errors import UserError
 from repr.files import replacing
 
@@ -30,6 +33,7 @@ ANNOTATIONS = ("annotation.json", "annotations.json")  # README's name, Hugging 
 INFO = ("dataset_info.xlsx", "dataset_info.csv")
 COLUMNS = ["class_id", "class_name", "sub_class_id", "sub_class_name", "subsub_class_id", "subsub_class_name"]
 NONE = frozenset({"FALSE", "FLASE", "", False, None})  # no third level: as the file, as the paper, as JSON
+AGAIN = "records of an image that is there already"
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
 
 
@@ -41,18 +45,24 @@ class Size(msgspec.Struct, array_like=True, gc=False):
     channels: int = 3
 
 
+class NoSize:
+    """Of a record that does not say."""
+
+    height = width = None
+
+
 class Record(msgspec.Struct, gc=False):
     """One record as the file spells it. The workshop's version has no OCR."""
 
-    class_id: str | int
+    class_id: jsonfile.Id
     class_name: str
-    sub_class_id: str | int
+    sub_class_id: jsonfile.Id
     sub_class_name: str
-    subsub_class_id: str | int | bool | None
+    subsub_class_id: jsonfile.Id | bool | None
     subsub_class_name: str | bool | None
     img_path: str
-    img_resolution: Size
-    title: str
+    img_resolution: Size | None
+    title: str | None
     OCR: str | bool | None = None
 
 
@@ -95,9 +105,9 @@ class ClassTable:
 
     def take(self, key: tuple[Any, ...], where: str) -> int:
         """Take six fields in the order of COLUMNS in; the position of their codes in `triples`."""
-        first = self.add(0, str(key[0]), key[1], -1, where)
-        second = self.add(1, str(key[2]), key[3], first, where)
-        third = -1 if key[4] in NONE else self.add(2, str(key[4]), str(key[5]), second, where)
+        first = self.add(0, jsonfile.id_text(key[0]), normal(key[1]), -1, where)
+        second = self.add(1, jsonfile.id_text(key[2]), normal(key[3]), first, where)
+        third = -1 if key[4] in NONE else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
         self.seen[key] = len(self.triples)
         self.triples.append((first, second, third))
         return self.seen[key]
@@ -160,40 +170,43 @@ def info_in(root: Path) -> Path | None:
     return next((root / name for name in INFO if (root / name).is_file()), None)
 
 
-@dataclass
-class Images:
-    """Which images are on disk. A record whose image is not there is left out, when any image folder is there at all."""
+class Images(Spelling):
+    """Which images are on disk. A record whose image is not there is passed over, when any image folder is there at all.
 
-    root: Path
-    missing: Counter[str] = field(default_factory=Counter)  # folder → records left out since the whole folder is not there
-    files: list[str] = field(default_factory=list)  # images left out one by one
+    hashes: one a record taken, equal for the same image and class; see `repeats`.
+    """
 
-    def __post_init__(self) -> None:
-        images = self.root / "Images"
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        images = root / "Images"
         self.check = images.is_dir() and any(entry.is_dir() for entry in images.iterdir())
-        self.names = lru_cache(maxsize=64)(self._names)
+        self.missing: Counter[str] = Counter()  # folder → records passed over since the whole folder is not there
+        self.files: list[str] = []  # images passed over one by one
+        self.hashes: list[Ints] = []
 
     @property
     def quarantined(self) -> int:
+        """Records passed over."""
         return len(self.files) + sum(self.missing.values())
 
-    def _names(self, folder: str) -> frozenset[str] | None:
-        try:
-            return frozenset(entry.name for entry in (self.root / folder).iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    def own(self, path: str) -> str | None:
+        """The path of the image that a record means, as the disk has it; None, and counted, when it is not there."""
+        found = self.find(path)
+        if found is None:
+            path = plain(path)
+            folder = path.rpartition("/")[0]
+            if self.names(folder) is None:
+                self.missing[folder] += 1
+            else:
+                self.files.append(path)
+        return found
 
-    def present(self, path: str) -> bool:
-        """Whether the image at `path` is there; counts it when not."""
-        folder, _, name = path.rpartition("/")
-        names = self.names(folder)
-        if names is not None and name in names:
-            return True
-        if names is None:
-            self.missing[folder] += 1
-        else:
-            self.files.append(path)
-        return False
+    def count(self, passed: Tally) -> None:
+        """Count what is passed over, by reason."""
+        for folder, n in sorted(self.missing.items()):
+            passed.add("records of folders that are not there", f"{folder}/", n)
+        for path in self.files:
+            passed.add("records whose image is not there", path)
 
     def write(self, path: Path) -> None:
         """The list of what was left out and why, as CSV."""
@@ -202,6 +215,12 @@ class Images:
             writer.writerow(["image", "records", "reason"])
             writer.writerows([f"{folder}/", n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
             writer.writerows([name, 1, "the image is not there"] for name in self.files)
+
+    def repeats(self) -> Ints:
+        """Positions, among the records taken, of those whose image and class came before."""
+        hashes = np.concatenate([np.zeros(0, np.int64), *self.hashes])
+        order = np.argsort(hashes, kind="stable")
+        return np.sort(order[1:][hashes[order[1:]] == hashes[order[:-1]]])
 
 
 def batches(
@@ -221,17 +240,10 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
             triples[i] = known(keys[i], -1)
             if triples[i] < 0:
                 triples[i] = classes.take(keys[i], f"{annotations}, record {first + i}")
-    paths = pa.array([r.img_path for r in records], pa.string())
-    leaving = pc.match_substring_regex(paths, LEAVES.pattern)
-    if pc.any(leaving).as_py():
-        i = leaving.index(True).as_py()
-        raise UserError(
-            f"the image path {records[i].img_path!r} leaves the folder",
-            f"{annotations}, record {first + i}",
-            "Mend the record; paths are relative to the folder of the annotations",
-        )
+    paths = _paths(annotations, first, records, images)
     n = len(records)
     code = np.array(classes.triples, np.int32)[triples]
+    sizes = [r.img_resolution or NoSize for r in records]
     columns: dict[str, pa.Array] = {
         "path": paths,
         "product": paths,
@@ -242,26 +254,51 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
         "title": pa.array([r.title for r in records], pa.string()),
         "ocr": pa.array([None if (o := r.OCR) in ("FALSE", "FLASE", False) else o for r in records], pa.string()),
         "source": pa.array(np.zeros(n, np.int16)),
-        "height": pa.array([r.img_resolution.height for r in records], pa.int32()),
-        "width": pa.array([r.img_resolution.width for r in records], pa.int32()),
+        "height": pa.array([size.height for size in sizes], pa.int32()),
+        "width": pa.array([size.width for size in sizes], pa.int32()),
     }
     batch = pa.RecordBatch.from_arrays([columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in SCHEMA], schema=SCHEMA)
-    if images.check:
-        batch = batch.filter(pa.array([images.present(r.img_path) for r in records], pa.bool_()))
+    if paths.null_count:
+        batch = batch.filter(paths.is_valid())
+    images.hashes.append(np.array([hash(pair) for pair in zip(paths.to_pylist(), triples, strict=True) if pair[0] is not None], np.int64))
     return batch
 
 
-def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table) -> Catalog:
-    """The catalog around a table of records: class names, source, and notes on what was left out or renamed."""
-    notes = []
-    if images.quarantined:
-        notes.append(f"{images.quarantined} records left out: their images are not in {root / 'Images'}")
+def _paths(annotations: Path, first: int, records: list[Record], images: Images) -> pa.Array:
+    """The paths of the records' images, null for those that are not there. Most are spelled as their files are."""
+    given = [r.img_path for r in records]
+    paths = pa.array(given, pa.string())
+    odd = pc.match_substring_regex(paths, ODD.pattern).to_pylist()
+    for i in np.flatnonzero(odd).tolist():
+        checked(given[i], f"{annotations}, record {first + i}")
+        if not images.check:
+            given[i] = settled(images, given[i], f"{annotations}, record {first + i}")
+    if not images.check:
+        return pa.array(given, pa.string()) if any(odd) else paths
+    found = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
+    return paths if found == given else pa.array(found, pa.string())
+
+
+def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally) -> Catalog:
+    """The catalog around a table of records: class names, source, notes, and what was passed over."""
+    notes = list(images.notes())
     if classes.renamed:
         known, other = sorted(classes.renamed)[0]
         notes.append(f"{len(classes.renamed)} class names differ between records of one id, such as {known} and {other}; the first is used")
-    source = Source(root.resolve().name, "mep3m", root.resolve(), synthetic=(root / "synthetic.json").is_file())
+    root = root.resolve()
+    source = Source(as_text(root.name), "mep3m", root, synthetic=(root / "synthetic.json").is_file())
     first, second, third = (tuple(level) for level in classes.levels)
-    return Catalog(table, (first, second, third), (source,), default_level=2, notes=tuple(notes))
+    return Catalog(table, (first, second, third), (source,), 2, tuple(notes), passed.list())
+
+
+def _check_some(annotations: Path, records: int, images: Images) -> None:
+    """Raise UserError when not one record can be used."""
+    if not records and images.quarantined:
+        example = images.files[0] if images.files else f"{min(images.missing)}/"
+        message = f"none of the images of its {images.quarantined:,} records is there, such as {example} in {images.root}"
+        raise UserError(message, annotations, "Put the images beside the annotations, or take the folder Images away to read records alone")
+    if not records:
+        raise UserError("no records in it", annotations, "Fetch the file again")
 
 
 def read(path: Path) -> Catalog:
@@ -274,9 +311,19 @@ def read(path: Path) -> Catalog:
         raise UserError("no annotation.json in it", path, REMEDY_ROOT)
     root = annotations.parent
     info = info_in(root)
-    classes, images = read_info(info) if info else ClassTable(), Images(root)
+    classes, images, passed = read_info(info) if info else ClassTable(), Images(root), Tally()
     table = pa.Table.from_batches(batches(annotations, classes, images), schema=SCHEMA)
-    return describe(root, classes, images, table)
+    _check_some(annotations, len(table), images)
+    images.count(passed)
+    table = _once(table, images.repeats(), passed)
+    return describe(root, classes, images, table, passed)
+
+
+def _once(table: pa.Table, repeats: Ints, passed: Tally) -> pa.Table:
+    """The table without the rows `repeats`, which are counted."""
+    for row in repeats.tolist():
+        passed.add(AGAIN, table["path"][row].as_py())
+    return table if not len(repeats) else table.filter(pa.array(~np.isin(np.arange(len(table)), repeats)))
 
 
 @dataclass(frozen=True)
@@ -287,6 +334,8 @@ class Built:
     records: int
     quarantined: int
     quarantine: Path | None  # the list of what was left out
+    notes: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...]
 
 
 def build_parquet(
@@ -298,21 +347,30 @@ def build_parquet(
     Raises UserError as `read`; then nothing is left at `out`.
     """
     root = root or annotations.parent
-    classes, images, records = read_info(info) if info else ClassTable(), Images(root), 0
-    with replacing(out) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
-        with ThreadPoolExecutor(1) as pool:  # compressing lets the next block be decoded meanwhile
-            written: Future[None] | None = None
-            for batch in batches(annotations, classes, images, on_bytes=on_bytes):
+    classes, images, records, passed = read_info(info) if info else ClassTable(), Images(root), 0, Tally()
+    with replacing(out) as temporary:
+        with pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
+            with ThreadPoolExecutor(1) as pool:  # compressing lets the next block be decoded meanwhile
+                written: Future[None] | None = None
+                for batch in batches(annotations, classes, images, on_bytes=on_bytes):
+                    if written:
+                        written.result()
+                    records += batch.num_rows
+                    written = pool.submit(writer.write_batch, batch)
                 if written:
                     written.result()
-                records += batch.num_rows
-                written = pool.submit(writer.write_batch, batch)
-            if written:
-                written.result()
-        writer.add_key_value_metadata(describe(root, classes, images, SCHEMA.empty_table()).metadata(out))
-        if not records and not images.quarantined:
-            raise UserError("no records in it", annotations, "Fetch the file again")
+            _check_some(annotations, records, images)
+            images.count(passed)
+            repeats = images.repeats()
+            described = describe(root, classes, images, SCHEMA.empty_table(), passed)
+            if not len(repeats):
+                writer.add_key_value_metadata(described.metadata(out))
+        if len(repeats):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
+            table = _once(pq.read_table(temporary), repeats, passed)
+            described = describe(root, classes, images, table, passed)
+            described.write(temporary, out)
+            records = len(table)
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if images.quarantined else None
     if quarantine:
         images.write(quarantine)
-    return Built(out, records, images.quarantined, quarantine)
+    return Built(out, records, images.quarantined, quarantine, described.notes, described.passed_over)

@@ -26,7 +26,8 @@ from repr.catalog.engines import Engine, Line, make
 from repr.catalog.pools import processes
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.images.reader import Box, read_image
+from repr.images.boxes import Box
+from repr.images.reader import read_image
 from repr.machine import cores
 
 log = logging.getLogger(__name__)

@@ -6,17 +6,19 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
 from repr.catalog.division import bare
+from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
 from repr.commands import command_line
 from repr.errors import UserError
-from repr.files import cache_dir, content_key
+from repr.files import cache_dir, content_key, try_to_keep
+from repr.images.sniff import NOT_IMAGES
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ READERS: dict[str, Callable[[Path], Catalog]] = {
 }
 Kind = Literal["mep3m", "rpc"]  # whose variable names the data where the user does not
 VARIABLES: dict[Kind, str] = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
+QUIET = frozenset({SYSTEM, NOT_IMAGES})  # what nobody misses among images
 BIG = 64 << 20  # bytes of annotations from which the parsed catalog is kept in the cache
 
 
@@ -56,9 +59,29 @@ def open_sources(data: Sequence[str | Path], *, default: Kind = "mep3m", subset:
     catalog = union(open_each(data, default=default))
     if subset:
         catalog = parts.subset(catalog, subset)
+    announce(catalog)
+    return catalog
+
+
+class Announced(Protocol):
+    """What a reader has to say."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know."""
+
+    @property
+    def passed_over(self) -> tuple[PassedOver, ...]:
+        """What lay among the data and was not read."""
+
+
+def announce(catalog: Announced) -> None:
+    """Say the catalog's notes and what was passed over; as a warning where it is more than what systems put beside images."""
     for note in catalog.notes:
         log.info(f"Note: {note}.")
-    return catalog
+    for one in catalog.passed_over:
+        level = logging.INFO if one.reason in QUIET else logging.WARNING
+        log.log(level, f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})  # in their JSON, too, for programs that attach
 
 
 def open_each(data: Sequence[str | Path], *, default: Kind = "mep3m") -> list[Catalog]:
@@ -104,16 +127,16 @@ def read_source(path: Path) -> Catalog:
         annotations = path if path.is_file() else mep3m.annotations_in(path)
         assert annotations is not None
         if annotations.stat().st_size > BIG:
-            return Catalog.read(_parsed(annotations))
+            return _parsed(annotations)
     catalog = READERS[kind](path)
     if not len(catalog):
         raise UserError("no images in it", path, "Check that the data are whole")
     return catalog
 
 
-def _parsed(annotations: Path) -> Path:
+def _parsed(annotations: Path) -> Catalog:
     """The cached catalog of a big annotation file, made when the file or its images changed."""
-    annotations = annotations.resolve()  # the key must not be the same in another working folder
+    annotations = annotations.absolute()  # in the key: other folders have other images. A link's images lie beside the link
     root, info = annotations.parent, mep3m.info_in(annotations.parent)
     images = root / "Images"
     folders = [images, *sorted(Path(entry) for entry in os.scandir(images) if entry.is_dir())] if images.is_dir() else []
@@ -121,8 +144,8 @@ def _parsed(annotations: Path) -> Path:
     out = cache_dir("catalogs", f"{content_key(VERSION, stamps)}.parquet")
     if not out.exists():
         log.info(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
-        mep3m.build_parquet(annotations, out, info=info)
-    return out
+        try_to_keep(out, lambda place: mep3m.build_parquet(annotations, place, info=info))
+    return Catalog.read(out) if out.exists() else mep3m.read(annotations)
 
 
 def split_name(catalog: Catalog, split: str) -> str:

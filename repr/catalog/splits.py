@@ -24,6 +24,11 @@ SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (
 METHODS = ("random", "grouped")
 PIECE = 100_000  # titles at a time
 LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
+FEW = 20  # rows that may be one group however few there are in all
+# What people and programs write where there is no title, after `_normal`; what has no letter and no digit tells nothing either.
+PLACEHOLDERS: tuple[str, ...] = ("nan", "n/a", "na", "none", "null", "nil", "unknown", "untitled", "no title", "title", "no name", "tbd")
+PLACEHOLDERS += ("无", "未知", "暂无")
+WORDLESS = r"^[^\p{L}\p{N}]*$"
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,11 @@ class Report:
     twins: int
     untested: tuple[str, ...]  # classes without a test row: of one group, which stays in training
     unreadable: int
+    why: tuple[str, ...]  # on titles that tie nothing, and on groups of more than LARGEST of the rows
 
     def as_json(self) -> dict[str, Any]:
         """The report as `repr catalog split --json` prints it."""
-        return asdict(self) | {"untested": list(self.untested)}
+        return asdict(self) | {"untested": list(self.untested), "why": list(self.why)}
 
     def lines(self) -> list[str]:
         """The report in words, one fact a line."""
@@ -50,6 +56,7 @@ class Report:
             f"Split {self.method}: {self.train} train, {self.test} test ({100 * self.test / rows:.1f} %); {self.groups} groups, "
             f"the largest of {self.largest} rows; {self.twins} test rows have a twin in training."
         ]
+        out += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in self.why]
         if self.untested:
             shown = ", ".join(self.untested[:5]) + (", …" if len(self.untested) > 5 else "")
             why = "is one group" if self.method == "grouped" else "drew none"
@@ -76,14 +83,29 @@ class Links:
     content: Ints
     near: Ints
     unreadable: int
+    common: tuple[str, ...] = ()  # on the titles that tie nothing, since too many rows have them
+
+    def why(self, groups: Ints) -> tuple[str, ...]:
+        """What there is to say of titles that tie nothing, and of groups of more than LARGEST of the rows."""
+        sizes, n = np.bincount(groups), len(groups)
+        large = np.flatnonzero(sizes > LARGEST * n) if n > FEW else np.flatnonzero(sizes > n / 2)
+        if not len(large):
+            return self.common
+        most = large[np.argmax(sizes[large])]
+        of_it = groups == most
+        ties = {"equal titles": self.title, "identical files": self.content}
+        by = [what for what, ids in ties.items() if of_it.sum() > len(np.unique(ids[of_it & (ids >= 0)])) + (of_it & (ids < 0)).sum()]
+        by += ["look-alikes"] if of_it[self.near[:, 0]].any() else []
+        several = f"{len(large)} groups hold more than {LARGEST:.0%} of the rows each, the largest" if len(large) > 1 else "one group holds"
+        return (*self.common, f"{several} {sizes[most]:,} of {n:,} rows, tied by {' and '.join(by)}")
 
     def groups(self) -> Ints:
         """(n,) connected components. A component above LARGEST of the rows (and 20) keeps only its identical rows together."""
         groups = self._components(self.near)
         sizes = np.bincount(groups)
-        if sizes.max(initial=0) <= max(LARGEST * len(groups), 20):
+        large = sizes > max(LARGEST * len(groups), FEW)
+        if not large.any():
             return groups
-        large = sizes > max(LARGEST * len(groups), 20)
         return self._components(self.near[~large[groups[self.near[:, 0]]]])
 
     def _components(self, near: Ints) -> Ints:
@@ -110,18 +132,20 @@ class Links:
 
 
 def title_ids(catalog: Catalog) -> Ints:
-    """(n,) equal numbers for equal titles (after NFKC, case folding and squeezing blanks); -1 for no title or a class name.
+    """(n,) equal numbers for equal titles (after NFKC, case folding and squeezing blanks); -1 for none, a placeholder or a class name.
 
     Titles are read in pieces and told apart by 64-bit hashes, numbered by first appearance: normalised side by side, three million
     take gigabytes. Two different ones among so many are equal with a probability of 2e-7.
     """
     column = catalog.table["title"]
-    tells_nothing = {"", None, *_normal(pa.array([entry.name for level in catalog.classes for entry in level], pa.string())).to_pylist()}
+    names = _normal(pa.array([entry.name for level in catalog.classes for entry in level], pa.string())).to_pylist()
+    tells_nothing = {None, *PLACEHOLDERS, *names}
     hashes, telling = np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     for first in range(0, len(column), PIECE):
-        titles = _normal(column.slice(first, PIECE).combine_chunks()).to_pylist()
+        normal = _normal(column.slice(first, PIECE).combine_chunks())
+        titles, wordless = normal.to_pylist(), pc.match_substring_regex(normal, WORDLESS).to_pylist()
         hashes[first : first + PIECE] = [hash(title) for title in titles]
-        telling[first : first + PIECE] = [title not in tells_nothing for title in titles]
+        telling[first : first + PIECE] = [title not in tells_nothing and not blank for title, blank in zip(titles, wordless, strict=True)]
     ids = np.full(len(column), -1, np.int64)
     _, appeared, places = np.unique(hashes[telling], return_index=True, return_inverse=True)
     ids[telling] = np.argsort(np.argsort(appeared))[places]
@@ -133,10 +157,40 @@ def _normal(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"\s+", " "))
 
 
-def find_links(catalog: Catalog) -> Links:
-    """The ties between a catalog's rows by title and image. Images that cannot be read are tied by title alone."""
+def common_titles(titles: Ints, finest: Ints) -> Ints:
+    """The title numbers that stand on so many rows that they are no title of anything: above LARGEST of the rows, and FEW.
+
+    Among fewer rows, from 3 on, those of several of the finest classes, or on more than half of the rows. titles, finest: (n,).
+    """
+    counts = np.bincount(titles[titles >= 0], minlength=1)
+    frequent = np.flatnonzero(counts > max(LARGEST * len(titles), 2))
+    half = len(titles) / 2
+    common = [title for title in frequent if counts[title] > min(FEW, half) or len(np.unique(finest[titles == title])) > 1]
+    return np.array(common, np.int64)
+
+
+def find_links(catalog: Catalog, *, look: bool = True) -> Links:
+    """The ties between a catalog's rows by title and image. Images that cannot be read are tied by title alone.
+
+    look: False opens no image; the ties are then by title alone. A title that too many rows have ties none of them: see `common_titles`.
+    """
+    titles = title_ids(catalog)
+    common = common_titles(titles, _finest(_labels(catalog)))
+    said = tuple(_common(catalog, np.flatnonzero(titles == title)) for title in common.tolist())
+    titles[np.isin(titles, common)] = -1
+    if not look:
+        return Links(titles, np.full(len(catalog), -1), np.empty((0, 2), np.int64), 0, said)
     prints = fingerprints.fingerprints(catalog)
-    return Links(title_ids(catalog), prints.content, fingerprints.near_pairs(prints), int((prints.content < 0).sum()))
+    return Links(titles, prints.content, fingerprints.near_pairs(prints), int((prints.content < 0).sum()), said)
+
+
+def _common(catalog: Catalog, rows: Ints) -> str:
+    title = catalog.table["title"][int(rows[0])].as_py()
+    return f"the title {title!r} stands on {len(rows):,} of {len(catalog):,} rows and ties none of them"
+
+
+def _labels(catalog: Catalog) -> list[Ints]:
+    return [catalog.column(f"class_{level}").astype(np.int64) for level in (1, 2, 3)]
 
 
 def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Divided:
@@ -151,9 +205,8 @@ def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Di
     if len(catalog) < 2:
         raise UserError("fewer than two images cannot be divided", catalog.name, "Give more images")
     rng = np.random.default_rng(seed)
-    links = find_links(catalog) if look else Links(title_ids(catalog), np.full(len(catalog), -1), np.empty((0, 2), np.int64), 0)
+    links, labels = find_links(catalog, look=look), _labels(catalog)
     groups = links.groups()
-    labels = [catalog.column(f"class_{level}").astype(np.int64) for level in (1, 2, 3)]
     if method == "random":
         test = np.zeros(len(catalog), bool)
         test[rng.permutation(len(catalog))[: max(1, round(SHARE * len(catalog)))]] = True
@@ -172,6 +225,7 @@ def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Di
         twins=links.twins(test),
         untested=tuple(entries[code].name for code in untested),
         unreadable=links.unreadable,
+        why=links.why(groups),
     )
     return Divided(np.where(test, "test", "train").astype(object), groups, report)
 

@@ -21,11 +21,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repr.arrays import Bools, Ints
+from repr.catalog.names import as_name, as_text
+from repr.catalog.passed import PassedOver, PassedOverJson
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.boxes import Box, DrawnBox
 
-VERSION = 1
+VERSION = 2
 METADATA_KEY = b"repr.catalog"
 BUILDING = command_line("repr catalog build", data="DATA", out="catalog.parquet")
 # Dictionary pages only where values repeat: paths and titles are nearly all distinct.
@@ -33,7 +36,7 @@ PARQUET = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["sp
 
 SCHEMA = pa.schema(
     [
-        ("path", pa.string()),  # relative to the root of its source, with /
+        ("path", pa.string()),  # relative to the root of its source, with /; see names.py for those that are not UTF-8
         # key of the product, unique within its source: RPC's category id, the CSV's product, a folder's name, a MEP-3M image path
         ("product", pa.string()),
         ("class_1", pa.int32()),  # code: position in classes[0]; -1 for none
@@ -80,7 +83,8 @@ class Catalog:
     classes: tuple[tuple[ClassName, ...], tuple[ClassName, ...], tuple[ClassName, ...]]
     sources: tuple[Source, ...]
     default_level: int = 2  # the level that `labels(None)` means
-    notes: tuple[str, ...] = field(default=())  # what a reader should know: subset proposed, rows dropped, …
+    notes: tuple[str, ...] = field(default=())  # what a reader should know: subset proposed, paths mended, …
+    passed_over: tuple[PassedOver, ...] = field(default=())  # what lay among the data and is not in the table
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -169,6 +173,10 @@ class Catalog:
         source = self.sources[self.table.column("source")[row].as_py()]
         return inside(source.root, self.table.column("path")[row].as_py())
 
+    def passed_json(self) -> list[PassedOverJson]:
+        """The list `passed_over` of a command's JSON."""
+        return [one.as_json() for one in self.passed_over]
+
     def files(self) -> list[Path]:
         """The image file of every row."""
         roots = [source.root for source in self.sources]
@@ -186,17 +194,20 @@ class Catalog:
         """Of every row, the root of its source and the path below it: text, which is quicker than `files` for millions."""
         roots = self.roots
         for source, path in zip(*(self.table.column(name).to_pylist() for name in ("source", "path")), strict=True):
-            yield roots[source], path
+            yield roots[source], as_name(path)
 
-    def boxes(self) -> list[tuple[float, float, float, float] | None]:
-        """The box of every row, x, y, w, h in pixels, or None for the whole image."""
-        return [None if box is None else (box[0], box[1], box[2], box[3]) for box in self.table.column("box").to_pylist()]
+    def boxes(self) -> list[Box | None]:
+        """The box of every row, x, y, w, h in pixels, or None for the whole image; with the image's size where the records tell it."""
+        if self.table.column("box").null_count == len(self):
+            return [None] * len(self)
+        columns = (self.table.column(name).to_pylist() for name in ("box", "width", "height"))
+        return [_box(*row) for row in zip(*columns, strict=True)]
 
-    def write(self, path: Path) -> None:
-        """Write the Parquet file, whole or not at all."""
+    def write(self, path: Path, place: Path | None = None) -> None:
+        """Write the Parquet file, whole or not at all. place: where it will stand, if not at `path`."""
         with replacing(Path(path)) as temporary, pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:
             writer.write_table(self.table)
-            writer.add_key_value_metadata(self.metadata(Path(path)))
+            writer.add_key_value_metadata(self.metadata(Path(place or path)))
 
     def metadata(self, path: Path) -> dict[bytes, bytes]:
         """What the catalog file at `path` carries beside the table, as Parquet key-value metadata.
@@ -210,14 +221,15 @@ class Catalog:
                 {
                     "name": s.name,
                     "kind": s.kind,
-                    "root": str(s.root),
-                    "relative": relative_to(s.root, path.parent),
+                    "root": as_text(str(s.root)),
+                    "relative": as_text(relative_to(s.root, path.parent)),
                     "synthetic": s.synthetic,
                 }
                 for s in self.sources
             ],
             "default_level": self.default_level,
             "notes": list(self.notes),
+            "passed_over": self.passed_json(),
         }
         return {METADATA_KEY: json.dumps(described, ensure_ascii=False).encode()}
 
@@ -240,6 +252,8 @@ class Catalog:
             )
         if described["version"] > VERSION:
             raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
+        if described["version"] < VERSION:
+            raise UserError(f"written by an older version ({described['version']} < {VERSION})", path, "Build the catalog again")
         try:
             table = table.cast(SCHEMA)
         except (pa.ArrowInvalid, ValueError) as error:
@@ -247,17 +261,26 @@ class Catalog:
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in described["classes"])
         roots = [_root(Path(path), source) for source in described["sources"]]
         sources = tuple(Source(s["name"], s["kind"], root, s["synthetic"]) for s, root in zip(described["sources"], roots, strict=True))
-        return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]))
+        passed = tuple(PassedOver(one["reason"], one["count"], tuple(one["examples"])) for one in described["passed_over"])
+        return cls(table, (first, second, third), sources, described["default_level"], tuple(described["notes"]), passed)
 
 
-LEAVES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")  # a path that is absolute or climbs out of its folder
+def _box(box: list[float] | None, width: int | None, height: int | None) -> Box | None:
+    if box is None:
+        return None
+    x, y, w, h = box
+    return DrawnBox((x, y, w, h), (width, height)) if width and height else (x, y, w, h)
+
+
+CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|\x00")  # a path that climbs out of its folder
+LEAVES = re.compile(rf"{CLIMBS.pattern}|^[/\\]|^[A-Za-z]:(?:[/\\]|$)")  # … or is absolute
 
 
 def inside(root: Path, relative: str) -> Path:
     """`root / relative`, refused when it is absolute or climbs out of the root."""
     if LEAVES.search(relative):
         raise UserError(f"the image path {relative!r} leaves the folder", root, "Mend the record; paths are relative to the root")
-    return root / relative
+    return root / as_name(relative)
 
 
 def relative_to(root: Path, folder: Path) -> str:
@@ -270,7 +293,7 @@ def relative_to(root: Path, folder: Path) -> str:
 
 def _root(catalog: Path, source: dict[str, Any]) -> Path:
     """Where a source's images are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
-    root, relative = Path(source["root"]), source.get("relative")
+    root, relative = Path(as_name(source["root"])), as_name(source.get("relative") or "")
     if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
         return Path(catalog.parent / relative).resolve()
     return root

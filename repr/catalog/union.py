@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.catalog.passed import summed
 from repr.catalog.table import Catalog, ClassName, Source
 from repr.commands import command_line
 
@@ -47,7 +48,8 @@ def union(catalogs: Sequence[Catalog]) -> Catalog:
         aligned = command_line("repr catalog align", *(source.root for source in sources), out="mapping.csv")
         notes.append(f"{same} class names stand in several sources and stay apart; to make them one begin with: {aligned}")
     first, second, third = (tuple(entries) for entries in classes)
-    return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes))
+    passed = summed(catalog.passed_over for catalog in catalogs)
+    return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes), passed)
 
 
 def _same_names(entries: Sequence[ClassName]) -> int:

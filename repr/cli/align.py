@@ -68,9 +68,11 @@ def command(
         raise UserError("both --s-content and --derive are given", "", "Give one of them")
     from repr.catalog import mapping as file
     from repr.catalog.align import align
-    from repr.catalog.sources import open_each
+    from repr.catalog.sources import announce, open_each
 
     catalogs = open_each([*paths, *data])
+    for catalog in catalogs:
+        announce(catalog)
     found = align(
         catalogs,
         level=level or (2 if any(catalog.classes[1] for catalog in catalogs) else 1),

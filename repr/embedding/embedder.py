@@ -18,10 +18,12 @@ from repr.arrays import Floats, Ints, Pixels
 from repr.embedding import cache
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.embedding.inference import piece, prepared
+from repr.files import try_to_keep
+from repr.images.boxes import Box
 from repr.images.decode import Chunk, decode
 from repr.images.known import ImageFiles
 from repr.images.pack import Quarantined
-from repr.images.reader import Box, ImageLike, name_of
+from repr.images.reader import ImageLike, name_of, passing
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.vectors import check_finite, normalised
@@ -88,8 +90,8 @@ class Embedder:
         if not len(rows):
             raise NoneReadable(quarantine, catalog.name)
         made = _embeddings(features, rows, quarantine)
-        if kept:
-            made.write(kept)
+        if kept and not any(passing(image.reason) for image in quarantine):  # else those are tried again
+            try_to_keep(kept, made.write)
         return made
 
     def _embed(self, chunks: Iterable[Chunk], n: int) -> tuple[Floats, Ints, list[tuple[int, str]]]:

@@ -15,6 +15,10 @@ class Answers:
 
     predictions: Ints
 
-    def accuracy(self, labels: Ints, top: int = 1) -> float:
-        """Share (0-1) of queries whose label is among the `top` first predictions; a label that was never taught counts as wrong."""
-        return float((self.predictions[:, :top] == labels[:, None]).any(axis=1).mean())
+    def accuracy(self, labels: Ints, top: int = 1, *, rows: Ints | None = None) -> float:
+        """Share (0-1) of queries whose label (q,) is among the `top` first predictions; a label that was never taught counts as wrong.
+
+        rows: positions of the queries that count; None for all.
+        """
+        right = (self.predictions[:, :top] == labels[:, None]).any(axis=1)
+        return float((right if rows is None else right[rows]).mean())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from repr.arrays import Floats, Ints
+from repr.catalog.once import once
 from repr.catalog.table import Catalog
 from repr.crops import suffix
 from repr.embedding.embedder import BATCH, Embedder
@@ -73,10 +74,12 @@ def evaluate(
 ) -> Evaluation:
     """Embed the catalog's labelled images with each of the weights and measure them: stored = train, asked = test.
 
-    leave_one_out: search all images among each other instead. Unreadable images are left out and listed. Raises UserError
+    leave_one_out: search all images among each other instead. Files of the same content are one image; unreadable images are left
+    out and listed. Raises UserError
     when the catalog has no labels on the level, or nothing can be read.
     """
     target = pick_device(device)
+    catalog = once(catalog, by_split=not leave_one_out)
     whole = task(catalog, level, leave_one_out=leave_one_out)
     images = catalog.select(whole.rows)
     rows: list[Row] = []
@@ -99,8 +102,8 @@ def evaluate(
     sides = short_sides(part, asked)
     labels = np.concatenate([whole.bank_labels, whole.query_labels])[readable] if whole.queries is not None else whole.bank_labels[readable]
     return Evaluation(
-        [replace(row, by_resolution=by_resolution(sides, row.correct)) for row in rows],
-        replace(pixels, by_resolution=by_resolution(sides, pixels.correct)) if pixels else None,
+        [_by_resolution(row, sides) for row in rows],
+        _by_resolution(pixels, sides) if pixels else None,
         part,
         stored,
         asked,
@@ -113,12 +116,19 @@ def evaluate(
     )
 
 
+def warn_of_one_class(name: str, labels: Ints) -> None:
+    """Say so where all images are of one class: then every answer is right, and the figures say nothing."""
+    if len(np.unique(labels)) == 1:
+        log.warning(f"{name}: one class only, so every answer is right, whatever the vectors are. These figures say nothing.")
+
+
 def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
     given = [read_vectors(file) for file in files]
     names = apart([file.with_suffix("") for file in files])
     for name, of in zip(names, given, strict=True):
         blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (of.bank, of.queries) if vectors is not None)
+        warn_of_one_class(name, np.concatenate([of.bank_labels, of.query_labels]))
         if blank:
             log.info(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every image.")
     return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
@@ -158,7 +168,7 @@ def caption(rows: Sequence[Row], constants: Constants) -> str:
     return (
         f"Per cent; {sizes}. kNN: cosine, k = {first.knn_k}{capped}, T = {constants.temperature:g}. "
         f"Linear: SGD {constants.epochs} epochs on stored features, last epoch, seed {constants.seed}. "
-        f"Retrieval: micro means unless said; {' or '.join(f'{n:,}' for n in lone)} lone queries left out. Rank: effective rank."
+        f"Retrieval: micro means unless said; {' or '.join(f'{n:,}' for n in lone)} lone queries left out of all. Rank: effective rank."
     )
 
 
@@ -185,6 +195,12 @@ def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Co
     )
 
 
+def _by_resolution(row: Row, sides: Ints) -> Row:
+    """The row with its accuracy by image size; sides: (q,) of the queries, of which those count that have something to find."""
+    counted = row.retrieval.rows
+    return replace(row, by_resolution=by_resolution(sides[counted], row.correct[counted]))
+
+
 def _positions(whole: Task, readable: Ints) -> tuple[Ints, Ints]:
     """Positions among the readable images of those stored and of those asked for."""
     stored = np.flatnonzero(readable < len(whole.bank))
@@ -207,5 +223,6 @@ def announce(evaluation: Evaluation) -> None:
     for leak in evaluation.leaks:
         log.info(f"Note: {leak}.")
     log_left_out(evaluation.quarantine)
+    warn_of_one_class(evaluation.part.name, evaluation.labels)
     if evaluation.leave_one_out:
         log.info("No train and test parts: every image is searched among all the others, and there is no linear probe.")

@@ -102,8 +102,8 @@ def measure(
 ) -> Row:
     """Measure raw features bank (n, d) and queries (q, d), or every row of the bank against the others when queries is None.
 
-    kNN and retrieval compare by cosine; the linear probe, which needs queries apart, takes the features as they are.
-    Raises UserError when no query has anything to find.
+    kNN and retrieval compare by cosine; the linear probe, which needs queries apart, takes the features as they are. A lone query,
+    whose class has no image to find, counts for none of the three. Raises UserError when no query has anything to find.
     """
     unit = normalised(bank)
     asked = unit if queries is None else normalised(queries)
@@ -112,6 +112,7 @@ def measure(
         found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
     except UserError as error:
         raise UserError(error.message, name, error.remedy) from None
+    answerable = found.rows
     neighbours = knn(unit, bank_labels, asked, k=constants.k, temperature=constants.temperature, own=own)
     probe = None
     if queries is not None:
@@ -123,10 +124,10 @@ def measure(
     some = torch.from_numpy(unit[np.linspace(0, len(unit) - 1, min(len(unit), RANK_ROWS)).astype(np.int64)])
     return Row(
         name,
-        neighbours.accuracy(query_labels),
-        neighbours.accuracy(query_labels, 5),
+        neighbours.accuracy(query_labels, rows=answerable),
+        neighbours.accuracy(query_labels, 5, rows=answerable),
         neighbours.k,
-        None if probe is None else probe.accuracy(query_labels),
+        None if probe is None else probe.accuracy(query_labels, rows=answerable),
         None if probe is None else probe.train_accuracy,
         found,
         dict(zip(numbers, shares, strict=True)),

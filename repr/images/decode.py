@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from repr.arrays import Ints, Pixels
-from repr.images.reader import MARGIN, Box, Fit, ImageLike, Unreadable, read_image, square
+from repr.images.boxes import Box
+from repr.images.reader import MARGIN, Fit, ImageLike, Unreadable, read_image, square
 from repr.machine import cores
 
 CHUNK = 64  # images a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C

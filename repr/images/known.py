@@ -12,7 +12,7 @@ import numpy as np
 
 from repr.arrays import Hashes, Ints
 from repr.files import cache_dir, read_json, write_json
-from repr.images.reader import Box
+from repr.images.boxes import Box, DrawnBox
 
 
 class ImageFiles(Protocol):
@@ -50,11 +50,15 @@ def fingerprints(images: ImageFiles, *, moved: bool = False) -> Hashes:
     prints = np.empty(len(images), dtype=np.uint64)
     for row, ((root, path), box) in enumerate(zip(images.located(), images.boxes(), strict=True)):
         file = f"{root}/{path}"  # text, not Path, which takes ten times as long; there may be millions
+        if isinstance(box, DrawnBox):
+            told: object = (*box, *box.size)
+        else:
+            told = box
         try:
             stat = os.stat(file)  # noqa: PTH116 - likewise
-            facts = f"{path}\0{stat.st_size}\0{box}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{box}"
+            facts = f"{path}\0{stat.st_size}\0{told}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{told}"
         except OSError:
-            facts = f"{file}\0missing\0{box}"
+            facts = f"{file}\0missing\0{told}"
         prints[row] = int.from_bytes(blake2b(facts.encode(errors="surrogateescape"), digest_size=8).digest(), "little")
     return prints
 

@@ -25,9 +25,10 @@ from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
 from repr.images import journal
 from repr.images.decode import CHUNK, Chunk, decode
+from repr.images.formats import DECODER
 from repr.images.journal import from_spans, spans
 from repr.images.known import ImageFiles, fingerprints, finished, places, register
-from repr.images.reader import MARGIN, Fit
+from repr.images.reader import MARGIN, Fit, Unreadable, passing, read_image
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Index(TypedDict):
     version: int
     size: int
     fit: str
+    decoder: str
     key: str
     synthetic: bool
     source: str
@@ -108,9 +110,12 @@ def make_pack(
     prints = fingerprints(images)
     key = _key(prints, size, fit)
     folder = Path(out) if out is not None else cache_dir("packs", key)
-    if (folder / "index.json").exists():
-        pack = _of(key, folder)
-    else:
+    pack = _of(key, folder) if (folder / "index.json").exists() else None
+    if pack and any(passing(image.reason) and _reads(image.path) for image in pack.quarantine):
+        log.info(f"Packing again: images that could not be read now can be ({folder})")
+        pack = None
+        _empty(folder)
+    if pack is None:
         try:
             pack = _write(images, prints, folder, size, fit, workers)
         except OSError as error:  # a full disk: writing to an open file does not say where
@@ -129,12 +134,20 @@ def make_pack(
     return pack
 
 
+def _reads(file: str) -> bool:
+    try:
+        read_image(file)
+    except Unreadable:
+        return False
+    return True
+
+
 def _of(key: str, folder: Path) -> Pack:
     """A finished pack, if it is of what was asked for."""
     pack = open_pack(folder)
     if pack.key != key:
         raise UserError(
-            f"a pack of other images or of another size ({pack.size} px), or its images have changed or moved since",
+            f"a pack of other images or of another size ({pack.size} px), or its images have changed or moved since, or what decodes them",
             folder,
             "Remove the folder to pack again, or choose another `out`",
         )
@@ -173,7 +186,7 @@ def source_key(images: ImageFiles, size: int, fit: Fit = "crop") -> str:
 
 
 def _key(prints: Hashes, size: int, fit: str) -> str:
-    return content_key(VERSION, size, fit, MARGIN, prints.tobytes())
+    return content_key(VERSION, size, fit, MARGIN, DECODER, prints.tobytes())
 
 
 def _write(images: ImageFiles, prints: Hashes, folder: Path, size: int, fit: Fit, workers: int | None) -> Pack:
@@ -226,6 +239,7 @@ def _finish(images: ImageFiles, prints: Hashes, folder: Path, size: int, fit: st
         "version": VERSION,
         "size": size,
         "fit": fit,
+        "decoder": DECODER,
         "key": _key(prints, size, fit),
         "synthetic": images.synthetic,
         "source": images.name,
@@ -241,7 +255,9 @@ def _from_known(prints: Hashes, size: int, fit: str, done: int) -> Iterator[Chun
     for folder in finished():
         try:
             index = read_json(folder / "index.json")
-            if (index.get("size"), index.get("fit"), index.get("version")) != (size, fit, VERSION):
+            if (index.get("size"), index.get("fit"), index.get("decoder"), index.get("version")) != (size, fit, DECODER, VERSION):
+                continue
+            if any(passing(entry["reason"]) for entry in index["quarantine"]):
                 continue
             at = places(prints, np.load(folder / "sources.npy"))
             if at is not None:
@@ -277,9 +293,13 @@ def _need_space(folder: Path, n_bytes: int, rows: list[int]) -> None:
 
 def _clear(folder: Path) -> None:
     """Take away a pack that came to nothing."""
+    _empty(folder)
+    folder.rmdir()
+
+
+def _empty(folder: Path) -> None:
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
 
 
 def _held(folder: Path, size: int) -> int:

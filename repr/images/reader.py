@@ -5,7 +5,9 @@ Nothing else in this project opens an image file, so that an image looks the sam
 
 from __future__ import annotations
 
+import errno
 import io
+import logging
 import math
 import os
 import warnings
@@ -20,13 +22,22 @@ from PIL import Image, UnidentifiedImageError
 
 from repr.arrays import Pixels
 from repr.errors import UserError
+from repr.images.boxes import Box, placed
 from repr.images.formats import FORMATS
+
+log = logging.getLogger(__name__)
 
 # An image as callers have it: the path of a file, the bytes of one, an image of Pillow's, or (h, w, 3) uint8 pixels.
 ImageLike = str | os.PathLike[str] | bytes | Image.Image | Pixels
-Box = tuple[float, float, float, float]
 Fit = Literal["crop", "pad", "squash"]
 
+END = b"\xff\xd9"  # of a JPEG
+FILLERS = (b"", *(bytes([value]) * 64 for value in (0x00, 0x3C, 0x55, 0xA3)))  # no two decode to the same
+PASSING_NUMBERS = (
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.EMFILE),
+    *(errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENOTCONN, errno.ECONNRESET),
+)
+PASSING = frozenset(os.strerror(number).lower() for number in PASSING_NUMBERS)
 KINDS = "Give a path, the bytes of a file, an image of Pillow's, or uint8 pixels (height, width, 3)"
 MAX_PIXELS = 178_956_970  # Pillow's own bound for a decompression bomb (2 × Image.MAX_IMAGE_PIXELS, 0.5 GiB of RGB)
 MARGIN = 0.1  # of the box's longer side, on every side
@@ -63,7 +74,9 @@ def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | N
     (h, w, 3) uint8.
     short_side: the size in pixels wanted of the shorter side (of the crop's side with a box). It is a hint: a big JPEG file
     is then decoded at a half, a quarter or an eighth, but never below that size. Nothing is resized to it.
-    box: x, y, w, h in pixels of the upright image. The crop is `crop_square` of it.
+    box: x, y, w, h in pixels of the upright image, or a `DrawnBox` of another size or turn, which is placed on it. The crop is
+    `crop_square` of it.
+    A JPEG that lacks only its end marker is read, and that is logged.
     Raises Unreadable with the reason: no such file, not an image, truncated, over MAX_PIXELS, box outside the image; and UserError
     for what is none of these kinds, such as pixels of another type.
     """
@@ -71,14 +84,66 @@ def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | N
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise Unreadable(f"{width} × {height} pixels, over the bound of {MAX_PIXELS:,}")
+        if box is not None:
+            box = _placed(box, image)
         if short_side and image is not source:  # an image of the caller's stays as large as it is
             side = min(width, height) if box is None else _crop_side(box, image, margin)
             scale = short_side / max(side, 1.0)
-            image.draft(None, (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))))
-        image.load()
+            wanted = max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
+            image.draft(None, wanted)
+        else:
+            wanted = None
+        image = _loaded(image, source, wanted)
         shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
         upright = _upright(_rgb(image), _orientation(image))
     return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
+
+
+def upright_box(source: ImageLike, box: Box) -> Box:
+    """A box that was drawn on an image, on the upright image as it is now. Raises as `read_image` does."""
+    with _opened(source) as image:
+        return _placed(box, image)
+
+
+def _placed(box: Box, image: Image.Image) -> Box:
+    if image.format not in ("JPEG", "MPO"):
+        image.load()  # others may have to be decoded to find their EXIF data
+    found = placed(box, image.size, _orientation(image))
+    if isinstance(found, str):
+        raise Unreadable(found)
+    return found
+
+
+def _loaded(image: Image.Image, source: ImageLike, wanted: tuple[int, int] | None) -> Image.Image:
+    """The image decoded; a JPEG without its end marker by the file with one, if nothing else is missing. wanted: as of its draft.
+
+    Where data are missing before the marker, they are made up by the decoder from what stands there instead, and differ with it.
+    """
+    try:
+        image.load()
+    except OSError as error:
+        if image.format not in ("JPEG", "MPO") or error.errno or not isinstance(source, str | os.PathLike | bytes):
+            raise
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        first, *others = [_ended(data + filler + END, wanted) for filler in FILLERS]
+        if any(other.tobytes() != first.tobytes() for other in others):
+            raise
+        log.info(f"{name_of(source, 0)}: lacks its end marker; all of the image is there, and read")
+        return first
+    return image
+
+
+def _ended(data: bytes, wanted: tuple[int, int] | None) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if wanted:
+        image.draft(None, wanted)
+    image.load()
+    return image
+
+
+def passing(reason: str) -> bool:
+    """Whether the reason of an Unreadable may have passed when the same file is tried again: no permission, a disk that did not answer."""
+    return reason in PASSING
 
 
 def shorter_side(source: ImageLike) -> int:

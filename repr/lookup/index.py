@@ -28,12 +28,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.arrays import Bools, Floats, Ints
+from repr.catalog.names import as_text
 from repr.commands import command_line
 from repr.crops import WHOLE
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings
 from repr.errors import UserError, nearest
-from repr.images.reader import Box, ImageLike
+from repr.images.boxes import Box
+from repr.images.reader import ImageLike
 from repr.lookup import lists as lists_files
 from repr.lookup import segments
 from repr.lookup.manifest import Info, MadeWith, Manifest
@@ -155,10 +157,12 @@ class Index:
         boxes: Sequence[Sequence[float] | None] | None = None,
         names: Sequence[str | None] | None = None,
         barcodes: Sequence[str | None] | None = None,
+        contents: Sequence[int | None] | None = None,
         unfinished: str = "",
     ) -> None:
         """Store vectors (n, d) of images (paths relative to the root) of products as one new segment.
 
+        contents: `image_hashes` of their files, by which they are known again under any name.
         unfinished: the command that adds them, when it is to be given again after an interruption: noted until `end`, whatever else
         is added.
         """
@@ -168,7 +172,7 @@ class Index:
         check_finite(vectors, str(self.folder))
         with self._writing():
             manifest = self.manifest
-            table = segments.entries(manifest.next_id, products, images, boxes=boxes, names=names, barcodes=barcodes)
+            table = segments.entries(manifest.next_id, products, images, boxes=boxes, names=names, barcodes=barcodes, contents=contents)
             unit = normalised(vectors)
             segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
             if manifest.lists:
@@ -317,11 +321,13 @@ class Index:
             boxes.setdefault(image, set()).add((box[0], box[1], box[2], box[3]) if box else None)
         return [next(iter(boxes[path])) if path is not None and len(boxes.get(path, ())) == 1 else None for path in paths]
 
-    def images(self) -> set[tuple[str, str, tuple[float, ...] | None]]:
-        """Product, image and box of everything stored, to tell what is new."""
+    def images(self) -> dict[tuple[str, int | None, tuple[float, ...] | None], str]:
+        """Product, content and box of everything stored, to tell what is new → the path that it was stored from."""
         table = self._table()
-        columns = (table.column(name).to_pylist() for name in ("product", "image", "box"))
-        return {(product, image, None if box is None else tuple(box)) for product, image, box in zip(*columns, strict=True)}
+        columns = (table.column(name).to_pylist() for name in ("product", "content", "box", "image"))
+        return {
+            (product, content, None if box is None else tuple(box)): image for product, content, box, image in zip(*columns, strict=True)
+        }
 
     def info(self) -> Info:
         """What the index holds, in plain numbers."""
@@ -384,4 +390,4 @@ class Index:
 
 def relative_to_root(file: Path, root: Path) -> str:
     """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
-    return Path(os.path.relpath(file.absolute(), root)).as_posix()
+    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())

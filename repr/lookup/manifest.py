@@ -12,7 +12,7 @@ from repr.files import read_json, write_json
 from repr.lookup.segments import REMEDY, Segment
 from repr.search.ivf import Lists
 
-VERSION = 3
+VERSION = 4
 BUILDING = command_line("repr index build", data="DATA", out="shop.index")
 
 

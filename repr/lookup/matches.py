@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from repr.arrays import Doubles, Floats, Ints
-from repr.images.reader import Box
+from repr.images.boxes import Box
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """One segment of an index: the vectors of one addition and the table of what they are. Written once, never changed.
 
 segment-000001.npy      (n, d) float32, L2-normalised
-segment-000001.parquet  id, product, image, box, name, barcode; one row a vector, same order
+segment-000001.parquet  id, product, image, box, name, barcode, content; one row a vector, same order
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole image
         ("name", pa.string()),
         ("barcode", pa.string()),
+        ("content", pa.uint64()),  # of the image's file, see images/contents.py; null where that is not known
     ]
 )
 
@@ -56,11 +57,12 @@ def entries(
     boxes: Sequence[Sequence[float] | None] | None = None,
     names: Sequence[str | None] | None = None,
     barcodes: Sequence[str | None] | None = None,
+    contents: Sequence[int | None] | None = None,
 ) -> pa.Table:
     """The table of a segment from plain columns; ids count on from `first_id`."""
     n = len(products)
     none: list[None] = [None] * n
-    columns = [range(first_id, first_id + n), products, images, boxes or none, names or none, barcodes or none]
+    columns = [range(first_id, first_id + n), products, images, boxes or none, names or none, barcodes or none, contents or none]
     return pa.Table.from_arrays([pa.array(list(c), type=f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from repr.catalog.names import as_name
 from repr.files import replacing
 from repr.images.reader import Unreadable, read_image
 from repr.lookup.matches import Match
@@ -27,6 +28,6 @@ def write(file: Path, answers: Mapping[Path, Sequence[Match]], root: Path, *, sy
 def _cell(match: Match, root: Path) -> tuple[Image.Image | Path, str, None]:
     label = f"{match.score:.3f} {match.name or match.product}"
     try:
-        return read_image(root / match.image, short_side=SIDE, box=match.box), label, None
+        return read_image(root / as_name(match.image), short_side=SIDE, box=match.box), label, None
     except Unreadable:
-        return root / match.image, label, None  # drawn as an empty frame
+        return root / as_name(match.image), label, None  # drawn as an empty frame

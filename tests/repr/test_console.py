@@ -6,12 +6,15 @@ import errno
 import json
 import logging
 import os
+import subprocess
+import sys
 
 import click
 import pytest
 
 from repr import console, progress
 from repr.errors import UserError, nearest
+from repr.files import cache_dir
 from repr.tables import table
 
 
@@ -100,7 +103,7 @@ def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for()
 
 def test_every_object_says_the_version_of_its_form(capsys: pytest.CaptureFixture[str]) -> None:
     console.emit({"rows": [], "nothing": None})
-    assert json.loads(capsys.readouterr().out) == {"schema": 1, "rows": [], "nothing": None}
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "rows": [], "nothing": None, "passed_over": []}
     with pytest.raises(ValueError, match="Out of range float"):
         console.emit({"rate": float("nan")})
 
@@ -129,3 +132,38 @@ def test_an_error_names_the_option_of_the_command_that_was_typed(
     with pytest.raises(SystemExit):
         console.run(group, "repr")
     assert capsys.readouterr().err == "Error: --hierarchy: is too deep. Leave --hierarchy out, or `other`.\n"
+
+
+def test_what_was_passed_over_stands_in_every_json(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {"reason": "empty folders", "count": 1, "examples": ["a/"]}
+    with console.told():
+        logging.getLogger("repr.catalog").warning("Passed over", extra={"passed_over": one})
+        console.emit({"rows": 3})
+        console.emit({"rows": 3, "passed_over": []})  # a command that knows better
+    with console.told():
+        console.emit({"rows": 3})
+    assert [json.loads(line)["passed_over"] for line in capsys.readouterr().out.splitlines()] == [[one], [], []]
+
+
+def test_a_cache_that_cannot_be_written_has_a_remedy_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(monkeypatch, OSError(errno.EROFS, os.strerror(errno.EROFS), str(cache_dir("packs", "x")))) == 2
+    assert "Set REPR_CACHE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_terminal_can_print_any_name(encoding: str) -> None:
+    head = "from repr import console\nimport click\n@click.command()\ndef c():\n  "
+    words = head + "click.echo('茶 \\udce9 é'); console.emit({'a': '茶\\U0001f600 \\udce9'})\nconsole.run(c, 'c')"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, check=True)
+    printed = done.stdout.decode("utf-8" if encoding == "ascii" else encoding).splitlines()  # click writes UTF-8 where ASCII is all
+    assert json.loads(printed[1])["a"] == "茶\U0001f600 \udce9" and not done.stderr
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    words = "from repr import console\nimport click\n@click.command()\ndef c(): click.echo('x' * 10**6)\nconsole.run(c, 'c')"
+    with subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert not process.stderr.read()

@@ -14,7 +14,7 @@ from repr.errors import UserError
 def test_from_annotations_with_a_class_table(shared: Path, tmp_path: Path) -> None:
     mep = shared / "mep3m"
     built = build_catalog(None, annotations=mep / "annotations-1k.json", info=mep / "dataset_info.xlsx", out=tmp_path / "c.parquet")
-    assert set(built.as_json()) == {"records", "quarantined", "seconds", "peak_mb", "catalog"}
+    assert set(built.as_json()) == {"records", "quarantined", "seconds", "peak_mb", "catalog", "passed_over"}
     assert (built.records, built.quarantined) == (1000, 0)
     assert 20 < built.peak_mb < 20_000
     assert [len(level) for level in Catalog.read(built.catalog).classes] == [14, 599, 89]

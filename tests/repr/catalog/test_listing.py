@@ -59,3 +59,45 @@ def test_not_utf8(tmp_path: Path) -> None:
 def test_what_spreadsheets_part_columns_with(tmp_path: Path, mark: str) -> None:
     (tmp_path / "s.csv").write_text(f"image{mark}product{mark}title\na.jpg{mark}1{mark}tea, green\n", encoding="utf-8")
     assert listing.read(tmp_path / "s.csv").column("title").tolist() == ["tea, green"]
+
+
+def images(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+
+
+def test_a_split_column_is_used_and_others_are_named(tmp_path: Path) -> None:
+    catalog = listing.read(csv(tmp_path / "s.csv", "image,product,Split,price\n1.jpg,a,Training,3\n2.jpg,b,EVAL,4\n3.jpg,b,,5\n"))
+    assert catalog.column("split").tolist() == ["train", "val", ""]
+    assert catalog.notes == ("s.csv: not read: the columns 'price'",)
+    with pytest.raises(UserError, match="the split 'weekday'") as caught:
+        listing.read(csv(tmp_path / "s.csv", "image,product,split\n1.jpg,a,train\n2.jpg,b,weekday\n"))
+    assert caught.value.where.endswith("row 3")
+
+
+@pytest.mark.parametrize("name", ["picture", "file_name", "Image", "PATH"])
+def test_what_others_call_the_column_of_images(tmp_path: Path, name: str) -> None:
+    assert listing.read(csv(tmp_path / "s.csv", f"{name},product\n1.jpg,a\n")).column("path").tolist() == ["1.jpg"]
+
+
+def test_a_row_listed_twice_is_one_image(tmp_path: Path) -> None:
+    images(tmp_path, "p/1.jpg", "p/2.jpg")
+    catalog = listing.read(csv(tmp_path / "s.csv", "image,product\np/1.jpg,a\np\\1.jpg,a\n./p/1.jpg, a\np/2.jpg,a\n"))
+    assert catalog.column("path").tolist() == ["p/1.jpg", "p/2.jpg"]
+    assert [(one.count, one.examples) for one in catalog.passed_over] == [(2, ("row 3: p/1.jpg", "row 4: p/1.jpg"))]
+
+
+def test_an_image_under_two_products_stays_and_is_said(tmp_path: Path) -> None:
+    catalog = listing.read(csv(tmp_path / "s.csv", "image,product\n1.jpg,tea\n1.jpg,jam\n2.jpg,jam\n"))
+    assert len(catalog) == 3
+    assert catalog.notes == ("1 images are listed under several products, such as 1.jpg under jam and tea",)
+
+
+def test_a_linked_list_stands_where_the_link_does(tmp_path: Path) -> None:
+    images(tmp_path / "shop", "1.jpg")
+    (tmp_path / "blobs").mkdir()
+    csv(tmp_path / "blobs" / "4af1", "image,product\n1.jpg,a\n")
+    (tmp_path / "shop" / "list.csv").symlink_to(Path("..", "blobs", "4af1"))
+    catalog = listing.read(tmp_path / "shop" / "list.csv")
+    assert catalog.file(0) == tmp_path / "shop" / "1.jpg" and catalog.name == "list"

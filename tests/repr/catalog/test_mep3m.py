@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from repr.catalog import mep3m
+from repr.catalog import mep3m, sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 
@@ -134,9 +134,9 @@ def test_a_missing_field_is_named_with_its_record(tmp_path: Path, field: str) ->
         ({"class_id": "77"}, "unknown class_id '77'"),
         ({"subsub_class_id": "9"}, "unknown subsub_class_id '9'"),
         ({"img_path": "../secret.jpg"}, "leaves the folder"),
-        ({"img_path": "/etc/secret.jpg"}, "leaves the folder"),
+        ({"img_path": "/etc/secret.jpg"}, "is absolute, and neither it nor an end of it is a file"),
         ({"img_path": "Images\\..\\..\\x.jpg"}, "leaves the folder"),
-        ({"img_path": "C:/x.jpg"}, "leaves the folder"),
+        ({"img_path": "C:/x.jpg"}, "is absolute"),
         ({"img_resolution": [220]}, "img_resolution"),
         ({"img_resolution": [2**40, 220, 3]}, "img_resolution"),
     ],
@@ -197,7 +197,11 @@ def test_records_without_a_image_are_left_out_and_listed(tmp_path: Path) -> None
     with built.quarantine.open(encoding="utf-8") as file:
         listed = {row["image"]: row["reason"] for row in csv.DictReader(file)}
     assert listed == {"Images/1/": "the folder is not there", "Images/523/4.jpg": "the image is not there"}
-    assert "2 records left out" in Catalog.read(out).notes[0]
+    passed = {one.reason: (one.count, one.examples) for one in Catalog.read(out).passed_over}
+    assert passed == {
+        "records of folders that are not there": (1, ("Images/1/",)),
+        "records whose image is not there": (1, ("Images/523/4.jpg",)),
+    }
 
 
 def test_a_broken_file_leaves_nothing(tmp_path: Path) -> None:
@@ -213,3 +217,84 @@ def test_a_broken_file_leaves_nothing(tmp_path: Path) -> None:
 def test_synthetic_folders_are_marked(tmp_path: Path) -> None:
     (tmp_path / "synthetic.json").write_text("{}")
     assert mep3m.read(folder(tmp_path, {})).synthetic
+
+
+def with_images(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / "Images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "Images" / name).write_bytes(b"")
+    return root
+
+
+@pytest.mark.parametrize("odd", ["Images\\523\\4.jpg", "./Images/523/4.jpg", "/home/x/MEP-3M/Images/523/4.jpg", "Images/523/4.JPG"])
+def test_paths_as_other_systems_write_them(tmp_path: Path, odd: str) -> None:
+    root = with_images(folder(tmp_path, {"img_path": "Images/523/3.jpg"}, {"img_path": odd}), "523/3.jpg", "523/4.jpg")
+    catalog = mep3m.read(root)
+    assert catalog.column("path").tolist() == catalog.column("product").tolist() == ["Images/523/3.jpg", "Images/523/4.jpg"]
+    assert "1 paths are spelled otherwise" in catalog.notes[0]
+
+
+def test_without_any_image_back_slashes_are_read_too(tmp_path: Path) -> None:
+    assert mep3m.read(folder(tmp_path, {"img_path": "Images\\523\\4.jpg"})).column("path").tolist() == ["Images/523/4.jpg"]
+
+
+def test_not_one_image_there_is_an_error(tmp_path: Path) -> None:
+    root = with_images(folder(tmp_path, {}, {"img_path": "Images/1/4.jpg"}), "999/3.jpg")
+    for read in (mep3m.read, lambda root: mep3m.build_parquet(root / "annotation.json", tmp_path / "c.parquet")):
+        with pytest.raises(UserError, match=r"none of the images of its 2 records is there, such as Images/1/"):
+            read(root)
+    assert not (tmp_path / "c.parquet").exists()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_record_twice_is_one(tmp_path: Path, streamed: bool) -> None:
+    other = {"sub_class_id": "1", "sub_class_name": "a", "subsub_class_id": "FALSE", "subsub_class_name": "FALSE"}
+    root = folder(
+        tmp_path,
+        {"img_path": "Images/1.jpg"},
+        {"img_path": "Images/2.jpg"},
+        {"img_path": "Images/1.jpg"},
+        other | {"img_path": "Images/2.jpg"},
+    )
+    if streamed:
+        mep3m.build_parquet(root / "annotation.json", tmp_path / "c.parquet")
+        catalog = Catalog.read(tmp_path / "c.parquet")
+    else:
+        catalog = mep3m.read(root)
+    assert catalog.column("path").tolist() == ["Images/1.jpg", "Images/2.jpg", "Images/2.jpg"]  # the last is of another class
+    assert [(one.reason, one.count, one.examples) for one in catalog.passed_over] == [
+        ("records of an image that is there already", 1, ("Images/1.jpg",))
+    ]
+
+
+def test_null_and_floats_as_others_write_them(tmp_path: Path) -> None:
+    catalog = mep3m.read(
+        folder(tmp_path, {}, {"img_path": "4.jpg", "class_id": 5.0, "sub_class_id": 523.0, "title": None, "img_resolution": None})
+    )
+    assert [len(level) for level in catalog.classes][:2] == [1, 1]
+    assert catalog.table["title"].null_count == 1 and catalog.table["width"].null_count == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [("NaN", "NaN, which is not JSON"), ("-Infinity", "-Infinity, which is not JSON"), ('"tea \\ud83d"', r"half a character \(\\ud83d")],
+)
+def test_what_is_no_json_is_named_as_what_it_is(tmp_path: Path, written: str, words: str) -> None:
+    root = folder(tmp_path, {}, {"title": "@", "OCR": 'a "NaN" in words'})
+    text = (root / "annotation.json").read_text(encoding="utf-8").replace('"@"', written)
+    (root / "annotation.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=words) as caught:
+        mep3m.read(root)
+    assert caught.value.where.endswith("record 2")
+
+
+def test_a_snapshot_of_links_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As hubs keep files: blobs under their hashes, and a folder of links to them."""
+    monkeypatch.setattr(sources, "BIG", 10)
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"
+    blobs.mkdir()
+    folder(blobs, {"img_path": "Images/523/3.jpg"}).joinpath("annotation.json").rename(blobs / "a1")
+    with_images(snapshot, "523/3.jpg")
+    (snapshot / "annotation.json").symlink_to(blobs / "a1")
+    for given in (snapshot, snapshot / "annotation.json"):
+        assert sources.read_source(given).file(0) == snapshot / "Images/523/3.jpg"

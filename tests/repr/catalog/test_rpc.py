@@ -89,7 +89,7 @@ def test_ids_need_not_begin_at_one_and_metas_may_be_absent(tmp_path: Path) -> No
 def test_images_without_a_box_are_noted(tmp_path: Path) -> None:
     images = [{"file_name": f"{n}.jpg", "width": 100, "height": 100, "id": n} for n in (1, 2, 3)]
     catalog = rpc.read(layout(tmp_path, images=images, annotations=[box(1, [0, 0, 9, 9], image=2)]))
-    assert catalog.notes == ("2 images of val2019 have no box and are left out",)
+    assert [(one.reason, one.count) for one in catalog.passed_over] == [("images without a box", 2)]
 
 
 def test_a_box_is_clipped_to_its_image(tmp_path: Path) -> None:
@@ -100,10 +100,8 @@ def test_a_box_is_clipped_to_its_image(tmp_path: Path) -> None:
     ("changes", "place", "words"),
     [
         ({"annotations": [box(1, [0, 0, 9, 9]), box(3, [0, 0, 9, 9])]}, "record 2 of annotations", "category id 3 is not in the table"),
-        ({"annotations": [box(1, [1800, 0, 90, 9])]}, "record 1 of annotations", "not inside the image of 1860×1859"),
-        ({"annotations": [box(1, [-9, 0, 90, 9])]}, "record 1 of annotations", "not inside"),
-        ({"annotations": [box(1, [5, 5, 0, 9])]}, "record 1 of annotations", "not inside"),
-        ({"annotations": [box(1, [5, 5, float("nan"), 9])]}, "record 1 of annotations", "not JSON"),
+        ({"annotations": [box(1, [5, 5, 0, 9])]}, "", "boxes without an area"),
+        ({"annotations": [box(1, [5, 5, float("nan"), 9])]}, "record 1 of annotations", "NaN, which is not JSON"),
         ({"annotations": [box(1, [5, 5, 9])]}, "record 1 of annotations", "3 numbers"),
         ({"annotations": [box(1, [0, 0, 9, 9], image=8)]}, "record 1 of annotations", "image id 8"),
         ({"annotations": [{"id": 1, "image_id": 7, "category_id": 1}]}, "record 1 of annotations", "no field bbox"),
@@ -126,3 +124,73 @@ def test_the_splits_share_one_table(tmp_path: Path) -> None:
     layout(tmp_path, "test", categories=[CATEGORIES[0] | {"name": "1_drink"}, *CATEGORIES[1:]])
     with pytest.raises(UserError, match="'1_drink' here and '1_puffed_food'"):
         rpc.read(tmp_path)
+
+
+def photographs(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+
+
+def image(name: str, id_: object = 7, width: object = 100, height: object = 80) -> dict[str, Any]:
+    return {"file_name": name, "width": width, "height": height, "id": id_}
+
+
+@pytest.mark.parametrize(
+    ("own", "written"),
+    [
+        ("sub/1.jpg", "sub\\1.jpg"),
+        ("1.jpg", "val2019/1.jpg"),
+        ("1.jpg", "shop/val2019/1.jpg"),
+        ("1.jpg", "/data/sets/val2019/1.jpg"),
+        ("1.jpg", "D:\\shop\\val2019\\1.jpg"),
+        ("1.jpg", "1.JPG"),
+    ],
+)
+def test_paths_as_other_tools_write_them(tmp_path: Path, own: str, written: str) -> None:
+    photographs(tmp_path / "shop" / "val2019", own)
+    catalog = rpc.read(layout(tmp_path / "shop", images=[image(written)], annotations=[box(1, [5, 5, 9, 9])]))
+    assert catalog.file(0) == tmp_path / "shop" / "val2019" / own
+    assert "spelled otherwise" in catalog.notes[0]
+
+
+def test_an_absolute_path_of_nothing_says_what_was_tried(tmp_path: Path) -> None:
+    photographs(tmp_path / "val2019", "1.jpg")
+    with pytest.raises(UserError, match=r"'/data/2\.jpg' is absolute.*val2019"):
+        rpc.read(layout(tmp_path, images=[image("/data/2.jpg")], annotations=[box(1, [5, 5, 9, 9])]))
+
+
+def test_boxes_that_are_of_no_product_are_counted(tmp_path: Path) -> None:
+    crowd = box(2, [0, 0, 90, 70]) | {"iscrowd": 1}
+    boxes = [[5, 5, 9, 9], [5, 5, 9, 9], [5, 5, 0, 9], [5, 5, 9, -3], [200, 5, 9, 9], [-20, 5, 9, 9], [90, 5, 30, 9]]
+    catalog = rpc.read(layout(tmp_path, images=[image("1.jpg")], annotations=[*(box(1, each) for each in boxes), crowd]))
+    assert catalog.boxes() == [(5, 5, 9, 9), (90, 5, 10, 9)]
+    assert {one.reason: one.count for one in catalog.passed_over} == {
+        "boxes that are there already": 1,
+        "boxes without an area": 2,
+        "boxes outside their image": 2,
+        "boxes of crowds (iscrowd), which are not of one product": 1,
+    }
+    assert catalog.notes == ("1 boxes of val2019 reach over the edge of their image and are cut there",)
+
+
+def test_null_and_floats_as_others_write_them(tmp_path: Path) -> None:
+    categories = [{"id": 1.0, "name": "tea", "supercategory": None}, {"id": "2", "name": "jam", "supercategory": "food"}]
+    images = [image("1.jpg", 7.0, 100.0, 80.0), image("2.jpg", 8, None, None)]
+    annotations = [box(1, [5, 5, 9, 9], image=7), box(2, [5, 5, 9, 9], image=8) | {"image_id": "8", "iscrowd": None}]
+    catalog = rpc.read(layout(tmp_path, categories=categories, images=images, annotations=annotations))
+    assert catalog.column("product").tolist() == ["1", "2"]
+    assert catalog.table["width"].to_pylist() == [100, None]
+    assert catalog.labels(2)[1] == ("tea", "jam") and catalog.column("class_1").tolist() == [-1, 0]
+
+
+def test_one_box_under_two_products_is_said(tmp_path: Path) -> None:
+    catalog = rpc.read(layout(tmp_path, annotations=[box(1, [5, 5, 9, 9]), box(2, [5, 5, 9, 9])]))
+    assert len(catalog) == 2 and "1 boxes of val2019 stand under several products" in catalog.notes
+
+
+def test_photographs_that_no_record_names_are_counted(tmp_path: Path) -> None:
+    photographs(tmp_path / "val2019", "1.jpg", "2.jpg", ".DS_Store")
+    catalog = rpc.read(layout(tmp_path, images=[image("1.jpg")], annotations=[box(1, [5, 5, 9, 9])]))
+    counted = {one.reason: one.examples for one in catalog.passed_over}
+    assert counted["files that no annotation names"] == ("val2019/2.jpg",) and len(counted) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -98,8 +99,11 @@ def test_what_is_kept_is_read_again_when_images_have_come(
 ) -> None:
     monkeypatch.setattr(sources, "BIG", 1000)
     (tmp_path / "annotation.json").write_bytes((shared / "mep3m" / "annotations-1k.json").read_bytes())
-    (tmp_path / "Images" / "7").mkdir(parents=True)
-    sources.read_source(tmp_path)
+    for record in json.loads((tmp_path / "annotation.json").read_bytes())[:3]:
+        (tmp_path / record["img_path"]).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / record["img_path"]).write_bytes(b"x")
+    assert len(sources.read_source(tmp_path)) == 3
+    (tmp_path / "Images" / "7").mkdir(exist_ok=True)
     (tmp_path / "Images" / "7" / "late.jpg").write_bytes(b"x")
     capsys.readouterr()
     sources.read_source(tmp_path)

@@ -108,16 +108,14 @@ def test_random_is_eight_to_two_and_follows_its_seed(tmp_path: Path) -> None:
 
 
 def test_a_random_split_needs_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = catalog(["same"] * 10, ["a"], [0] * 10, tmp_path)
+    data = catalog([f"title {n // 2}" for n in range(10)], ["a"], [0] * 10, tmp_path)
     looked = splits.divide(data, "random", 0)
     monkeypatch.setattr(splits.fingerprints, "fingerprints", lambda *_: pytest.fail("looked at the images"))
     found = splits.divide(data, "random", 0, look=False)
-    assert (found.split == looked.split).all() and found.report.twins == 2
+    assert (found.split == looked.split).all() and found.report.twins == looked.report.twins > 0
 
 
 def test_twins_are_counted(tmp_path: Path) -> None:
-    data = catalog(["same"] * 10, ["a"], [0] * 10, tmp_path)
-    assert splits.divide(data, "random", 0).report.twins == 2
     links = splits.Links(np.array([-1, -1, -1]), np.array([0, 0, 1]), np.array([[1, 2]]), 0)
     assert links.twins(np.array([True, False, True])) == 2
     assert links.twins(np.array([True, True, False])) == 1

@@ -66,6 +66,7 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
         assert all(0 <= rate <= 1 for rate in rates)
         assert sum(b["n"] for b in row["by_resolution"]) == 16
     assert result["settings"]["knn"] == {"k": 200, "temperature": 0.1, "metric": "cosine", "vote": "exp(s/T)"}
+    assert result.pop("passed_over") == []
     assert json.loads((out / "config.json").read_text())["result"] == result
 
     page = (out / "report.html").read_text()

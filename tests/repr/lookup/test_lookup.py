@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from repr import embed, load
 from repr.cli.index import command as index_command
@@ -301,3 +302,39 @@ def test_an_index_is_the_first_word_too_and_images_may_have_moved(tmp_path: Path
     assert sheet.is_file()
     assert "no photograph named" in fails(lookup_command, tmp_path / "i").message
     assert "no data are named" in fails(index_command, "add", tmp_path / "i").message
+
+
+def images_of(folder: Path, *products: str, seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    for product in products:
+        (folder / product).mkdir(parents=True, exist_ok=True)
+        for n in range(2):
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / product / f"{n}.png")
+    return folder
+
+
+def test_a_changed_file_is_another_image_and_a_copy_is_none(tmp_path: Path, weights: Path) -> None:
+    data, index = images_of(tmp_path / "new", "tea", "jam"), tmp_path / "i"
+    call(index_command, "build", "--data", data, "--weights", weights, "--out", index, "--device", "cpu")
+    images_of(data, "tea", seed=1)
+    shutil.copy(data / "jam" / "0.png", data / "jam" / "9.png")
+    added = json.loads(call(index_command, "add", "--index", index, "--data", data, "--device", "cpu", "--json").stdout)
+    assert (added["added"], added["already"], added["images"]) == (2, 2, 6)
+    assert [one["examples"] for one in added["passed_over"]] == [["jam/9.png"]]
+    assert matches(index, data / "tea" / "0.png")[0][0]["score"] == pytest.approx(1, abs=1e-4)
+
+
+def test_a_product_is_known_by_its_own_id_whatever_else_is_given(tmp_path: Path, weights: Path) -> None:
+    shop, new, index = images_of(tmp_path / "shop", "tea", "jam"), images_of(tmp_path / "new", "tea", "oil", seed=1), tmp_path / "i"
+    call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--device", "cpu")
+    added = json.loads(call(index_command, "add", "--index", index, "--data", shop, "--data", new, "--device", "cpu", "--json").stdout)
+    assert (added["added"], added["already"], added["products"]) == (4, 4, 3)
+
+
+def test_two_products_of_one_id_are_refused(tmp_path: Path, weights: Path) -> None:
+    for shop, name in (("a", "tea"), ("b", "soap")):
+        images_of(tmp_path / shop, "1")
+        (tmp_path / shop / f"{shop}.csv").write_text(f"image,product,name\n1/0.png,17,{name}\n")
+    lists = ["--data", tmp_path / "a" / "a.csv", "--data", tmp_path / "b" / "b.csv"]
+    error = fails(index_command, "build", *lists, "--weights", weights, "--out", tmp_path / "i", "--device", "cpu")
+    assert error.message == "both have a product 17 (tea and soap)" and error.where == "a and b"

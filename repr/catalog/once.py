@@ -1,0 +1,97 @@
+"""One image is one image: rows whose files hold the same bytes count once, and what they contradict each other in is said.
+
+Files are told apart by their lengths first; only those of one length are read, their beginnings first. Beside decoding that is nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from repr.arrays import Ints
+from repr.catalog.passed import Tally, summed
+from repr.catalog.table import Catalog
+
+log = logging.getLogger(__name__)
+
+BEGINNING = 1 << 16  # bytes
+REPEATED = "images whose file is there already under another name, for the same product"
+
+
+def once(catalog: Catalog, *, by_split: bool = True) -> Catalog:
+    """The catalog without rows of the same file content, product and box as an earlier row; those are counted, and told.
+
+    by_split: only within train, val and test each, so that a test image that is in training too still is one. Notes, which are told
+    too, say how many images stand under several products. Rows of MEP-3M, where every image is a product of its own, all stay.
+    """
+    own = np.array([source.kind != "mep3m" for source in catalog.sources], bool)
+    rows = np.flatnonzero(own[catalog.column("source")])
+    files = catalog.files()
+    content = np.full(len(catalog), -1, np.int64)
+    content[rows] = equal_files([files[row] for row in rows])
+    boxes = catalog.boxes()
+    keys, splits = catalog.product_keys(), catalog.column("split")
+    seen: set[tuple[object, ...]] = set()
+    products: dict[tuple[object, ...], set[str]] = {}
+    again: list[int] = []
+    paths = catalog.table["path"]
+    for row in np.flatnonzero(content >= 0).tolist():
+        what = int(content[row]), boxes[row]
+        products.setdefault(what, set()).add(str(keys[row]))
+        key = (*what, keys[row], splits[row] if by_split else "")
+        if key in seen:
+            again.append(row)
+        seen.add(key)
+    tally = Tally()
+    for row in again:
+        tally.add(REPEATED, paths[row].as_py())
+    for one in tally.list():
+        log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
+    notes = _torn(products.values())
+    for note in notes:
+        log.warning(f"{note[0].upper()}{note[1:]}.")
+    left = catalog.select(np.setdiff1d(np.arange(len(catalog)), again)) if again else catalog
+    return replace(left, notes=(*catalog.notes, *notes), passed_over=summed([catalog.passed_over, tally.list()]))
+
+
+def _torn(products: Iterable[set[str]]) -> list[str]:
+    torn = [sorted(names) for names in products if len(names) > 1]
+    return [f"{len(torn):,} images stand under several products each, such as one under {' and '.join(torn[0][:3])}"] if torn else []
+
+
+def equal_files(files: Sequence[Path]) -> Ints:
+    """(n,) equal numbers for files of the same bytes; -1 for those that cannot be read. A file named twice is one."""
+    names = [os.fspath(file) for file in files]
+    known: dict[str, object] = {name: _length(name) for name in dict.fromkeys(names)}
+    for most in (BEGINNING, -1):
+        together: dict[object, list[str]] = {}
+        for name, what in known.items():
+            together.setdefault(what, []).append(name)
+        for what, alike in together.items():
+            if len(alike) > 1 and what is not None:
+                known |= {name: _content(name, what, most) for name in alike}
+    numbers: dict[object, int] = {None: -1}
+    return np.array([numbers.setdefault(known[name], len(numbers) - 1) for name in names], np.int64)
+
+
+def _length(name: str) -> object:
+    """What a file that is not looked into is known by: its length; None when it is not there."""
+    try:
+        return os.stat(name).st_size  # noqa: PTH116 - a Path takes ten times as long, and there may be millions
+    except OSError:
+        return None
+
+
+def _content(name: str, before: object, most: int) -> object:
+    """What a file is known by with what it holds: its first `most` bytes, or -1 for all."""
+    try:
+        with Path(name).open("rb") as stream:
+            return before, blake2b(stream.read(most), digest_size=16).digest()
+    except OSError:
+        return None
