@@ -101,7 +101,7 @@ def make(name: str, *, encoder: Encoder | None = None, **values: Any) -> Learner
     Raises UserError for an unknown name or setting, with the nearest one, for a value beyond its limits, and for a missing encoder.
     """
     cls, typed = read(name)
-    values = {**typed, **settings.from_mapping(cls, values, f"`learner` {name}")}
+    values = {**typed, **settings.from_mapping(cls, values)}
     if cls.input == "features":
         return cls(**values)
     if encoder is None:

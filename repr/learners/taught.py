@@ -66,9 +66,11 @@ class Taught:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Classes that the learner has been taught by number are called by it."""
-        if not self.numbers:
-            self.numbers = {str(number): number for number in self.learner.classes_.tolist()}
+        """Classes that the learner was taught without names are called by their numbers."""
+        classes = self.learner.classes_.tolist()
+        numbers = self.numbers or {str(number): number for number in classes}
+        self.numbers = dict(sorted(numbers.items(), key=lambda pair: pair[1]))
+        assert list(self.numbers.values()) == classes, "names of other classes than those that were taught"
 
     @property
     def names(self) -> tuple[str, ...]:

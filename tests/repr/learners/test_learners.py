@@ -136,7 +136,7 @@ def test_the_steps_do_not_matter(name: str, shop: tuple[Array, Array, Array, Arr
 def test_unknown_names_and_settings_offer_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no learner cosin.*Did you mean cosine"):
         make("cosin")
-    with pytest.raises(UserError, match=r"cosine: there is no setting 'scal'.*Did you mean scale"):
+    with pytest.raises(UserError, match=r"there is no setting 'scal'.*Did you mean scale"):
         make("cosine", scal=3)
     with pytest.raises(UserError, match=r"distance is 'round'.*Choose from: plain"):
         make("ncm", distance="round")

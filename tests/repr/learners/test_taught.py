@@ -153,6 +153,8 @@ def test_names_and_numbers_go_together(plane: tuple[Array, Array]) -> None:
     assert taught.predict(x[::8]) == list(taught.names) and taught.scores(x).shape == (40, 5)
     by_number = Taught(make("ncm").learn(x, y))
     assert by_number.names == ("3", "7", "10", "11", "40") and by_number.predict(x[:1]) == ["3"]
+    named = Taught(by_number.learner, numbers={"e": 40, "b": 7, "c": 10, "d": 11, "a": 3})
+    assert named.names == ("a", "b", "c", "d", "e") and named.predict(x[::8]) == ["a", "c", "d", "e", "b"]
     taught.remove(["p7"])
     taught.learn(x[y == 7], ["new"] * 8)
     assert taught.names == ("p3", "p10", "p11", "p40", "new") and taught.predict(x[-1:]) == ["new"]

@@ -136,7 +136,7 @@ def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list
         (["--shots", "2\u00b2"], "not a whole number"),
         (["--base-shots", "few"], "It takes 1 or more, or all"),
         (["--split", "nowhere.json"], "no such file"),
-        (["--learner", "icarl", "--memory", "0"], "given a memory of 0"),
+        (["--learner", "icarl", "--memory", "0"], "memory is 0"),
         (["--learner", "wa", "--memory", "7"], "cannot hold one of each of 8 classes"),
         (["--views", "round"], "no views named round"),
         (["--preset", "paper"], "two SKUs of each"),
@@ -164,7 +164,7 @@ def test_no_option_is_taken_and_ignored(typed: list[object], options: tuple[obje
 def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typed: list[object]) -> None:
     folder = Path(str(typed[-1]))
     before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-    with pytest.raises(UserError, match="given a memory of 0"):
+    with pytest.raises(UserError, match="memory is 0"):
         run(*typed, "--learner", "icarl", "--memory", 0)
     assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
 
