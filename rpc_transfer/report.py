@@ -157,7 +157,7 @@ def _ladder(page: Page, content: dict[str, Any]) -> None:
 
 
 def _starts(page: Page, content: dict[str, Any]) -> None:
-    """Method × source × recipe × resolution of the weights. Runs of before 2026-11-21 do not tell."""
+    """How each of the weights came about, and at which resolution they were used."""
     if body := starts_rows(content.get("starts", ()), {row["weights"]: row["name"] for row in content["rows"]}):
         page.table(HEADER, body, f"{CAPTION}.")
 
