@@ -17,6 +17,7 @@ from pathlib import Path
 from repr.errors import UserError
 
 OURS = "repr"  # the role of the processes that `repr.training.launch` starts
+LAUNCHER = "REPR_LAUNCHER"  # its process id
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' <sys/prctl.h>
 
 
@@ -57,7 +58,12 @@ def record(text: str, error: UserError | None = None) -> None:
 
 
 def follow_parent(number: signal.Signals) -> None:
-    """Have the system send this process a signal when the process that started it ends, however it does. On Linux; else nothing."""
+    """Have the system send this process a signal when the process that started it ends, however it does. On Linux; else nothing.
+
+    Our launcher names itself in the environment, so that its end is not missed before this.
+    """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl:
         prctl(SET_PARENT_DEATH_SIGNAL, int(number))
+    if os.environ.get(LAUNCHER, parent := str(os.getppid())) != parent:
+        os.kill(os.getpid(), number)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, launch_agent
 
@@ -34,7 +36,7 @@ def launch(n: int, command: Sequence[str]) -> None:
     Stopped after Ctrl-C or SIGTERM, of which the processes, which see no signals of the terminal, are told by SIGTERM; a second one
     ends them at once, since they end with this process (`worker.follow_parent`).
     """
-    with tempfile.TemporaryDirectory() as folder, _as_before():
+    with tempfile.TemporaryDirectory() as folder, _undisturbed():
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -46,28 +48,33 @@ def launch(n: int, command: Sequence[str]) -> None:
             local_addr="127.0.0.1",
             max_restarts=0,  # torch would restart what a user has to mend, too
             logs_specs=DefaultLogsSpecs(log_dir=folder),
-            signals_to_handle="SIGTERM",  # it would send on SIGINT as it is, of which Python makes a traceback while it imports
+            signals_to_handle="SIGQUIT",  # of the others it would make exceptions that its own code may catch, and send on what it was sent
         )
         config.shutdown_timeout = PATIENCE
         try:
             launch_agent(config, sys.executable, list(command))
-        except (KeyboardInterrupt, SignalException):
+        except KeyboardInterrupt:
             raise Stopped from None
         except ChildFailedError as error:
             raise cause(error.failures.values()) from None
 
 
 @contextmanager
-def _as_before() -> Iterator[None]:
-    """The launcher's own messages are left out, and the handler that it sets is taken back."""
-    handler, disabled = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
+def _undisturbed() -> Iterator[None]:
+    """Meanwhile SIGTERM is what Ctrl-C is, the launcher's own messages are left out, and its processes know who it is."""
+    disabled, main = logging.root.manager.disable, threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT)} if main else {}
     logging.disable(logging.CRITICAL)
+    os.environ[worker.LAUNCHER] = str(os.getpid())
+    if main:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
         logging.disable(disabled)
-        if signal.getsignal(signal.SIGTERM) is not handler:
-            signal.signal(signal.SIGTERM, handler)
+        del os.environ[worker.LAUNCHER]
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def cause(failures: Collection[ProcessFailure]) -> BaseException:
