@@ -110,7 +110,7 @@ def make_run(
     rows.append(Row({**rows[-1].config, "weights": "lost"}, {}, error="the file is gone"))
     comparisons = compared(rows, 1, 0, ["acc_novel"], against="weights") if len(weights) > 1 else []
     made = [
-        UsedWeights(name, "resnet18", "simclr", "nuts", "from imagenet, 12 epochs", (32,), (1.0,)) for name in weights if name != "none"
+        UsedWeights(name, "resnet18", ("simclr on 'nuts': from imagenet, epochs 12",), (32,), (1.0,)) for name in weights if name != "none"
     ]
     about = About.of(split).as_config()
     notes = ("a note with <angles>",)
@@ -174,7 +174,7 @@ def test_it_is_well_formed_and_loads_nothing(html: str) -> None:
 
 
 def test_what_the_rows_begin_from_stands_in_a_table(html: str) -> None:
-    (line,) = re.findall(r"<tr>(?:(?!</tr>).)*from imagenet, 12 epochs.*?</tr>", html, re.DOTALL)
+    (line,) = re.findall(r"<tr>(?:(?!</tr>).)*from imagenet, epochs 12.*?</tr>", html, re.DOTALL)
     assert all(word in line for word in ("resnet18", "simclr", "nuts", "32 px"))
 
 

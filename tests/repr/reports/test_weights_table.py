@@ -9,11 +9,11 @@ from repr.reports.weights_table import HEADER, weights_rows
 
 
 def test_what_is_not_told_is_a_dash() -> None:
-    torchvision = UsedWeights("x.pth", "resnet18", "", "", "", (64, 96), (1.0,))
-    ours = replace(torchvision, name="runs/x", method="simclr", trained_on="nuts", recipe="4 epochs", crops=(1.0, 0.5))
+    torchvision = UsedWeights("x.pth", "resnet18", (), (64, 96), (1.0,))
+    ours = replace(torchvision, name="runs/x", made=("1. simclr on 'nuts'", "2. a mix"), crops=(1.0, 0.5))
     lines = weights_rows([torchvision, ours], {"x.pth": "x", "runs/x": "mine"})
     assert lines == [
-        ["x", "resnet18", "–", "–", "–", "64 px, 96 px"],
-        ["mine", "resnet18", "simclr", "nuts", "4 epochs", "64 px, 96 px, crops 1,0.5"],
+        ["x", "resnet18", "–", "64 px, 96 px"],
+        ["mine", "resnet18", "1. simclr on 'nuts'; 2. a mix", "64 px, 96 px, crops 1,0.5"],
     ]
     assert all(len(line) == len(HEADER) for line in lines)
