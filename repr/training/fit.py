@@ -55,7 +55,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     """
     device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
     if settings.devices > 1 and device.type != "cuda":
-        log.info("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
+        log.warning("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
     fit_batch(len(catalog), settings.batch_size, settings.devices)  # so is a batch that is too small
     weights = starting_weights(settings)
     settings = replace(settings, arch=weights.arch, size=weights.size)
@@ -143,7 +143,8 @@ def train(
         method.load_state_dict(saved.method)
     place = _place(material, settings, device, rank, world, saved.step if saved else 0)
     if rank == 0:
-        _estimate(method, place, settings, run)
+        if log.isEnabledFor(logging.INFO):  # it takes a few steps, for nothing where nobody is told
+            _estimate(method, place, settings, run)
         _preview(method, place, run)
     if world > 1 and device.type == "cuda":
         method = synchronised(method)

@@ -9,8 +9,9 @@ import os
 import click
 import pytest
 
-from repr import console
+from repr import console, progress
 from repr.errors import UserError, nearest
+from repr.tables import table
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> int:
@@ -80,17 +81,17 @@ def test_a_question_ends_with_its_mark() -> None:
 
 
 def test_short_work_shows_no_bar_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(console.progress(range(3), 3, "counting")) == [0, 1, 2]
+    assert list(progress.counted(range(3), 3, "counting")) == [0, 1, 2]
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for() -> None:
     header, rows = ["model", "top-1", "top-5", "F1"], [["ngram", "91.2 ± 0.3", "99.0", "88.1"]]
-    assert console.table(header, rows, room=200) == console.table(header, rows)
-    head, _, line, last = console.table(header, rows, room=24).splitlines()
+    assert table(header, rows, room=200) == table(header, rows)
+    head, _, line, last = table(header, rows, room=24).splitlines()
     assert head.split() == ["model", "top-1", "top-5"] and line.endswith("99.0") and len(head) <= 24
     assert last == "Not shown, for want of room: F1. --json has them."
-    assert console.table(header, rows, room=3).splitlines()[0].split() == ["model", "top-1"]
+    assert table(header, rows, room=3).splitlines()[0].split() == ["model", "top-1"]
 
 
 @pytest.mark.parametrize(

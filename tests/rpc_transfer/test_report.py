@@ -131,7 +131,7 @@ class Links(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("supercategory", "img", "br", "link", "input", "hr"):
+        if tag not in ("meta", "img", "br", "link", "input", "hr"):
             self.open.append(tag)
         self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "xlink:href")]
 

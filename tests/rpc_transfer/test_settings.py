@@ -14,8 +14,8 @@ from rpc_transfer.settings import Settings
     ("changes", "message"),
     [
         ({"novel": None}, "how many products are novel"),
-        ({"shots": (5, 0)}, "--shots"),
-        ({"seeds": 0}, "--seeds"),
+        ({"shots": (5, 0)}, "shots"),
+        ({"seeds": 0}, "seeds"),
         ({"reject": 1.5}, "no share"),
     ],
 )

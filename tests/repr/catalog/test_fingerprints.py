@@ -98,7 +98,7 @@ def test_stopped_it_does_not_go_through_the_rest_first(tmp_path: Path, monkeypat
 
     real = fingerprints._print
     monkeypatch.setattr(fingerprints, "_print", slow)
-    monkeypatch.setattr(fingerprints, "progress", stopped)
+    monkeypatch.setattr(fingerprints.progress, "counted", stopped)
     with pytest.raises(KeyboardInterrupt):
         fingerprints.fingerprints(tree(tmp_path))
     assert len(seen) < 100

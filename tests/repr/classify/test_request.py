@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from repr.catalog.table import Catalog
-from repr.classify import asked
+from repr.classify import request
 from repr.cli.classify import command
 from repr.errors import UserError
 from repr.runs import Run
@@ -22,17 +22,17 @@ def data(shop: Catalog, tmp_path: Path) -> Path:
     return tmp_path / "shop.parquet"
 
 
-def ask(data: Path, *typed: str) -> asked.Answer:
+def ask(data: Path, *typed: str) -> request.Answer:
     """What the command would be answered."""
-    kept: list[asked.Answer] = []
+    kept: list[request.Answer] = []
 
-    def call(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> asked.Answer:
+    def call(words: tuple[str, ...], arguments: dict[str, Any], out: Path | None) -> request.Answer:
         kept.append(original(words, arguments, out))
         return kept[0]
 
-    original = asked.ask
+    original = request.ask
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asked, "ask", call)
+        patch.setattr(request, "ask", call)
         CliRunner().invoke(command, [*typed, "--data", str(data)], catch_exceptions=False)
     return kept[0]
 
@@ -45,22 +45,22 @@ def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("table", "4", "--hierarchy", "flat"), "--hierarchy: table 4 settles this"),
-        (("table", "5", "--fine-share", "0.5"), "--fine-share: table 5 settles this"),
-        (("table", "5", "--end-to-end"), "--frozen: table 5 settles this"),
-        (("table", "8", "--subset", "meats"), "--subset: table 8 settles this"),
-        (("--model", "bilstm", "--text-encoder", "bert"), "--text-encoder: none of the rows"),
-        (("--model", "ngram", "--bert", "folder"), "--bert: none of the rows"),
-        (("--model", "gated", "--frozen"), "--frozen: none of the rows"),
-        (("--model", "encoder", "--weak", "residual"), "--weak: none of the rows"),
-        (("--model", "encoder", "--mask-class-words"), "--mask-class-words: none of the rows"),
-        (("--model", "encoder", "--ocr"), "--ocr: none of the rows"),
-        (("--paper", "paper.csv"), "--paper: belongs to a table"),
-        (("--balanced", "--logit-adjustment", "1"), "--logit-adjustment: given with --balanced"),
-        (("--model", "ngram", "--size", "64"), "--size: none of the rows"),
+        (("table", "4", "--hierarchy", "flat"), "hierarchy: table 4 settles this"),
+        (("table", "5", "--fine-share", "0.5"), "fine_share: table 5 settles this"),
+        (("table", "5", "--end-to-end"), "end_to_end: table 5 settles this"),
+        (("table", "8", "--subset", "meats"), "subset: table 8 settles this"),
+        (("--model", "bilstm", "--text-encoder", "bert"), "text_encoder: none of the rows"),
+        (("--model", "ngram", "--bert", "folder"), "bert: none of the rows"),
+        (("--model", "gated", "--frozen"), "end_to_end: none of the rows"),
+        (("--model", "encoder", "--weak", "residual"), "weak: none of the rows"),
+        (("--model", "encoder", "--mask-class-words"), "mask_class_words: none of the rows"),
+        (("--model", "encoder", "--ocr"), "ocr: none of the rows"),
+        (("--paper", "paper.csv"), "paper: belongs to a table"),
+        (("--balanced", "--logit-adjustment", "1"), "logit_adjustment: given with `balanced`"),
+        (("--model", "ngram", "--size", "64"), "size: none of the rows"),
         (("--model", "resnet50", "--weights", "imagenet"), "imagenet: none of the models asked for can use these weights"),
         (("--model", "ngram", "--weights", "none"), "none: none of the models asked for can use these weights of resnet18"),
-        (("--ocr",), "--ocr: no row has OCR text"),
+        (("--ocr",), "ocr: no row has OCR text"),
     ],
 )
 def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], words: str) -> None:
@@ -76,7 +76,7 @@ def test_table_6_takes_a_share_of_fine_labels(data: Path, tmp_path: Path) -> Non
 
 def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Run.create(tmp_path / "run", "repr pretrain", {}, data="shop", synthetic=False)
-    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("read first"))
+    monkeypatch.setattr(request, "open_sources", lambda *_: pytest.fail("read first"))
     with pytest.raises(UserError, match="holds a run of `repr pretrain`"):
         ask(data, "--out", str(tmp_path / "run"))
 
@@ -89,7 +89,7 @@ def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("--logit-adjustment", "-5"), "--logit-adjustment"),
+        (("--logit-adjustment", "-5"), "logit_adjustment"),
         (("--device", "foo"), "no such device"),
         (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
         (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
@@ -116,12 +116,12 @@ def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path, file: str) -> No
     "typed", [("--scale", "2"), ("table", "7"), ("--model", "ngrams"), ("--hierarchy", "round"), ("--subset", "nowhere.csv")]
 )
 def test_what_needs_no_data_is_said_before_they_are_opened(data: Path, typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "open_sources", lambda *_: pytest.fail("opened first"))
+    monkeypatch.setattr(request, "open_sources", lambda *_: pytest.fail("opened first"))
     with pytest.raises(UserError):
         ask(data, *typed)
 
 
 def test_none_is_the_start_of_a_named_network_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "run", lambda _, rows, out: pytest.fail(str([row.weights for row in rows])))
+    monkeypatch.setattr(request, "run", lambda _, rows, out: pytest.fail(str([row.weights for row in rows])))
     with pytest.raises(pytest.fail.Exception, match=r"\[''\]"):
         ask(data, "--model", "resnet50", "--weights", "none")

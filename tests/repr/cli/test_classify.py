@@ -106,7 +106,7 @@ def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
         (("--model", "ngrams"), "Did you mean ngram"),
         (("tabel", "4"), "Say `repr classify`"),
         (("table", "7"), "Choose from: 4, 5, 6, 8, fig8"),
-        (("--scale", "2"), "--scale"),
+        (("--scale", "2"), "a scale of 2"),
         (("--under", "Leek"), "no class below it"),
         (("--bert", "nowhere", "--model", "bert"), "there is no such folder"),
     ],

@@ -100,7 +100,7 @@ def test_vectors_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(UserError, match="no such file"):
         call("--embeddings", tmp_path / "none.npz")
-    with pytest.raises(UserError, match="leave_one_out and level would do nothing"):
+    with pytest.raises(UserError, match="--leave-one-out and --level would do nothing"):
         call("--embeddings", tmp_path / "mine.npz", "--level", "3", "--leave-one-out")
     np.savez(tmp_path / "one.npz", embeddings=np.ones((1, 3)), labels=[1])
     with pytest.raises(UserError, match="one: no query has another image"):

@@ -185,7 +185,7 @@ def test_an_unfinished_pack_of_other_images_is_begun_again(
 
 def test_a_pack_whose_images_changed_is_refused_and_kept(shelf: Catalog, tmp_path: Path) -> None:
     make_pack(shelf, 8, out=tmp_path / "p")
-    with pytest.raises(UserError, match=r"another size \(8 px\).*choose another out"):
+    with pytest.raises(UserError, match=r"another size \(8 px\).*choose another `out`"):
         make_pack(shelf, 16, out=tmp_path / "p")
     Image.new("L", (30, 16), 200).save(shelf.file(5))
     with pytest.raises(UserError, match="changed or moved since"):

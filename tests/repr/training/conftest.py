@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,12 @@ def train() -> Callable[..., dict[str, Any]]:
         return pretrain(catalog, Settings(**SMALL | settings), run)
 
     return small
+
+
+@pytest.fixture(autouse=True)
+def _no_estimate() -> Iterator[None]:
+    """Nobody is told how long a run takes, so that no steps are taken to find out."""
+    log = logging.getLogger("repr.training.fit")
+    log.setLevel(logging.WARNING)
+    yield
+    log.setLevel(logging.NOTSET)

@@ -27,7 +27,7 @@ from repr.methods.supervised import Supervised
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
-from repr.training import checkpoint, fit, loop, optim, watch
+from repr.training import checkpoint, fit, loop, optim, validation
 from repr.training.data import VIEWS, Batch, Batches, epoch_order, stream
 from repr.training.fit import pretrain
 from repr.training.launch import launch
@@ -41,7 +41,7 @@ Train = Callable[..., dict[str, Any]]
 def test_the_nearest_mean_is_by_cosine() -> None:
     x, y = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 1, 1])
     queries, truth = torch.tensor([[5.0, 1.0], [1.0, 2.0], [3.0, 1.0]]), torch.tensor([0, 1, 1])
-    assert watch.nearest_mean(x, y, queries, truth) == pytest.approx(2 / 3)
+    assert validation.nearest_mean(x, y, queries, truth) == pytest.approx(2 / 3)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_accuracy_is_of_the_averaged_weights(
 
     def accuracy(method: Method, *others: Any) -> dict[str, float]:
         measured.append(method.encoder.network.conv1.weight.detach().clone())
-        return watch.accuracy(method, *others)
+        return validation.accuracy(method, *others)
 
     def after_step(self: Supervised, progress: float) -> None:
         raw.append(self.encoder.network.conv1.weight.detach().clone())

@@ -131,8 +131,8 @@ def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], mess
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--lr", 0.1), "--lr: nothing is trained by ncm"),
-        (("--learner", "finetune", "--features", "both"), "--features: no frozen learner is among finetune"),
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--lr", 0.1), "lr: nothing is trained by ncm"),
+        (("--learner", "finetune", "--features", "both"), "features: no frozen learner is among finetune"),
     ],
 )
 def test_no_option_is_taken_and_ignored(typed: list[object], options: tuple[object, ...], message: str) -> None:
@@ -151,11 +151,11 @@ def test_bad_input_leaves_a_finished_run_as_it_was(printed: tuple[str, str], typ
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--unknown", "1"], "drawn with --unknown 0, not 1"),
-        (["--split-seed", "1"], "drawn with --split-seed 0, not 1"),
-        (["--base-shots", "all"], "drawn with --base-shots as many as --shots, not all"),
-        (["--test-on", "validation"], "drawn with --test-on test, not validation"),
-        (["--shots-from", "val"], "drawn with --shots-from train, not val"),
+        (["--unknown", "1"], "drawn with `unknown` 0, not 1"),
+        (["--split-seed", "1"], "drawn with `split_seed` 0, not 1"),
+        (["--base-shots", "all"], "drawn with `base_shots` as many as `shots`, not all"),
+        (["--test-on", "validation"], "drawn with `test_on` test, not validation"),
+        (["--shots-from", "val"], "drawn with `shots_from` train, not val"),
     ],
 )
 def test_options_that_a_split_file_contradicts(
