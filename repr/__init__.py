@@ -1,12 +1,12 @@
 """Learn, measure and look up product representations.
 
-From a image to a product in five lines:
+From an image to a product in five lines:
 
-    import repr
-    for match in repr.Index.open("shop.index").lookup("photo.jpg", k=5):
+    from repr import Index, embed, load
+    for match in Index.open("shop.index").lookup("photo.jpg", k=5):
         print(match.product, match.score, match.image)
-    encoder = repr.load("imagenet")                       # or a run folder, a .safetensors, a .pth
-    vectors = repr.embed(["a.jpg", "b.jpg"], encoder)     # (2, d) float32, length 1
+    encoder = load("imagenet")                            # or a run folder, a .safetensors, a .pth
+    vectors = embed(["a.jpg", "b.jpg"], encoder)          # (2, d) float32, length 1
 
 Nothing heavy is imported before it is used.
 """

@@ -1,4 +1,4 @@
-"""What all commands share: lazy loading, common options, results to stdout, words to stderr, errors in one place.
+"""What all programs share: lazy loading, results to stdout, words to stderr, errors in one place. Options: `repr.options`.
 
 Imports nothing heavy, so that --help answers at once.
 """
@@ -9,27 +9,22 @@ import errno
 import importlib
 import json
 import logging
-import math
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from click.core import ParameterSource
 from tqdm import tqdm
 
 from repr import progress
-from repr.crops import checked
 from repr.errors import UserError, nearest
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-T = TypeVar("T")
+SCHEMA = 1  # of the objects that --json prints
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
 # What the system may refuse wherever a path is opened, and what helps.
@@ -113,16 +108,23 @@ def _with_options(error: UserError, group: click.Command, typed: Sequence[str]) 
     for word in typed:
         if isinstance(command, click.Group):
             command = command.get_command(click.Context(command), word) or command
+    where = spelled(error.where, command) or _options(command).get(error.argument, error.argument)
+    return UserError(spelled(error.message, command), where, spelled(error.remedy, command))
+
+
+def spelled(text: str, command: click.Command | None) -> str:
+    """A text of the library, in which arguments stand in backticks, with the options of a command in their place."""
+    options = _options(command) if command else {}
+    return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
+
+
+def _options(command: click.Command) -> dict[str, str]:
+    """How the arguments of a command are typed: by their own names, and by those of their options."""
     options: dict[str, str] = {}
     for param in command.params:
         names = (param.name, *(option.lstrip("-").replace("-", "_") for option in param.opts))
         options |= {name: param.opts[0] for name in names if name and param.opts[0].startswith("-")}
-
-    def named(text: str) -> str:
-        return re.sub(r"`(\w+)`", lambda match: options.get(match[1], match[0]), text)
-
-    where = named(error.where) or options.get(error.argument, error.argument)
-    return UserError(named(error.message), where, named(error.remedy))
+    return options
 
 
 def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
@@ -138,7 +140,7 @@ def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
 
 def _fail(error: UserError, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"error": error.as_json()}, ensure_ascii=False))
+        emit({"error": error.as_json()})
     click.secho(f"Error: {error}", fg="red", err=True)
     sys.exit(2)
 
@@ -148,9 +150,9 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def emit(value: Any) -> None:
-    """The command's one JSON object, on stdout. NaN is not JSON: pass None for what does not apply."""
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+def emit(value: Mapping[str, Any]) -> None:
+    """The command's one JSON object, on stdout, with the version of its form. NaN is not JSON: pass None for what does not apply."""
+    click.echo(json.dumps({"schema": SCHEMA, **value}, ensure_ascii=False, allow_nan=False))
 
 
 class _Bar(tqdm):  # type: ignore[misc]
@@ -187,9 +189,10 @@ class _Lines(logging.Handler):
     """Messages as plain lines on stderr, above a bar if one is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the message."""
+        """Write the message, with the options of the command at work in the place of arguments."""
         words = "Warning: " if record.levelno >= logging.WARNING else ""
-        tqdm.write(words + record.getMessage(), file=sys.stderr)
+        context = click.get_current_context(silent=True)
+        tqdm.write(words + spelled(record.getMessage(), context.command if context else None), file=sys.stderr)
 
 
 @contextmanager
@@ -208,141 +211,3 @@ def told() -> Iterator[None]:
         for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(level)
-
-
-def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    if value:
-        from repr.files import read_json
-
-        content = read_json(Path(value))
-        arguments = content.get("arguments") if isinstance(content, dict) else None
-        if not isinstance(arguments, dict):
-            raise UserError("no arguments in it", value, "Give the config.json of a run folder")
-        known = {p.name for p in ctx.command.params}
-        for name in arguments:
-            if name not in known:
-                raise UserError(f"{ctx.command_path} has no option {name}", value, nearest(name, known))
-        ctx.default_map = {**(ctx.default_map or {}), **arguments}
-    return value
-
-
-def typed(ctx: click.Context) -> set[str]:
-    """Names of the parameters that were typed: neither defaults nor of --config."""
-    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.PROMPT)
-    return {name for name in ctx.params if ctx.get_parameter_source(name) in given}
-
-
-def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: str) -> None:
-    """Raise UserError when one of the options was typed: here it would do nothing."""
-    options = {param.name: param.opts[0] for param in ctx.command.params}
-    if useless := sorted(options[name] for name in typed(ctx) & set(names)):
-        raise UserError(f"{' and '.join(useless)} would do nothing: {why}", "", remedy)
-
-
-def json_option(command: Command) -> Command:
-    """--json: the result as exactly one JSON object on stdout."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object on standard output.")(command)
-
-
-def config_option(command: Command) -> Command:
-    """--config: the arguments of an earlier run as defaults; what is typed wins."""
-    return click.option(
-        "--config",
-        metavar="FILE",
-        is_eager=True,
-        expose_value=False,
-        callback=_config,
-        help="Take the options from a run's config.json; what is typed wins.",
-    )(command)
-
-
-def data_option(command: Command) -> Command:
-    """--data (also --root), repeatable. Reaches the function as `data: tuple[str, ...]`; empty means the default."""
-    return click.option(
-        "--data",
-        "--root",
-        "data",
-        multiple=True,
-        metavar="PATH",
-        help="MEP-3M or RPC, class folders, CSV or catalog. Repeat for a union. Default: $MEP3M_ROOT or $RPC_ROOT, else synthetic.",
-    )(command)
-
-
-def label_options(command: Command) -> Command:
-    """--level and --subset: which labels, which part."""
-    command = subset_option(command)
-    return click.option("--level", type=click.IntRange(1, 3), help="Class level of the labels. Default: the source's usual one.")(command)
-
-
-def subset_option(command: Command) -> Command:
-    """--subset: which part."""
-    return click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")(command)
-
-
-def split_option(command: Command) -> Command:
-    """--split random|grouped for sources that bring no split of their own."""
-    return click.option(
-        "--split",
-        type=click.Choice(["random", "grouped"]),
-        default="grouped",
-        show_default=True,
-        help="How to divide a source that has no split of its own.",
-    )(command)
-
-
-def machine_options(command: Command) -> Command:
-    """--device and --workers."""
-    command = click.option("--workers", type=click.IntRange(0), default=None, help="Images decoded at a time. Default: one a core.")(
-        command
-    )
-    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")(command)
-
-
-def out_option(what: str) -> Callable[[Command], Command]:
-    """--out PATH for `what`."""
-
-    def decorate(command: Command) -> Command:
-        return click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help=f"Where to write {what}.")(command)
-
-    return decorate
-
-
-def seed_option(command: Command) -> Command:
-    """--seed N, default 0; below 2^32, which every library takes."""
-    seeds = click.IntRange(0, 2**32 - 1)
-    return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything drawn by chance.")(command)
-
-
-class Crops(click.ParamType[tuple[float, ...]]):
-    """Shares of a image's side with commas, such as 1,0.5."""
-
-    name = "crops"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The text typed, or the list of a config.json, as `crops.checked` numbers."""
-        try:
-            crops = tuple(map(float, value.split(",") if isinstance(value, str) else value))
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} are not numbers with commas, such as 1,0.5", param, ctx)
-        return checked(crops)
-
-
-def crops_option(usual: str = "as the weights say, else 1") -> Callable[[Command], Command]:
-    """--crops: the shares of a image that are embedded and averaged. usual: the default in words."""
-
-    def decorate(command: Command) -> Command:
-        told = "Embed each image's middle at these shares of its side and average; 1 is all of it, 1,0.5 takes twice the time."
-        return click.option("--crops", type=Crops(), metavar="S[,S…]", help=f"{told} Default: {usual}.")(command)
-
-    return decorate
-
-
-class Between(click.FloatRange):
-    """click's range of numbers, which lets "nan" through, without it."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click's."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number", param, ctx)
-        return number

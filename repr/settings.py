@@ -15,8 +15,8 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from repr.errors import UserError, nearest
 
@@ -30,7 +30,9 @@ class Setting:
     """One declared setting.
 
     kind: bool, int, float or str. optional: whether None stands for what the owner chooses itself. low, high: limits, inclusive unless
-    `above` (then low itself is out). choices: the only values, if not empty. many: whether the value is a tuple of `kind`.
+    `above` (then low itself is out) or `below` (high is). choices: the only values, if not empty. words: texts that may stand where a
+    number is wanted, such as "all". many: whether the value is a tuple of `kind`. usual: the default in words, where its value says
+    nothing. metavar: what a value is called in help. group: the section of the help that it belongs to.
     """
 
     name: str
@@ -42,27 +44,46 @@ class Setting:
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
+    below: bool = False
     choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    usual: str = ""
+    metavar: str = ""
+    group: str = ""
 
     @property
     def limits(self) -> str:
         """What it takes, in words; "" where anything of its kind will do."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        low = f"{'above' if self.above else 'from'} {self.low:g}"
+        if self.words:
+            return ", ".join(filter(None, [replace(self, words=()).limits, f"or {' or '.join(self.words)}"]))
+        low, high = (f"{limit:g}" if abs(limit) < 1e6 else f"{limit:.0f}" for limit in (self.low, self.high))
+        least = f"{'above' if self.above else 'from'} {low}"
         if math.isfinite(self.low) and math.isfinite(self.high):
-            return f"{low} to {self.high:g}"
+            return f"{least} to {'below ' if self.below else ''}{high}"
         if math.isfinite(self.low):
-            return low if self.above else f"{self.low:g} or more"
-        return f"at most {self.high:g}" if math.isfinite(self.high) else ""
+            return least if self.above else f"{low} or more"
+        return f"{'below' if self.below else 'at most'} {high}" if math.isfinite(self.high) else ""
+
+    @property
+    def usually(self) -> str:
+        """The default in words; "" where there is nothing to say of it."""
+        if self.usual or self.default is None:
+            return self.usual
+        if self.many:
+            return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in self.default)
+        return str(self.default).lower() if self.kind is bool else f"{self.default}"
 
     def checked(self, value: Any, where: str = "") -> Any:
         """The value, a whole number as a float where that is wanted. Raises UserError for one of another kind or beyond the limits."""
         if value is None and self.optional:
             return None
         if self.many:
-            single = dataclasses.replace(self, many=False)
+            single = replace(self, many=False)
             return tuple(single.checked(part, where) for part in value)
+        if self.words and value in self.words:
+            return value
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, self.kind) or (self.kind is not bool and isinstance(value, bool)):
@@ -70,13 +91,16 @@ class Setting:
         if self.choices and value not in self.choices:
             raise UserError(f"{self.name} is {value!r}", where, nearest(str(value), self.choices), argument=self.name)
         if isinstance(value, int | float) and self.kind is not bool:
-            inside = self.low <= value <= self.high and math.isfinite(value) and not (self.above and value == self.low)
+            inside = self.low <= value <= self.high and math.isfinite(value)
+            inside = inside and not (self.above and value == self.low) and not (self.below and value == self.high)
             if not inside:
                 raise UserError(f"{self.name} is {value:g}", where, self._remedy(), argument=self.name)
         return value
 
     def read(self, text: str, where: str = "") -> Any:
         """The value that a text stands for: "0.5", "true". Raises UserError for text of another kind and values beyond the limits."""
+        if text in self.words:
+            return text
         try:
             value = TRUTHS[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
@@ -94,10 +118,15 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     above: bool = False,
+    below: bool = False,
     choices: Sequence[str] = (),
+    usual: str = "",
+    metavar: str = "",
+    group: str = "",
 ) -> T:
-    """A dataclass field with its limits and its help. Typed as its default, as `dataclasses.field` is."""
-    metadata = {"help": help, "low": low, "high": high, "above": above, "choices": tuple(choices)}
+    """A dataclass field with its limits and its help, as `Setting` has them. Typed as its default, as `dataclasses.field` is."""
+    metadata = {"help": help, "low": low, "high": high, "above": above, "below": below, "choices": tuple(choices)}
+    metadata |= {"usual": usual, "metavar": metavar, "group": group}
     field: T = dataclasses.field(default=default, metadata=metadata)
     return field
 
@@ -108,10 +137,10 @@ def declared(owner: type) -> dict[str, Setting]:
     found = {}
     for field in dataclasses.fields(owner):
         if "help" in field.metadata:
-            kind, optional, many, choices = _kind(hints[field.name])
             limits = dict(field.metadata)
-            limits["choices"] = limits["choices"] or choices
-            found[field.name] = Setting(field.name, kind, field.default, optional=optional, many=many, **limits)
+            kind = _kind(hints[field.name])
+            kind["choices"] = limits.pop("choices") or kind["choices"]
+            found[field.name] = Setting(field.name, default=field.default, **kind, **limits)
     return found
 
 
@@ -156,9 +185,9 @@ def explained(owner: type) -> list[str]:
     """A line a setting, for --help: name, default, limits, help."""
     lines = []
     for one in declared(owner).values():
-        usual = "its own choice" if one.default is None else str(one.default).lower() if one.kind is bool else f"{one.default}"
-        told = "; ".join(filter(None, (f"default {usual}", one.limits)))
-        lines.append(f"{one.name} ({told}): {one.help}")
+        usual = one.usually or ("its own choice" if one.default is None else "")
+        told = "; ".join(filter(None, (usual and f"default {usual}", one.limits)))
+        lines.append(f"{one.name} ({told}): {one.help}" if told else f"{one.name}: {one.help}")
     return lines
 
 
@@ -168,13 +197,16 @@ def _require(name: str, known: Mapping[str, Setting], where: str) -> None:
         raise UserError(f"there is no setting {name!r}", where, remedy)
 
 
-def _kind(hint: Any) -> tuple[type, bool, bool, tuple[str, ...]]:
-    """The plain type of an annotation, whether None is allowed, whether it is a tuple of it, and the choices of a Literal."""
-    parts = [part for part in get_args(hint) if part is not types.NoneType] if get_origin(hint) is types.UnionType else [hint]
-    optional, hint = len(parts) < len(get_args(hint)), parts[0]
-    many = get_origin(hint) is tuple
-    hint = get_args(hint)[0] if many else hint
-    if get_origin(hint) is Literal:
-        return str, optional, many, tuple(get_args(hint))
-    assert hint in WORDS and len(parts) == 1, f"a setting of type {hint}"
-    return hint, optional, many, ()
+def _kind(hint: Any) -> dict[str, Any]:
+    """Of an annotation: the plain type, whether None is allowed, whether it is a tuple of it, the choices or words of a Literal."""
+    parts = list(get_args(hint)) if get_origin(hint) in (types.UnionType, Union) else [hint]
+    texts = tuple(text for part in parts if get_origin(part) is Literal for text in get_args(part))
+    plain = [part for part in parts if part is not types.NoneType and get_origin(part) is not Literal]
+    kind = plain[0] if plain else str
+    many = get_origin(kind) is tuple
+    kind = get_args(kind)[0] if many else kind
+    if get_origin(kind) is Literal:
+        texts, kind, plain = get_args(kind), str, []
+    assert kind in WORDS and len(plain) <= 1, f"a setting of type {hint}"
+    kinds = {"kind": kind, "optional": types.NoneType in parts, "many": many}
+    return {**kinds, "choices": () if plain else texts, "words": texts if plain else ()}

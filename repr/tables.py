@@ -31,7 +31,7 @@ def table(header: list[str], rows: list[list[str]], *, room: int | None = None) 
         return "  ".join(cells).rstrip()
 
     hidden = ", ".join(dict.fromkeys(filter(None, header[shown:])))
-    last = [f"Not shown, for want of room: {hidden}. --json has them."] if hidden else []
+    last = [f"Not shown, for want of room: {hidden}. The JSON has them."] if hidden else []
     return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows), *last])
 
 

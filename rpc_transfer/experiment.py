@@ -29,6 +29,7 @@ from repr.learners.memory import Memory
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.runs import Run, claim, default_out, newest_unfinished
+from repr.synthetic.fallback import or_synthetic
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench
 from rpc_transfer.configs import SHOWN, TransferConfig, comparisons, list_configs, training_notes, used_weights
@@ -90,8 +91,9 @@ class _Plan:
 def _plan(settings: Settings) -> _Plan:
     """Open the data, draw or read the split, find the weights. Raises UserError for what would fail later."""
     device = pick_device(settings.device)
+    settings = replace(settings, data=or_synthetic(settings.data, "rpc"))
     parts = "grouped" if settings.split_file else settings.split
-    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.split_seed or 0)
+    catalog = open_data(settings.data, default="rpc", split=parts, seed=settings.division_seed)
     split = _split(settings, catalog)
     if settings.reject is not None:
         split = with_validation(catalog, split)

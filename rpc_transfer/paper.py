@@ -1,4 +1,4 @@
-"""`--preset paper`: what section 7 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
+"""The preset "paper": what section 7 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
 
 MEP-3M: Pattern Recognition 140, 2023.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repr.errors import UserError
+from repr.learners.finetune import Finetune
+from repr.settings import declared
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
 from rpc_transfer.weights import InitialWeights
@@ -37,20 +39,20 @@ SILENT: dict[str, tuple[Any, str]] = {
 PRODUCTS, SUPERCATEGORIES = 200, 17  # of RPC
 
 
-def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
-    """The options with those of the preset; what is typed wins where the paper is silent.
+def fixed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with those of the preset; what differs from its default was given, and wins where the paper is silent.
 
-    values: options by name; typed: the names typed by the user. Prints both lists to stderr.
-    Raises UserError when an option typed contradicts the paper.
+    values: settings by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
     """
     values = dict(values)
+    typed = {name for name, one in declared(Settings).items() if values[name] != one.default}
     log.info("Preset paper, stated by the MEP-3M paper:")
     for name, (value, why) in SAYS.items():
         if name in typed and values[name] != value:
             raise UserError(f"the paper says otherwise: {why}", "", f"Leave `{name}` out, or `preset`", argument=name)
         values[name] = value
         log.info(f"  {why}")
-    log.info("Our choice where it is silent (each can be given as an option):")
+    log.info("Our choice where it is silent (each can be given):")
     of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed", "seeds")
     for name, (value, why) in SILENT.items():
         if name in typed:
@@ -65,8 +67,6 @@ def fixed(values: dict[str, Any], typed: set[str]) -> dict[str, Any]:
 
 def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]) -> list[str]:
     """The values in force of what the paper does not state of training, a line each."""
-    from repr.learners.finetune import Finetune
-
     own = inspect.signature(Finetune).parameters
 
     def value(name: str) -> str:

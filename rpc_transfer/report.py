@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from repr.arrays import Ints
+from repr.commands import command_line
 from repr.crops import suffix
 from repr.evaluation.statistics import Metric, interval
 from repr.evaluation.words import p_value, points, rate
@@ -283,8 +284,8 @@ def _certainty(page: Page, told: Told) -> None:
         [row.config.learner, told.begins(row), *_cells(row, shown), *([_plain(row, "reject_threshold")] if threshold else [])]
         for row in rows
     ]
-    caption = "Per cent. Unknown products are tested only in runs with unknown products, and rejected only in runs with a threshold" + (
-        "; it is in the unit of each learner's own score." if threshold else "."
+    caption = "Per cent. Unknown products are tested only in runs with `unknown`, and rejected only in runs with `reject`" + (
+        "; its threshold is in the unit of each learner's own score." if threshold else "."
     )
     page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + told.label)
     if told.best is not None:
@@ -360,9 +361,10 @@ def _by_supercategory(counts: Ints, groups: Sequence[str]) -> list[list[str]]:
 
 def _record(page: Page, run: Run) -> None:
     page.section("How it was done")
-    page.options(run.config["arguments"])
+    page.options(run)
     page.machine(read_json(run.path / "environment.json"))
-    page.text("The products, shots and test images of every seed are in `split.json`; given as `split` it repeats the run on them.")
+    split = command_line("rpc_transfer run", data=run.config["arguments"]["data"], split=run.path / "split.json")
+    page.text(f"The products, shots and test images of every seed are in `split.json`; `{split}` runs on them again.")
 
 
 def _cells(row: TransferRow, names: Mapping[str, str]) -> list[str]:

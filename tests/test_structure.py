@@ -15,7 +15,8 @@ ROOMS = {
     "repr": [
         *("cli", "server", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search", "embedding"),
         *("training", "methods", "models", "synthetic", "catalog", "images"),
-        *("runs", "console", "records", "files", "settings", "tables", "progress", "machine", "arrays", "crops", "errors"),
+        *("runs", "options", "console", "shared", "records", "files", "settings", "tables", "progress", "machine", "arrays", "commands"),
+        *("crops", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_images", "summary", "experiment", "bench", "paper", "configs", "weights", "trial", "images", "checkout"),

@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from repr import console
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import content_key, read_json, write_json
 
@@ -119,9 +120,17 @@ def demo(out: Path, seed: int) -> None:
     console.say("\nDone. Everything above was drawn: an illustration, not a measurement.")
     click.echo(f"The page: {(out / 'index.html').resolve()}")
     console.say("\nThree commands to try next:")
-    click.echo(f"  {relative}repr lookup --index {out / 'shop.index'} {photo} -k 5")
-    click.echo(f"  {relative}repr pretrain --data OTHER_CLASS_FOLDERS --epochs 10 --out runs/mine")
-    click.echo(f"  {relative}rpc_transfer run --root YOUR_CLASS_FOLDERS --novel 5 --weights runs/mine")
+    for line in next_commands(out, photo):
+        click.echo(f"  {relative}{line}")
+
+
+def next_commands(out: Path, photo: Path) -> list[str]:
+    """What to try when the demo is done."""
+    return [
+        command_line("repr lookup", photo, index=out / "shop.index", k=5),
+        command_line("repr pretrain", data="OTHER_CLASS_FOLDERS", epochs=10, out="runs/mine"),
+        command_line("rpc_transfer run", data="YOUR_CLASS_FOLDERS", novel=5, weights="runs/mine"),
+    ]
 
 
 def run_all(stages: Sequence[Stage], out: Path) -> None:

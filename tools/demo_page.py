@@ -11,6 +11,7 @@ import numpy as np
 
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
+from repr.commands import command_line
 from repr.evaluation.words import rate
 from repr.files import read_json
 from repr.images.reader import read_image
@@ -22,6 +23,21 @@ from repr.runs import Run
 
 PHOTOS = 10
 SHOWN = 6
+DRAWING = (
+    command_line("repr synthetic", out="synthetic"),
+    command_line("repr catalog build", data="synthetic/mep3m", out="catalog.parquet"),
+)
+LOOKING_UP = (
+    command_line("repr index build", data="synthetic/rpc", part=("train", "val"), weights="pretrained", out="shop.index"),
+    command_line("repr lookup", "photo.jpg", index="shop.index", k=SHOWN, sheet="lookup.png"),
+)
+OWN_IMAGES = (
+    command_line("repr pretrain", data="my-shop/", epochs=20, out="runs/mine"),
+    command_line("rpc_transfer run", data="my-products/", novel=5, weights="runs/mine"),
+    command_line("repr index build", data="my-products/", weights="runs/mine", out="shop.index"),
+    command_line("repr lookup", "photo.jpg", index="shop.index"),
+)
+OF_RUNS = ("data", "method", "arch", "size", "epochs", "lr", "views", "novel", "shots", "seeds", "weights", "learner")  # shown of a run
 
 
 @click.group()
@@ -60,12 +76,7 @@ def page(out: Path) -> None:
     _lookup(made, out, shop["rpc"])
     made.section("The same with your own images")
     made.text("Every command takes an MEP-3M folder, an RPC folder, a tree of class folders, a CSV or a catalog.")
-    made.code(
-        "repr pretrain --data my-shop/ --epochs 20 --out runs/mine\n"
-        "rpc_transfer run --root my-products/ --novel 5 --weights runs/mine\n"
-        "repr index build --data my-products/ --weights runs/mine --out shop.index\n"
-        "repr lookup --index shop.index photo.jpg"
-    )
+    made.code("\n".join(OWN_IMAGES))
     click.echo(made.write(out / "index.html"))
 
 
@@ -80,7 +91,7 @@ def _shop(made: Page, shop: dict[str, Catalog]) -> None:
         images = [read_image(catalog.file(row), short_side=96, box=catalog.select(np.array([row])).boxes()[0]) for row in picked]
         rows.append(SheetRow(images[0], f"{words}: {count}", [(image, "", None) for image in images[1:]]))
     made.neighbours(rows, "Some images of each. All are drawn, and so are the products.")
-    made.code("repr synthetic --out synthetic\nrepr catalog build --root synthetic/mep3m --out catalog.parquet")
+    made.code("\n".join(DRAWING))
 
 
 def _pretraining(made: Page, out: Path) -> None:
@@ -96,7 +107,7 @@ def _pretraining(made: Page, out: Path) -> None:
         figures.lines(epochs, series, xlabel="epoch", ylabel="accuracy, per cent"), "How well the network tells the web shop's classes."
     )
     made.text("[The whole training report](pretrained/report.html)")
-    made.code(_typed(run))
+    made.code(typed(run))
 
 
 def _transfer(made: Page, out: Path) -> None:
@@ -129,7 +140,7 @@ def _transfer(made: Page, out: Path) -> None:
         "Accuracy on the novel products by learner and starting weights.",
     )
     made.text("[The whole transfer report](transfer/report.html), with confusions, neighbours and a map of the embedding")
-    made.code(_typed(run))
+    made.code(typed(run))
 
 
 def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
@@ -149,22 +160,13 @@ def _lookup(made: Page, out: Path, catalog: Catalog) -> None:
         rows.append(SheetRow(Path(result["query"]), f"photo of {true}", matches))
     caption = f"{len(results)} photographs cut out of checkout images, and the products found: {right} of {len(results)} first right."
     made.neighbours(rows, caption)
-    made.code(
-        "repr index build --data synthetic/rpc --part train --part val --weights pretrained --out shop.index\n"
-        "repr lookup --index shop.index photo.jpg -k 6 --sheet lookup.png"
-    )
+    made.code("\n".join(LOOKING_UP))
 
 
-def _typed(run: Run) -> str:
+def typed(run: Run) -> str:
     """The command of a run as it was typed, of the options that a reader would want."""
     arguments = run.config["arguments"]
-    words = [run.config["command"]]
-    for name in ("method", "arch", "size", "epochs", "lr", "views", "novel", "shots", "seeds", "weights", "learner"):
-        value = arguments.get(name)
-        for part in value if isinstance(value, list) else [value]:
-            if part is not None:
-                words.append(f"--{name} {part}")
-    return " ".join(words)
+    return command_line(run.config["command"], **{name: arguments.get(name) for name in OF_RUNS})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from repr.catalog.align import Alignment, Label
 from repr.catalog.table import Catalog, ClassName
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
 
@@ -98,7 +99,7 @@ def read(path: Path) -> Mapping:
     if path.suffix.lower() == ".json":
         content = read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("mapping"), list):
-            raise UserError("no mapping in it", path, 'Give a file with {"mapping": [...]}, as `repr catalog align --out` writes it')
+            raise UserError("no mapping in it", path, 'Give a file with {"mapping": [...]}, as aligning writes it')
         if content.get("version", VERSION) > VERSION:
             raise UserError(f"written by a newer version ({content['version']} > {VERSION})", path, "Update the package")
         given, places = content["mapping"], [f"{path}, entry {i + 1}" for i in range(len(content["mapping"]))]
@@ -108,7 +109,7 @@ def read(path: Path) -> Mapping:
     levels = set()
     for row, where in zip(given, places, strict=True):
         if not isinstance(row, dict) or any(row.get(name) is None for name in NEEDED):
-            raise UserError(f"a row needs {', '.join(NEEDED)}", where, "Fill the columns as `repr catalog align --out` writes them")
+            raise UserError(f"a row needs {', '.join(NEEDED)}", where, "Fill the columns as aligning writes them")
         values = {name: str(row.get(name) or "").strip() for name in (*NEEDED, "name", "merged_class")}
         if values["level"] not in ("1", "2", "3"):
             raise UserError(f"level {values['level']!r}", where, "Give 1, 2 or 3")
@@ -129,7 +130,7 @@ def _csv(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise UserError("there is no such file", path, "Make one with `repr catalog align --out`") from None
+        raise UserError("there is no such file", path, f"Make one with `{command_line('repr catalog align', 'DATA', out=path)}`") from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
     reader = csv.DictReader(io.StringIO(text))

@@ -15,6 +15,7 @@ from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rpc, splits
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import cache_dir, content_key
 
@@ -27,21 +28,22 @@ READERS: dict[str, Callable[[Path], Catalog]] = {
     "csv": listing.read,
     "catalog": Catalog.read,
 }
-VARIABLES = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
+Kind = Literal["mep3m", "rpc"]  # whose variable names the data where the user does not
+VARIABLES: dict[Kind, str] = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
 BIG = 64 << 20  # bytes of annotations from which the parsed catalog is kept in the cache
 
 
 def open_data(
     data: Sequence[str | Path],
     *,
-    default: Literal["mep3m", "rpc"] = "mep3m",
+    default: Kind = "mep3m",
     subset: str | None = None,
     split: str | None = "grouped",
     seed: int = 0,
 ) -> Catalog:
     """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2).
 
-    data: folders, CSVs, annotation files or catalogs; empty for `default`'s environment variable, else the synthetic shop.
+    data: folders, CSVs, annotation files or catalogs; empty for what `default`'s environment variable names.
     subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own;
     None leaves them without one (an index has no use for it).
     Raises UserError for whatever is wrong with them.
@@ -50,7 +52,7 @@ def open_data(
     return catalog if split is None else fill_split(catalog, split, seed)
 
 
-def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m", subset: str | None = None) -> Catalog:
+def open_sources(data: Sequence[str | Path], *, default: Kind = "mep3m", subset: str | None = None) -> Catalog:
     """As `open_data`, with the splits as the sources have them ("" for none); no image is opened. Says the catalog's notes on stderr."""
     catalog = union(open_each(data, default=default))
     if subset:
@@ -60,8 +62,8 @@ def open_sources(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"]
     return catalog
 
 
-def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = "mep3m") -> list[Catalog]:
-    """The catalog of each source by itself, as they are. Raises UserError for a source given twice or unreadable."""
+def open_each(data: Sequence[str | Path], *, default: Kind = "mep3m") -> list[Catalog]:
+    """The catalog of each source by itself, as they are. Raises UserError where none is named, for one given twice or unreadable."""
     paths = [Path(path).expanduser() for path in data] or [default_root(default)]
     resolved = [path.resolve() for path in paths]
     twice = next((path for path, full in zip(paths, resolved, strict=True) if resolved.count(full) > 1), None)
@@ -70,15 +72,14 @@ def open_each(data: Sequence[str | Path], *, default: Literal["mep3m", "rpc"] = 
     return [read_source(path) for path in paths]
 
 
-def default_root(default: Literal["mep3m", "rpc"]) -> Path:
-    """Where data come from when none are named: $MEP3M_ROOT or $RPC_ROOT, else the synthetic shop, which is drawn on first use."""
+def default_root(default: Kind) -> Path:
+    """Where data come from when none are named: $MEP3M_ROOT or $RPC_ROOT. Raises UserError when that is not set."""
     variable = VARIABLES[default]
-    if os.environ.get(variable):
-        return Path(os.environ[variable])
-    from repr.synthetic import synthetic_root
-
-    log.info(f"No --data and no ${variable}: using the synthetic shop. It is an illustration, not real products.")
-    return synthetic_root(default)
+    if not os.environ.get(variable):
+        drawn = command_line("repr synthetic", out="shop")
+        remedy = f"Name a folder with `data`, or set ${variable}. To try it out: {drawn} draws a shop, whose folder is shop/{default}"
+        raise UserError("no data are named", "", remedy, argument="data")
+    return Path(os.environ[variable])
 
 
 def kind_of(path: Path) -> str:
@@ -160,7 +161,7 @@ def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
     for line in divided.report.lines():
         log.info(line)
     if split == "random":
-        log.info("Twins are counted by title alone; `repr catalog split` looks at the images too.")
+        log.info("Twins are counted by title alone, their images are not looked at.")
     column = column.astype(object)
     column[rows] = divided.split
     return with_split(catalog, column)

@@ -19,11 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
 
 VERSION = 1
 METADATA_KEY = b"repr.catalog"
+BUILDING = command_line("repr catalog build", data="DATA", out="catalog.parquet")
 # Dictionary pages only where values repeat: paths and titles are nearly all distinct.
 PARQUET = {"compression": "zstd", "compression_level": 1, "use_dictionary": ["split", "source", "class_1", "class_2", "class_3", "scene"]}
 
@@ -213,12 +215,16 @@ class Catalog:
             with pq.ParquetFile(path) as file:
                 table, metadata = file.read(), file.metadata.metadata or {}
         except FileNotFoundError:
-            raise UserError("there is no such catalog", path, "Make one with `repr catalog build`") from None
+            raise UserError("there is no such catalog", path, f"Make one: {BUILDING}") from None
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"not a readable Parquet file ({error})", path, "Build the catalog again") from None
         described = json.loads(metadata.get(METADATA_KEY, b"{}"))
         if "version" not in described:
-            raise UserError("a Parquet file, but not a catalog", path, "Make one with `repr catalog build`")
+            raise UserError(
+                "a Parquet file, but not a catalog",
+                path,
+                f"Make one: {BUILDING}",
+            )
         if described["version"] > VERSION:
             raise UserError(f"written by a newer version ({described['version']} > {VERSION})", path, "Update the package")
         try:

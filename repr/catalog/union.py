@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.catalog.table import Catalog, ClassName, Source
+from repr.commands import command_line
 
 
 def union(catalogs: Sequence[Catalog]) -> Catalog:
@@ -43,7 +44,8 @@ def union(catalogs: Sequence[Catalog]) -> Catalog:
         notes += [f"{'+'.join(source.name for source in renamed)}: {note}" for note in catalog.notes]
     same = _same_names(classes[level - 1])
     if same:
-        notes.append(f"{same} class names stand in several sources and stay apart; `repr catalog align` makes them one")
+        aligned = command_line("repr catalog align", *(source.root for source in sources), out="mapping.csv")
+        notes.append(f"{same} class names stand in several sources and stay apart; to make them one begin with: {aligned}")
     first, second, third = (tuple(entries) for entries in classes)
     return Catalog(pa.concat_tables(tables), (first, second, third), tuple(sources), level, tuple(notes))
 

@@ -141,7 +141,7 @@ class Data:
             test, validation = validation, test
         for part, rows in (("training", train), ("test", test)):
             if not len(rows):
-                remedy = "Choose another `level`, `split` random, or divide the data with `repr catalog split`"
+                remedy = "Choose another `level`, `split` random, or data that bring their own split"
                 raise UserError(f"no {part} row has a label on level {level}", self.catalog.name, remedy)
         rng = np.random.default_rng([seed, level])
         held_out = not len(validation)

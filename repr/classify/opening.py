@@ -14,6 +14,7 @@ from repr.catalog.sources import fill_split
 from repr.catalog.table import Catalog
 from repr.classify import SUBSETS
 from repr.classify.subtree import largest, subtree
+from repr.commands import command_line
 from repr.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,16 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Opened:
-    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`."""
+    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`.
+
+    data_seed: of the division of sources that bring no split; None for that of each row.
+    """
 
     read: Catalog
     subset: str = ""
     split: str = "grouped"
     limit: int = 0
+    data_seed: int | None = None
     _last: dict[tuple[int, str], Catalog] = field(default_factory=dict)
 
     def __call__(self, seed: int, part: str) -> Catalog:
@@ -39,13 +44,15 @@ class Opened:
             for note in catalog.notes[len(self.read.notes) :]:
                 log.info(f"Note: {note}.")
             self._last.clear()  # one at a time: three million rows take a gigabyte
-            self._last[seed, part] = limited(self._below(fill_split(catalog, self.split, seed), part), self.limit, seed)
+            divided = fill_split(catalog, self.split, seed if self.data_seed is None else self.data_seed)
+            self._last[seed, part] = limited(self._below(divided, part), self.limit, seed)
         return self._last[seed, part]
 
-    def check_ocr(self) -> None:
+    def check_ocr(self, data: Sequence[str]) -> None:
         """Raise UserError where not one row has OCR text: a row would be called text+ocr and be none."""
         if not pc.any(pc.not_equal(self.read.table.column("ocr"), "")).as_py():
-            raise UserError("no row has OCR text", "", "Leave it out, or read the images with `repr catalog ocr` first", argument="ocr")
+            reading = command_line("repr catalog ocr", data=data, out="with-ocr.parquet")
+            raise UserError("no row has OCR text", "", f"Leave it out, or read the images first: {reading}", argument="ocr")
 
     def levels(self, named: Sequence[str]) -> dict[str, int]:
         """The usual class level of each part; of the whole for none. Raises UserError for a class that is not there."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from repr.classify import MODELS
-from repr.classify.hierarchy import NETS
-from repr.errors import UserError, nearest
+from repr.classify import ENCODERS, MODELS, PRESETS
+from repr.classify.hierarchy import NETS, WEAK
+from repr.errors import UserError
+from repr.settings import check, setting
+from repr.shared import Machine
 
 # Options that only some rows look at; the others get the default, so that they are found again when it changes.
 OF_PICTURES = ("weights", "size")
@@ -16,49 +17,52 @@ OF_FUSION = ("text_encoder",)
 WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
 
 
-@dataclass(frozen=True)
-class Settings:
-    """One row and seed. Sizes, epochs and rates that are None follow the preset and the model."""
+@dataclass(frozen=True, kw_only=True)
+class Shared(Machine):
+    """What all rows of a grid have in common. Sizes, epochs and rates that are None follow the preset and the model.
 
-    model: str = "ngram"
-    level: int = 2
-    part: str = ""  # a named part of the data, such as outdoors
-    hierarchy: str = ""  # a net of repr.classify.hierarchy.NETS, trained on the model's frozen features; "" for the model itself
-    seed: int = 0
-    preset: str = "grouped"  # paper: Adam 1e-3, halved every 2 epochs, batches of 64; grouped: the same rate on a cosine
-    split: str = "grouped"
-    ocr: bool = False
-    mask: bool = False
-    weights: str = ""  # of the images' network; "" for the model's own default
-    text_encoder: str = "ngram"  # of image + text rows
-    bert: str = ""  # a local folder; "" for the English one that comes as a package
-    end_to_end: bool | None = None  # None: the networks of the paper yes, encoder and bert no
-    epochs: int | None = None
-    lr: float | None = None
-    batch_size: int | None = None
-    size: int | None = None  # side of the images in pixels
-    scale: float = 1.0  # of image sides, layer widths and epochs alike
-    limit: int = 0  # training rows at most, 0 for all
-    balanced: bool = False
-    adjust: float = 0.0  # tau of the logit adjustment, 0 for none
-    fine_share: float = 1.0  # of training rows whose labels below level 1 are known to a hierarchical net
-    weak: str = "children"  # what it makes of the others: see hierarchy/weak.py
-    device: str = "auto"
-    workers: int | None = None
+    preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches of 64; "grouped" the same rate on a cosine. bert: a local folder.
+    adjust: tau of the logit adjustment. weak: see hierarchy/weak.py.
+    """
+
+    preset: str = setting("grouped", "paper: random 8:2, Adam halved every 2 epochs.", choices=PRESETS, group="what")
+    ocr: bool = setting(False, "Read the OCR text together with the title; tables then show both.", group="data")
+    limit: int = setting(0, "Train on at most so many rows, drawn by chance; 0 for all.", low=0, group="data")
+    balanced: bool = setting(False, "Draw the training rows so that every class is equally likely.", group="data")
+    bert: str = setting("", "A local BERT folder.", metavar="DIR", usual="the English one that comes as a package", group="model")
+    end_to_end: bool | None = setting(None, "Train the network too, or only what follows it.", usual="by model", group="model")
+    size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
+    scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
+    weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
+    epochs: int | None = setting(None, "Times every row is seen.", low=1, usual="by model", group="training")
+    lr: float | None = setting(None, "Learning rate of Adam.", low=0, above=True, usual="0.001", group="training")
+    batch_size: int | None = setting(None, "Rows a step.", low=1, usual="64", group="training")
+    adjust: float = setting(0.0, "Divide by the class frequencies to this power.", low=0, metavar="TAU", group="training")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Shared):
+    """One row and seed: its model, what it sees and how it is trained.
+
+    part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
+    itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
+    rows, those whose labels below level 1 are known to a hierarchical net.
+    """
+
+    model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
+    level: int = setting(2, "Class level.", low=1, high=3)
+    part: str = setting("", "Only what is below this class.")
+    hierarchy: str = setting("", "The net on the features.", choices=("", *NETS))
+    seed: int = setting(0, "Of split and start.", low=0)
+    split: str = setting("grouped", "How the data were divided.")
+    mask: bool = setting(False, "Whether class names leave the titles.")
+    weights: str = setting("", "Of the images' network.")
+    text_encoder: str = setting("ngram", "Text features of image + text rows.", choices=ENCODERS)
+    fine_share: float = setting(1.0, "Share of rows with fine labels.", low=0, above=True, high=1)
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise UserError(f"no model is called {self.model!r}", "", nearest(self.model, MODELS), argument="model")
-        if not 0 < self.scale <= 1:
-            raise UserError(f"a scale of {self.scale:g}", "", "Give a number above 0, at most 1", argument="scale")
-        if self.lr is not None and not 0 < self.lr < math.inf:
-            raise UserError(f"a learning rate of {self.lr:g}", "", "Give a number above 0, such as 0.001", argument="lr")
-        if not 0 <= self.adjust < math.inf:
-            raise UserError(
-                f"a logit adjustment of {self.adjust:g}", "", "Give 0 for none, or a number such as 1", argument="logit_adjustment"
-            )
-        if self.hierarchy and self.hierarchy not in NETS:
-            raise UserError(f"no net is called {self.hierarchy!r}", "", nearest(self.hierarchy, NETS), argument="hierarchy")
+        """Raises UserError for values beyond their limits."""
+        check(self)
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
 

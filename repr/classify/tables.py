@@ -122,15 +122,15 @@ def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> lis
 
 def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[str]:
     """What a reader of a table must know. stand_ins: parts that were run where the data have none of the four subsets."""
-    said = [] if paper else ["Paper –: its accuracies are not in the package's sources; --paper FILE puts your own copy beside ours."]
+    said = [] if paper else ["Paper –: its accuracies are not in the package's sources; name a file of your own with `paper`."]
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)
         said.append(f"The paper's subsets (its Table 7): {sizes}.")
         stand = f"None of them is in these data: {', '.join(stand_ins)} stand in, the largest. " if stand_ins else ""
-        said.append(f"{stand}--under CLASS, repeatable, runs any subtree in their place.")
+        said.append(f"{stand}Classes named with `parts` run any subtree in their place.")
     if number == "6":
         said.append("The paper draws its nets in a figure that is not in the text: the nets here are of our design, in their spirit.")
     if number in ("5", "6"):
-        said.append("Rows of a network whose weights were not named with --weights are not run; `encoder` stands in for them.")
+        said.append("Rows of a network whose weights were not named with `weights` are not run; `encoder` stands in for them.")
         said.append("Image + text rows look through the weights named, imagenet by default; the paper's look through VGG-19 or ResNet-50.")
     return said

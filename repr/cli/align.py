@@ -6,36 +6,36 @@ from pathlib import Path
 
 import click
 
-from repr import console, tables
+from repr import console, options, tables
 from repr.errors import UserError
 
 FILE = click.Path(path_type=Path)
 SHOWN = 20  # pairs printed
 
 
-@click.command("align")
+@options.command("align")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@console.data_option
-@click.option("--level", type=click.IntRange(1, 3), help="Class level to compare. Default: the second, or the first where that is all.")
-@click.option("--s-label", type=console.Between(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
-@click.option(
+@options.shared("data")
+@options.option("--level", type=click.IntRange(1, 3), help="Class level to compare. Default: the second, or the first where that is all.")
+@options.option("--s-label", type=options.Between(0, 1), default=0.5, show_default=True, help="Least likeness of the names.")
+@options.option(
     "--s-content",
-    type=console.Between(0, 1),
+    type=options.Between(0, 1),
     default=0.75,
     show_default=True,
     help="Likeness the titles must exceed; identical names are proposed anyway.",
 )
-@click.option("--derive", is_flag=True, help="In place of --s-content: the mean over the pairs of identical names.")
-@click.option("--binary", is_flag=True, help="Count whether a term occurs in a class's titles, not how often.")
-@click.option("--across", is_flag=True, help="Also compare classes that stand under different classes.")
-@click.option("--apply", "mapping", type=FILE, metavar="FILE", help="Merge the classes as this mapping file says; no comparing.")
-@click.option(
+@options.option("--derive", is_flag=True, help="In place of --s-content: the mean over the pairs of identical names.")
+@options.option("--binary", is_flag=True, help="Count whether a term occurs in a class's titles, not how often.")
+@options.option("--across", is_flag=True, help="Also compare classes that stand under different classes.")
+@options.option("--apply", "mapping", type=FILE, metavar="FILE", help="Merge the classes as this mapping file says; no comparing.")
+@options.option(
     "--out",
     type=FILE,
     metavar="FILE",
     help="Where to write the mapping (.csv or .json); with --apply the catalog.  [default with --apply: aligned.parquet]",
 )
-@console.json_option
+@options.json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -60,7 +60,7 @@ def command(
 
     Edit the column merged_name before applying: classes with the same name there become one, an empty one stays apart.
     """
-    typed = console.typed(ctx)
+    typed = options.typed(ctx)
     if mapping:
         _merge([*paths, *data], mapping, typed & {"level", "s_label", "s_content", "derive", "binary", "across"}, out, as_json)
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from repr import console, progress, tables
+from repr import console, options, progress, tables
 
 TABLE = {
     "build": "repr.cli.catalog:build_command",
@@ -28,18 +28,18 @@ def command() -> None:
     """Build, describe and divide catalogs: what images of what products there are."""
 
 
-@click.command("build")
-@click.option("--root", "--data", "root", type=FILE, metavar="DIR", help="MEP-3M or RPC folder, class folders or a CSV.")
-@click.option("--annotations", type=FILE, metavar="FILE", help="MEP-3M's annotation.json, in place of --root.")
-@click.option("--info", type=FILE, metavar="FILE", help="MEP-3M's dataset_info.xlsx. Default: the one beside the annotations, if any.")
-@click.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
-@console.json_option
+@options.command("build")
+@options.option("--data", "--root", "root", type=FILE, metavar="DIR", help="MEP-3M or RPC folder, class folders or a CSV.")
+@options.option("--annotations", type=FILE, metavar="FILE", help="MEP-3M's annotation.json, in place of --data.")
+@options.option("--info", type=FILE, metavar="FILE", help="MEP-3M's dataset_info.xlsx. Default: the one beside the annotations, if any.")
+@options.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.json_option
 def build_command(root: Path | None, annotations: Path | None, info: Path | None, out: Path, as_json: bool) -> None:
     """Read a data set into one catalog file, streaming.
 
     \b
     Examples:
-      repr catalog build --root MEP-3M --out mep3m.parquet
+      repr catalog build --data MEP-3M --out mep3m.parquet
       repr catalog build --annotations annotation.json --info dataset_info.xlsx
 
     Records whose images are not on disk are left out and listed beside the catalog, when any image folder is there.
@@ -56,12 +56,11 @@ def build_command(root: Path | None, annotations: Path | None, info: Path | None
     click.echo(built.catalog)
 
 
-@click.command("stats")
+@options.command("stats")
 @paths_argument
-@console.data_option
-@console.label_options
-@console.out_option("the figures (a folder)")
-@console.json_option
+@options.shared("data", "level", "subset")
+@options.out_option("the figures (a folder)")
+@options.json_option
 def stats_command(
     paths: tuple[str, ...], data: tuple[str, ...], level: int | None, subset: str | None, out: Path | None, as_json: bool
 ) -> None:
@@ -91,13 +90,12 @@ def stats_command(
         console.say(f"Drawn: {file}")
 
 
-@click.command("show")
+@options.command("show")
 @paths_argument
-@console.data_option
-@console.label_options
-@click.option("-n", "--rows", type=click.IntRange(0), default=5, show_default=True, help="How many rows to print.")
-@click.option("--class", "wanted", metavar="CLASS", help="Only rows of this class, by name or id.")
-@console.json_option
+@options.shared("data", "level", "subset")
+@options.option("-n", "--rows", type=click.IntRange(0), default=5, show_default=True, help="How many rows to print.")
+@options.option("--class", "wanted", metavar="CLASS", help="Only rows of this class, by name or id.")
+@options.json_option
 def show_command(
     paths: tuple[str, ...], data: tuple[str, ...], level: int | None, subset: str | None, rows: int, wanted: str | None, as_json: bool
 ) -> None:
@@ -118,16 +116,13 @@ def show_command(
         click.echo(line)
 
 
-@click.command("split")
+@options.command("split")
 @paths_argument
-@console.data_option
-@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@console.split_option
-@console.seed_option
-@click.option("--out", type=FILE, default=Path("split.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
-@console.json_option
+@options.shared("data", "subset", "split", "data_seed", data_seed="0")
+@options.option("--out", type=FILE, default=Path("split.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.json_option
 def split_command(
-    paths: tuple[str, ...], data: tuple[str, ...], subset: str | None, split: str, seed: int, out: Path, as_json: bool
+    paths: tuple[str, ...], data: tuple[str, ...], subset: str | None, split: str, data_seed: int | None, out: Path, as_json: bool
 ) -> None:
     """Divide data into train and test, say how many test rows have a twin in training, and write the catalog.
 
@@ -142,7 +137,7 @@ def split_command(
     from repr.catalog.union import with_split
 
     catalog = open_sources([*paths, *data], subset=subset)
-    divided = divide(catalog, split, seed)
+    divided = divide(catalog, split, data_seed or 0)
     with_split(catalog, divided.split).write(out)
     if as_json:
         console.emit(divided.report.as_json() | {"catalog": str(out), "synthetic": catalog.synthetic})
@@ -152,11 +147,11 @@ def split_command(
     click.echo(out)
 
 
-@click.command("subset")
+@options.command("subset")
 @click.argument("name", required=False)
-@console.data_option
-@click.option("--out", type=FILE, metavar="FILE", help="Where to write the catalog. Default: <NAME>.parquet.")
-@console.json_option
+@options.shared("data")
+@options.option("--out", type=FILE, metavar="FILE", help="Where to write the catalog. Default: <NAME>.parquet.")
+@options.json_option
 def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """Take a part of MEP-3M by its classes: NAME or a CSV file of class ids. Without NAME, list the parts.
 
@@ -187,18 +182,18 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
     click.echo(out)
 
 
-@click.command("unpack")
-@click.option("--root", "--data", "root", type=FILE, required=True, metavar="DIR", help="MEP-3M folder with Images/1.rar … 599.rar.")
-@click.option("--annotations", type=FILE, metavar="FILE", help="The records to check against. Default: those in --root.")
-@click.option("--subset", metavar="NAME", help="Only the archives of a part, such as mep-for-rpc.")
-@click.option("--out", type=FILE, metavar="DIR", help="Where Images/<sub-class>/ are written. Default: --root.")
-@console.json_option
+@options.command("unpack")
+@options.option("--data", "--root", "root", type=FILE, required=True, metavar="DIR", help="MEP-3M folder with Images/1.rar … 599.rar.")
+@options.option("--annotations", type=FILE, metavar="FILE", help="The records to check against. Default: those in --data.")
+@options.option("--subset", metavar="NAME", help="Only the archives of a part, such as mep-for-rpc.")
+@options.option("--out", type=FILE, metavar="DIR", help="Where Images/<sub-class>/ are written. Default: --data.")
+@options.json_option
 def unpack_command(root: Path, annotations: Path | None, subset: str | None, out: Path | None, as_json: bool) -> None:
     """Unpack MEP-3M's rar archives into Images/, through bsdtar, 7z or unar; resumable.
 
     \b
     Example:
-      repr catalog unpack --root MEP-3M --subset mep-for-rpc
+      repr catalog unpack --data MEP-3M --subset mep-for-rpc
     """
     from repr.catalog import unpack
 

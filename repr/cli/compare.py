@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from repr import console
+from repr import console, options
 from repr.tables import table
 
 
-@click.command()
+@options.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", type=click.Path(path_type=Path))
-@console.out_option("the comparison as an HTML page")
-@console.json_option
+@options.out_option("the comparison as an HTML page")
+@options.json_option
 def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Put the results of run folders side by side.
 

@@ -7,35 +7,51 @@ from typing import Any
 
 import click
 
-from repr import console, tables
+from repr import console, options, tables
 
 SHARED = ("level", "leave_one_out", "size", "crops", "raw_pixels", "batch_size", "device", "workers")  # with `evaluate`
-OF_PICTURES = (*SHARED, "subset", "split")
+OF_IMAGES = (*SHARED, "subset", "split", "data_seed")
 
 
-@click.command()
-@click.option(
-    "--weights", multiple=True, metavar="W", help="Run folder, .safetensors, .pth, none or imagenet; repeatable.  [default: imagenet]"
+@options.command()
+@options.option(
+    "--weights",
+    section="model",
+    multiple=True,
+    metavar="W",
+    help="Run folder, .safetensors, .pth, none or imagenet; repeatable.  [default: imagenet]",
 )
-@click.option(
-    "--embeddings", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Your own vectors (.npz); repeatable."
+@options.option(
+    "--embeddings",
+    "files",
+    section="data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your own vectors (.npz); repeatable.",
 )
-@console.data_option
-@console.label_options
-@console.split_option
-@click.option("--leave-one-out", is_flag=True, help="Search all images among each other, whatever the split.")
-@click.option("-k", "k", type=click.IntRange(1), default=200, show_default=True, help="Neighbours that vote in kNN.")
-@click.option("--temperature", type=console.Between(0, min_open=True), default=0.1, show_default=True, help="Of the vote: exp(cosine / T).")
-@click.option("--epochs", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
-@click.option("--size", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of each weights.")
-@console.crops_option()
-@click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images embedded at once.")
-@click.option("--raw-pixels/--no-raw-pixels", default=True, show_default=True, help="Also measure the images' plain pixels.")
-@console.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
-@console.seed_option
-@console.machine_options
-@console.config_option
-@console.json_option
+@options.shared("data", "level", "subset", "split", "data_seed")
+@options.option("--leave-one-out", section="data", is_flag=True, help="Search all images among each other, whatever the split.")
+@options.option("-k", "k", section="training", type=click.IntRange(1), default=200, help="Neighbours that vote in kNN.  [default: 200]")
+@options.option(
+    "--temperature",
+    section="training",
+    type=options.Between(0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="Of the vote: exp(cosine / T).",
+)
+@options.option("--epochs", section="training", type=click.IntRange(1), default=90, show_default=True, help="Of the linear probe.")
+@options.option("--size", section="model", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of each weights.")
+@options.shared("crops")
+@options.option("--batch-size", section="machine", type=click.IntRange(1), default=64, show_default=True, help="Images embedded at once.")
+@options.option(
+    "--raw-pixels/--no-raw-pixels", section="model", default=True, show_default=True, help="Also measure the images' plain pixels."
+)
+@options.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
+@options.shared("seed", "device", "workers")
+@options.config_option
+@options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments: Any) -> None:
     """Measure representations: kNN, linear probe, retrieval. Several in one table.
@@ -54,7 +70,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
 
     images = bool(arguments["weights"] or arguments["data"] or not arguments["files"])
     if not images:
-        console.refuse_typed(ctx, OF_PICTURES, "vectors are measured as the file has them", "Leave them out, or add --data or --weights")
+        options.refuse_typed(ctx, OF_IMAGES, "vectors are measured as the file has them", "Leave them out, or add --data or --weights")
     if out is not None:
         claim(out, "repr evaluate")
     constants = Constants(arguments["k"], arguments["temperature"], arguments["epochs"], arguments["seed"])
@@ -67,9 +83,10 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         if not arguments["weights"]:
             console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
         weights = [read_weights(spec) for spec in arguments["weights"] or ("imagenet",)]
+        data_seed = arguments["seed"] if arguments["data_seed"] is None else arguments["data_seed"]
         sources = open_sources(arguments["data"], default="rpc", subset=arguments["subset"])
-        catalog = fill_split(sources, arguments["split"], arguments["seed"])
-        warn_of_overlap(weights, sources, division(sources, arguments["split"], arguments["seed"]))
+        catalog = fill_split(sources, arguments["split"], data_seed)
+        warn_of_overlap(weights, sources, division(sources, arguments["split"], data_seed))
         evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
         announce(evaluation)
     rows = [*(evaluation.rows if evaluation else ()), *evaluate_vectors(files, constants)]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from repr import console
-from repr.crops import WHOLE, suffix
+from repr import console, options
+from repr.commands import command_line
 from repr.errors import UserError
 
+if TYPE_CHECKING:
+    from repr.lookup.catalogs import Added
+    from repr.lookup.index import Index
+
 PARTS = click.Choice(["train", "val", "test"])
-index_option = click.option(
-    "--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help="The index folder; or name it first, without --index."
+part_option = options.option(
+    "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
 )
 
 
@@ -22,25 +26,23 @@ def command() -> None:
     """Build and change an index: a folder that finds stored products by photograph."""
 
 
-@command.command()
-@console.data_option
-@click.option("--weights", metavar="W", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
-@click.option("--size", type=click.IntRange(16), metavar="PX", help="Image side. Default: that of the weights.")
-@console.crops_option("as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@click.option("--part", "parts", type=PARTS, multiple=True, help="Only images of this part of the data; repeatable.")
-@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 images on, not exact. Prints what it misses.")
-@console.out_option("the index folder (needed)")
-@console.seed_option
-@console.machine_options
-@console.json_option
+@command.command(cls=options.Command)
+@options.shared("data", "subset")
+@part_option
+@options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
+@options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
+@options.option("--ivf", is_flag=True, help="Search by cells: faster from some 100,000 images on, not exact. Prints what it misses.")
+@options.out_option("the index folder (needed)")
+@options.shared("seed", "device", "workers")
+@options.json_option
 def build(
     data: tuple[str, ...],
+    subset: str | None,
+    parts: tuple[str, ...],
     weights: str | None,
     size: int | None,
-    crops: tuple[float, ...] | None,
-    parts: tuple[str, ...],
-    subset: str | None,
+    crops: tuple[float, ...],
     ivf: bool,
     out: Path | None,
     seed: int,
@@ -58,56 +60,28 @@ def build(
     """
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
-    from dataclasses import replace
+    from repr.lookup import building
 
-    import numpy as np
-
-    from repr.catalog.sources import open_sources
-    from repr.lookup.catalogs import add_catalog, command_of, common_root, stored_part
-    from repr.lookup.index import BUILD, ZOOMS, Index
-    from repr.models.weights import load_encoder, read_weights
-    from repr.search.ivf import check_enough
-
-    if weights is None:
-        console.say("No --weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
-    if left_out:
-        console.say(left_out)
-    if ivf:
-        check_enough(len(catalog))
-    chosen = read_weights(weights or "imagenet")
-    command = command_of(BUILD, data, parts, subset)
-    index = _unfinished(out, command, size, crops)
-    if index is not None:
-        size, crops = index.manifest.weights["size"], index.manifest.crops
-    cut_out = catalog.table.column("box").null_count == 0  # products then fill their images
-    chosen = replace(chosen, size=size or chosen.size, crops=crops or chosen.crops or (WHOLE if cut_out else ZOOMS))
-    encoder = load_encoder(chosen)
-    index = index or Index.create(out, chosen, dim=encoder.dim, root=common_root(catalog), synthetic=catalog.synthetic)
-    added = add_catalog(index, catalog, encoder, command=command, device=device, workers=workers)
-    if ivf:
-        cells = index.build_cells(np.random.default_rng(seed))
-        console.say(f"{cells.nlist} cells, {cells.nprobe} searched: recall@10 against the exact search {cells.recall_at_10:.1%}")
-    index.end(command)
-    _report(index, added, as_json)
+    look = building.Look(weights, size, crops)
+    stock = building.Stock(data, parts, subset)
+    _report(*building.build(out, stock, look, cells_seed=seed if ivf else None, device=device, workers=workers), as_json)
 
 
-@command.command()
-@index_option
+@command.command(cls=options.Command)
+@options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@console.data_option
-@click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
-@click.option("--part", "parts", type=PARTS, multiple=True, help="Only images of this part of the data; repeatable.")
-@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@console.machine_options
-@console.json_option
+@options.shared("data", "subset")
+@part_option
+@options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
+@options.shared("device", "workers")
+@options.json_option
 def add(
     folder: Path | None,
     words: tuple[str, ...],
     data: tuple[str, ...],
-    weights: str | None,
-    parts: tuple[str, ...],
     subset: str | None,
+    parts: tuple[str, ...],
+    weights: str | None,
     device: str,
     workers: int | None,
     as_json: bool,
@@ -115,142 +89,72 @@ def add(
     """Add the images of --data that the index does not hold yet. What is stored is not touched.
 
     \b
-    Example:
+    Examples:
       repr index add --index shop.index --data new_products/
+      repr index add shop.index --data new_products/
     """
-    from repr.catalog.sources import open_sources
-    from repr.lookup.catalogs import add_catalog, command_of, stored_part
-    from repr.lookup.index import ADD, Index
+    from repr.lookup import building
 
-    if not data:
-        raise UserError("no data named", "--data", "Add --data PATH")
-    opened = Index.open(_one(folder, words))
-    _check(opened, weights)
-    catalog, left_out = stored_part(open_sources(data, default="rpc", subset=subset), parts)
-    if left_out:
-        console.say(left_out)
-    command = command_of(ADD, data, parts, subset)
-    added = add_catalog(opened, catalog, opened.encoder(device), command=command, device=device, workers=workers)
-    opened.end(command)
-    _report(opened, added, as_json)
+    stock = building.Stock(data, parts, subset)
+    _report(*building.add(options.index_alone(folder, words), stock, weights=weights, device=device, workers=workers), as_json)
 
 
-@command.command()
-@index_option
+@command.command(cls=options.Command)
+@options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
-@console.json_option
+@options.json_option
 def remove(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Take every PRODUCT (by its id) out of the index.
 
     \b
-    Example:
+    Examples:
       repr index remove --index shop.index 17 42
+      repr index remove shop.index 17 42
     """
     from repr.lookup.index import Index
 
-    index, products = _named(folder, words)
+    index, products = options.index_and_words(folder, words)
     if not products:
-        raise UserError("no product named", "repr index remove", "Name the products to remove, by their ids")
+        raise UserError("no product named", "", "Name the products to remove, by their ids")
     opened = Index.open(index)
-    gone = opened.remove(products)
+    gone, content = opened.remove(products), opened.info()
     if as_json:
-        console.emit({"removed": gone, "index": str(index), **opened.info()})
+        console.emit({"removed": gone, "index": str(index), **content})
     else:
-        click.echo(f"Removed {gone} images of {len(set(products))} products; {opened.info()['products']} products stay.")
+        click.echo(f"Removed {gone} images of {len(set(products))} products; {content['products']} products stay.")
 
 
-@command.command()
-@index_option
+@command.command(cls=options.Command)
+@options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@console.json_option
+@options.json_option
 def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Say what the index holds and what it was made with.
 
     \b
-    Example:
+    Examples:
       repr index info --index shop.index
+      repr index info shop.index
     """
+    from repr.lookup.building import described
     from repr.lookup.index import Index
 
-    index = _one(folder, words)
-    content = Index.open(index).info()
+    opened = Index.open(options.index_alone(folder, words))
     if as_json:
-        console.emit({"index": str(index), **content})
+        console.emit({"index": str(opened.folder), **opened.info()})
     else:
-        click.echo(_described(content))
+        click.echo("\n".join(described(opened)))
 
 
-def _named(folder: Path | None, words: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
-    """The index folder, from --index or as the first word, and the other words."""
-    if folder is not None:
-        return folder, words
-    if not words:
-        raise UserError("no index named", "--index", "Add --index DIR")
-    return Path(words[0]), words[1:]
-
-
-def _one(folder: Path | None, words: tuple[str, ...]) -> Path:
-    index, others = _named(folder, words)
-    if others:
-        raise UserError(f"one word too many: {others[0]}", "repr index", "Name one index; images come with --data")
-    return index
-
-
-def _unfinished(out: Path, command: str, size: int | None, crops: tuple[float, ...] | None) -> Any:
-    """The index at `out` when an earlier build of it by the same command was interrupted, else None.
-
-    Raises UserError when that was of other images, or of another size or other crops than were typed.
-    """
-    from repr.lookup.index import BUILD, Index
-
-    if not (out / "manifest.json").is_file():
-        return None
-    index = Index.open(out)
-    builds = [begun for begun in index.info()["unfinished"] if begun.startswith(BUILD)]
-    if not builds:
-        return None
-    if command not in index.manifest.unfinished:
-        raise UserError("an unfinished index of other images", out, f"Give again: {builds[0]}; or delete it")
-    begun = index.manifest.weights["size"], index.manifest.crops
-    if size not in (None, begun[0]) or crops not in (None, begun[1]):
-        raise UserError(f"an unfinished index of {begun[0]} px{suffix(begun[1])}", out, "Leave --size and --crops out, or delete it")
-    console.say(f"Going on with the unfinished index {out}")
-    return index
-
-
-def _check(index: Any, weights: str | None) -> None:
-    if weights is not None:
-        from repr.models.weights import read_weights
-
-        given = read_weights(weights)
-        index.check(given.identity, given.name)
-
-
-def _report(index: Any, added: Any, as_json: bool) -> None:
+def _report(index: Index, added: Added, as_json: bool) -> None:
     from repr.embedding.embed import say_left_out
+    from repr.lookup.building import described
 
-    content = index.info()
     say_left_out(added.quarantine)
     if as_json:
         counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
-        console.emit({"index": str(index.folder), **counts, **content})
-    else:
-        click.echo(f"Added {added.stored} images ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
-        click.echo(_described(content))
-        click.echo(f"Next: repr lookup --index {index.folder} PHOTO")
-
-
-def _described(content: dict[str, Any]) -> str:
-    weights, cells = content["weights"], content["cells"]
-    by_cells = f"by cells: {cells['nprobe']} of {cells['nlist']}, recall@10 {cells['recall_at_10']:.1%}" if cells else ""
-    lines = [
-        f"{content['products']} products in {content['images']} images"
-        + (f" ({content['removed_images']} removed)" if content["removed_images"] else "")
-        + (" - synthetic: not real products" if content["synthetic"] else ""),
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(weights.get('crops', WHOLE))}, {weights['identity']})",
-        f"search   {by_cells or 'exact'}",
-        f"root     {content['root']}",
-        f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
-    ]
-    lines += [f"UNFINISHED, or still at work: {command}" for command in content["unfinished"]]
-    return "\n".join(lines)
+        console.emit({"index": str(index.folder), **counts, **index.info()})
+        return
+    click.echo(f"Added {added.stored} images ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
+    click.echo("\n".join(described(index)))
+    click.echo(f"Next: {command_line('repr lookup', 'photo.jpg', index=index.folder)}")

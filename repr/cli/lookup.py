@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, tables
+from repr import console, options, tables
 from repr.errors import UserError
 
+if TYPE_CHECKING:
+    from repr.lookup.index import Match
 
-@click.command()
-@click.option("--index", "folder", type=click.Path(path_type=Path), required=True, help="The index folder.")
-@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
-@click.option("-k", "k", type=click.IntRange(1), default=10, show_default=True, help="Products to name for each photograph.")
-@click.option("--per-image", is_flag=True, help="Name the k best images, also several of one product.")
-@click.option("--weights", metavar="W", help="Only to make sure: refused unless the index was made with these.")
-@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Draw a contact sheet of photographs and matches.")
-@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the index's images are now, for --sheet.")
-@console.machine_options
-@console.json_option
+
+@options.command()
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
+@options.option("-k", "k", type=click.IntRange(1), default=10, help="Products to name for each photograph.  [default: 10]")
+@options.option("--per-image", is_flag=True, help="Name the k best images, also several of one product.")
+@options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
+@options.option(
+    "--sheet", type=click.Path(path_type=Path), metavar="FILE", section="output", help="Draw a contact sheet of photographs and matches."
+)
+@options.option(
+    "--images-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    section="data",
+    help="Where the index's images are now, for --sheet.  [default: where they were stored from]",
+)
+@options.shared("device", "workers")
+@options.json_option
 def command(
-    folder: Path,
-    photos: tuple[Path, ...],
+    folder: Path | None,
+    words: tuple[str, ...],
     k: int,
     per_image: bool,
     weights: str | None,
     sheet: Path | None,
-    root: Path | None,
+    images_root: Path | None,
     device: str,
     workers: int | None,
     as_json: bool,
@@ -36,67 +47,53 @@ def command(
     """Find the stored products most like each PHOTO. Score: cosine, 1 is the same image.
 
     \b
-    Example:
+    Examples:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
+      repr lookup shop.index photo.jpg
     """
     from repr.embedding.embed import embed_files
+    from repr.lookup.building import check_weights
     from repr.lookup.index import Index
-    from repr.models.weights import read_weights
+    from repr.reports import lookup_sheet
 
-    index = Index.open(folder)
-    if weights is not None:
-        given = read_weights(weights)
-        index.check(given.identity, given.name)
-    content = index.info()
-    boxes = index.boxes_of(photos)
+    place, named = options.index_and_words(folder, words)
+    if not named:
+        raise UserError("no photograph named", "", "Name image files after the index")
+    photos = [Path(name) for name in named]
+    index = Index.open(place)
+    check_weights(index, weights)
+    content, boxes = index.info(), index.boxes_of(photos)
     vectors, readable, unreadable = embed_files(index.encoder(device), photos, boxes=boxes, device=device, workers=workers)
     if not len(readable):
         raise UserError(unreadable[0].reason, unreadable[0].path, "Give image files")
-    answers: dict[int, list[Any]] = dict(zip(readable.tolist(), index.search(vectors, k, per_image=per_image), strict=True))
+    answers = dict(zip((photos[i] for i in readable), index.search(vectors, k, per_image=per_image), strict=True))
     for broken in unreadable:
         console.say(f"left out: {broken.path}: {broken.reason}")
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
-    most = max(len(matches) for matches in answers.values())
+    most = max(map(len, answers.values()))
     if most < k:
         console.say(f"The index holds {most} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
     if sheet is not None:
-        _draw(sheet, photos, answers, root or Path(content["root"]), content["synthetic"])
+        lookup_sheet.write(sheet, answers, images_root or Path(content["root"]), synthetic=content["synthetic"])
+        console.say(f"Sheet: {sheet}")
     if as_json:
         reasons = {broken.path: broken.reason for broken in unreadable}
-        console.emit(
-            {"results": [_entry(photo, answers.get(i), reasons) for i, photo in enumerate(photos)], "synthetic": content["synthetic"]}
-        )
+        results = [_entry(photo, answers.get(photo), reasons) for photo in photos]
+        console.emit({"results": results, "synthetic": content["synthetic"]})
         return
-    for i, photo in enumerate(photos):
-        if i in answers:
-            click.echo(f"{photo}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
-            named = any(m.name for m in answers[i])
-            rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.image] for m in answers[i]]
-            click.echo(tables.table(["product", *(["name"] if named else []), "score", "image"], rows))
+    for photo, matches in answers.items():
+        click.echo(f"{photo}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
+        click.echo(_table(matches))
 
 
-def _entry(photo: Path, matches: list[Any] | None, reasons: dict[str, str]) -> dict[str, Any]:
+def _entry(photo: Path, matches: list[Match] | None, reasons: dict[str, str]) -> dict[str, object]:
     if matches is None:
         return {"query": str(photo), "matches": [], "error": reasons[str(photo)]}
     return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "image": m.image} for m in matches]}
 
 
-def _draw(sheet: Path, photos: tuple[Path, ...], answers: dict[int, list[Any]], root: Path, synthetic: bool) -> None:
-    from repr.files import replacing
-    from repr.images.reader import Unreadable, read_image
-    from repr.reports.sheet import SheetRow, contact_sheet
-
-    def cell(match: Any) -> tuple[Any, str, None]:
-        try:
-            image = read_image(root / match.image, short_side=192, box=match.box)
-        except Unreadable:
-            image = root / match.image  # drawn as an empty frame
-        return image, f"{match.score:.3f} {match.name or match.product}", None
-
-    label = " (synthetic)" if synthetic else ""
-    rows = [SheetRow(photos[i], photos[i].name + label, [cell(match) for match in answers[i]]) for i in answers]
-    image = contact_sheet(rows)
-    with replacing(sheet) as temporary, temporary.open("wb") as stream:
-        image.save(stream, "JPEG" if sheet.suffix.lower() in (".jpg", ".jpeg") else "PNG")
-    console.say(f"Sheet: {sheet}")
+def _table(matches: list[Match]) -> str:
+    named = any(match.name for match in matches)
+    rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.image] for m in matches]
+    return tables.table(["product", *(["name"] if named else []), "score", "image"], rows)

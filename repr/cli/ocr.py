@@ -6,23 +6,22 @@ from pathlib import Path
 
 import click
 
-from repr import console
+from repr import console, options
 from repr.errors import UserError
 
 FILE = click.Path(path_type=Path)
 LISTED = 5  # unreadable images named
 
 
-@click.command("ocr")
+@options.command("ocr")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@console.data_option
-@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--engine", default="rapidocr", show_default=True, metavar="NAME", help="rapidocr or tesseract.")
-@click.option("--confidence", type=console.Between(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that read. Default: one a core.")
-@click.option("--figures", type=FILE, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
-@click.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
-@console.json_option
+@options.shared("data", "subset")
+@options.option("--engine", default="rapidocr", show_default=True, metavar="NAME", help="rapidocr or tesseract.")
+@options.option("--confidence", type=options.Between(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
+@options.option("--workers", type=click.IntRange(1), help="Processes that read. Default: one a core.")
+@options.option("--figures", type=FILE, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
+@options.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.json_option
 def command(
     paths: tuple[str, ...],
     data: tuple[str, ...],

@@ -7,23 +7,22 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, options
 
 
-@click.command("pack")
-@console.data_option
-@click.option("--subset", metavar="NAME", help="A named part, such as mep-for-rpc, or a CSV file of class ids.")
-@click.option("--size", type=click.IntRange(8, 2048), default=80, show_default=True, metavar="PX", help="Side of the packed images.")
-@click.option(
+@options.command("pack")
+@options.shared("data", "subset")
+@options.option("--size", type=click.IntRange(8, 2048), default=80, show_default=True, metavar="PX", help="Side of the packed images.")
+@options.option(
     "--fit",
     type=click.Choice(["crop", "pad", "squash"]),
     default="crop",
     show_default=True,
     help="How a image becomes a square: cut its ends off, set it on white, or change its aspect ratio.",
 )
-@console.out_option("the pack (a folder)")
-@click.option("--workers", type=click.IntRange(0), default=None, help="Images decoded at a time. Default: one a core.")
-@console.json_option
+@options.out_option("the pack (a folder)")
+@options.shared("workers")
+@options.json_option
 def command(data: tuple[str, ...], subset: str | None, size: int, fit: Any, out: Path | None, workers: int | None, as_json: bool) -> None:
     """Decode images once into a file that training reads without decoding again.
 

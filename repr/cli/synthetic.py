@@ -6,21 +6,21 @@ from pathlib import Path
 
 import click
 
-from repr import console
+from repr import console, options
 
 
-@click.command("synthetic")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to write the folders mep3m and rpc.")
-@click.option(
+@options.command("synthetic")
+@options.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to write the folders mep3m and rpc.")
+@options.option(
     "--scale",
     type=click.Choice(["full", "tiny"]),
     default="full",
     show_default=True,
     help="full (about 110 MB, a minute) or tiny (for a first look).",
 )
-@click.option("--workers", type=click.IntRange(1), default=None, help="Processes that draw. Default: one a core.")
-@console.seed_option
-@console.json_option
+@options.option("--workers", type=click.IntRange(1), default=None, help="Processes that draw. Default: one a core.")
+@options.shared("seed")
+@options.json_option
 def command(out: Path, scale: str, workers: int | None, seed: int, as_json: bool) -> None:
     """Draw a miniature shop in MEP-3M's and RPC's formats.
 

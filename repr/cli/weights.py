@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from repr import console
+from repr import console, options
 
-OF_BATCH_NORM = ("data", "subset", "split", "images", "seed", "device", "workers")
+OF_BATCH_NORM = ("data", "subset", "split", "data_seed", "images", "seed", "device", "workers")
 
 
 @click.group("weights")
@@ -20,9 +20,9 @@ def command() -> None:
     """
 
 
-@command.command("show")
+@command.command("show", cls=options.Command)
 @click.argument("weights", metavar="WEIGHTS")
-@console.json_option
+@options.json_option
 def show(weights: str, as_json: bool) -> None:
     """Say what WEIGHTS are: architecture, image size, classes, how and on what they were made.
 
@@ -61,25 +61,27 @@ def show(weights: str, as_json: bool) -> None:
     click.echo("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items() if value != ""))
 
 
-@command.command("mix")
+@command.command("mix", cls=options.Command)
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--alpha", type=console.Between(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
-@console.data_option
-@console.subset_option
-@console.split_option
-@click.option(
+@options.option("--alpha", type=options.Between(0, 1), default=0.25, show_default=True, help="Share of B; the rest is A's.")
+@options.shared("data", "subset", "split", "data_seed")
+@options.option(
     "--batch-norm",
+    section="data",
     is_flag=True,
     help="Measure the batch-norm statistics anew on training images of --data; else they are interpolated as well.",
 )
-@click.option("--images", type=click.IntRange(2), default=2000, show_default=True, help="How many images to measure them on.")
-@click.option("--size", type=click.IntRange(8), metavar="PX", help="Image size of the mix. Default: the larger of the two.")
-@console.crops_option("those of A, else of B")
-@console.seed_option
-@console.machine_options
-@console.out_option("the mixed weights (default: mixed.safetensors)")
-@console.json_option
+@options.option(
+    "--images", section="data", type=click.IntRange(2), default=2000, show_default=True, help="How many images to measure them on."
+)
+@options.option(
+    "--size", section="model", type=click.IntRange(8), metavar="PX", help="Image size of the mix. Default: the larger of the two."
+)
+@options.shared("crops", crops="those of A, else of B")
+@options.shared("seed", "device", "workers")
+@options.out_option("the mixed weights (default: mixed.safetensors)")
+@options.json_option
 @click.pass_context
 def mix(
     ctx: click.Context,
@@ -90,10 +92,11 @@ def mix(
     data: tuple[str, ...],
     subset: str | None,
     split: str,
+    data_seed: int | None,
     batch_norm: bool,
     images: int,
     size: int | None,
-    crops: tuple[float, ...] | None,
+    crops: tuple[float, ...],
     seed: int,
     device: str,
     workers: int | None,
@@ -116,7 +119,7 @@ def mix(
     from repr.models.weights import mix as mix_weights
 
     if not batch_norm:
-        console.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
+        options.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
     if batch_norm and not data:
         raise UserError("needs images to measure", "--batch-norm", "Name training images with --data")
     mixed = mix_weights(read_weights(first), read_weights(second), alpha)
@@ -126,7 +129,7 @@ def mix(
         from repr.images.batches import training_batches
         from repr.models.devices import pick_device
 
-        catalog = open_data(data, subset=subset, split=split, seed=seed)
+        catalog = open_data(data, subset=subset, split=split, seed=seed if data_seed is None else data_seed)
         batches = training_batches(catalog, load_encoder(mixed).side, images, seed=seed, workers=workers)
         mixed = reestimate_batchnorm(mixed, batches, device=pick_device(device))
         mixed = replace(mixed, synthetic=mixed.synthetic or catalog.synthetic)

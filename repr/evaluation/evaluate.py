@@ -215,7 +215,7 @@ def warn_of_overlap(weights: Sequence[Weights], sources: Catalog, divided: str) 
         if divided and trained and seen != [divided]:
             log.info(
                 f"Note: {each.name} was trained on {', '.join(sorted(trained))}, but not on the {divided}: "
-                "test images here may be among its training images. Give the --seed, --split and --data of that training."
+                "test images here may be among its training images. Give the `data_seed`, `split` and `data` of that training."
             )
 
 

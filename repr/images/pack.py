@@ -23,6 +23,7 @@ from numpy.lib import format as npy
 from repr import progress
 from repr.arrays import Rows
 from repr.catalog.table import Catalog
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
 from repr.images.decode import CHUNK, Chunk, decode
@@ -118,10 +119,15 @@ def _of(key: str, folder: Path) -> Pack:
 def open_pack(path: Path) -> Pack:
     """Open a finished pack. Raises UserError when it is missing, unfinished, of a newer version, cut short or damaged."""
     path = Path(path)
-    remedy = "Remove the folder and pack again with `repr pack`"
+    packing = command_line("repr pack", data="DATA", out=path)
+    remedy = f"Remove the folder and pack again: {packing}"
     if not (path / "index.json").exists():
         state = "an unfinished pack" if (path / "progress.jsonl").exists() else "not a pack (no index.json)"
-        raise UserError(state, path, "Run `repr pack` with the same `data` and `out`; it goes on where it was")
+        raise UserError(
+            state,
+            path,
+            f"Pack the same data at the same size, and it goes on: {packing}",
+        )
     index = read_json(path / "index.json")
     if not isinstance(index, dict) or index.get("kind") != "pack":
         raise UserError("not a pack's index.json", path / "index.json", remedy)

@@ -49,7 +49,7 @@ def as_pixels(x: np.ndarray[Any, Any]) -> Pixels:
     """`x` as uint8 (n, s, s, 3). Raises UserError when it is something else."""
     x = np.asarray(x)
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[1] != x.shape[2] or x.shape[3] != 3:
-        raise UserError(f"images of shape {x.shape} and type {x.dtype}, not uint8 (n, side, side, 3)", "", "Read them with `repr pack`")
+        raise UserError(f"images of shape {x.shape} and type {x.dtype}, not uint8 (n, side, side, 3)", "", "Give packed images")
     return x
 
 

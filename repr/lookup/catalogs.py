@@ -57,7 +57,7 @@ def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
     scenes = np.array([scene is not None for scene in catalog.column("scene")])
     if not len(catalog) or scenes.all():
         raise UserError("no product images, only checkout scenes" if len(catalog) else "no images", catalog.name, "Choose a `part`")
-    left_out = f"{scenes.sum():,} boxes of checkout scenes are left out; take them in with --part." if scenes.any() else ""
+    left_out = f"{scenes.sum():,} boxes of checkout scenes are left out; take them in with `part`." if scenes.any() else ""
     return catalog.select(~scenes), left_out
 
 

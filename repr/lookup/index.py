@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.arrays import Bools, Floats, Ints
+from repr.commands import command_line
 from repr.crops import WHOLE
 from repr.errors import UserError, nearest
 from repr.lookup import segments
@@ -84,7 +85,8 @@ class Index:
         """
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError("is there already", folder, "Add to it with `repr index add`, delete it, or choose another `out`")
+            adding = command_line("repr index add", folder, data="DATA")
+            raise UserError("is there already", folder, f"Add to it with `{adding}`, delete it, or choose another `out`")
         described = {
             "identity": weights.identity,
             "name": weights.name,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repr.commands import command_line
 from repr.crops import WHOLE
 from repr.errors import UserError
 from repr.files import read_json, write_json
@@ -13,6 +14,7 @@ from repr.lookup.segments import REMEDY, Segment
 from repr.search.ivf import Cells
 
 VERSION = 2
+BUILDING = command_line("repr index build", data="DATA", out="shop.index")
 
 
 @dataclass
@@ -41,10 +43,10 @@ class Manifest:
         """Raises UserError when the folder is no index, is broken, or is of another version."""
         file = folder / "manifest.json"
         if not file.is_file():
-            raise UserError("not an index (no manifest.json)", folder, "Make one with `repr index build`")
+            raise UserError("not an index (no manifest.json)", folder, f"Make one: {BUILDING}")
         content = read_json(file)
         if not isinstance(content, dict) or content.get("kind") != "repr.index":
-            raise UserError("not the manifest of an index", file, "Make one with `repr index build`")
+            raise UserError("not the manifest of an index", file, f"Make one: {BUILDING}")
         version = content.get("version", 0)
         if version > VERSION:
             raise UserError(f"written by a newer version ({version} > {VERSION})", file, "Update the package")

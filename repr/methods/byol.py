@@ -15,7 +15,9 @@ from torch import Tensor
 
 from repr.images.views import Views
 from repr.methods import heads
-from repr.methods.method import Method, Recipe, in_float32
+from repr.methods.method import Method, in_float32
+from repr.methods.recipe import Recipe
+from repr.methods.settings import MethodSettings
 from repr.models.encoder import Encoder
 
 MOMENTUM = 0.99  # at the start, rising to 1 along a cosine: lightly benchmarks/imagenet/resnet50/byol.py (100 epochs); 0.996 in the paper
@@ -32,8 +34,8 @@ class BYOL(Method):
     # that scored as well, to 0.4 points.
     recipe = Recipe("lars", lr=0.45, lr_from_weights=0.09, lr_rule="linear", weight_decay=1e-6, warmup=10)
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
-        super().__init__(encoder, classes, make_views)
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: MethodSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
         self.projector, self.predictor = heads.byol(encoder.dim)
         self.teacher = copy.deepcopy(encoder).requires_grad_(False)
         self.teacher_projector = copy.deepcopy(self.projector).requires_grad_(False)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from repr.images.views import Views
 from repr.methods import heads
-from repr.methods.method import Method, Recipe, in_float32, prior_entropy
+from repr.methods.method import Method, in_float32, prior_entropy
+from repr.methods.recipe import Recipe
+from repr.methods.settings import JointSettings
 from repr.methods.supcon import supcon_loss
 from repr.models.encoder import Encoder
 
@@ -26,29 +28,18 @@ class Joint(Method):
     supervised.py.
     """
 
-    takes = frozenset({"temperature", "label_smoothing", "projector", "contrast"})
     needs_labels = True
     needs_pairs = True
     # The rates of its parts agree (supervised.py 0.1, supcon.py 0.05 at 256); the more careful one.
     recipe = Recipe("sgd", lr=0.05, lr_from_weights=0.05, lr_rule="linear", weight_decay=1e-4, warmup=10)
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        classes: int,
-        make_views: Views,
-        *,
-        temperature: float = 0.1,
-        label_smoothing: float = 0.1,
-        projector: bool = False,
-        contrast: float = 0.5,
-    ) -> None:
-        super().__init__(encoder, classes, make_views)
-        self.projector: nn.Module = heads.projector_mlp(encoder.dim) if projector else nn.Identity()
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: JointSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
+        self.projector: nn.Module = heads.projector_mlp(encoder.dim) if settings.projector else nn.Identity()
         self.head = nn.Linear(encoder.dim, classes)
         self.contrast_head = heads.moco(encoder.dim)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-        self.temperature, self.contrast, self.has_projector = temperature, contrast, projector
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.temperature, self.contrast, self.has_projector = settings.temperature, settings.contrast, settings.projector
 
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Both parts over the two views of the batch; logged as loss_ce and loss_supcon."""

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from repr.images.views import Views
+from repr.methods.recipe import Recipe
+from repr.methods.settings import MethodSettings
 from repr.models.encoder import Encoder
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A method's optimiser and rates, as its paper or lightly's benchmark sets them.
-
-    lr: base rate at a batch of 256 and training from scratch; lr_rule says how it follows the batch size B:
-    "linear" lr * B / 256, "sqrt" lr * sqrt(B / 256). lr_from_weights: the same when training starts from weights.
-    warmup: epochs of linear warm-up, at most a tenth of the run, which is lightly's share (10 of 100 epochs). final: share of the rate
-    left at the end of the cosine.
-    """
-
-    optimiser: str
-    lr: float
-    lr_from_weights: float
-    lr_rule: str
-    weight_decay: float
-    warmup: float
-    final: float = 0.0
-
-    def rate(self, batch_size: int, *, from_weights: bool) -> float:
-        """The base rate for a batch of `batch_size` images (over all devices)."""
-        lr = self.lr_from_weights if from_weights else self.lr
-        share = batch_size / 256
-        return lr * (share if self.lr_rule == "linear" else math.sqrt(share))
 
 
 def in_float32(tensor: Tensor) -> torch.autocast:
@@ -53,22 +28,29 @@ def prior_entropy(classes: int, shares: Tensor | None, smoothing: float) -> floa
 class Method(nn.Module):
     """One pretraining method around an encoder. Subclasses: one file each in this folder.
 
-    takes: names of the settings that the constructor accepts as keywords, beside `encoder`, `classes` and `make_views`.
     needs_labels: whether `loss` reads the labels. needs_pairs: whether every class must have two images.
     """
 
-    takes: ClassVar[frozenset[str]] = frozenset()
     recipe: ClassVar[Recipe]
     needs_labels: ClassVar[bool] = False
     needs_pairs: ClassVar[bool] = False
     default_views: ClassVar[str] = "product"
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
-        """classes: how many there are; 0 where there are no labels. Subclasses take their settings (`takes`) as keywords."""
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: MethodSettings) -> None:
+        """classes: how many there are; 0 where there are no labels. settings: the method's own, of its class in METHODS."""
         super().__init__()
+        self.settings = settings
         self.classes = classes
         self.encoder = encoder
         self.make_views = make_views
+
+    @classmethod
+    def fitted(cls, settings: MethodSettings, images: int, batch: int) -> MethodSettings:
+        """The settings for a run on so many training images in such batches, what was left open filled in. Here as they are.
+
+        Raises UserError for settings that such a run cannot have.
+        """
+        return settings
 
     def views(self, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """The views of a batch: pixels uint8 (b, h, w, 3) → float (b, 3, size, size) each, in 0..1. Two by default."""

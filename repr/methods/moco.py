@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import torch
 from lightly.models.utils import concat_all_gather, update_momentum
@@ -20,10 +21,13 @@ from torch.nn.functional import cross_entropy, normalize
 from repr.errors import UserError
 from repr.images.views import Views
 from repr.methods import heads
-from repr.methods.method import Method, Recipe, in_float32
+from repr.methods.method import Method, in_float32
+from repr.methods.recipe import Recipe
+from repr.methods.settings import MethodSettings, MoCoSettings
 from repr.models.encoder import Encoder
 
 DIM = 128  # of the projections
+QUEUE = 4096  # keys, where there are images enough
 
 
 class MoCo(Method):
@@ -33,23 +37,34 @@ class MoCo(Method):
     The key encoder follows with momentum 0.999 (the paper's). The queue starts with random directions, as the paper's code.
     """
 
-    takes = frozenset({"temperature", "queue"})
     # lightly benchmarks/imagenet/resnet50/moco_v2.py and the paper: SGD 0.03 B/256, decay 1e-4, no warm-up.
     recipe = Recipe("sgd", lr=0.03, lr_from_weights=0.03, lr_rule="linear", weight_decay=1e-4, warmup=0)
     momentum = 0.999
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, temperature: float = 0.2, queue: int = 4096) -> None:
-        super().__init__(encoder, classes, make_views)
-        if queue < 1:
-            raise UserError(f"a queue of {queue}", "", "Give 1 or more keys", argument="queue")
-        self.temperature = temperature
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: MoCoSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
+        self.temperature = settings.temperature
         self.head = heads.moco(encoder.dim)
         self.key_encoder = copy.deepcopy(encoder).requires_grad_(False)
         self.key_head = copy.deepcopy(self.head).requires_grad_(False)
         self.queue: Tensor
-        self.register_buffer("queue", normalize(torch.randn(queue, DIM), dim=1))
+        self.register_buffer("queue", normalize(torch.randn(settings.queue or QUEUE, DIM), dim=1))
         self.place: Tensor
         self.register_buffer("place", torch.zeros((), dtype=torch.long))  # of the oldest key
+
+    @classmethod
+    def fitted(cls, settings: MethodSettings, images: int, batch: int) -> MethodSettings:
+        """With a queue of QUEUE keys, or of half the images where there are fewer, unless one was chosen.
+
+        Raises UserError for a longer one than there are images.
+        """
+        assert isinstance(settings, MoCoSettings)
+        if settings.queue is None:
+            return replace(settings, queue=min(QUEUE, max(batch, images // 2)))
+        if settings.queue > max(batch, images):
+            few = f"a queue of {settings.queue:,} for {images:,} images would hold each of them several times"
+            raise UserError(few, "", f"Give queue={images // 2} or less, or leave it out", argument="method")
+        return settings
 
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """InfoNCE of the first view's query against the second view's key and the queue; the keys then enter the queue."""

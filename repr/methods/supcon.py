@@ -15,7 +15,9 @@ from torch.nn.functional import normalize
 
 from repr.images.views import Views
 from repr.methods import heads
-from repr.methods.method import Method, Recipe, in_float32
+from repr.methods.method import Method, in_float32
+from repr.methods.recipe import Recipe
+from repr.methods.settings import SupConSettings
 from repr.models.encoder import Encoder
 
 
@@ -26,17 +28,16 @@ class SupCon(Method):
     refused before the run.
     """
 
-    takes = frozenset({"temperature"})
     needs_labels = True
     needs_pairs = True
     # HobbitLong/SupContrast main_supcon.py: SGD 0.05 at a batch of 256, momentum 0.9, decay 1e-4, cosine, warm-up for large batches
     # (10 epochs), which does not hurt small ones. From weights: the same, a fine-tuning rate already.
     recipe = Recipe("sgd", lr=0.05, lr_from_weights=0.05, lr_rule="linear", weight_decay=1e-4, warmup=10)
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, temperature: float = 0.1) -> None:
-        super().__init__(encoder, classes, make_views)
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: SupConSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
         self.head = heads.moco(encoder.dim)  # SupContrast networks/resnet_big.py: the same two layers without batch norm
-        self.temperature = temperature
+        self.temperature = settings.temperature
 
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """SupCon over the two views' projections, 2 b anchors."""

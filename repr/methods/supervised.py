@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from repr.images.views import Views
 from repr.methods.heads import projector_mlp
-from repr.methods.method import Method, Recipe, in_float32, prior_entropy
+from repr.methods.method import Method, in_float32, prior_entropy
+from repr.methods.recipe import Recipe
+from repr.methods.settings import SupervisedSettings
 from repr.models.encoder import Encoder
 
 
@@ -23,19 +25,18 @@ class Supervised(Method):
     projector: put an MLP between backbone and head. It is not written into the weights, nor is the head on top of it.
     """
 
-    takes = frozenset({"label_smoothing", "projector"})
     needs_labels = True
     # lr: SGD 0.1 at a batch of 256 with momentum 0.9, torchvision's and the ResNet paper's; weight decay 5e-4 as Wide ResNets on CIFAR
     # (Zagoruyko and Komodakis 2016, section 3; the ResNet paper's 1e-4 is for 1.3 million images). Warm-up: 5 epochs, Goyal et al. 2017,
     # section 2.2. From weights: 0.05 B/256, lightly's fine-tuning benchmark.
     recipe = Recipe("sgd", lr=0.1, lr_from_weights=0.05, lr_rule="linear", weight_decay=5e-4, warmup=5)
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views, *, label_smoothing: float = 0.1, projector: bool = False) -> None:
-        super().__init__(encoder, classes, make_views)
-        self.projector: nn.Module = projector_mlp(encoder.dim) if projector else nn.Identity()
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: SupervisedSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
+        self.projector: nn.Module = projector_mlp(encoder.dim) if settings.projector else nn.Identity()
         self.head = nn.Linear(encoder.dim, classes)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-        self.has_projector = projector
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.has_projector = settings.projector
 
     def views(self, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """One view of each image."""

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from repr.images.views import Views
 from repr.methods import heads
-from repr.methods.method import Method, Recipe, in_float32
+from repr.methods.method import Method, in_float32
+from repr.methods.recipe import Recipe
+from repr.methods.settings import MethodSettings
 from repr.models.encoder import Encoder
 
 INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0  # weights, section 4.2 of the paper
@@ -31,8 +33,8 @@ class VICReg(Method):
     # half mixed in) it was best from grocery to freiburg, and second by 0.7 points to 0.15 from freiburg to grocery, where 0.45 lost again.
     recipe = Recipe("lars", lr=0.5, lr_from_weights=0.1, lr_rule="sqrt", weight_decay=1e-6, warmup=10, final=0.01)
 
-    def __init__(self, encoder: Encoder, classes: int, make_views: Views) -> None:
-        super().__init__(encoder, classes, make_views)
+    def __init__(self, encoder: Encoder, classes: int, make_views: Views, settings: MethodSettings) -> None:
+        super().__init__(encoder, classes, make_views, settings)
         self.head = heads.vicreg(encoder.dim)
 
     def loss(self, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

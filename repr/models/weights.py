@@ -147,7 +147,7 @@ def load_encoder(
         network,
         weights.arch,
         size or weights.size,
-        crops=(weights.crops or WHOLE) if crops is None else crops,
+        crops=crops or weights.crops or WHOLE,
         mean=weights.mean,
         std=weights.std,
         name=weights.name,

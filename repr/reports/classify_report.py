@@ -15,6 +15,7 @@ from repr.evaluation.calibration import BINS
 from repr.evaluation.words import p_value, percent, points
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
+from repr.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ def write(answer: Answer) -> Path:
     _against_samples(page, done)
     _calibration(page, answer.trials)
     page.section("Settings")
-    page.options(answer.arguments, "Each row's folder below rows/ has its config.json, per_class.csv and predictions.")
+    page.options(Run.open(answer.out), "Each row's folder below rows/ has its config.json, per_class.csv and predictions.")
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
 
 

@@ -61,7 +61,7 @@ def save(
         page.section("Map of the embedding")
         _map(page, evaluation, generator)
     page.section("Settings")
-    page.options(plain)
+    page.options(run)
     path = page.write(run.path / "report.html")
     run.finish("done", result)
     return path

@@ -15,8 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
+from repr.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,10 +82,11 @@ class Page:
         table = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         self._parts.append(f'<figure class="table">{title}<div class="scroll" tabindex="0">{table}</div></figure>')
 
-    def options(self, arguments: Mapping[str, Any], caption: str = "`--config config.json` gives the whole command back.") -> None:
-        """A command's options by name; those that were left empty are left out."""
-        rows = [[f"`--{name.replace('_', '-')}`", told(value)] for name, value in arguments.items() if value not in (None, (), [], "")]
-        self.table(["option", "value"], rows, caption, words=True)
+    def options(self, run: Run, caption: str = "") -> None:
+        """What a run was told, by name, and the command that does it again; what was left empty is left out."""
+        rows = [[f"`{name}`", told(value)] for name, value in run.config["arguments"].items() if value not in (None, (), [], "")]
+        again = command_line(run.config["command"], config=run.path / "config.json")
+        self.table(["setting", "value"], rows, f"Once more: `{again}`. {caption}".strip(), words=True)
 
     def machine(self, environment: Mapping[str, Any]) -> None:
         """What a run was made on, as its environment.json says."""

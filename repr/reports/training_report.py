@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from repr.commands import command_line
 from repr.files import read_json
 from repr.reports.figures import lines
 from repr.reports.page import Page
 from repr.runs import Run
+
+NOVEL = 5  # products suggested to be taken in, of whatever set it is
 
 # Columns of metrics.csv that are fractions, shown in per cent.
 SHARES = ("train_acc", "val_acc", "val_ncm", "data_wait")
@@ -53,7 +56,7 @@ def write(run: Run) -> Path:
     page.section("What to do next")
     _next(page, run)
     page.section("Settings")
-    page.options(arguments)
+    page.options(run)
     if (run.path / "environment.json").is_file():
         page.section("Machine")
         page.machine(read_json(run.path / "environment.json"))
@@ -137,15 +140,21 @@ def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
     page.table(["steps", "times", "the last time"], cells, "What was noticed while training, as it was said then.", words=True)
 
 
+def next_commands(run: Run) -> list[str]:
+    """What to type next with a run's weights, on its own data; those of a synthetic web shop go to the checkout that was drawn with it."""
+    folder, data = run.path.as_posix(), list(run.config["arguments"]["data"])
+    if run.config["synthetic"] and len(data) == 1 and Path(data[0]).with_name("rpc").is_dir():
+        data = [Path(data[0]).with_name("rpc").as_posix()]
+    return [
+        command_line("repr evaluate", data=data, weights=[folder, "imagenet"]),
+        command_line("rpc_transfer run", data=data, novel=NOVEL, weights=folder),
+        command_line("repr index build", data=data, weights=folder, out="shop.index"),
+    ]
+
+
 def _next(page: Page, run: Run) -> None:
-    folder = run.path.as_posix()
-    synthetic = " (without `--data` it does so on the synthetic shop)" if run.config["synthetic"] else ""
-    page.text(f"Measure these weights, transfer them to new products, or look products up with them{synthetic}:")
-    page.code(
-        f"repr evaluate --weights {folder} --weights imagenet\n"
-        f"rpc_transfer run --novel 34 --weights {folder}\n"
-        f"repr index build --weights {folder} --out shop-index"
-    )
+    page.text("Measure these weights, transfer them to new products, or look products up with them:")
+    page.code("\n".join(next_commands(run)))
     page.text(
         "The file `weights.safetensors` holds torchvision's (or timm's) own parameter names: without the package it loads with "
         "`safetensors.torch.load_file` into the plain model, whose head must be an `Identity` where the file has none."

@@ -40,7 +40,6 @@ from repr.training.stop import Stop
 
 log = logging.getLogger(__name__)
 
-QUEUE = 4096  # keys of MoCo, at most half the images: see methods/moco.py
 PREVIEWED = 8  # images in views.png
 WEIGHTS = "weights.safetensors"
 
@@ -54,6 +53,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     Stopped when the user stops it (the run's status is then "stopped").
     """
     device = _device(settings, 0, settings.devices)  # a wrong one is told before hours of decoding
+    preset(settings.views or load(settings.method).default_views, settings.size or NONE_SIZE)  # so are views
     if settings.devices > 1 and device.type != "cuda":
         log.warning("Batch norm is synchronised on GPUs alone: each process normalises over its own part of the batch.")
     fit_batch(len(catalog), settings.batch_size, settings.devices)  # so is a batch that is too small
@@ -65,11 +65,7 @@ def pretrain(catalog: Catalog, settings: Settings, run: Run, *, resume: bool = F
     if batch != settings.batch_size:
         log.info(f"The batch is {batch} images instead of {settings.batch_size}: there are {len(material.train)} to train on.")
         settings = replace(settings, batch_size=batch)
-    if "queue" in method_class.takes and settings.queue is None:
-        settings = replace(settings, queue=min(QUEUE, max(batch, len(material.train) // 2)))
-    if settings.queue and settings.queue > max(batch, len(material.train)):
-        few = f"a queue of {settings.queue:,} for {len(material.train):,} images would hold each of them several times"
-        raise UserError(few, "", f"Give {len(material.train) // 2:,} or fewer, or leave it out", argument="queue")
+    settings = replace(settings, own=method_class.fitted(settings.own, len(material.train), batch))
     saved = _saved(run, settings, material) if resume else None
     if resume:
         run.go_on({"lr": settings.lr})  # the one option that may change: a lower rate is the remedy for divergence
@@ -106,7 +102,7 @@ def build_method(settings: Settings, encoder: Encoder, classes: int) -> Method:
     laid_out(encoder.network)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(settings.seed, HEADS))
-        method = method_class(encoder, classes, views, **settings.of_method())
+        method = method_class(encoder, classes, views, settings.own)
     return method.train()
 
 
@@ -220,9 +216,10 @@ def _saved(run: Run, settings: Settings, material: Material) -> Checkpoint | Non
     if saved is None:
         log.info("There is no checkpoint yet: starting from the beginning.")
         return None
-    differ = [name for name in settings.differences(saved.settings) if name != "lr"]  # a lower rate is the remedy for divergence
+    differ = settings.differences(saved.settings)
+    differ.pop("lr", None)  # a lower rate is the remedy for divergence
     if differ:
-        words = ", ".join(f"{name} {saved.settings.get(name)} then, {getattr(settings, name)} now" for name in differ)
+        words = ", ".join(f"{name} {then} then, {now} now" for name, (then, now) in differ.items())
         raise UserError(f"the checkpoint is of other settings ({words})", run.path, "Leave them out with `resume`, or use another `out`")
     if saved.data != material.key:
         raise UserError("the images or labels have changed since the checkpoint", run.path, "Start again with another `out`")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.methods.method import Method
 from repr.runs import Run
@@ -202,7 +203,8 @@ class Loop:
             raise self._diverged("loss is", step)
 
     def _diverged(self, what: str, step: int) -> UserError:
-        kept = f"; the checkpoint before it is kept: --resume --out {self.run.path} --lr SMALLER goes on from there"
+        again = command_line("repr pretrain", resume=True, out=self.run.path, lr=f"{self.settings.rate() / 3:.2g}")
+        kept = f"; the checkpoint before it is kept, go on from there: {again}"
         has = (self.run.path / checkpoint.FILE).exists()
         return UserError(
             f"the {what} not finite at step {step + 1} (epoch {step // self.an_epoch + 1})",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from repr.catalog.sources import division, fill_split, open_sources
 from repr.catalog.table import Catalog
+from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import held
 from repr.runs import Run, claim, default_out
+from repr.synthetic.fallback import or_synthetic
 from repr.training.checkpoint import FILE
 from repr.training.fit import WEIGHTS, pretrain
 from repr.training.settings import Settings
@@ -27,15 +29,16 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
 
     Raises UserError, and Stopped (its text says how to go on) after Ctrl-C.
     """
-    names = {field.name for field in fields(Settings)}
-    settings = Settings(**{name: value for name, value in arguments.items() if name in names})
+    settings = Settings.read(arguments)
+    data_seed = settings.seed if arguments["data_seed"] is None else arguments["data_seed"]
     if out is not None and not resume and any((out / file).exists() for file in (FILE, WEIGHTS)):
         raise UserError("this folder holds a run already", out, "Add `resume` to go on with it, or choose another `out`")
     if out is not None:
         claim(out, COMMAND)
-    sources = open_sources(tuple(arguments["data"]), default="mep3m", subset=arguments["subset"])
-    catalog = fill_split(sources, arguments["split"], settings.seed)
-    divided = division(sources, arguments["split"], settings.seed)
+    arguments = {**arguments, "data": list(or_synthetic(arguments["data"], "mep3m"))}
+    sources = open_sources(arguments["data"], subset=arguments["subset"])
+    catalog = fill_split(sources, arguments["split"], data_seed)
+    divided = division(sources, arguments["split"], data_seed)
     out = out or default_out("pretrain")
     with held(out):
         run = _opened(out, arguments, settings, catalog, resume=resume)
@@ -46,24 +49,35 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> dic
             return pretrain(catalog, settings, run, resume=resume, divided=divided)
         except Stopped:
             kept = (out / FILE).exists()
-            ends = f"Go on with: repr pretrain --resume --out {out}" if kept else "There is no checkpoint yet."
+            ends = f"Go on with: {command_line(COMMAND, resume=True, out=out)}" if kept else "There is no checkpoint yet."
             raise Stopped(f"Stopped. {ends}") from None
         finally:
             run.drop_if_empty()
 
 
+def started_with(out: Path, arguments: dict[str, Any], typed: Collection[str]) -> dict[str, Any]:
+    """The arguments to go on with: those that the run in `out` was started with, under those of `arguments` that were `typed` now.
+
+    Raises UserError when there is no run, and no data to start one on.
+    """
+    if not (out / "config.json").exists():
+        if not arguments["data"]:
+            raise UserError("no run to go on with in this folder", out, "Check `out`, or leave `resume` out to start one")
+        return arguments
+    started = Run.open(out).config["arguments"]
+    return {name: value if name in typed else started.get(name, value) for name, value in arguments.items()}
+
+
 def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: Catalog, *, resume: bool) -> Run:
     """The run to go on with, or a new one. Raises UserError when one that is finished was of other settings."""
     if not resume or not (out / "config.json").exists():
-        data = list(map(str, arguments["data"]))
-        return Run.create(out, COMMAND, {**arguments, "data": data}, data=catalog.name, synthetic=catalog.synthetic)
+        return Run.create(out, COMMAND, arguments, data=catalog.name, synthetic=catalog.synthetic)
     run = Run.open(out)
     if run.config["status"] != "done":
         run.config["status"] = "running"
         return run
-    then = {name: value for name, value in run.config["arguments"].items() if name in settings.as_dict()}
-    differ = settings.differences(settings.as_dict() | then)
+    differ = settings.differences(Settings.read(run.config["arguments"]).as_dict())
     if differ:
-        words = ", ".join(f"{name} was {then[name]}" for name in differ)
+        words = ", ".join(f"{name} was {then}" for name, (then, _) in differ.items())
         raise UserError(f"this run is finished, and what is asked for differs ({words})", out, "Start another with another `out`")
     return run

@@ -1,93 +1,97 @@
-"""What a pretraining run is told: one dataclass, checked when it is made."""
+"""What a pretraining run is told: one dataclass, declared for all who read it, and checked when it is made.
+
+Loads nothing heavy: the command line makes its options of it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, Self
 
-from repr.errors import UserError, nearest
-from repr.images.views import preset
-from repr.methods import METHODS, load
-from repr.methods.method import Recipe
+from repr.errors import UserError
+from repr.methods import METHODS, entry, load, read
+from repr.methods.recipe import Recipe
+from repr.methods.settings import MethodSettings
+from repr.settings import check, setting
+from repr.shared import Labelled, Machine, Seeded
 
-SCHEDULES = ("cosine", "step", "constant")
+ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", "inception_v3", "tf_efficientnet_lite0")
 
 # What may differ between a run and its continuation: where it runs, not what it computes.
 MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
+UNSET = MethodSettings()  # stands for the defaults of whatever method it is
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Labelled, Seeded, Machine):
     """The settings of one run. None means the method's own value, or that of the starting weights (arch, size).
 
-    size: side of the views in pixels. batch_size: images a step, over all devices. lr: the base rate itself, not scaled again.
-    warmup: epochs. views: name of a preset of repr.images.views. val_share: share of the training images held out
-    to watch generalisation where the data have no val split. pixels: where packed images live while training.
-    The last block belongs to single methods; None means its default, and setting one that the method does not take is an error.
+    method: a name of METHODS; own: that method's settings, by default its defaults. size: side of the views in pixels. batch_size: images
+    a step, over all devices. lr: the base rate itself, not scaled again. warmup: epochs. views: name of a preset of repr.images.views.
+    val_share: share of the training images held out to watch generalisation where the data have no val split. pixels: where packed
+    images live while training.
     """
 
-    method: str = "supervised"
-    arch: str | None = None
-    size: int | None = None
-    init: str = "none"
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float | None = None
-    optimiser: str | None = None
-    momentum: float = 0.9
-    weight_decay: float | None = None
-    warmup: float | None = None
-    schedule: str = "cosine"
-    balanced: bool = False
-    min_images: int = 1
-    val_share: float = 0.05
-    ema: float = 0.0
-    views: str | None = None
-    level: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    devices: int = 1
-    workers: int | None = None
-    pixels: str = "auto"
-    compile: bool = False
-
-    label_smoothing: float | None = None
-    projector: bool | None = None
-    temperature: float | None = None
-    decoupled: bool | None = None
-    queue: int | None = None
-    contrast: float | None = None
+    method: str = setting(
+        "supervised",
+        f"What is learned from: {', '.join(METHODS)}; with settings: simclr:temperature=0.2,decoupled=true.",
+        metavar="NAME[:SETTING=VALUE,…]",
+        group="what",
+    )
+    arch: str | None = setting(None, "The network.", choices=ARCHS, usual="that of the start, else resnet18", group="model")
+    size: int | None = setting(
+        None, "Side of the views in pixels.", low=16, usual="that of the start, else 64", metavar="PX", group="model"
+    )
+    init: str = setting("none", "Start: none (from scratch), imagenet, a run folder or a weights file.", metavar="WEIGHTS", group="model")
+    epochs: int = setting(20, "Times every image is seen.", low=1, group="training")
+    batch_size: int = setting(64, "Images a step, over all devices.", low=1, group="training")
+    lr: float | None = setting(None, "Base learning rate.", low=0, usual="the method's, scaled to the batch size", group="training")
+    optimiser: Literal["sgd", "lars"] | None = setting(None, "Who takes the steps.", usual="the method's", group="training")
+    momentum: float = setting(0.9, "Momentum of the optimiser.", low=0, high=1, below=True, group="training")
+    weight_decay: float | None = setting(None, "Weight decay; norms and biases have none.", low=0, usual="the method's", group="training")
+    warmup: float | None = setting(
+        None, "Linear warm-up.", low=0, usual="the method's, at most a tenth of the run", metavar="EPOCHS", group="training"
+    )
+    schedule: Literal["cosine", "step", "constant"] = setting("cosine", "The rate after warm-up.", group="training")
+    balanced: bool = setting(False, "Draw every class equally often.", group="data")
+    min_images: int = setting(1, "Leave out classes with fewer.", low=1, group="data")
+    val_share: float = setting(0.05, "Share held out to watch, if the data have no val split.", low=0, high=0.5, below=True, group="data")
+    ema: float = setting(0.0, "Write the moving average of the weights.", low=0, high=1, below=True, metavar="DECAY", group="training")
+    views: str | None = setting(
+        None,
+        "supervised, simclr or product, minus kinds: product-rotate-blur.",
+        usual="the method's",
+        metavar="NAME",
+        group="training",
+    )
+    devices: int = setting(1, "GPUs, or processes on a CPU.", low=1, group="machine")
+    pixels: Literal["auto", "disk", "device"] = setting("auto", "Where images live.", group="machine")
+    compile: bool = setting(False, "Compile the network (worth it on GPUs).", group="machine")
+    own: MethodSettings = UNSET
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise UserError(f"no such method: {self.method}", "", nearest(self.method, METHODS), argument="method")
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _one_of("optimiser", self.optimiser, (None, "sgd", "lars"))
-        if self.optimiser not in (None, self.recipe.optimiser) and self.lr is None:
+        """Raises UserError for values beyond their limits, and for some that do not go together."""
+        check(self)
+        owner = entry(self.method).settings
+        if self.own is UNSET:
+            object.__setattr__(self, "own", owner())
+        assert isinstance(self.own, owner), f"{self.own} are no settings of {self.method}"
+        if self.optimiser is not None and self.optimiser != self.recipe.optimiser and self.lr is None:
             raise UserError(
                 f"{self.method}'s rate is for {self.recipe.optimiser}, not {self.optimiser}", "", "Give `lr` too", argument="optimiser"
             )
-        if self.views:
-            preset(self.views, 16)  # raises UserError for what it does not know
-        _one_of("pixels", self.pixels, ("auto", "disk", "device"))
-        for name, least in (("epochs", 1), ("batch_size", 1), ("devices", 1), ("min_images", 1), ("size", 16)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UserError(f"must be at least {least}, not {value}", argument=name)
-        for name, (low, below) in LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value < below:
-                limits = f"at least {low:g}" + (f" and below {below:g}" if below < float("inf") else "")
-                raise UserError(f"must be {limits}, not {value}", argument=name)
         if self.warmup and self.warmup >= self.epochs:
             raise UserError(
                 f"{self.warmup:g} epochs of warm-up in a run of {self.epochs}", "", "Lower it, or raise `epochs`", argument="warmup"
             )
-        takes = load(self.method).takes
-        for name in OF_METHODS:
-            if getattr(self, name) is not None and name not in takes:
-                able = [method for method in METHODS if name in load(method).takes]
-                raise UserError(f"the method {self.method} has no such setting", "", f"It belongs to {', '.join(able)}", argument=name)
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> Self:
+        """From arguments by name, as typed or as config.json has them: the method with its settings in one text. Others are passed over."""
+        names = {field.name for field in fields(cls)}
+        method, own = read(arguments["method"])
+        return cls(**{name: value for name, value in arguments.items() if name in names} | {"method": method, "own": own})
 
     @property
     def recipe(self) -> Recipe:
@@ -98,37 +102,15 @@ class Settings:
         """The base rate: the one given, else the method's, scaled to the batch size."""
         return self.lr if self.lr is not None else self.recipe.rate(self.batch_size, from_weights=self.init != "none")
 
-    def of_method(self) -> dict[str, Any]:
-        """The keywords for the method's constructor: what it takes and was set."""
-        return {name: getattr(self, name) for name in OF_METHODS if getattr(self, name) is not None}
-
     def as_dict(self) -> dict[str, Any]:
-        """All settings, JSON-able."""
+        """All settings, JSON-able; those of the method under "own"."""
         return asdict(self)
 
-    def differences(self, other: dict[str, Any]) -> list[str]:
-        """Names of the settings that change what is computed and differ from `other`'s (an older run's `as_dict`)."""
-        mine = self.as_dict()
-        return [name for name in mine if name not in MACHINE and mine[name] != other.get(name)]
+    def differences(self, other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Name → (`other`'s, own) of the settings that change what is computed and differ from an older run's `as_dict`."""
+        mine, theirs = _flat(self.as_dict()), _flat(other)
+        return {name: (theirs.get(name), mine[name]) for name in mine if name not in MACHINE and mine[name] != theirs.get(name)}
 
 
-INF = float("inf")
-LIMITS = {
-    "lr": (0.0, INF),
-    "momentum": (0.0, 1.0),
-    "weight_decay": (0.0, INF),
-    "warmup": (0.0, INF),
-    "val_share": (0.0, 0.5),
-    "ema": (0.0, 1.0),
-    "label_smoothing": (0.0, 1.0),
-    "temperature": (1e-4, INF),
-    "contrast": (0.0, 1.0 + 1e-9),
-}
-OF_METHODS = ("label_smoothing", "projector", "temperature", "decoupled", "queue", "contrast")
-assert set(OF_METHODS) <= {f.name for f in fields(Settings)}
-
-
-def _one_of(argument: str, value: str | None, known: tuple[str | None, ...]) -> None:
-    if value not in known:
-        names = [name for name in known if name]
-        raise UserError(f"no such choice: {value}", "", nearest(str(value), names), argument=argument)
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "own"} | settings["own"]

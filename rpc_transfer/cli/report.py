@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from repr import console
+from repr import console, options
 
 
-@click.command("report")
+@options.command("report")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@console.out_option("the page (default report.html in the run folder)")
-@console.json_option
+@options.out_option("the page (default report.html in the run folder)")
+@options.json_option
 def command(run: Path, out: Path | None, as_json: bool) -> None:
     """Draw the report of a transfer run as one self-contained HTML page.
 

@@ -33,7 +33,7 @@ from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
 from repr.files import content_key, read_json, replacing
-from repr.methods import load
+from repr.methods import load, read
 from repr.models.weights import read_weights
 
 HERE = Path(__file__).parent
@@ -231,9 +231,11 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
     config = runs.Run.open(path).config
     if config["command"] == "repr pretrain":
         arguments, metrics = config["arguments"], config["result"]["metrics"]
-        trained = {name: arguments[name] for name in ("init", "method", "epochs", "size", "batch_size", "projector")}
-        method = load(arguments["method"])
-        told = {"lr": arguments["lr"] or _rate(path), "views": arguments["views"] or method.default_views, "source": config["data"]}
+        method, own = read(arguments["method"])
+        trained = {name: arguments[name] for name in ("init", "epochs", "size", "batch_size")}
+        trained |= {"method": method, "projector": getattr(own, "projector", None) or None}
+        views = arguments["views"] or load(method).default_views
+        told = {"lr": arguments["lr"] or _rate(path), "views": views, "source": config["data"]}
         return {"run": command, "trained": {**trained, **told, "metrics": metrics}}
     content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
     rows = []

@@ -1,0 +1,263 @@
+"""Options of commands: declared settings (`repr.settings`) as click options, those that commands share, and help in sections.
+
+Type, limits, default and help of a setting stand in its declaration alone; a command names the declarations that it takes.
+Imports nothing heavy, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from repr.crops import checked
+from repr.errors import UserError, nearest
+from repr.files import read_json
+from repr.settings import Setting, declared
+from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Decorator = Callable[[Function], Function]
+
+SECTIONS = ("what", "data", "model", "training", "output", "machine")
+MANY = 10  # options; the help of a command with more is in sections
+SHARED = {name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seeded, Machine) for name, one in declared(owner).items()}
+ALIASES = {"data": ("--data", "--root")}  # spelled so wherever they stand
+
+
+class Command(click.Command):
+    """A command whose options stand in SECTIONS when they are many. lists: what stands below them, by heading: names and what they mean."""
+
+    def __init__(self, *args: Any, lists: Mapping[str, Sequence[tuple[str, str]]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lists = lists or {}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, by section."""
+        self._format_sections(ctx, formatter)
+        for heading, rows in self.lists.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def _format_sections(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        shown = [(getattr(option, "section", "output"), option.get_help_record(ctx)) for option in options]
+        records = [(section, record) for section, record in shown if record is not None]
+        if len(records) <= MANY:
+            super().format_options(ctx, formatter)
+            return
+        for section in SECTIONS:
+            if rows := [record for of, record in records if of == section]:
+                with formatter.section(section.capitalize()):
+                    formatter.write_dl(rows)
+
+
+class Option(click.Option):
+    """An option that belongs to a section of the help."""
+
+    def __init__(self, *args: Any, section: str = "what", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        assert section in SECTIONS, section
+        self.section = section
+
+
+def command(
+    name: str | None = None, *, lists: Mapping[str, Sequence[tuple[str, str]]] | None = None
+) -> Callable[[Callable[..., Any]], Command]:
+    """click's decorator, for a `Command`."""
+    return click.command(name, cls=Command, lists=lists)
+
+
+def option(*names: str, section: str = "what", **attributes: Any) -> Decorator[Any]:
+    """click's decorator, for an `Option`."""
+    return click.option(*names, cls=Option, section=section, **attributes)
+
+
+class Declared(click.ParamType[Any]):
+    """The type of a setting's option: its own declaration reads and checks the value. Numbers may stand together, with commas."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.name = setting.kind.__name__
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What was typed, or what a config file holds; a tuple where several numbers are typed at once."""
+        one = replace(self.setting, many=False)
+        if not isinstance(value, str):
+            return one.checked(value)
+        if self.setting.many and one.kind is not str:
+            return tuple(one.read(part.strip()) for part in value.split(","))
+        return one.read(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What stands for the value in help."""
+        setting = self.setting
+        if setting.metavar or setting.choices:
+            return setting.metavar or f"[{'|'.join(setting.choices)}]"
+        word = {int: "N", float: "X", str: "TEXT"}[setting.kind]
+        if setting.words:
+            return "|".join([word, *setting.words])
+        return f"{word}[,{word}…]" if setting.many and setting.kind is not str else word
+
+
+def of(
+    owner: type, *, spelled: Mapping[str, str] | None = None, bare: Mapping[str, Any] | None = None, without: Collection[str] = ()
+) -> Decorator[Any]:
+    """An option for every setting that a dataclass declares, in their order; the function gets them by the settings' names.
+
+    spelled: options that are called otherwise than their setting ("--one/--other" for a switch). bare: the values that options have
+    when they are typed without one. without: settings that are no options.
+    """
+    settings = [one for name, one in declared(owner).items() if name not in without]
+
+    def decorate(function: Any) -> Any:
+        for one in reversed(settings):
+            function = _option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name))(function)
+        return function
+
+    return decorate
+
+
+def shared(*names: str, **usual: str) -> Decorator[Any]:
+    """The options of SHARED by their settings' names, in order. usual: their default in words, where it is another here."""
+
+    def decorate(function: Any) -> Any:
+        for name in reversed(names):
+            one = SHARED[name]
+            function = _option(replace(one, usual=usual.get(name, one.usual)))(function)
+        return function
+
+    return decorate
+
+
+def listed(owners: Mapping[str, type]) -> list[tuple[str, str]]:
+    """What can be set of each of `owners`, by name, for `command(lists=…)`: "simclr:temperature" and what it means."""
+    return [(f"{owner}:{one.name}", _help(one)) for owner, kind in owners.items() for one in declared(kind).values()]
+
+
+def _option(one: Setting, spelled: str = "", bare: Any = None) -> Decorator[Any]:
+    name = spelled or f"--{one.name.replace('_', '-')}"
+    if one.kind is bool:
+        switch = name if "/" in name or one.default is False else f"{name}/--no-{name.removeprefix('--')}"
+        return option(switch, one.name, default=one.default, is_flag=True, section=one.group or "what", help=_help(one))
+    more: dict[str, Any] = (
+        {"multiple": True, "callback": _crops if one.name == "crops" else _together} if one.many else {"default": one.default}
+    )
+    if bare is not None:
+        more |= {"is_flag": False, "flag_value": bare}
+    names = ALIASES.get(one.name, (name,))
+    return option(*names, one.name, type=Declared(one), section=one.group or "what", help=_help(one, bare), **more)
+
+
+def _help(one: Setting, bare: Any = None) -> str:
+    """A declaration in a line: help, whether it can be repeated, default, limits. Settings stand there in backticks."""
+    default = "" if one.kind is bool and one.default is False else one.usually
+    told = [
+        "repeatable" if one.many and one.kind is str else "",
+        default and f"default: {default}",
+        "" if one.choices else one.limits,
+        "" if bare is None else f"bare: {bare}",
+    ]
+    said = "; ".join(filter(None, told))
+    text = f"{one.help}  [{said}]" if said else one.help
+    return re.sub(r"`(\w+)`", lambda name: f"--{name[1].replace('_', '-')}", text)
+
+
+def _together(ctx: click.Context, param: click.Parameter, values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of a repeated option as one tuple: "1,5" typed at once and 1 and 5 typed apart are the same."""
+    return tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def _crops(ctx: click.Context, param: click.Parameter, values: Sequence[Any]) -> tuple[float, ...]:
+    """As `_together`, each crop once and in order; () where none are typed."""
+    crops = _together(ctx, param, values)
+    return checked(crops) if crops else ()
+
+
+def out_option(what: str, default: Path | None = None) -> Decorator[Any]:
+    """--out PATH for `what`."""
+    told = f"Where to write {what}." + (f"  [default: {default}]" if default else "")
+    return option("--out", type=click.Path(path_type=Path), metavar="PATH", section="output", default=default, help=told)
+
+
+def json_option(function: Function) -> Function:
+    """--json: the result as exactly one JSON object on stdout."""
+    told = "Print the result as one JSON object on standard output."
+    decorated: Function = option("--json", "as_json", is_flag=True, section="output", help=told)(function)
+    return decorated
+
+
+def config_option(function: Function) -> Function:
+    """--config: the arguments of an earlier run as defaults; what is typed wins."""
+    told = "Take the options from a run's config.json; what is typed wins."
+    more: dict[str, Any] = {"is_eager": True, "expose_value": False, "callback": _config}
+    decorated: Function = option("--config", metavar="FILE", section="output", help=told, **more)(function)
+    return decorated
+
+
+def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    if value:
+        content = read_json(Path(value))
+        arguments = content.get("arguments") if isinstance(content, dict) else None
+        if not isinstance(arguments, dict):
+            raise UserError("no arguments in it", value, "Give the config.json of a run folder")
+        known = {p.name for p in ctx.command.params}
+        for name in arguments:
+            if name not in known:
+                raise UserError(f"{ctx.command_path} has no option {name}", value, nearest(name, known))
+        ctx.default_map = {**(ctx.default_map or {}), **arguments}
+    return value
+
+
+def typed(ctx: click.Context) -> set[str]:
+    """Names of the parameters that were typed: neither defaults nor of --config."""
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.PROMPT)
+    return {name for name in ctx.params if ctx.get_parameter_source(name) in given}
+
+
+def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: str) -> None:
+    """Raise UserError when one of the options was typed: here it would do nothing."""
+    options = {param.name: param.opts[0] for param in ctx.command.params}
+    if useless := sorted(options[name] for name in typed(ctx) & set(names)):
+        raise UserError(f"{' and '.join(useless)} would do nothing: {why}", "", remedy)
+
+
+def index_option(function: Function) -> Function:
+    """--index DIR, in the place of the first word."""
+    told = "The index folder; or name it first, without --index."
+    decorated: Function = option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=told)(function)
+    return decorated
+
+
+def index_and_words(folder: Path | None, words: Sequence[str]) -> tuple[Path, Sequence[str]]:
+    """The index folder, from --index or else as the first word, and the other words. Raises UserError when none is named."""
+    if folder is not None:
+        return folder, words
+    if not words:
+        raise UserError("no index named", "--index", "Name its folder first, or with --index DIR")
+    return Path(words[0]), words[1:]
+
+
+def index_alone(folder: Path | None, words: Sequence[str]) -> Path:
+    """The index folder, of a command that takes no other words. Raises UserError when there are some."""
+    index, others = index_and_words(folder, words)
+    if others:
+        raise UserError(f"one word too many: {others[0]}", "", "Name one index; images come with --data")
+    return index
+
+
+class Between(click.FloatRange):
+    """click's range of numbers, which lets "nan" through, without it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
