@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
-from repr.classify.data import Data, Features, NotRun
+from repr.classify.data import Data, Features
 from repr.classify.heads import ask, blank, entropy, fit_head, seeded
 from repr.classify.settings import Settings
 from repr.crops import suffix
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.images.views import plain, preset
 from repr.models.backbones import backbone, check_size
 from repr.models.encoder import Encoder

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from sklearn.decomposition import TruncatedSVD
 
 from repr.arrays import Ints
 from repr.classify.data import Data, Features
@@ -27,8 +28,6 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
 
     Raises UserError when all are empty.
     """
-    from sklearn.decomposition import TruncatedSVD
-
     known = [text for text in data.texts.take(np.unique(rows)) if text]
     if not known:
         raise UserError("no training row has a text", data.catalog.name, NO_TEXT)

@@ -6,20 +6,17 @@ that temperature scaling turns into probabilities. Above BIG rows or COEFFICIENT
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
 
 from repr.arrays import Floats, Ints
+from repr.classify.data import Data
+from repr.classify.hashed import Hashed
+from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
-
-if TYPE_CHECKING:
-    import torch
-
-    from repr.classify.data import Data
-    from repr.classify.hashed import Hashed
-    from repr.classify.settings import Settings
 
 GRAMS = (2, 4)
 BIG = 100_000  # training rows; their n-grams would take gigabytes
@@ -41,8 +38,6 @@ class NGram:
 
         Raises UserError when the others are of fewer than two classes.
         """
-        from sklearn.svm import LinearSVC
-
         self.streamed_: Hashed | None = None
         if len(rows) > BIG:
             return self._stream(data, rows, labels, classes, generator)
@@ -62,8 +57,6 @@ class NGram:
         return self
 
     def _stream(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> NGram:
-        from repr.classify.hashed import Hashed
-
         self.streamed_ = Hashed(self.settings).fit(data, rows, labels, classes, generator)
         self.note = self.streamed_.note
         return self
@@ -89,8 +82,6 @@ class NGram:
         return full
 
 
-def vectorizer() -> Any:
+def vectorizer() -> TfidfVectorizer:
     """The n-grams' TF-IDF; terms of a document count by 1 + log."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     return TfidfVectorizer(analyzer="char_wb", ngram_range=GRAMS, sublinear_tf=True, min_df=1, dtype=np.float32)

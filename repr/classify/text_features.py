@@ -17,6 +17,7 @@ import torch
 
 from repr.arrays import Ints
 from repr.classify import ENCODERS, lsa, recurrent
+from repr.classify.bert import bert_features
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
 from repr.errors import UserError, nearest
@@ -41,8 +42,6 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
     if kind not in ENCODERS:
         raise UserError(f"no text encoder is called {kind!r}", "", nearest(kind, ENCODERS), argument="text_encoder")
     if kind == "bert":  # learns nothing here, and keeps its own by the content of the texts
-        from repr.classify.bert import bert_features
-
         return lambda seen: bert_features(seen, settings)
 
     @cache
