@@ -134,7 +134,7 @@ def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missi
         used_weights(plan.configs),
         shown=SHOWN,
         named=("learner", "weights"),
-        alike=("learner",),
+        alike=("learner", "shots"),
         notes=notes,
         about=About.of(split).as_config(),
     )

@@ -13,13 +13,13 @@ from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.evaluation.words import rate
-from repr.files import read_json
 from repr.images.reader import read_image
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
 from repr.reports.training_report import number
 from repr.runs import Run
+from rpc_transfer import results
 
 PHOTOS = 10
 SHOWN = 6
@@ -112,29 +112,29 @@ def _pretraining(made: Page, out: Path) -> None:
 
 def _transfer(made: Page, out: Path) -> None:
     run = Run.open(out / "transfer")
-    content = read_json(out / "transfer" / "results.json")
+    found = results.read(out / "transfer")
+    about = found.about
     made.section("3. Taking in 34 new products from ten photographs each")
-    products, tests = content["products"], content["tests"]
     made.text(
-        f"{products['base']} products are taught first, then {products['novel']} more. Accuracy is over all of them, on "
-        f"{tests['base'] + tests['novel']:,} products cut out of checkout images; one draw of shots, so no intervals."
+        f"{about.base} products are taught first, then {about.novel} more. Accuracy is over all of them, on "
+        f"{about.base_tests + about.novel_tests:,} products cut out of checkout images; one draw of shots, so no intervals."
     )
-    names = {None: "none", str(out / "pretrained"): "ours"}
+    names = {str(out / "pretrained"): "ours"}
     body = []
-    for row in content["rows"]:
-        cells = [rate(row[name]) for name in ("acc_all", "acc_base", "acc_novel")] if not row["error"] else ["not run", "", ""]
-        body.append([row["learner"], names.get(row["weights"], str(row["weights"])), *cells, "synthetic"])
+    learners = list(dict.fromkeys(row.config.learner for row in found.rows))
+    series: dict[str, list[tuple[float, float] | None]] = {}
+    for row in found.rows:
+        weights = names.get(row.config.weights, row.config.weights)
+        cells = [rate(row.metrics.get(name)) for name in ("acc_all", "acc_base", "acc_novel")] if not row.error else ["not run", "", ""]
+        body.append([row.config.learner, weights, *cells, "synthetic"])
+        bars = series.setdefault(weights, [None] * len(learners))
+        if "acc_novel" in row.metrics:
+            bars[learners.index(row.config.learner)] = (100 * row.metrics["acc_novel"].mean, 0.0)
     made.table(
         ["learner", "weights", "all", "base", "novel", "data"],
         body,
         "Per cent. ncm: nearest class mean; lda: class means with a shared covariance.",
     )
-    learners = list(dict.fromkeys(row["learner"] for row in content["rows"]))
-    series: dict[str, list[tuple[float, float] | None]] = {}
-    for row in content["rows"]:
-        bars = series.setdefault(names.get(row["weights"], str(row["weights"])), [None] * len(learners))
-        if row["acc_novel"]:
-            bars[learners.index(row["learner"])] = (100 * row["acc_novel"]["mean"], 0.0)
     made.figure(
         figures.ladder(learners, series, xlabel="novel products, per cent"),
         "Accuracy on the novel products by learner and starting weights.",

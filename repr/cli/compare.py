@@ -17,8 +17,8 @@ from repr.tables import table
 def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Put the results of run folders side by side.
 
-    Shows the settings that differ, what came out, the rows of evaluations and classifications, and, for transfer runs, a paired
-    t-test between every two rows with the same learner, shots and splits.
+    Shows the settings that differ, what came out, the rows of results.json, and a paired t-test between every two rows that are worth
+    comparing (such as one learner from two weights) and have the same splits.
 
     \b
     Example:
@@ -30,7 +30,7 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     if out:
         console.say(f"Wrote {write_page(compared, out)}")
     if as_json:
-        console.emit(compared)
+        console.emit(compared.as_json())
         return
     for n, part in enumerate(tables(compared)):
         click.echo(("\n" if n else "") + part.title)

@@ -1,36 +1,34 @@
-"""Runs side by side: what they were told differently, what came out, and paired tests where two rows share their splits."""
+"""Runs side by side: what they were told differently, what came out, and paired tests where two rows share their splits.
+
+Of a run folder only what all have in common is read: config.json and metrics.csv (`repr.runs`), and results.json where the run has one
+(`repr.experiments.document`), which says itself how its rows are named, shown and compared.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from repr.crops import WHOLE
 from repr.errors import UserError
-from repr.evaluation.statistics import paired
 from repr.evaluation.words import p_value, points, rate
-from repr.files import read_json
+from repr.experiments import document
+from repr.experiments.document import Comparison, Document, Row, UsedWeights, Value
+from repr.experiments.summary import paired_rows
 from repr.models.names import apart, weights_names
+from repr.records import Json, to_json
+from repr.reports.figures import ladder
 from repr.reports.page import Page
-from repr.reports.starts import CAPTION, HEADER, starts_rows
 from repr.reports.training_report import SHARES, number
+from repr.reports.weights_table import CAPTION, HEADER, weights_rows
 from repr.runs import Run
 
-TRANSFER, EVALUATE, CLASSIFY = "rpc_transfer run", "repr evaluate", "repr classify"
-MEASURES = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
-RATES = ("knn_top1", "linear_top1", "recall@1", "map@r", "top1", "f1_macro")  # of evaluations and classifications
-SHOWN = ("acc_all", "acc_novel")  # of the tests; the others are in the JSON
+SCHEMA = 1  # of --json
+WEIGHTS = "weights"  # the setting of a row that names weights
 # Where results were put and what they ran on is not what makes two runs differ.
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
-# Rows of a transfer run are told apart by these; one that never varies is left out of the table.
-ROW_KEYS = (
-    *("learner", "weights", "features", "shots", "base_shots", "shots_from", "test_on", "increments", "memory"),
-    *("arch", "size", "crops"),
-)
 
 
 @dataclass(frozen=True)
@@ -42,105 +40,121 @@ class Table:
     rows: list[list[str]]
 
 
-def compare(paths: Sequence[Path]) -> dict[str, Any]:
-    """Read run folders and put them side by side.
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run. settings: the arguments that differ among runs of its command; metrics: the numbers that it ended with."""
 
-    Returns {"runs": [{"run", "command", "data", "synthetic", "status", "created", "settings", "metrics"}], "rows": [...],
-    "starts": [...], "measured": [{"run", "command", "row", measures…}], "tests": [...]}: `settings` holds the arguments that differ
-    among runs of one command; `rows` the rows of the transfer runs with "run" added; `starts` what their weights tell, "run" added;
-    `measured` the rows of evaluations and classifications, a few measures of each, fractions 0-1; `tests` a paired t-test for every two
-    transfer rows with the same learner, shots and splits:
-    {"learner", "shots", "a", "b", "metric", "difference" (a - b, a fraction), "ci95", "p", "n"}.
-    Raises UserError when a folder is no run, or when fewer than two are given.
-    """
+    run: str
+    command: str
+    data: str
+    synthetic: bool
+    status: str
+    created: str
+    settings: Mapping[str, Json]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """A row of a run's document."""
+
+    run: str
+    command: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class ComparedWeights:
+    """Weights that rows of a run begin from."""
+
+    run: str
+    weights: UsedWeights
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs side by side. tests: a paired t-test for every two rows of one command that are worth comparing (`Document.alike`) and share
+    splits: row `a` minus the earlier row `b`, positions in `rows`. The documents are by run."""
+
+    runs: tuple[ComparedRun, ...]
+    rows: tuple[ComparedRow, ...]
+    weights: tuple[ComparedWeights, ...]
+    tests: tuple[Comparison, ...]
+    documents: Mapping[str, Document]
+
+    def as_json(self) -> dict[str, Json]:
+        """What --json prints: all but the documents, whose rows are there."""
+        parts = {name: to_json(getattr(self, name)) for name in ("runs", "rows", "weights", "tests")}
+        return {"schema": SCHEMA, **parts}
+
+
+def compare(paths: Sequence[Path]) -> Compared:
+    """Read run folders and put them side by side. Raises UserError when a folder is no run, or when fewer than two are given."""
     if len(paths) < 2:
         raise UserError("one run alone cannot be compared", paths[0] if paths else "", "Give two run folders or more")
     if len({Path(path).resolve() for path in paths}) < len(paths):
         raise UserError("the same run is given twice", "", "Give each run folder once")
     runs = [Run.open(Path(path)) for path in paths]
-    named = list(zip(runs, _names(runs), strict=True))
-    described = []
-    for run, name in named:
-        alike = [other for other in runs if other.config["command"] == run.config["command"]]
-        arguments = run.config["arguments"]
-        differing = {key: arguments[key] for key in arguments if key not in NOT_SETTINGS and _differs(key, alike)}
-        kept = {key: run.config[key] for key in ("command", "data", "synthetic", "status", "created")}
-        described.append({"run": name, **kept, "settings": differing, "metrics": _metrics(run)})
-    rows = [{"run": name, **row} for run, name in named for row in _transfer_rows(run)]
-    starts = [{"run": name, **start} for run, name in named for start in _results(run).get("starts", ())]
-    splits = {name: _split(run) for run, name in named if run.config["command"] == TRANSFER}
-    measured = [{"run": name, "command": run.config["command"], **row} for run, name in named for row in _measured(run)]
-    return {"runs": described, "rows": rows, "starts": starts, "measured": measured, "tests": _tests(rows, splits)}
+    names = apart([run.path.resolve() for run in runs])
+    described = tuple(_described(name, run, runs) for name, run in zip(names, runs, strict=True))
+    documents = {name: found for name, run in zip(names, runs, strict=True) if (found := _document(run)) is not None}
+    commands = {run.run: run.command for run in described}
+    rows = tuple(ComparedRow(name, commands[name], row) for name, found in documents.items() for row in found.rows)
+    weights = tuple(ComparedWeights(name, one) for name, found in documents.items() for one in found.weights)
+    return Compared(described, rows, weights, tuple(_tests(rows, documents)), documents)
 
 
-def tables(compared: dict[str, Any]) -> list[Table]:
-    """The comparison as tables: the runs of each command and its rows, the transfer rows (same learner together), the paired tests."""
+def tables(compared: Compared) -> list[Table]:
+    """The comparison as tables: of each command the runs, the rows and the paired tests; and what the rows begin from."""
     found = []
-    for command in dict.fromkeys(run["command"] for run in compared["runs"]):
-        runs = [run for run in compared["runs"] if run["command"] == command]
-        settings = list(dict.fromkeys(key for run in runs for key in run["settings"]))
-        metrics = list(dict.fromkeys(key for run in runs for key in run["metrics"]))
-        body = []
-        for run in runs:
-            told = [_text(run["settings"].get(key)) for key in settings]
-            came = [_measure(key, run["metrics"].get(key)) for key in metrics]
-            body.append([_label(run["run"], run["synthetic"]), run["data"], run["status"], *told, *came])
-        found.append(Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body))
-        measured = [row for row in compared["measured"] if row["command"] == command]
-        if measured:
-            keys = [key for key in measured[0] if key not in ("run", "command", "row")]
-            synthetic = {run["run"]: run["synthetic"] for run in runs}
-            cells = [
-                [_label(row["run"], synthetic[row["run"]]), row["row"], *(_measure(key, row[key]) for key in keys)] for row in measured
-            ]
-            found.append(Table(f"Rows of {command}", ["run", "row", *keys], cells))
-    rows = compared["rows"]
-    if rows:
-        found.append(_row_table(rows, {run["run"]: run["synthetic"] for run in compared["runs"]}))
-    if compared["starts"]:
-        runs_of: dict[tuple[str, ...], list[str]] = {}
-        lines = starts_rows(compared["starts"], weights_names(row["weights"] for row in rows))
-        for start, line in zip(compared["starts"], lines, strict=True):
-            runs_of.setdefault(tuple(line), []).append(start["run"])
-        found.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(named)] for line, named in runs_of.items()]))
-    if compared["tests"]:
-        body = [
-            [test["learner"], str(test["shots"]), test["a"], test["b"], test["metric"], points(test["difference"], test["ci95"]),
-             p_value(test["p"]), str(test["n"])]
-            for test in compared["tests"]
-            if test["metric"] in SHOWN
-        ]  # fmt: skip
-        header = ["learner", "shots", "a", "b", "measure", "a - b, points", "p", "seeds"]
-        found.append(Table("Paired t-tests, same splits (p not corrected for their number)", header, body))
+    names = _weights_names(compared)
+    for command in dict.fromkeys(run.command for run in compared.runs):
+        found.append(_runs_table(command, [run for run in compared.runs if run.command == command]))
+        here = [i for i, row in enumerate(compared.rows) if row.command == command]
+        if here:
+            found.append(_rows_table(compared, here, names))
+            tests = [test for test in compared.tests if test.a in here]
+            found += [_tests_table(compared, here, tests, names)] if tests else []
+    if compared.weights:
+        lines: dict[tuple[str, ...], list[str]] = {}
+        for one in compared.weights:
+            (line,) = weights_rows([one.weights], names)
+            lines.setdefault(tuple(line), []).append(one.run)
+        found.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()]))
     return found
 
 
-def write_page(compared: dict[str, Any], path: Path) -> Path:
-    """The comparison as a self-contained page."""
-    from repr.reports.figures import ladder
-
-    page = Page("Runs side by side", any(run["synthetic"] for run in compared["runs"]))
-    found = tables(compared)
-    for table in found:
+def write_page(compared: Compared, path: Path) -> Path:
+    """The comparison as a self-contained page: the tables, and a figure of every metric that the tables of rows show."""
+    page = Page("Runs side by side", any(run.synthetic for run in compared.runs))
+    for table in tables(compared):
         page.section(table.title)
         page.table(table.header, table.rows)
-    rows = [row for row in compared["rows"] if row["acc_novel"]]
-    if rows:
-        page.section("Accuracy on novel products")
-        keys = [key for key in ("learner", "shots") if len({str(row[key]) for row in rows}) > 1] or ["learner"]
-        groups = list(dict.fromkeys(_row_name(row, keys) for row in rows))
-        series: dict[str, list[tuple[float, float] | None]] = {}
-        weights = weights_names(row["weights"] for row in rows)
-        for row in rows:
-            bars = series.setdefault(_side(row, weights), [None] * len(groups))
-            bars[groups.index(_row_name(row, keys))] = (100 * row["acc_novel"]["mean"], 100 * (row["acc_novel"]["ci95"] or 0.0))
-        page.figure(ladder(groups, series, xlabel="acc_novel, per cent"), "Mean over the seeds with the 95 % interval of the mean.")
+    names = _weights_names(compared)
+    for command in dict.fromkeys(row.command for row in compared.rows):
+        here = [i for i, row in enumerate(compared.rows) if row.command == command]
+        found = _first(compared, here)
+        labels, alike = _labels(compared, here, names), {i: _alike(compared.rows[i].row, found) for i in here}
+        groups = list(dict.fromkeys(alike.values()))
+        for metric in found.shown:
+            series: dict[str, list[tuple[float, float] | None]] = {}
+            for i in here:
+                if (judged := compared.rows[i].row.metrics.get(metric)) is not None:
+                    bars = series.setdefault(labels[i], [None] * len(groups))
+                    bars[groups.index(alike[i])] = (100 * judged.mean, 100 * (judged.ci95 or 0.0))
+            if series:
+                page.section(f"{metric} of {command}")
+                drawn = ladder(groups, series, xlabel=f"{metric}, per cent")
+                page.figure(drawn, "Mean over the seeds with the 95 % interval of the mean.")
     return page.write(path)
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The folders' names, as far up as is needed to tell them apart."""
-    return apart([run.path.resolve() for run in runs])
+def _described(name: str, run: Run, runs: Sequence[Run]) -> ComparedRun:
+    config = run.config
+    alike = [other for other in runs if other.config["command"] == config["command"]]
+    differing = {key: value for key, value in config["arguments"].items() if key not in NOT_SETTINGS and _differs(key, alike)}
+    told = {key: str(config[key]) for key in ("command", "data", "status", "created")}
+    return ComparedRun(name, **told, synthetic=bool(config["synthetic"]), settings=differing, metrics=_metrics(run))
 
 
 def _differs(key: str, runs: Iterable[Run]) -> bool:
@@ -159,121 +173,147 @@ def _metrics(run: Run) -> dict[str, float]:
     return {key: float(value) for key, value in given.items() if isinstance(value, int | float) and math.isfinite(value)}
 
 
-def _transfer_rows(run: Run) -> list[dict[str, Any]]:
-    content = _results(run)
-    kept = (*ROW_KEYS, *MEASURES, "synthetic", "error")
-    whole = {"crops": list(WHOLE)}  # runs of before 2026-11-26 do not say
-    return [{**{key: (whole | row).get(key) for key in kept}, "seeds": content["seeds"]} for row in content.get("rows", ())]
+def _document(run: Run) -> Document | None:
+    """What a finished run found; None of runs that leave no rows, and of one that was stopped: its results, if any, are of one before."""
+    if run.config.get("status") != "done" or not (run.path / document.FILE).is_file():
+        return None
+    return document.read(run.path)
 
 
-def _results(run: Run) -> dict[str, Any]:
-    """What a finished transfer found; nothing of other runs."""
-    if run.config["command"] != TRANSFER or not (run.path / "results.json").is_file() or run.config.get("status") != "done":
-        return {}  # a stopped run's results, if there are any, are of the run before it
-    found: dict[str, Any] = read_json(run.path / "results.json")
-    return found
-
-
-def _measured(run: Run) -> list[dict[str, Any]]:
-    """The rows of an evaluation or a classification, a few measures of each."""
-    command, result = run.config["command"], run.config.get("result")
-    if not isinstance(result, dict):
-        return []
-    if command == EVALUATE:
-        return [
-            {
-                "row": row["name"],
-                **{key: row[key] for key in ("knn_top1", "linear_top1")},
-                **{key: row["retrieval"]["micro"][key] for key in ("recall@1", "map@r")},
-            }
-            for row in result["rows"]
-        ]
-    if command.startswith(CLASSIFY):
-        from repr.classify.summary import title
-
-        rows = result.get("rows", [result])  # a folder of one row, or of all that were asked for
-        return [{"row": f"{title(row)}, level {row['level']}", "top1": row["top1"], "f1_macro": row["f1_macro"]} for row in rows]
-    return []
-
-
-def _split(run: Run) -> dict[int, Any]:
-    """What must be equal for seed-by-seed pairs: of each seed the products, shots and tests."""
-    file = run.path / "split.json"
-    if not file.is_file():
-        return {}
-    split = read_json(file)
-    tests = {seed: entry["images"] for entry in split["tests"] for seed in entry["seeds"]}
-    fixed = [split["data"], split["base"], split["novel"], split["increments"]]
-    return {entry["seed"]: (fixed, entry["images"], tests.get(entry["seed"])) for entry in split["support"]}
-
-
-def _shown(split: tuple[list[Any], dict[str, list[str]], Any], row: dict[str, Any]) -> tuple[Any, ...]:
-    """The part of a seed's split that a row was taught and tested on: fewer shots are the first of more."""
-    fixed, support, tests = split
-    own = row["base_shots"] if isinstance(row["base_shots"], int) else None  # None: all
-    return fixed, {key: names[: own if key in fixed[1] else row["shots"]] for key, names in support.items()}, tests
-
-
-def _tests(rows: Sequence[dict[str, Any]], splits: dict[str, dict[int, Any]]) -> list[dict[str, Any]]:
+def _tests(rows: Sequence[ComparedRow], documents: Mapping[str, Document]) -> list[Comparison]:
+    """A paired test on each metric that is shown; of two rows the later minus the earlier: what it gains over it."""
     found = []
-    weights = weights_names(row["weights"] for row in rows)
-    for b, a in itertools.combinations(rows, 2):  # a is the later row: the difference says what it gains over the earlier
-        if any(a[key] != b[key] for key in ("learner", "shots", "base_shots")) or not (a["acc_novel"] and b["acc_novel"]):
+    for (j, b), (i, a) in itertools.combinations(enumerate(rows), 2):
+        of = documents[a.run]
+        if a.command != b.command or any(a.row.config.get(key) != b.row.config.get(key) for key in of.alike):
             continue
-        ours, theirs = splits.get(a["run"], {}), splits.get(b["run"], {})
-        seeds = [
-            seed for seed in a["seeds"]
-            if seed in b["seeds"] and seed in ours and seed in theirs and _shown(ours[seed], a) == _shown(theirs[seed], b)
-        ]  # fmt: skip
-        for measure in MEASURES:
-            if not (a[measure] and b[measure]):
-                continue
-            of_a = dict(zip(a["seeds"], a[measure]["values"], strict=True))
-            of_b = dict(zip(b["seeds"], b[measure]["values"], strict=True))
-            pairs = [(of_a[seed], of_b[seed]) for seed in seeds if of_a[seed] is not None and of_b[seed] is not None]
-            if not pairs:
-                continue
-            test = paired([x for x, _ in pairs], [y for _, y in pairs])
-            sides = {"learner": a["learner"], "shots": a["shots"], "a": _side(a, weights), "b": _side(b, weights), "metric": measure}
-            found.append({**sides, "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n})
+        for metric in of.shown:
+            test = paired_rows(a.row, b.row, metric)
+            if test is not None:
+                found.append(Comparison(i, j, "", metric, test.difference, test.ci95, test.p, test.n))
     return found
 
 
-def _row_table(rows: Sequence[dict[str, Any]], synthetic: dict[str, bool]) -> Table:
-    """The rows with those of one learner and number of shots together, so that the runs stand side by side."""
-    order = list(dict.fromkeys((row["shots"], row["learner"]) for row in rows))
-    together = sorted(rows, key=lambda row: order.index((row["shots"], row["learner"])))
-    keys = [key for key in ROW_KEYS if key in ("learner", "weights") or len({_text(row[key]) for row in rows}) > 1]
+def _weights_names(compared: Compared) -> dict[str, str]:
+    """Short names of all weights."""
+    of_rows = [row.row.config[WEIGHTS] for row in compared.rows if WEIGHTS in row.row.config]
+    return weights_names([*map(str, of_rows), *(one.weights.name for one in compared.weights)])
+
+
+def _runs_table(command: str, runs: Sequence[ComparedRun]) -> Table:
+    settings = list(dict.fromkeys(key for run in runs for key in run.settings))
+    metrics = list(dict.fromkeys(key for run in runs for key in run.metrics))
     body = []
-    weights = weights_names(row["weights"] for row in rows)
-    for row in together:
-        told = [weights[row["weights"]] if key == "weights" else _text(row[key]) for key in keys]
-        came = [f"not run: {row['error']}" if row["error"] and i == 0 else rate(row[measure]) for i, measure in enumerate(MEASURES)]
-        body.append([*told, _label(row["run"], synthetic[row["run"]]), *came])
-    return Table("Transfer, per cent, mean ± half of the 95 % interval", [*(key.replace("_", " ") for key in keys), "run", *MEASURES], body)
+    for run in runs:
+        told = [_text(run.settings.get(key)) for key in settings]
+        came = [_number(key, run.metrics.get(key)) for key in metrics]
+        body.append([_label(run.run, run.synthetic), run.data, run.status, *told, *came])
+    return Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body)
 
 
-def _side(row: dict[str, Any], weights: dict[str | None, str]) -> str:
-    return f"{row['run']}: {weights[row['weights']]}" + (", base-trained" if row["features"] == "base-trained" else "")
+def _rows_table(compared: Compared, here: Sequence[int], names: Mapping[str, str]) -> Table:
+    """The rows of one command, those that are alike together, so that the runs stand side by side."""
+    found = _first(compared, here)
+    order = list(dict.fromkeys(_alike(compared.rows[i].row, found) for i in here))
+    together = sorted(here, key=lambda i: order.index(_alike(compared.rows[i].row, found)))
+    keys = [key for key in _keys(compared, here) if key in found.named or _varies(compared, here, key)]
+    synthetic = {run.run: run.synthetic for run in compared.runs}
+    body = []
+    for i in together:
+        row = compared.rows[i].row
+        came = [rate(row.metrics.get(metric)) for metric in found.shown]
+        if row.error:
+            came[0] = f"not run: {row.error}"
+        told = [_setting(key, row.config.get(key), names) for key in keys]
+        body.append([*told, _label(compared.rows[i].run, synthetic[compared.rows[i].run]), *came])
+    header = [*(key.replace("_", " ") for key in keys), "run", *found.shown]
+    return Table(f"Rows of {found.command}, per cent, mean ± half of the 95 % interval", header, body)
 
 
-def _row_name(row: dict[str, Any], keys: Sequence[str]) -> str:
-    return ", ".join(f"{row[key]} shots" if key == "shots" else str(row[key]) for key in keys)
+def _tests_table(compared: Compared, here: Sequence[int], tests: Sequence[Comparison], names: Mapping[str, str]) -> Table:
+    """A line for every two rows, a column a metric."""
+    found, labels = _first(compared, here), _labels(compared, here, names)
+    cells: dict[tuple[int, int], dict[str, str]] = {}
+    seeds: dict[tuple[int, int], int] = {}
+    for test in tests:
+        p = "" if test.p is None else f" (p {p_value(test.p)})"
+        cells.setdefault((test.a, test.b), {})[test.metric] = points(test.difference, test.ci95) + p
+        seeds[test.a, test.b] = max(test.n, seeds.get((test.a, test.b), 0))
+    body = []
+    for (a, b), line in cells.items():
+        alike = [_setting(key, compared.rows[a].row.config.get(key), names) for key in found.alike]
+        body.append([*alike, labels[a], labels[b], *(line.get(metric, "–") for metric in found.shown), str(seeds[a, b])])
+    header = [*(key.replace("_", " ") for key in found.alike), "a", "b", *found.shown, "seeds"]
+    return Table(f"{found.command}: a − b in points, paired t-tests on the same splits (p not corrected for their number)", header, body)
+
+
+def _first(compared: Compared, here: Sequence[int]) -> Document:
+    """The document of the first of the rows: all of one command name, show and compare their rows in one way."""
+    return compared.documents[compared.rows[here[0]].run]
+
+
+def _keys(compared: Compared, here: Iterable[int]) -> list[str]:
+    """The settings of the rows, those that name them first."""
+    rows = list(here)
+    named = [key for key in _first(compared, rows).named if any(key in compared.rows[i].row.config for i in rows)]
+    return list(dict.fromkeys([*named, *(key for i in rows for key in compared.rows[i].row.config)]))
+
+
+def _varies(compared: Compared, here: Iterable[int], key: str) -> bool:
+    return len({compared.rows[i].row.config.get(key) for i in here}) > 1
+
+
+def _labels(compared: Compared, here: Sequence[int], names: Mapping[str, str]) -> dict[int, str]:
+    """A name for each row among those it is alike: the run and what names the row, with as many settings more as tell all apart."""
+    found = _first(compared, here)
+    shown = [key for key in _keys(compared, here) if key in found.named and key not in found.alike]
+    more = [key for key in _keys(compared, here) if key not in (*found.named, *found.alike)]
+
+    def label(i: int) -> str:
+        told = ", ".join(_setting(key, compared.rows[i].row.config.get(key), names) for key in shown)
+        return f"{compared.rows[i].run}: {told}" if told else compared.rows[i].run
+
+    while more:
+        groups: dict[tuple[str, str], list[int]] = {}
+        for i in here:
+            groups.setdefault((_alike(compared.rows[i].row, found), label(i)), []).append(i)
+        useful = [key for key in more if any(_varies(compared, group, key) for group in groups.values())]
+        if not useful:
+            break
+        shown.append(useful[0])
+        more.remove(useful[0])
+    return {i: label(i) for i in here}
+
+
+def _alike(row: Row, found: Document) -> str:
+    """The settings in which rows that are compared are equal, as text; the command where there are none."""
+    parts = {key: row.config.get(key) for key in found.alike}
+    told = [_value(value) if isinstance(value, str) else f"{_value(value)} {key.replace('_', ' ')}" for key, value in parts.items()]
+    return ", ".join(told) or found.command
+
+
+def _setting(key: str, value: Value, names: Mapping[str, str]) -> str:
+    return names[str(value)] if key == WEIGHTS and str(value) in names else _value(value)
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 def _label(name: str, synthetic: bool) -> str:
     return f"{name} (synthetic)" if synthetic else name
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
+def _text(value: Json) -> str:
+    """An argument."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "–"
-    return str(value)
+    return "–" if value is None else str(value)
 
 
-def _measure(key: str, value: float | None) -> str:
+def _number(key: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:.1f} %" if key in SHARES or key in RATES else f"{value:.4g}"
+    return f"{100 * value:.1f} %" if key in SHARES else f"{value:.4g}"

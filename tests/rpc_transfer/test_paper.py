@@ -10,13 +10,13 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from rpc_transfer.draw import make_split
 from rpc_transfer.paper import departures, fixed, training
-from rpc_transfer.protocol import make_split
 from rpc_transfer.settings import Settings
-from rpc_transfer.starts import Start
+from rpc_transfer.weights import InitialWeights
 
 RPC_SUPERCATEGORIES = [11] * 4 + [12] * 13
-STARTS = [Start(None, None, 64, "resnet18"), Start("runs/w", None, 80, "resnet50")]
+WEIGHTS = [InitialWeights("none", None, 64, "resnet18"), InitialWeights("runs/w", None, 80, "resnet50")]
 
 
 def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +34,7 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:
     split = make_split(shop(RPC_SUPERCATEGORIES), novel=34, shots=10, seeds=[0], test_on="validation")
     settings = Settings(novel=34, shots=(10,), lr=0.1)
-    told = "\n".join(training(settings, split, STARTS))
+    told = "\n".join(training(settings, split, WEIGHTS))
     assert (
         "runs/w: resnet50 at 80 px" in told
         and "rate: 0.1, as given" in told
@@ -42,12 +42,12 @@ def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Ca
         and "views: supervised, ours" in told
     )
     assert "about 300 in the base step, then 300" in told
-    assert departures(settings, split, STARTS) == []
+    assert departures(settings, split, WEIGHTS) == []
     other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="validation", unknown=1)
-    lite = Start("imagenet", None, 160, "tf_efficientnet_lite0")
-    assert departures(settings, split, [*STARTS, lite]) == []  # shown beside every run
+    lite = InitialWeights("imagenet", None, 160, "tf_efficientnet_lite0")
+    assert departures(settings, split, [*WEIGHTS, lite]) == []  # shown beside every run
     found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
     assert [words.split()[0] for words in found] == ["8", "1", "1", "no", "imagenet"]
     stranger = next(key for key in split.base if split.supercategories[key] != split.supercategories[split.novel[0]])
     uneven = replace(split, novel=(stranger, *split.novel[1:]))
-    assert "novel products in each of" in departures(settings, uneven, STARTS)[0]
+    assert "novel products in each of" in departures(settings, uneven, WEIGHTS)[0]

@@ -13,8 +13,8 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from rpc_transfer.protocol import Split, make_split, with_validation
-from rpc_transfer.split_file import image_ids, read_split, write_split
+from rpc_transfer.draw import make_split, with_validation
+from rpc_transfer.protocol import Split, SplitFile, image_ids, read_split
 
 Shop = Callable[..., Catalog]
 
@@ -37,7 +37,7 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("test_on", ["test", "validation"])
 def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
     split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1, increments="1,2", test_on=test_on)
-    write_split(tmp_path / "split.json", split, catalog)
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
     back = read_split(tmp_path / "split.json", catalog)
     for field in fields(Split):
         if field.name in ("supercategories", "names"):
@@ -47,7 +47,7 @@ def test_round_trip(catalog: Catalog, tmp_path: Path, test_on: Any) -> None:
 
 def test_validation_images_come_back_from_the_file_and_are_not_drawn_again(shop: Shop, catalog: Catalog, tmp_path: Path) -> None:
     split = with_validation(catalog, make_split(catalog, novel=3, shots=4, seeds=[0, 2]))
-    write_split(tmp_path / "split.json", split, catalog)
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
     back = read_split(tmp_path / "split.json", catalog)
     assert same(back.validation, split.validation) and all(len(rows) == 8 for of in back.validation.values() for rows in of.values())
     fewer = {seed: {product: rows[:1] for product, rows in of.items()} for seed, of in split.validation.items()}
@@ -61,7 +61,7 @@ def test_validation_images_come_back_from_the_file_and_are_not_drawn_again(shop:
 
 def test_another_tool_can_read_it(catalog: Catalog, tmp_path: Path) -> None:
     split = make_split(catalog, novel=2, shots=4, seeds=[0])
-    write_split(tmp_path / "split.json", split, catalog)
+    SplitFile.of(split, catalog).write(tmp_path / "split.json")
     content = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
     images = content["support"][0]["images"][content["novel"][0]]
     assert len(images) == 4 and all((tmp_path / image).is_file() for image in images)
@@ -76,7 +76,7 @@ def test_images_with_several_products_carry_their_box(shop: Shop) -> None:
 
 
 def written(catalog: Catalog, path: Path, **changes: Any) -> Path:
-    write_split(path, make_split(catalog, novel=2, shots=4, seeds=[0]), catalog)
+    SplitFile.of(make_split(catalog, novel=2, shots=4, seeds=[0]), catalog).write(path)
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     return path
 
@@ -112,6 +112,9 @@ def test_images_that_are_gone_from_the_disk_are_named(catalog: Catalog, tmp_path
         ({"tests": []}, "not of the same seeds"),
         ({"shots": None}, "missing or wrong field"),
         ({"shots": 5}, "fewer shots than the file says"),
+        ({"products": {}}, "nothing is said in products of"),
+        ({"base_shots": "some"}, "base_shots is 'some'"),
+        ({"support": [{"seed": 0, "images": {}}]}, "no list of images is there for product"),
     ],
 )
 def test_files_that_are_wrong(catalog: Catalog, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -142,3 +145,29 @@ def test_a_shot_that_is_also_a_test_is_refused(catalog: Catalog, tmp_path: Path)
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="are shots and tests"):
         read_split(path, catalog)
+
+
+def test_the_tests_of_a_seed_are_listed_in_the_order_that_trials_count_in(catalog: Catalog) -> None:
+    split = make_split(catalog, novel=3, shots=4, seeds=[0, 2], unknown=1)
+    ids = image_ids(catalog)
+    rows = [row for product in (*split.base, *split.novel, *split.unknown) for row in split.tests[2][product]]
+    assert SplitFile.of(split, catalog).test_images(2) == [ids[row] for row in rows]
+
+
+def test_seeds_share_tests_in_the_file_only_where_they_do(catalog: Catalog) -> None:
+    official = SplitFile.of(make_split(catalog, novel=3, shots=4, seeds=[0, 2]), catalog)
+    assert [entry.seeds for entry in official.tests] == [(0, 2)]
+    drawn = SplitFile.of(make_split(catalog, novel=3, shots=4, seeds=[0, 2], test_on="validation"), catalog)
+    assert [entry.seeds for entry in drawn.tests] == [(0,), (2,)]
+
+
+def test_the_key_is_of_what_is_taught_and_tested(catalog: Catalog) -> None:
+    """Fewer shots are the first of more; another seed, other products, steps or tests are another split."""
+    options: dict[str, Any] = {"novel": 3, "seeds": [0, 1]}
+    four, two = (SplitFile.of(make_split(catalog, shots=shots, **options), catalog) for shots in (4, 2))
+    assert four.key(0, 2) == two.key(0, 2) and four.key(0, 4) != four.key(0, 2) != four.key(1, 2)
+    for changed in ({"split_seed": 1}, {"increments": "1,2"}, {"test_on": "validation"}, {"base_shots": 5}):
+        assert SplitFile.of(make_split(catalog, shots=4, **options, **changed), catalog).key(0, 4) != four.key(0, 4), changed
+    own = SplitFile.of(make_split(catalog, shots=4, base_shots=3, **options), catalog)
+    fewer = SplitFile.of(make_split(catalog, shots=2, base_shots=3, **options), catalog)
+    assert own.key(0, 2) == fewer.key(0, 2), "base products keep their own number of shots"

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from rpc_transfer.split_file import write_split
 
 from repr.catalog.sources import open_data
 from repr.errors import UserError
@@ -21,7 +22,6 @@ from repr.runs import Run
 from rpc_transfer import metrics, report, results
 from rpc_transfer.cli.report import command
 from rpc_transfer.protocol import Split, make_split
-from rpc_transfer.split_file import write_split
 
 LEARNERS = ("finetune", "ncm")
 COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (200, 30, 200), (30, 200, 200))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rpc_transfer import summary
 from rpc_transfer.rows import FIGURES
+
+from rpc_transfer import summary
 
 
 def row(weights: str | None, mean: float | None, **changes: Any) -> dict[str, Any]:

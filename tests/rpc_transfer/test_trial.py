@@ -68,27 +68,27 @@ def run(of: Task, learner: Nearest | None = None, **options: Any) -> tuple[Neare
 
 def test_figures_that_can_be_seen() -> None:
     learner, trial = run(task([0, 1], [2, 3]))
-    figures = trial.figures
+    figures = trial.metrics
     assert trial.arrays["predictions"][:6].tolist() == [0, 2, 1, 2, 0, 3]  # (0, .9) is nearer to novel 2, (0, .1) to base 0
     assert figures["acc_all"] == 4 / 6 and figures["acc_base"] == 2 / 3 and figures["acc_novel"] == 2 / 3
     assert figures["base_to_novel"] == 1 / 3 and figures["novel_to_base"] == 1 / 3
     assert figures["acc_novel_only"] == 1, "among novel classes alone (0, .1) is novel 2"
     assert figures["acc_base_before"] == 1 and figures["forgetting_base"] == pytest.approx(1 / 3)
     assert figures["avg_incremental_acc"] == pytest.approx((1 + 4 / 6) / 2)
-    assert figures["per_supercategory"] == {"a": 2 / 4, "b": 1.0}
+    assert (figures["supercategory/a"], figures["supercategory/b"]) == (2 / 4, 1.0)
     assert learner.given == [[0, 1], [2, 3]], "each step brings its own images alone"
 
 
 def test_steps_one_class_at_a_time() -> None:
     _, trial = run(task([0, 1], [2], [3]))
-    assert [step["classes"] for step in trial.figures["steps"]] == [2, 3, 4]
-    assert trial.figures["steps"][1]["acc_all"] == 3 / 5, "the middle step is judged on the classes seen so far"
-    assert trial.figures["seconds"] > 0
+    assert [step["classes"] for step in trial.details["steps"]] == [2, 3, 4]
+    assert trial.details["steps"][1]["acc_all"] == 3 / 5, "the middle step is judged on the classes seen so far"
+    assert trial.metrics["seconds"] > 0
 
 
 def test_unknown_products_and_the_threshold() -> None:
     _, trial = run(task([0, 1], [2, 3], validation=(11,)), Sure(), reject=1.0)
-    figures = trial.figures
+    figures = trial.metrics
     assert figures["auroc_unknown"] == 1 and figures["fpr95_unknown"] == 0
     assert figures["reject_threshold"] == pytest.approx(-0.09)  # (0, .3) is 0.3 from base 0
     # within 0.3 of a mean: (0, .2), (0, .9), (0, 1.2), (0, .1); the second and the fourth get the wrong name
@@ -109,15 +109,15 @@ def test_without_unknown_products_their_figures_do_not_apply() -> None:
     known = of.labels >= 0
     of = Task(of.steps, of.tests[known], of.places[known], of.labels[known], of.base, of.supercategories)
     _, trial = run(of)
-    assert np.isnan(trial.figures["auroc_unknown"]) and "reject_threshold" not in trial.figures
+    assert np.isnan(trial.metrics["auroc_unknown"]) and "reject_threshold" not in trial.metrics
 
 
 def test_all_at_once_has_no_forgetting() -> None:
     learner = Nearest()
     trial = run_trial(learner, TABLE, task([0, 1], [2, 3]))
     assert learner.given == [[0, 1, 2, 3]]
-    assert trial.figures["acc_all"] == 4 / 6
-    assert all(np.isnan(trial.figures[name]) for name in ("forgetting_base", "avg_incremental_acc", "seconds"))
+    assert trial.metrics["acc_all"] == 4 / 6
+    assert all(np.isnan(trial.metrics[name]) for name in ("forgetting_base", "avg_incremental_acc", "seconds"))
 
 
 def split(**changes: Any) -> Split:

@@ -21,20 +21,29 @@ mkdir -p "$out"
 score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
 case "$*" in *--tie*) score=0.5;; esac
 case "$*" in *--on-tests*) on=test;; *) on=validation;; esac
-row='{"learner": "ncm", "weights": null, "features": "as given", "size": 64, "shots": 10, "error": "", "test_on": "'$on'"'
+row='{"config": {"learner": "ncm", "weights": "none", "features": "as given", "size": 64, "shots": 10, "test_on": "'$on'"}, "metrics": {'
 score=${score:-0.5}
 for name in acc_base acc_novel harmonic_mean; do
-    row="$row, \\"$name\\": {\\"mean\\": $score, \\"ci95\\": null, \\"values\\": [$score]}"
+    row="$row\\"$name\\": {\\"mean\\": $score, \\"ci95\\": null, \\"values\\": [$score]}, "
 done
-row="$row, \\"acc_all\\": {\\"mean\\": 0.5, \\"ci95\\": null, \\"values\\": [0.5]}"
-echo "{\\"seeds\\": [0], \\"data\\": \\"toy\\", \\"rows\\": [$row}]}" > "$out/results.json"
+row="$row\\"acc_all\\": {\\"mean\\": 0.5, \\"ci95\\": null, \\"values\\": [0.5]}}, "
+row="$row\\"trials\\": [{\\"seed\\": 0, \\"split\\": \\"\\", \\"file\\": \\"\\"}]}"
+head='"schema": 1, "command": "rpc_transfer run", "data": "toy", "synthetic": false'
+echo "{$head, \\"rows\\": [$row]}" > "$out/results.json"
 echo '{"version": 1, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
-split="{"
+split='{"format": "rpc_transfer split", "version": 1, "about": "", "data": "toy", "split_seed": 0, "shots": 10, "base_shots": null, '
+split="$split"'"shots_from": "train", "test_on": "test", "unknown": [], "products": {}, "notes": ["'"$*"'"]'
 for part in base novel increments support tests; do
     case "$*" in *--other-$part*) seed=1;; *) seed=0;; esac
-    split="$split\\"$part\\": [$seed], "
+    case $part in
+        increments) value="[[\\"$seed\\"]]";;
+        support) value="[{\\"seed\\": $seed, \\"images\\": {}}]";;
+        tests) value="[{\\"seeds\\": [$seed], \\"images\\": {}}]";;
+        *) value="[\\"$seed\\"]";;
+    esac
+    split="$split, \\"$part\\": $value"
 done
-echo "$split\\"library\\": 1}" > "$out/split.json"
+echo "$split}" > "$out/split.json"
 """
 
 

@@ -32,9 +32,13 @@ import click
 from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.evaluation.statistics import paired
+from repr.experiments import document
+from repr.experiments.document import Document
 from repr.files import content_key, read_json, replacing
 from repr.methods import load, read
 from repr.models.weights import read_weights
+from repr.records import to_json
+from rpc_transfer import protocol
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -217,11 +221,11 @@ def _done(path: Path) -> bool:
 
 def _score(path: Path) -> float:
     """What a grid is judged by, on training images that are not shots."""
-    rows = [row for row in read_json(path / "results.json")["rows"] if not row["error"]]
+    rows = [row for row in document.read(path).rows if not row.error]
     if not rows:
         raise Failed(f"no row of {path.name} could be run")
-    assert all(row["test_on"] == "validation" for row in rows), "a grid is judged on training images"
-    return float(sum((row["acc_base"]["mean"] + row["acc_novel"]["mean"]) / 2 for row in rows) / len(rows))
+    assert all(row.config["test_on"] == "validation" for row in rows), "a grid is judged on training images"
+    return sum((row.metrics["acc_base"].mean + row.metrics["acc_novel"].mean) / 2 for row in rows) / len(rows)
 
 
 def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
@@ -237,7 +241,9 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
         views = arguments["views"] or load(method).default_views
         told = {"lr": arguments["lr"] or _rate(path), "views": views, "source": config["data"]}
         return {"run": command, "trained": {**trained, **told, "metrics": metrics}}
-    content = read_json(path / "results.json") if (path / "results.json").is_file() else config["result"]
+    if (path / document.FILE).is_file():
+        return _found_rows(document.read(path), command, out) | _split(path)
+    content = config["result"]
     rows = []
     for row in content["rows"]:
         micro = row["retrieval"]["micro"] if "retrieval" in row else {}  # an evaluation's
@@ -247,7 +253,40 @@ def _found(path: Path, command: str, out: Path) -> dict[str, Any]:
                 row[key] = row[key].replace(f"{out}/", "")
         rows.append(row)
     found = {"run": command, "seeds": content.get("seeds"), "data": content.get("data"), "rows": rows}
-    return found | _split(path) | {"paired": _paired(content, out), "comparisons": content.get("comparisons", [])}
+    return found | {"paired": [], "comparisons": content.get("comparisons", [])}
+
+
+def _found_rows(found: Document, command: str, out: Path) -> dict[str, Any]:
+    """What a transfer found, in the form of results/*.json: weights that nothing was trained of are null there."""
+
+    def named(weights: object) -> str | None:
+        return None if weights == "none" else str(weights).replace(f"{out}/", "")
+
+    rows = []
+    for row in found.rows:
+        kept: dict[str, Any] = {name: to_json(of) for name, of in row.metrics.items() if name in KEPT}
+        config = {name: to_json(value) for name, value in row.config.items() if name in KEPT or not isinstance(value, tuple)}
+        rows.append({**config, **kept, "weights": named(row.config["weights"]), "synthetic": row.synthetic, "error": row.error or None})
+    paired = []
+    for test in found.comparisons:
+        a, b = found.rows[test.a].config, found.rows[test.b].config
+        ours = "none" in (a["weights"], b["weights"]) or "imagenet" in (a["weights"], b["weights"])
+        if test.metric not in COMPARED or (test.against == "weights" and not ours):
+            continue  # the tests against scratch, against what a user has without us and against the upper bound; not each with each
+        sides = {f"{side}_{name}": to_json(of[name]) for side, of in (("a", a), ("b", b)) for name in ("features", "crops")}
+        told = {"learner": a["learner"], "shots": a["shots"], "metric": test.metric, "against": test.against, "b_learner": b["learner"]}
+        came = {"difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n}
+        paired.append({**told, "a": named(a["weights"]), "b": named(b["weights"]), **sides, **came})
+    return {"run": command, "seeds": list(found.seeds), "data": found.data, "rows": rows, "paired": paired, "comparisons": []}
+
+
+def _split(path: Path) -> dict[str, str]:
+    """{"split": what tells the products, shots and tests of a transfer from others}: rows of equal ones may be compared seed by seed."""
+    if not (path / protocol.FILE).is_file():
+        return {}
+    split = to_json(protocol.SplitFile.read(path / protocol.FILE))
+    assert isinstance(split, dict)
+    return {"split": content_key({key: split[key] for key in ("base", "novel", "increments", "support", "tests")})}
 
 
 def _rate(path: Path) -> float | None:
@@ -286,25 +325,6 @@ def _compared(asked: dict[str, Any], found: dict[str, Any], stored: list[dict[st
 def _stored(results: Path) -> dict[str, Any]:
     """The steps of all experiments, by name."""
     return {step["step"]: step for file in sorted(results.glob("*.json")) for step in read_json(file)["steps"]}
-
-
-def _split(path: Path) -> dict[str, str]:
-    """{"split": what tells the products, shots and tests of a transfer from others}: rows of equal ones may be compared seed by seed."""
-    if not (path / "split.json").is_file():
-        return {}
-    split = read_json(path / "split.json")
-    return {"split": content_key({key: split[key] for key in ("base", "novel", "increments", "support", "tests")})}
-
-
-def _paired(content: dict[str, Any], out: Path) -> list[dict[str, Any]]:
-    """The tests against scratch, against what a user has without us, and against the upper bound; not every start with every other."""
-    tests = [
-        test
-        for test in content.get("paired", ())
-        if test["metric"] in ("acc_all", "acc_base", "acc_novel")
-        and (test.get("against", "start") != "start" or {test["a"], test["b"]} & {None, "imagenet"})
-    ]
-    return [{k: v.replace(f"{out}/", "") if isinstance(v, str) else v for k, v in test.items()} for test in tests]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from repr.crops import WHOLE, suffix
-from repr.evaluation.words import p_value, percent, points, rate
+from repr.evaluation.words import p_value, percent, points
 from repr.files import read_json
 
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
@@ -38,7 +38,7 @@ def markdown(experiment: dict[str, Any]) -> list[str]:
     for step, row in rows:
         known = [row["learner"], *_start(row["weights"], starts), row["features"], _px(row), row["shots"]]
         known += [len(step["seeds"]), step["step"]]
-        out.append(f"| {' | '.join([*map(str, known), *(rate(row.get(name)) for name in RATES)])} |")
+        out.append(f"| {' | '.join([*map(str, known), *(_rate(row.get(name)) for name in RATES)])} |")
     out += evaluated([row for step in steps for row in step.get("rows", ()) if row.get("knn_top1") is not None])
     out += classified([row for step in steps for row in step.get("rows", ()) if row.get("top1") is not None])
     for step in steps:
@@ -99,6 +99,10 @@ def evaluated(rows: list[dict[str, Any]]) -> list[str]:
         return []
     out = [f"| weights | {' | '.join(EVALUATED.values())} |", "| " + "--- | " * (1 + len(EVALUATED))]
     return out + [f"| {' | '.join([row['name'], *(percent(row.get(name)) for name in EVALUATED)])} |" for row in rows]
+
+
+def _rate(figure: dict[str, Any] | None) -> str:
+    return percent(figure["mean"], figure["ci95"]) if figure else percent(None)
 
 
 def _px(row: dict[str, Any]) -> str:

@@ -1,3 +1,4 @@
+from repr.evaluation.statistics import Metric
 from repr.evaluation.words import p_value, percent, points, rate
 
 
@@ -8,8 +9,8 @@ def test_rates_in_per_cent() -> None:
 
 
 def test_figures_of_several_seeds() -> None:
-    assert rate({"mean": 0.5214, "ci95": 0.006, "values": [0.52, 0.5228]}) == "52.1 ± 0.6"
-    assert rate({"mean": 0.5, "ci95": None, "values": [0.5]}) == "50.0"
+    assert rate(Metric(0.5214, 0.006, (0.52, 0.5228))) == "52.1 ± 0.6"
+    assert rate(Metric(0.5, None, (0.5,))) == "50.0"
     assert rate(None) == "–"
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from repr.errors import UserError
+from repr.experiments.document import Document, read
 from rpc_transfer.cli import group
 
 
@@ -46,7 +47,7 @@ def printed(typed: list[object]) -> tuple[str, str]:
     return run(*typed)
 
 
-def test_prints_the_starts_side_by_side(printed: tuple[str, str], typed: list[object]) -> None:
+def test_prints_the_weights_side_by_side(printed: tuple[str, str], typed: list[object]) -> None:
     stdout, stderr = printed
     lines = stdout.splitlines()
     assert lines[0].startswith("fruits: 6 base and 2 novel products, shots from train, tested on test (180 base and 60 novel images)")
@@ -56,15 +57,35 @@ def test_prints_the_starts_side_by_side(printed: tuple[str, str], typed: list[ob
     assert f"rpc_transfer report {typed[-1]}" in stderr
 
 
-def test_json_is_one_object_with_the_issues_keys(printed: tuple[str, str], typed: list[object]) -> None:
+def test_json_is_one_document(printed: tuple[str, str], typed: list[object]) -> None:
     content = json.loads(run(*typed, "--json")[0])
-    assert {"data", "novel_ids", "split_seed", "seeds", "rows"} <= set(content)
-    wanted = {"learner", "weights", "shots", "shots_from", "test_on", "increments", "acc_all", "acc_base", "acc_novel", "harmonic_mean"}
-    wanted |= {"memory"}
-    wanted |= {"acc_novel_only", "avg_incremental_acc", "forgetting_base", "auroc_unknown", "fpr95_unknown", "ece", "seconds"}
-    assert wanted <= set(content["rows"][0])
-    assert set(content["rows"][0]["acc_all"]) == {"mean", "ci95", "values"}
-    assert content["rows"][0]["weights"] is None and content["rows"][0]["auroc_unknown"] is None
+    found = Document.from_json(content)
+    assert content["schema"] == 1 and found == read(Path(str(typed[-1])))
+    row = found.rows[0]
+    settings = {
+        "learner",
+        "weights",
+        "features",
+        "shots",
+        "base_shots",
+        "shots_from",
+        "test_on",
+        "increments",
+        "memory",
+        "arch",
+        "size",
+        "crops",
+    }
+    assert set(row.config) == settings and row.config["weights"] == "none"
+    assert {"acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "forgetting_base", "ece", "seconds"} <= set(row.metrics)
+    assert set(content["rows"][0]["metrics"]["acc_all"]) == {"mean", "ci95", "values"} and len(row.metrics["acc_all"].values) == 2
+    assert "auroc_unknown" not in row.metrics, "no product is unknown here"
+
+
+def test_one_seed_has_values_and_no_interval(printed: tuple[str, str], typed: list[object]) -> None:
+    content = json.loads(run(*typed[:-2], "--seeds", 1, "--out", f"{typed[-1]}-one", "--json")[0])
+    for metric in content["rows"][0]["metrics"].values():
+        assert metric["ci95"] is None and metric["values"] == [metric["mean"]]
 
 
 def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +120,7 @@ def test_a_run_of_another_command_is_not_written_over(typed: list[object], tmp_p
 def test_config_of_a_run_can_be_given_back(printed: tuple[str, str], typed: list[object], tmp_path: Path) -> None:
     config = Path(str(typed[-1])) / "config.json"
     content = json.loads(run("--config", config, "--seeds", 1, "--out", tmp_path, "--json")[0])
-    assert content["seeds"] == [0] and content["rows"][0]["shots"] == 2
+    assert [trial["seed"] for trial in content["rows"][0]["trials"]] == [0] and content["rows"][0]["config"]["shots"] == 2
 
 
 @pytest.mark.parametrize(
