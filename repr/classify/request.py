@@ -12,8 +12,9 @@ from repr.classify.experiment import Found, Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
 from repr.classify.rows import check, list_rows
+from repr.classify.settings import Settings
 from repr.classify.summary import SHOWN, ClassifyRow, caption, comparisons, left_out, summarise
-from repr.classify.tables import NUMBERS, TITLES, of_paper, read_paper, remarks
+from repr.classify.tables import NUMBERS, TITLES, Paper, of_paper, read_paper, remarks
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
@@ -29,13 +30,12 @@ ALIKE = ("model", "modality", "level", "hierarchy", "part", "masked")  # in rows
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found. rows: those of the document, typed, with their trials. number: of the table, "" for a grid. paper: of a table, what
-    the paper prints for each row, a fraction or None. out: the run folder, None for none."""
+    """What was found. document: its "about" holds, of a table, the "table"'s number and what the "paper" prints for each row, a fraction
+    or None. rows: those of the document, typed, with their trials. number: of the table, "" for a grid. out: the run folder, or None."""
 
     document: Document
     rows: tuple[ClassifyRow, ...]
     number: str = ""
-    paper: tuple[float | None, ...] = ()
     out: Path | None = None
 
     @property
@@ -49,11 +49,38 @@ class Answer:
         return weights_names(row.config.weights for row in self.rows if row.config.weights)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is asked for, before anything is trained. stand_ins: parts in place of a table's own subsets."""
+
+    number: str
+    command: str
+    request: Request
+    opened: Opened
+    rows: list[Settings]
+    paper: Paper
+    stand_ins: tuple[str, ...]
+    out: Path | None
+
+
 def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
     """Run what was asked for, and write the run folder where there is one. words: () for a grid, ("table", number) for a table.
 
     Raises UserError for names that are in no table and data that cannot be read.
     """
+    plan = _plan(words, request, out)
+    if plan.out is None:
+        return _answer(plan)
+    arguments = values(request) | ({"words": list(words)} if words else {})
+    read = plan.opened.read
+    with recording(plan.out, plan.command, arguments, data=read.name, synthetic=read.synthetic) as record:
+        answer = _answer(plan)
+        finish(record, answer.document)
+    return answer
+
+
+def _plan(words: tuple[str, ...], request: Request, out: Path | None) -> _Plan:
+    """Check what is asked for and open the data."""
     number = _number(words, request)
     command = " ".join([COMMAND, *words])
     if out:
@@ -62,39 +89,33 @@ def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
     paper = read_paper(request.paper)
     split = request.split or {"paper": "random"}.get(request.preset, "grouped")
     opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed)
-    read = opened.read
     if request.ocr:
         opened.check_ocr(request.data)
     if number and out is None:
-        out = Path("runs", f"classify-{read.name}-table-{number}")
+        out = Path("runs", f"classify-{opened.read.name}-table-{number}")
         claim(out, command)
     stand_ins = opened.own_parts() if number == "8" and not request.parts else ()
-    levels = opened.levels(request.parts or stand_ins)
-    settings = list_rows(number, request, split_name(read, split), levels)
-    seeds = range(request.seed, request.seed + request.seeds)
+    rows = list_rows(number, request, split_name(opened.read, split), opened.levels(request.parts or stand_ins))
+    return _Plan(number, command, request, opened, rows, paper, stand_ins, out)
 
-    def answer() -> Answer:
-        found = run(opened, settings, seeds, out)
-        by_seed = request.data_seed is None
-        rows = tuple(summarise(one, of, synthetic=read.synthetic, by_seed=by_seed) for one, of in zip(settings, found, strict=True))
-        _check_ran(rows, found)
-        printed = of_paper(number, [row.config for row in rows], paper) if number else ()
-        beside = (caption(rows), *left_out(rows), *(remarks(number, paper, stand_ins) if number else ()))
-        about: dict[str, Value] = {"table": number, "paper": printed} if number else {}
-        found_rows = tuple(row.row for row in rows)
-        made = Document(
-            command, read.name, read.synthetic, found_rows, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
-            notes=beside, about=about,
-        )  # fmt: skip
-        return Answer(made, rows, number, printed, out)
 
-    if out is None:
-        return answer()
-    arguments = values(request) | ({"words": list(words)} if words else {})
-    with recording(out, command, arguments, data=read.name, synthetic=read.synthetic) as record:
-        answered = answer()
-        finish(record, answered.document)
-    return answered
+def _answer(plan: _Plan) -> Answer:
+    request, read = plan.request, plan.opened.read
+    found = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
+    by_seed = request.data_seed is None
+    rows = tuple(summarise(one, of, synthetic=read.synthetic, by_seed=by_seed) for one, of in zip(plan.rows, found, strict=True))
+    _check_ran(rows, found)
+    notes = [caption(rows), *left_out(rows)]
+    about: dict[str, Value] = {}
+    if plan.number:
+        notes += remarks(plan.number, plan.paper, plan.stand_ins)
+        about = {"table": plan.number, "paper": of_paper(plan.number, [row.config for row in rows], plan.paper)}
+    of_document = tuple(row.row for row in rows)
+    made = Document(
+        plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
+        notes=tuple(notes), about=about,
+    )  # fmt: skip
+    return Answer(made, rows, plan.number, plan.out)
 
 
 def _number(words: tuple[str, ...], request: Request) -> str:

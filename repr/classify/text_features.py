@@ -52,7 +52,17 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
         return recurrent.Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
 
     versions = [_version(package) for package in PACKAGES[kind]]
-    made_by = (VERSION, versions, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
+    made_by: tuple[object, ...] = (
+        VERSION,
+        versions,
+        kind,
+        settings.scale,
+        settings.seed,
+        data.ocr,
+        data.mask,
+        data.identity,
+        rows.tobytes(),
+    )
     if kind != "ngram":
         made_by = (*made_by, labels.tobytes(), classes, *settings.training(recurrent.EPOCHS).values())
 
