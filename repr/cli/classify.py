@@ -25,7 +25,7 @@ SPELLED = {
 @options.command()
 @click.argument("words", nargs=-1, metavar="[table 4|5|6|8|fig8]")
 @options.of(Request, spelled=SPELLED)
-@options.out_option("the trials, their classes as tables, and report.html; done trials are not run again (default: print; tables: runs/classify-…)")
+@options.out_option("trials, which are not run again, tables of their classes, and report.html (default: print; tables: runs/classify-…)")
 @options.config_option
 @options.json_option
 @click.pass_context

@@ -46,18 +46,18 @@ def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("table", "4", "--hierarchy", "flat"), "hierarchy: table 4 settles this"),
-        (("table", "5", "--fine-share", "0.5"), "fine_share: table 5 settles this"),
+        (("table", "4", "--hierarchy", "flat"), "nets: table 4 settles this"),
+        (("table", "5", "--fine-share", "0.5"), "shares: table 5 settles this"),
         (("table", "5", "--end-to-end"), "end_to_end: table 5 settles this"),
         (("table", "8", "--subset", "meats"), "subset: table 8 settles this"),
         (("--model", "bilstm", "--text-encoder", "bert"), "text_encoder: none of the rows"),
         (("--model", "ngram", "--bert", "folder"), "bert: none of the rows"),
         (("--model", "gated", "--frozen"), "end_to_end: none of the rows"),
         (("--model", "encoder", "--weak", "residual"), "weak: none of the rows"),
-        (("--model", "encoder", "--mask-class-words"), "mask_class_words: none of the rows"),
+        (("--model", "encoder", "--mask-class-words"), "mask: none of the rows"),
         (("--model", "encoder", "--ocr"), "ocr: none of the rows"),
         (("--paper", "paper.csv"), "paper: belongs to a table"),
-        (("--balanced", "--logit-adjustment", "1"), "logit_adjustment: given with `balanced`"),
+        (("--balanced", "--logit-adjustment", "1"), "adjust: given with `balanced`"),
         (("--model", "ngram", "--size", "64"), "size: none of the rows"),
         (("--model", "resnet50", "--weights", "imagenet"), "imagenet: none of the models asked for can use these weights"),
         (("--model", "ngram", "--weights", "none"), "none: none of the models asked for can use these weights of resnet18"),
@@ -90,12 +90,12 @@ def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("--logit-adjustment", "-5"), "logit_adjustment"),
+        (("--logit-adjustment", "-5"), "adjust is -5"),
         (("--device", "foo"), "no such device"),
         (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
         (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
         (("--model", "encoder", "--weights", "nowhere.pth"), "nowhere.pth: no such weights"),
-        (("fig8",), "repr classify table N"),
+        (("fig8",), "the tables are 4, 5, 6, 8, fig8"),
     ],
 )
 def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, typed: tuple[str, ...], words: str) -> None:

@@ -43,7 +43,7 @@ def test_metrics_details_and_arrays(shop: Catalog) -> None:
     }  # fmt: skip
     rows = {name.partition("/")[2]: value for name, value in trial.metrics.items() if name.startswith("rows/")}
     assert rows == {"train": 90, "test": 8, "untrained": 2, "no_text": 0, "unknown_text": None, "no_image": 0}
-    assert trial.metrics["buckets/medium/classes"] == 3 and trial.metrics["buckets/none/recall"] == 0.0
+    assert trial.metrics["buckets/medium/classes"] == 3 and trial.metrics["buckets/none/recall"] == 0.5
     assert trial.details["held_out"] is True and trial.note == "made by hand"
     (bin_,) = trial.details["reliability"]  # type: ignore[misc]
     assert bin_ == {"number": 10, "confidence": pytest.approx(0.7), "accuracy": 0.75, "share": 1.0}

@@ -116,9 +116,9 @@ def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
     ("typed", "words"),
     [
         (("--model", "ngrams"), "Did you mean ngram"),
-        (("tabel", "4"), "Say `repr classify`"),
+        (("tabel", "4"), "Say `repr classify --data"),
         (("table", "7"), "Choose from: 4, 5, 6, 8, fig8"),
-        (("--scale", "2"), "a scale of 2"),
+        (("--scale", "2"), "scale is 2"),
         (("--under", "Leek"), "no class below it"),
         (("--bert", "nowhere", "--model", "bert"), "there is no such folder"),
     ],
