@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from repr.arrays import Bools, Ints
 
 if TYPE_CHECKING:
     from repr.catalog.table import Catalog
+
+Range = TypedDict("Range", {"from": int, "to": int | None, "n": int, "accuracy": float})  # pixels, inclusive; images; fraction 0-1
 
 # MEP-3M has images of 75 and of 220 pixels; the bounds keep the two apart, and RPC's exemplars from both.
 BOUNDS = (75, 150, 220, 400, 1000)
@@ -33,10 +35,10 @@ def short_sides(catalog: Catalog, rows: Ints) -> Ints:
     return sides
 
 
-def by_resolution(sides: Ints, correct: Bools) -> list[dict[str, Any]]:
-    """Accuracy (fraction 0-1) and number of images for each range of the shorter side that occurs: [{"from", "to", "n", "accuracy"}]."""
+def by_resolution(sides: Ints, correct: Bools) -> list[Range]:
+    """Accuracy and number of images for each range of the shorter side that occurs. sides: (n,) pixels; correct: (n,)."""
     edges = [0, *BOUNDS, None]
-    found = []
+    found: list[Range] = []
     for low, high in itertools.pairwise(edges):
         assert low is not None
         inside = (sides > low) & (sides <= (high or np.iinfo(np.int64).max))
