@@ -64,7 +64,7 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
     found = asked(*options, "--out", out)
     assert [row.config["weights"] for row in found.rows] == ["none", "none (2)", "raw pixels (32 px)"] and found.about["quarantined"] == 0
     for row in found.rows:
-        assert [row.config[name] for name in ("stored", "queries", "k", "level")] == [32, 16, 32, 3]
+        assert [row.config[name] for name in ("stored", "queries", "k", "level")] == [32, 16, 32, 2]
         assert list(row.group("macro")) == ["recall@1", "recall@5", "recall@10", "map@r", "r_precision", "mrr"]
         rates = [*map(row.metrics.get, (*found.shown, "recall@10", "mrr")), *row.group("macro").values(), *row.group("level").values()]
         assert all(rate is not None and 0 <= rate.mean <= 1 and rate.ci95 is None and rate.values == (rate.mean,) for rate in rates)
