@@ -17,10 +17,11 @@ from repr.learners.trained import Trained
 from repr.models.encoder import Encoder
 from repr.models.weights import between, load_encoder
 from repr.records import Json
-from rpc_transfer.configs import BASE_TRAINED, GIVEN, TRAINED, TransferConfig
+from rpc_transfer.configs import TransferConfig
 from rpc_transfer.draw import generator
 from rpc_transfer.images import Shelf, Table, encode
 from rpc_transfer.protocol import Images, Split, SplitFile
+from rpc_transfer.results import BASE_TRAINED, GIVEN, TRAINED
 from rpc_transfer.settings import MOST_EPOCHS, Settings
 from rpc_transfer.trial import Task, base_step, make_task, run_trial
 from rpc_transfer.weights import InitialWeights

@@ -9,14 +9,11 @@ from repr.experiments.document import Comparison, Row, UsedWeights
 from repr.experiments.summary import compared
 from repr.learners import learner_class
 from rpc_transfer.protocol import Split
-from rpc_transfer.results import RowConfig
+from rpc_transfer.results import AGAINST_JOINT, AGAINST_USUAL, AGAINST_WEIGHTS, BASE_TRAINED, GIVEN, IMAGENET, SHOWN, TRAINED, RowConfig
 from rpc_transfer.settings import Settings
-from rpc_transfer.weights import IMAGENET, InitialWeights
+from rpc_transfer.weights import InitialWeights
 
-GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"
-SHOWN = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")
 USUAL = {"learner": "linear", "weights": IMAGENET, "features": GIVEN}  # what a user has without us, in an afternoon
-AGAINST_WEIGHTS, AGAINST_JOINT, AGAINST_USUAL = "weights", "joint", "imagenet"
 
 
 @dataclass(frozen=True)

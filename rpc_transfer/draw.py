@@ -109,19 +109,18 @@ def make_split(
 
     split_of = catalog.column("split").astype(str)
     test_on = test_on or ("test" if (split_of == "test").any() else "validation")
-    base_count: int | Literal["all"] = shots if base_shots is None else base_shots
-    if base_count == "all" and test_on in ("validation", shots_from):
-        raise UserError(
-            "with all base images as shots none is left to test on", "", "Use `test_on` with another part", argument="base_shots"
-        )
+    same_part = test_on in ("validation", shots_from)
+    if base_shots == "all" and same_part:
+        told = "with all base images as shots none is left to test on"
+        raise UserError(told, "", "Use `test_on` with another part", argument="base_shots")
     pool = _by_product(labels, keys, split_of, shots_from)
-    wanted = {**dict.fromkeys(base, base_count), **dict.fromkeys(drawn, shots)}
+    wanted = {**dict.fromkeys(base, shots if base_shots is None else base_shots), **dict.fromkeys(drawn, shots)}
     _enough(pool, wanted, drawn, names, shots_from)
     candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
     support = {seed: {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)} for seed in seeds}
     every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
     tests: dict[int, Images] = dict.fromkeys(support, every)
-    if test_on in ("validation", shots_from):
+    if same_part:
         photograph = catalog.photographs()
         tests = {seed: _without(every, shots_of, photograph) for seed, shots_of in support.items()}
     return Split(

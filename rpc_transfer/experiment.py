@@ -32,12 +32,12 @@ from repr.runs import Run, claim, default_out, newest_unfinished
 from repr.synthetic.fallback import or_synthetic
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench
-from rpc_transfer.configs import SHOWN, TransferConfig, comparisons, list_configs, training_notes, used_weights
+from rpc_transfer.configs import TransferConfig, comparisons, list_configs, training_notes, used_weights
 from rpc_transfer.draw import make_split, parse_increments, with_validation
 from rpc_transfer.protocol import Split, SplitFile, read_split
-from rpc_transfer.results import COMMAND, About, Results
+from rpc_transfer.results import COMMAND, NONE, SHOWN, About, Results
 from rpc_transfer.settings import ARCH, SHOTS, SIZE, Settings
-from rpc_transfer.weights import NONE, InitialWeights, find_weights
+from rpc_transfer.weights import InitialWeights, find_weights
 
 log = logging.getLogger(__name__)
 

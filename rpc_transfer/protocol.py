@@ -324,6 +324,7 @@ class _Finder:
         self.total = 0
 
     def rows(self, images: Names, products: Sequence[str]) -> dict[str, Rows]:
+        """The catalog rows of the products' images; -1 for one that is not there."""
         found: dict[str, Rows] = {}
         for product in products:
             if product not in images:
@@ -336,6 +337,7 @@ class _Finder:
         return found
 
     def complain(self, data: str) -> None:
+        """Raise UserError when some were not there."""
         if self.missing:
             raise UserError(
                 f"{len(self.missing)} of its {self.total} images are not in the set, the first is {self.missing[0]} "

@@ -5,85 +5,24 @@ Everything but the images and the map is drawn from the run folder alone; `repor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from repr.arrays import Ints
 from repr.commands import command_line
 from repr.crops import suffix
-from repr.evaluation.statistics import Metric, interval
+from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
 from repr.files import read_json
-from repr.models.names import weights_names
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.weights_table import CAPTION, HEADER, weights_rows
 from repr.runs import Run
-from rpc_transfer import metrics, report_images, results
-from rpc_transfer.configs import AGAINST_WEIGHTS, BASE_TRAINED
-from rpc_transfer.results import Results, TransferRow
-from rpc_transfer.summary import COLUMNS, PAPER, best_row, is_rpc, memory, references
-from rpc_transfer.weights import NONE
-
-Interval = tuple[float, float]
-Point = tuple[float, float, float]
-
-CERTAINTY = {
-    "acc_novel_only": "novel among novel",
-    "base_to_novel": "base taken for novel",
-    "novel_to_base": "novel taken for base",
-    "forgetting_base": "forgetting of base",
-    "avg_incremental_acc": "mean over the steps",
-    "macro_all": "all, every product alike",
-    "ece": "calibration error",
-    "auroc_unknown": "AUROC unknown",
-    "fpr95_unknown": "FPR at 95 % TPR",
-    "rejected_known": "known rejected",
-    "acc_accepted": "right among accepted",
-    "accepted_unknown": "unknown accepted",
-}
-
-
-@dataclass(frozen=True)
-class Told:
-    """A run as the page tells of it: its results, and the weights by short names."""
-
-    results: Results
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """Of the weights, no longer than is needed to tell them apart."""
-        return weights_names(row.config.weights for row in self.rows)
-
-    @property
-    def rows(self) -> tuple[TransferRow, ...]:
-        """All rows."""
-        return self.results.rows
-
-    @cached_property
-    def most_shots(self) -> list[TransferRow]:
-        """The rows with the most shots: those that most tables show."""
-        return [row for row in self.rows if row.config.shots == max(other.config.shots for other in self.rows)]
-
-    @cached_property
-    def best(self) -> TransferRow | None:
-        """The row that is looked at closely; None where none was run."""
-        return best_row(self.rows)
-
-    @property
-    def label(self) -> str:
-        """The end of a caption of a synthetic run."""
-        return " Synthetic images: an illustration." if self.results.document.synthetic else ""
-
-    def begins(self, row: TransferRow) -> str:
-        """What a row begins from in words, with the encoder that a frozen learner worked on."""
-        trained = row.config.features == BASE_TRAINED and row.config.weights != NONE
-        return self.names[row.config.weights] + (", base-trained" if trained else "")
+from rpc_transfer import metrics, report_errors, report_images, results
+from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
+from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
+from rpc_transfer.told import Interval, Point, Told, cells, images, percent, plain
 
 
 def write(folder: Path, out: Path | None = None) -> Path:
@@ -100,9 +39,9 @@ def write(folder: Path, out: Path | None = None) -> Path:
     _ladder(page, told)
     _shots(page, told)
     _steps(page, told)
-    _certainty(page, told)
+    report_errors.certainty(page, told)
     if told.best is not None:
-        _confusion(page, told, told.best)
+        report_errors.confusion(page, told, told.best)
         report_images.add(page, told.results, run, told.best)
     _record(page, run)
     return page.write(out or told.results.folder / "report.html")
@@ -139,8 +78,7 @@ def _table_9(page: Page, told: Told) -> None:
     page.section("Table 9: what pretraining gives when everything is fine-tuned")
     several = len({row.config.shots for row in rows}) > 1
     body = [
-        [f"**ours**, from {told.begins(row)}" + (f", {_images(row.config.shots)}" if several else ""), *_cells(row, COLUMNS)]
-        for row in rows
+        [f"**ours**, from {told.begins(row)}" + (f", {images(row.config.shots)}" if several else ""), *cells(row, COLUMNS)] for row in rows
     ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
@@ -158,9 +96,9 @@ def _ladder(page: Page, told: Told) -> None:
         [
             row.config.learner,
             told.begins(row),
-            *_cells(row, COLUMNS),
-            _plain(row, "seconds"),
-            _plain(row, "memory_mb"),
+            *cells(row, COLUMNS),
+            plain(row, "seconds"),
+            plain(row, "memory_mb"),
             memory(row),
             row.config.features + suffix(row.config.crops),
         ]
@@ -169,7 +107,7 @@ def _ladder(page: Page, told: Told) -> None:
     page.table(
         ["learner", "weights", *COLUMNS.values(), "seconds to take in", "MB to take in", "images kept", "encoder"],
         body,
-        f"Accuracy over all products, per cent; {_images(rows[0].config.shots)} a product. Seconds and memory are those of the "
+        f"Accuracy over all products, per cent; {images(rows[0].config.shots)} a product. Seconds and memory are those of the "
         "increments with the first answer after each." + told.label,
     )
     for name, error in {row.config.weights: row.error for row in rows if row.error}.items():
@@ -195,7 +133,7 @@ def _bars(told: Told, name: str, label: str) -> Figure:
     for row in told.most_shots:
         bars = series.setdefault(told.begins(row), [None] * len(learners))
         if name in row.metrics:
-            bars[learners.index(row.config.learner)] = _percent(row.metrics[name])
+            bars[learners.index(row.config.learner)] = percent(row.metrics[name])
     return figures.ladder(learners, {key: bars for key, bars in series.items() if any(bars)}, xlabel=label)
 
 
@@ -239,7 +177,7 @@ def _shots(page: Page, told: Told) -> None:
         for row in told.rows:
             lines.setdefault((row.config.learner, told.begins(row)), {})[row.config.shots] = rate(row.metrics.get(measure))
         page.table(
-            ["learner", "weights", *(_images(n) for n in shots)],
+            ["learner", "weights", *(images(n) for n in shots)],
             [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
             f"Accuracy on {on} over all products, per cent.",
         )
@@ -247,7 +185,7 @@ def _shots(page: Page, told: Told) -> None:
             series: dict[str, list[Point]] = {}
             for row in told.rows:
                 if told.begins(row) == origin and measure in row.metrics:
-                    series.setdefault(row.config.learner, []).append((row.config.shots, *_percent(row.metrics[measure])))
+                    series.setdefault(row.config.learner, []).append((row.config.shots, *percent(row.metrics[measure])))
             if series:
                 drawn = figures.against(series, xlabel="images a product", ylabel=f"{on}, per cent", log_x=True)
                 page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
@@ -267,96 +205,10 @@ def _steps(page: Page, told: Told) -> None:
             for step in zip(*(step for step in steps if step), strict=True):
                 judged = interval([seed.acc_all for seed in step])
                 if judged:
-                    series.setdefault(row.config.learner, []).append((step[0].classes, *_percent(judged)))
+                    series.setdefault(row.config.learner, []).append((step[0].classes, *percent(judged)))
         if series:
             drawn = figures.against(series, xlabel="products known", ylabel="accuracy on these, per cent")
             page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far. Bands: 95 % interval.")
-
-
-def _certainty(page: Page, told: Told) -> None:
-    rows = [row for row in told.most_shots if "acc_all" in row.metrics]
-    shown = {name: label for name, label in CERTAINTY.items() if any(name in row.metrics for row in rows)}
-    if not shown:
-        return
-    page.section("Errors, forgetting and certainty")
-    threshold = any("reject_threshold" in row.metrics for row in rows)
-    body = [
-        [row.config.learner, told.begins(row), *_cells(row, shown), *([_plain(row, "reject_threshold")] if threshold else [])]
-        for row in rows
-    ]
-    caption = "Per cent. Unknown products are tested only in runs with `unknown`, and rejected only in runs with `reject`" + (
-        "; its threshold is in the unit of each learner's own score." if threshold else "."
-    )
-    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + told.label)
-    if told.best is not None:
-        _risk(page, told, told.best)
-
-
-def _risk(page: Page, told: Told, best: TransferRow) -> None:
-    """Errors against the share of images answered, of the learners with the weights and shots of the best row."""
-    curves: dict[str, list[Point]] = {}
-    for row in told.most_shots:
-        if not row.row.trials or told.begins(row) != told.begins(best):
-            continue
-        arrays = next(iter(told.results.trials(row).values())).arrays
-        known = arrays["labels"] >= 0
-        correct = arrays["predictions"][known] == arrays["labels"][known]
-        coverage, risk = metrics.risk_coverage(arrays["confidence"][known], correct)
-        picked = np.unique(np.linspace(0, len(coverage) - 1, 60).astype(int))
-        points = [(100 * c, 100 * r, 0.0) for c, r in zip(coverage[picked], risk[picked], strict=True) if c >= 0.02]
-        curves[row.config.learner] = points
-    if curves:
-        drawn = figures.against(curves, xlabel="share of the images answered, per cent", ylabel="errors among them, per cent")
-        page.figure(drawn, f"What is gained by leaving the least certain images to a person; from {told.begins(best)}, first seed.")
-
-
-def _confusion(page: Page, told: Told, best: TransferRow) -> None:
-    split = told.results.split
-    products = (*split.base, *split.novel)
-    groups = [split.products[key].supercategory for key in products]
-    counts = confusion_counts(told.results, best, len(products))
-    novel = np.arange(len(products)) >= len(split.base)
-    page.section("What is taken for what")
-    words = f"**{best.config.learner}** from **{told.begins(best)}**, {_images(best.config.shots)} a product"
-    page.text(f"Of the row looked at closely: {words}, all seeds together.")
-    order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
-    drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])
-    page.figure(
-        drawn,
-        f"{len(products)} products"
-        + (" in blocks by supercategory" if any(groups) else "")
-        + "; each row adds up to 1, darker is more. Novel products are marked in orange at the edges.",
-        alt="Confusion matrix of all products; the numbers by supercategory are in the table below.",
-    )
-    if any(groups):
-        page.table(
-            ["supercategory", "products", "accuracy", "errors inside the supercategory"],
-            _by_supercategory(counts, groups),
-            "Supercategories with several products: per cent of the images named rightly, and of the errors that stay inside.",
-        )
-
-
-def confusion_counts(found: Results, row: TransferRow, classes: int) -> Ints:
-    """(classes, classes) test images of all seeds together: rows true, columns predicted. Untaught products are left out."""
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    for trial in found.trials(row).values():
-        known = trial.arrays["labels"] >= 0
-        np.add.at(counts, (trial.arrays["labels"][known], trial.arrays["predictions"][known]), 1)
-    return counts
-
-
-def _by_supercategory(counts: Ints, groups: Sequence[str]) -> list[list[str]]:
-    body = []
-    of = np.asarray(groups)
-    for group in sorted(set(groups)):
-        mine = of == group
-        if mine.sum() < 2:
-            continue
-        images, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])
-        inside, wrong = counts[np.ix_(mine, mine)].sum() - right, images - right
-        share = "–" if not wrong else f"{100 * inside / wrong:.0f}"
-        body.append([group, str(int(mine.sum())), f"{100 * right / max(images, 1):.1f}", share])
-    return body
 
 
 def _record(page: Page, run: Run) -> None:
@@ -367,35 +219,10 @@ def _record(page: Page, run: Run) -> None:
     page.text(f"The products, shots and test images of every seed are in `split.json`; `{split}` runs on them again.")
 
 
-def _cells(row: TransferRow, names: Mapping[str, str]) -> list[str]:
-    if row.error:
-        return ["not run", *[""] * (len(names) - 1)]
-    return [rate(row.metrics.get(name)) for name in names]
-
-
-def _plain(row: TransferRow, name: str) -> str:
-    """A figure that is no rate (seconds, MB, a threshold), with its interval; of what is next to nothing, only that."""
-    metric = row.metrics.get(name)
-    if row.error or metric is None:
-        return "" if row.error else "–"
-    if 0 < abs(metric.mean) < 0.01:
-        return "< 0.01"
-    width = "" if metric.ci95 is None else f" ± {metric.ci95:.2g}"
-    return f"{metric.mean:.3g}{width}"
-
-
-def _percent(metric: Metric) -> Interval:
-    return 100 * metric.mean, 100 * (metric.ci95 or 0.0)
-
-
 def _plan(increments: Sequence[int]) -> str:
     return "all at once" if len(increments) == 1 else f"in {len(increments)} steps"
 
 
-def _images(shots: int) -> str:
-    return f"{shots} image" + "s" * (shots > 1)
-
-
 def _shots_of(rows: Sequence[TransferRow]) -> str:
     shots = list(dict.fromkeys(row.config.shots for row in rows))
-    return ", ".join(map(str, shots[:-1])) + (" or " if len(shots) > 1 else "") + _images(shots[-1])
+    return ", ".join(map(str, shots[:-1])) + (" or " if len(shots) > 1 else "") + images(shots[-1])

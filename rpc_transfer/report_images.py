@@ -21,8 +21,7 @@ from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
 from repr.runs import Run
 from rpc_transfer.protocol import Split, read_split
-from rpc_transfer.results import Results, TransferRow
-from rpc_transfer.weights import NONE
+from rpc_transfer.results import NONE, Results, TransferRow
 
 PAIRS = 8  # confusions shown
 SHEETS = 12  # novel products whose nearest neighbours are shown

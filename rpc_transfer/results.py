@@ -17,13 +17,17 @@ from rpc_transfer import protocol
 from rpc_transfer.protocol import BaseShots, Split, SplitFile
 
 COMMAND = "rpc_transfer run"
+SHOWN = ("acc_all", "acc_base", "acc_novel", "harmonic_mean")  # the metrics of its tables
+NONE, IMAGENET = "none", "imagenet"  # weights by name: random ones, and what a user has without us
+GIVEN, BASE_TRAINED, TRAINED = "as given", "base-trained", "trained"  # the encoder of a row
+AGAINST_WEIGHTS, AGAINST_JOINT, AGAINST_USUAL = "weights", "joint", "imagenet"  # why rows are compared (`configs.comparisons`)
 
 
 @dataclass(frozen=True)
 class RowConfig:
     """The config of a row: what is set, and what that came to.
 
-    weights: as named. features: the encoder, "as given", "base-trained" or "trained". shots, base_shots: images a novel and a base
+    weights: as named. features: the encoder, GIVEN, BASE_TRAINED or TRAINED. shots, base_shots: images a novel and a base
     product. increments: products of each step. memory: images that the learner may keep, None where the encoder stays as it is.
     size: image side in pixels. crops: as `repr.crops`.
     """

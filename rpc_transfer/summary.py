@@ -9,8 +9,7 @@ from repr.evaluation.words import p_value, points, rate
 from repr.experiments.document import Comparison
 from repr.models.names import weights_names
 from repr.tables import table
-from rpc_transfer.configs import AGAINST_JOINT, AGAINST_USUAL, AGAINST_WEIGHTS
-from rpc_transfer.results import About, Results, TransferRow
+from rpc_transfer.results import AGAINST_JOINT, AGAINST_USUAL, AGAINST_WEIGHTS, About, Results, TransferRow
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
 # Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.

@@ -2,7 +2,7 @@
 
 The arrays of a trial (`repr.experiments`), beside its metrics:
 
-    tests        (n,) positions in the list of test images of its seed in the split file (`SplitFile.test_images`); unreadable ones are missing
+    tests        (n,) positions among the test images of its seed (`SplitFile.test_images`); unreadable ones are missing
     labels       (n,) class numbers: base products in their order, then novel ones; -1 for unknown products
     predictions  (n,) class numbers, over all classes
     novel_only   (n,) class numbers, the best novel class

@@ -11,9 +11,10 @@ from repr.errors import UserError
 from repr.models.weights import Weights, fresh, read_weights
 from repr.runs import newest_weights
 from rpc_transfer.draw import generator
+from rpc_transfer.results import IMAGENET, NONE
 from rpc_transfer.settings import ARCH, SIZE
 
-NONE, IMAGENET, NEWEST = "none", "imagenet", "newest"
+NEWEST = "newest"  # the name of weights that nobody named and that are not there
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ ROOMS = {
         *("crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_images", "summary", "experiment", "bench", "paper", "configs", "weights", "trial", "images", "checkout"),
+        *("cli", "report", "report_errors", "report_images", "told", "summary", "experiment", "bench", "paper", "configs", "weights"),
+        *("trial", "images", "checkout"),
         *("results", "draw", "protocol", "settings", "metrics"),
     ],
 }

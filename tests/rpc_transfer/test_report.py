@@ -13,15 +13,24 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from rpc_transfer.split_file import write_split
 
+from repr.arrays import Array
 from repr.catalog.sources import open_data
 from repr.errors import UserError
-from repr.evaluation.statistics import interval, paired
+from repr.evaluation.words import rate
+from repr.experiments import document
+from repr.experiments.document import TRIALS, Document, Row, UsedWeights
+from repr.experiments.summary import compared, summarise
+from repr.experiments.trials import NotRun, Store, Trial, Wanted
+from repr.models.weights import fresh, write_weights
+from repr.records import to_json
 from repr.runs import Run
-from rpc_transfer import metrics, report, results
+from rpc_transfer import metrics, report, report_errors, results
 from rpc_transfer.cli.report import command
-from rpc_transfer.protocol import Split, make_split
+from rpc_transfer.draw import make_split
+from rpc_transfer.protocol import Split, SplitFile
+from rpc_transfer.results import COMMAND, About, RowConfig
+from rpc_transfer.summary import best_row
 
 LEARNERS = ("finetune", "ncm")
 COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (200, 30, 200), (30, 200, 200))
@@ -39,7 +48,7 @@ def draw_shop(folder: Path) -> Path:
     return folder
 
 
-def answers(split: Split, seed: int, right: float, rng: np.random.Generator) -> dict[str, Any]:
+def answers(split: Split, seed: int, right: float, rng: np.random.Generator) -> dict[str, Array]:
     """A trial's arrays with about a share `right` of right predictions; the others are of the next class."""
     products = split.products
     labels = np.repeat(np.arange(len(products)), [len(split.tests[seed][product]) for product in products])
@@ -55,6 +64,14 @@ def answers(split: Split, seed: int, right: float, rng: np.random.Generator) -> 
     }
 
 
+def trial(split: Split, seed: int, right: float, rng: np.random.Generator) -> Trial:
+    """A trial with about a share `right` of right predictions."""
+    arrays = answers(split, seed, right, rng)
+    judged = metrics.accuracies(arrays["labels"], arrays["predictions"], len(split.base))
+    steps = (metrics.Step.of(len(split.base), judged), metrics.Step.of(len(split.products), judged))
+    return Trial({**judged, "ece": 0.1, "forgetting_base": -0.01, "seconds": 1.5}, {"steps": to_json(steps)}, arrays)
+
+
 def make_run(
     folder: Path,
     data: str,
@@ -62,62 +79,43 @@ def make_run(
     novel: int,
     shots: Sequence[int],
     seeds: int,
-    starts: dict[str | None, float],
+    weights: dict[str, float],
     synthetic: bool = False,
     increments: str = "",
     size: int = 32,
 ) -> Path:
-    """A run folder as `rpc_transfer run` leaves it. starts: weights -> share of right predictions."""
+    """A run folder as `rpc_transfer run` leaves it. weights: name -> share of right predictions."""
     catalog = open_data((data,), default="rpc", split="random")
     split = make_split(catalog, novel=novel, shots=max(shots), seeds=tuple(range(seeds)), test_on="validation", increments=increments)
-    run = Run.create(folder, "rpc_transfer run", {"data": [data], "novel": novel}, data=catalog.name, synthetic=synthetic)
-    write_split(folder / "split.json", split, catalog)
-    rng = np.random.default_rng(1)
-    rows: list[dict[str, Any]] = []
+    run = Run.create(folder, COMMAND, {"data": [data], "novel": novel}, data=catalog.name, synthetic=synthetic)
+    file = SplitFile.of(split, catalog)
+    file.write(folder / "split.json")
+    rng, store = np.random.default_rng(1), Store(folder / TRIALS)
+    rows: list[Row] = []
+    plan = tuple(len(step) for step in split.increments)
     for n in shots:
         for learner in LEARNERS:
-            for spec, right in starts.items():
-                trials, figures = [], []
+            for name, right in weights.items():
+                pairs: list[tuple[Wanted, Trial | NotRun]] = []
                 for seed in split.seeds:
-                    arrays = answers(split, seed, right, rng)
-                    judged = metrics.accuracies(arrays["labels"], arrays["predictions"], len(split.base))
-                    last = {"classes": len(split.products), **judged}
-                    made = {
-                        **judged,
-                        "ece": 0.1,
-                        "forgetting_base": -0.01,
-                        "seconds": 1.5,
-                        "steps": [{**last, "classes": len(split.base)}, last],
-                    }
-                    file = f"trials/{learner}-{len(rows)}-{seed}.npz"
-                    results.Trial(arrays, made).write(folder / file)
-                    trials.append({"seed": seed, "file": file})
-                    figures.append(made)
-                names = [*metrics.accuracies(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), "ece", "forgetting_base", "seconds"]
-                told = {"learner": learner, "weights": spec, "shots": n, "shots_from": "train", "test_on": "validation"}
-                told |= {name: interval([figure[name] for figure in figures]) for name in names}
-                kind = "trained" if learner == "finetune" else "as given" if spec else "base-trained"
-                plan = [len(step) for step in split.increments]
-                rows.append({**told, "features": kind, "increments": plan, "base_shots": n, "size": size, "error": None, "trials": trials})
-    failed = dict.fromkeys((*report.COLUMNS, "ece", "forgetting_base", "seconds"))
-    rows.append({**rows[-1], **failed, "weights": "lost", "error": "the file is gone", "trials": []})
-    test = paired(rows[1]["acc_novel"]["values"], rows[0]["acc_novel"]["values"]) if len(starts) > 1 else None
-    pairs = {"learner": "finetune", "shots": shots[0], "metric": "acc_novel", "a_features": "trained", "b_features": "trained"}
-    given = list(starts)
-    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts"}
-    content = {
-        **{"data": catalog.name, "novel_ids": list(split.novel), "split_seed": 0, "seeds": list(split.seeds), "rows": rows},
-        "paired": [{**pairs, "a": given[1], "b": given[0], "difference": test.difference, "ci95": test.ci95, "p": test.p, "n": test.n}]
-        if test
-        else [],
-        "products": {"base": len(split.base), "novel": len(split.novel), "unknown": 0},
-        "supercategories": len(set(split.supercategories.values())),
-        "tests": {kind: sum(len(split.tests[0][key]) for key in getattr(split, kind)) for kind in ("base", "novel", "unknown")},
-        "notes": ["a note with <angles>"],
-        "synthetic": synthetic,
-        "starts": [{**made, "weights": spec, "recipe": "from imagenet, 12 epochs", "sizes": [32]} for spec in starts if spec],
-    }
-    results.write(folder, content)
+                    wanted, found = (
+                        Wanted(len(rows), seed, learner, f"{len(rows)}-{seed}", file.key(seed, n)),
+                        trial(split, seed, right, rng),
+                    )
+                    pairs.append((wanted, found))
+                    store.write(wanted.file, found)
+                kind = "trained" if learner == "finetune" else "base-trained" if name == "none" else "as given"
+                config = RowConfig(learner, name, kind, n, n, "train", "validation", plan, None, "resnet18", size, (1.0,))
+                rows.append(summarise(config.as_config(), pairs))
+    rows.append(Row({**rows[-1].config, "weights": "lost"}, {}, error="the file is gone"))
+    comparisons = compared(rows, 1, 0, ["acc_novel"], against="weights") if len(weights) > 1 else []
+    made = [
+        UsedWeights(name, "resnet18", "simclr", "nuts", "from imagenet, 12 epochs", (32,), (1.0,)) for name in weights if name != "none"
+    ]
+    about = About.of(split).as_config()
+    notes = ("a note with <angles>",)
+    parts = (tuple(rows), tuple(comparisons), tuple(made))
+    document.write(folder, Document(COMMAND, catalog.name, synthetic, *parts, notes=notes, about=about))
     run.finish("done", {"rows": len(rows)})
     return folder
 
@@ -149,8 +147,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from repr.models.weights import fresh, write_weights
-
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
     write_weights(path, fresh("resnet18", 32, 0))
     return str(path)
@@ -158,8 +154,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def run(data: Path, weights: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    starts = {None: 0.5, weights: 0.7}
-    return make_run(tmp_path_factory.mktemp("run"), str(data), novel=2, shots=(1, 3), seeds=3, starts=starts, increments="2x1")
+    right = {"none": 0.5, weights: 0.7}
+    return make_run(tmp_path_factory.mktemp("run"), str(data), novel=2, shots=(1, 3), seeds=3, weights=right, increments="2x1")
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +173,7 @@ def test_it_is_well_formed_and_loads_nothing(html: str) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_what_the_rows_start_from_stands_in_a_table(html: str) -> None:
+def test_what_the_rows_begin_from_stands_in_a_table(html: str) -> None:
     (line,) = re.findall(r"<tr>(?:(?!</tr>).)*from imagenet, 12 epochs.*?</tr>", html, re.DOTALL)
     assert all(word in line for word in ("resnet18", "simclr", "nuts", "32 px"))
 
@@ -189,8 +185,8 @@ def test_names_are_escaped(html: str) -> None:
 
 def test_the_figures_are_those_of_the_results(html: str, run: Path) -> None:
     for row in results.read(run).rows:
-        if row["acc_novel"]:
-            assert f"{100 * row['acc_novel']['mean']:.1f} ± {100 * row['acc_novel']['ci95']:.1f}" in html
+        if not row.error:
+            assert rate(row.metrics["acc_novel"]) in html
 
 
 def test_the_papers_figures_stand_apart(html: str) -> None:
@@ -214,36 +210,28 @@ def test_every_figure_and_image_has_words(html: str) -> None:
 
 def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
     found = results.read(run)
-    best = report.best_row(found.rows)
+    best = best_row(found.rows)
     assert best is not None
-    counts = report.confusion_counts(found, best, 6)
+    counts = report_errors.confusion_counts(found, best, 6)
     slow = np.zeros((6, 6), dtype=np.int64)
-    for seed in found.content["seeds"]:
-        arrays = found.trial(best, seed).arrays
+    for one in found.trials(best).values():
+        arrays = one.arrays
         for true, said in zip(arrays["labels"], arrays["predictions"], strict=True):
             slow[true, said] += 1
     assert (counts == slow).all()
 
 
-def test_the_row_looked_at_has_the_most_shots_and_the_highest_harmonic_mean() -> None:
-    def row(shots: int, mean: float | None) -> dict[str, Any]:
-        return {"shots": shots, "harmonic_mean": None if mean is None else {"mean": mean}}
-
-    assert report.best_row([row(1, 0.9), row(5, 0.3), row(5, 0.4), row(5, None)]) == 2
-    assert report.best_row([row(5, None)]) is None
-
-
 def test_weights_of_equal_names_are_told_apart(data: Path, tmp_path: Path) -> None:
-    starts: dict[str | None, float] = {"x/weights.safetensors": 0.4, "y/weights.safetensors": 0.8}
-    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(1, 2), seeds=3, starts=starts)
+    right = {"x/weights.safetensors": 0.4, "y/weights.safetensors": 0.8}
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(1, 2), seeds=3, weights=right)
     html = report.write(folder).read_text(encoding="utf-8")
     assert "y/weights against x/weights" in html and "Starting from x/weights." in html
     for row in results.read(folder).rows[:-1]:  # each in the ladder and against shots
-        assert html.count(f"{100 * row['acc_novel']['mean']:.1f} ± {100 * row['acc_novel']['ci95']:.1f}") >= 1
+        assert rate(row.metrics["acc_novel"]) in html
 
 
 def test_a_synthetic_run_is_labelled(data: Path, tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6}, synthetic=True)
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, weights={"none": 0.6}, synthetic=True)
     html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "(synthetic)</title>" in html and 'class="synthetic"' in html
     assert not (folder / "report.html").exists()
@@ -269,7 +257,13 @@ def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
 
 
 def test_results_of_before_a_stopped_run_are_not_read(data: Path, tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, starts={None: 0.6})
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=1, weights={"none": 0.6})
     Run.open(folder).finish("stopped")
     with pytest.raises(UserError, match="this run has not ended"):
         report.write(folder)
+
+
+def test_the_results_of_another_command_are_refused(tmp_path: Path) -> None:
+    document.write(tmp_path, Document("repr classify", "shop", False, ()))
+    with pytest.raises(UserError, match="the results of `repr classify`, not of a transfer run"):
+        report.write(tmp_path)

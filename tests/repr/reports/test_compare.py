@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,35 +12,45 @@ from scipy import stats
 
 from repr.cli.compare import command
 from repr.errors import UserError
-from repr.files import write_json
+from repr.evaluation.statistics import interval
+from repr.experiments import document
+from repr.experiments.document import Document, Row, TrialFile, UsedWeights
 from repr.models.names import weights_names
-from repr.reports.compare import compare, tables, write_page
+from repr.reports.compare import Compared, compare, tables, write_page
 from repr.runs import Run
 
+METRICS = ("acc_all", "acc_novel")
 
-def transfer(path: Path, values: dict[str | None, list[float]], *, shots: int = 10, split_seed: int = 0, drawn: int = 0) -> Path:
-    run = Run.create(path, "rpc_transfer run", {"novel": 2, "split_seed": split_seed}, data="shop", synthetic=True)
-    seeds = list(range(len(next(iter(values.values())))))
-    rows = []
-    for weights, given in values.items():
-        figure = {"mean": sum(given) / len(given), "ci95": 0.01, "values": given}
-        measures = dict.fromkeys(("acc_all", "acc_base", "acc_novel", "harmonic_mean"), figure)
-        rows.append(
-            {"learner": "ncm", "weights": weights, "shots": shots, "features": "as given", "base_shots": shots, "error": None, **measures}
-        )
-    write_json(path / "results.json", {"version": 1, "seeds": seeds, "rows": rows})
-    fixed = {"data": "shop", "base": ["1"], "novel": ["2"], "increments": [["2"]]}
-    images = {key: [f"{key}-{split_seed}-{n}.jpg" for n in range(drawn or shots)] for key in "12"}
-    support = [{"seed": seed, "images": images} for seed in seeds]
-    write_json(path / "split.json", {**fixed, "support": support, "tests": [{"seeds": seeds, "images": {"1": ["t.jpg"]}}]})
-    run.finish("done")
+
+def row(values: list[float], *, split: str = "a", error: str = "", **config: document.Value) -> Row:
+    metric = interval(values)
+    metrics = {} if metric is None or error else dict.fromkeys(METRICS, metric)
+    trials = () if error else tuple(TrialFile(seed, f"{split}{seed}", "") for seed in range(len(values)))
+    return Row({"learner": "ncm", **config}, metrics, trials, error=error)
+
+
+def run(path: Path, rows: list[Row], *, command: str = "toy", status: str = "done", weights: tuple[UsedWeights, ...] = ()) -> Path:
+    folder = Run.create(path, command, {"novel": 2}, data="shop", synthetic=True)
+    shown = {"shown": METRICS, "named": ("learner", "weights"), "alike": ("learner", "shots")}
+    document.write(path, Document(command, "shop", True, tuple(rows), weights=weights, **shown))
+    folder.finish(status)
     return path
+
+
+def transfer(path: Path, values: Mapping[str, list[float]], *, shots: int = 10, split: str = "a") -> Path:
+    return run(path, [row(given, split=split, weights=name, shots=shots, features="as given") for name, given in values.items()])
+
+
+def titled(compared: Compared, start: str) -> list[list[str]]:
+    """Header and rows of the table whose title begins so."""
+    (table,) = [table for table in tables(compared) if table.title.startswith(start)]
+    return [table.header, *table.rows]
 
 
 def test_only_settings_that_differ_are_shown(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     compared = compare([pretraining(tmp_path / "a"), pretraining(tmp_path / "b", epochs=5, device="cuda")])
-    assert [run["settings"] for run in compared["runs"]] == [{"epochs": 2}, {"epochs": 5}]
-    assert [run["metrics"] for run in compared["runs"]] == [{"loss": 1.0, "train_acc": 0.5}] * 2
+    assert [run.settings for run in compared.runs] == [{"epochs": 2}, {"epochs": 5}]
+    assert [run.metrics for run in compared.runs] == [{"loss": 1.0, "train_acc": 0.5}] * 2
     [table] = tables(compared)
     assert table.header == ["run", "data", "status", "epochs", "loss", "train_acc"]
     assert table.rows[0] == ["a", "shop", "done", "2", "1", "50.0 %"]
@@ -49,103 +59,114 @@ def test_only_settings_that_differ_are_shown(tmp_path: Path, pretraining: Callab
 def test_a_stopped_run_shows_its_last_epoch(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     stopped = pretraining(tmp_path / "a")
     Run.open(stopped).finish("stopped")
-    first = compare([stopped, pretraining(tmp_path / "b")])["runs"][0]
-    assert first["metrics"]["loss"] == 1.0 and first["metrics"]["epoch"] == 2 and "val_acc" not in first["metrics"]
+    first = compare([stopped, pretraining(tmp_path / "b")]).runs[0]
+    assert first.metrics["loss"] == 1.0 and first.metrics["epoch"] == 2 and "val_acc" not in first.metrics
 
 
 def test_the_paired_test_is_scipys(tmp_path: Path) -> None:
     a, b = [0.5, 0.6, 0.7, 0.55], [0.45, 0.58, 0.6, 0.5]
-    compared = compare([transfer(tmp_path / "first", {None: b}), transfer(tmp_path / "second", {"runs/x": a})])
-    [test] = [test for test in compared["tests"] if test["metric"] == "acc_novel"]
-    assert (test["a"], test["b"]) == ("second: x", "first: none")
-    assert test["p"] == pytest.approx(stats.ttest_rel(a, b).pvalue)
-    assert test["difference"] == pytest.approx(0.055) and test["n"] == 4
+    compared = compare([transfer(tmp_path / "first", {"none": b}), transfer(tmp_path / "second", {"runs/x": a})])
+    [test] = [test for test in compared.tests if test.metric == "acc_novel"]
+    assert (compared.rows[test.a].run, compared.rows[test.b].run) == ("second", "first")
+    assert test.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert test.difference == pytest.approx(0.055) and test.n == 4
+    header, line = titled(compared, "toy: a − b")
+    assert header == ["learner", "shots", "a", "b", "acc_all", "acc_novel", "seeds"]
+    assert line[:4] == ["ncm", "10", "second: x", "first: none"] and line[5].startswith("+5.5 ± ") and line[6] == "4"
+
+
+def test_rows_stand_by_learner_with_the_settings_that_differ(tmp_path: Path) -> None:
+    one = run(tmp_path / "one", [row([0.5], weights="none", size=64), row([0.4], weights="x", size=64, learner="lda")])
+    two = run(tmp_path / "two", [row([0.7], weights="x", size=96), row([], error="gone", weights="y", size=96)])
+    header, *rows = titled(compare([one, two]), "Rows of toy")
+    assert header == ["learner", "weights", "size", "run", "acc_all", "acc_novel"]
+    assert rows == [
+        ["ncm", "none", "64", "one (synthetic)", "50.0", "50.0"],
+        ["ncm", "x", "96", "two (synthetic)", "70.0", "70.0"],
+        ["ncm", "y", "96", "two (synthetic)", "not run: gone", "–"],
+        ["lda", "x", "64", "one (synthetic)", "40.0", "40.0"],
+    ]
+
+
+def test_labels_hold_as_much_as_tells_rows_apart(tmp_path: Path) -> None:
+    rows = [row([0.5, 0.6], weights="x", shots=10, size=64, features=kind) for kind in ("as given", "base-trained")]
+    compared = compare([run(tmp_path / "one", rows), transfer(tmp_path / "two", {"x": [0.5, 0.7]})])
+    _, *lines = titled(compared, "toy: a − b")
+    assert [line[2:4] for line in lines] == [
+        ["one: x, base-trained", "one: x, as given"],
+        ["two: x, as given", "one: x, as given"],
+        ["two: x, as given", "one: x, base-trained"],
+    ]
 
 
 def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
-    runs = [transfer(tmp_path / name, {"w/mine": [0.5, 0.6]}) for name in ("a", "b", "c")]
-    made = {"arch": "resnet18", "method": "simclr", "trained_on": "nuts", "recipe": "from imagenet, 12 epochs"}
-    for run, sizes in zip(runs, ([64], [64], [96, 64]), strict=True):
-        content = json.loads((run / "results.json").read_text())
-        write_json(run / "results.json", content | {"starts": [{**made, "weights": "w/mine", "sizes": sizes, "crops": [1.0, 0.5]}]})
-    told = {table.title: table.rows for table in tables(compare(runs))}["What the rows start from, as the weights' files tell it"]
-    assert told == [["mine", *made.values(), "64 px, crops 1,0.5", "a, b"], ["mine", *made.values(), "96 px, 64 px, crops 1,0.5", "c"]]
+    def used(*sizes: int) -> tuple[UsedWeights, ...]:
+        return (UsedWeights("w/mine", "resnet18", "simclr", "nuts", "12 epochs", sizes, (1.0, 0.5)),)
+
+    rows = [row([0.5, 0.6], weights="w/mine")]
+    runs = [run(tmp_path / name, rows, weights=used(*sizes)) for name, sizes in (("a", [64]), ("b", [64]), ("c", [96, 64]))]
+    _, *told = titled(compare(runs), "What the rows begin from")
+    assert told == [
+        ["mine", "resnet18", "simclr", "nuts", "12 epochs", "64 px, crops 1,0.5", "a, b"],
+        ["mine", "resnet18", "simclr", "nuts", "12 epochs", "96 px, 64 px, crops 1,0.5", "c"],
+    ]
 
 
-def test_runs_of_before_crops_looked_at_whole_images(tmp_path: Path) -> None:
-    old, new = (transfer(tmp_path / name, {None: [0.5, 0.6]}) for name in ("old", "new"))
-    content = json.loads((new / "results.json").read_text())
-    content["rows"][0]["crops"] = [1.0]
-    write_json(new / "results.json", content)
-    assert "crops" not in json.dumps([table.header for table in tables(compare([old, new]))])
-    content["rows"][0]["crops"] = [1.0, 0.5]
-    write_json(new / "results.json", content)
-    assert "crops" in json.dumps([table.header for table in tables(compare([old, new]))])
-
-
-def test_rows_of_other_splits_or_shots_are_not_tested(tmp_path: Path) -> None:
-    values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
+def test_rows_of_other_splits_or_settings_or_commands_are_not_tested(tmp_path: Path) -> None:
+    values = {"none": [0.5, 0.6]}
     first = transfer(tmp_path / "first", values)
-    assert not compare([first, transfer(tmp_path / "other", values, split_seed=1)])["tests"]
-    fewer = transfer(tmp_path / "fewer", values, shots=5)
-    assert not compare([first, fewer])["tests"]
-    assert compare([fewer, transfer(tmp_path / "curve", values, shots=5, drawn=10)])["tests"], "the first five of ten are the same"
+    assert not compare([first, transfer(tmp_path / "other", values, split="b")]).tests
+    assert not compare([first, transfer(tmp_path / "fewer", values, shots=5)]).tests
+    assert not compare([first, run(tmp_path / "else", [row([0.5, 0.6], weights="none", shots=10)], command="other")]).tests
+    assert compare([first, transfer(tmp_path / "same", values)]).tests
+
+
+def test_only_shared_seeds_are_paired(tmp_path: Path) -> None:
+    runs = [transfer(tmp_path / "two", {"none": [0.5, 0.6]}), transfer(tmp_path / "three", {"none": [0.6, 0.6, 0.9]})]
+    assert {test.n for test in compare(runs).tests} == {2}
 
 
 def test_results_of_before_a_stopped_run_are_not_shown(tmp_path: Path) -> None:
-    values: dict[str | None, list[float]] = {None: [0.5, 0.6]}
-    folders = [transfer(tmp_path / name, values) for name in "ab"]
+    folders = [transfer(tmp_path / name, {"none": [0.5, 0.6]}) for name in "ab"]
     Run.open(folders[1]).finish("stopped")
-    assert {row["run"] for row in compare(folders)["rows"]} == {"a"}
+    assert {row.run for row in compare(folders).rows} == {"a"}
 
 
 def test_rows_within_a_run_are_tested_too(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
-    both = transfer(tmp_path / "first", {None: [0.5, 0.6], "imagenet": [0.6, 0.8]})
-    tests = compare([both, pretraining(tmp_path / "p")])["tests"]
-    assert {(test["a"], test["b"]) for test in tests} == {("first: imagenet", "first: none")}
+    both = transfer(tmp_path / "first", {"none": [0.5, 0.6], "imagenet": [0.6, 0.8]})
+    compared = compare([both, pretraining(tmp_path / "p")])
+    assert {(compared.rows[test.a].row.config["weights"], test.b) for test in compared.tests} == {("imagenet", 0)}
 
 
 def test_a_synthetic_run_is_labelled(tmp_path: Path) -> None:
-    runs = [transfer(tmp_path / "a", {None: [0.5]}), transfer(tmp_path / "b", {None: [0.5]})]
-    compared = compare(runs)
-    assert all("(synthetic)" in row[-5] for table in tables(compared)[1:2] for row in table.rows)
+    compared = compare([transfer(tmp_path / "a", {"none": [0.5]}), transfer(tmp_path / "b", {"none": [0.5]})])
+    assert all("(synthetic)" in line[2] for line in titled(compared, "Rows of toy")[1:])
     assert "(synthetic)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_evaluations_and_classifications_show_their_rows(tmp_path: Path) -> None:
-    for i, name in enumerate("ab"):
-        retrieval = {"micro": {"recall@1": 0.25 + i / 4, "map@r": 0.125}, "macro": {}}
-        row = {"name": "imagenet", "knn_top1": 0.5, "linear_top1": None, "retrieval": retrieval, "lone_queries": 0}
-        Run.create(tmp_path / name, "repr evaluate", {"k": i}, data="shop", synthetic=False).finish("done", {"rows": [row]})
-    row = {"model": "ngram", "hierarchy": "", "modality": "text", "level": 2, "top1": 0.75, "f1_macro": 0.5}
-    masked = {**row, "masked": True, "modality": "text+ocr", "part": "food"}
-    Run.create(tmp_path / "c", "repr classify table 4", {}, data="shop", synthetic=True).finish("done", {"rows": [row, masked]})
-    found = {table.title: table for table in tables(compare([tmp_path / name for name in "abc"]))}
-    rows = found["Rows of repr evaluate"]
-    assert rows.header == ["run", "row", "knn_top1", "linear_top1", "recall@1", "map@r"]
-    assert rows.rows == [["a", "imagenet", "50.0 %", "–", "25.0 %", "12.5 %"], ["b", "imagenet", "50.0 %", "–", "50.0 %", "12.5 %"]]
-    assert found["Rows of repr classify table 4"].rows == [
-        ["c (synthetic)", "ngram, level 2", "75.0 %", "50.0 %"],
-        ["c (synthetic)", "ngram + OCR (masked), food, level 2", "75.0 %", "50.0 %"],
-    ]
+def test_a_broken_document_is_named(tmp_path: Path) -> None:
+    runs = [transfer(tmp_path / name, {"none": [0.5]}) for name in "ab"]
+    (runs[1] / document.FILE).write_text('{"schema": 99}')
+    with pytest.raises(UserError, match=r"b/results.json: written by a newer version \(schema 99"):
+        compare(runs)
 
 
 def test_equal_names_are_told_apart_by_their_folders(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     compared = compare([pretraining(tmp_path / "x" / "run"), pretraining(tmp_path / "y" / "run")])
-    assert [run["run"] for run in compared["runs"]] == ["x/run", "y/run"]
+    assert [run.run for run in compared.runs] == ["x/run", "y/run"]
 
 
 def test_weights_of_equal_names_are_told_apart(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
     specs = ["runs/x/weights.safetensors", "runs/y/weights.safetensors"]
-    assert weights_names([None, *specs, "imagenet"]) == {
-        None: "none",
+    assert weights_names(["none", *specs, "imagenet"]) == {
+        "none": "none",
         specs[0]: "x/weights",
         specs[1]: "y/weights",
         "imagenet": "imagenet",
     }
-    both = transfer(tmp_path / "first", {specs[0]: [0.5, 0.6], specs[1]: [0.6, 0.8]})
-    compared = compare([both, pretraining(tmp_path / "p")])
-    assert {(test["a"], test["b"]) for test in compared["tests"]} == {("first: y/weights", "first: x/weights")}
+    compared = compare([transfer(tmp_path / "first", {specs[0]: [0.5, 0.6], specs[1]: [0.6, 0.8]}), pretraining(tmp_path / "p")])
+    _, line = titled(compared, "toy: a − b")
+    assert line[2:4] == ["first: y/weights", "first: x/weights"]
     page = write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "first: x/weights" in page and "first: y/weights" in page
 
@@ -161,9 +182,11 @@ def test_bad_input(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
 
 
 def test_command(tmp_path: Path) -> None:
-    runs = [str(transfer(tmp_path / "a", {None: [0.5, 0.7]})), str(transfer(tmp_path / "b", {"imagenet": [0.6, 0.9]}))]
+    runs = [str(transfer(tmp_path / "a", {"none": [0.5, 0.7]})), str(transfer(tmp_path / "b", {"imagenet": [0.6, 0.9]}))]
     printed = CliRunner().invoke(command, runs, catch_exceptions=False).stdout
-    assert "60.0 ± 1.0" in printed and "imagenet" in printed
+    assert "60.0 ± " in printed and "imagenet" in printed
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
-    assert set(json.loads(done.stdout)) == {"runs", "rows", "starts", "measured", "tests"}
+    content = json.loads(done.stdout)
+    assert set(content) == {"schema", "runs", "rows", "weights", "tests"}
+    assert set(content["rows"][0]["row"]["metrics"]["acc_all"]) == {"mean", "ci95", "values"}
     assert (tmp_path / "page.html").is_file()
