@@ -15,14 +15,13 @@ from repr.classify.tree_rows import run_tree
 from repr.classify.trials import as_trial, wanted, write_per_class
 from repr.errors import UserError
 from repr.experiments.document import TRIALS
-from repr.experiments.trials import NotRun, Store, Trial, Wanted
+from repr.experiments.trials import Found, NotRun, Store, Trial, Wanted
 from repr.experiments.trials import run as run_wanted
 
 log = logging.getLogger(__name__)
 
 PER_CLASS = "per_class"  # the folder of a run that holds its trials' per-class tables
 Open = Callable[[int, str], Catalog]  # seed, part → catalog with its split
-Found = tuple[Wanted, Trial | NotRun]
 
 
 class Refused(NotRun):

@@ -16,8 +16,8 @@ from repr.classify.data import Data, Problem
 from repr.classify.heads import prior
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Blocks, Measured, measure
+from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
-from repr.classify.trials import Outcome
 from repr.evaluation.calibration import fit_temperature, log_softmax
 
 BLOCK = 8192  # rows scored at a time

@@ -12,9 +12,9 @@ from sklearn.decomposition import TruncatedSVD
 
 from repr.arrays import Ints
 from repr.classify.data import Data, Features
-from repr.classify.ngram import vectorizer
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
+from repr.classify.tfidf import vectorizer
 from repr.errors import UserError
 
 # Chosen on fashion's validation rows (level 2, masked titles, grouped; a linear head on these features): 77.5 % with 512 and 77.9 %

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from repr.arrays import Floats, Ints
@@ -16,9 +15,9 @@ from repr.classify.data import Data
 from repr.classify.hashed import Hashed
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
+from repr.classify.tfidf import vectorizer
 from repr.errors import UserError
 
-GRAMS = (2, 4)
 BIG = 100_000  # training rows; their n-grams would take gigabytes
 COEFFICIENTS = 5e7  # n-grams times classes. With 16,000 rows, 300,000 n-grams and 599 classes the SVM took 5.5 GB and 10 minutes
 # Of the SVM, chosen on fashion's validation rows (level 2, masked titles, grouped): 79.2, 79.4 and 79.4 % with 0.5, 1 and 2 over 3
@@ -80,8 +79,3 @@ class NGram:
         full[:, self.machine_.classes_] = found
         full[[not text for text in texts]] = np.nan
         return full
-
-
-def vectorizer() -> TfidfVectorizer:
-    """The n-grams' TF-IDF; terms of a document count by 1 + log."""
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=GRAMS, sublinear_tf=True, min_df=1, dtype=np.float32)

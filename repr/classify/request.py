@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from repr.catalog.sources import open_sources, split_name
-from repr.classify.experiment import Found, Refused, run
+from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
 from repr.classify.rows import check, list_rows
@@ -19,6 +19,7 @@ from repr.commands import command_line
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
+from repr.experiments.trials import Found
 from repr.models.names import weights_names
 from repr.runs import claim
 from repr.settings import values

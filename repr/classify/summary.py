@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from repr.catalog.splits import SHARE
-from repr.classify.experiment import Found
 from repr.classify.settings import RowConfig, Settings
 from repr.experiments.document import Comparison, Row
 from repr.experiments.summary import compared
 from repr.experiments.summary import summarise as summarised
-from repr.experiments.trials import Trial
+from repr.experiments.trials import Found, Trial
 
 TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
 AGAINST_PART, AGAINST_FLAT = "modality", "flat"  # why two rows are compared: both modalities with one, a hierarchy with none

@@ -21,9 +21,9 @@ from repr.classify.image import image_features
 from repr.classify.levels import Levels, finest, level_labels
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Measured, measure
+from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
-from repr.classify.trials import Outcome
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.models.devices import pick_device

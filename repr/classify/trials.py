@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from repr.arrays import Array
 from repr.classify.bert import identity_of
-from repr.classify.data import Data, Problem
+from repr.classify.data import Data
 from repr.classify.image import starting_weights
 from repr.classify.longtail import bucket, by_bucket
-from repr.classify.metrics import Measured
+from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
 from repr.classify.text_features import VERSION as TEXT
 from repr.evaluation.calibration import reliability
@@ -24,27 +23,6 @@ from repr.records import Json, to_json
 
 VERSION = 5  # of a trial; raise it when a model changes, so that old ones are run again
 OF_CLASSES = ("precision", "recall", "f1", "ap")  # a column of per_class.csv each
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a row gave on its level with one seed.
-
-    plain: measured without logit adjustment, which leaves no probabilities to calibrate. missing: top-1 without a modality, by the
-    modality's name. unknown: test rows with a text of which the model knows no term, None where it has no list of terms. along: measures
-    along the class tree, of hierarchical rows. seconds, fit_seconds: of all of it, and of training. note: what a reader must know.
-    """
-
-    problem: Problem
-    measured: Measured
-    plain: Measured
-    temperature: float
-    missing: Mapping[str, float]
-    unknown: int | None
-    note: str
-    seconds: float
-    fit_seconds: float
-    along: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def as_trial(settings: Settings, data: Data, outcome: Outcome) -> Trial:

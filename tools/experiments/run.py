@@ -122,8 +122,9 @@ def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: 
         tests = [_against(pair, elsewhere | sitting.before) for pair in experiment.compare]
         kept = tuple(test for of_pair in tests for test in of_pair)
         today = datetime.date.today().isoformat()
-        told = {"experiment": name, "title": experiment.title, "written": today, "environment": runs.environment()}
-        stored.write(file, Experiment(**told, steps=steps, compared=kept))
+        machine = runs.environment()
+        found = Experiment(experiment=name, title=experiment.title, written=today, environment=machine, steps=steps, compared=kept)
+        stored.write(file, found)
     console.say(f"{name}: done, see {file}")
 
 
@@ -281,17 +282,17 @@ def _against(pair: Compare, found: Mapping[str, Step]) -> list[Against]:
     against = _rows(found, pair.against)
     others = [b for b, row in enumerate(against) if pair.learner in ("", row.config["learner"])]
     tests = []
-    for name in pair.steps if others else ():
+    for step in pair.steps if others else ():
         (b,) = others
-        rows = _rows(found, name)
+        rows = _rows(found, step)
         both = [*rows, against[b]]
         for a, row in enumerate(rows):
             made = compared(both, a, len(rows), COMPARED, against="step")
-            told = (str(row.config[key]) for key in ("learner", "weights", "features"))
             if made:
-                tests.append(Against(name, pair.named, *told, tuple(replace(test, b=b) for test in made)))
+                learner, weights, features = (str(row.config[name]) for name in ("learner", "weights", "features"))
+                tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in made)))
             elif not row.error:
-                console.say(f"{name} and {pair.against} are not of the same splits: not compared")
+                console.say(f"{step} and {pair.against} are not of the same splits: not compared")
                 break
     return tests
 

@@ -16,12 +16,12 @@ from repr.catalog.table import Catalog
 from repr.classify import experiment
 from repr.classify.combinations import combine
 from repr.classify.data import Data
-from repr.classify.experiment import Found, Refused, run, run_trial
+from repr.classify.experiment import Refused, run, run_trial
 from repr.classify.metrics import RATES
 from repr.classify.settings import Settings
 from repr.classify.summary import caption, summarise
 from repr.errors import UserError
-from repr.experiments.trials import NotRun, Trial
+from repr.experiments.trials import Found, NotRun, Trial
 
 
 def trials(found: Sequence[Sequence[Found]]) -> list[Trial]:

@@ -12,8 +12,9 @@ import pytest
 from repr.catalog.table import Catalog
 from repr.classify.data import Data, Problem
 from repr.classify.metrics import measure
+from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
-from repr.classify.trials import Outcome, as_trial, wanted, write_per_class
+from repr.classify.trials import as_trial, wanted, write_per_class
 from repr.errors import UserError
 from repr.models.weights import fresh, write_weights
 
