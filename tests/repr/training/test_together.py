@@ -134,7 +134,7 @@ cli.main()
 
 def test_two_machines_train_as_one_process_does_on_the_whole_batch(programs: Any, options: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "alike.py").write_text(ALIKE)
-    command = [str(tmp_path / "alike.py"), *typed(options, tmp_path / "one")[2:], "--lr", "0.001", "--projector"]
+    command = [str(tmp_path / "alike.py"), *typed(options, tmp_path / "one")[2:], "--lr", "0.001"]
     alone = programs.start(*command)
     assert alone.communicate(timeout=600) and alone.returncode == 0
     nodes = programs.nodes(*(word if word != str(tmp_path / "one") else str(tmp_path / "two") for word in command))
