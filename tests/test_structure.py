@@ -19,7 +19,7 @@ ROOMS = {
         *("arrays", "commands", "crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_errors", "report_images", "told", "summary", "experiment", "bench", "paper", "configs", "weights"),
+        *("cli", "report", "report_errors", "report_images", "view", "summary", "experiment", "bench", "paper", "configs", "weights"),
         *("trial", "images", "checkout"),
         *("results", "draw", "protocol", "settings", "metrics"),
     ],

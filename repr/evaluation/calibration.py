@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from repr.arrays import Bools, Floats, Ints
 
@@ -24,15 +25,13 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     """
     if not len(labels):
         return 1.0
-    from scipy.optimize import minimize_scalar
-
     rows = np.arange(len(labels))
 
-    def loss(log_t: float) -> float:
+    def _loss(log_t: float) -> float:
         likelihood = float(log_softmax(logits / np.float32(np.exp(log_t)))[rows, labels].mean(dtype=np.float64))
         return log_t**2 / (2 * len(labels)) - likelihood
 
-    return float(np.exp(minimize_scalar(loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
+    return float(np.exp(minimize_scalar(_loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
 
 
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
@@ -43,8 +42,8 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BIN
     if not len(right):
         return float("nan")
     place = _bins(confidence, bins)
-    gap = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
-    return float(np.abs(gap).sum() / len(right))
+    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def _bins(confidence: Floats, bins: int) -> Ints:
@@ -54,9 +53,9 @@ def _bins(confidence: Floats, bins: int) -> Ints:
 def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[dict[str, float]]:
     """For the figure: for each bin that has rows {"bin" (its number), "confidence", "accuracy" (means), "share" of the rows}."""
     place = _bins(confidence, bins)
-    found = []
+    rows = []
     for number in np.unique(place):
         inside = place == number
         means = {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean())}
-        found.append({"bin": int(number), **means, "share": float(inside.mean())})
-    return found
+        rows.append({"bin": int(number), **means, "share": float(inside.mean())})
+    return rows
