@@ -129,10 +129,10 @@ def _tests(rows: Sequence[TransferRow], comparisons: Sequence[Comparison], names
     for test in comparisons:
         if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None:
             groups.setdefault((test.a, test.b), []).append(test)
-    lines = []
+    sentences = []
     for (i, j), tests in groups.items():
         a, b = rows[i].config, rows[j].config
         differences = ", ".join(f"{COLUMNS[t.metric]} {points(t.difference, t.ci95)} (p {p_value(t.p)})" for t in tests)
         sides = f"{names[a.weights]} ({a.features}) against {names[b.weights]} ({b.features})"
-        lines.append(f"  {a.learner}, {a.shots} shots, {sides}: {differences}")
-    return lines
+        sentences.append(f"  {a.learner}, {a.shots} shots, {sides}: {differences}")
+    return sentences
