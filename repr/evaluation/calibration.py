@@ -29,11 +29,11 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
         return 1.0
     rows = np.arange(len(labels))
 
-    def loss(log_t: float) -> float:
+    def _loss(log_t: float) -> float:
         likelihood = float(log_softmax(logits / np.float32(np.exp(log_t)))[rows, labels].mean(dtype=np.float64))
         return log_t**2 / (2 * len(labels)) - likelihood
 
-    return float(np.exp(minimize_scalar(loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
+    return float(np.exp(minimize_scalar(_loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
 
 
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
@@ -44,8 +44,8 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BIN
     if not len(right):
         return float("nan")
     place = _bins(confidence, bins)
-    gap = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
-    return float(np.abs(gap).sum() / len(right))
+    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def _bins(confidence: Floats, bins: int) -> Ints:
