@@ -1,4 +1,4 @@
-"""Crops: the shares of a image's side, from its middle, that are embedded and averaged: 1 is the whole image.
+"""Crops: the shares of an image's side, from its middle, that are embedded and averaged: 1 is the whole image.
 
 Networks trained on random crops expect things larger than whole images show them (Touvron et al., Fixing the train-test resolution
 discrepancy, NeurIPS 2019); averaged over scales as in Radenović et al., Fine-tuning CNN image retrieval with no human annotation,

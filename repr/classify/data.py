@@ -107,7 +107,7 @@ class Data:
 
     @cached_property
     def images(self) -> str:
-        """20 hex digits that change when a image's file, its size in bytes, its time or its box changes."""
+        """20 hex digits that change when an image's file, its size in bytes, its time or its box changes."""
         from repr.images.known import fingerprints
 
         return content_key(fingerprints(self.catalog).tobytes())

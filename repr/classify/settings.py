@@ -96,7 +96,7 @@ class Settings(Shared):
         return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
 
     def scaled(self, width: int, least: int = 16) -> int:
-        """A layer's width or a image's side, times the scale."""
+        """A layer's width or an image's side, times the scale."""
         return max(least, round(width * self.scale))
 
     def relevant(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Retrieval: does a image find the images of its class?
+"""Retrieval: does an image find the images of its class?
 
 R = number of gallery images of the query's class, without the query itself. With rel(i) = 1 when result i is right:
   recall@K     any right one among the first K (one number a query: 0 or 1)
