@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from html import escape
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -33,7 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GRID, GROUND = "#010203", "#010204", "#010205"  # replaced by currentColor, var(--line) and var(--ground)
 WIDTH = 5.0  # inches: shown at 1.0 of its size on a phone in portrait and enlarged on a desk, so 10 pt stays readable
 LEGEND_LINE, LEGEND_HANDLE, LEGEND_ROW = 64, 7, 0.18  # characters a line of WIDTH at 9 pt, what a handle takes of them; inches a row
-STYLE: dict[str, object] = {
+STYLE: Any = {  # matplotlib types the keys one by one, and differently from version to version
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
