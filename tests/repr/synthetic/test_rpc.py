@@ -73,7 +73,7 @@ def test_exemplars_are_named_by_code_side_camera_and_turn(tmp_path: Path) -> Non
     drawn = draw_sku(tmp_path, category, 9, 0)
     assert len({one.file_name for one in drawn}) == 9
     for one in drawn:
-        code, back, camera, turn = re.fullmatch(r"(\d{13})(-back)?_camera(\d)-(\d+)\.jpg", one.file_name).groups()  # type: ignore[union-attr]
+        code, _back, camera, turn = re.fullmatch(r"(\d{13})(-back)?_camera(\d)-(\d+)\.jpg", one.file_name).groups()  # type: ignore[union-attr]
         assert int(code) == barcode(category) and camera in "0123" and 1 <= int(turn) <= 40
         ((labelled, (x, y, width, height), point),) = one.objects
         assert labelled == category and point == (x + width / 2, y + height / 2) and one.level is None
