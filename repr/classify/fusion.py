@@ -100,7 +100,8 @@ class Fusion:
             return self.texts_
         if "texts" not in data.memory:
             data.memory["texts"] = self.encode_(data)
-        found: Features = data.memory["texts"]
+        found = data.memory["texts"]
+        assert isinstance(found, Features)
         return found
 
     def _inputs(self, data: Data, rows: Ints) -> Tensor:
