@@ -1,7 +1,7 @@
 """Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
 
 In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
-when a title or a image is missing.
+when a title or an image is missing.
 """
 
 from __future__ import annotations
