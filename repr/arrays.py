@@ -11,6 +11,7 @@ Doubles = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+Texts = np.ndarray[Any, np.dtype[np.str_]]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Rows = Ints  # rows of a catalog
 Array = np.ndarray[Any, np.dtype[Any]]  # of any kind, as files hold them
