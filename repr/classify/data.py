@@ -101,13 +101,7 @@ class Data:
 
     @cached_property
     def images(self) -> str:
-<<<<<<< HEAD
         """20 hex digits that change when an image's file, its size in bytes, its time or its box changes."""
-        from repr.images.known import fingerprints
-
-=======
-        """20 hex digits that change when a image's file, its size in bytes, its time or its box changes."""
->>>>>>> merge
         return content_key(fingerprints(self.catalog).tobytes())
 
     @cached_property

@@ -161,13 +161,14 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
     """
     from repr.catalog import parts
     from repr.catalog.sources import open_sources
+    from repr.records import to_json
 
     if name is None:
         listed = parts.listing()
         if as_json:
-            console.emit({"subsets": listed})
+            console.emit({"subsets": to_json(listed)})
             return
-        rows = [[p["name"], str(p["classes"]), f"{p['paper_products']:,}", "proposed" if p["proposed"] else "known"] for p in listed]
+        rows = [[p.name, str(p.classes), f"{p.paper_products:,}", "proposed" if p.proposed else "known"] for p in listed]
         click.echo(tables.table(["subset", "classes", "products in the paper", "list"], rows))
         return
     catalog = open_sources(data, subset=name)

@@ -219,6 +219,7 @@ class ClassMeans(ClassRows):
         return {**super().arrays(), "counts": counts, "spreads": spreads, "total": self.total, "spread": np.array(self.spread)}
 
     def restore(self, stored: Stored, width: int | None = None) -> None:
+        """As `ClassRows`; every class must have an image."""
         super().restore(stored, width)
         counts, spreads = stored.ints("counts", len(self)), stored.doubles("spreads", len(self))
         stored.require(bool((counts > 0).all()), "a class has no image")

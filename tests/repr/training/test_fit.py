@@ -155,7 +155,7 @@ def test_on_a_gpu(train: Train, shop: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch takes almost a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
+    """A batch takes almost a second to read: the wait is counted, said and warned of."""
     original = Batches._read
 
     def slow(self: Batches, step: int) -> Batch:
@@ -165,8 +165,10 @@ def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Batches, "_read", slow)
     run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
     pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
-    share = float(run.metrics()[0]["data_wait"])
-    assert 0.5 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
+    (row,) = run.metrics()
+    share, seconds = float(row["data_wait"]), float(row["seconds"])
+    assert 0.75 <= share * seconds <= seconds, "for the first batch at least the loop has nothing else to do"
+    assert f"data_wait {share:.1%}" in capsys.readouterr().err
     assert [row["kind"] for row in run.warnings()] == ["waiting"]
 
 
