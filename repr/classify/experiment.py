@@ -74,6 +74,7 @@ def _run_group(
             refused.append((Wanted(number, seed, row.model, ""), reason))
 
     def compute(one: Wanted) -> Trial:
+        """One trial; what a user can mend keeps only its own row from being run."""
         row = members[one.row]
         try:
             return run_trial(views[row.ocr, row.mask], row)

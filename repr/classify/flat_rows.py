@@ -79,6 +79,7 @@ class _Answers:
         counts, classes = self.problem.counts[self.trained], len(self.problem.names)
 
         def scored() -> Iterator[Floats]:
+            """Probabilities (b, classes) of the test rows, block by block."""
             for part in np.split(self.problem.test, range(BLOCK, len(self.problem.test), BLOCK)):
                 logits = self.model.logits(data, part) / np.float32(self.temperature)
                 logits[np.isnan(logits[:, 0])] = self.nothing

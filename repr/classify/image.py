@@ -78,6 +78,7 @@ class Image:
         device = pick_device(settings.device)
 
         def viewed(positions: Tensor) -> Tensor:
+            """(b, 3, s, s) random views of the images at some positions."""
             return views(torch.from_numpy(pack[positions.cpu().numpy()]).to(device), generator)
 
         with seeded(generator):

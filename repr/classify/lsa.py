@@ -39,6 +39,7 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
     condensed = TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted)
 
     def encode(seen: Data) -> Features:
+        """The features of every row's text."""
         every = np.arange(len(seen.catalog))
         vectors, present, known = [], [], []
         for block in seen.texts.blocks(every):

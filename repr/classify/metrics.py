@@ -104,9 +104,11 @@ class _Steps:
         self.reached = np.zeros(len(self.thresholds) + 1, np.int64)  # scores that reach exactly so many thresholds
 
     def add(self, scores: Floats) -> None:
+        """Count the scores (n,) of a block."""
         self.reached += np.bincount(np.searchsorted(self.thresholds, scores, side="right"), minlength=len(self.reached))
 
     def value(self) -> float:
+        """Average precision over all that was counted, 0-1."""
         above = np.cumsum(self.reached[:0:-1])[::-1]  # scores at or above each threshold
         right = np.cumsum(self.hits[::-1])[::-1]
         return float((right / above * self.hits).sum() / self.hits.sum())

@@ -46,6 +46,7 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
 
     @cache
     def learnt() -> Encode:
+        """The encoder, trained when it is first asked for."""
         if kind == "ngram":
             return lsa.lsa_encoder(data, settings, rows)
         generator = torch.Generator().manual_seed(settings.seed)
@@ -67,6 +68,7 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
         made_by = (*made_by, labels.tobytes(), classes, *settings.training(recurrent.EPOCHS).values())
 
     def encode(seen: Data) -> Features:
+        """The features of every row's text, kept by content."""
         kept = cache_dir("text", f"{content_key('learnt', *made_by, *sorted(seen.hidden & OF_TEXT))}.npz")
         found = _read(kept, len(seen.catalog))
         if found is None:

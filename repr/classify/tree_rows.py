@@ -112,6 +112,7 @@ def _train(data: Data, settings: Settings) -> Answers:
     seconds = time.perf_counter() - started
 
     def without(name: str) -> list[Ints]:
+        """Predictions of each level where a modality is missing."""
         scores = _answer(model, inputs(data.without(name)), whole.test)
         logits = [_calibrated(of, temperatures[i], _nothing(i, found, known, whole)) for i, of in enumerate(scores)]
         return [_adjusted(of, problem, settings).argmax(axis=1) for of, problem in zip(logits, problems, strict=True)]
@@ -183,6 +184,7 @@ def _outcome(data: Data, settings: Settings, answers: Answers) -> Outcome:
     own = truth[tested, place]
 
     def measured_of(logits: Floats) -> Measured:
+        """The measures of this level's logits."""
         return measure(own, lambda: iter([np.exp(log_softmax(logits[tested]))]), len(problem.names))
 
     measured = measured_of(answers.adjusted[place])

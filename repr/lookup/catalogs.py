@@ -65,6 +65,7 @@ def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str
     """The command that stores these images, without its index, wherever one stands: what an interruption leaves to be given again."""
 
     def fixed(path: str) -> str:
+        """A path that holds from whatever folder the command is given again."""
         return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
 
     chosen = [("--data", fixed(path)) for path in data] + [("--part", part) for part in parts]

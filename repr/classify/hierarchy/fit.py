@@ -85,6 +85,7 @@ def fit_hierarchy(
     outputs = list(widths(tree, weak))
 
     def loss(_: Tensor, logits: Tensor, batch: Tensor) -> Tensor:
+        """The loss of all levels together."""
         return joint_loss(torch.split(logits, outputs, dim=1), batch, tree, weak)
 
     with seeded(generator):
