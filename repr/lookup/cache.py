@@ -15,6 +15,7 @@ import os
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ VERSION = 1
 VECTORS, IDS, STATE, LOCK = "vectors.f32", "ids.i64", "cache.json", "cache.lock"
 FILES = (VECTORS, IDS, STATE, LOCK)
 STALE = 0.2  # share of rows that are removed from which the files are written anew
+SMALL = 8192  # rows in memory up to which they are one piece
 TAIL = 64  # rows in memory from which a reader writes them to the files
 
 
@@ -64,6 +66,20 @@ class Matrix:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def n_products(self) -> int:
+        """How many products have an image."""
+        return len(np.unique(self.products[self.alive]))
+
+    def rows(self, positions: Ints) -> Floats:
+        """(m, d) the vectors at some positions, copied."""
+        starts = np.cumsum([0, *map(len, self.pieces)])
+        of = np.searchsorted(starts, positions, side="right") - 1
+        found = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
+        for number in np.unique(of):
+            found[of == number] = self.pieces[number][positions[of == number] - starts[number]]
+        return found
+
 
 def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
     """The vectors as the store has them now.
@@ -96,13 +112,15 @@ def _extended(matrix: Matrix, store: Store, revision: int, dim: int) -> Matrix:
     """The matrix with what the store has above its last id, and without what was removed since its revision."""
     last = int(matrix.ids[-1]) if len(matrix) else 0
     ids, products = store.owners(above=last)
-    pieces = tuple(normalised(features) for _, features in store.features(above=last, dim=dim))
+    pieces = [*matrix.pieces[1:], *(normalised(features) for _, features in store.features(above=last, dim=dim))]
+    if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
+        pieces = [np.concatenate(pieces)] if pieces else []
     alive = matrix.alive.copy()
     alive[np.isin(matrix.ids, store.removed(since=matrix.revision))] = False
     return Matrix(
         np.concatenate([matrix.ids, ids]),
         np.concatenate([matrix.products, products]),
-        (*matrix.pieces, *pieces),
+        (*matrix.pieces[:1], *pieces),
         np.concatenate([alive, np.ones(len(ids), bool)]),
         revision,
     )

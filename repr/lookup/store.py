@@ -318,6 +318,7 @@ class Change:
             "barcode = ifnull(excluded.barcode, barcode), category = iif(excluded.category = '[]', category, excluded.category)",
             rows,
         )
+        self._count("products", len(rows))
 
     def add(self, images: Sequence[NewImage]) -> int:
         """Store images of stored products. Those whose content and box the product has already only get their path.
