@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import uuid
 from collections.abc import Iterator, Sequence
@@ -46,7 +45,7 @@ class Stock:
     def of(cls, data: str | Path | Sequence[str | Path], parts: Sequence[str] = (), subset: str | None = None) -> Stock:
         """From one path or several."""
         paths = [data] if isinstance(data, str | Path) else data
-        return cls(tuple(map(os.fspath, paths)), tuple(parts), subset)
+        return cls(tuple(str(path) for path in paths), tuple(parts), subset)
 
     def catalog(self) -> Catalog:
         """The images. Says what is left out; raises UserError when nothing is left, or no data are named."""

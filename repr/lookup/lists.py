@@ -106,6 +106,7 @@ def _try(folder: Path, made: Inverted, *, centres: bool) -> None:
         with replacing(folder / LISTS) as temporary, temporary.open("wb") as stream:
             numbers = made.numbers
             measured = {"nlist": numbers.nlist, "nprobe": numbers.nprobe, "recall": numbers.recall_at_10, "trained": made.trained}
-            np.savez(stream, ids=made.row_ids, lists=made.row_lists.astype(np.int32), **measured)
+            arrays = {name: np.array(value) for name, value in measured.items()}
+            np.savez(stream, allow_pickle=False, ids=made.row_ids, lists=made.row_lists.astype(np.int32), **arrays)
     except OSError:
         return

@@ -213,7 +213,7 @@ class Store:
             rows = self.db.execute(f"{query} ORDER BY id").fetchall()
         else:
             rows = [row for n in numbers for row in self.db.execute(f"{query} WHERE number = ?", (n,))]
-        return {row[0]: Product(*row[1:4], tuple(json.loads(row[4]))) for row in rows}
+        return {row[0]: Product(row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows}
 
     def has_product(self, id_: str) -> bool:
         """Whether there is a product of this id."""
@@ -233,7 +233,7 @@ class Store:
     def _images(self, rest: str, *values: object) -> Iterator[StoredImage]:
         query = "SELECT images.id, products.id, path, content, box FROM images JOIN products ON products.number = images.product"
         for row in self.db.execute(f"{query} {rest}", values):
-            yield StoredImage(*row[:4], _box(row[4]))
+            yield StoredImage(row[0], row[1], row[2], row[3], _box(row[4]))
 
     def owners(self, *, above: int = 0) -> tuple[Ints, Ints]:
         """Ids (n,) of images with an id above `above`, ascending, and the numbers (n,) of their products."""

@@ -47,7 +47,7 @@ def place(folder: Path, path: str) -> Path | None:
     return folder / FOLDER / path.removeprefix(MARK) if path.startswith(MARK) else None
 
 
-def _png(image: Image.Image | np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _png(image: Image.Image | np.ndarray) -> bytes:
     stream = io.BytesIO()
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(stream, "PNG")
     return stream.getvalue()
