@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Engine(Protocol):
 
 
 @cache
-def load_faiss() -> Any:
+def load_faiss() -> ModuleType:
     """The faiss module. Raises UserError when no wheel, or two wheels over one another, are installed (faiss issue #2892)."""
     wheels = []
     for name in ("faiss-cpu", "faiss-gpu"):
