@@ -334,11 +334,14 @@ class Index:
         return matrix, inverted
 
     @overload  # text is a path, not a sequence of images
-    def lookup(self, images: ImageLike, k: int = 10, *, per_image: bool = False) -> Answer:  # type: ignore[overload-overlap]
-        ...
+    def lookup(  # type: ignore[overload-overlap]
+        self, images: ImageLike, k: int = 10, *, per_image: bool = False
+    ) -> Answer:
+        """Of one image, its answer."""
 
     @overload
-    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]: ...
+    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+        """Of several, an answer each."""
 
     def lookup(self, images: ImageLike | Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> Answer | list[Answer]:
         """The k products most like an image, best first; of a list of images, an answer for each, which says if one cannot be read.
