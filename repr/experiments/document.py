@@ -139,7 +139,7 @@ class Document:
             raise UserError("not the results of a run", where, "Give the folder that a command wrote with `out`")
         if content["schema"] > SCHEMA:
             raise UserError(f"written by a newer version (schema {content['schema']} > {SCHEMA})", where, "Update the package")
-        return from_json(cls, {name: value for name, value in content.items() if name != "schema"}, where)
+        return from_json(cls, {name: value for name, value in content.items() if name not in ("schema", "passed_over")}, where)
 
 
 def write(folder: Path, document: Document) -> None:

@@ -84,7 +84,7 @@ def given(x: Array | None, y: Array | None, wanted: Ints, what: str, kind: str =
     what: which classes those are, in words; kind: "vectors" or "images". Raises UserError when none were given, or a class has no row.
     """
     if x is None or y is None:
-        raise UserError(f"the {kind} of {what} are needed, and were not given", "", "Give those that it was taught with, as `x` and `y`")
+        raise UserError(f"the {kind} of {what} are needed, and were not given", "", "Give those that it was taught with, as x and y")
     y = as_labels(y, len(x), first=False)
     absent = np.setdiff1d(wanted, y)
     if len(absent):

@@ -142,4 +142,3 @@ def test_a_row_is_known_by_what_it_looks_at() -> None:
     text = Settings(model="ngram")
     assert text.relevant() == Settings(model="ngram", size=64, weak="residual", workers=2).relevant()
     assert Settings(model="encoder").relevant() != Settings(model="encoder", size=64).relevant()
-    assert "device" in text.relevant() and text.relevant()["device"] == "auto"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from repr.images.views import preset
-from repr.methods import load
+from repr.methods import METHODS, load
 from repr.models.encoder import Encoder
 from repr.training.launch import launch
 from repr.training.team import joined
@@ -60,7 +60,8 @@ class Whole(nn.Module):
         super().__init__()
         torch.manual_seed(5)
         encoder, views = cast(Encoder, Tiny()), preset("supervised", 16)
-        self.method = load("simclr" if name == "decoupled" else name)(encoder, 4, views, **CASES[name])
+        method = "simclr" if name == "decoupled" else name
+        self.method = load(method)(encoder, 4, views, METHODS[method].settings(**CASES[name]))
         if name in NORMALISED:
             self.method.head = nn.Linear(D, 2 * B)  # wider than the batch: VICReg's covariance takes another way then
 
