@@ -12,6 +12,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Hashes = NDArray[np.uint64]
+Texts = NDArray[np.str_]
 Pixels = NDArray[np.uint8]
 Rows = Ints  # rows of a catalog
 Array = NDArray[Any]  # of any kind, as files hold them

@@ -40,8 +40,8 @@ def certainty(page: Page, view: View) -> None:
     body = [
         [row.config.learner, view.begins(row), *cells(row, shown), *([plain(row, "reject_threshold")] if threshold else [])] for row in rows
     ]
-    caption = "Per cent. Unknown products are tested only in runs with unknown products, and rejected only in runs with a threshold" + (
-        "; it is in the unit of each learner's own score." if threshold else "."
+    caption = "Per cent. Unknown products are tested only in runs with `unknown`, and rejected only in runs with `reject`" + (
+        "; its threshold is in the unit of each learner's own score." if threshold else "."
     )
     page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + view.label)
     if view.best is not None:

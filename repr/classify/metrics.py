@@ -14,6 +14,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.evaluation.calibration import expected_calibration_error
 
+RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
 Blocks = Callable[[], Iterator[Floats]]  # each call starts again: (b, c) probabilities, rows in order
 
 
@@ -42,10 +43,10 @@ class Measured:
     f1: Floats
     support: Ints
 
-    def as_json(self) -> dict[str, float]:
-        """The rates, as a row of the table holds them."""
-        names = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
-        return {name: float(getattr(self, name)) for name in names}
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rates by name, RATES."""
+        return {name: float(getattr(self, name)) for name in RATES}
 
 
 def measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:

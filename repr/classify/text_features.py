@@ -17,6 +17,7 @@ import torch
 
 from repr.arrays import Ints
 from repr.classify import ENCODERS, lsa, recurrent
+from repr.classify.bert import bert_features
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
 from repr.errors import UserError, nearest
@@ -41,8 +42,6 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
     if kind not in ENCODERS:
         raise UserError(f"no text encoder is called {kind!r}", "", nearest(kind, ENCODERS), argument="text_encoder")
     if kind == "bert":  # learns nothing here, and keeps its own by the content of the texts
-        from repr.classify.bert import bert_features
-
         return lambda seen: bert_features(seen, settings)
 
     @cache
@@ -53,7 +52,17 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
         return recurrent.Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
 
     versions = [_version(package) for package in PACKAGES[kind]]
-    made_by = (VERSION, versions, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
+    made_by: tuple[object, ...] = (
+        VERSION,
+        versions,
+        kind,
+        settings.scale,
+        settings.seed,
+        data.ocr,
+        data.mask,
+        data.identity,
+        rows.tobytes(),
+    )
     if kind != "ngram":
         made_by = (*made_by, labels.tobytes(), classes, *settings.training(recurrent.EPOCHS).values())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
@@ -50,12 +52,21 @@ def _bins(confidence: Floats, bins: int) -> Ints:
     return np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
-def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[dict[str, float]]:
-    """For the figure: for each bin that has rows {"bin" (its number), "confidence", "accuracy" (means), "share" of the rows}."""
+@dataclass(frozen=True)
+class Bin:
+    """One bin of confidences: its number, means of confidence and of being right, and its share of the rows, fractions 0-1."""
+
+    number: int
+    confidence: float
+    accuracy: float
+    share: float
+
+
+def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[Bin]:
+    """For the figure: the bins that have rows, in their order. confidence: (n,) of the predicted class, 0-1; right: (n,)."""
     place = _bins(confidence, bins)
-    rows = []
-    for number in np.unique(place):
-        inside = place == number
-        means = {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean())}
-        rows.append({"bin": int(number), **means, "share": float(inside.mean())})
-    return rows
+    insides = {int(number): place == number for number in np.unique(place)}
+    return [
+        Bin(number, float(confidence[inside].mean()), float(right[inside].mean()), float(inside.mean()))
+        for number, inside in insides.items()
+    ]

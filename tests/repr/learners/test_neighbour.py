@@ -13,7 +13,7 @@ from repr.evaluation.knn import knn
 from repr.learners.neighbour import Neighbour, votes
 from repr.lookup.index import Index
 from repr.models.weights import fresh
-from repr.search.exact import normalised
+from repr.vectors import normalised
 
 Array = np.ndarray[Any, Any]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,13 +27,11 @@ from repr.models.provenance import Parent
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
-from repr.training import checkpoint, fit, loop, optim, validation
-from repr.training.data import VIEWS, Batch, Batches, epoch_order, stream
+from repr.training import fit, loop, optim, validation
+from repr.training.data import VIEWS, Batch, Batches, fit_batch, stream
 from repr.training.fit import pretrain
-from repr.training.launch import launch
-from repr.training.prepare import Material
 from repr.training.settings import Settings
-from repr.training.stop import Stopped
+from repr.worker import Worker
 
 Train = Callable[..., dict[str, Any]]
 
@@ -160,7 +155,7 @@ def test_on_a_gpu(train: Train, shop: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch takes almost a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
+    """A batch takes almost a second to read: the wait is counted, said and warned of."""
     original = Batches._read
 
     def slow(self: Batches, step: int) -> Batch:
@@ -170,8 +165,10 @@ def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Batches, "_read", slow)
     run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
     pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
-    share = float(run.metrics()[0]["data_wait"])
-    assert 0.5 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
+    (row,) = run.metrics()
+    share, seconds = float(row["data_wait"]), float(row["seconds"])
+    assert 0.75 <= share * seconds <= seconds, "for the first batch at least the loop has nothing else to do"
+    assert f"data_wait {share:.1%}" in capsys.readouterr().err
     assert [row["kind"] for row in run.warnings()] == ["waiting"]
 
 
@@ -257,48 +254,6 @@ def test_every_step_has_a_generator_of_its_own(train: Train, shop: Catalog, tmp_
     assert seeds[-12:] == [stream(0, VIEWS, step, 0) for step in range(12)]
 
 
-def test_ctrl_c_stops_two_processes_at_the_same_step(shop: Catalog, tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
-
-    def press() -> None:
-        while not (run.path / "checkpoint" / "last.pt").exists():
-            time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=press, daemon=True).start()
-    with pytest.raises(Stopped):
-        pretrain(shop, Settings(size=16, epochs=2000, batch_size=16, device="cpu", devices=2), run)
-    saved = checkpoint.load(run.path)
-    assert saved is not None and 4 <= saved.step < 8000 and run.config["status"] == "stopped"
-
-
-def test_two_processes(
-    train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
-    result = train(shop, tmp_path / "run", devices=2, epochs=1)
-
-    def otherwise(world: int, worker: Any, material: Material, *others: Any) -> None:
-        labels, order = material.train_labels.copy(), epoch_order(material.train_labels, 0, 0, balanced=False)
-        labels[order[8:16]] = 3 - labels[order[8:16]]  # of the images that the second process sees first
-        launch(world, worker, replace(material, train_labels=labels), *others)
-
-    monkeypatch.setattr(fit, "launch", otherwise)
-    other = train(shop, tmp_path / "other", devices=2, epochs=1)
-    assert not torch.equal(*(load_file(of["weights"])["conv1.weight"] for of in (result, other)))  # the first learned it from the second
-    assert result["metrics"]["step"] == 4
-    assert "each process normalises over its own part" in capsys.readouterr().err
-    torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
-
-
-@pytest.mark.parametrize("method", ["simclr", "moco"])
-def test_contrastive_runs_go_through_in_two_processes(train: Train, shop: Catalog, method: str, tmp_path: Path) -> None:
-    """Losses that gather over the processes go through all of a run. What they agree with is asked of each loss by itself."""
-    result = train(shop, tmp_path / "run", method=method, devices=2, epochs=2)
-    losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
-    assert result["metrics"]["step"] == 8 and np.isfinite(losses).all() and checkpoint.finite(load_file(result["weights"]))
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -322,9 +277,10 @@ def test_a_batch_of_one_is_refused_before_any_image_is_read(
     train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the images were prepared"))
-    for settings in ({"batch_size": 1}, {"batch_size": 3, "devices": 2}):
-        with pytest.raises(UserError, match="at least two images a batch"):
-            train(shop, tmp_path / "run", **settings)
+    with pytest.raises(UserError, match="at least two images a batch"):
+        train(shop, tmp_path / "run", batch_size=1)
+    with pytest.raises(UserError, match="at least two images a batch"):
+        fit_batch(len(shop), 3, 2)
 
 
 def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
@@ -345,8 +301,16 @@ def test_what_a_machine_cannot_do_is_refused(train: Train, shop: Catalog, tmp_pa
     with pytest.raises(UserError, match="pixels: images can live in a GPU's memory"):
         train(shop, tmp_path / "a", pixels="device")
     monkeypatch.setattr(fit, "pick_device", torch.device)
-    with pytest.raises(UserError, match="device: cuda:1 is one GPU, and `devices` asks for 2"):
-        train(shop, tmp_path / "b", device="cuda:1", devices=2)
+    with pytest.raises(UserError, match="device: cuda:1 is one GPU for 2 processes"):
+        fit.train_device(Settings(device="cuda:1"), Worker(world=2, local_world=2))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    several = Worker(rank=11, world=16, local_rank=3, local_world=8)
+    assert fit.train_device(Settings(device="cuda"), several) == torch.device("cuda", 3)
+    with pytest.raises(UserError, match="devices: 9 devices were asked for and there are 8 GPUs"):
+        fit.train_device(Settings(device="cuda"), Worker(world=18, local_world=9))
+    with pytest.raises(UserError, match="devices: 2 were asked for, and 1 train"):  # `execute` starts processes, not the library's call
+        monkeypatch.undo()
+        train(shop, tmp_path / "b", devices=2)
 
 
 def test_a_class_is_not_lost_to_what_is_held_out(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
