@@ -248,7 +248,7 @@ def test_without_the_data_it_says_so(run: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_command(run: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(run), "--out", str(tmp_path / "page.html"), "--json"], catch_exceptions=False)
-    assert json.loads(done.stdout) == {"schema": 1, "run": str(run), "report": str(tmp_path / "page.html")}
+    assert json.loads(done.stdout) == {"schema": 1, "run": str(run), "report": str(tmp_path / "page.html"), "passed_over": []}
 
 
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:

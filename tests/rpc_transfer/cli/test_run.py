@@ -59,6 +59,7 @@ def test_prints_the_weights_side_by_side(printed: tuple[str, str], typed: list[o
 
 def test_json_is_one_document(printed: tuple[str, str], typed: list[object]) -> None:
     content = json.loads(run(*typed, "--json")[0])
+    assert content.pop("passed_over") == []
     found = Document.from_json(content)
     assert content["schema"] == 1 and found == read(Path(str(typed[-1])))
     row = found.rows[0]
