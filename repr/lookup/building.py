@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -147,9 +146,7 @@ def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) 
     if not begun:
         raise _there(folder)
     if begun != command:
-        raise UserError(
-            "an unfinished index of other images", folder, f"Give again: {begun} --out {shlex.quote(str(folder))}; or delete it"
-        )
+        raise UserError("an unfinished index of other images", folder, f"Give again: {begun} {command_line('', out=folder)}; or delete it")
     crops = tuple(made["crops"])
     if look.size not in (None, made["size"]) or look.crops not in ((), crops):
         raise UserError(f"an unfinished index of {made['size']} px{suffix(crops)}", folder, "Leave `size` and `crops` out, or delete it")

@@ -47,14 +47,13 @@ def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
 
 def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str | None) -> str:
     """The command that stores these images, without its index, wherever one stands: what an interruption leaves to be given again."""
-
-    def fixed(path: str) -> str:
-        """A path that holds from whatever folder the command is given again."""
-        return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
-
-    chosen = [("--data", fixed(path)) for path in data] + [("--part", part) for part in parts]
-    chosen += [("--subset", fixed(subset))] if subset else []
+    chosen = [("--data", _from_anywhere(path)) for path in data] + [("--part", part) for part in parts]
+    chosen += [("--subset", _from_anywhere(subset))] if subset else []
     return " ".join([what, *(shlex.join(option) for option in chosen)])
+
+
+def _from_anywhere(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
 
 
 def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[list[Incoming], dict[str, Product]]:

@@ -46,11 +46,11 @@ def test_vectors_that_lie_apart_are_found(vectors: Path) -> None:
     assert result.exit_code == 0, result.exception
     content = json.loads(result.stdout)
     (row,) = content["rows"]
-    assert {"schema", "rows", "raw_pixels", "quarantined", "settings", "passed_over"} <= set(content)
-    assert content["raw_pixels"] is None and content["quarantined"] == 0 and content["settings"]["knn"]["k"] == 3
-    assert (row["name"], row["dim"], row["stored"], row["knn_k"]) == ("v", 8, 30, 3)
-    assert row["knn_top1"] == 1 and set(row["retrieval"]["micro"].values()) == {1.0}
-    assert 2.5 < row["effective_rank"] < 3.5, "three directions"
+    assert {"schema", "command", "rows", "about", "passed_over"} <= set(content)
+    config, metrics = row["config"], {name: metric["mean"] for name, metric in row["metrics"].items()}
+    assert content["about"]["quarantined"] == 0 and (config["weights"], config["dim"], config["stored"], config["k"]) == ("v", 8, 30, 3)
+    assert metrics["knn_top1"] == metrics["recall@1"] == metrics["map@r"] == metrics["macro/mrr"] == 1
+    assert 2.5 < metrics["effective_rank"] < 3.5, "three directions"
     assert "100.0" in run("--embeddings", vectors, "-k", 3).stdout
 
 
@@ -65,11 +65,11 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     result = run(*typed, "--out", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.exception
     content = json.loads(result.stdout)
-    assert len(content["rows"]) == 1 and content["raw_pixels"] is not None
+    assert [row["config"]["weights"] for row in content["rows"]] == ["none", "raw pixels (32 px)"]
     assert json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))["command"] == "repr evaluate"
     assert "<html" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8") and "Report: " in result.stderr
     without = json.loads(run(*typed, "--no-raw-pixels", "--json").stdout)
-    assert without["raw_pixels"] is None and without["rows"] == content["rows"]
+    assert without["rows"] == content["rows"][:1]
 
 
 @pytest.mark.parametrize("typed", [("-k", 0), ("--temperature", "nan"), ("--temperature", 0), ("--epochs", 0), ("--size", 4)])
