@@ -14,7 +14,7 @@ import numpy as np
 from repr.arrays import Array, Floats, Ints
 from repr.learners.arrays import unit
 from repr.learners.kept import KeptFeatures
-from repr.learners.learner import Learner
+from repr.learners.learner import Learner, Planes
 from repr.learners.softmax_head import train_linear
 from repr.learners.stored import Arrays, Stored, under
 from repr.settings import check, setting
@@ -61,6 +61,9 @@ class Linear(Learner):
 
     def scores(self, x: Array) -> Floats:
         return np.asarray(unit(self.kept_.query(x)) @ self.weights_[:, :-1].T + self.weights_[:, -1], dtype=np.float32)
+
+    def planes(self) -> Planes:
+        return Planes(self.weights_[:, :-1], self.weights_[:, -1], lambda x: unit(self.kept_.query(x)))
 
     def arrays(self) -> Arrays:
         return {**under("kept", self.kept_.arrays()), "weights": self.weights_}
