@@ -59,7 +59,8 @@ class ImageSearch:
         before, after = len(self._rows), len(self._rows) + len(new)
         if after > len(self._vectors):  # half as much again, so that single additions do not each copy all
             room = np.empty((max(after, 3 * before // 2), self._gallery.width or 0), dtype=np.float32)
-            room[:before] = self._vectors[:before]
+            if before:
+                room[:before] = self._vectors[:before]
             self._vectors = room
         self._vectors[before:after] = self._gallery.unit(new)
         self._rows = np.concatenate([self._rows, new])
