@@ -93,6 +93,10 @@ class Gallery:
         """(m, d) the features of some rows, scaled to length 1."""
         return normalised(self.features(rows)) if len(rows) else self.features(rows)
 
+    def checked(self, x: Array) -> Floats:
+        """Features of queries (q, d), as float32. Raises UserError when they are not finite or of another width than those stored."""
+        return as_features(x, self.width)
+
     def taught(self) -> tuple[Floats, Ints]:
         """Features (m, d) and columns (m,) of all that were not removed, to teach and to measure with."""
         return self.features(self.alive), self.columns[self.alive]
