@@ -28,7 +28,7 @@ from repr.evaluation.calibration import fit_temperature
 from repr.files import read_json, write_json
 from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught, load
-from repr.lookup.choose import CANDIDATES, PLAIN, Choice, choose
+from repr.lookup.choose import CANDIDATES, Choice, choose
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import MOST, SHORTLIST, held_out
 from repr.lookup.ranking import MANY, ImageSearch, LearnerRanking, Ranking, Search, nearest_products
@@ -142,7 +142,7 @@ class Answerer:
         return self._ranking(x, s)
 
     def answers(self, x: Array, k: int = 10) -> list[Found]:
-        """The k best products of each row of features (q, d), fewer where fewer are stored. Raises UserError for features that do not fit."""
+        """The k best products of each row of features (q, d). Raises UserError for features that do not fit."""
         features = self.gallery.checked(x)
         if not len(features) or not len(self.gallery.alive):
             return [Found(unknown=True, ours=None, candidates=())] * len(features)
@@ -182,7 +182,7 @@ class Answerer:
         return tuple(made)
 
     def add(self, features: Array, products: Sequence[str], ids: Array) -> None:
-        """Store images and teach them: features (n, d), product and id of each. Raises UserError, and adds nothing, for what does not fit."""
+        """Store images and teach them: features (n, d), product and id of each. Raises UserError for what does not fit."""
         self.gallery.add(features, products, ids)
         if self.taught is not None and len(features):
             self.taught.learn(self.gallery.features(np.arange(len(self.gallery) - len(features), len(self.gallery))), products)
@@ -240,6 +240,3 @@ def _given(gallery: Gallery, learner: str) -> Choice:
     if held is None or not len(held.rows):
         return Choice(learner, (), 0, None)
     return Choice(learner, (), len(held.rows), held)
-
-
-__all__ = ["AUTO", "PLAIN", "Answerer", "Candidate", "Found"]

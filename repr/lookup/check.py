@@ -1,7 +1,7 @@
 """How good is the index? What it answers on its own images, held out, and which of them look wrong.
 
-    report = check(gallery, "lda-root", contents=hashes, pixels=squares)
-    report.top1, report.top5, report.per_product, report.confused, report.suspects, report.few, report.curve
+report = check(gallery, "lda-root", contents=hashes, pixels=squares)
+report.top1, report.top5, report.per_product, report.confused, report.suspects, report.few, report.curve
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Reason = Literal["mislabelled", "doubled", "blurred", "empty"]
 
 @dataclass(frozen=True)
 class OfProduct:
-    """images: stored; asked: held out once; top1, top5: shares (0-1) of these, None where none was asked. gain: of one more image, in top1."""
+    """images: stored; asked: held out once; top1, top5: shares (0-1) of these, None for none. gain: of one more image, in top1."""
 
     product: str
     images: int
@@ -161,7 +161,11 @@ def _mislabelled(gallery: Gallery, held: HeldOut) -> list[Suspect]:
         image = int(gallery.ids[rows[held.rows[place]]])
         found.append(
             Suspect(
-                image, "mislabelled", float(odds[place]), None if like is None else int(gallery.ids[rows[like]]), _name(gallery, held, other)
+                image,
+                "mislabelled",
+                float(odds[place]),
+                None if like is None else int(gallery.ids[rows[like]]),
+                _name(gallery, held, other),
             )
         )
     return sorted(found, key=lambda one: -one.measure)[:NAMED]
@@ -177,7 +181,8 @@ def _doubled(gallery: Gallery, contents: Sequence[str] | None) -> list[Suspect]:
             if before != row:
                 found[row] = _double(gallery, row, before, 1.0)
     if len(rows) > 1:
-        cosines, near = neighbours(vectors := gallery.unit(rows), vectors, 1, np.arange(len(rows)))
+        vectors = gallery.unit(rows)
+        cosines, near = neighbours(vectors, vectors, 1, np.arange(len(rows)))
         for place in np.flatnonzero(cosines[:, 0] >= DOUBLE).tolist():
             earlier, later = sorted((int(rows[place]), int(rows[near[place, 0]])))
             found.setdefault(later, _double(gallery, later, earlier, float(cosines[place, 0])))
@@ -203,7 +208,7 @@ def _spoilt(gallery: Gallery, pixels: Pixels) -> list[Suspect]:
 def sharpness_of(pixels: Pixels) -> tuple[float, float]:
     """Deviation of the grey values (0..255) of an image (h, w, 3), and the variance of their Laplacian.
 
-    Pech-Pacheco et al., Diatom Autofocusing in Brightfield Microscopy, ICPR 2000: edges that are out of focus have small second derivatives.
+    Pech-Pacheco et al., Diatom Autofocusing in Brightfield Microscopy, ICPR 2000: out of focus, second derivatives are small.
     """
     grey = pixels @ np.array([0.299, 0.587, 0.114])
     middle = grey[1:-1, 1:-1]
@@ -223,7 +228,10 @@ def _curve(x: Floats, y: Ints, learner: str, fold: Ints, held: HeldOut) -> tuple
             asked = fold == number
             kept = _spread(y, ~asked, shots)
             scores[fold[held.rows] == number] = held_out_arrays(
-                np.concatenate([x[kept], x[asked]]), np.concatenate([y[kept], y[asked]]), learner, np.repeat([-1, 0], [kept.sum(), asked.sum()])
+                np.concatenate([x[kept], x[asked]]),
+                np.concatenate([y[kept], y[asked]]),
+                learner,
+                np.repeat([-1, 0], [kept.sum(), asked.sum()]),
             ).scores
         found.append(Shots(shots, _mean(HeldOut(held.rows, held.columns, scores, held.classes))))
     return (*found, Shots(max(most, 1), _mean(held)))

@@ -103,7 +103,7 @@ class Gallery:
 
     def sample(self, most: int) -> Gallery:
         """The images of evenly spaced products, all of each, so that there are about `most` of them; itself where there are no more."""
-        present, counts = np.unique(self.columns[self.alive], return_counts=True)
+        present = np.unique(self.columns[self.alive])
         share = most / max(len(self.alive), 1)
         if share >= 1:
             return self

@@ -21,7 +21,7 @@ Search = Callable[[Floats, int], tuple[Floats, Ints]]
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Products of each query, the best first. scores: (q, s), −inf where there is no product; columns: (q, s) numbers in `Gallery.names`."""
+    """Products of each query, best first. scores: (q, s), −inf where there is no product; columns: (q, s) numbers in `Gallery.names`."""
 
     scores: Floats
     columns: Ints
