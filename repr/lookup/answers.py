@@ -162,9 +162,7 @@ class Answerer:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""
         if self.gate is None:
             return np.zeros(len(features), dtype=np.float32)
-        return self.gate.scores(
-            signals_of(features, ranking, self.gallery, self.search, temperature=self.temperature, usual=self.gate.usual)
-        )
+        return self.gate.scores(signals_of(features, ranking, self.gallery, temperature=self.temperature, usual=self.gate.usual))
 
     def _candidates(self, query: Floats, numbers: Array, scores: Floats, chances: Floats) -> tuple[Candidate, ...]:
         made = []

@@ -1,7 +1,7 @@
 """Is a photograph of one of ours? A small calibrated combination of signals, fitted on the stored images by leaving products out.
 
     confidence   log p / (1 − p) of the best product, by the calibrated probabilities
-    nearest      cosine to the nearest stored image: strangers of another kind are far from all
+    nearest      cosine to the best product's nearest image: strangers of another kind are far from all
     typical      cosine to the best product's mean image, less what its own images usually have to the mean of the others
 
 Their sum is a logistic regression with weights that cannot be negative: each signal only ever speaks for "ours". Held out of each fifth of
@@ -23,7 +23,7 @@ from repr.arrays import Array, Bools, Doubles, Floats, Ints
 from repr.learners.arrays import log_odds
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, SHORTLIST, folds_of, taught_without
-from repr.lookup.ranking import ImageSearch, LearnerRanking, Ranking, Search
+from repr.lookup.ranking import LearnerRanking, Ranking
 from repr.vectors import normalised
 
 SIGNALS = ("confidence", "nearest", "typical")
@@ -56,32 +56,30 @@ class Gate:
         return np.asarray(signals @ np.array(self.weights) + self.bias, dtype=np.float32)
 
 
-def signals_of(x: Floats, ranking: Ranking, gallery: Gallery, search: Search, *, temperature: float, usual: float) -> Doubles:
+def signals_of(x: Floats, ranking: Ranking, gallery: Gallery, *, temperature: float, usual: float) -> Doubles:
     """(q, 3) SIGNALS of features x (q, d), whose best products `ranking` holds."""
     directions = normalised(x) if len(x) else x
     shortlist = ranking.scores[:, :SHORTLIST].astype(np.float64) / temperature
     confidence = np.clip(log_odds(shortlist), -SUREST, SUREST)
-    nearest = search(directions, 1)[0][:, 0]
-    typical = np.empty(len(x))
+    nearest, typical = np.empty(len(x)), np.empty(len(x))
     best = ranking.columns[:, 0]
     for number in np.unique(best):
         mine = best == number
-        sums, own = _product(gallery, int(number), usual)
-        typical[mine] = directions[mine] @ sums - own
+        vectors = gallery.unit(gallery.rows_of(int(number)))
+        nearest[mine] = (directions[mine] @ vectors.T).max(axis=1)
+        typical[mine] = directions[mine] @ _direction(vectors) - (usual if len(vectors) == 1 else float(_to_others(vectors).mean()))
     return np.column_stack([confidence, nearest, typical]).astype(np.float64)
 
 
-def _product(gallery: Gallery, number: int, usual: float) -> tuple[Floats, float]:
-    """The direction (d,) of a product's mean image, and the mean cosine of its images to the mean of the others (`usual` for one image)."""
-    vectors = gallery.unit(gallery.rows_of(number))
+def _direction(vectors: Floats) -> Floats:
+    """(d,) that of the mean of vectors (m, d)."""
     total = vectors.sum(axis=0)
-    direction = total / max(float(np.linalg.norm(total)), np.finfo(np.float32).tiny)
-    return direction, usual if len(vectors) == 1 else float(_to_others(vectors, total).mean())
+    return np.asarray(total / max(float(np.linalg.norm(total)), np.finfo(np.float32).tiny), dtype=np.float32)
 
 
-def _to_others(vectors: Floats, total: Floats) -> Floats:
-    """(m,) cosine of each vector of length 1 to the sum of the others."""
-    others = total - vectors
+def _to_others(vectors: Floats) -> Floats:
+    """(m,) cosine of each vector of length 1 to the mean of the others, of two or more."""
+    others = vectors.sum(axis=0) - vectors
     lengths = np.maximum(np.linalg.norm(others, axis=1), np.finfo(np.float32).tiny)
     return np.asarray(np.einsum("md,md->m", vectors, others) / lengths, dtype=np.float32)
 
@@ -92,7 +90,7 @@ def usual_of(gallery: Gallery) -> float:
     for number in np.unique(gallery.columns[gallery.alive]):
         if len(rows := gallery.rows_of(int(number))) > 1:
             vectors = gallery.unit(rows)
-            found.append(float(_to_others(vectors, vectors.sum(axis=0)).mean()))
+            found.append(float(_to_others(vectors).mean()))
     return float(np.mean(found)) if found else 1.0
 
 
@@ -137,7 +135,7 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, fol
         taught = taught_without(x, y, learner, asked)
         columns = np.array([rest.number(str(column)) for column in taught.classes_], dtype=np.int64)
         ranking = LearnerRanking(taught, columns)(x[asked], SHORTLIST)
-        signals = signals_of(x[asked], ranking, rest, ImageSearch(rest), temperature=temperature, usual=usual)
+        signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
         found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))
     if not found:
         return np.zeros((0, len(SIGNALS))), np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int64)

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import ImageSearch, Ranking
+from repr.lookup.ranking import Ranking
 from repr.lookup.unknown import PENALTY, auroc, fit_gate, fit_logistic, signals_of, usual_of
 from tests.repr.lookup.galleries import shop
 
@@ -46,7 +46,7 @@ def test_signals_by_hand() -> None:
     gallery = Gallery(np.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]]), ["a", "a", "b"], np.arange(3))
     ranking = Ranking(np.array([[4.0, 0.0], [1.0, 0.0]], dtype=np.float32), np.array([[0, 1], [1, 0]]))
     queries = np.array([[1.0, 1.0], [-1.0, 0.0]], dtype=np.float32)
-    signals = signals_of(queries, ranking, gallery, ImageSearch(gallery), temperature=2.0, usual=0.7)
+    signals = signals_of(queries, ranking, gallery, temperature=2.0, usual=0.7)
     half = np.sqrt(0.5)
     assert np.allclose(signals, [[2.0, half, 1.0], [0.5, 1.0, 1 - 0.7]], atol=1e-5)  # east and north are at right angles: usually 0
     assert usual_of(gallery) == pytest.approx(0, abs=1e-6)
@@ -55,7 +55,7 @@ def test_signals_by_hand() -> None:
 def test_a_single_product_has_no_rival_and_is_finite() -> None:
     gallery = Gallery(np.eye(2), ["a", "a"], np.arange(2))
     ranking = Ranking(np.array([[7.0, -np.inf]], dtype=np.float32), np.array([[0, -1]]))
-    assert np.isfinite(signals_of(np.ones((1, 2), np.float32), ranking, gallery, ImageSearch(gallery), temperature=1.0, usual=1.0)).all()
+    assert np.isfinite(signals_of(np.ones((1, 2), np.float32), ranking, gallery, temperature=1.0, usual=1.0)).all()
 
 
 @pytest.mark.parametrize("learner", ["neighbour", "ncm", "lda"])
