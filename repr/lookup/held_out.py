@@ -75,17 +75,14 @@ class HeldOut:
 def folds_of(x: Floats, y: Ints, folds: int = FOLDS) -> Ints:
     """(n,) in which fold each image is held out, −1 for never: features (n, d), products (n,).
 
-    Each product's images make up to min(m, folds) groups, held out in different folds. The first fold goes on from product to product, so
-    that of products with two images only some lose one at a time, and the others keep both. A product of a single image is never asked.
+    Each product's images make up to min(m, folds) groups, the first of each held out in the first fold, and so on: so products of equally
+    many images have equally many left, and none is at a loss against the others for being asked. One of a single image is never asked.
     """
     found = np.full(len(y), -1, dtype=np.int64)
     order = np.argsort(y, kind="stable")
-    start = 0
     for rows in np.split(order, np.flatnonzero(np.diff(y[order])) + 1):
         if len(rows) > 1:
-            groups = alike(unit(x[rows]), min(len(rows), folds))
-            found[rows] = (start + groups) % folds
-            start += int(groups.max()) + 1
+            found[rows] = alike(unit(x[rows]), min(len(rows), folds))
     return found
 
 
