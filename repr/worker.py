@@ -58,12 +58,13 @@ def record(text: str, error: UserError | None = None) -> None:
 
 
 def follow_parent(number: signal.Signals) -> None:
-    """Have the system send this process a signal when the process that started it ends, however it does. On Linux; else nothing.
-
-    Our launcher names itself in the environment, so that its end is not missed before this.
-    """
+    """Have the system send this process a signal when the process that started it ends, however it does. On Linux; else nothing."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl:
         prctl(SET_PARENT_DEATH_SIGNAL, int(number))
-    if os.environ.get(LAUNCHER, parent := str(os.getppid())) != parent:
-        os.kill(os.getpid(), number)
+
+
+def orphaned() -> bool:
+    """Whether our launcher, which names itself in the environment, has ended already."""
+    parent = str(os.getppid())
+    return os.environ.get(LAUNCHER, parent) != parent

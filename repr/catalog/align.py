@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_matrix
 
 from repr import progress
+from repr.arrays import Doubles, Ints
 from repr.catalog.table import Catalog
 from repr.catalog.union import union
 from repr.catalog.words import terms
 from repr.errors import UserError
+from repr.records import Json
 
 S_LABEL, S_CONTENT = 0.50, 0.75  # the paper's thresholds
 CHARACTERS = 22_000  # of a class's joined titles that count, as in the paper
@@ -52,7 +54,7 @@ class Pair:
     s_content: float | None
     proposed: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The object that `repr catalog align --json` prints for it."""
         return {
             "a": self.a.name,
@@ -80,7 +82,7 @@ class Alignment:
     s_content: float
     derived: float | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The object that `repr catalog align --json` prints."""
         return {
             "pairs": [pair.as_json() for pair in self.pairs],
@@ -118,14 +120,12 @@ def s_label(a: str, b: str) -> float:
     return max(SequenceMatcher(None, a, b).ratio(), SequenceMatcher(None, b, a).ratio())
 
 
-def s_content(texts: Sequence[str], *, binary: bool = False, characters: int = CHARACTERS) -> np.ndarray[Any, Any]:
+def s_content(texts: Sequence[str], *, binary: bool = False, characters: int = CHARACTERS) -> Doubles:
     """Cosine of the texts' term frequencies: (n, n) float64, NaN in row and column of a text without terms.
 
     Only the first `characters` of a text count. Terms: jieba's where the text is Chinese, words elsewhere. binary: whether a term
     occurs, in place of how often.
     """
-    from scipy.sparse import csr_matrix
-
     counted = _counted([text[:characters] for text in texts])
     vocabulary: dict[str, int] = {}
     columns = [vocabulary.setdefault(term, len(vocabulary)) for terms in counted for term in terms]
@@ -188,7 +188,7 @@ def align(
     return Alignment(catalog, level, tuple(pairs), label_threshold, threshold, derived)
 
 
-def _labels(catalog: Catalog, level: int, ends: np.ndarray[Any, Any]) -> tuple[list[Label], dict[int, np.ndarray[Any, Any]]]:
+def _labels(catalog: Catalog, level: int, ends: Ints) -> tuple[list[Label], dict[int, Ints]]:
     """The classes that occur on a level, by code, and the rows of each. ends: the row after each input's last."""
     codes = catalog.column(f"class_{level}").astype(np.int64)
     order = np.argsort(codes, kind="stable")
@@ -203,7 +203,7 @@ def _labels(catalog: Catalog, level: int, ends: np.ndarray[Any, Any]) -> tuple[l
     return labels, rows
 
 
-def _text(catalog: Catalog, rows: np.ndarray[Any, Any]) -> str:
+def _text(catalog: Catalog, rows: Ints) -> str:
     """The class's titles joined, as many as are needed for the characters that count."""
     titles: list[str] = []
     length = 0

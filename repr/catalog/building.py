@@ -7,12 +7,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from repr import progress
 from repr.catalog import mep3m, sources
 from repr.catalog.passed import PassedOver
 from repr.errors import UserError
+from repr.records import Json, to_json
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Build:
     peak_mb: float
     passed_over: tuple[PassedOver, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The object that `repr catalog build --json` prints."""
         return {
             "records": self.records,
@@ -35,7 +35,7 @@ class Build:
             "seconds": self.seconds,
             "peak_mb": self.peak_mb,
             "catalog": str(self.catalog),
-            "passed_over": [one.as_json() for one in self.passed_over],
+            "passed_over": to_json(self.passed_over),
         }
 
 

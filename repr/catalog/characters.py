@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from repr.arrays import Doubles, Ints
 from repr.catalog.table import Catalog
 
 BLOCK = 1 << 16  # texts counted at a time
@@ -18,10 +18,10 @@ class Characters:
     """Letters and digits that occur, most frequent in both together first, with their counts: (n,) int64 each."""
 
     characters: tuple[str, ...]
-    titles: np.ndarray[Any, Any]
-    ocr: np.ndarray[Any, Any]
+    titles: Ints
+    ocr: Ints
 
-    def rates(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def rates(self) -> tuple[Doubles, Doubles]:
         """Each character's share of all characters counted in titles, and in OCR: (n,) fractions."""
         return self.titles / max(1, self.titles.sum()), self.ocr / max(1, self.ocr.sum())
 
@@ -35,7 +35,7 @@ def characters(catalog: Catalog) -> Characters:
     return Characters(tuple(map(chr, order)), titles[order], ocr[order])
 
 
-def _counts(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+def _counts(column: pa.ChunkedArray) -> Ints:
     """(0x110000,) int64: how often each code point occurs in a column of texts."""
     counts = np.zeros(0x110000, dtype=np.int64)
     for first in range(0, len(column), BLOCK):

@@ -11,16 +11,17 @@ import csv
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from repr.arrays import Bools, Ints
 from repr.catalog.align import Alignment, Label
 from repr.catalog.table import Catalog, ClassName
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
+from repr.records import Scalar
 
 VERSION = 1
 NEEDED = ("level", "id", "merged_name")
@@ -46,7 +47,7 @@ class Mapping:
     entries: tuple[Entry, ...]
 
 
-def rows(alignment: Alignment) -> list[dict[str, Any]]:
+def rows(alignment: Alignment) -> list[dict[str, Scalar]]:
     """The mapping file's rows: every class that has a candidate (S_label at its threshold), with its nearest one.
 
     Proposed classes have their merged name filled in, the others have it empty.
@@ -57,7 +58,7 @@ def rows(alignment: Alignment) -> list[dict[str, Any]]:
             nearest.setdefault(pair.a, (pair.b, pair.s_label, pair.s_content))
             nearest.setdefault(pair.b, (pair.a, pair.s_label, pair.s_content))
     head = {label: max(group, key=lambda one: (one.products, -one.code)) for group in alignment.groups() for label in group}
-    found = []
+    found: list[dict[str, Scalar]] = []
     for label in sorted(nearest, key=lambda one: (one.parent, head[one].name if one in head else one.name, one.code)):
         other, s_label, s_content = nearest[label]
         merged = head.get(label)
@@ -126,7 +127,7 @@ def read(path: Path) -> Mapping:
     return Mapping(levels.pop(), tuple(entries.values()))
 
 
-def _csv(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _csv(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -203,7 +204,7 @@ def _groups(catalog: Catalog, mapping: Mapping) -> dict[tuple[str, int], list[in
     return groups
 
 
-def _products(catalog: Catalog, level: int) -> np.ndarray[Any, Any]:
+def _products(catalog: Catalog, level: int) -> Ints:
     """Rows of every class of a level (position from 0)."""
     codes = catalog.column(f"class_{level + 1}").astype(np.int64)
     return np.bincount(codes[codes >= 0], minlength=len(catalog.classes[level]))
@@ -212,7 +213,7 @@ def _products(catalog: Catalog, level: int) -> np.ndarray[Any, Any]:
 def _join_parents(
     catalog: Catalog,
     classes: list[list[ClassName]],
-    targets: list[np.ndarray[Any, Any]],
+    targets: list[Ints],
     groups: dict[tuple[str, int], list[int]],
     level: int,
 ) -> None:
@@ -235,16 +236,16 @@ def _join_parents(
 def _recoded(
     catalog: Catalog,
     classes: list[list[ClassName]],
-    targets: list[np.ndarray[Any, Any]],
-    moved: np.ndarray[Any, Any],
+    targets: list[Ints],
+    moved: Bools,
     level: int,
     note: str,
 ) -> Catalog:
     """The catalog with every class replaced by its target and the rest renumbered; `moved` rows stand under their class's parent."""
     table = catalog.table
-    codes: list[np.ndarray[Any, Any]] = []
+    codes: list[Ints] = []
     renumbered: list[tuple[ClassName, ...]] = []
-    numbers: list[np.ndarray[Any, Any]] = []
+    numbers: list[Ints] = []
     for i, (entries, target) in enumerate(zip(classes, targets, strict=True)):
         kept = np.flatnonzero(target == np.arange(len(target)))
         number = np.searchsorted(kept, target)

@@ -7,12 +7,13 @@ Pattern Recognition 140 (2023) 109519 (OCR), and IJCAI-21 workshop (the same wit
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import msgspec
 import numpy as np
@@ -34,6 +35,7 @@ INFO = ("dataset_info.xlsx", "dataset_info.csv")
 COLUMNS = ["class_id", "class_name", "sub_class_id", "sub_class_name", "subsub_class_id", "subsub_class_name"]
 NONE = frozenset({"FALSE", "FLASE", "", False, None})  # no third level: as the file, as the paper, as JSON
 AGAIN = "records of an image that is there already"
+Classified = tuple[object, ...]  # six fields in the order of COLUMNS, as the file has them
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
 
 
@@ -77,7 +79,7 @@ class ClassTable:
     levels: tuple[list[ClassName], list[ClassName], list[ClassName]] = field(default_factory=lambda: ([], [], []))
     code_of: tuple[dict[str, int], dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}, {}))
     renamed: set[tuple[str, str]] = field(default_factory=set)
-    seen: dict[tuple[Any, ...], int] = field(default_factory=dict)  # the six class fields of a record → position in `triples`
+    seen: dict[Classified, int] = field(default_factory=dict)  # the six class fields of a record → position in `triples`
     triples: list[tuple[int, int, int]] = field(default_factory=list)  # codes on the three levels, the third -1 for none
 
     def add(self, level: int, id_: str, name: str, parent: int, where: str) -> int:
@@ -103,10 +105,10 @@ class ClassTable:
             self.renamed.add((known.name, name))
         return code
 
-    def take(self, key: tuple[Any, ...], where: str) -> int:
+    def take(self, key: Classified, where: str) -> int:
         """Take six fields in the order of COLUMNS in; the position of their codes in `triples`."""
-        first = self.add(0, jsonfile.id_text(key[0]), normal(key[1]), -1, where)
-        second = self.add(1, jsonfile.id_text(key[2]), normal(key[3]), first, where)
+        first = self.add(0, jsonfile.id_text(key[0]), normal(str(key[1])), -1, where)
+        second = self.add(1, jsonfile.id_text(key[2]), normal(str(key[3])), first, where)
         third = -1 if key[4] in NONE else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
         self.seen[key] = len(self.triples)
         self.triples.append((first, second, third))
@@ -128,16 +130,13 @@ def read_info(path: Path) -> ClassTable:
     return table
 
 
-def _xlsx_rows(path: Path) -> list[tuple[Any, ...]]:
-    import zipfile
-    from xml.etree.ElementTree import ParseError
-
+def _xlsx_rows(path: Path) -> list[Classified]:
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True)
         sheet = book.worksheets[0]
-        rows = [row for row in sheet.iter_rows(values_only=True, max_col=6) if any(cell is not None for cell in row)]
+        rows: list[Classified] = [row for row in sheet.iter_rows(values_only=True, max_col=6) if any(cell is not None for cell in row)]
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
     except (zipfile.BadZipFile, LookupError, ValueError, ParseError) as error:
@@ -146,7 +145,7 @@ def _xlsx_rows(path: Path) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _csv_rows(path: Path) -> list[tuple[Any, ...]]:
+def _csv_rows(path: Path) -> list[Classified]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [tuple(row) for row in csv.reader(file) if row]

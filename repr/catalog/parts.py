@@ -12,7 +12,6 @@ import io
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,18 +40,29 @@ class Subset:
     proposed: bool
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A subset that comes with the package: its classes in our list, and classes and products in the paper."""
+
+    name: str
+    level: int
+    classes: int
+    paper_classes: int
+    paper_products: int
+    proposed: bool
+
+
 def names() -> list[str]:
     """The subsets that come with the package."""
     return list(PAPER)
 
 
-def listing() -> list[dict[str, Any]]:
+def listing() -> list[Listed]:
     """The subsets that come with the package, with the number of classes in our list and the paper's counts."""
     found = []
     for name, (classes, products) in PAPER.items():
         part = load(name)
-        counts = {"classes": len(part.ids), "paper_classes": classes, "paper_products": products}
-        found.append({"name": name, "level": part.level, **counts, "proposed": part.proposed})
+        found.append(Listed(name, part.level, len(part.ids), classes, products, part.proposed))
     return found
 
 

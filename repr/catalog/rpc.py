@@ -76,6 +76,7 @@ class Columns(dict[str, list[object]]):
     """Columns of the table while they grow row by row."""
 
     def add(self, **values: object) -> None:
+        """Add a row: its value in every column."""
         for name, value in values.items():
             self.setdefault(name, []).append(value)
 

@@ -7,7 +7,6 @@ remembers scores like one that generalises.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +14,11 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from repr.arrays import Bools, Ints
+from repr.arrays import Array, Bools, Ints
 from repr.catalog import fingerprints
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.records import Json
 
 SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 6
 METHODS = ("random", "grouped")
@@ -45,7 +45,7 @@ class Report:
     unreadable: int
     why: tuple[str, ...]  # on titles that tie nothing, and on groups of more than LARGEST of the rows
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The report as `repr catalog split --json` prints it."""
         return asdict(self) | {"untested": list(self.untested), "why": list(self.why)}
 
@@ -70,7 +70,7 @@ class Report:
 class Divided:
     """split: (n,) "train" or "test". groups: (n,) the group of each row, 0..g-1."""
 
-    split: np.ndarray[Any, Any]
+    split: Array
     groups: Ints
     report: Report
 

@@ -7,12 +7,13 @@ resolutions, title lengths, and the share of records with OCR text (1,404,146 of
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.catalog.table import Catalog
+from repr.records import Json
 from repr.tables import table
 
 BIN = 5  # characters a bar of the title-length histogram
@@ -86,7 +87,7 @@ class Statistics:
         """Share of rows with OCR text."""
         return self.ocr_text / self.rows if self.rows else 0.0
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """The object that `repr catalog stats --json` prints."""
         value = asdict(self)
         value["ocr"] = {
@@ -203,6 +204,6 @@ def _titles(catalog: Catalog) -> Titles | None:
     )
 
 
-def _tally(column: Any) -> dict[str, int]:
+def _tally(column: pa.ChunkedArray) -> dict[str, int]:
     counts = {row["values"]: row["counts"] for row in column.value_counts().to_pylist()}
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from repr.arrays import Texts
 from repr.catalog.table import Catalog
 
 
-def supercategories(catalog: Catalog) -> np.ndarray[Any, Any]:
+def supercategories(catalog: Catalog) -> Texts:
     """The supercategory of every product label of `catalog.product_labels()`: (c,) text.
 
     The name of the product's level-1 class, when every product has exactly one; "" for all where there are none, where a

@@ -1,4 +1,4 @@
-"""The catalog: what images of what products there are. One row a image, or one a box of a checkout scene.
+"""The catalog: what images of what products there are. One row an image, or one a box of a checkout scene.
 
 In memory it is one Arrow table with the columns of SCHEMA; on disk a Parquet file whose schema metadata carries the
 names of the classes, the roots of the sources and whether any of it is the synthetic shop.
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repr.arrays import Bools, Ints
+from repr.arrays import Array, Bools, Ints
 from repr.catalog.names import as_name, as_text
 from repr.catalog.passed import PassedOver, PassedOverJson
 from repr.commands import command_line
@@ -99,7 +99,7 @@ class Catalog:
         """A short name for tables and files: the sources' names joined by +."""
         return "+".join(source.name for source in self.sources)
 
-    def column(self, name: str) -> np.ndarray[Any, Any]:
+    def column(self, name: str) -> Array:
         """A column as a NumPy array (text as objects, null as None; integers with nulls become floats)."""
         return np.asarray(self.table.column(name).to_numpy(zero_copy_only=False))
 
@@ -291,7 +291,7 @@ def relative_to(root: Path, folder: Path) -> str:
         return ""
 
 
-def _root(catalog: Path, source: dict[str, Any]) -> Path:
+def _root(catalog: Path, source: dict[str, str]) -> Path:
     """Where a source's images are: at the path written down, or, when that is gone, at the same place seen from the catalog."""
     root, relative = Path(as_name(source["root"])), as_name(source.get("relative") or "")
     if relative and not root.is_dir() and (catalog.parent / relative).is_dir():
@@ -304,6 +304,6 @@ def build(columns: dict[str, Sequence[Any]], **described: Any) -> Catalog:
     n = len(columns["path"])
     unknown = set(columns) - set(SCHEMA.names)
     assert not unknown, f"unknown columns {unknown}"
-    empty: dict[str, Any] = {"split": "", "source": 0, "class_1": -1, "class_2": -1, "class_3": -1}
+    empty: dict[str, str | int] = {"split": "", "source": 0, "class_1": -1, "class_2": -1, "class_3": -1}
     arrays = [pa.array(columns.get(f.name, [empty.get(f.name)] * n), type=f.type) for f in SCHEMA]
     return Catalog(pa.Table.from_arrays(arrays, schema=SCHEMA), **described)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.arrays import Array
 from repr.catalog.passed import summed
 from repr.catalog.table import Catalog, ClassName, Source
 from repr.commands import command_line
@@ -84,6 +83,6 @@ def _free(name: str, taken: Sequence[Source]) -> str:
     return next(f"{name}-{n}" for n in range(2, len(names) + 3) if f"{name}-{n}" not in names)
 
 
-def with_split(catalog: Catalog, split: np.ndarray[Any, Any]) -> Catalog:
+def with_split(catalog: Catalog, split: Array) -> Catalog:
     """The catalog with another split column: (n,) text."""
     return replace(catalog, table=_set(catalog.table, "split", pa.chunked_array([pa.array(split.tolist(), pa.string())])))

@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -23,6 +22,7 @@ from repr.catalog import jsonfile, mep3m, parts
 from repr.catalog.table import LEAVES
 from repr.errors import UserError
 from repr.files import need_space
+from repr.records import Json
 
 PART = ".unpacking"  # the folder inside Images/ that the outside program writes to
 
@@ -161,7 +161,7 @@ def unpack(archives: Iterable[Path], paths: pa.ChunkedArray, out: Path, program:
         yield _unpack_one(program, archive, {path.rpartition("/")[2] for path in wanted}, out / "Images")
 
 
-def summary(results: list[Result], out: Path) -> dict[str, Any]:
+def summary(results: list[Result], out: Path) -> dict[str, Json]:
     """The object that `repr catalog unpack --json` prints."""
     return {
         "archives": len(results),

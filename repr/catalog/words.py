@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import Any
+from types import ModuleType
 
 from repr.errors import UserError
 
@@ -34,12 +35,11 @@ def _cut(chunk: str) -> tuple[str, ...]:
 
 
 @cache
-def _jieba() -> Any:
+def _jieba() -> ModuleType:
     try:
         import jieba
     except ModuleNotFoundError:
         raise UserError("Chinese text needs the package jieba", "", "Install it with `pip install 'product-repr[text]'`") from None
-    import logging
-
     jieba.setLogLevel(logging.WARNING)
-    return jieba
+    module: ModuleType = jieba
+    return module

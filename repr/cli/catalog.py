@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -162,13 +161,14 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
     """
     from repr.catalog import parts
     from repr.catalog.sources import open_sources
+    from repr.records import to_json
 
     if name is None:
         listed = parts.listing()
         if as_json:
-            console.emit({"subsets": listed})
+            console.emit({"subsets": to_json(listed)})
             return
-        rows = [[p["name"], str(p["classes"]), f"{p['paper_products']:,}", "proposed" if p["proposed"] else "known"] for p in listed]
+        rows = [[p.name, str(p.classes), f"{p.paper_products:,}", "proposed" if p.proposed else "known"] for p in listed]
         click.echo(tables.table(["subset", "classes", "products in the paper", "list"], rows))
         return
     catalog = open_sources(data, subset=name)
@@ -200,7 +200,7 @@ def unpack_command(root: Path, annotations: Path | None, subset: str | None, out
     program, archives = unpack.find_program(), unpack.choose(unpack.archives_in(root), subset)
     paths = unpack.read_paths(root, annotations)
     results = list(progress.counted(unpack.unpack(archives, paths, out or root, program), len(archives), "Unpacking", "archive"))
-    summary: dict[str, Any] = unpack.summary(results, out or root)
+    summary = unpack.summary(results, out or root)
     if as_json:
         console.emit(summary)
         return

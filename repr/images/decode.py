@@ -53,18 +53,18 @@ def decode(
     chunk = max(1, min(CHUNK, math.ceil((len(images) - start) / (4 * max(workers, 1)))))
     spans = [(at, min(at + chunk, len(images))) for at in range(start, len(images), chunk)]
 
-    def task(span: tuple[int, int]) -> Chunk:
+    def _task(span: tuple[int, int]) -> Chunk:
         part = slice(*span)
         return decode_chunk(images[part], boxes[part] if boxes else None, size, fit=fit, margin=margin, first=span[0])
 
     if workers < 2 or len(spans) < 2:
-        yield from map(task, spans)
+        yield from map(_task, spans)
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         waiting: deque[Future[Chunk]] = deque()
         try:
             for span in spans:
-                waiting.append(pool.submit(task, span))
+                waiting.append(pool.submit(_task, span))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:

@@ -112,11 +112,11 @@ class Views:
         b = len(pixels)
         on = draws[0] < self.jitter
 
-        def factor(draw: Tensor, strength: float) -> Tensor:
+        def _strength(draw: Tensor, strength: float) -> Tensor:
             return torch.where(on, _between(draw, max(0.0, 1 - strength), 1 + strength), 1.0)
 
-        brightness, contrast = factor(draws[1], self.brightness), factor(draws[2], self.contrast)
-        saturation = factor(draws[3], self.saturation)
+        brightness, contrast = _strength(draws[1], self.brightness), _strength(draws[2], self.contrast)
+        saturation = _strength(draws[3], self.saturation)
         turn = torch.where(on, _between(draws[4], -self.hue, self.hue), 0.0)
         saturation = torch.where(draws[5] < self.grey, 0.0, saturation)
         matrix, offset = colour_matrix(pixels, brightness, contrast, saturation, turn)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from repr import settings
 from repr.errors import UserError, nearest
+from repr.records import Scalar
 
 if TYPE_CHECKING:
     from repr.learners.learner import Learner
@@ -45,7 +46,7 @@ TRAINED = {
 LEARNERS = {**FROZEN, **TRAINED}
 
 # Other names for a learner with settings of its own; all of frozen ones.
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+VARIANTS: dict[str, tuple[str, dict[str, Scalar]]] = {
     "ncm-plain": ("ncm", {"distance": "plain"}),
     "ncm-centred": ("ncm", {"distance": "centred"}),
     "lda-root": ("lda", {"root": True}),

@@ -37,7 +37,7 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
         return 1.0, 0.0
     old, new = logits[:, :known].astype(np.float64), logits[:, known:].astype(np.float64)
 
-    def objective(pair: Doubles) -> tuple[float, Doubles]:
+    def _objective(pair: Doubles) -> tuple[float, Doubles]:
         logs = log_softmax(np.hstack([old, pair[0] * new + pair[1]]), axis=1)
         picked = np.arange(len(columns)), columns
         error = np.exp(logs)
@@ -45,7 +45,7 @@ def fit_bias(logits: Floats, columns: Ints, known: int) -> tuple[float, float]:
         slope = error[:, known:]
         return -float(logs[picked].mean()), np.array([(slope * new).sum(), slope.sum()]) / len(columns)
 
-    alpha, beta = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)]).x
+    alpha, beta = minimize(_objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)]).x
     return float(alpha), float(beta)
 
 
@@ -63,9 +63,11 @@ class BiC(Trained):
         self.shift_ = torch.zeros(0, device=self._device)
 
     def arrays(self) -> Arrays:
+        """Those of `Trained`, and α and β of every column."""
         return {**super().arrays(), "scale": self.scale_.cpu().numpy(), "shift": self.shift_.cpu().numpy()}
 
     def restore(self, stored: Stored) -> None:
+        """As `Trained`; α and β must be of the head's columns."""
         super().restore(stored)
         columns = len(self._order)
         self.scale_ = torch.from_numpy(np.array(stored.floats("scale", columns))).to(self._device)
@@ -94,7 +96,7 @@ class BiC(Trained):
         self.shift_[known:] = beta
 
     def _held(self, y: Ints) -> Bools:
-        """(n,) whether a image is held out: of every class the same number, drawn."""
+        """(n,) whether an image is held out: of every class the same number, drawn."""
         counts = np.unique(y, return_counts=True)[1]
         smallest = min(counts[counts > 1].tolist(), default=0)  # of many base and few novel shots, few novel ones must not all go
         each = max(1, round(self.held_out * smallest)) if self.held_out else 0

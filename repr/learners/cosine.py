@@ -41,25 +41,31 @@ class Cosine(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have kept shots."""
         return self.kept_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Keep the shots and train the head on all that are kept, from the start."""
         if self.kept_.add(x, y):
             self._train()
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the shots of these classes and train the head on the others; nothing is needed."""
         if not self.kept_.remove(classes).all():
             self._train()
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) scale · cosine to each class's weights."""
         return np.asarray(self.scale * unit(self.kept_.query(x)) @ self.weights_.T, dtype=np.float32)
 
     def arrays(self) -> Arrays:
+        """The shots kept and the weights (C, d)."""
         return {**under("kept", self.kept_.arrays()), "weights": self.weights_}
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; weights and shots must be of as many classes."""
         self.kept_.restore(stored.below("kept"))
         self.weights_ = stored.floats("weights", len(self.kept_.classes), self.kept_.x.shape[1])
 

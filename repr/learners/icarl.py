@@ -31,14 +31,14 @@ class ICaRL(AnswersByMeans):
     plain_base: ClassVar[bool] = False  # a sigmoid a class from the first step on
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss:
-        def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        def _binary(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
             targets = one_hot(labels, logits.shape[1]).float()
             if old is not None:
                 with torch.no_grad():
                     targets[:, :known] = old(inputs).sigmoid()
             return binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(dim=1).mean()
 
-        return loss
+        return _binary
 
     def _finish(self, x: Pixels, y: Ints, known: int) -> None:
         exemplars, labels = self.memory_.contents()

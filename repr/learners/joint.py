@@ -27,6 +27,7 @@ class Joint(Trained):
     at_once: ClassVar[bool] = True
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Start over, with the images of all steps so far together."""
         x = as_pixels(x)
         y = as_labels(y, len(x), first=not self._order)
         if not len(x):

@@ -67,9 +67,11 @@ class LDA(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have a mean."""
         return self.means_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Move the means of the step's classes and add their scatter."""
         x = self._transformed(x)
         y = as_labels(y, len(x), first=not len(self.means_))
         if not len(self.scatter_):
@@ -87,9 +89,11 @@ class LDA(Learner):
 
     @property
     def removal_needs(self) -> Needs:
+        """The images of the classes that go: their scatter is taken away."""
         return "removed"
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Take means and scatter of classes away: as if never taught, but for rounding."""
         wanted = as_taught(classes, self.classes_)
         if not len(wanted):
             return self
@@ -111,6 +115,7 @@ class LDA(Learner):
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) discriminants x'S⁻¹μ − ½ μ'S⁻¹μ, scaled."""
         self.means_.require()
         x = self._transformed(x)
         solved = self._solve()
@@ -141,11 +146,13 @@ class LDA(Learner):
         return np.asarray(gain / np.maximum(distance, 1e-12), dtype=np.float32)
 
     def arrays(self) -> Arrays:
+        """Means, scatter (d, d), and what was solved from them, so that the answers stay to the bit."""
         moved, touched = np.array(self._moved), np.array(self._touched, dtype=np.int64)
         solved = {} if self._solved is None else under("solved", {name: np.array(value) for name, value in vars(self._solved).items()})
         return {**under("means", self.means_.arrays()), "scatter": self.scatter_, "moved": moved, "touched": touched, **solved}
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; all must be of the means' dimensions."""
         self.means_.restore(stored.below("means"))
         d = self.means_.width or 0
         self.scatter_ = stored.doubles("scatter", d, d)

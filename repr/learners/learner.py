@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from repr.arrays import Array, Floats, Ints
 from repr.learners.arrays import log_odds
-from repr.learners.stored import Arrays, Stored
+from repr.learners.stored import Arrays, Stored, Value
 
+About = dict[str, dict[str, Value]]  # by subject, such as "encoder"
 Needs = Literal["nothing", "removed", "remaining"]
 
 
@@ -106,11 +107,11 @@ class Learner(ABC):
     def restore(self, stored: Stored) -> None:
         """Take over what `arrays` gave, in a learner just made with the same settings. Raises UserError for arrays that do not fit."""
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> About:
         """What `blank` needs beside settings and arrays, JSON-able."""
         return {}
 
     @classmethod
-    def blank(cls, settings: Mapping[str, Any], about: Mapping[str, Any], stored: Stored) -> Self:
+    def blank(cls, settings: Mapping[str, Any], about: About, stored: Stored) -> Self:
         """A learner with these settings (checked), to be restored. Raises UserError for what does not fit."""
         return cls(**settings)

@@ -42,9 +42,11 @@ class Linear(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have kept shots."""
         return self.kept_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Keep the shots and go on training the head, on all that are kept."""
         before = self.kept_.classes
         if not self.kept_.add(x, y):
             return self
@@ -55,20 +57,24 @@ class Linear(Learner):
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the shots of these classes and train anew on the others; nothing is needed."""
         if not self.kept_.remove(classes).all():
             self._train(self._zeros())
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) logits of the head for features of length 1."""
         return np.asarray(unit(self.kept_.query(x)) @ self.weights_[:, :-1].T + self.weights_[:, -1], dtype=np.float32)
 
     def planes(self) -> Planes:
         return Planes(self.weights_[:, :-1], self.weights_[:, -1], lambda x: unit(self.kept_.query(x)))
 
     def arrays(self) -> Arrays:
+        """The shots kept and the weights (C, d + 1)."""
         return {**under("kept", self.kept_.arrays()), "weights": self.weights_}
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; the weights must fit the shots."""
         self.kept_.restore(stored.below("kept"))
         self.weights_ = stored.floats("weights", *self._zeros().shape)
 

@@ -37,7 +37,7 @@ class LwF(Trained):
             return None
         teacher = old
 
-        def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        def _distilled(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
             with torch.no_grad():
                 before = teacher(inputs)
             total = self.weight * distillation(logits[:, :known], before, self.temperature)
@@ -46,4 +46,4 @@ class LwF(Trained):
                 total = total + cross_entropy(logits[new, known:], labels[new] - known)
             return total
 
-        return loss
+        return _distilled

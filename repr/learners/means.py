@@ -162,7 +162,7 @@ class ClassMeans(ClassRows):
 
     @property
     def usual(self) -> float:
-        """Mean squared distance of a image to the mean of its class; where every class has one image, to that of all; 1 for none."""
+        """Mean squared distance of an image to the mean of its class; where every class has one image, to that of all; 1 for none."""
         if self.spread:
             return self.spread / self.images
         middle = self.total / self.images
@@ -219,6 +219,7 @@ class ClassMeans(ClassRows):
         return {**super().arrays(), "counts": counts, "spreads": spreads, "total": self.total, "spread": np.array(self.spread)}
 
     def restore(self, stored: Stored, width: int | None = None) -> None:
+        """As `ClassRows`; every class must have an image."""
         super().restore(stored, width)
         counts, spreads = stored.ints("counts", len(self)), stored.doubles("spreads", len(self))
         stored.require(bool((counts > 0).all()), "a class has no image")

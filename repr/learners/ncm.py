@@ -46,9 +46,11 @@ class NCM(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have a mean."""
         return self.means_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Move the mean of each class of the step."""
         x = as_features(x, self.means_.width)
         y = as_labels(y, len(x), first=not len(self.means_))
         for label, rows in by_class(y):
@@ -56,10 +58,12 @@ class NCM(Learner):
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the means of these classes; nothing is needed."""
         self.means_.remove(as_taught(classes, self.classes_).tolist())
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) by the distance that is set; see the class."""
         x = as_features(x, self.means_.width)
         scale = SCALES[self.distance] if self.scale is None else self.scale
         products, squares = self.means_.products(x), self.means_.squares()
@@ -93,7 +97,9 @@ class NCM(Learner):
         return highest
 
     def arrays(self) -> Arrays:
+        """Those of `ClassMeans`."""
         return self.means_.arrays()
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave."""
         self.means_.restore(stored)

@@ -54,19 +54,23 @@ class Neighbour(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have kept shots."""
         return self.kept_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Keep the shots."""
         if self.kept_.add(x, y):
             self._gallery = None
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the shots of these classes; nothing is needed."""
         self.kept_.remove(classes)
         self._gallery = None
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) scale · cosine to the most similar shot of each class."""
         x = self.kept_.query(x)
         if self._gallery is None:
             order = np.argsort(self.kept_.columns, kind="stable")
@@ -82,8 +86,10 @@ class Neighbour(Learner):
         return highest
 
     def arrays(self) -> Arrays:
+        """The shots kept."""
         return self.kept_.arrays()
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave."""
         self.kept_.restore(stored)
         self._gallery = None

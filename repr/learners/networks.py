@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import nn
 
-from repr.learners.stored import Arrays, Stored
+from repr.learners.stored import Arrays, Stored, Value
 from repr.models.backbones import BACKBONES, check_size, empty
 from repr.models.encoder import Encoder
 from repr.training.precision import laid_out
@@ -16,9 +14,10 @@ from repr.training.precision import laid_out
 DESCRIBED = ("arch", "size", "crops", "mean", "std", "name", "identity", "synthetic")  # arguments of `Encoder`
 
 
-def described(encoder: Encoder) -> dict[str, Any]:
+def described(encoder: Encoder) -> dict[str, Value]:
     """What an encoder is beside its tensors, JSON-able."""
-    return {name: getattr(encoder, name) for name in DESCRIBED}
+    values = {name: getattr(encoder, name) for name in DESCRIBED}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def rebuilt(about: object, stored: Stored) -> Encoder:

@@ -76,9 +76,11 @@ class RanPAC(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have a row in Q."""
         return self.sums_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Add the step's random features to G and Q; the first step also chooses λ and the scale."""
         x = as_features(x, None if self.projection_ is None else len(self.projection_))
         y = as_labels(y, len(x), first=self.projection_ is None)
         if not len(x):
@@ -102,9 +104,11 @@ class RanPAC(Learner):
 
     @property
     def removal_needs(self) -> Needs:
+        """Nothing while H is kept; then the images of the classes that go."""
         return "removed" if self.kept_ is None else "nothing"
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Take the classes' images from G and Q. Raises UserError for other images than those taught."""
         wanted = as_taught(classes, self.classes_)
         if not len(wanted):
             return self
@@ -121,11 +125,13 @@ class RanPAC(Learner):
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) scale · the ridge regression's outputs."""
         self.sums_.require()
         hidden = self._hidden(as_features(x, len(self._projected())))
         return np.asarray(self.scale_ * hidden @ self._solve().T, dtype=np.float32)
 
     def arrays(self) -> Arrays:
+        """Projection, sums and what was chosen; none before the first step."""
         if self.projection_ is None:
             return {}
         kept = {} if self.kept_ is None else {"kept": self.kept_}
@@ -140,6 +146,7 @@ class RanPAC(Learner):
         }
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; all must be of as many random features as are set."""
         if "projection" not in stored:
             return
         self.projection_ = stored.floats("projection", None, self.dimensions)

@@ -23,9 +23,9 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
     steps: at most so many iterations. Returns (C, d + 1) float32.
     """
     ones = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
-    whole = 1 / (c * max(len(x), 1))  # as a mean a image, so that the tolerance does not depend on c and n
+    whole = 1 / (c * max(len(x), 1))  # as a mean an image, so that the tolerance does not depend on c and n
 
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
+    def _objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.astype(np.float32).reshape(weights.shape)
         loss, error = _cross_entropy(ones @ w.T, columns)
         gradient = c * (error.T @ ones)
@@ -33,7 +33,7 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
         penalty = 0.5 * float(np.vdot(w[:, :-1], w[:, :-1]))
         return whole * (c * loss + penalty), whole * gradient.ravel().astype(np.float64)
 
-    return _minimise(objective, weights, steps)
+    return _minimise(_objective, weights, steps)
 
 
 def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, steps: int) -> Floats:
@@ -44,7 +44,7 @@ def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, ste
     """
     x, weights = unit(x), unit(weights)
 
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
+    def _objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.astype(np.float32).reshape(weights.shape)
         lengths = np.linalg.norm(w, axis=1, keepdims=True)
         directions = w / lengths
@@ -54,7 +54,7 @@ def train_cosine(x: Floats, columns: Ints, weights: Floats, *, scale: float, ste
         gradient = (pull - (pull * directions).sum(axis=1, keepdims=True) * directions) / lengths
         return loss / len(x), gradient.ravel().astype(np.float64) / len(x)
 
-    return unit(_minimise(objective, weights, steps))
+    return unit(_minimise(_objective, weights, steps))
 
 
 def _cross_entropy(logits: Floats, columns: Ints) -> tuple[float, Floats]:

@@ -11,7 +11,9 @@ import numpy as np
 
 from repr.arrays import Array, Doubles, Floats, Ints, Pixels
 from repr.errors import UserError
+from repr.records import Scalar
 
+Value = Scalar | list[Scalar]  # of a setting, as the header holds it
 Arrays = dict[str, Array]
 
 

@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -34,8 +34,8 @@ from repr.arrays import Array, Floats
 from repr.errors import UserError, nearest
 from repr.files import replacing
 from repr.learners import LEARNERS, learner_class, method_of
-from repr.learners.learner import Learner
-from repr.learners.stored import Arrays, Stored
+from repr.learners.learner import About, Learner
+from repr.learners.stored import Arrays, Stored, Value
 
 SCHEMA = 1  # of the file; raise it when older files are no longer read rightly
 AGAIN = "Teach the learner again"
@@ -47,10 +47,10 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     schema: int
     method: str
     version: int
-    settings: dict[str, Any]
+    settings: dict[str, Value]
     weights: str
     classes: list[str]
-    about: dict[str, Any]
+    about: About
 
 
 @dataclass(kw_only=True, eq=False)
@@ -116,7 +116,7 @@ class Taught:
     def save(self, path: Path) -> None:
         """Write learner and names, whole or not at all."""
         assert list(self.numbers.values()) == self.learner.classes_.tolist(), "the learner was taught past its names"
-        values = settings.values(self.learner)
+        values = cast(dict[str, Value], settings.values(self.learner))
         values.pop("device", None)  # of the machine
         learner = self.learner
         header = Header(SCHEMA, method_of(learner), learner.version, values, self.weights, list(self.numbers), learner.about())

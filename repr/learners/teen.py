@@ -47,9 +47,11 @@ class TEEN(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have a mean."""
         return self.means_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Move the means of the step's classes; those of the first step are base classes."""
         x = as_features(x, self.means_.width)
         y = as_labels(y, len(x), first=not len(self.means_))
         first = not len(self.means_)
@@ -65,6 +67,7 @@ class TEEN(Learner):
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the means of these classes, base or novel; nothing is needed."""
         wanted = as_taught(classes, self.classes_).tolist()
         self.means_.remove(wanted)
         of_base = [label for label in wanted if label in self.base_]
@@ -80,6 +83,7 @@ class TEEN(Learner):
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) scale · cosine, to the means of base classes and the shifted ones of novel classes."""
         directions = unit(as_features(x, self.means_.width))
         found = np.empty((len(directions), len(self.means_)), dtype=np.float32)
         self.means_.require()
@@ -94,9 +98,11 @@ class TEEN(Learner):
         return highest
 
     def arrays(self) -> Arrays:
+        """All means, and directions of base and novel classes apart."""
         return {**under("means", self.means_.arrays()), **under("base", self.base_.arrays()), **under("novel", self.novel_.arrays())}
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; base and novel together must be the classes that have means."""
         self.means_.restore(stored.below("means"))
         self.base_.restore(stored.below("base"), self.means_.width)
         self.novel_.restore(stored.below("novel"), self.means_.width)

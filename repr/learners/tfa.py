@@ -46,9 +46,11 @@ class TFA(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have kept shots."""
         return self.kept_.classes
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Keep the shots; train weights for new classes, then the whole head on a balanced set."""
         before = self.kept_.classes
         if not self.kept_.add(x, y):
             return self
@@ -70,6 +72,7 @@ class TFA(Learner):
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Drop the shots of these classes and go through the steps again with those left; nothing is needed."""
         stay = self.kept_.remove(classes)
         if stay.all():
             return self
@@ -80,12 +83,15 @@ class TFA(Learner):
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) scale · cosine to each class's weights."""
         return np.asarray(self.scale * unit(self.kept_.query(x)) @ self.weights_.T, dtype=np.float32)
 
     def arrays(self) -> Arrays:
+        """The shots kept with their steps, and the weights (C, d)."""
         return {**under("kept", self.kept_.arrays()), "weights": self.weights_, "step": self.step_}
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; weights and steps must fit the shots."""
         self.kept_.restore(stored.below("kept"))
         self.weights_ = stored.floats("weights", len(self.kept_.classes), self.kept_.x.shape[1])
         self.step_ = stored.ints("step", len(self.kept_))

@@ -23,7 +23,7 @@ from repr.errors import UserError
 from repr.images.views import preset
 from repr.learners import UPDATES
 from repr.learners.arrays import as_labels, as_pixels, as_taught, given
-from repr.learners.learner import Learner, Needs
+from repr.learners.learner import About, Learner, Needs
 from repr.learners.memory import Memory
 from repr.learners.ncm import NCM
 from repr.learners.networks import described, network_arrays, rebuilt, restore_network
@@ -80,9 +80,11 @@ class Trained(Learner):
 
     @property
     def classes_(self) -> Ints:
+        """(C,) those that have a row in the head."""
         return np.array(sorted(self._order), dtype=np.int64)
 
     def learn(self, x: Array, y: Array) -> Self:
+        """Grow the head, train the network on the step's images and the exemplars, choose exemplars."""
         x = as_pixels(x)
         y = as_labels(y, len(x), first=not self._order)
         if not len(x):
@@ -100,9 +102,11 @@ class Trained(Learner):
 
     @property
     def removal_needs(self) -> Needs:
+        """The images of all classes that remain, unless the memory keeps every image."""
         return "nothing" if self.memory is None else "remaining"
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
+        """Start over with the images of the classes that remain."""
         wanted = as_taught(classes, self.classes_)
         if not len(wanted):
             return self
@@ -128,14 +132,17 @@ class Trained(Learner):
         self.generator_.set_state(other.generator_.get_state())
         return self._remember(as_pixels(x), as_labels(y, len(x), first=True), 0)
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> About:
+        """What the encoder is beside its tensors."""
         return {"encoder": described(self.encoder)}
 
     @classmethod
-    def blank(cls, settings: Mapping[str, Any], about: Mapping[str, Any], stored: Stored) -> Self:
+    def blank(cls, settings: Mapping[str, Any], about: About, stored: Stored) -> Self:
+        """A learner around the starting encoder that the file holds."""
         return cls(rebuilt(about.get("encoder"), stored.below("start")), **settings)
 
     def arrays(self) -> Arrays:
+        """Both networks (at the start and now), head, exemplars, the generator's state and the order of classes."""
         return {
             **under("start", network_arrays(self.encoder.network)),
             **under("encoder", network_arrays(self.encoder_.network)),
@@ -146,6 +153,7 @@ class Trained(Learner):
         }
 
     def restore(self, stored: Stored) -> None:
+        """Take over what `arrays` gave; networks and head must be of the classes and the architecture."""
         self._order = stored.ints("order", None).tolist()
         stored.require(len(set(self._order)) == len(self._order), "a class has two rows")
         self.head_ = self._empty_head(max(len(self._order), 1))
@@ -162,6 +170,7 @@ class Trained(Learner):
         return self
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) logits of the head."""
         return self._in_order(self._logits(self._features(x)))
 
     def _loss(self, old: EncoderWithHead | None, known: int) -> Loss | None:
@@ -252,6 +261,7 @@ class AnswersByMeans(Trained):
         self.nearest_ = NCM()
 
     def scores(self, x: Array) -> Floats:
+        """(n, C) as nearest class means give them."""
         return self.nearest_.scores(self._features(x))
 
     def known(self, x: Array) -> Floats:
@@ -259,9 +269,11 @@ class AnswersByMeans(Trained):
         return self.nearest_.known(self._features(x))
 
     def arrays(self) -> Arrays:
+        """Those of `Trained`, and the class means."""
         return {**super().arrays(), **under("nearest", self.nearest_.arrays())}
 
     def restore(self, stored: Stored) -> None:
+        """As `Trained`; there must be a mean for every class of the head."""
         super().restore(stored)
         self.nearest_.restore(stored.below("nearest"))
         stored.require(np.array_equal(self.nearest_.classes_, self.classes_), "the class means are not those of the head's classes")
@@ -281,10 +293,10 @@ def balanced_distillation(old: Callable[[Tensor], Tensor], known: int, temperatu
     old: inputs → the old logits (b, known).
     """
 
-    def loss(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    def _balanced(inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         with torch.no_grad():
             teacher = old(inputs)
         share = known / logits.shape[1]
         return (1 - share) * functional.cross_entropy(logits, labels) + share * distillation(logits[:, :known], teacher, temperature)
 
-    return loss
+    return _balanced

@@ -6,9 +6,9 @@ import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from repr.errors import UserError
@@ -92,7 +92,7 @@ def difference(tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, 
     return "; ".join(words)
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path) -> object:
     try:
         with path.open("rb") as stream:  # not the path: torch would go by its extension
             return torch.load(stream, map_location="cpu", weights_only=True)
@@ -108,8 +108,6 @@ def _read_torch(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 - not a dict
@@ -117,7 +115,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise UserError(f"not a readable .safetensors file ({error})", path, "Fetch or write it again") from None
 
 
-def _unwrapped(content: Any, where: Path) -> dict[str, Tensor]:
+def _unwrapped(content: object, where: Path) -> dict[str, Tensor]:
     """The network's tensors in what a training script saved: out of wrapping dicts, without prefixes, without other modules' tensors."""
     while isinstance(content, dict):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), None)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from repr.errors import UserError
 from repr.files import replacing
+from repr.records import Json
 
 VERSION = 1
 FILE = "checkpoint/last.pt"
@@ -29,7 +30,7 @@ class Checkpoint:
     """step: optimiser steps done. data: key of images and labels. sums: what the unfinished epoch has counted so far."""
 
     step: int
-    settings: dict[str, Any]
+    settings: dict[str, Json]
     data: str
     method: dict[str, Tensor]
     optimiser: dict[str, Any]

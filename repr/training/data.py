@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from repr.arrays import Ints
+from repr.arrays import Ints, Pixels
 from repr.errors import UserError
 
 AHEAD = 3  # batches read ahead; a batch of 64 at 80 px is 1.2 MB
@@ -36,7 +35,7 @@ class Batch:
     labels: Tensor
 
 
-def epoch_order(labels: np.ndarray[Any, Any], seed: int, epoch: int, *, balanced: bool) -> np.ndarray[Any, Any]:
+def epoch_order(labels: Ints, seed: int, epoch: int, *, balanced: bool) -> Ints:
     """(n,) int64 positions in the order of an epoch.
 
     Every image once; or, balanced, every class equally often (± 1), its images in turn, each once before any comes again
@@ -68,8 +67,8 @@ class Batches:
 
     def __init__(
         self,
-        pixels: np.ndarray[Any, Any] | Tensor,
-        labels: np.ndarray[Any, Any],
+        pixels: Pixels | Tensor,
+        labels: Ints,
         *,
         positions: Ints | None = None,
         batch_size: int,
@@ -93,7 +92,7 @@ class Batches:
     def __len__(self) -> int:
         return self.steps - self.start
 
-    def indices(self, step: int) -> np.ndarray[Any, Any]:
+    def indices(self, step: int) -> Ints:
         """(b / world,) positions of this rank's images at `step`."""
         epoch, batch = divmod(step, self.steps_an_epoch)
         if getattr(self, "_epoch", None) != epoch:
@@ -124,7 +123,7 @@ class Batches:
         ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
         over = threading.Event()
 
-        def work() -> None:
+        def _work() -> None:
             try:
                 for step in range(self.start, self.steps):
                     if not _put(ready, self._read(step), over):
@@ -132,7 +131,7 @@ class Batches:
             except BaseException as error:
                 _put(ready, error, over)
 
-        thread = threading.Thread(target=work, name="batches", daemon=True)
+        thread = threading.Thread(target=_work, name="batches", daemon=True)
         thread.start()
         try:
             for _ in range(self.start, self.steps):
@@ -147,7 +146,7 @@ class Batches:
             thread.join()
 
 
-def _put(target: queue.Queue[Any], item: Any, over: threading.Event) -> bool:
+def _put(target: queue.Queue[Batch | BaseException], item: Batch | BaseException, over: threading.Event) -> bool:
     while not over.is_set():
         try:
             target.put(item, timeout=0.2)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.utils import save_image
 
 from repr import worker
+from repr.arrays import Pixels
 from repr.catalog.division import Division
 from repr.catalog.table import Catalog
 from repr.errors import UserError
@@ -236,7 +237,7 @@ def train_device(settings: Settings, here: Worker) -> torch.device:
 
 def _place(material: Material, settings: Settings, device: torch.device, team: Team, start: int) -> Place:
     pack = open_pack(material.pack)
-    pixels: np.ndarray[Any, Any] | Tensor = pack.pixels
+    pixels: Pixels | Tensor = pack.pixels
     if resident(pack.pixels.nbytes, device, settings.pixels):
         pixels = torch.from_numpy(np.ascontiguousarray(pack.pixels)).to(device)
     batches = Batches(

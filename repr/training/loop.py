@@ -6,13 +6,12 @@ import logging
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from repr.arrays import Pixels
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.methods.method import Method
@@ -23,7 +22,7 @@ from repr.training.checkpoint import Checkpoint
 from repr.training.data import LAYERS, VIEWS, Batch, Batches, stream
 from repr.training.precision import as_channels_last
 from repr.training.prepare import Material
-from repr.training.progress import Bar, epoch_line
+from repr.training.progress import Bar, Row, epoch_line
 from repr.training.settings import Settings
 from repr.training.step import gradient_step
 from repr.training.stop import Stop, Stopped
@@ -45,7 +44,7 @@ class Place:
 
     device: torch.device
     team: Team
-    pixels: np.ndarray[Any, Any] | Tensor  # where held-out images are read from
+    pixels: Pixels | Tensor  # where held-out images are read from
     batches: Batches
 
 
@@ -261,7 +260,7 @@ class Loop:
                     raise
                 watched = {}
             row = self._row(epoch, seconds, waited, watched)
-            self.run.log(row)
+            self.run.log(row.columns())
             log.info(epoch_line(row, self.settings.epochs))
             self._alarm(row)
         self.sums = {}
@@ -272,7 +271,7 @@ class Loop:
     def _accuracy(self) -> dict[str, float]:
         """Of the weights that will be written: the moving average, where there is one."""
 
-        def check() -> None:
+        def _look() -> None:
             if self.stop.requested:
                 raise Stopped
 
@@ -281,18 +280,25 @@ class Loop:
         with self.average.inside(self.method) if self.average else nullcontext():
             self.stop.harmless = True  # only looks
             try:
-                return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, check)
+                return accuracy(self.method, self.place.pixels, (material.train, material.train_labels), val, self.place.device, _look)
             finally:
                 self.stop.harmless = False
 
-    def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> dict[str, Any]:
+    def _row(self, epoch: int, seconds: float, waited: float, watched: dict[str, float]) -> Row:
         means = self._means()
-        row: dict[str, Any] = {"epoch": epoch, "step": self.done, "loss": means.pop("loss")}
-        row["train_acc"] = means.pop("correct", "")
-        row |= {"val_acc": "", "val_ncm": ""} | watched
-        row |= {"seconds": seconds, "data_wait": waited / max(seconds, 1e-9)}
-        row["images_per_second"] = self.an_epoch * self.settings.batch_size / max(seconds, 1e-9)
-        return row | self._last() | means
+        return Row(
+            epoch=epoch,
+            step=self.done,
+            loss=means.pop("loss"),
+            train_acc=means.pop("correct", None),
+            val_acc=watched.get("val_acc"),
+            val_ncm=watched.get("val_ncm"),
+            seconds=seconds,
+            data_wait=waited / max(seconds, 1e-9),
+            images_per_second=self.an_epoch * self.settings.batch_size / max(seconds, 1e-9),
+            **self._last(),
+            others=means,
+        )
 
     def _last(self) -> dict[str, float]:
         """Rate, and the least spread and effective rank of what is watched, of the epoch's last step; from the checkpoint when the run
@@ -302,17 +308,17 @@ class Loop:
         std, rank = (min(map(measure, self.watched)) for measure in (alarms.spread, alarms.effective_rank))
         return {"lr": self.rate, "std": std, "effective_rank": rank}
 
-    def _alarm(self, row: dict[str, Any]) -> None:
+    def _alarm(self, row: Row) -> None:
         """Say and keep what is wrong, if anything is, in the epoch so far; spread and rank are of the last batch alone."""
         warnings = alarms.judge(
             settled=self.done >= self.warmup_steps() + alarms.patience(self.total, self.an_epoch),
-            loss=row["loss"],
+            loss=row.loss,
             trivial=self.method.trivial(self.settings.batch_size, self.shares),
-            std=row["std"],
-            rank=row["effective_rank"],
+            std=row.std,
+            rank=row.effective_rank,
             rows=self.settings.batch_size // self.team.world,
-            data_wait=row["data_wait"],
-            seconds=row["seconds"],
+            data_wait=row.data_wait,
+            seconds=row.seconds,
         )
         for kind, text in warnings.items():
             log.warning(f"{text}.")

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Group = dict[str, Any]  # of parameters, as torch has them: "params", their "weight_decay", and whether LARS has them "scaled"
+
 # Where the step schedule divides the rate by ten, as shares of the run: epochs 30 and 60 of 90 in torchvision's reference training.
 STEP_DROPS = (1 / 3, 2 / 3)
 
@@ -38,13 +40,13 @@ def set_rate(optimiser: torch.optim.Optimizer, multiplier: float) -> float:
     return float(optimiser.param_groups[0]["lr"])
 
 
-def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict[str, Any]]:
+def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[Group]:
     """Two parameter groups: weights with decay; norms, biases and other vectors without (and so without LARS scaling).
 
     Every parameter of one dimension is a norm's scale, a shift or a bias. Parameters that need no gradient are left out,
     and a parameter shared by two modules counts once.
     """
-    seen: dict[int, Tensor] = {}
+    seen: dict[int, nn.Parameter] = {}
     for module in modules:
         seen.update({id(p): p for p in module.parameters() if p.requires_grad})
     decayed = [p for p in seen.values() if p.ndim > 1]
@@ -86,7 +88,15 @@ class LARS(torch.optim.Optimizer):
     is not made to wait at every parameter.
     """
 
-    def __init__(self, params: Any, lr: float, momentum: float = 0.9, weight_decay: float = 0.0, trust: float = 0.001, eps: float = 1e-8):
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[Group],
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        trust: float = 0.001,
+        eps: float = 1e-8,
+    ):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "eps": eps})
 
     @torch.no_grad()
@@ -113,7 +123,7 @@ class LARS(torch.optim.Optimizer):
         return loss
 
     @staticmethod
-    def _scaled(params: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+    def _scaled(params: list[Tensor], gradients: list[Tensor], group: Group) -> list[Tensor]:
         decay = group["weight_decay"]
         w_norms = torch.stack(torch._foreach_norm(params))
         g_norms = torch.stack(torch._foreach_norm(gradients))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass
 
 from repr import progress
+from repr.records import Scalar
 
 EVERY = 0.5  # seconds between two looks at the loss, each of which makes a GPU wait
 
@@ -36,11 +37,41 @@ class Bar:
         self._bar.close()
 
 
-def epoch_line(row: dict[str, Any], epochs: int) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An epoch, complete or not: a row of metrics.csv.
+
+    step: optimiser steps done. loss, train_acc: means over the epoch. val_acc, val_ncm: shares of the held-out images that are right.
+    seconds: of the epoch; data_wait: share of them spent waiting for images. lr, std, effective_rank: of the last step.
+    others: means of what else the method counts. Accuracies that nobody measured are None.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    train_acc: float | None
+    val_acc: float | None
+    val_ncm: float | None
+    seconds: float
+    data_wait: float
+    images_per_second: float
+    lr: float
+    std: float
+    effective_rank: float
+    others: dict[str, float]
+
+    def columns(self) -> dict[str, Scalar]:
+        """The columns of metrics.csv in order; what is None is an empty cell."""
+        columns = {name: "" if value is None else value for name, value in vars(self).items() if name != "others"}
+        return columns | self.others
+
+
+def epoch_line(row: Row, epochs: int) -> str:
     """One epoch's row of metrics.csv in words."""
-    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.3f}"]
-    parts += [f"{name} {row[name]:.1%}" for name in ("train_acc", "val_acc", "val_ncm") if isinstance(row.get(name), float)]
-    parts += [f"{row['seconds']:.1f} s", f"data_wait {row['data_wait']:.1%}"]
+    accuracies = {"train_acc": row.train_acc, "val_acc": row.val_acc, "val_ncm": row.val_ncm}
+    parts = [f"epoch {row.epoch}/{epochs}", f"loss {row.loss:.3f}"]
+    parts += [f"{name} {value:.1%}" for name, value in accuracies.items() if value is not None]
+    parts += [f"{row.seconds:.1f} s", f"data_wait {row.data_wait:.1%}"]
     return ", ".join(parts)
 
 

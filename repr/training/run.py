@@ -30,6 +30,7 @@ from repr.training.team import joined
 
 log = logging.getLogger(__name__)
 
+Arguments = dict[str, Any]  # the options of `repr pretrain` by name, as typed or as config.json has them
 COMMAND = "repr pretrain"
 # What each process runs: `part`, with modules from where this one has them, not first of all from the folder where it happens to be.
 PART = f"""import json, sys
@@ -40,7 +41,7 @@ console.run(part, "repr pretrain")"""
 RESTARTS = 3  # times that a run whose process died goes on from its checkpoint; torchrun has an option of its own for that
 
 
-def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> Trained:
+def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
     """Run `repr pretrain` with its options by name (as in config.json); returns {"run", "weights", "metrics"}.
 
     With `devices` above 1 so many processes of this machine do it together (`_together`). Where a launcher such as torchrun has started
@@ -81,7 +82,7 @@ def execute(arguments: dict[str, Any], *, out: Path | None, resume: bool) -> Tra
                     run.drop_if_empty()
 
 
-def _together(devices: int, arguments: dict[str, Any], out: Path, *, resume: bool) -> Trained:
+def _together(devices: int, arguments: Arguments, out: Path, *, resume: bool) -> Trained:
     """`execute` in so many processes. When one dies all start again from the checkpoint, if there is one, at most RESTARTS times."""
     with TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
@@ -124,7 +125,7 @@ def _check_free(out: Path | None, *, resume: bool) -> None:
     claim(out, COMMAND)
 
 
-def _catalog(arguments: dict[str, Any], settings: Settings) -> tuple[Catalog, Sequence[Division]]:
+def _catalog(arguments: Arguments, settings: Settings) -> tuple[Catalog, Sequence[Division]]:
     """The data, and how each source was divided."""
     data_seed = arguments.get("data_seed")
     data_seed = settings.seed if data_seed is None else data_seed
@@ -133,7 +134,7 @@ def _catalog(arguments: dict[str, Any], settings: Settings) -> tuple[Catalog, Se
     return fill_split(sources, arguments["split"], data_seed), divided
 
 
-def started_with(out: Path, arguments: dict[str, Any], typed: Collection[str]) -> dict[str, Any]:
+def started_with(out: Path, arguments: Arguments, typed: Collection[str]) -> Arguments:
     """The arguments to go on with: those that the run in `out` was started with, under those of `arguments` that were `typed` now.
 
     Raises UserError when there is no run, and no data to start one on.
@@ -146,7 +147,7 @@ def started_with(out: Path, arguments: dict[str, Any], typed: Collection[str]) -
     return {name: value if name in typed else started.get(name, value) for name, value in arguments.items()}
 
 
-def _opened(out: Path, arguments: dict[str, Any], settings: Settings, catalog: Catalog, *, resume: bool) -> Run:
+def _opened(out: Path, arguments: Arguments, settings: Settings, catalog: Catalog, *, resume: bool) -> Run:
     """The run to go on with, or a new one. Raises UserError when one that is finished was of other settings."""
     if not resume or not (out / "config.json").exists():
         return Run.create(out, COMMAND, arguments, data=catalog.name, synthetic=catalog.synthetic)

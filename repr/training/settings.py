@@ -13,6 +13,7 @@ from repr.errors import UserError
 from repr.methods import METHODS, entry, load, read
 from repr.methods.recipe import Recipe
 from repr.methods.settings import MethodSettings
+from repr.records import Json, Scalar
 from repr.settings import check, declared, setting
 from repr.shared import Labelled, Machine, Seeded
 
@@ -115,20 +116,21 @@ class Settings(Labelled, Seeded, Machine):
             views=self.views or load(self.method).default_views,
         )
 
-    def in_force(self) -> dict[str, Any]:
+    def in_force(self) -> dict[str, Scalar]:
         """The resolved settings by name, those of the method among them, JSON-able: for the records."""
-        return {name: value for name, value in _flat(self.resolved().as_dict()).items() if value is not None}
+        return {name: value for name, value in _flat(self.resolved().as_dict()).items() if isinstance(value, str | int | float)}
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Json]:
         """All settings, JSON-able; those of the method under "own"."""
         return asdict(self)
 
-    def differences(self, other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    def differences(self, other: Mapping[str, Json]) -> dict[str, tuple[Json, Json]]:
         """Name → (`other`'s, own) of the settings that change what is computed and differ from an older run's `as_dict`."""
         mine, theirs = _flat(self.as_dict()), _flat(other)
         return {name: (theirs.get(name), mine[name]) for name in mine if name not in MACHINE and mine[name] != theirs.get(name)}
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    own: dict[str, Any] = settings["own"]
-    return {name: value for name, value in settings.items() if name != "own"} | own
+def _flat(settings: Mapping[str, Json]) -> dict[str, Json]:
+    own = settings["own"]
+    assert isinstance(own, Mapping)
+    return {name: value for name, value in settings.items() if name != "own"} | dict(own)

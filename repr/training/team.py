@@ -73,6 +73,8 @@ def joined(device: torch.device) -> Iterator[Team]:
         yield ALONE
         return
     worker.follow_parent(signal.SIGTERM)
+    if worker.orphaned():
+        raise KeyboardInterrupt
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, cores() // here.local_world))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

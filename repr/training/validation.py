@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from repr.arrays import Ints
+from repr.arrays import Ints, Pixels
 from repr.methods.method import Method
 from repr.training.precision import autocast
 
@@ -19,9 +18,7 @@ Check = Callable[[], None]
 
 
 @torch.inference_mode()
-def features(
-    method: Method, pixels: np.ndarray[Any, Any] | Tensor, positions: Ints, device: torch.device, check: Check, *, batch: int = 256
-) -> Tensor:
+def features(method: Method, pixels: Pixels | Tensor, positions: Ints, device: torch.device, check: Check, *, batch: int = 256) -> Tensor:
     """(n, dim) float32 features of images at `positions`, the evaluation transform, network in its present mode.
 
     check: called between batches; may raise to break off.
@@ -38,7 +35,7 @@ def features(
 
 def accuracy(
     method: Method,
-    pixels: np.ndarray[Any, Any] | Tensor,
+    pixels: Pixels | Tensor,
     train: tuple[Ints, Ints],
     val: tuple[Ints, Ints],
     device: torch.device,

@@ -31,7 +31,7 @@ def test_lists_agree_with_the_class_table(shared: Path, name: str) -> None:
 
 
 def test_what_is_proposed_says_so() -> None:
-    assert {part["name"] for part in parts.listing() if part["proposed"]} == {"mep-for-rpc", "meats"}
+    assert {part.name for part in parts.listing() if part.proposed} == {"mep-for-rpc", "meats"}
 
 
 def test_rows_of_the_listed_classes_by_id_and_name() -> None:

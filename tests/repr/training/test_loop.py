@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from repr.training.loop import Loop
+from repr.training.team import Team
 
 
 def test_figures_of_an_epoch_are_those_of_all_processes_and_times_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +20,8 @@ def test_figures_of_an_epoch_are_those_of_all_processes_and_times_of_one(monkeyp
 
     monkeypatch.setattr(torch.distributed, "all_reduce", add)
     loop = Loop.__new__(Loop)
-    loop.place = SimpleNamespace(world=2, device=torch.device("cpu"))  # type: ignore[assignment]
+    loop.team = Team(rank=0, world=2)
+    loop.place = SimpleNamespace(device=torch.device("cpu"))  # type: ignore[assignment]
     loop.sums = {"steps": 4.0, "loss": torch.tensor(1.0), "correct": torch.tensor(4.0), "seconds": 9.0, "waited": 1.0}
     loop._average_over_ranks()
     assert loop._means() == {"loss": 0.5, "correct": 0.75}

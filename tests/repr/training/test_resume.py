@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,8 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.methods.supervised import Supervised
 from repr.runs import Run
-from repr.training import checkpoint, fit, optim
+from repr.training import checkpoint, optim
 from repr.training.fit import pretrain
-from repr.training.launch import launch
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
 
@@ -111,29 +108,6 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr", "effective_rank")
     one, two = Run.open(tmp_path / "whole").metrics(), Run.open(tmp_path / "parts").metrics()
     assert [[row[name] for name in exact] for row in one] == [[row[name] for name in exact] for row in two]
-
-
-def test_two_processes_go_on_as_if_they_had_not_stopped(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped at the end of the first epoch: each goes on with an optimiser of its own, and the figures of that epoch are of both."""
-    settings = Settings(**SMALL | {"devices": 2, "ema": 0.9})
-    whole, parts = start(tmp_path / "whole", shop), start(tmp_path / "parts", shop)
-    expected = pretrain(shop, settings, whole)
-
-    def pressed_early(*arguments: Any) -> None:
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()  # while the processes import
-        launch(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fit, "launch", pressed_early)
-        with pytest.raises(Stopped):
-            pretrain(shop, settings, parts)
-    kept = checkpoint.load(parts.path)
-    assert kept is not None and kept.step == 4
-    resumed = pretrain(shop, settings, parts, resume=True)
-    a, b = load_file(expected["weights"]), load_file(resumed["weights"])
-    assert all(torch.equal(a[name], b[name]) for name in a)
-    exact = ("epoch", "step", "loss", "train_acc", "val_acc", "lr")
-    assert [[row[name] for name in exact] for row in whole.metrics()] == [[row[name] for name in exact] for row in parts.metrics()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

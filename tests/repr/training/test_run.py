@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import logging
 import shutil
 import signal
 from collections.abc import Callable
@@ -15,7 +17,8 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.files import held
 from repr.runs import Run
-from repr.training import fit
+from repr.training import fit, run
+from repr.training.launch import Killed
 from repr.training.run import execute
 from repr.training.stop import Stopped
 
@@ -108,6 +111,7 @@ def test_ctrl_c_does_not_wait_for_what_loses_nothing(
         pytest.fail("went on")
 
     if where == "the estimate":
+        logging.getLogger("repr.training.fit").setLevel(logging.INFO)  # `_no_estimate` sets it back
         monkeypatch.setattr(fit, "seconds_a_step", pressed)
     else:
         monkeypatch.setattr(fit, "seconds_a_step", lambda *_, **__: 0.0)
@@ -126,7 +130,42 @@ def test_a_disk_that_fills_up_names_the_file_that_did_not_fit(
 
         return fail
 
-    monkeypatch.setattr(fit, "launch", full("last.pt"))
+    monkeypatch.setattr(fit, "train", full("last.pt"))
     monkeypatch.setattr(Run, "finish", full("config.json"))
     with pytest.raises(OSError, match=r"last\.pt"):
         execute(options, out=tmp_path / "run", resume=False)
+
+
+def test_processes_of_a_launcher_need_one_folder_to_write_to(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"out: processes that train together write to one run folder"):
+        execute(options, out=None, resume=False)
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_processes_are_started(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(options, out=tmp_path / "run", resume=False)
+    monkeypatch.setattr(run, "launch", lambda *_: pytest.fail("started"))
+    with pytest.raises(UserError, match="holds a run already"):
+        execute(options | {"devices": 2}, out=tmp_path / "run", resume=False)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_run_whose_process_was_killed_starts_again_only_from_a_checkpoint_and_only_so_often(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    started = []
+
+    def killed(devices: int, command: list[str]) -> None:
+        started.append((devices, json.loads(Path(command[-1]).read_text())["resume"]))
+        if kept:
+            (tmp_path / "run" / "checkpoint").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "run" / "checkpoint" / "last.pt").touch()
+        raise Killed("a training process was killed")
+
+    monkeypatch.setattr(run, "launch", killed)
+    with pytest.raises(UserError, match="was killed"):
+        execute(options | {"devices": 2}, out=tmp_path / "run", resume=False)
+    assert started == ([(2, False)] + [(2, True)] * run.RESTARTS if kept else [(2, False)])
