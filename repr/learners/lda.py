@@ -123,6 +123,7 @@ class LDA(Learner):
         return np.asarray(self.scale / solved.usual * (products - self.means_.in_order(solved.halves)), dtype=np.float32)
 
     def planes(self) -> Planes:
+        """The class means by S⁻¹, as `scores` has them; anew after each step, for S⁻¹ moves."""
         solved = self._solve()
         factor = np.float32(self.scale / solved.usual)
         return Planes(self.means_.rows() @ (factor * solved.inverse), -factor * self.means_.in_order(solved.halves), self._transformed)

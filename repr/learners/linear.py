@@ -67,6 +67,7 @@ class Linear(Learner):
         return np.asarray(unit(self.kept_.query(x)) @ self.weights_[:, :-1].T + self.weights_[:, -1], dtype=np.float32)
 
     def planes(self) -> Planes:
+        """The head's weights, on features of length 1."""
         return Planes(self.weights_[:, :-1], self.weights_[:, -1], lambda x: unit(self.kept_.query(x)))
 
     def arrays(self) -> Arrays:

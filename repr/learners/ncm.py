@@ -82,6 +82,7 @@ class NCM(Learner):
         return scale * cosines
 
     def planes(self) -> Planes:
+        """The means, scaled as the distance asks for."""
         means, width = self.means_.rows(), self.means_.width
         scale = np.float32(SCALES[self.distance] if self.scale is None else self.scale)
         if self.distance == "plain":

@@ -151,6 +151,7 @@ def fit_logistic(signals: Array, ours: Bools) -> Doubles:
     share = np.where(ours, 0.5 / max(ours.sum(), 1), 0.5 / max((~ours).sum(), 1))
 
     def objective(flat: Doubles) -> tuple[float, Doubles]:
+        """The penalised loss of weights and bias, and its gradient."""
         margin = sign * (z @ flat[:-1] + flat[-1])
         pull = -share * sign * np.exp(-np.logaddexp(0, margin))
         loss = float((share * np.logaddexp(0, -margin)).sum() + PENALTY * flat[:-1] @ flat[:-1])
