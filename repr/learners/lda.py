@@ -22,7 +22,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from repr.arrays import Array, Doubles, Floats, Ints
 from repr.errors import UserError
 from repr.learners.arrays import as_features, as_labels, as_taught, by_class, given
-from repr.learners.learner import Learner, Needs, Planes
+from repr.learners.learner import Learner, Needs
 from repr.learners.means import BLOCK, ClassMeans
 from repr.learners.stored import Arrays, Stored, under
 from repr.settings import check, setting
@@ -121,12 +121,6 @@ class LDA(Learner):
         solved = self._solve()
         products = self.means_.products(x @ solved.inverse)
         return np.asarray(self.scale / solved.usual * (products - self.means_.in_order(solved.halves)), dtype=np.float32)
-
-    def planes(self) -> Planes:
-        """The class means by S⁻¹, as `scores` has them; anew after each step, for S⁻¹ moves."""
-        solved = self._solve()
-        factor = np.float32(self.scale / solved.usual)
-        return Planes(self.means_.rows() @ (factor * solved.inverse), -factor * self.means_.in_order(solved.halves), self._transformed)
 
     def known(self, x: Array) -> Floats:
         """(n,) how much nearer, by S, the nearest class mean is than the mean of all images taught, over the distance to the latter.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from repr.arrays import Array, Floats, Ints
@@ -13,18 +12,6 @@ from repr.learners.stored import Arrays, Stored, Value
 
 About = dict[str, dict[str, Value]]  # by subject, such as "encoder"
 Needs = Literal["nothing", "removed", "remaining"]
-
-
-@dataclass(frozen=True, eq=False)
-class Planes:
-    """Scores that are inner products: `prepare(x) @ weights.T + biases`, but for one number a query, which changes no rank and no softmax.
-
-    weights: (C, d); biases: (C,); columns as `Learner.classes_`. prepare: features (n, d) → (n, d), checked.
-    """
-
-    weights: Floats
-    biases: Floats
-    prepare: Callable[[Array], Floats]
 
 
 class Learner(ABC):
@@ -81,10 +68,6 @@ class Learner(ABC):
         out: heads trained by a softmax did best with this one, class means with the highest score, LDA with its own.
         """
         return log_odds(self.scores(x))
-
-    def planes(self) -> Planes | None:
-        """The scores as inner products, by which many classes are searched as vectors are; None where they are none."""
-        return None
 
     @property
     def removal_needs(self) -> Needs:

@@ -14,7 +14,7 @@ import numpy as np
 from repr.arrays import Array, Floats, Ints
 from repr.learners.arrays import unit
 from repr.learners.kept import KeptFeatures
-from repr.learners.learner import Learner, Planes
+from repr.learners.learner import Learner
 from repr.learners.softmax_head import train_linear
 from repr.learners.stored import Arrays, Stored, under
 from repr.settings import check, setting
@@ -65,10 +65,6 @@ class Linear(Learner):
     def scores(self, x: Array) -> Floats:
         """(n, C) logits of the head for features of length 1."""
         return np.asarray(unit(self.kept_.query(x)) @ self.weights_[:, :-1].T + self.weights_[:, -1], dtype=np.float32)
-
-    def planes(self) -> Planes:
-        """The head's weights, on features of length 1."""
-        return Planes(self.weights_[:, :-1], self.weights_[:, -1], lambda x: unit(self.kept_.query(x)))
 
     def arrays(self) -> Arrays:
         """The shots kept and the weights (C, d + 1)."""

@@ -16,8 +16,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from repr.arrays import Array, Floats, Ints
-from repr.learners.arrays import as_features, as_labels, as_taught, by_class, unit
-from repr.learners.learner import Learner, Planes
+from repr.learners.arrays import as_features, as_labels, as_taught, by_class
+from repr.learners.learner import Learner
 from repr.learners.means import ClassMeans
 from repr.learners.stored import Arrays, Stored
 from repr.settings import check, setting
@@ -80,17 +80,6 @@ class NCM(Learner):
         below = x_lengths[:, None] * lengths
         cosines: Floats = np.divide(products, below, out=np.zeros_like(products), where=below > 0)
         return scale * cosines
-
-    def planes(self) -> Planes:
-        """The means, scaled as the distance asks for."""
-        means, width = self.means_.rows(), self.means_.width
-        scale = np.float32(SCALES[self.distance] if self.scale is None else self.scale)
-        if self.distance == "plain":
-            factor = np.float32(scale / self.means_.usual)
-            return Planes(factor * means, -0.5 * factor * self.means_.squares(), lambda x: as_features(x, width))
-        zero = np.zeros(means.shape[1], dtype=np.float32)
-        centre = zero if self.distance == "cosine" else np.asarray(self.means_.total / self.means_.images, dtype=np.float32)
-        return Planes(scale * unit(means - centre), np.zeros(len(means), dtype=np.float32), lambda x: unit(as_features(x, width) - centre))
 
     def known(self, x: Array) -> Floats:
         """(n,) the highest score."""

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import softmax
 
 from repr import learners
-from repr.arrays import Array, Floats
+from repr.arrays import Array, Floats, Ints
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
 from repr.files import read_json, write_json
@@ -31,7 +31,7 @@ from repr.learners.taught import Taught, load
 from repr.lookup.choose import CANDIDATES, Choice, choose
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import MOST, SHORTLIST, held_out
-from repr.lookup.ranking import MANY, ImageSearch, LearnerRanking, Ranking, Search, nearest_products
+from repr.lookup.ranking import ImageSearch, Ranking, Search, best_products, nearest_products
 from repr.lookup.unknown import ACCEPT, Gate, fit_gate, signals_of
 from repr.records import from_json, to_json
 
@@ -84,9 +84,8 @@ class Answerer:
         gate: Gate | None = None,
         weights: str = "",
         search: Search | None = None,
-        many: int = MANY,
     ) -> None:
-        """learner: as typed, "lda-root"; taught: it, where it was taught with the gallery before. many: as `LearnerRanking`.
+        """learner: as typed, "lda-root"; taught: it, where it was taught with the gallery before.
 
         Raises UserError for an unknown learner, for one that trains an encoder, and for one that was taught other products.
         """
@@ -95,7 +94,6 @@ class Answerer:
             raise UserError(f"{learner} trains an encoder", "", f"Choose from: {', '.join([AUTO, *learners.FROZEN])}", argument="learner")
         self.gallery, self.learner, self.temperature, self.gate = gallery, learner, temperature, gate
         self.search: Search = search or ImageSearch(gallery)
-        self._many = many
         self._scale = 0.0
         self.taught: Taught | None = None
         if issubclass(kind, Neighbour):
@@ -107,7 +105,7 @@ class Answerer:
             present = {gallery.names[number] for number in np.unique(gallery.columns[gallery.alive])}
             if set(self.taught.names) != present:
                 raise UserError("the learner was taught other products than are stored", "", "Build it again from the stored images")
-        self._ranking: LearnerRanking | None = None
+        self._columns: Ints | None = None  # of the learner's classes, in `Gallery.names`
 
     @classmethod
     def build(
@@ -136,10 +134,9 @@ class Answerer:
         """The s best products of features (q, d)."""
         if self.taught is None:
             return nearest_products(self.search, self.gallery, x, s, self._scale)
-        if self._ranking is None:
-            columns = np.array([self.gallery.number(name) for name in self.taught.names], dtype=np.int64)
-            self._ranking = LearnerRanking(self.taught.learner, columns, self._many)
-        return self._ranking(x, s)
+        if self._columns is None:
+            self._columns = np.array([self.gallery.number(name) for name in self.taught.names], dtype=np.int64)
+        return best_products(self.taught.learner, self._columns, x, s)
 
     def answers(self, x: Array, k: int = 10) -> list[Found]:
         """The k best products of each row of features (q, d). Raises UserError for features that do not fit."""
@@ -184,7 +181,7 @@ class Answerer:
         self.gallery.add(features, products, ids)
         if self.taught is not None and len(features):
             self.taught.learn(self.gallery.features(np.arange(len(self.gallery) - len(features), len(self.gallery))), products)
-            self._ranking = None
+            self._columns = None
 
     def remove(self, products: Sequence[str]) -> None:
         """Forget products. Raises UserError, and removes nothing, when one is not stored."""
@@ -198,7 +195,7 @@ class Answerer:
             }[needs]
             names = [self.gallery.names[column] for column in self.gallery.columns[rows]]
             self.taught.remove(products, *((None, None) if needs == "nothing" else (self.gallery.features(rows), names)))
-            self._ranking = None
+            self._columns = None
         self.gallery.remove(products)
 
     def save(self, folder: Path) -> None:

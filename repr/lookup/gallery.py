@@ -46,7 +46,7 @@ class Gallery:
         if not len(features) == len(products) == len(ids):
             what = f"{len(features)} features, {len(products)} products and {len(ids)} ids"
             raise UserError(what, "", "Give one of each for every image")
-        if len(np.unique(ids)) < len(ids) or np.isin(ids, self.ids).any():
+        if len(np.unique(ids)) < len(ids) or (len(self) and len(ids) and ids.min() <= self.ids.max() and np.isin(ids, self.ids).any()):
             raise UserError("an id stands for two images", "", "Number every image anew")
         if not len(features):
             return

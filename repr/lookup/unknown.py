@@ -23,7 +23,7 @@ from repr.arrays import Array, Bools, Doubles, Floats, Ints
 from repr.learners.arrays import log_odds
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, SHORTLIST, folds_of, taught_without
-from repr.lookup.ranking import LearnerRanking, Ranking
+from repr.lookup.ranking import Ranking, best_products
 from repr.vectors import normalised
 
 SIGNALS = ("confidence", "nearest", "typical")
@@ -134,7 +134,7 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, fol
         rest = Gallery(x[~asked], [str(column) for column in y[~asked]], np.arange((~asked).sum()))
         taught = taught_without(x, y, learner, asked)
         columns = np.array([rest.number(str(column)) for column in taught.classes_], dtype=np.int64)
-        ranking = LearnerRanking(taught, columns)(x[asked], SHORTLIST)
+        ranking = best_products(taught, columns, x[asked], SHORTLIST)
         signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
         found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))
     if not found:

@@ -103,12 +103,6 @@ def test_saved_and_loaded_it_answers_the_same_and_goes_on(name: str, tmp_path: P
     same(loaded.answers(queries()), answerer.answers(queries()), 1e-6)
 
 
-def test_many_products_are_answered_as_few_are() -> None:
-    gallery = shop()
-    few, many = (Answerer(gallery, "ncm", many=many) for many in (10_000, 2))
-    same(few.answers(queries(), 5), many.answers(queries(), 5), 1e-3)
-
-
 def test_build_chooses_calibrates_and_sets_the_gate() -> None:
     gallery = shop(20, 10, spread=0.4)
     answerer, choice = Answerer.build(gallery, candidates=("neighbour", "lda"))

@@ -6,52 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repr.learners import make
-from repr.learners.learner import Learner
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import ImageSearch, LearnerRanking, highest, nearest_products
+from repr.lookup.ranking import ImageSearch, best_products, highest, nearest_products
+from repr.search import exact
 from repr.vectors import normalised
 from tests.repr.lookup.galleries import drawn, named, shop
 
-LINEAR = ["ncm", "ncm-plain", "ncm-centred", "lda", "lda-root", "linear", "linear:c=1"]
 
-
-def taught(name: str) -> Learner:
+@pytest.mark.parametrize("name", ["ncm", "lda", "ranpac:dimensions=50"])
+def test_best_products_are_a_sort_of_the_scores_however_many_are_asked_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = drawn(30, 6)
-    return make(name).learn(x, y)
-
-
-@pytest.mark.parametrize("name", LINEAR)
-def test_planes_are_the_scores_but_for_a_number_a_query(name: str) -> None:
-    learner, (queries, _) = taught(name), drawn(30, 2, seed=1)
-    planes = learner.planes()
-    assert planes is not None
-    scores, products = learner.scores(queries), planes.prepare(queries) @ planes.weights.T + planes.biases
-    difference = scores - products
-    assert np.allclose(difference, difference[:, :1], atol=2e-3 * np.abs(scores).max())
-
-
-def test_planes_follow_what_is_learned_and_removed() -> None:
-    x, y = drawn(30, 6)
-    learner = make("lda").learn(x[y < 20], y[y < 20])
-    learner.learn(x[y >= 20], y[y >= 20]).remove([3], x, y)
-    planes, scores = learner.planes(), learner.scores(x)
-    assert planes is not None
-    assert np.array_equal((planes.prepare(x) @ planes.weights.T + planes.biases).argmax(axis=1), scores.argmax(axis=1))
-
-
-@pytest.mark.parametrize("name", ["neighbour", "teen"])
-def test_others_have_no_planes_or_true_ones(name: str) -> None:
-    assert taught(name).planes() is None
-
-
-@pytest.mark.parametrize("name", LINEAR)
-def test_the_search_of_many_products_answers_as_all_scores_do(name: str) -> None:
-    learner, (queries, _) = taught(name), drawn(30, 2, seed=1)
-    columns = np.arange(30) * 7
-    dense, searched = (LearnerRanking(learner, columns, many)(queries, 6) for many in (10_000, 1))
-    assert np.array_equal(dense.columns, searched.columns)
-    gaps = [ranking.scores - ranking.scores[:, :1] for ranking in (dense, searched)]
-    assert np.allclose(*gaps, atol=2e-3 * np.abs(dense.scores).max())
+    learner, (queries, _) = make(name).learn(x, y), drawn(30, 2, seed=1)
+    monkeypatch.setattr(exact, "RESULT_BYTES", 12 * 30 * 7)  # seven queries
+    ranking = best_products(learner, np.arange(30) * 7, queries, 6)
+    scores = learner.scores(queries)
+    assert np.array_equal(ranking.columns, 7 * np.argsort(-scores, axis=1)[:, :6])
+    assert np.allclose(ranking.scores, -np.sort(-scores, axis=1)[:, :6], atol=1e-3)
+    assert best_products(learner, np.arange(30), queries, 100).scores.shape == (60, 30)
 
 
 @given(st.lists(st.lists(st.integers(-3, 3), min_size=5, max_size=5), min_size=1, max_size=6), st.integers(1, 8))
