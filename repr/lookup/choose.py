@@ -1,0 +1,77 @@
+"""Which learner answers best for this shop: chosen on its own stored images, held out a group of like photographs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repr.evaluation.statistics import half_width, paired
+from repr.lookup.gallery import Gallery
+from repr.lookup.held_out import FOLDS, MOST, HeldOut, held_out
+
+PLAIN = "neighbour"  # what answers where nothing is surely better
+CANDIDATES = (PLAIN, "ncm", "lda-root", "linear")
+TRAINED = ("linear",)  # those whose teaching takes images × products
+HEAVY = 2_000_000  # images × products beyond which those are not tried: they are trained anew at each addition
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of the table: shares (0-1) of the products' held-out images that were first right and right among five, means over products.
+
+    ci95: half width of the interval of top1, products being the units, since photographs of one are alike. gain, gain_ci95: over the
+    nearest neighbour, product by product. None where fewer than two products could be asked.
+    """
+
+    learner: str
+    top1: float
+    top5: float
+    ci95: float | None
+    gain: float
+    gain_ci95: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The learner chosen, and by what: the table (empty where no product has two images), the images asked, and those of the chosen."""
+
+    learner: str
+    trials: tuple[Trial, ...]
+    images: int
+    held: HeldOut | None
+
+    def lines(self) -> list[str]:
+        """The table in words, a line a learner, in per cent, the chosen one with a star."""
+        if not self.trials:
+            return ["The nearest image answers: no product has two images to choose a learner by"]
+        lines = [f"Held out: {self.images:,} stored images; first right and among five, means over products, per cent"]
+        for trial in self.trials:
+            star = "*" if trial.learner == self.learner else " "
+            wide = "" if trial.ci95 is None else f" ± {100 * trial.ci95:.1f}"
+            lines.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
+        return lines
+
+
+def choose(gallery: Gallery, candidates: Sequence[str] = CANDIDATES, folds: int = FOLDS) -> Choice:
+    """Try the candidates and take the best of those that are surely better than the nearest neighbour; else the neighbour.
+
+    Surely: by the 95 % interval of the difference, product by product. So with one or two images a product, where little can be measured,
+    the answer is no worse than the neighbour's. Of more than MOST images a sample of products is measured with.
+    """
+    gallery = gallery.sample(MOST)
+    first = held_out(gallery, PLAIN, folds)
+    if not len(first.rows):
+        return Choice(PLAIN, (), 0, None)
+    heavy = len(gallery) * len(first.classes) > HEAVY
+    found = {PLAIN: first}
+    found |= {name: held_out(gallery, name, folds) for name in candidates if name != PLAIN and not (heavy and name in TRAINED)}
+    trials = tuple(_trial(name, held, first) for name, held in found.items())
+    sure = [trial for trial in trials if trial.gain_ci95 is not None and trial.gain > trial.gain_ci95]
+    best = max(sure, key=lambda trial: trial.top1).learner if sure else PLAIN
+    return Choice(best, trials, len(first.rows), found[best])
+
+
+def _trial(name: str, held: HeldOut, plain: HeldOut) -> Trial:
+    top1, top5 = list(held.by_product().values()), list(held.by_product(5).values())
+    difference = paired(top1, list(plain.by_product().values()))
+    return Trial(name, sum(top1) / len(top1), sum(top5) / len(top5), half_width(top1), difference.difference, difference.ci95)
