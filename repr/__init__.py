@@ -3,7 +3,7 @@
 From an image to a product in five lines:
 
     from repr import Index, embed, load
-    for match in Index.open("shop.index").lookup("photo.jpg", k=5):
+    for match in Index.open("shop.index").lookup("photo.jpg", k=5).matches:
         print(match.product, match.score, match.image)
     embedder = load("imagenet")                           # or a run folder, a .safetensors, a .pth
     vectors = embed(["a.jpg", "b.jpg"], embedder)         # (2, d) float32, length 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-Texts = np.ndarray[Any, np.dtype[np.str_]]
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
+Texts = NDArray[np.str_]
+Pixels = NDArray[np.uint8]
 Rows = Ints  # rows of a catalog
-Array = np.ndarray[Any, np.dtype[Any]]  # of any kind, as files hold them
+Array = NDArray[Any]  # of any kind, as files hold them

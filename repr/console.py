@@ -49,14 +49,16 @@ REFUSALS = {
 class LazyGroup(click.Group):
     """A group whose commands are named in a plain table, name → "module:attribute", and imported when they are asked for."""
 
-    def __init__(self, *args: Any, table: dict[str, str] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, name: str | None = None, *, table: Mapping[str, str] | None = None, **attributes: Any) -> None:
+        super().__init__(name, **attributes)
         self.table = table or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table."""
         return [*self.table, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, whose module is imported now; None where there is none."""
         if cmd_name not in self.table:
             return super().get_command(ctx, cmd_name)
         module, attribute = self.table[cmd_name].split(":")
@@ -65,6 +67,7 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's. Raises UserError, with the nearest name, for a command that is not there."""
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in known:
             raise UserError(f"no such command: {args[0]}", "", nearest(args[0], known))
@@ -178,12 +181,12 @@ def _options(command: click.Command) -> dict[str, str]:
 def _as_interrupt(process: int) -> Callable[[int, FrameType | None], None]:
     """A handler that ends this process as Ctrl-C does, half-written files removed, and the workers it forked at once."""
 
-    def handle(number: int, _: FrameType | None) -> None:
+    def _handle(number: int, _: FrameType | None) -> None:
         if os.getpid() == process:
             raise KeyboardInterrupt if worker.speaks() else SystemExit(130)  # click writes an empty line for the first
         os._exit(128 + number)
 
-    return handle
+    return _handle
 
 
 def _fail(error: UserError, as_json: bool) -> None:
@@ -204,7 +207,7 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def emit(value: Mapping[str, Any]) -> None:
+def emit(value: Mapping[str, object]) -> None:
     """The command's one JSON object, on stdout, with the version of its form and with `passed_over` of the data that were read.
 
     NaN is not JSON: pass None for what does not apply.
@@ -212,7 +215,7 @@ def emit(value: Mapping[str, Any]) -> None:
     click.echo(_json({"schema": SCHEMA, **value, "passed_over": value.get("passed_over", _passed_over)}))
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _json(value: Mapping[str, object]) -> str:
     """One line of JSON that any terminal can print: letters that it lacks are escaped, as JSON has it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
@@ -252,7 +255,7 @@ def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale:
     return shown
 
 
-_passed_over: list[Any] = []  # of the sources read by this command, as they are told
+_passed_over: list[object] = []  # of the sources read by this command, as they are told
 
 
 class _Lines(logging.Handler):

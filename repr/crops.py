@@ -1,4 +1,4 @@
-"""Crops: the shares of a image's side, from its middle, that are embedded and averaged: 1 is the whole image.
+"""Crops: the shares of an image's side, from its middle, that are embedded and averaged: 1 is the whole image.
 
 Networks trained on random crops expect things larger than whole images show them (Touvron et al., Fixing the train-test resolution
 discrepancy, NeurIPS 2019); averaged over scales as in Radenović et al., Fine-tuning CNN image retrieval with no human annotation,
@@ -18,15 +18,15 @@ CLOSEST = 0.1  # the squares to decode grow with its inverse
 
 def checked(crops: Iterable[float], where: str | Path = "") -> tuple[float, ...]:
     """The crops, each once, the whole image first. Raises UserError when there are none, or one is not in CLOSEST to 1."""
-    found = tuple(sorted({float(crop) for crop in crops}, reverse=True))
-    if not found or not all(CLOSEST <= crop <= 1 for crop in found):
+    shares = tuple(sorted({float(crop) for crop in crops}, reverse=True))
+    if not shares or not all(CLOSEST <= crop <= 1 for crop in shares):
         raise UserError(
-            f"crops {typed(found) or 'none'} make no sense",
+            f"crops {typed(shares) or 'none'} make no sense",
             where,
             f"Give shares of the image's side, from {CLOSEST:g} to 1, such as 1,0.5",
             argument="crops",
         )
-    return found
+    return shares
 
 
 def typed(crops: Iterable[float]) -> str:
@@ -36,5 +36,5 @@ def typed(crops: Iterable[float]) -> str:
 
 def suffix(crops: Iterable[float]) -> str:
     """Crops behind a name: nothing where the whole image is embedded."""
-    found = tuple(crops)
-    return "" if found == WHOLE else f", crops {typed(found)}"
+    shares = tuple(crops)
+    return "" if shares == WHOLE else f", crops {typed(shares)}"

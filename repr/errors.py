@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from os import PathLike, fspath
 
@@ -39,8 +40,6 @@ class UserError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A remedy that offers the nearest known name, or all of them: the first LISTED when there are many."""
-    import difflib
-
     names = list(known)
     if close := difflib.get_close_matches(name, names, 1):
         return f"Did you mean {close[0]}?"

@@ -89,7 +89,7 @@ def try_to_keep(path: Path, write: Callable[[Path], object]) -> None:
         log.warning(f"Not kept for the next time: {reason} in {path.parent}. Set REPR_CACHE to a folder that can be written.")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write `value` as readable UTF-8 JSON, whole or not at all."""
     with replacing(path) as temporary:
         # A file name that is no text holds surrogates, which are written as JSON's own escapes.
@@ -108,7 +108,7 @@ def read_json(path: Path) -> Any:
         raise UserError(f"not JSON: {error.msg}", f"{path}:{error.lineno}:{error.colno}", "Mend or fetch the file again") from None
 
 
-def content_key(*parts: Any) -> str:
+def content_key(*parts: object) -> str:
     """A short name (20 hex digits of SHA-256) for a combination of JSON-able values and bytes."""
     digest = hashlib.sha256()
     for part in parts:

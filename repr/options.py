@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast
 
 import click
 from click.core import ParameterSource
@@ -19,11 +19,11 @@ from click.core import ParameterSource
 from repr.crops import checked
 from repr.errors import UserError, nearest
 from repr.files import read_json
-from repr.settings import Setting, declared
+from repr.settings import Setting, Value, declared
 from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-Decorator = Callable[[Function], Function]
+Function = TypeVar("Function", bound=Callable[..., object])
+Lists = Mapping[str, Sequence[tuple[str, str]]]  # heading -> names and what they mean
 
 SECTIONS = ("what", "data", "model", "training", "output", "machine")
 MANY = 10  # options; the help of a command with more is in sections
@@ -31,12 +31,34 @@ SHARED = {name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seed
 ALIASES = {"data": ("--data", "--root")}  # spelled so wherever they stand
 
 
-class Command(click.Command):
-    """A command whose options stand in SECTIONS when they are many. lists: what stands below them, by heading: names and what they mean."""
+class Decorator(Protocol):
+    """Adds something to a function or a command, and gives it back."""
 
-    def __init__(self, *args: Any, lists: Mapping[str, Sequence[tuple[str, str]]] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.lists = lists or {}
+    def __call__(self, function: Function, /) -> Function:
+        """The function, with what was added."""
+
+
+class Attributes(TypedDict, total=False):
+    """What commands say of their own options, as click has it."""
+
+    type: object
+    required: bool
+    default: object
+    show_default: bool
+    metavar: str
+    help: str
+    multiple: bool
+    is_flag: bool
+    flag_value: object
+    is_eager: bool
+    expose_value: bool
+    callback: Callable[..., object]
+
+
+class Command(click.Command):
+    """A command whose options stand in SECTIONS when they are many. lists: what stands below them."""
+
+    lists: Mapping[str, Sequence[tuple[str, str]]] = {}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, by section."""
@@ -61,32 +83,36 @@ class Command(click.Command):
 class Option(click.Option):
     """An option that belongs to a section of the help."""
 
-    def __init__(self, *args: Any, section: str = "what", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, names: Sequence[str] | None = None, section: str = "what", **attributes: Any) -> None:
+        super().__init__(names, **attributes)
         assert section in SECTIONS, section
         self.section = section
 
 
-def command(
-    name: str | None = None, *, lists: Mapping[str, Sequence[tuple[str, str]]] | None = None
-) -> Callable[[Callable[..., Any]], Command]:
+def command(name: str | None = None, *, lists: Lists | None = None) -> Callable[[Callable[..., object]], Command]:
     """click's decorator, for a `Command`."""
-    return click.command(name, cls=Command, lists=lists)
+
+    def _made(function: Callable[..., object]) -> Command:
+        made = click.command(name, cls=Command)(function)
+        made.lists = lists or {}
+        return made
+
+    return _made
 
 
-def option(*names: str, section: str = "what", **attributes: Any) -> Decorator[Any]:
+def option(*names: str, section: str = "what", **attributes: Unpack[Attributes]) -> Decorator:
     """click's decorator, for an `Option`."""
     return click.option(*names, cls=Option, section=section, **attributes)
 
 
-class Declared(click.ParamType[Any]):
+class Declared(click.ParamType[Value]):
     """The type of a setting's option: its own declaration reads and checks the value. Numbers may stand together, with commas."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.name = setting.kind.__name__
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Value:
         """What was typed, or what a config file holds; a tuple where several numbers are typed at once."""
         one = replace(self.setting, many=False)
         if not isinstance(value, str):
@@ -107,33 +133,31 @@ class Declared(click.ParamType[Any]):
 
 
 def of(
-    owner: type, *, spelled: Mapping[str, str] | None = None, bare: Mapping[str, Any] | None = None, without: Collection[str] = ()
-) -> Decorator[Any]:
+    owner: type, *, spelled: Mapping[str, str] | None = None, bare: Mapping[str, Value] | None = None, without: Collection[str] = ()
+) -> Decorator:
     """An option for every setting that a dataclass declares, in their order; the function gets them by the settings' names.
 
     spelled: options that are called otherwise than their setting ("--one/--other" for a switch). bare: the values that options have
     when they are typed without one. without: settings that are no options.
     """
     settings = [one for name, one in declared(owner).items() if name not in without]
-
-    def decorate(function: Any) -> Any:
-        for one in reversed(settings):
-            function = _option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name))(function)
-        return function
-
-    return decorate
+    return _in_order([_option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name)) for one in settings])
 
 
-def shared(*names: str, **usual: str) -> Decorator[Any]:
+def shared(*names: str, **usual: str) -> Decorator:
     """The options of SHARED by their settings' names, in order. usual: their default in words, where it is another here."""
+    return _in_order([_option(replace(SHARED[name], usual=usual.get(name, SHARED[name].usual))) for name in names])
 
-    def decorate(function: Any) -> Any:
-        for name in reversed(names):
-            one = SHARED[name]
-            function = _option(replace(one, usual=usual.get(name, one.usual)))(function)
+
+def _in_order(decorators: Sequence[Decorator]) -> Decorator:
+    """All of them, the first on top."""
+
+    def _decorated(function: Function, /) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
         return function
 
-    return decorate
+    return _decorated
 
 
 def listed(owners: Mapping[str, type]) -> list[tuple[str, str]]:
@@ -141,21 +165,23 @@ def listed(owners: Mapping[str, type]) -> list[tuple[str, str]]:
     return [(f"{owner}:{one.name}", _help(one)) for owner, kind in owners.items() for one in declared(kind).values()]
 
 
-def _option(one: Setting, spelled: str = "", bare: Any = None) -> Decorator[Any]:
+def _option(one: Setting, spelled: str = "", bare: Value = None) -> Decorator:
     name = spelled or f"--{one.name.replace('_', '-')}"
     if one.kind is bool:
         switch = name if "/" in name or one.default is False else f"{name}/--no-{name.removeprefix('--')}"
         return option(switch, one.name, default=one.default, is_flag=True, section=one.group or "what", help=_help(one))
-    more: dict[str, Any] = (
-        {"multiple": True, "callback": _crops if one.name == "crops" else _together} if one.many else {"default": one.default}
-    )
+    attributes = Attributes(type=Declared(one), help=_help(one, bare))
+    if one.many:
+        attributes |= {"multiple": True, "callback": _crops if one.name == "crops" else _together}
+    else:
+        attributes |= {"default": one.default}
     if bare is not None:
-        more |= {"is_flag": False, "flag_value": bare}
+        attributes |= {"is_flag": False, "flag_value": bare}
     names = ALIASES.get(one.name, (name,))
-    return option(*names, one.name, type=Declared(one), section=one.group or "what", help=_help(one, bare), **more)
+    return option(*names, one.name, section=one.group or "what", **attributes)
 
 
-def _help(one: Setting, bare: Any = None) -> str:
+def _help(one: Setting, bare: Value = None) -> str:
     """A declaration in a line: help, whether it can be repeated, default, limits. Settings stand there in backticks."""
     default = "" if one.kind is bool and one.default is False else one.usually
     told = [
@@ -169,36 +195,33 @@ def _help(one: Setting, bare: Any = None) -> str:
     return re.sub(r"`(\w+)`", lambda name: f"--{name[1].replace('_', '-')}", text)
 
 
-def _together(ctx: click.Context, param: click.Parameter, values: Sequence[Any]) -> tuple[Any, ...]:
+def _together(ctx: click.Context, param: click.Parameter, values: Sequence[Value]) -> tuple[Value, ...]:
     """The values of a repeated option as one tuple: "1,5" typed at once and 1 and 5 typed apart are the same."""
     return tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
 
 
-def _crops(ctx: click.Context, param: click.Parameter, values: Sequence[Any]) -> tuple[float, ...]:
+def _crops(ctx: click.Context, param: click.Parameter, values: Sequence[Value]) -> tuple[float, ...]:
     """As `_together`, each crop once and in order; () where none are typed."""
-    crops = _together(ctx, param, values)
+    crops = cast(tuple[float, ...], _together(ctx, param, values))
     return checked(crops) if crops else ()
 
 
-def out_option(what: str, default: Path | None = None) -> Decorator[Any]:
+def out_option(what: str, default: Path | None = None) -> Decorator:
     """--out PATH for `what`."""
-    told = f"Where to write {what}." + (f"  [default: {default}]" if default else "")
-    return option("--out", type=click.Path(path_type=Path), metavar="PATH", section="output", default=default, help=told)
+    text = f"Where to write {what}." + (f"  [default: {default}]" if default else "")
+    return option("--out", type=click.Path(path_type=Path), metavar="PATH", section="output", default=default, help=text)
 
 
 def json_option(function: Function) -> Function:
     """--json: the result as exactly one JSON object on stdout."""
-    told = "Print the result as one JSON object on standard output."
-    decorated: Function = option("--json", "as_json", is_flag=True, section="output", help=told)(function)
-    return decorated
+    text = "Print the result as one JSON object on standard output."
+    return option("--json", "as_json", is_flag=True, section="output", help=text)(function)
 
 
 def config_option(function: Function) -> Function:
     """--config: the arguments of an earlier run as defaults; what is typed wins."""
-    told = "Take the options from a run's config.json; what is typed wins."
-    more: dict[str, Any] = {"is_eager": True, "expose_value": False, "callback": _config}
-    decorated: Function = option("--config", metavar="FILE", section="output", help=told, **more)(function)
-    return decorated
+    text = "Take the options from a run's config.json; what is typed wins."
+    return option("--config", metavar="FILE", section="output", help=text, is_eager=True, expose_value=False, callback=_config)(function)
 
 
 def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
@@ -230,9 +253,8 @@ def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: s
 
 def index_option(function: Function) -> Function:
     """--index DIR, in the place of the first word."""
-    told = "The index folder; or name it first, without --index."
-    decorated: Function = option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=told)(function)
-    return decorated
+    text = "The index folder; or name it first, without --index."
+    return option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)(function)
 
 
 def index_and_words(folder: Path | None, words: Sequence[str]) -> tuple[Path, Sequence[str]]:
@@ -255,7 +277,7 @@ def index_alone(folder: Path | None, words: Sequence[str]) -> Path:
 class Between(click.FloatRange):
     """click's range of numbers, which lets "nan" through, without it."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """As click's."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):

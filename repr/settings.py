@@ -16,11 +16,15 @@ import math
 import types
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from repr.errors import UserError, nearest
+from repr.records import Json
 
 T = TypeVar("T")
+Plain = bool | int | float | str
+Value = Plain | tuple[Plain, ...] | None  # of a setting
+Keywords = dict[str, Any]  # checked values by name, for the constructor of the class that declares them
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -37,7 +41,7 @@ class Setting:
 
     name: str
     kind: type
-    default: Any
+    default: Value
     help: str
     optional: bool = False
     many: bool = False
@@ -71,22 +75,28 @@ class Setting:
         """The default in words; "" where there is nothing to say of it."""
         if self.usual or self.default is None:
             return self.usual
-        if self.many:
+        if isinstance(self.default, tuple):
             return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in self.default)
         return str(self.default).lower() if self.kind is bool else f"{self.default}"
 
-    def checked(self, value: Any, where: str = "") -> Any:
+    def checked(self, value: object, where: str = "") -> Value:
         """The value, a whole number as a float where that is wanted. Raises UserError for one of another kind or beyond the limits."""
         if value is None and self.optional:
             return None
         if self.many:
+            if not isinstance(value, tuple | list):
+                raise UserError(f"{self.name} is {value!r}, not a list", where, "Give the values in a tuple", argument=self.name)
             single = replace(self, many=False)
-            return tuple(single.checked(part, where) for part in value)
-        if self.words and value in self.words:
+            return tuple(single._checked_one(part, where) for part in value)
+        return self._checked_one(value, where)
+
+    def _checked_one(self, value: object, where: str) -> Plain:
+        if isinstance(value, str) and value in self.words:
             return value
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        if not isinstance(value, self.kind) or (self.kind is not bool and isinstance(value, bool)):
+        is_plain = isinstance(value, self.kind) and (self.kind is bool or not isinstance(value, bool))
+        if not (is_plain and isinstance(value, bool | int | float | str)):
             raise UserError(f"{self.name} is {value!r}, not {WORDS[self.kind]}", where, self._remedy(), argument=self.name)
         if self.choices and value not in self.choices:
             raise UserError(f"{self.name} is {value!r}", where, nearest(str(value), self.choices), argument=self.name)
@@ -97,7 +107,7 @@ class Setting:
                 raise UserError(f"{self.name} is {value:g}", where, self._remedy(), argument=self.name)
         return value
 
-    def read(self, text: str, where: str = "") -> Any:
+    def read(self, text: str, where: str = "") -> Plain:
         """The value that a text stands for: "0.5", "true". Raises UserError for text of another kind and values beyond the limits."""
         if text in self.words:
             return text
@@ -105,7 +115,7 @@ class Setting:
             value = TRUTHS[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
             raise UserError(f"{self.name}={text} is not {WORDS[self.kind]}", where, self._remedy(), argument=self.name) from None
-        return self.checked(value, where)
+        return self._checked_one(value, where)
 
     def _remedy(self) -> str:
         return f"It takes {self.limits or WORDS[self.kind]}"
@@ -137,26 +147,27 @@ def declared(owner: type) -> dict[str, Setting]:
     found = {}
     for field in dataclasses.fields(owner):
         if "help" in field.metadata:
-            limits = dict(field.metadata)
             kind = _kind(hints[field.name])
-            kind["choices"] = limits.pop("choices") or kind["choices"]
-            found[field.name] = Setting(field.name, default=field.default, **kind, **limits)
+            limits = {**field.metadata, "choices": field.metadata["choices"] or kind.choices}
+            found[field.name] = Setting(
+                field.name, kind.plain, cast(Value, field.default), optional=kind.optional, many=kind.many, words=kind.words, **limits
+            )
     return found
 
 
-def check(instance: Any) -> None:
+def check(instance: object) -> None:
     """Check every setting of a dataclass instance against its declaration; numbers become floats where those are wanted."""
     for name, one in declared(type(instance)).items():
         object.__setattr__(instance, name, one.checked(getattr(instance, name)))
 
 
-def values(instance: Any) -> dict[str, Any]:
+def values(instance: object) -> dict[str, Json]:
     """The settings of an instance as they stand, JSON-able."""
-    read = {name: getattr(instance, name) for name in declared(type(instance))}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in read.items()}
+    standing: dict[str, Value] = {name: getattr(instance, name) for name in declared(type(instance))}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in standing.items()}
 
 
-def from_mapping(owner: type, given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+def from_mapping(owner: type, given: Mapping[str, object], where: str = "") -> Keywords:
     """Keywords for the constructor of `owner` from a config file's values, checked. Raises UserError for an unknown name."""
     known = declared(owner)
     for name in given:
@@ -164,22 +175,22 @@ def from_mapping(owner: type, given: Mapping[str, Any], where: str = "") -> dict
     return {name: known[name].checked(tuple(value) if isinstance(value, list) else value, where) for name, value in given.items()}
 
 
-def parse(owner: type, text: str, where: str, *, without: Collection[str] = ()) -> dict[str, Any]:
+def parse(owner: type, text: str, where: str, *, without: Collection[str] = ()) -> Keywords:
     """Keywords for the constructor of `owner` from "shrinkage=0.5,root=true"; empty text gives none.
 
     where: what the text belongs to, for errors. without: settings that are not set here, as if there were none of these names.
     Raises UserError for an unknown name, with the nearest, one given twice, and bad values.
     """
-    known, found = _declared(owner, without), dict[str, Any]()
+    known, keywords = _declared(owner, without), Keywords()
     for part in text.split(",") if text else ():
         name, _, value = (word.strip() for word in part.partition("="))
         if not name:
             raise UserError("a setting without a name", where, "Write setting=value")
         _require(name, known, where)
-        if name in found:
+        if name in keywords:
             raise UserError(f"{name} is set twice", where, "Give it once")
-        found[name] = known[name].read(value, where)
-    return found
+        keywords[name] = known[name].read(value, where)
+    return keywords
 
 
 def explained(owner: type, *, without: Collection[str] = ()) -> list[str]:
@@ -202,7 +213,17 @@ def _require(name: str, known: Mapping[str, Setting], where: str) -> None:
         raise UserError(f"there is no setting {name!r}", where, remedy)
 
 
-def _kind(hint: Any) -> dict[str, Any]:
+class _Kind(NamedTuple):
+    """What an annotation says of a setting."""
+
+    plain: type
+    optional: bool
+    many: bool
+    choices: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+def _kind(hint: object) -> _Kind:
     """Of an annotation: the plain type, whether None is allowed, whether it is a tuple of it, the choices or words of a Literal."""
     parts = list(get_args(hint)) if get_origin(hint) in (types.UnionType, Union) else [hint]
     texts = tuple(text for part in parts if get_origin(part) is Literal for text in get_args(part))
@@ -213,5 +234,4 @@ def _kind(hint: Any) -> dict[str, Any]:
     if get_origin(kind) is Literal:
         texts, kind, plain = get_args(kind), str, []
     assert kind in WORDS and len(plain) <= 1, f"a setting of type {hint}"
-    kinds = {"kind": kind, "optional": types.NoneType in parts, "many": many}
-    return {**kinds, "choices": () if plain else texts, "words": texts if plain else ()}
+    return _Kind(kind, types.NoneType in parts, many, () if plain else texts, texts if plain else ())

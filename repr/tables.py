@@ -14,25 +14,25 @@ def table(header: list[str], rows: list[list[str]], *, room: int | None = None) 
     right, never the first two, and a last line names them: put what matters on the left.
     """
 
-    def width(text: str) -> int:
+    def _width(text: str) -> int:
         return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
     lines = [header, *rows]
-    widths = [max(width(line[i]) for line in lines) for i in range(len(header))]
+    widths = [max(_width(line[i]) for line in lines) for i in range(len(header))]
     room = room or _room()
     shown = len(header)
     while room and shown > 2 and sum(widths[:shown]) + 2 * (shown - 1) > room:
         shown -= 1
     widths = widths[:shown]
 
-    def render(line: list[str]) -> str:
-        cells = [line[0] + " " * (widths[0] - width(line[0]))]
-        cells += [" " * (w - width(cell)) + cell for cell, w in zip(line[1:shown], widths[1:], strict=True)]
+    def _render(line: list[str]) -> str:
+        cells = [line[0] + " " * (widths[0] - _width(line[0]))]
+        cells += [" " * (w - _width(cell)) + cell for cell, w in zip(line[1:shown], widths[1:], strict=True)]
         return "  ".join(cells).rstrip()
 
     hidden = ", ".join(dict.fromkeys(filter(None, header[shown:])))
     last = [f"Not shown, for want of room: {hidden}. The JSON has them."] if hidden else []
-    return "\n".join([render(header), "  ".join("-" * w for w in widths), *map(render, rows), *last])
+    return "\n".join([_render(header), "  ".join("-" * w for w in widths), *map(_render, rows), *last])
 
 
 def _room() -> int:

@@ -48,11 +48,11 @@ class Bench:
         weights = list(dict.fromkeys(config.weights for config in configs))
         trials = [(i, seed) for i, config in enumerate(configs) if not config.weights.error for seed in self.split.seeds]
 
-        def together(trial: tuple[int, int]) -> tuple[int, int, int, bool]:
+        def _together(trial: tuple[int, int]) -> tuple[int, int, int, bool]:
             config = configs[trial[0]]
             return weights.index(config.weights), config.shots, trial[1], config.features != TRAINED
 
-        return [self._wanted(i, configs[i], seed) for i, seed in sorted(trials, key=together)]
+        return [self._wanted(i, configs[i], seed) for i, seed in sorted(trials, key=_together)]
 
     def _wanted(self, row: int, config: TransferConfig, seed: int) -> Wanted:
         label = f"{config.weights.name}, {config.shots} shots, seed {seed}, {config.learner}"

@@ -111,18 +111,15 @@ def make_split(
     test_on = test_on or ("test" if (split_of == "test").any() else "validation")
     same_part = test_on in ("validation", shots_from)
     if base_shots == "all" and same_part:
-        told = "with all base images as shots none is left to test on"
-        raise UserError(told, "", "Use `test_on` with another part", argument="base_shots")
+        message = "with all base images as shots none is left to test on"
+        raise UserError(message, "", "Use `test_on` with another part", argument="base_shots")
     pool = _by_product(labels, keys, split_of, shots_from)
     wanted = {**dict.fromkeys(base, shots if base_shots is None else base_shots), **dict.fromkeys(drawn, shots)}
     _enough(pool, wanted, drawn, names, shots_from)
     candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
     support = {seed: {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)} for seed in seeds}
     every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
-    tests: dict[int, Images] = dict.fromkeys(support, every)
-    if same_part:
-        photograph = catalog.photographs()
-        tests = {seed: _without(every, shots_of, photograph) for seed, shots_of in support.items()}
+    tests = _beside(every, support, catalog) if same_part else dict.fromkeys(support, every)
     return Split(
         data=catalog.name,
         split_seed=split_seed,
@@ -150,6 +147,12 @@ def _draw_products(
     rest = [key for key in keys if key not in set(drawn)]
     held_out = draw_evenly(rest, supercategories, unknown, generator(split_seed, "unknown"), "unknown") if unknown else ()
     return tuple(key for key in rest if key not in set(held_out)), drawn, held_out
+
+
+def _beside(images: Images, support: Mapping[int, Images], catalog: Catalog) -> dict[int, Images]:
+    """The images that each seed may be tested on: those that it has no shot of."""
+    photograph = catalog.photographs()
+    return {seed: _without(images, shots, photograph) for seed, shots in support.items()}
 
 
 def _without(images: Images, shots: Images, image: Rows) -> Images:
@@ -225,10 +228,10 @@ def _enough(pool: Images, wanted: Mapping[str, int | str], novel: Sequence[str],
     short.sort(key=lambda key: len(pool[key]))
     asked = sorted({int(n) for key in short if (n := wanted[key]) != "all"}) or [1]
     argument = "shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "base_shots"
-    told = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
+    counts = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
     more = f" and {len(short) - 8} more" if len(short) > 8 else ""
     raise UserError(
-        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, asked))} shots asked for: {told}{more}",
+        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, asked))} shots asked for: {counts}{more}",
         "",
         f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
         argument=argument,

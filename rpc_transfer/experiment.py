@@ -144,7 +144,7 @@ def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missi
 
 
 def _departures(settings: Settings, split: Split, weights: Sequence[InitialWeights]) -> list[str]:
-    """How far a run of the paper's preset departs from the paper; what is in force is told."""
+    """How far a run of the paper's preset departs from the paper; what is in force is logged."""
     if settings.preset != "paper":
         return []
     departures = [f"departs from the paper: {what}" for what in paper.departures(settings, split, weights)]
@@ -228,16 +228,18 @@ def _given_split(settings: Settings, file: Path, catalog: Catalog) -> Split:
     for name, value in asked.items():
         fixed = len(split.unknown) if name == "unknown" else getattr(split, name)
         if value not in (None, fixed):
-            told = "as many as `shots`" if fixed is None else fixed
-            raise UserError(f"the split was drawn with `{name}` {told}, not {value}", file, f"Leave `{name}` out, or draw a new split")
+            drawn_with = "as many as `shots`" if fixed is None else fixed
+            raise UserError(
+                f"the split was drawn with `{name}` {drawn_with}, not {value}", file, f"Leave `{name}` out, or draw a new split"
+            )
     most = max(settings.shots, default=split.shots)
     if most > split.shots:
         raise UserError(f"the split has {split.shots} shots a product, not {most}", file, f"Ask for `shots` {split.shots} or fewer")
     seeds = split.seeds if settings.seeds is None and settings.seed is None else settings.run_seeds
     absent = [seed for seed in seeds if seed not in split.seeds]
     if absent:
-        told = ", ".join(map(str, split.seeds))
-        raise UserError(f"the split has no seed {absent[0]} (it has {told})", file, f"Ask for `seeds` {len(split.seeds)} or fewer")
+        its_seeds = ", ".join(map(str, split.seeds))
+        raise UserError(f"the split has no seed {absent[0]} (it has {its_seeds})", file, f"Ask for `seeds` {len(split.seeds)} or fewer")
     if settings.increments:
         split = split.with_increments(parse_increments(settings.increments, len(split.novel)))
     return split.of_seeds(seeds)

@@ -8,24 +8,23 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from repr.errors import UserError
 from repr.learners import learner_class
-from repr.settings import declared
+from repr.settings import Keywords, Value, declared
 from rpc_transfer.protocol import Split
 from rpc_transfer.settings import BATCH, Settings
 from rpc_transfer.weights import InitialWeights
 
 log = logging.getLogger(__name__)
 
-SAYS: dict[str, tuple[Any, str]] = {
+SAYS: dict[str, tuple[Value, str]] = {
     "novel": (34, "two SKUs of each of RPC's 17 supercategories are novel"),
     "shots": ((10,), "10 random images a class"),
     "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
     "increments": ("34", "all novel classes at once"),
 }
-SILENT: dict[str, tuple[Any, str]] = {
+SILENT: dict[str, tuple[Value, str]] = {
     "base_shots": (None, "base classes have 10 images too"),
     "memory": (None, "base images are seen again with the novel ones"),
     "shots_from": ("train", "images are exemplars, cropped to their box"),
@@ -38,12 +37,12 @@ SILENT: dict[str, tuple[Any, str]] = {
 PRODUCTS, SUPERCATEGORIES = 200, 17  # of RPC
 
 
-def fixed(values: Mapping[str, Any]) -> dict[str, Any]:
+def fixed(given: Mapping[str, Value]) -> Keywords:
     """The settings with those of the preset; what differs from its default was given, and wins where the paper is silent.
 
-    values: settings by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
+    given: settings by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
     """
-    values = dict(values)
+    values: Keywords = dict(given)
     typed = {name for name, one in declared(Settings).items() if values[name] != one.default}
     log.info("Preset paper, stated by the MEP-3M paper:")
     for name, (value, why) in SAYS.items():
@@ -68,7 +67,7 @@ def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]
     """The values in force of what the paper does not state of training, a line each."""
     own = declared(learner_class("finetune"))
 
-    def value(name: str) -> str:
+    def _in_force(name: str) -> str:
         given = getattr(settings, name)
         return f"{own[name].default}, ours" if given is None else f"{given}, as given"
 
@@ -79,7 +78,7 @@ def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]
         f"updates: about {first} in the base step, then {later}, in batches of {settings.batch_size or BATCH}",
         f"epochs: {epochs}",
         "optimiser: SGD, momentum 0.9, weight decay 5e-4 but on norms and biases, the rate falls to 0 by a cosine in each step, ours",
-        *(f"{label}: {value(name)}" for name, label in (("lr", "rate"), ("batch_size", "batch"), ("views", "views"))),
+        *(f"{label}: {_in_force(name)}" for name, label in (("lr", "rate"), ("batch_size", "batch"), ("views", "views"))),
     ]
 
 

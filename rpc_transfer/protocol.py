@@ -166,7 +166,7 @@ class SplitFile:
         """The file of a split of the catalog."""
         ids = image_ids(catalog)
 
-        def names(images: Images) -> Names:
+        def _names(images: Images) -> Names:
             return {product: tuple(ids[row] for row in rows) for product, rows in images.items()}
 
         groups: list[tuple[list[int], Images]] = []  # seeds that share their tests
@@ -192,9 +192,9 @@ class SplitFile:
             split.increments,
             {key: Product(split.names[key], split.supercategories[key]) for key in (*split.products, *split.unknown)},
             split.notes,
-            tuple(SeedImages(seed, names(images)) for seed, images in split.support.items()),
-            tuple(SharedImages(tuple(seeds), names(images)) for seeds, images in groups),
-            tuple(SeedImages(seed, names(images)) for seed, images in split.validation.items()),
+            tuple(SeedImages(seed, _names(images)) for seed, images in split.support.items()),
+            tuple(SharedImages(tuple(seeds), _names(images)) for seeds, images in groups),
+            tuple(SeedImages(seed, _names(images)) for seed, images in split.validation.items()),
         )
 
     @classmethod

@@ -22,7 +22,7 @@ from repr.runs import Run
 from rpc_transfer import metrics, report_errors, report_images, results
 from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
 from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
-from rpc_transfer.told import Interval, Point, Told, cells, images, percent, plain
+from rpc_transfer.view import Interval, Point, View, cells, images, percent, plain
 
 
 def write(folder: Path, out: Path | None = None) -> Path:
@@ -31,27 +31,27 @@ def write(folder: Path, out: Path | None = None) -> Path:
     Raises UserError when the folder holds no finished transfer run. Images that cannot be opened any more are left out
     with a word on the page.
     """
-    told, run = Told(results.read(folder)), Run.open(folder)
-    document = told.results.document
+    view, run = View(results.read(folder)), Run.open(folder)
+    document = view.results.document
     page = Page(f"Taking in new products: {document.data}", document.synthetic)
-    _opening(page, told)
-    _table_9(page, told)
-    _ladder(page, told)
-    _shots(page, told)
-    _steps(page, told)
-    report_errors.certainty(page, told)
-    if told.best is not None:
-        report_errors.confusion(page, told, told.best)
-        report_images.add(page, told.results, run, told.best)
+    _opening(page, view)
+    _table_9(page, view)
+    _ladder(page, view)
+    _shots(page, view)
+    _steps(page, view)
+    report_errors.certainty(page, view)
+    if view.best is not None:
+        report_errors.confusion(page, view, view.best)
+        report_images.add(page, view.results, run, view.best)
     _record(page, run)
-    return page.write(out or told.results.folder / "report.html")
+    return page.write(out or view.results.folder / "report.html")
 
 
-def _opening(page: Page, told: Told) -> None:
-    about, first, seeds = told.results.about, told.rows[0].config, len(told.results.document.seeds)
+def _opening(page: Page, view: View) -> None:
+    about, first, seeds = view.results.about, view.rows[0].config, len(view.results.document.seeds)
     page.text(
         f"{about.base} products were taught first; then {about.novel} novel ones were taken in from "
-        f"**{_shots_of(told.rows)} each** (from {first.shots_from}), {_plan(first.increments)}. Every "
+        f"**{_shots_of(view.rows)} each** (from {first.shots_from}), {_plan(first.increments)}. Every "
         f"figure is accuracy over all {about.base + about.novel} products as choices, on {about.base_tests:,} images of base "
         f"and {about.novel_tests:,} of novel products ({first.test_on}). "
         + (
@@ -60,42 +60,42 @@ def _opening(page: Page, told: Told) -> None:
             else "One draw of shots, so no intervals."
         )
     )
-    if told.best is not None:
-        row = told.best
+    if view.best is not None:
+        row = view.best
         page.text(
-            f"Highest harmonic mean of base and novel: **{row.config.learner}** starting from **{told.begins(row)}**, "
+            f"Highest harmonic mean of base and novel: **{row.config.learner}** starting from **{view.begins(row)}**, "
             f"{rate(row.metrics.get('acc_novel'))} per cent on novel and {rate(row.metrics.get('acc_base'))} on base products."
         )
-    if told.results.document.notes:
-        page.text("\n".join(f"- {note}" for note in told.results.document.notes))
+    if view.results.document.notes:
+        page.text("\n".join(f"- {note}" for note in view.results.document.notes))
 
 
-def _table_9(page: Page, told: Told) -> None:
+def _table_9(page: Page, view: View) -> None:
     """The paper's comparison, where its learner was run: full fine-tuning from one start or another."""
-    rows = [row for row in told.rows if row.config.learner == "finetune"]
+    rows = [row for row in view.rows if row.config.learner == "finetune"]
     if not rows:
         return
     page.section("Table 9: what pretraining gives when everything is fine-tuned")
     several = len({row.config.shots for row in rows}) > 1
     body = [
-        [f"**ours**, from {told.begins(row)}" + (f", {images(row.config.shots)}" if several else ""), *cells(row, COLUMNS)] for row in rows
+        [f"**ours**, from {view.begins(row)}" + (f", {images(row.config.shots)}" if several else ""), *cells(row, COLUMNS)] for row in rows
     ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
         "They are on RPC too, but with another choice of novel products, images and settings, and one seed."
-        if is_rpc(told.results.about) and not told.results.document.synthetic
+        if is_rpc(view.results.about) and not view.results.document.synthetic
         else "They are on RPC, another set than this run's: they show the size of the effect, not a target."
     )
     page.table(["", *COLUMNS.values()], body, f"Accuracy, per cent. The rows named the paper's are the figures of its Table 9. {same}")
 
 
-def _ladder(page: Page, told: Told) -> None:
+def _ladder(page: Page, view: View) -> None:
     page.section("The ladder")
-    rows = told.most_shots
+    rows = view.most_shots
     body = [
         [
             row.config.learner,
-            told.begins(row),
+            view.begins(row),
             *cells(row, COLUMNS),
             plain(row, "seconds"),
             plain(row, "memory_mb"),
@@ -108,16 +108,16 @@ def _ladder(page: Page, told: Told) -> None:
         ["learner", "weights", *COLUMNS.values(), "seconds to take in", "MB to take in", "images kept", "encoder"],
         body,
         f"Accuracy over all products, per cent; {images(rows[0].config.shots)} a product. Seconds and memory are those of the "
-        "increments with the first answer after each." + told.label,
+        "increments with the first answer after each." + view.label,
     )
     for name, error in {row.config.weights: row.error for row in rows if row.error}.items():
         page.text(f"Rows from {name} could not be run: {error}.")
     for name, label in (("acc_novel", "novel products"), ("acc_base", "base products"), ("forgetting_base", "forgetting of base products")):
         if any(name in row.metrics for row in rows):
             caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
-            page.figure(_bars(told, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
-    _compared(page, told)
-    if lines := weights_rows(told.results.document.weights, told.names):
+            page.figure(_bars(view, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
+    _compared(page, view)
+    if lines := weights_rows(view.results.document.weights, view.names):
         page.table(HEADER, lines, f"{CAPTION}.")
 
 
@@ -127,28 +127,28 @@ FORGETTING = (
 )
 
 
-def _bars(told: Told, name: str, label: str) -> Figure:
-    learners = list(dict.fromkeys(row.config.learner for row in told.most_shots))
+def _bars(view: View, name: str, label: str) -> Figure:
+    learners = list(dict.fromkeys(row.config.learner for row in view.most_shots))
     series: dict[str, list[Interval | None]] = {}
-    for row in told.most_shots:
-        bars = series.setdefault(told.begins(row), [None] * len(learners))
+    for row in view.most_shots:
+        bars = series.setdefault(view.begins(row), [None] * len(learners))
         if name in row.metrics:
             bars[learners.index(row.config.learner)] = percent(row.metrics[name])
     return figures.ladder(learners, {key: bars for key, bars in series.items() if any(bars)}, xlabel=label)
 
 
-def _compared(page: Page, told: Told) -> None:
+def _compared(page: Page, view: View) -> None:
     """The paired tests: weights against weights, and every row against joint training and linear on imagenet."""
-    comparisons = told.results.document.comparisons
+    comparisons = view.results.document.comparisons
 
-    def side(row: TransferRow) -> str:
-        return told.begins(row) + suffix(row.config.crops)
+    def _side(row: TransferRow) -> str:
+        return view.begins(row) + suffix(row.config.crops)
 
     body = [
         [
-            told.rows[test.a].config.learner,
-            str(told.rows[test.a].config.shots),
-            f"{side(told.rows[test.a])} against {side(told.rows[test.b])}",
+            view.rows[test.a].config.learner,
+            str(view.rows[test.a].config.shots),
+            f"{_side(view.rows[test.a])} against {_side(view.rows[test.b])}",
             COLUMNS[test.metric],
             points(test.difference, test.ci95),
             p_value(test.p),
@@ -160,48 +160,48 @@ def _compared(page: Page, told: Told) -> None:
         page.heading("Weights on the same splits")
         caption = "Paired t-test over the seeds. The p-values are not corrected for their number."
         page.table(["learner", "shots", "weights", "on", "points", "p"], body, caption)
-    caption, header, body = references(told.rows, comparisons, told.names)
+    caption, header, body = references(view.rows, comparisons, view.names)
     if body:
         page.heading("Against joint training, and against what you have without us")
         page.table(header, body, f"{caption}.")
 
 
-def _shots(page: Page, told: Told) -> None:
+def _shots(page: Page, view: View) -> None:
     """Accuracy against shots, where there are several numbers of them."""
-    shots = sorted({row.config.shots for row in told.rows})
+    shots = sorted({row.config.shots for row in view.rows})
     if len(shots) < 2:
         return
     page.section("Accuracy against shots")
     for measure, on in {"acc_novel": "novel products", "acc_base": "base products", "acc_all": "all products"}.items():
         lines: dict[tuple[str, str], dict[int, str]] = {}
-        for row in told.rows:
-            lines.setdefault((row.config.learner, told.begins(row)), {})[row.config.shots] = rate(row.metrics.get(measure))
+        for row in view.rows:
+            lines.setdefault((row.config.learner, view.begins(row)), {})[row.config.shots] = rate(row.metrics.get(measure))
         page.table(
             ["learner", "weights", *(images(n) for n in shots)],
             [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
             f"Accuracy on {on} over all products, per cent.",
         )
-        for origin in dict.fromkeys(told.begins(row) for row in told.rows):
+        for origin in dict.fromkeys(view.begins(row) for row in view.rows):
             series: dict[str, list[Point]] = {}
-            for row in told.rows:
-                if told.begins(row) == origin and measure in row.metrics:
+            for row in view.rows:
+                if view.begins(row) == origin and measure in row.metrics:
                     series.setdefault(row.config.learner, []).append((row.config.shots, *percent(row.metrics[measure])))
             if series:
                 drawn = figures.against(series, xlabel="images a product", ylabel=f"{on}, per cent", log_x=True)
                 page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
 
 
-def _steps(page: Page, told: Told) -> None:
+def _steps(page: Page, view: View) -> None:
     """Accuracy after each increment, where there are several."""
-    if len(told.rows[0].config.increments) < 2:
+    if len(view.rows[0].config.increments) < 2:
         return
     page.section("After each increment")
-    for origin in dict.fromkeys(told.begins(row) for row in told.rows):
+    for origin in dict.fromkeys(view.begins(row) for row in view.rows):
         series: dict[str, list[Point]] = {}
-        for row in told.most_shots:
-            if told.begins(row) != origin:
+        for row in view.most_shots:
+            if view.begins(row) != origin:
                 continue
-            steps = [metrics.read_steps(trial.details["steps"]) for trial in told.results.trials(row).values()]
+            steps = [metrics.read_steps(trial.details["steps"]) for trial in view.results.trials(row).values()]
             for step in zip(*(step for step in steps if step), strict=True):
                 judged = interval([seed.acc_all for seed in step])
                 if judged:

@@ -11,7 +11,7 @@ from repr.reports import figures
 from repr.reports.page import Page
 from rpc_transfer import metrics
 from rpc_transfer.results import Results, TransferRow
-from rpc_transfer.told import Point, Told, cells, images, plain
+from rpc_transfer.view import Point, View, cells, images, plain
 
 CERTAINTY = {
     "acc_novel_only": "novel among novel",
@@ -29,32 +29,32 @@ CERTAINTY = {
 }
 
 
-def certainty(page: Page, told: Told) -> None:
+def certainty(page: Page, view: View) -> None:
     """Errors by kind, forgetting, calibration and rejection of each row; and what answering fewer images gains."""
-    rows = [row for row in told.most_shots if "acc_all" in row.metrics]
+    rows = [row for row in view.most_shots if "acc_all" in row.metrics]
     shown = {name: label for name, label in CERTAINTY.items() if any(name in row.metrics for row in rows)}
     if not shown:
         return
     page.section("Errors, forgetting and certainty")
     threshold = any("reject_threshold" in row.metrics for row in rows)
     body = [
-        [row.config.learner, told.begins(row), *cells(row, shown), *([plain(row, "reject_threshold")] if threshold else [])] for row in rows
+        [row.config.learner, view.begins(row), *cells(row, shown), *([plain(row, "reject_threshold")] if threshold else [])] for row in rows
     ]
-    caption = "Per cent. Unknown products are tested only in runs with unknown products, and rejected only in runs with a threshold" + (
-        "; it is in the unit of each learner's own score." if threshold else "."
+    caption = "Per cent. Unknown products are tested only in runs with `unknown`, and rejected only in runs with `reject`" + (
+        "; its threshold is in the unit of each learner's own score." if threshold else "."
     )
-    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + told.label)
-    if told.best is not None:
-        _risk(page, told, told.best)
+    page.table(["learner", "weights", *shown.values(), *(["threshold"] if threshold else [])], body, caption + view.label)
+    if view.best is not None:
+        _risk(page, view, view.best)
 
 
-def _risk(page: Page, told: Told, best: TransferRow) -> None:
+def _risk(page: Page, view: View, best: TransferRow) -> None:
     """Errors against the share of images answered, of the learners with the weights and shots of the best row."""
     curves: dict[str, list[Point]] = {}
-    for row in told.most_shots:
-        if not row.row.trials or told.begins(row) != told.begins(best):
+    for row in view.most_shots:
+        if not row.row.trials or view.begins(row) != view.begins(best):
             continue
-        arrays = next(iter(told.results.trials(row).values())).arrays
+        arrays = next(iter(view.results.trials(row).values())).arrays
         known = arrays["labels"] >= 0
         correct = arrays["predictions"][known] == arrays["labels"][known]
         coverage, risk = metrics.risk_coverage(arrays["confidence"][known], correct)
@@ -63,18 +63,18 @@ def _risk(page: Page, told: Told, best: TransferRow) -> None:
         curves[row.config.learner] = points
     if curves:
         drawn = figures.against(curves, xlabel="share of the images answered, per cent", ylabel="errors among them, per cent")
-        page.figure(drawn, f"What is gained by leaving the least certain images to a person; from {told.begins(best)}, first seed.")
+        page.figure(drawn, f"What is gained by leaving the least certain images to a person; from {view.begins(best)}, first seed.")
 
 
-def confusion(page: Page, told: Told, best: TransferRow) -> None:
+def confusion(page: Page, view: View, best: TransferRow) -> None:
     """What is taken for what by the row looked at closely: the matrix, and a table by supercategory."""
-    split = told.results.split
+    split = view.results.split
     products = (*split.base, *split.novel)
     groups = [split.products[key].supercategory for key in products]
-    counts = confusion_counts(told.results, best, len(products))
+    counts = confusion_counts(view.results, best, len(products))
     novel = np.arange(len(products)) >= len(split.base)
     page.section("What is taken for what")
-    words = f"**{best.config.learner}** from **{told.begins(best)}**, {images(best.config.shots)} a product"
+    words = f"**{best.config.learner}** from **{view.begins(best)}**, {images(best.config.shots)} a product"
     page.text(f"Of the row looked at closely: {words}, all seeds together.")
     order = sorted(range(len(products)), key=lambda c: (groups[c], novel[c], c))
     drawn = figures.confusion(counts[np.ix_(order, order)], [groups[c] for c in order], novel[order])

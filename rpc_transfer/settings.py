@@ -1,4 +1,4 @@
-"""What a transfer run is told: the options of `rpc_transfer run`, usable without the command line."""
+"""What is set of a transfer run: the options of `rpc_transfer run`, usable without the command line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from repr.crops import checked
 from repr.errors import UserError
 from repr.learners import FROZEN, LEARNERS, TRAINED, UPDATES, VARIANTS
-from repr.settings import check, setting, values
+from repr.records import Json
+from repr.settings import Value, check, setting, values
 from repr.shared import Cropped, Machine, Source
 
 FIRST_LEARNERS = ("finetune", "ncm", "cosine")
@@ -177,13 +178,13 @@ class Settings(Source, Cropped, Machine):
         """The seed by which a source without a split of its own is divided."""
         return self.data_seed if self.data_seed is not None else self.split_seed or 0
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Json]:
         """The options, JSON-able: what config.json keeps and --config gives back."""
         return values(self)
 
-    def for_learner(self, takes: frozenset[str]) -> dict[str, Any]:
+    def for_learner(self, takes: frozenset[str]) -> dict[str, Value]:
         """The settings typed that a learner takes (`Learner.takes`), beside seed, device and updates."""
-        typed = {"memory": self.memory, "epochs": self.epochs, "lr": self.lr, "batch_size": self.batch_size, "views": self.views}
+        typed: dict[str, Value] = {name: getattr(self, name) for name in ("memory", "epochs", "lr", "batch_size", "views")}
         return {name: value for name, value in typed.items() if value is not None and name in takes}
 
     def updates(self, images: Sequence[int]) -> tuple[int, int]:

@@ -42,8 +42,8 @@ def lines(found: Results) -> list[str]:
     caption, header, body = references(rows, document.comparisons, names)
     out += ["", f"{caption}:", table(header, body)] if body else []
     if is_rpc(about) and about.supercategories == 17:
-        told = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
-        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other images and settings: {told}."]
+        figures = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
+        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other images and settings: {figures}."]
     return out
 
 
@@ -78,8 +78,8 @@ def references(
     body = []
     for i, line in cells.items():
         of = rows[i].config
-        told = [of.learner, str(of.shots), names[of.weights], of.features + suffix(of.crops)]
-        body.append([*told, *(line.get(column, "–") for column in columns)])
+        named = [of.learner, str(of.shots), names[of.weights], of.features + suffix(of.crops)]
+        body.append([*named, *(line.get(column, "–") for column in columns)])
     caption = " and above ".join(AGAINST[against][1] + suffix(crops[against]) for against in shown)
     return f"Same splits, points above {caption} (± half the 95 % interval)", header, body
 
@@ -129,10 +129,10 @@ def _tests(rows: Sequence[TransferRow], comparisons: Sequence[Comparison], names
     for test in comparisons:
         if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None:
             groups.setdefault((test.a, test.b), []).append(test)
-    found = []
+    sentences = []
     for (i, j), tests in groups.items():
         a, b = rows[i].config, rows[j].config
-        told = ", ".join(f"{COLUMNS[t.metric]} {points(t.difference, t.ci95)} (p {p_value(t.p)})" for t in tests)
+        differences = ", ".join(f"{COLUMNS[t.metric]} {points(t.difference, t.ci95)} (p {p_value(t.p)})" for t in tests)
         sides = f"{names[a.weights]} ({a.features}) against {names[b.weights]} ({b.features})"
-        found.append(f"  {a.learner}, {a.shots} shots, {sides}: {told}")
-    return found
+        sentences.append(f"  {a.learner}, {a.shots} shots, {sides}: {differences}")
+    return sentences

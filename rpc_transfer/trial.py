@@ -73,7 +73,7 @@ def make_task(split: Split, seed: int, shots: int, readable: Table, validation: 
     number = {product: i for i, product in enumerate(split.products)}
     of_base = shots if split.base_shots is None else None  # a number of its own, or all: not cut
 
-    def support(products: Sequence[str], n: int | None) -> tuple[Rows, Rows]:
+    def _support(products: Sequence[str], n: int | None) -> tuple[Rows, Rows]:
         parts = [split.support[seed][product][:n] for product in products]
         rows = np.concatenate(parts)
         labels = np.repeat([number[product] for product in products], [len(part) for part in parts])
@@ -90,7 +90,7 @@ def make_task(split: Split, seed: int, shots: int, readable: Table, validation: 
     kept = readable.has(tests)
     free = np.concatenate([validation[product] for product in split.products]) if validation else np.empty(0, np.int64)
     return Task(
-        steps=(support(split.base, of_base), *(support(step, shots) for step in split.increments)),
+        steps=(_support(split.base, of_base), *(_support(step, shots) for step in split.increments)),
         tests=tests[kept],
         places=np.flatnonzero(kept),
         labels=labels[kept],

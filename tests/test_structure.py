@@ -1,4 +1,7 @@
-"""The rooms of the house: imports go down the lists, never round in a circle, never to a command line, and not too deep."""
+"""The rooms of the house: imports go down the lists, never round in a circle, never to a command line, and not too deep.
+
+And the manners that can be counted: no file of two ideas, no long function, nothing public without a word on what it does.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ ROOMS = {
         *("arrays", "commands", "crops", "errors"),
     ],
     "rpc_transfer": [
-        *("cli", "report", "report_errors", "report_images", "told", "summary", "experiment", "bench", "paper", "configs", "weights"),
+        *("cli", "report", "report_errors", "report_images", "view", "summary", "experiment", "bench", "paper", "configs", "weights"),
         *("trial", "images", "checkout"),
         *("results", "draw", "protocol", "settings", "metrics"),
     ],
 }
 PACKAGES = tuple(ROOMS)
-MAX_DEPTH = 12  # steps from the top of the longest chain of top-level imports to its end
+MAX_DEPTH = 12  # steps from the top of the longest chain of imports, those inside functions too, to its end
+MAX_LINES = 60  # of a function
+COMMAND_LINE = ("repr.console", "repr.options")  # what commands share: for them alone
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules() -> dict[str, Path]:
@@ -60,7 +66,7 @@ def imports(name: str, *, top_level_only: bool = False) -> frozenset[str]:
 def _nodes(tree: ast.AST, top_level_only: bool) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
         yield node
-        if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if top_level_only and isinstance(node, Function):
             continue
         if top_level_only and isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
@@ -121,7 +127,7 @@ def test_no_cycles() -> None:
 def test_not_too_deep() -> None:
     @cache
     def chain(name: str) -> tuple[str, ...]:
-        below = [chain(other) for other in imports(name, top_level_only=True)]
+        below = [chain(other) for other in imports(name)]
         return (name, *max(below, key=len, default=()))
 
     longest = max((chain(name) for name in sorted(MODULES)), key=len)
@@ -131,3 +137,68 @@ def test_not_too_deep() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_files_keep_to_one_idea(name: str) -> None:
     assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= 400, "past 400 lines: split it"
+
+
+def test_modules_are_imported_at_the_top() -> None:
+    """Only commands import inside functions, so that --help answers at once."""
+    inside = {name: imports(name) - imports(name, top_level_only=True) for name in MODULES if room(name)[1] != "cli"}
+    assert {name: sorted(others) for name, others in inside.items() if others} == {}
+
+
+def test_only_commands_know_the_command_line() -> None:
+    who = {name for name in MODULES if imports(name) & set(COMMAND_LINE) and name not in COMMAND_LINE}
+    assert {name for name in who if room(name)[1] not in ("cli", "__main__")} == set()
+
+
+def definitions(node: ast.AST, public: bool = True) -> Iterator[tuple[Function | ast.ClassDef, bool]]:
+    """Every function and class below a node, and whether others may use it: neither it nor what holds it has an underscore."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function | ast.ClassDef):
+            open_to_all = public and not child.name.startswith("_")
+            yield child, open_to_all
+            yield from definitions(child, open_to_all)
+        else:
+            yield from definitions(child, public)
+
+
+@cache
+def defined(name: str) -> tuple[tuple[Function | ast.ClassDef, bool], ...]:
+    return tuple(definitions(ast.parse(MODULES[name].read_text(encoding="utf-8"))))
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    trees = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in MODULES.items()}
+    assert [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)] == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_what_is_public_says_what_it_does(name: str) -> None:
+    silent = [f"{one.name} (line {one.lineno})" for one, public in defined(name) if public and not ast.get_docstring(one)]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_what_is_public_says_its_types(name: str) -> None:
+    bare = []
+    for one, public in defined(name):
+        if public and isinstance(one, Function):
+            arguments = [*one.args.posonlyargs, *one.args.args, *one.args.kwonlyargs]
+            untyped = [argument.arg for argument in arguments if argument.annotation is None and argument.arg not in ("self", "cls")]
+            bare += [f"{one.name}: {argument}" for argument in untyped] + ([] if one.returns else [f"{one.name}: returns"])
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_functions_are_short(name: str) -> None:
+    sizes = {one.name: (one.end_lineno or 0) - one.lineno + 1 for one, _ in defined(name) if isinstance(one, Function)}
+    assert {function: lines for function, lines in sizes.items() if lines > MAX_LINES} == {}
+
+
+def test_the_library_never_prints() -> None:
+    """It logs; only the command line writes to a terminal."""
+    found = []
+    for name in MODULES:
+        if room(name)[1] != "cli" and name not in COMMAND_LINE:
+            calls = [node for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+            found += [f"{name}, line {call.lineno}" for call in calls if ast.unparse(call.func) in ("print", "click.echo", "click.secho")]
+    assert found == []

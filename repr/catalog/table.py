@@ -1,4 +1,4 @@
-"""The catalog: what images of what products there are. One row a image, or one a box of a checkout scene.
+"""The catalog: what images of what products there are. One row an image, or one a box of a checkout scene.
 
 In memory it is one Arrow table with the columns of SCHEMA; on disk a Parquet file whose schema metadata carries the
 names of the classes, the roots of the sources and whether any of it is the synthetic shop.

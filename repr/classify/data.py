@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.arrays import Bools, Floats, Ints, Pixels
+from repr.catalog.splits import title_ids
 from repr.catalog.table import Catalog
 from repr.classify.texts import Texts
 from repr.errors import UserError
 from repr.files import content_key
+from repr.images.known import fingerprints
+from repr.images.pack import make_pack
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
 IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
@@ -47,10 +49,6 @@ class Problem:
         return np.bincount(self.labels[self.training_part], minlength=len(self.names)).astype(np.int64)
 
 
-class NotRun(Exception):
-    """A row that cannot be run here, for a reason that belongs in the table, such as "no weights"."""
-
-
 @dataclass(frozen=True)
 class Features:
     """Frozen features of every catalog row. vectors: (n, d), of no meaning where there is nothing; present: (n,); name: of what made them.
@@ -80,7 +78,7 @@ class Data:
         self.catalog, self.ocr, self.mask, self.hidden = catalog, ocr, mask, hidden
         self.texts = Texts(catalog, ocr=ocr, mask=mask, hidden=hidden)
         self.readable: Bools | None = None  # (n,) which images could be read; None before they were
-        self.memory: dict[str, Any] = {}  # what rows of one kind share, such as a net that answers on all levels
+        self.memory: dict[str, object] = {}  # what rows of one kind share, such as a net that answers on all levels
         self._packs: dict[int, tuple[Pixels, Ints]] = {}
 
     def without(self, modality: str) -> Data:
@@ -89,8 +87,6 @@ class Data:
 
     def pixels(self, size: int, workers: int | None = None) -> tuple[Pixels, Ints]:
         """The images decoded to squares of `size`, (m, size, size, 3) on disk, and each catalog row's place there, -1 for unreadable."""
-        from repr.images.pack import make_pack
-
         if size not in self._packs:
             pack = make_pack(self.catalog, size, workers=workers)
             place = np.full(len(self.catalog), -1, np.int64)
@@ -101,15 +97,11 @@ class Data:
     @cached_property
     def titles(self) -> Ints:
         """(n,) equal numbers for equal titles, -1 for none."""
-        from repr.catalog.splits import title_ids
-
         return title_ids(self.catalog)
 
     @cached_property
     def images(self) -> str:
-        """20 hex digits that change when a image's file, its size in bytes, its time or its box changes."""
-        from repr.images.known import fingerprints
-
+        """20 hex digits that change when an image's file, its size in bytes, its time or its box changes."""
         return content_key(fingerprints(self.catalog).tobytes())
 
     @cached_property
@@ -179,7 +171,8 @@ class _Digest:
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
 
-    def write(self, block: Any) -> int:
+    def write(self, block: bytes) -> int:
+        """Take the block in, and return its length."""
         self.digest.update(block)
         return len(block)
 

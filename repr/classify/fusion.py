@@ -1,7 +1,7 @@
 """Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
 
 In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
-when a title or a image is missing.
+when a title or an image is missing.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Fusion:
             return self.texts_
         if "texts" not in data.memory:
             data.memory["texts"] = self.encode_(data)
-        found: Features = data.memory["texts"]
+        found = data.memory["texts"]
+        assert isinstance(found, Features)
         return found
 
     def _inputs(self, data: Data, rows: Ints) -> Tensor:

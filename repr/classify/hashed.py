@@ -8,7 +8,6 @@ the catalog's Arrow columns batch by batch. Adagrad, since each batch touches fe
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
 import numpy as np
 import torch
@@ -112,6 +111,6 @@ def grams(texts: list[str], buckets: int = BUCKETS) -> tuple[Ints, Ints]:
             mixed = value[whole] ^ (value[whole] >> np.uint64(29))
             places.append(((mixed * PRIME) >> shift).astype(np.int64))
             owners.append(document[:start][whole])
-    owner: np.ndarray[Any, Any] = np.concatenate(owners)
+    owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
     return np.concatenate(places)[order], np.searchsorted(owner[order], np.arange(len(texts))).astype(np.int64)

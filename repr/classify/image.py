@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
-from repr.classify.data import Data, Features, NotRun
+from repr.classify.data import Data, Features
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import log_left_out
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.images.views import plain, preset
 from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
 from repr.models.backbones import backbone, check_size
@@ -77,6 +78,7 @@ class Image:
         device = pick_device(settings.device)
 
         def viewed(positions: Tensor) -> Tensor:
+            """(b, 3, s, s) random views of the images at some positions."""
             return views(torch.from_numpy(pack[positions.cpu().numpy()]).to(device), generator)
 
         with seeded(generator):

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Array, Floats, Ints
 from repr.evaluation.calibration import log_softmax
 
 MANY, FEW = 100, 20  # Liu et al., Open Long-Tailed Recognition, CVPR 2019: many-shot above 100, few-shot under 20 training images
 BUCKETS = ("many", "medium", "few", "none")
 
 
-def bucket(counts: Ints) -> np.ndarray[Any, Any]:
+def bucket(counts: Ints) -> Array:
     """(c,) the bucket of each class by its training rows: many (> 100), medium (20 to 100), few (1 to 19), none."""
     return np.select([counts > MANY, counts >= FEW, counts > 0], BUCKETS[:3], BUCKETS[3])
 
 
-def by_bucket(counts: Ints, truth: Ints, predicted: Ints) -> dict[str, dict[str, float]]:
-    """For each bucket that the test has: classes, rows, top1 (share of rows right), recall (mean over its classes).
+@dataclass(frozen=True)
+class OfBucket:
+    """How the classes of a bucket that the test has fare: their number, test rows, the share of those that is right, mean recall."""
+
+    classes: int
+    rows: int
+    top1: float
+    recall: float
+
+
+def by_bucket(counts: Ints, truth: Ints, predicted: Ints) -> dict[str, OfBucket]:
+    """Each bucket that the test has, by name.
 
     counts: (c,) training rows a class; truth, predicted: (n,) class numbers.
     """
     of_class, right = bucket(counts), truth == predicted
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, OfBucket] = {}
     for name in BUCKETS:
         inside = of_class[truth] == name
         if inside.any():
             classes, which = np.unique(truth[inside], return_inverse=True)
             recall = np.bincount(which, weights=right[inside]) / np.bincount(which)
             top1, mean = float(right[inside].mean()), float(recall.mean())
-            found[name] = {"classes": len(classes), "rows": int(inside.sum()), "top1": top1, "recall": mean}
+            found[name] = OfBucket(len(classes), int(inside.sum()), top1, mean)
     return found
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from sklearn.decomposition import TruncatedSVD
 
 from repr.arrays import Ints
 from repr.classify.data import Data, Features
-from repr.classify.ngram import vectorizer
 from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
+from repr.classify.tfidf import vectorizer
 from repr.errors import UserError
 
 # Chosen on fashion's validation rows (level 2, masked titles, grouped; a linear head on these features): 77.5 % with 512 and 77.9 %
@@ -27,8 +28,6 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
 
     Raises UserError when all are empty.
     """
-    from sklearn.decomposition import TruncatedSVD
-
     known = [text for text in data.texts.take(np.unique(rows)) if text]
     if not known:
         raise UserError("no training row has a text", data.catalog.name, NO_TEXT)
@@ -40,6 +39,7 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
     condensed = TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted)
 
     def encode(seen: Data) -> Features:
+        """The features of every row's text."""
         every = np.arange(len(seen.catalog))
         vectors, present, known = [], [], []
         for block in seen.texts.blocks(every):

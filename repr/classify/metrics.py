@@ -14,6 +14,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.evaluation.calibration import expected_calibration_error
 
+RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
 Blocks = Callable[[], Iterator[Floats]]  # each call starts again: (b, c) probabilities, rows in order
 
 
@@ -42,10 +43,10 @@ class Measured:
     f1: Floats
     support: Ints
 
-    def as_json(self) -> dict[str, float]:
-        """The rates, as a row of the table holds them."""
-        names = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
-        return {name: float(getattr(self, name)) for name in names}
+    @property
+    def rates(self) -> dict[str, float]:
+        """The rates by name, RATES."""
+        return {name: float(getattr(self, name)) for name in RATES}
 
 
 def measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
@@ -103,9 +104,11 @@ class _Steps:
         self.reached = np.zeros(len(self.thresholds) + 1, np.int64)  # scores that reach exactly so many thresholds
 
     def add(self, scores: Floats) -> None:
+        """Count the scores (n,) of a block."""
         self.reached += np.bincount(np.searchsorted(self.thresholds, scores, side="right"), minlength=len(self.reached))
 
     def value(self) -> float:
+        """Average precision over all that was counted, 0-1."""
         above = np.cumsum(self.reached[:0:-1])[::-1]  # scores at or above each threshold
         right = np.cumsum(self.hits[::-1])[::-1]
         return float((right / above * self.hits).sum() / self.hits.sum())

@@ -6,22 +6,18 @@ that temperature scaling turns into probabilities. Above BIG rows or COEFFICIENT
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+import torch
+from sklearn.svm import LinearSVC
 
 from repr.arrays import Floats, Ints
+from repr.classify.data import Data
+from repr.classify.hashed import Hashed
+from repr.classify.settings import Settings
 from repr.classify.texts import NO_TEXT
+from repr.classify.tfidf import vectorizer
 from repr.errors import UserError
 
-if TYPE_CHECKING:
-    import torch
-
-    from repr.classify.data import Data
-    from repr.classify.hashed import Hashed
-    from repr.classify.settings import Settings
-
-GRAMS = (2, 4)
 BIG = 100_000  # training rows; their n-grams would take gigabytes
 COEFFICIENTS = 5e7  # n-grams times classes. With 16,000 rows, 300,000 n-grams and 599 classes the SVM took 5.5 GB and 10 minutes
 # Of the SVM, chosen on fashion's validation rows (level 2, masked titles, grouped): 79.2, 79.4 and 79.4 % with 0.5, 1 and 2 over 3
@@ -41,8 +37,6 @@ class NGram:
 
         Raises UserError when the others are of fewer than two classes.
         """
-        from sklearn.svm import LinearSVC
-
         self.streamed_: Hashed | None = None
         if len(rows) > BIG:
             return self._stream(data, rows, labels, classes, generator)
@@ -62,8 +56,6 @@ class NGram:
         return self
 
     def _stream(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> NGram:
-        from repr.classify.hashed import Hashed
-
         self.streamed_ = Hashed(self.settings).fit(data, rows, labels, classes, generator)
         self.note = self.streamed_.note
         return self
@@ -87,10 +79,3 @@ class NGram:
         full[:, self.machine_.classes_] = found
         full[[not text for text in texts]] = np.nan
         return full
-
-
-def vectorizer() -> Any:
-    """The n-grams' TF-IDF; terms of a document count by 1 + log."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=GRAMS, sublinear_tf=True, min_df=1, dtype=np.float32)

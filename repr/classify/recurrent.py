@@ -7,7 +7,6 @@ over the title (as in Conneau et al., EMNLP 2017).
 from __future__ import annotations
 
 import zlib
-from typing import Any
 
 import numpy as np
 import torch
@@ -138,13 +137,15 @@ def word2vec(sentences: list[list[str]], dim: int, seed: int) -> tuple[dict[str,
         from gensim.models import Word2Vec
     except ModuleNotFoundError:
         raise UserError("word2vec needs the package gensim", "", "Install it with `pip install 'product-repr[text]'`") from None
-    options: dict[str, Any] = {"vector_size": dim, "window": WINDOW, "sg": 1, "epochs": PASSES, "workers": 1, "seed": seed + 1}
     counts: dict[str, int] = {}
     for sentence in sentences:
         for term in sentence:
             counts[term] = counts.get(term, 0) + 1
     least = RARE if max(counts.values()) >= RARE else 1
-    model = Word2Vec(sentences, min_count=least, hashfxn=lambda text: zlib.crc32(str(text).encode()), **options)
+    model = Word2Vec(
+        sentences, vector_size=dim, window=WINDOW, sg=1, epochs=PASSES, workers=1, seed=seed + 1, min_count=least,
+        hashfxn=lambda text: zlib.crc32(str(text).encode()),
+    )  # fmt: skip
     learnt = np.asarray(model.wv.vectors, np.float32)
     vectors = np.concatenate([np.zeros((1, dim), np.float32), learnt.mean(axis=0, keepdims=True), learnt])
     return {term: number + 2 for number, term in enumerate(model.wv.index_to_key)}, vectors

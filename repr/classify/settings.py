@@ -2,19 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from repr.classify import ENCODERS, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
 from repr.errors import UserError
-from repr.settings import check, setting
+from repr.records import Json
+from repr.settings import check, setting, values
 from repr.shared import Machine
 
-# Options that only some rows look at; the others get the default, so that they are found again when it changes.
-OF_PICTURES = ("weights", "size")
+# Settings that only some rows look at: they are no part of the others' identity.
+OF_IMAGES = ("weights", "size")
 OF_FUSION = ("text_encoder",)
+SAID = (
+    *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
+    *("epochs", "lr", "batch_size", "size", "scale", "limit"),
+)  # by a row's config as they are set
 WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
+
+
+@dataclass(frozen=True)
+class RowConfig:
+    """The config of a row in results: what is set, and what that comes to.
+
+    modality: image, text or image+text, and +ocr. masked: whether class names leave the texts. weights: as named, "" for the model's own.
+    text_encoder, weak: "" where the row has none. held_out: whether the validation rows were taken from the training part.
+    """
+
+    model: str
+    modality: str
+    level: int
+    hierarchy: str
+    masked: bool
+    part: str
+    weights: str
+    text_encoder: str
+    fine_share: float
+    weak: str
+    balanced: bool
+    adjust: float
+    preset: str
+    split: str
+    bert: str
+    end_to_end: bool | None
+    epochs: int | None
+    lr: float | None
+    batch_size: int | None
+    size: int | None
+    scale: float
+    limit: int
+    held_out: bool = False
+
+
+class Training(TypedDict):
+    """How a network is trained, as `fit_network` takes it."""
+
+    epochs: int
+    lr: float
+    batch_size: int
+    halve_every: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +133,23 @@ class Settings(Shared):
             return self.model if self.hierarchy else ""
         return self.text_encoder if "text" in seen else ""
 
-    def training(self, epochs: int) -> dict[str, Any]:
+    @property
+    def masked(self) -> bool:
+        """Whether class names leave the texts that it reads."""
+        return self.mask and "text" in self.modality
+
+    @property
+    def config(self) -> RowConfig:
+        """What is set of the row, and what that comes to."""
+        return RowConfig(
+            **{name: getattr(self, name) for name in SAID},
+            modality=self.modality,
+            masked=self.masked,
+            text_encoder=self.encoder,
+            weak=self.weak if self.hierarchy else "",
+        )
+
+    def training(self, epochs: int) -> Training:
         """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
 
         Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 6.
@@ -96,15 +159,15 @@ class Settings(Shared):
         return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
 
     def scaled(self, width: int, least: int = 16) -> int:
-        """A layer's width or a image's side, times the scale."""
+        """A layer's width or an image's side, times the scale."""
         return max(least, round(width * self.scale))
 
-    def relevant(self) -> dict[str, Any]:
-        """The settings that this row depends on, the others at their defaults: the row's identity. Device and workers are not part."""
+    def relevant(self) -> dict[str, Json]:
+        """The settings that this row depends on, by name: the row's identity. Device and workers are not part."""
         seen = MODELS[self.model].modality
         drop = ["device", "workers"]
         if "image" not in seen:
-            drop += OF_PICTURES
+            drop += OF_IMAGES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
         if self.model not in WHOLE or self.hierarchy:
@@ -113,5 +176,4 @@ class Settings(Shared):
             drop += OF_FUSION
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
-        default: dict[str, Any] = {field.name: field.default for field in fields(self)}
-        return asdict(replace(self, **{name: default[name] for name in drop}))
+        return {name: value for name, value in values(self).items() if name not in drop}

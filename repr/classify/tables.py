@@ -10,13 +10,12 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
-from repr.classify.experiment import grid
+from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
-from repr.classify.settings import Settings
+from repr.classify.settings import RowConfig, Settings
 from repr.errors import UserError
 
 NUMBERS = ("4", "5", "6", "8", "fig8")
@@ -45,30 +44,11 @@ class Choice:
     ocrs: tuple[bool, ...] = (False,)
 
 
-def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -> list[Settings]:
+def rows_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
     """The rows of a table: those that read titles once for each of `masks` and `ocrs`. Raises UserError for what is no table or row."""
     if number not in NUMBERS:
         raise UserError(f"there is no table {number!r} to run", "table", f"Choose from: {', '.join(NUMBERS)}")
-    levels = choice.levels or ((1, 2, 3) if number in ("4", "5", "6") else (3,))
-    shared: dict[str, Any] = {"seeds": seeds, "weights": choice.weights}
-    rows: list[Settings] = []
-    if number == "4":
-        rows = grid(
-            base, models=("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram"), levels=levels, **shared
-        )
-    elif number == "5":
-        frozen = replace(base, end_to_end=False)
-        rows = grid(frozen, models=("vgg19", "encoder", "bilstm", "concat", "tfn", "lmf", "gated"), levels=levels, **shared)
-    elif number == "6":
-        more: dict[str, Any] = {"hierarchies": choice.hierarchies or tuple(NETS), "shares": choice.shares or (1.0,)}
-        rows = grid(base, models=("resnet50", "encoder", "bert", "concat"), levels=levels, **more, **shared)
-    elif number == "8":
-        models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
-        parts = choice.parts or dict.fromkeys(SUBSETS, 3)
-        for part, level in parts.items():
-            rows += grid(replace(base, part=part), models=models, levels=choice.levels or (level,), **shared)
-    else:
-        rows = grid(base, models=("resnet50", "encoder"), levels=levels, **shared)
+    rows = _models_of(number, base, choice)
     if number != "8" and choice.parts:
         rows = [replace(row, part=part) for part in choice.parts for row in rows]
     # Images have nothing to mask: their rows stand once.
@@ -78,13 +58,35 @@ def rows_of(number: str, base: Settings, choice: Choice, seeds: Sequence[int]) -
     if choice.models:
         unknown = set(choice.models) - {row.model for row in rows}
         if unknown:
-            raise UserError(f"{TITLES[number]} has no row {', '.join(sorted(unknown))}", "", f"It has {_models(rows)}", argument="model")
+            listed = ", ".join(dict.fromkeys(row.model for row in rows))
+            raise UserError(f"{TITLES[number]} has no row {', '.join(sorted(unknown))}", "", f"It has {listed}", argument="model")
         rows = [row for row in rows if row.model in choice.models]
     return rows
 
 
-def _models(rows: Sequence[Settings]) -> str:
-    return ", ".join(dict.fromkeys(row.model for row in rows))
+def _models_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
+    """The rows that a table names, before titles are read in more than one way."""
+    weights = choice.weights
+    levels = choice.levels or ((1, 2, 3) if number in ("4", "5", "6") else (3,))
+    if number == "4":
+        models: tuple[str, ...] = ("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram")
+        return combine(base, models=models, levels=levels, weights=weights)
+    if number == "5":
+        models = ("vgg19", "encoder", "bilstm", "concat", "tfn", "lmf", "gated")
+        return combine(replace(base, end_to_end=False), models=models, levels=levels, weights=weights)
+    if number == "6":
+        models = ("resnet50", "encoder", "bert", "concat")
+        nets, shares = choice.hierarchies or tuple(NETS), choice.shares or (1.0,)
+        return combine(base, models=models, levels=levels, weights=weights, hierarchies=nets, shares=shares)
+    if number == "8":
+        models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
+        parts = choice.parts or dict.fromkeys(SUBSETS, 3)
+        return [
+            row
+            for part, level in parts.items()
+            for row in combine(replace(base, part=part), models=models, levels=choice.levels or (level,), weights=weights)
+        ]
+    return combine(base, models=("resnet50", "encoder"), levels=levels, weights=weights)
 
 
 def read_paper(file: str) -> Paper:
@@ -109,15 +111,17 @@ def read_paper(file: str) -> Paper:
     return found
 
 
-def with_paper(number: str, rows: Sequence[dict[str, Any]], paper: Paper) -> list[dict[str, Any]]:
-    """The summarised rows with "paper": the paper's accuracy as a fraction, None where `paper` does not state it.
+def of_paper(number: str, rows: Sequence[RowConfig], paper: Paper) -> tuple[float | None, ...]:
+    """The paper's accuracy for each row as a fraction, None where `paper` does not state it.
 
     The paper's rows read whole titles without OCR text and know all labels: others are none of its rows.
     """
-    names = [" ".join(filter(None, [row["model"], row["hierarchy"], row.get("part")])) for row in rows]
-    same = [not row.get("masked") and "ocr" not in row["modality"] and row.get("fine_share", 1) == 1 for row in rows]
-    found = [paper.get((number, name, row["level"])) if alike else None for name, row, alike in zip(names, rows, same, strict=True)]
-    return [{**row, "paper": accuracy} for row, accuracy in zip(rows, found, strict=True)]
+    return tuple(
+        paper.get((number, " ".join(filter(None, [row.model, row.hierarchy, row.part])), row.level))
+        if not row.masked and "ocr" not in row.modality and row.fine_share == 1
+        else None
+        for row in rows
+    )
 
 
 def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[str]:

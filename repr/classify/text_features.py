@@ -17,6 +17,7 @@ import torch
 
 from repr.arrays import Ints
 from repr.classify import ENCODERS, lsa, recurrent
+from repr.classify.bert import bert_features
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
 from repr.errors import UserError, nearest
@@ -41,23 +42,33 @@ def text_encoder(data: Data, settings: Settings, rows: Ints, labels: Ints, class
     if kind not in ENCODERS:
         raise UserError(f"no text encoder is called {kind!r}", "", nearest(kind, ENCODERS), argument="text_encoder")
     if kind == "bert":  # learns nothing here, and keeps its own by the content of the texts
-        from repr.classify.bert import bert_features
-
         return lambda seen: bert_features(seen, settings)
 
     @cache
     def learnt() -> Encode:
+        """The encoder, trained when it is first asked for."""
         if kind == "ngram":
             return lsa.lsa_encoder(data, settings, rows)
         generator = torch.Generator().manual_seed(settings.seed)
         return recurrent.Recurrent(settings, both_ways=kind == "bilstm").fit(data, rows, labels, classes, generator).features
 
     versions = [_version(package) for package in PACKAGES[kind]]
-    made_by = (VERSION, versions, kind, settings.scale, settings.seed, data.ocr, data.mask, data.identity, rows.tobytes())
+    made_by: tuple[object, ...] = (
+        VERSION,
+        versions,
+        kind,
+        settings.scale,
+        settings.seed,
+        data.ocr,
+        data.mask,
+        data.identity,
+        rows.tobytes(),
+    )
     if kind != "ngram":
         made_by = (*made_by, labels.tobytes(), classes, *settings.training(recurrent.EPOCHS).values())
 
     def encode(seen: Data) -> Features:
+        """The features of every row's text, kept by content."""
         kept = cache_dir("text", f"{content_key('learnt', *made_by, *sorted(seen.hidden & OF_TEXT))}.npz")
         found = _read(kept, len(seen.catalog))
         if found is None:

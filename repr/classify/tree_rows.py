@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +13,17 @@ from repr.arrays import Bools, Floats, Ints
 from repr.classify import MODELS
 from repr.classify.data import Data, Features, Problem
 from repr.classify.hierarchy.decode import decode
-from repr.classify.hierarchy.fit import fit_hierarchy
+from repr.classify.hierarchy.fit import HierarchicalModel, fit_hierarchy
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.image import image_features
+from repr.classify.levels import Levels, finest, level_labels
 from repr.classify.longtail import adjust, balanced
 from repr.classify.metrics import Measured, measure
+from repr.classify.outcome import Outcome
 from repr.classify.prior import prior
 from repr.classify.settings import Settings
 from repr.classify.text_features import text_encoder
-from repr.classify.trials import Trial, describe
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature, log_softmax
 from repr.models.devices import pick_device
@@ -36,6 +36,7 @@ TINY = 1e-12  # of a probability, before its logarithm
 class Answers:
     """A trained net's answers. problems, temperatures, plain, adjusted: one entry a level in `levels`."""
 
+    settings: Settings  # of the row that it was trained for, whatever its level
     levels: tuple[int, ...]
     labels: Ints  # (n, levels) of every catalog row, -1 where it has no class of its own
     test: Ints  # catalog rows
@@ -51,68 +52,12 @@ class Answers:
     fit_seconds: float
 
 
-def run_tree(data: Data, settings: Settings) -> Trial:
+def run_tree(data: Data, settings: Settings) -> Outcome:
     """Train (once for all levels) and measure on `settings.level`. Raises NotRun without weights, UserError without such a level."""
-    key = {**settings.relevant(), "level": 0}
     kept = data.memory.get("tree")
-    if kept is None or kept[0] != key:
-        kept = data.memory["tree"] = (key, _train(data, settings))
-    return _measured(data, settings, kept[1])
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The levels that part the rows further, coarse first. labels: (n, levels) dense, -1 for unknown; names: of each level's classes.
-
-    A class that no row shows a class below stands for itself on the next level, after the real classes there, as a catalog's
-    level 3 does; real: each level's classes that are none of these.
-    """
-
-    levels: tuple[int, ...]
-    labels: Ints
-    names: tuple[tuple[str, ...], ...]
-    real: tuple[int, ...]
-
-    @property
-    def own(self) -> Ints:
-        """(n, levels) the labels without those that stand in: what rows are measured by."""
-        return np.where(self.labels < np.array(self.real), self.labels, -1)
-
-
-def level_labels(data: Data) -> Levels:
-    """The levels of the data that a net can answer on. Raises UserError when no level has two classes."""
-    levels: list[int] = []
-    columns: list[Ints] = []
-    names: list[tuple[str, ...]] = []
-    real: list[int] = []
-    for level in (1, 2, 3):
-        try:
-            labels, of_level = data.catalog.labels(level)
-        except UserError:
-            continue
-        number = len(of_level)
-        if columns:
-            above = columns[-1]
-            childless = np.setdiff1d(above[above >= 0], above[(above >= 0) & (labels >= 0)])
-            alone = np.isin(above, childless)
-            labels = labels.copy()
-            labels[alone] = number + np.searchsorted(childless, above[alone])
-            of_level = (*of_level, *(names[-1][code] for code in childless))
-        if len(of_level) > (len(names[-1]) if names else 1):
-            levels.append(level)
-            columns.append(labels)
-            names.append(of_level)
-            real.append(number)
-    if not levels:
-        raise UserError("no level has two classes", data.catalog.name, "Choose another part of the data")
-    return Levels(tuple(levels), np.stack(columns, axis=1), tuple(names), tuple(real))
-
-
-def finest(labels: Ints) -> Ints:
-    """(n,) dense number of each row's deepest known class; labels: (n, levels), coarse first, -1 for none, a known one on the first."""
-    depth = (labels >= 0).sum(axis=1) - 1
-    pairs = np.stack([depth, labels[np.arange(len(labels)), depth]], axis=1)
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    if not isinstance(kept, Answers) or replace(kept.settings, level=settings.level).relevant() != settings.relevant():
+        kept = data.memory["tree"] = _train(data, settings)
+    return _outcome(data, settings, kept)
 
 
 class FrozenInputs:
@@ -148,55 +93,67 @@ class FrozenInputs:
 def _train(data: Data, settings: Settings) -> Answers:
     started = time.perf_counter()
     found = level_labels(data)
-    levels, labels, own = found.levels, found.labels, found.own
-    whole = data.problem(levels[0], seed=settings.seed, finest=finest(labels))
-    known = _told(labels, whole, settings)
-    generator = torch.Generator().manual_seed(settings.seed)
+    whole = data.problem(found.levels[0], seed=settings.seed, finest=finest(found.labels))
+    known = _told(found.labels, whole, settings)
     inputs = FrozenInputs(data, settings, whole.train, finest(known[whole.train]))
     features = inputs(data)
+    model = _fit(settings, features, known, found, whole)
+    fitted = time.perf_counter() - started
+    test, validation = (_answer(model, features, part) for part in (whole.test, whole.validation))
+    problems, temperatures, plain, adjusted = [], [], [], []
+    for place in range(len(found.levels)):
+        held = (known[whole.validation, place] >= 0) & features.present[whole.validation]
+        problems.append(_problem(place, found, known, whole))
+        temperatures.append(fit_temperature(_logits(validation[place][held]), known[whole.validation[held], place]))
+        plain.append(_calibrated(test[place], temperatures[-1], _nothing(place, found, known, whole)))
+        adjusted.append(_adjusted(plain[-1], problems[-1], settings))
+    paths = decode([np.exp(log_softmax(logits)) for logits in adjusted], model.tree)
+    note = f"frozen {features.name}" + (f"; fine labels of {100 * settings.fine_share:g} %" if settings.fine_share < 1 else "")
+    seconds = time.perf_counter() - started
+
+    def without(name: str) -> list[Ints]:
+        """Predictions of each level where a modality is missing."""
+        scores = _answer(model, inputs(data.without(name)), whole.test)
+        logits = [_calibrated(of, temperatures[i], _nothing(i, found, known, whole)) for i, of in enumerate(scores)]
+        return [_adjusted(of, problem, settings).argmax(axis=1) for of, problem in zip(logits, problems, strict=True)]
+
+    missing = {name: without(name) for name in settings.parts}
+    unknown = None if features.unknown is None else features.unknown[whole.test]
+    given = (problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds, fitted)
+    return Answers(settings, found.levels, found.own, whole.test, *given)
+
+
+def _fit(settings: Settings, features: Features, known: Ints, found: Levels, whole: Problem) -> HierarchicalModel:
+    """The net, trained on the training rows that show anything, with the labels that it is told: known, (n, levels)."""
     rows = features.known(whole.train)
     if settings.balanced:
         rows = rows[balanced(finest(known[rows]), np.random.default_rng([settings.seed, 1]))]
-    tree = Tree.of(labels[(labels >= 0).all(axis=1)])
+    tree = Tree.of(found.labels[(found.labels >= 0).all(axis=1)])
     weak = settings.weak if (known[rows] < 0).any() else "masked"  # residual classes that no row has would not be trained
-    model = fit_hierarchy(
+    return fit_hierarchy(
         settings.hierarchy, features.vectors[rows], known[rows], tree, **settings.training(EPOCHS),
-        generator=generator, device=pick_device(settings.device), weak=weak,
+        generator=torch.Generator().manual_seed(settings.seed), device=pick_device(settings.device), weak=weak,
     )  # fmt: skip
 
-    def answer(features: Features, part: Ints) -> list[Floats]:
-        scores = model.probabilities(features.vectors[part])
-        return [np.where(features.present[part][:, None], of_level, np.nan) for of_level in scores]
 
-    def nothing(place: int) -> Floats:
-        """What rows with nothing to see get: the logarithms of the classes' shares."""
-        told = known[whole.train, place]
-        return prior(told[told >= 0], len(found.names[place]))
+def _answer(model: HierarchicalModel, features: Features, part: Ints) -> list[Floats]:
+    """Probabilities of catalog rows `part` (p,), (p, classes) a level; NaN for rows that show nothing."""
+    scores = model.probabilities(features.vectors[part])
+    return [np.where(features.present[part][:, None], of_level, np.nan) for of_level in scores]
 
-    fitted = time.perf_counter() - started
-    test, validation = answer(features, whole.test), answer(features, whole.validation)
-    problems, temperatures, plain, adjusted = [], [], [], []
-    for place, level in enumerate(levels):
-        column = known[:, place]
-        held = (column[whole.validation] >= 0) & features.present[whole.validation]
-        train, validated = (part[column[part] >= 0] for part in (whole.train, whole.validation))
-        tested = whole.test[own[whole.test, place] >= 0]
-        problems.append(Problem(level, labels[:, place], found.names[place], train, validated, tested, whole.held_out))
-        temperatures.append(fit_temperature(_logits(validation[place][held]), column[whole.validation[held]]))
-        plain.append(_calibrated(test[place], temperatures[-1], nothing(place)))
-        adjusted.append(_adjusted(plain[-1], problems[-1], settings))
-    paths = decode([np.exp(log_softmax(logits)) for logits in adjusted], tree)
-    note = f"frozen {features.name}" + (f"; fine labels of {100 * settings.fine_share:g} %" if settings.fine_share < 1 else "")
-    seconds = time.perf_counter() - started
-    missing = {
-        name: [
-            _adjusted(_calibrated(scores, temperatures[place], nothing(place)), problems[place], settings).argmax(axis=1)
-            for place, scores in enumerate(answer(inputs(data.without(name)), whole.test))
-        ]
-        for name in settings.parts
-    }
-    unknown = None if features.unknown is None else features.unknown[whole.test]
-    return Answers(levels, own, whole.test, problems, temperatures, plain, adjusted, paths, missing, unknown, note, seconds, fitted)
+
+def _nothing(place: int, found: Levels, known: Ints, whole: Problem) -> Floats:
+    """What rows with nothing to see get on a level: the logarithms of the shares of the classes that training was told."""
+    told = known[whole.train, place]
+    return prior(told[told >= 0], len(found.names[place]))
+
+
+def _problem(place: int, found: Levels, known: Ints, whole: Problem) -> Problem:
+    """A level's task: trained and validated on the rows whose label on it is told, tested on those that have one of their own."""
+    column = known[:, place]
+    train, validated = (part[column[part] >= 0] for part in (whole.train, whole.validation))
+    tested = whole.test[found.own[whole.test, place] >= 0]
+    return Problem(found.levels[place], found.labels[:, place], found.names[place], train, validated, tested, whole.held_out)
 
 
 def _adjusted(logits: Floats, problem: Problem, settings: Settings) -> Floats:
@@ -212,40 +169,41 @@ def _told(labels: Ints, whole: Problem, settings: Settings) -> Ints:
     return known
 
 
-def _measured(data: Data, settings: Settings, answers: Answers) -> Trial:
+def _outcome(data: Data, settings: Settings, answers: Answers) -> Outcome:
     """The row of one level. Accuracies are of the level's own output; `top1_path` is of the path that the tree allows."""
     if settings.level not in answers.levels:
-        raise UserError(
-            f"level {settings.level} has no classes beyond those of the level above", data.catalog.name, "Choose another `level`"
-        )
+        message = f"level {settings.level} has no classes beyond those of the level above"
+        raise UserError(message, data.catalog.name, "Choose another `level`")
     place = answers.levels.index(settings.level)
     problem = answers.problems[place]
     if not len(problem.test):
-        raise UserError(
-            f"no test row has a label on level {settings.level}", data.catalog.name, "Choose another `level`, or split the data"
-        )
+        message = f"no test row has a label on level {settings.level}"
+        raise UserError(message, data.catalog.name, "Choose another `level`, or split the data")
     tested = np.isin(answers.test, problem.test)
     truth = answers.labels[answers.test]
+    own = truth[tested, place]
 
     def measured_of(logits: Floats) -> Measured:
-        return measure(truth[tested, place], lambda: iter([np.exp(log_softmax(logits[tested]))]), len(problem.names))
+        """The measures of this level's logits."""
+        return measure(own, lambda: iter([np.exp(log_softmax(logits[tested]))]), len(problem.names))
 
     measured = measured_of(answers.adjusted[place])
-    plain = measured_of(answers.plain[place]) if settings.adjust else measured
-    more: dict[str, Any] = {
-        **hierarchical(truth, np.where(truth >= 0, answers.paths, -1)),  # what a row's label does not say is not judged
-        "mistake_height": mistake_height(truth, answers.paths),
-        "top1_path": float((answers.paths[tested, place] == truth[tested, place]).mean()),
-        "temperature": answers.temperatures[place],
-        "seconds": answers.seconds,
-        "fit_seconds": answers.fit_seconds,
-        "note": answers.note,
-        "missing": {
-            f"without_{name}": float((found[place][tested] == truth[tested, place]).mean()) for name, found in answers.missing.items()
+    return Outcome(
+        problem,
+        measured,
+        measured_of(answers.plain[place]) if settings.adjust else measured,
+        answers.temperatures[place],
+        {name: float((found[place][tested] == own).mean()) for name, found in answers.missing.items()},
+        None if answers.unknown is None else int(answers.unknown[tested].sum()),
+        answers.note,
+        answers.seconds,
+        answers.fit_seconds,
+        {
+            **hierarchical(truth, np.where(truth >= 0, answers.paths, -1)),  # what a row's label does not say is not judged
+            "mistake_height": mistake_height(truth, answers.paths),
+            "top1_path": float((answers.paths[tested, place] == own).mean()),
         },
-    }
-    unknown = None if answers.unknown is None else int(answers.unknown[tested].sum())
-    return Trial(settings, describe(settings, data, problem, measured, plain, unknown) | more, measured, problem)
+    )
 
 
 def _logits(probabilities: Floats) -> Floats:

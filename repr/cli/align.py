@@ -73,7 +73,7 @@ def command(
     catalogs = open_each([*paths, *data])
     for catalog in catalogs:
         announce(catalog)
-    found = align(
+    alignment = align(
         catalogs,
         level=level or (2 if any(catalog.classes[1] for catalog in catalogs) else 1),
         label_threshold=s_label,
@@ -82,14 +82,14 @@ def command(
         across=across,
     )
     if out:
-        file.write(out, found)
+        file.write(out, alignment)
     if as_json:
-        console.emit(found.as_json() | {"mapping": str(out) if out else None})
+        console.emit(alignment.as_json() | {"mapping": str(out) if out else None})
         return
-    console.say(found.summary())
-    proposed = [pair for pair in found.pairs if pair.proposed is not None]
+    console.say(alignment.summary())
+    proposed = [pair for pair in alignment.pairs if pair.proposed is not None]
     if proposed:
-        click.echo(tables.table(*found.table(proposed[:SHOWN])))
+        click.echo(tables.table(*alignment.table(proposed[:SHOWN])))
     if len(proposed) > SHOWN:
         console.say(f"{len(proposed) - SHOWN:,} more; --out writes them all.")
     if out:
@@ -106,8 +106,7 @@ def _merge(paths: list[str], mapping: Path, typed: set[str], out: Path | None, a
     out = out or Path("aligned.parquet")
     if out.suffix.lower() != ".parquet":
         raise UserError("a catalog is written as .parquet", out, "Give a file that ends so")
-    given = file.read(mapping)
-    merged = file.apply(open_sources(paths), given)
+    merged = file.apply(open_sources(paths), file.read(mapping))
     merged.write(out)
     if as_json:
         classes = [len(level) for level in merged.classes]

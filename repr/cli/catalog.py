@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -201,7 +200,7 @@ def unpack_command(root: Path, annotations: Path | None, subset: str | None, out
     program, archives = unpack.find_program(), unpack.choose(unpack.archives_in(root), subset)
     paths = unpack.read_paths(root, annotations)
     results = list(progress.counted(unpack.unpack(archives, paths, out or root, program), len(archives), "Unpacking", "archive"))
-    summary: dict[str, Any] = unpack.summary(results, out or root)
+    summary = unpack.summary(results, out or root)
     if as_json:
         console.emit(summary)
         return

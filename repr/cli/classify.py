@@ -25,7 +25,7 @@ SPELLED = {
 @options.command()
 @click.argument("words", nargs=-1, metavar="[table 4|5|6|8|fig8]")
 @options.of(Request, spelled=SPELLED)
-@options.out_option("the rows, one run folder each, and report.html; done rows are not run again (default: print; tables: runs/classify-…)")
+@options.out_option("trials, which are not run again, tables of their classes, and report.html (default: print; tables: runs/classify-…)")
 @options.config_option
 @options.json_option
 @click.pass_context
@@ -48,10 +48,10 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_json: bool, out: P
     if answer.out:
         console.say(f"Report: {write(answer)}")
     if as_json:
-        console.emit(answer.as_json())
+        console.emit(answer.document.as_json())
         return
     header, body = table(answer)
     if body:
         click.echo(tables.table(header, body))
-    for line in answer.remarks:
+    for line in answer.document.notes:
         click.echo(console.spelled(line, ctx.command))

@@ -66,6 +66,7 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
     """
     from repr.evaluation.evaluate import BY_LEVEL, announce, caption, evaluate, evaluate_vectors, level_table, table
     from repr.evaluation.measure import Constants
+    from repr.experiments.evaluations import evaluated
     from repr.runs import claim
 
     images = bool(arguments["weights"] or arguments["data"] or not arguments["files"])
@@ -88,23 +89,17 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         catalog = open_data(arguments["data"], default="rpc", **divided)
         evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
         announce(evaluation)
-    rows = [*(evaluation.rows if evaluation else ()), *evaluate_vectors(files, constants)]
-    pixels = evaluation.raw_pixels if evaluation else None
-    result = {
-        "rows": [row.as_json() for row in rows],
-        "raw_pixels": pixels.as_json() if pixels else None,
-        "quarantined": len(evaluation.quarantine) if evaluation else 0,
-        "settings": constants.as_json(),
-    }
+    others = evaluate_vectors(files, constants)
     if out is not None:
         from repr.reports import evaluation_report
 
-        page = evaluation_report.save(out, arguments, evaluation, rows, constants, result)
+        page = evaluation_report.save(out, arguments, evaluation, others, constants)
         console.say(f"Report: {page}")
     if as_json:
-        console.emit(result)
+        console.emit(evaluated(evaluation, others, constants).as_json())
         return
-    shown = [*rows, pixels] if pixels else rows
+    pixels = evaluation.raw_pixels if evaluation else None
+    shown = [*(evaluation.rows if evaluation else ()), *others, *([pixels] if pixels else [])]
     click.echo(tables.table(*table(shown)))
     click.echo(caption(shown, constants))
     if by_level := level_table(shown):

@@ -1,9 +1,9 @@
-"""`repr index`: build, change and describe an index of products."""
+"""`repr index`: build, change, keep and describe an index of products."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,34 +12,52 @@ from repr.commands import command_line
 from repr.errors import UserError
 
 if TYPE_CHECKING:
-    from repr.lookup.catalogs import Added
+    from repr.lookup.building import Stock
+    from repr.lookup.filling import Changes
     from repr.lookup.index import Index
 
 PARTS = click.Choice(["train", "val", "test"])
 part_option = options.option(
     "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
 )
+prefix_option = options.option(
+    "--prefix", is_flag=True, section="data", help="Put the source's name before the ids of products, where two sources have the same."
+)
+wait_option = options.option(
+    "--wait",
+    type=options.Between(0),
+    default=30.0,
+    metavar="SECONDS",
+    section="machine",
+    help="How long to wait for another that writes to the index.  [default: 30]",
+)
+same_weights_option = options.option(
+    "--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these."
+)
 
 
 @click.group()
 def command() -> None:
-    """Build and change an index: a folder that finds stored products by photograph."""
+    """Build, change and keep an index: a folder that finds stored products by photograph."""
 
 
 @command.command(cls=options.Command)
 @options.shared("data", "subset")
 @part_option
+@prefix_option
 @options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
 @options.out_option("the index folder (needed)")
 @options.shared("seed", "device", "workers")
+@wait_option
 @options.json_option
 def build(
     data: tuple[str, ...],
     subset: str | None,
     parts: tuple[str, ...],
+    prefix: bool,
     weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
@@ -48,6 +66,7 @@ def build(
     seed: int,
     device: str,
     workers: int | None,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Embed every product image of --data and store it under --out.
@@ -60,11 +79,19 @@ def build(
     """
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
-    from repr.lookup import building
+    from repr.catalog.sources import default_root
+    from repr.lookup.building import Look, Stock, begin, finish
+    from repr.lookup.index import Index
 
-    look = building.Look(weights, size, crops)
-    stock = building.Stock(data, parts, subset)
-    _report(*building.build(out, stock, look, lists_seed=seed if ivf else None, device=device, workers=workers), as_json)
+    if weights is None:
+        console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
+    stock = Stock(data or (str(default_root("rpc")),), parts, subset)
+    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), ivf_seed=seed if ivf else None)
+    with finish(out):
+        index = Index.open(out, device=device, workers=workers, wait=wait)
+        assert catalog is not None
+        changes = index.add_catalog(catalog, prefix=prefix, what="build")
+    _report(index, changes, as_json)
 
 
 @command.command(cls=options.Command)
@@ -72,8 +99,10 @@ def build(
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.shared("data", "subset")
 @part_option
-@options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
+@prefix_option
+@same_weights_option
 @options.shared("device", "workers")
+@wait_option
 @options.json_option
 def add(
     folder: Path | None,
@@ -81,29 +110,68 @@ def add(
     data: tuple[str, ...],
     subset: str | None,
     parts: tuple[str, ...],
+    prefix: bool,
     weights: str | None,
     device: str,
     workers: int | None,
+    wait: float,
     as_json: bool,
 ) -> None:
-    """Add the images of --data that the index does not hold yet. What is stored is not touched.
+    """Add the images of --data that the index does not hold yet. A file that has changed takes the place of what it was.
 
     \b
     Examples:
       repr index add --index shop.index --data new_products/
       repr index add shop.index --data new_products/
     """
-    from repr.lookup import building
+    index, stock = _opened(folder, words, data, parts, subset, weights, device=device, workers=workers, wait=wait)
+    _report(index, index.add_catalog(stock.catalog(), prefix=prefix), as_json)
 
-    stock = building.Stock(data, parts, subset)
-    _report(*building.add(options.index_alone(folder, words), stock, weights=weights, device=device, workers=workers), as_json)
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.shared("data", "subset")
+@part_option
+@prefix_option
+@same_weights_option
+@options.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@options.shared("device", "workers")
+@wait_option
+@options.json_option
+def sync(
+    folder: Path | None,
+    words: tuple[str, ...],
+    data: tuple[str, ...],
+    subset: str | None,
+    parts: tuple[str, ...],
+    prefix: bool,
+    weights: str | None,
+    dry_run: bool,
+    device: str,
+    workers: int | None,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Make the index equal to --data: what is new is added, what has changed replaced, what is gone removed.
+
+    \b
+    Example:
+      repr index sync shop.index --data shop/ --dry-run
+    """
+    index, stock = _opened(folder, words, data, parts, subset, weights, device=device, workers=workers, wait=wait)
+    changes = index.sync(stock, dry_run=dry_run, prefix=prefix)
+    if dry_run and not as_json:
+        click.echo("Nothing is done. It would be:")
+    _report(index, changes, as_json)
 
 
 @command.command(cls=options.Command)
 @options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
+@wait_option
 @options.json_option
-def remove(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Take every PRODUCT (by its id) out of the index.
 
     \b
@@ -113,15 +181,147 @@ def remove(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """
     from repr.lookup.index import Index
 
-    index, products = options.index_and_words(folder, words)
+    place, products = options.index_and_words(folder, words)
     if not products:
         raise UserError("no product named", "", "Name the products to remove, by their ids")
-    opened = Index.open(index)
-    gone, content = opened.remove(products), opened.info()
-    if as_json:
-        console.emit({"removed": gone, "index": str(index), **content})
-    else:
-        click.echo(f"Removed {gone} images of {len(set(products))} products; {content['products']} products stay.")
+    index = Index.open(place, wait=wait)
+    gone = index.remove(products)
+    said = f"Removed {gone} images of {len(set(products))} products; {index.store.counts()[0]} products stay."
+    _done(index, {"removed": gone}, said, as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] OLD NEW")
+@wait_option
+@options.json_option
+def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
+    """Give the product OLD the id NEW.
+
+    \b
+    Example:
+      repr index rename shop.index milk milk-1l
+    """
+    from repr.lookup.index import Index
+
+    place, names = options.index_and_words(folder, words)
+    if len(names) != 2:
+        raise UserError("a product's id and its new one are needed", "", "Give both: repr index rename shop.index OLD NEW")
+    index = Index.open(place, wait=wait)
+    index.rename(names[0], names[1])
+    _done(index, {"renamed": list(names)}, f"{names[0]} is {names[1]} now.", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] ROOT")
+@wait_option
+@options.json_option
+def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
+    """Say that the images lie under ROOT now.
+
+    \b
+    Example:
+      repr index move shop.index /data/shop
+    """
+    index, root = _with_file(folder, words, "the images' new root", wait)
+    index.move(root)
+    _done(index, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
+@options.json_option
+@click.pass_context
+def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], images: bool, as_json: bool) -> None:
+    """Check the index, and that its images are there and unchanged. The exit code is 3 when something is wrong.
+
+    \b
+    Example:
+      repr index verify shop.index
+    """
+    from repr.lookup.index import Index
+
+    index = Index.open(options.index_alone(folder, words))
+    problems = index.verify(images=images)
+    _done(index, {"problems": problems}, "\n".join(problems) or "Nothing is wrong.", as_json)
+    ctx.exit(3 if problems else 0)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@wait_option
+@options.json_option
+def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
+    """Give the space of what was removed back to the disk.
+
+    \b
+    Example:
+      repr index compact shop.index
+    """
+    from repr.lookup.index import Index
+
+    index = Index.open(options.index_alone(folder, words), wait=wait)
+    before = index.info()["bytes"]
+    index.compact()
+    after = index.info()["bytes"]
+    _done(index, {"before": before, "after": after}, f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now.", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@options.json_option
+def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Write all that cannot be made again into one FILE (tar), while others read and write.
+
+    \b
+    Example:
+      repr index backup shop.index shop.tar
+    """
+    index, file = _with_file(folder, words, "the backup's file")
+    index.backup(file)
+    _done(index, {"file": str(file)}, f"Backup: {file} ({file.stat().st_size / 2**20:.1f} MiB)", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@options.json_option
+def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Make the index DIR, which is not there yet, from a backup.
+
+    \b
+    Example:
+      repr index restore shop.index shop.tar
+    """
+    from repr.lookup.index import Index
+
+    place, names = options.index_and_words(folder, words)
+    if len(names) != 1:
+        raise UserError("the backup's file is needed", "", "Name it after the index")
+    index = Index.restore(names[0], place)
+    products, images = index.store.counts()
+    _done(index, {"products": products, "images": images}, f"{products} products in {images} images are back in {place}.", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@options.json_option
+def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Write a row an image to FILE: .csv, or .parquet with the features.
+
+    \b
+    Example:
+      repr index export shop.index shop.csv
+    """
+    index, file = _with_file(folder, words, "the file to write")
+    rows = index.export(file)
+    _done(index, {"file": str(file), "rows": rows}, f"{rows} rows: {file}", as_json)
 
 
 @command.command(cls=options.Command)
@@ -136,25 +336,57 @@ def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
       repr index info --index shop.index
       repr index info shop.index
     """
-    from repr.lookup.building import described
+    from repr.lookup.index import Index
+    from repr.lookup.info import described
+
+    index = Index.open(options.index_alone(folder, words))
+    content = index.info()
+    _done(index, content, "\n".join(described(content)), as_json)
+
+
+def _opened(
+    folder: Path | None,
+    words: tuple[str, ...],
+    data: tuple[str, ...],
+    parts: tuple[str, ...],
+    subset: str | None,
+    weights: str | None,
+    **machine: Any,
+) -> tuple[Index, Stock]:
+    """The index, checked to be made with `weights` if they are named, and what is to be stored."""
+    from repr.lookup.building import Stock
     from repr.lookup.index import Index
 
-    opened = Index.open(options.index_alone(folder, words))
+    index, stock = Index.open(options.index_alone(folder, words), **machine), Stock(data, parts, subset)
+    index.check_weights(weights)
+    return index, stock
+
+
+def _with_file(folder: Path | None, words: tuple[str, ...], what: str, wait: float = 30.0) -> tuple[Index, Path]:
+    from repr.lookup.index import Index
+
+    place, names = options.index_and_words(folder, words)
+    if len(names) != 1:
+        raise UserError(f"{what} is needed", "", "Name it after the index")
+    return Index.open(place, wait=wait), Path(names[0])
+
+
+def _done(index: Index, result: Any, said: str, as_json: bool) -> None:
     if as_json:
-        console.emit({"index": str(opened.folder), **opened.info()})
+        console.emit({"index": str(index.folder), **result})
     else:
-        click.echo("\n".join(described(opened)))
+        click.echo(said)
 
 
-def _report(index: Index, added: Added, as_json: bool) -> None:
+def _report(index: Index, changes: Changes, as_json: bool) -> None:
     from repr.embedding.embeddings import log_left_out
-    from repr.lookup.building import described
+    from repr.lookup.info import described
 
-    log_left_out(added.quarantine)
+    log_left_out(changes.quarantine)
+    content = index.info()
     if as_json:
-        counts = {"added": added.stored, "already": added.already, "quarantined": len(added.quarantine)}
-        console.emit({"index": str(index.folder), **counts, **index.info()})
+        console.emit({"index": str(index.folder), **content, **changes.as_json()})
         return
-    click.echo(f"Added {added.stored} images ({added.already} were there, {len(added.quarantine)} left out as unreadable).")
-    click.echo("\n".join(described(index)))
+    click.echo(changes.words())
+    click.echo("\n".join(described(content)))
     click.echo(f"Next: {command_line('repr lookup', 'photo.jpg', index=index.folder)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 )
 @options.shared("device", "workers")
 @options.json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     folder: Path | None,
     words: tuple[str, ...],
     k: int,
@@ -44,54 +47,47 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same image.
+    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same image. Exit code 3: some could not be read.
 
     \b
     Examples:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
       repr lookup shop.index photo.jpg
     """
-    from repr.lookup.building import check_weights
     from repr.lookup.index import Index
     from repr.reports import lookup_sheet
 
     place, named = options.index_and_words(folder, words)
     if not named:
         raise UserError("no photograph named", "", "Name image files after the index")
-    photos = [Path(name) for name in named]
     index = Index.open(place, device=device, workers=workers)
-    check_weights(index, weights)
-    content, made = index.info(), index.embed(photos)
-    if not len(made):
-        raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give image files")
-    answers = dict(zip((photos[i] for i in made.rows), index.search(made.vectors, k, per_image=per_image), strict=True))
-    for broken in made.quarantine:
-        console.say(f"left out: {broken.path}: {broken.reason}")
+    index.check_weights(weights)
+    content, answers = index.info(), index.lookup([Path(name) for name in named], k, per_image=per_image)
+    broken = [answer for answer in answers if answer.error]
+    for answer in broken:
+        console.say(f"left out: {answer.query}: {answer.error}")
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
-    most = max(map(len, answers.values()))
+    most = max((len(answer.matches) for answer in answers if not answer.error), default=k)
     if most < k:
         console.say(f"The index holds {most} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
-    if sheet is not None:
-        lookup_sheet.write(sheet, answers, images_root or Path(content["root"]), synthetic=content["synthetic"])
+    if sheet is not None and len(broken) < len(answers):
+        shown = {Path(answer.query): answer.matches for answer in answers if not answer.error}
+        lookup_sheet.write(sheet, shown, images_root or Path(content["root"]), synthetic=content["synthetic"])
         console.say(f"Sheet: {sheet}")
     if as_json:
-        reasons = {broken.path: broken.reason for broken in made.quarantine}
-        results = [_entry(photo, answers.get(photo), reasons) for photo in photos]
-        console.emit({"results": results, "synthetic": content["synthetic"]})
-        return
-    for photo, matches in answers.items():
-        click.echo(f"{photo}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
-        click.echo(_table(matches))
+        console.emit({"results": [answer.as_json() for answer in answers], "synthetic": content["synthetic"]})
+    else:
+        for answer in answers:
+            if not answer.error:
+                click.echo(f"{answer.query}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
+                click.echo(_table(answer.matches))
+    ctx.exit(3 if broken else 0)
 
 
-def _entry(photo: Path, matches: list[Match] | None, reasons: dict[str, str]) -> dict[str, object]:
-    if matches is None:
-        return {"query": str(photo), "matches": [], "error": reasons[str(photo)]}
-    return {"query": str(photo), "matches": [{"product": m.product, "score": m.score, "image": m.image} for m in matches]}
-
-
-def _table(matches: list[Match]) -> str:
-    named = any(match.name for match in matches)
-    rows = [[m.product, *([m.name or ""] if named else []), f"{m.score:.4f}", m.image] for m in matches]
-    return tables.table(["product", *(["name"] if named else []), "score", "image"], rows)
+def _table(matches: Sequence[Match]) -> str:
+    named, coded = any(match.name for match in matches), any(match.barcode for match in matches)
+    rows = [
+        [m.product, *([m.name or ""] if named else []), *([m.barcode or ""] if coded else []), f"{m.score:.4f}", m.image] for m in matches
+    ]
+    return tables.table(["product", *(["name"] if named else []), *(["barcode"] if coded else []), "score", "image"], rows)

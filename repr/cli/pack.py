@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from repr import console, options
+
+if TYPE_CHECKING:
+    from repr.images.reader import Fit
 
 
 @options.command("pack")
@@ -18,12 +21,12 @@ from repr import console, options
     type=click.Choice(["crop", "pad", "squash"]),
     default="crop",
     show_default=True,
-    help="How a image becomes a square: cut its ends off, set it on white, or change its aspect ratio.",
+    help="How an image becomes a square: cut its ends off, set it on white, or change its aspect ratio.",
 )
 @options.out_option("the pack (a folder)")
 @options.shared("workers")
 @options.json_option
-def command(data: tuple[str, ...], subset: str | None, size: int, fit: Any, out: Path | None, workers: int | None, as_json: bool) -> None:
+def command(data: tuple[str, ...], subset: str | None, size: int, fit: Fit, out: Path | None, workers: int | None, as_json: bool) -> None:
     """Decode images once into a file that training reads without decoding again.
 
     The pack is a folder with pixels.npy, a uint8 array (n, size, size, 3), and index.json. A call that was stopped goes on

@@ -114,7 +114,7 @@ def mix(
 
     from repr.errors import UserError
     from repr.models.mixing import mix as mix_weights
-    from repr.models.weights import load_encoder, read_weights, write_weights
+    from repr.models.weights import read_weights, write_weights
 
     if not batch_norm:
         options.refuse_typed(ctx, OF_BATCH_NORM, "nothing is measured", "Add --batch-norm, or leave it out")
@@ -123,22 +123,9 @@ def mix(
     mixed = mix_weights(read_weights(first), read_weights(second), alpha)
     mixed = replace(mixed, size=size or mixed.size, crops=crops or mixed.crops)
     if batch_norm:
-        import numpy as np
+        from repr.training.remeasured import Measured, remeasured
 
-        from repr.catalog.division import divisions
-        from repr.catalog.sources import fill_split, open_sources
-        from repr.models.batchnorm import reestimate_batchnorm
-        from repr.models.devices import pick_device
-        from repr.models.provenance import learned_from
-        from repr.training.batches import training_batches
-
-        data_seed = seed if data_seed is None else data_seed
-        sources = open_sources(data, subset=subset)
-        catalog = fill_split(sources, split, data_seed)
-        rows = np.flatnonzero(catalog.column("split").astype(str) == "train")
-        learned = learned_from(catalog, rows if len(rows) else np.arange(len(catalog)), divisions(sources, split, data_seed, subset))
-        batches = training_batches(catalog, load_encoder(mixed).side, images, seed=seed, workers=workers)
-        mixed = reestimate_batchnorm(mixed, batches, learned, device=pick_device(device))
+        mixed = remeasured(mixed, Measured(data, subset, split, data_seed, images, seed), device=device, workers=workers)
     path = out or Path("mixed.safetensors")
     write_weights(path, mixed)
     if as_json:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from repr.arrays import Bools, Floats, Ints
 
@@ -24,15 +27,13 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     """
     if not len(labels):
         return 1.0
-    from scipy.optimize import minimize_scalar
-
     rows = np.arange(len(labels))
 
-    def loss(log_t: float) -> float:
+    def _loss(log_t: float) -> float:
         likelihood = float(log_softmax(logits / np.float32(np.exp(log_t)))[rows, labels].mean(dtype=np.float64))
         return log_t**2 / (2 * len(labels)) - likelihood
 
-    return float(np.exp(minimize_scalar(loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
+    return float(np.exp(minimize_scalar(_loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
 
 
 def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
@@ -43,20 +44,29 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BIN
     if not len(right):
         return float("nan")
     place = _bins(confidence, bins)
-    gap = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
-    return float(np.abs(gap).sum() / len(right))
+    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def _bins(confidence: Floats, bins: int) -> Ints:
     return np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
-def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[dict[str, float]]:
-    """For the figure: for each bin that has rows {"bin" (its number), "confidence", "accuracy" (means), "share" of the rows}."""
+@dataclass(frozen=True)
+class Bin:
+    """One bin of confidences: its number, means of confidence and of being right, and its share of the rows, fractions 0-1."""
+
+    number: int
+    confidence: float
+    accuracy: float
+    share: float
+
+
+def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[Bin]:
+    """For the figure: the bins that have rows, in their order. confidence: (n,) of the predicted class, 0-1; right: (n,)."""
     place = _bins(confidence, bins)
-    found = []
-    for number in np.unique(place):
-        inside = place == number
-        means = {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean())}
-        found.append({"bin": int(number), **means, "share": float(inside.mean())})
-    return found
+    insides = {int(number): place == number for number in np.unique(place)}
+    return [
+        Bin(number, float(confidence[inside].mean()), float(right[inside].mean()), float(inside.mean()))
+        for number, inside in insides.items()
+    ]

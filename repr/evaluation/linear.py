@@ -51,7 +51,7 @@ def linear_probe(
         epochs=epochs, lr=RATE * batch / 256, batch_size=batch, device=device,
     )  # fmt: skip
 
-    def best(x: Floats, top: int) -> Ints:
+    def _best(x: Floats, top: int) -> Ints:
         return np.asarray(classes[ranked(network, torch.from_numpy(x), min(top, len(classes)))], np.int64)
 
-    return Probe(best(queries, TOP), float((best(features, 1)[:, 0] == labels).mean()))
+    return Probe(_best(queries, TOP), float((_best(features, 1)[:, 0] == labels).mean()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 from repr.arrays import Floats
 
@@ -15,9 +17,6 @@ def flat_map(vectors: Floats, generator: np.random.Generator) -> tuple[Floats, s
     vectors: (n, d), L2-normalised, so that t-SNE's Euclidean neighbours are the cosine's; of more than some thousand rows t-SNE takes
     minutes on two cores.
     """
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
     n, dim = vectors.shape
     if n < 2 or not np.ptp(vectors, axis=0).any():
         return np.zeros((n, 2), np.float32), "PCA"  # nothing to spread

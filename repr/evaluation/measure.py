@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,8 @@ from repr.errors import UserError
 from repr.evaluation.knn import TEMPERATURE, K, knn
 from repr.evaluation.linear import EPOCHS, linear_probe
 from repr.evaluation.resolution import Range
-from repr.evaluation.retrieval import KS, Retrieval, retrieval, right_on_level
+from repr.evaluation.retrieval import Retrieval, retrieval, right_on_level
+from repr.files import content_key
 from repr.training.alarms import effective_rank, spread
 from repr.vectors import normalised
 
@@ -30,23 +30,25 @@ class Constants:
     epochs: int = EPOCHS
     seed: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        """Every constant, to be printed beside the numbers."""
+    def about(self) -> dict[str, str | int | float]:
+        """Every constant by name, to stand beside the numbers."""
         return {
-            "knn": {"k": self.k, "temperature": self.temperature, "metric": "cosine", "vote": "exp(s/T)"},
-            "linear": {
-                "epochs": self.epochs,
-                "optimiser": "SGD 0.1 x batch/256, momentum 0.9, cosine, no decay",
-                "augmentation": None,
-                "seed": self.seed,
-            },
-            "retrieval": {"metric": "cosine", "recall_at": list(KS)},
+            "knn_k": self.k,
+            "knn_temperature": self.temperature,
+            "knn_vote": "exp(cosine/T)",
+            "linear_epochs": self.epochs,
+            "linear_optimiser": "SGD 0.1 x batch/256, momentum 0.9, cosine, no decay, no augmentation",
+            "linear_seed": self.seed,
+            "retrieval_metric": "cosine",
         }
 
 
 @dataclass(frozen=True)
 class Row:
-    """The numbers of one encoder; rates are fractions 0-1. correct: (q,) whether kNN is right, for breakdowns."""
+    """The numbers of one encoder; rates are fractions 0-1.
+
+    correct: (q,) whether kNN is right, for breakdowns. key: of the labels, stored and searched for, in their order.
+    """
 
     name: str
     knn_top1: float
@@ -62,29 +64,24 @@ class Row:
     bank: int
     queries: int
     correct: Bools
+    key: str = ""
     synthetic: bool = False
     by_resolution: list[Range] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, Any]:
-        """The row as the command prints it."""
-        return {
-            "name": self.name,
-            "knn_top1": self.knn_top1,
-            "knn_top5": self.knn_top5,
-            "knn_k": self.knn_k,
-            "linear_top1": self.linear_top1,
-            "linear_train": self.linear_train,
-            "retrieval": {"micro": self.retrieval.micro, "macro": self.retrieval.macro},
-            "lone_queries": self.retrieval.lone,
-            "nearest_right_by_level": {str(level): share for level, share in self.by_level.items()},
-            "by_resolution": self.by_resolution,
-            "effective_rank": self.effective_rank,
-            "spread": self.spread,
-            "dim": self.dim,
-            "stored": self.bank,
-            "queries": self.queries,
-            "synthetic": self.synthetic,
-        }
+    def metrics(self) -> dict[str, float | None]:
+        """The numbers by name, None where one does not apply.
+
+        Retrieval's micro means go by their own names, the macro means by "macro/recall@1" and so on. "level/2": whether the nearest one is
+        right on that level. "resolution/76-150": kNN on images whose shorter side is that long, "images/76-150": how many those are.
+        """
+        numbers: dict[str, float | None] = {"knn_top1": self.knn_top1, "knn_top5": self.knn_top5}
+        numbers |= {"linear_top1": self.linear_top1, "linear_train": self.linear_train, **self.retrieval.micro}
+        numbers |= {f"macro/{name}": mean for name, mean in self.retrieval.macro.items()}
+        numbers |= {f"level/{level}": share for level, share in self.by_level.items()}
+        for one in self.by_resolution:
+            sides = f"{one['from']}-{one['to'] or ''}"
+            numbers |= {f"resolution/{sides}": one["accuracy"], f"images/{sides}": one["n"]}
+        return numbers | {"lone_queries": self.retrieval.lone, "effective_rank": self.effective_rank, "spread": self.spread}
 
 
 def measure(
@@ -137,5 +134,6 @@ def measure(
         len(bank),
         len(asked),
         neighbours.predictions[:, 0] == query_labels,
+        content_key(bank_labels.tobytes(), query_labels.tobytes()),
         synthetic,
     )

@@ -34,11 +34,11 @@ def short_sides(catalog: Catalog, rows: Ints) -> Ints:
 def by_resolution(sides: Ints, correct: Bools) -> list[Range]:
     """Accuracy and number of images for each range of the shorter side that occurs. sides: (n,) pixels; correct: (n,)."""
     edges = [0, *BOUNDS, None]
-    found: list[Range] = []
+    ranges: list[Range] = []
     for low, high in itertools.pairwise(edges):
         assert low is not None
         inside = (sides > low) & (sides <= (high or np.iinfo(np.int64).max))
         if inside.any():
             share = float(correct[inside].mean())
-            found.append({"from": low + 1, "to": high, "n": int(inside.sum()), "accuracy": share})
-    return found
+            ranges.append({"from": low + 1, "to": high, "n": int(inside.sum()), "accuracy": share})
+    return ranges

@@ -1,4 +1,4 @@
-"""Retrieval: does a image find the images of its class?
+"""Retrieval: does an image find the images of its class?
 
 R = number of gallery images of the query's class, without the query itself. With rel(i) = 1 when result i is right:
   recall@K     any right one among the first K (one number a query: 0 or 1)
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Bools, Doubles, Floats, Ints
 from repr.errors import UserError
 from repr.search.exact import neighbours, pieces
 
@@ -34,7 +34,7 @@ class Retrieval:
     labels: (m,) their classes; lone: number of queries left out; nearest: (q,) position of every query's first result, -1
     where the gallery holds nothing but the query."""
 
-    per_query: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    per_query: Doubles
     rows: Ints
     labels: Ints
     lone: int
@@ -99,8 +99,8 @@ def right_on_level(nearest: Ints, query_labels: Ints, gallery_labels: Ints, *, a
     without a label, and lone ones, are left out; None where all are.
     """
     classes, counts = np.unique(gallery_labels, return_counts=True)
-    asked = (query_labels >= 0) & (nearest >= 0) & (_count(query_labels, classes, counts) > (not apart))
-    return float((gallery_labels[nearest[asked]] == query_labels[asked]).mean()) if asked.any() else None
+    judged = (query_labels >= 0) & (nearest >= 0) & (_count(query_labels, classes, counts) > (not apart))
+    return float((gallery_labels[nearest[judged]] == query_labels[judged]).mean()) if judged.any() else None
 
 
 def _count(labels: Ints, classes: Ints, counts: Ints) -> Ints:
@@ -111,14 +111,14 @@ def _count(labels: Ints, classes: Ints, counts: Ints) -> Ints:
 
 def _hits(
     queries: Floats, labels: Ints, gallery: Floats, gallery_labels: Ints, relevant: Ints, own: Ints | None, part: Ints
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.bool_]], Ints]:
+) -> tuple[Bools, Ints]:
     """(q, k) whether each result is right, k = the largest R of the piece or of KS; and each query's first result."""
     k = max(int(relevant.max()), max(KS))
     _, positions = neighbours(queries, gallery, k, None if own is None else own[part])
     return gallery_labels[positions] == labels[:, None], positions[:, 0]
 
 
-def _measures(hits: np.ndarray[tuple[int, int], np.dtype[np.bool_]], relevant: Ints) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _measures(hits: Bools, relevant: Ints) -> Doubles:
     """(q, 5) recall@K for KS, map@r, r_precision."""
     recall = [hits[:, :k].any(axis=1) for k in KS]
     ranks = np.arange(1, hits.shape[1] + 1)
@@ -128,18 +128,18 @@ def _measures(hits: np.ndarray[tuple[int, int], np.dtype[np.bool_]], relevant: I
 
 
 def _reciprocal_ranks(
-    hits: np.ndarray[tuple[int, int], np.dtype[np.bool_]],
+    hits: Bools,
     queries: Floats,
     labels: Ints,
     gallery: Floats,
     gallery_labels: Ints,
     own: Ints | None,
     part: Ints,
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+) -> Doubles:
     """1 / rank of the first right result; where it is not among the hits, by counting what scores higher, block by block."""
-    found = hits.any(axis=1)
-    ranks = np.where(found, hits.argmax(axis=1) + 1, 0).astype(np.float64)
-    missing = np.flatnonzero(~found)
+    has_hit = hits.any(axis=1)
+    ranks = np.where(has_hit, hits.argmax(axis=1) + 1, 0).astype(np.float64)
+    missing = np.flatnonzero(~has_hit)
     step = max(1, BLOCK_BYTES // (4 * len(gallery)))
     for start in range(0, len(missing), step):
         block = missing[start : start + step]

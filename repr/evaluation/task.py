@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Array, Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
 from repr.vectors import check_finite
@@ -100,7 +100,7 @@ def read_vectors(path: Path) -> Vectors:
     remedy = "Write it with numpy.savez(file, embeddings=..., labels=...)"
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays: dict[str, np.ndarray[Any, Any]] = {name: file[name] for name in file.files}
+            arrays: dict[str, Array] = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, AttributeError, TypeError) as error:
@@ -139,7 +139,7 @@ def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str
         np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
-def _checked(vectors: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], prefix: str, path: Path) -> tuple[Floats, np.ndarray[Any, Any]]:
+def _checked(vectors: Array, labels: Array, prefix: str, path: Path) -> tuple[Floats, Array]:
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not vectors.size:
         raise UserError(f"`{prefix}embeddings` is {vectors.dtype} {vectors.shape}", path, "Give numbers of shape (images, dimensions)")
     if labels.shape != (len(vectors),) or labels.dtype.kind not in "iuUSb":

@@ -67,6 +67,9 @@ class NotRun(Exception):
     """A trial that cannot be run here; the text says why. Raised by what computes trials, and found in the row as its error."""
 
 
+Found = tuple[Wanted, Trial | NotRun]  # a trial that was wanted, and what came of it
+
+
 def key(version: int, seed: int, depends: Mapping[str, Json | bytes]) -> str:
     """The content key of a trial.
 

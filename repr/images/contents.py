@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +141,25 @@ class Sketch:
         if len(hashes) != min(n, KEPT) or (hashes[1:] <= hashes[:-1]).any():
             raise ValueError(f"{len(hashes)} hashes of {n} images")
         return cls(n, hashes)
+
+
+def file_digests(files: Sequence[Path]) -> list[bytes | None]:
+    """SHA-256 (32 bytes) of all of each file, so that no two are taken for one; None for one that cannot be read."""
+    with progress.bar(len(files), "Identifying images", "image") as bar, ThreadPoolExecutor(cores()) as pool:
+        digests: list[bytes | None] = []
+        try:
+            for digest in pool.map(_digest, files):
+                digests.append(digest)
+                bar.update(1)
+        except BaseException:  # Ctrl-C: not the rest first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return digests
+
+
+def _digest(file: Path) -> bytes | None:
+    try:
+        with file.open("rb") as stream:
+            return file_digest(stream, "sha256").digest()
+    except (OSError, ValueError):
+        return None

@@ -35,7 +35,7 @@ def as_features(x: Array, width: int | None = None) -> Floats:
     """`x` as float32 (n, d). Raises UserError when it is not two-dimensional, not finite, or not `width` wide."""
     x = np.ascontiguousarray(x, dtype=np.float32)
     if x.ndim != 2:
-        raise UserError(f"features of shape {x.shape}, not (images, dimensions)", "", "Give one row a image")
+        raise UserError(f"features of shape {x.shape}, not (images, dimensions)", "", "Give one row an image")
     if width is not None and x.shape[1] != width:
         raise UserError(f"features of {x.shape[1]} dimensions, but {width} were learned", "", "Use the encoder that was learned with")
     finite = np.isfinite(x).all(axis=1)
@@ -56,7 +56,7 @@ def as_labels(y: Array, n: int, *, first: bool) -> Ints:
     """`y` as int64 (n,). Raises UserError when it does not fit `n` images, and for an empty first step."""
     y = np.asarray(y)
     if y.shape != (n,) or (n and not np.issubdtype(y.dtype, np.integer)):
-        raise UserError(f"labels of shape {y.shape} and type {y.dtype} for {n} images", "", "Give one whole number a image")
+        raise UserError(f"labels of shape {y.shape} and type {y.dtype} for {n} images", "", "Give one whole number an image")
     if first and not n:
         raise UserError("the first step has no images", "", "Teach at least one class before the first increment")
     return y.astype(np.int64)

@@ -96,7 +96,7 @@ class BiC(Trained):
         self.shift_[known:] = beta
 
     def _held(self, y: Ints) -> Bools:
-        """(n,) whether a image is held out: of every class the same number, drawn."""
+        """(n,) whether an image is held out: of every class the same number, drawn."""
         counts = np.unique(y, return_counts=True)[1]
         smallest = min(counts[counts > 1].tolist(), default=0)  # of many base and few novel shots, few novel ones must not all go
         each = max(1, round(self.held_out * smallest)) if self.held_out else 0

@@ -13,7 +13,7 @@ from repr.learners.stored import Arrays, Stored
 
 
 class KeptFeatures:
-    """The support sets of all steps: 2 KiB a image at 512 dimensions, 4 MiB for 200 products with 10 shots.
+    """The support sets of all steps: 2 KiB an image at 512 dimensions, 4 MiB for 200 products with 10 shots.
 
     x: (n, d); y: (n,) class numbers; classes: (C,) those there are, sorted.
     """

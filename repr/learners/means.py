@@ -162,7 +162,7 @@ class ClassMeans(ClassRows):
 
     @property
     def usual(self) -> float:
-        """Mean squared distance of a image to the mean of its class; where every class has one image, to that of all; 1 for none."""
+        """Mean squared distance of an image to the mean of its class; where every class has one image, to that of all; 1 for none."""
         if self.spread:
             return self.spread / self.images
         middle = self.total / self.images

@@ -23,7 +23,7 @@ def train_linear(x: Floats, columns: Ints, weights: Floats, *, c: float, steps: 
     steps: at most so many iterations. Returns (C, d + 1) float32.
     """
     ones = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
-    whole = 1 / (c * max(len(x), 1))  # as a mean a image, so that the tolerance does not depend on c and n
+    whole = 1 / (c * max(len(x), 1))  # as a mean an image, so that the tolerance does not depend on c and n
 
     def _objective(flat: Doubles) -> tuple[float, Doubles]:
         w = flat.astype(np.float32).reshape(weights.shape)

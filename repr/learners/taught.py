@@ -22,6 +22,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -115,7 +116,7 @@ class Taught:
     def save(self, path: Path) -> None:
         """Write learner and names, whole or not at all."""
         assert list(self.numbers.values()) == self.learner.classes_.tolist(), "the learner was taught past its names"
-        values = settings.values(self.learner)
+        values = cast(dict[str, Value], settings.values(self.learner))
         values.pop("device", None)  # of the machine
         learner = self.learner
         header = Header(SCHEMA, method_of(learner), learner.version, values, self.weights, list(self.numbers), learner.about())

@@ -1,24 +1,36 @@
-"""From data to an index: what is stored of them, by which weights, and going on where an earlier build was interrupted."""
+"""The beginning of an index: what is stored, by which weights, and whether an earlier build was interrupted and goes on."""
 
 from __future__ import annotations
 
 import logging
+import shlex
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
+from typing import cast
 
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
+from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup.catalogs import Added, add_catalog, command_of, common_root, stored_part
-from repr.lookup.index import ADD, BUILD, CROPS, Index
+from repr.lookup import cache, lists, uploads
+from repr.lookup.catalogs import command_of, common_root, stored_part
+from repr.lookup.info import MadeWith
+from repr.lookup.store import FILE, Store
 from repr.models.backbones import backbone
-from repr.models.weights import Weights, read_weights
+from repr.models.weights import Weights, read_weights, write_weights
 from repr.search.ivf import check_enough
 
 log = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+BUILD = "repr index build"
+CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
+OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES)
 
 
 @dataclass(frozen=True)
@@ -29,115 +41,129 @@ class Stock:
     parts: tuple[str, ...] = ()
     subset: str | None = None
 
+    @classmethod
+    def of(cls, data: str | Path | Sequence[str | Path], parts: Sequence[str] = (), subset: str | None = None) -> Stock:
+        """From one path or several."""
+        paths = [data] if isinstance(data, str | Path) else data
+        return cls(tuple(str(path) for path in paths), tuple(parts), subset)
+
     def catalog(self) -> Catalog:
-        """The images. Says what is left out; raises UserError when nothing is left."""
-        catalog, left_out = stored_part(open_sources(self.data, default="rpc", subset=self.subset), self.parts)
+        """The images. Says what is left out; raises UserError when nothing is left, or no data are named."""
+        if not self.data:
+            raise UserError("no data are named", "", "Name with `data` what is to be stored", argument="data")
+        catalog, left_out = stored_part(open_sources(self.data, subset=self.subset), self.parts)
         if left_out:
             log.info(left_out)
         return catalog
 
-    def command(self, what: str) -> str:
-        """The command `what` that stores these images, without its index."""
-        return command_of(what, self.data, self.parts, self.subset)
+    def command(self) -> str:
+        """The command that builds an index of these images, without its folder."""
+        return command_of(BUILD, self.data, self.parts, self.subset)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How images are embedded: by which weights (imagenet when none are named), and size and crops where not as those say."""
+    """How images are embedded: by which weights, and size and crops where not as those say."""
 
-    weights: str | None = None
+    weights: str | Path | Weights = "imagenet"
     size: int | None = None
     crops: tuple[float, ...] = ()
 
+    def read(self) -> Weights:
+        """The weights, as they say of themselves."""
+        return self.weights if isinstance(self.weights, Weights) else read_weights(self.weights)
 
-def build(
-    folder: Path, stock: Stock, look: Look, *, lists_seed: int | None = None, device: str = "auto", workers: int | None = None
-) -> tuple[Index, Added]:
-    """Embed and store every image of `stock` in a new index, or go on with the same build that was interrupted.
 
-    lists_seed: search inverted lists, whose centres are drawn by this seed; None for the exact search. Raises UserError when `folder` holds
-    another index, and for data or weights that cannot be read.
+def begin(folder: Path, stock: Stock, look: Look, *, root: Path | None = None, ivf_seed: int | None = None) -> Catalog | None:
+    """Make an empty index, or find the same one unfinished; returns the images that it is to hold, None where no data are named.
+
+    root: what paths of images are relative to, by default the folder of the data, else the working folder. ivf_seed: search inverted lists,
+    whose centres are drawn by this seed. Raises UserError when there is something else at `folder`.
     """
-    if look.weights is None:
-        log.info("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    catalog, command = stock.catalog(), stock.command(BUILD)
-    if lists_seed is not None:
-        check_enough(len(catalog))
-    weights = read_weights(look.weights or "imagenet")
-    index = unfinished(folder, command, look, device=device, workers=workers)
-    if index is None:
-        weights, dim, root = _looking(weights, look, catalog), backbone(weights.arch).dim, common_root(catalog)
-        index = Index.create(folder, weights, dim=dim, root=root, synthetic=catalog.synthetic, device=device, workers=workers)
-    index.check(weights.identity, weights.name)  # those that an unfinished index was begun with
-    added = add_catalog(index, catalog, command=command)
-    if lists_seed is not None:
-        lists = index.build_lists(np.random.default_rng(lists_seed))
-        log.info(f"{lists.nlist} lists, {lists.nprobe} probed: recall@10 against the exact search {lists.recall_at_10:.1%}")
-    index.end(command)
-    return index, added
+    catalog = stock.catalog() if stock.data else None
+    if ivf_seed is not None:
+        check_enough(len(catalog or ()))
+    weights = look.read()
+    if (folder / FILE).is_file():
+        _check_unfinished(folder, stock.command(), look, weights)
+        return catalog
+    if folder.exists() and (not folder.is_dir() or any(file.name not in OWN for file in folder.iterdir())):
+        raise _there(folder)
+    weights = _looking(weights, look, catalog)
+    made: MadeWith = {
+        "identity": weights.identity,
+        "name": weights.name,
+        "arch": weights.arch,
+        "size": weights.size,
+        "crops": list(weights.crops),
+        "dim": backbone(weights.arch).dim,
+        "synthetic": weights.synthetic,
+    }
+    start = root or (common_root(catalog) if catalog else Path.cwd())
+    settings: dict[str, object] = {
+        "name": uuid.uuid4().hex,
+        "weights": made,
+        "root": str(start.expanduser().absolute()),
+        "synthetic": weights.synthetic or (catalog is not None and catalog.synthetic),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ivf_seed": ivf_seed,
+        "unfinished": stock.command() if catalog is not None else "",
+    }
+    write_weights(folder / WEIGHTS, weights)
+    Store.create(folder, settings).close()
+    return catalog
 
 
-def add(folder: Path, stock: Stock, *, weights: str | None = None, device: str = "auto", workers: int | None = None) -> tuple[Index, Added]:
-    """Store the images of `stock` that the index does not hold yet. weights: only to make sure, see `check_weights`.
-
-    Raises UserError where no data are named: what is added to an index is said each time.
-    """
-    if not stock.data:
-        raise UserError("no data are named", "", "Name with `data` what is to be added", argument="data")
-    index = Index.open(folder, device=device, workers=workers)
-    check_weights(index, weights)
-    catalog, command = stock.catalog(), stock.command(ADD)
-    added = add_catalog(index, catalog, command=command)
-    index.end(command)
-    return index, added
-
-
-def check_weights(index: Index, weights: str | None) -> None:
-    """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
-    if weights is not None:
-        given = read_weights(weights)
-        index.check(given.identity, given.name)
+@contextmanager
+def finish(folder: Path) -> Iterator[None]:
+    """Note at its end that a build is done. One that stored not a single image is taken back."""
+    try:
+        yield
+    except BaseException:
+        with closing(Store(folder)) as store:
+            empty = store.counts()[1] == 0
+        if empty:
+            take_back(folder)
+        raise
+    with closing(Store(folder)) as store, store.change("build") as change:
+        change.settings({"unfinished": ""})
 
 
-def unfinished(folder: Path, command: str, look: Look, *, device: str = "auto", workers: int | None = None) -> Index | None:
-    """The index at `folder` when an earlier build of it by the same command was interrupted, else None.
+def take_back(folder: Path) -> None:
+    """Delete an index that came to nothing, and its folder where nothing else is in it."""
+    for name in OWN:
+        (folder / name).unlink(missing_ok=True)
+    kept = folder / uploads.FOLDER
+    if kept.is_dir() and not any(kept.iterdir()):
+        kept.rmdir()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
-    Raises UserError when that was of other images, or of another size or other crops than were asked for.
-    """
-    if not (folder / "manifest.json").is_file():
-        return None
-    index = Index.open(folder, device=device, workers=workers)
-    builds = [begun for begun in index.info()["unfinished"] if begun.startswith(BUILD)]
-    if not builds:
-        return None
-    if command not in index.manifest.unfinished:
-        raise UserError("an unfinished index of other images", folder, f"Give again: {builds[0]}; or delete it")
-    begun = index.manifest.weights["size"], index.manifest.crops
-    if look.size not in (None, begun[0]) or look.crops not in ((), begun[1]):
-        raise UserError(f"an unfinished index of {begun[0]} px{suffix(begun[1])}", folder, "Leave `size` and `crops` out, or delete it")
+
+def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) -> None:
+    """Raise UserError unless the index at `folder` is one that the same command began and did not finish."""
+    with closing(Store(folder)) as store:
+        begun, made = str(store.setting("unfinished") or ""), cast(MadeWith, store.setting("weights"))
+    if not begun:
+        raise _there(folder)
+    if begun != command:
+        raise UserError(
+            "an unfinished index of other images", folder, f"Give again: {begun} --out {shlex.quote(str(folder))}; or delete it"
+        )
+    crops = tuple(made["crops"])
+    if look.size not in (None, made["size"]) or look.crops not in ((), crops):
+        raise UserError(f"an unfinished index of {made['size']} px{suffix(crops)}", folder, "Leave `size` and `crops` out, or delete it")
+    if weights.identity != made["identity"]:
+        raise UserError(f"an unfinished index of the weights {made['name']} ({made['identity']})", folder, "Name those, or delete it")
     log.info(f"Going on with the unfinished index {folder}")
-    return index
 
 
-def _looking(weights: Weights, look: Look, catalog: Catalog) -> Weights:
+def _there(folder: Path) -> UserError:
+    adding = command_line("repr index add", folder, data="DATA")
+    return UserError("is there already", folder, f"Add to it with `{adding}`, delete it, or choose another `out`")
+
+
+def _looking(weights: Weights, look: Look, catalog: Catalog | None) -> Weights:
     """The weights at the size and crops to look through. Products that boxes cut out fill their images, and need no closer look."""
-    cut_out = catalog.table.column("box").null_count == 0
+    cut_out = catalog is not None and catalog.table.column("box").null_count == 0
     return replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or (WHOLE if cut_out else CROPS))
-
-
-def described(index: Index) -> list[str]:
-    """What the index holds and was made with, a line each."""
-    content = index.info()
-    weights, lists = content["weights"], content["lists"]
-    inverted = f"{lists['nprobe']} of {lists['nlist']} inverted lists, recall@10 {lists['recall_at_10']:.1%}" if lists else ""
-    removed = f" ({content['removed_images']} removed)" if content["removed_images"] else ""
-    synthetic = " - synthetic: not real products" if content["synthetic"] else ""
-    crops = suffix(weights["crops"])
-    return [
-        f"{content['products']} products in {content['images']} images{removed}{synthetic}",
-        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{crops}, {weights['identity']})",
-        f"search   {inverted or 'exact'}",
-        f"root     {content['root']}",
-        f"size     {content['bytes'] / 2**20:.1f} MiB in {content['segments']} segments",
-        *(f"UNFINISHED, or still at work: {command}" for command in content["unfinished"]),
-    ]

@@ -1,39 +1,23 @@
-"""From a catalog to an index: embed its images piece by piece and store each piece as a segment."""
+"""From data to what an index takes in: which images, by which ids of products, under which paths."""
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from repr.catalog.names import as_text
 from repr.catalog.once import once
 from repr.catalog.table import Catalog
-from repr.embedding.embeddings import NoneReadable
 from repr.errors import UserError
-from repr.files import held
 from repr.images.boxes import Box, DrawnBox
-from repr.images.contents import image_hashes
-from repr.images.pack import Quarantined
+from repr.images.contents import file_digests
 from repr.images.reader import Unreadable, upright_box
-from repr.lookup.index import Index, relative_to_root
-
-log = logging.getLogger(__name__)
-
-PIECE = 16_384  # images a segment: what an interruption can lose
-
-
-@dataclass
-class Added:
-    """What an addition did: images stored, images that were there already, images that cannot be read."""
-
-    stored: int = 0
-    already: int = 0
-    quarantine: list[Quarantined] = field(default_factory=list)
+from repr.lookup.plan import Incoming
+from repr.lookup.store import Product
 
 
 def common_root(catalog: Catalog) -> Path:
@@ -65,6 +49,7 @@ def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str
     """The command that stores these images, without its index, wherever one stands: what an interruption leaves to be given again."""
 
     def fixed(path: str) -> str:
+        """A path that holds from whatever folder the command is given again."""
         return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
 
     chosen = [("--data", fixed(path)) for path in data] + [("--part", part) for part in parts]
@@ -72,66 +57,43 @@ def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str
     return " ".join([what, *(shlex.join(option) for option in chosen)])
 
 
-def add_catalog(index: Index, catalog: Catalog, *, command: str = "") -> Added:
-    """Embed and store the catalog's images that are not in the index yet (same product, content of the file, and box).
+def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[list[Incoming], dict[str, Product]]:
+    """The images of a catalog as an index takes them in, and what is known of their products, by id.
 
-    A product is known by its own id, whatever else is added with it. A file that has changed is another image; what was stored of it
-    before stays, and that is said.
-
-    A segment is written after every PIECE images, so that an interrupted addition goes on where it was. `command` is noted as
-    unfinished with the first; the caller ends it (`Index.end`). Raises UserError when not one of the catalog's images can be read,
-    when two sources call different products by one id, or while another process adds to the index.
+    root: what paths are relative to. prefix: put the source's name and a colon before the ids of products. Raises UserError when two
+    sources call different products by one id.
     """
-    with held(index.folder, "Wait until it is done"):  # what is there must not change between looking and storing
-        index.reload()
-        return _add(index, catalog, command)
+    ids, files = own_ids(catalog, prefix=prefix), catalog.files()
+    contents = file_digests(files)
+    incoming = [
+        Incoming(id_, relative_to_root(file, root), content, file, _on_file(file, box), box)
+        for id_, file, content, box in zip(ids, files, contents, catalog.boxes(), strict=True)
+    ]
+    return incoming, _products(catalog, ids)
 
 
-def _add(index: Index, catalog: Catalog, command: str) -> Added:
-    there = index.images()
-    root = Path(index.manifest.root)
-    files = catalog.files()
-    paths = [relative_to_root(file, root) for file in files]
-    keys = own_ids(catalog)
-    contents = [content or None for content in image_hashes(files).tolist()]  # None for those that cannot be read
-    boxes = [_on_file(file, box) for file, box in zip(files, catalog.boxes(), strict=True)]
-    entries = list(zip(keys, contents, boxes, strict=True))
-    known, new = set(there), list[int]()
-    for row, entry in enumerate(entries):
-        if contents[row] is None or entry not in known:
-            new.append(row)
-            known.add(entry)
-    added = Added(already=len(entries) - len(new))
-    _say_changed({paths[row] for row in new} & set(there.values()))
-    for start in range(0, len(new), PIECE):
-        rows = new[start : start + PIECE]
-        part = catalog.select(np.array(rows))
-        if len(new) > PIECE:
-            log.info(f"Images {start + 1:,} to {start + len(rows):,} of {len(new):,}")
-        try:
-            embeddings = index.embedder.catalog(part, keep=False)
-        except NoneReadable as none:
-            added.quarantine += none.quarantine
-            continue
-        kept = [rows[i] for i in embeddings.rows]
-        index.add_vectors(
-            embeddings.vectors,
-            [keys[row] for row in kept],
-            [paths[row] for row in kept],
-            boxes=[entries[row][2] for row in kept],
-            names=_texts(catalog, "name", kept),
-            barcodes=_texts(catalog, "barcode", kept),
-            contents=[contents[row] for row in kept],
-            unfinished=command,
-        )
-        added.stored += len(kept)
-        added.quarantine += embeddings.quarantine
-    if not (added.stored or added.already):
-        raise NoneReadable(added.quarantine, catalog.name)
-    return added
+def _products(catalog: Catalog, ids: Sequence[str]) -> dict[str, Product]:
+    names, barcodes = (catalog.table.column(name).to_pylist() for name in ("name", "barcode"))
+    codes = [catalog.table.column(f"class_{level}").to_pylist() for level in (1, 2, 3)]
+    found: dict[str, Product] = {}
+    for row, id_ in enumerate(ids):
+        if id_ not in found or not found[id_].name:
+            found[id_] = Product(id_, names[row] or None, barcodes[row] or None, _category(catalog, [level[row] for level in codes], id_))
+    return found
 
 
-def _on_file(file: Path, box: Box | None) -> Box | None:
+def _category(catalog: Catalog, codes: Sequence[int], id_: str) -> tuple[str, ...]:
+    """The names of a row's classes from the top down, without one that is the product itself."""
+    entries = [level[code] for level, code in zip(catalog.classes, codes, strict=True) if code >= 0]
+    return tuple(entry.name for entry in entries if id_ not in (entry.id, entry.name))
+
+
+def relative_to_root(file: Path, root: Path) -> str:
+    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
+
+
+def _on_file(file: Path, box: Box | None) -> tuple[float, ...] | None:
     """The box on the upright image of the file, as the index keeps it; as it is where that cannot be told, which decoding then says."""
     if not isinstance(box, DrawnBox):
         return box
@@ -143,21 +105,16 @@ def _on_file(file: Path, box: Box | None) -> Box | None:
     return x, y, w, h
 
 
-def _say_changed(paths: set[str]) -> None:
-    if paths:
-        log.info(
-            f"{len(paths):,} files have changed since they were stored, such as {min(paths)}: they are stored as other images, and the "
-            "earlier ones stay. Remove a product and add it again to have its present images alone."
-        )
-
-
-def own_ids(catalog: Catalog) -> list[str]:
-    """The id of every row's product as its own source has it, so that an index knows it whatever else is given.
+def own_ids(catalog: Catalog, *, prefix: bool = False) -> list[str]:
+    """The id of every row's product as its own source has it, so that an index knows it whatever else is given; with `prefix`, behind
+    the source's name and a colon.
 
     Raises UserError when two sources have one id for what cannot be one product: of different names, or two sets in MEP-3M's form,
     where the ids are paths.
     """
     ids = [str(id_) for id_ in catalog.column("product")]
+    if prefix:
+        return [f"{catalog.sources[source].name}:{id_}" for source, id_ in zip(catalog.column("source").tolist(), ids, strict=True)]
     if len(catalog.sources) == 1:
         return ids
     names: dict[str, tuple[int, str | None]] = {}
@@ -169,10 +126,9 @@ def own_ids(catalog: Catalog) -> list[str]:
         if of_paths or (called and name and called != name):
             where = f"{catalog.sources[first].name} and {catalog.sources[source].name}"
             words = f" ({called} and {name})" if called and name else ""
-            raise UserError(f"both have a product {id_}{words}", where, "Put them into an index each, or give the products other ids")
+            raise UserError(
+                f"both have a product {id_}{words}",
+                where,
+                "Give the products other ids, or put the source's name before them with `prefix`",
+            )
     return ids
-
-
-def _texts(catalog: Catalog, column: str, rows: list[int]) -> list[str | None]:
-    values = catalog.table.column(column)
-    return [values[row].as_py() for row in rows]

@@ -1,306 +1,365 @@
 """The index: a folder that finds the stored products most like a photograph.
 
-manifest.json             version, weights, root, segments, removals; replaced last, so that a reader sees a whole state
-weights.safetensors       a copy of the weights
-segment-*.npy, *.parquet  one pair an addition, see segments.py
-ivf.faiss, *.lists.npy    only where inverted lists are searched, see lists.py
-
-An addition writes a new segment and a removal one line of the manifest; neither touches what is stored. FAISS holds the
-live vectors in memory, in order; what stands at a position is looked up in a table of our own (FAISS's own id maps have
-answered wrongly after removals: faiss issues #1643, #2409, #4656).
+index.db                       the truth: products, images, their features, settings, a log of every change (`repr.lookup.store`)
+weights.safetensors            a copy of the weights
+images/                        photographs that were given as pixels or bytes, and so lie nowhere else
+vectors.f32, ids.i64, cache.*  what is searched, made again from index.db when it is missing (`repr.lookup.cache`)
+ivf.faiss, lists.npz           the same of an index that is searched by inverted lists (`repr.lookup.lists`)
 """
 
 from __future__ import annotations
 
-import datetime
-import fcntl
 import os
-import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import cast, overload
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from repr.arrays import Bools, Floats, Ints
-from repr.catalog.names import as_text
-from repr.commands import command_line
-from repr.crops import WHOLE
+from repr.arrays import Doubles, Floats, Ints
+from repr.catalog.names import as_name, normal
+from repr.catalog.table import Catalog
 from repr.embedding.embedder import Embedder
-from repr.embedding.embeddings import Embeddings
+from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.boxes import Box
-from repr.images.reader import ImageLike
-from repr.lookup import lists as lists_files
-from repr.lookup import segments
-from repr.lookup.manifest import Info, MadeWith, Manifest
-from repr.lookup.matches import Match, best, matches_of
-from repr.lookup.segments import Segment
-from repr.models.weights import Weights, load_encoder, write_weights
-from repr.search import ivf
-from repr.search.exact import Engine, flat, pieces
+from repr.images.reader import ImageLike, name_of
+from repr.lookup import building, cache, keeping, lists, uploads
+from repr.lookup.building import WEIGHTS, Look, Stock
+from repr.lookup.catalogs import incoming_of, relative_to_root
+from repr.lookup.filling import Changes, fill
+from repr.lookup.info import Info, MadeWith
+from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.plan import Incoming
+from repr.lookup.store import WAIT, Product, Store
+from repr.models.weights import Weights, load_encoder, read_weights
 from repr.vectors import check_finite, normalised
-
-WEIGHTS = "weights.safetensors"
-BUILD, ADD = "repr index build", "repr index add"  # what may be interrupted
-CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-
-
-@dataclass
-class _Loaded:
-    """What a search needs: the FAISS index, the table of its positions, and the code (position in `products`) of each."""
-
-    engine: Engine
-    table: pa.Table
-    codes: Ints
-    products: list[str]
 
 
 class Index:
-    """An index folder, opened. Several processes may read while one writes."""
+    """An index folder, opened. Many threads and processes may read it while one writes; each sees a change when it is committed."""
 
-    def __init__(
-        self, folder: Path, manifest: Manifest, weights: Weights | None = None, *, device: str = "auto", workers: int | None = None
-    ) -> None:
-        """Use `create` and `open`. weights: to be copied into the folder with the first segment, for an index that is not written yet."""
-        self.folder = folder
-        self.manifest = manifest
-        self.device, self.workers = device, workers
-        self._weights = weights
-        self._loaded: _Loaded | None = None
+    def __init__(self, folder: Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> None:
+        """As `open`."""
+        self.folder = Path(folder)
+        self.device, self.workers, self.wait = device, workers, wait
+        self._own = threading.local()
+        self._matrix: cache.Matrix | None = None
+        self._lists: lists.Inverted | None = None
+        self._embedding = threading.Lock()
+        self.weights = cast(MadeWith, self.store.setting("weights"))
+        self.name = str(self.store.setting("name"))
+
+    def __repr__(self) -> str:
+        products, images = self.store.counts()
+        made = self.weights
+        return f"<Index {str(self.folder)!r}: {products:,} products in {images:,} images, {made['name']} at {made['size']} px>"
 
     @classmethod
     def create(
         cls,
         folder: str | Path,
-        weights: Weights,
         *,
-        dim: int,
-        root: Path,
-        synthetic: bool = False,
+        weights: str | Path | Weights = "imagenet",
+        data: str | Path | Sequence[str | Path] = (),
+        parts: Sequence[str] = (),
+        subset: str | None = None,
+        size: int | None = None,
+        crops: Sequence[float] = (),
+        root: str | Path | None = None,
+        ivf_seed: int | None = None,
+        prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
+        wait: float = WAIT,
     ) -> Index:
-        """A new, empty index; the folder appears with the first addition.
+        """A new index that holds the images of `data`, or none; or go on with the same one that was interrupted.
 
-        weights: kept as a copy; the index looks at images by their size and crops. dim: of their features. root: what image paths
-        are relative to. device, workers: as for `open`. Raises UserError when there is something at `folder`.
+        weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
+        images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
+        folder. ivf_seed: search inverted lists, whose centres are drawn by this seed. prefix: as for `add_catalog`. Others as for `open`.
+        Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            adding = command_line("repr index add", folder, data="DATA")
-            raise UserError("is there already", folder, f"Add to it with `{adding}`, delete it, or choose another `out`")
-        described: MadeWith = {
-            "identity": weights.identity,
-            "name": weights.name,
-            "arch": weights.arch,
-            "size": weights.size,
-            "crops": list(weights.crops or WHOLE),
-            "dim": dim,
-            "synthetic": weights.synthetic,
-        }
-        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        manifest = Manifest(described, str(Path(root).absolute()), synthetic or weights.synthetic, created=created)
-        return cls(folder, manifest, weights, device=device, workers=workers)
+        stock = Stock.of(data, parts, subset)
+        look = Look(weights, size, tuple(crops))
+        place = None if root is None else Path(root)
+        catalog = building.begin(Path(folder), stock, look, root=place, ivf_seed=ivf_seed)
+        index = cls(Path(folder), device=device, workers=workers, wait=wait)
+        with building.finish(index.folder):
+            if catalog is not None:
+                index.add_catalog(catalog, prefix=prefix, what="build")
+        return index
 
     @classmethod
-    def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None) -> Index:
+    def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> Index:
         """Open an index folder; weights and vectors are read when they are first needed, and kept.
 
-        device: where images are embedded: "auto", "cpu", "cuda" or "cuda:N". workers: threads that decode, default one a core.
-        Raises UserError when it is not one.
+        device: where images are embedded: "auto", "cpu", "cuda" or "cuda:N". workers: threads that decode, default one a core. wait:
+        seconds that a change waits for another. Raises UserError when it is not one.
         """
-        return cls(Path(folder), Manifest.read(Path(folder)), device=device, workers=workers)
+        return cls(Path(folder), device=device, workers=workers, wait=wait)
 
-    # -- weights
+    # -- what it is made of
 
-    def check(self, identity: str, name: str) -> None:
-        """Raise UserError unless `identity` is that of the weights the index was made with."""
-        own = self.manifest.weights
-        if identity != own["identity"]:
+    @property
+    def store(self) -> Store:
+        """This thread's own connection to index.db; a forked child opens another."""
+        if getattr(self._own, "process", 0) != os.getpid():
+            self._own.inherited = getattr(self._own, "store", None)  # not closed: its locks are the parent's
+            self._own.store, self._own.process = Store(self.folder, wait=self.wait), os.getpid()
+        return cast(Store, self._own.store)
+
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens another."""
+        self.store.close()
+        self._own.process = 0
+
+    @property
+    def root(self) -> Path:
+        """What paths of images are relative to."""
+        return Path(str(self.store.setting("root")))
+
+    def file(self, image: str) -> Path:
+        """Where the file of a stored image is, by its path in the index."""
+        return uploads.place(self.folder, image) or self.root / as_name(image)
+
+    def check_weights(self, weights: str | Path | Weights | None) -> None:
+        """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
+        if weights is None:
+            return
+        given, own = weights if isinstance(weights, Weights) else read_weights(weights), self.weights
+        if given.identity != own["identity"]:
             raise UserError(
-                f"the index was made with the weights {own['name']} ({own['identity']}), not with {name} ({identity})",
+                f"the index was made with the weights {own['name']} ({own['identity']}), not with {given.name} ({given.identity})",
                 self.folder,
                 "Leave `weights` out, or build another index with these weights",
             )
 
-    @cached_property
+    @property
     def embedder(self) -> Embedder:
         """The weights that the index was made with, made ready once, at its own image size and crops.
 
         Raises UserError when they were changed, and when the device is not there.
         """
-        described, file = self.manifest.weights, self.folder / WEIGHTS
-        encoder = load_encoder(self._weights or file, size=described["size"], crops=self.manifest.crops)
-        if encoder.identity != described["identity"]:
-            raise UserError(f"not the weights the index was made with ({described['identity']})", file, segments.REMEDY)
+        with self._embedding:
+            return self._embedder
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        made, file = self.weights, self.folder / WEIGHTS
+        encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
+        if encoder.identity != made["identity"]:
+            raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
         return Embedder(encoder, device=self.device, workers=self.workers)
 
     # -- change
 
-    def reload(self) -> None:
-        """Read again what other processes may have changed; an index that is not written yet stays as it is."""
-        if (self.folder / "manifest.json").is_file():
-            self.manifest, self._loaded = Manifest.read(self.folder), None
-
-    def add_vectors(
+    def add(
         self,
-        vectors: Floats,
-        products: Sequence[str],
-        images: Sequence[str],
+        product: str,
+        images: ImageLike | Sequence[ImageLike],
         *,
-        boxes: Sequence[Sequence[float] | None] | None = None,
-        names: Sequence[str | None] | None = None,
-        barcodes: Sequence[str | None] | None = None,
-        contents: Sequence[int | None] | None = None,
-        unfinished: str = "",
-    ) -> None:
-        """Store vectors (n, d) of images (paths relative to the root) of products as one new segment.
+        name: str | None = None,
+        barcode: str | None = None,
+        category: Sequence[str] = (),
+    ) -> Changes:
+        """Store images of one product, which need not be there yet. What it has already is left as it is, or gets its new path.
 
-        contents: `image_hashes` of their files, by which they are known again under any name.
-        unfinished: the command that adds them, when it is to be given again after an interruption: noted until `end`, whatever else
-        is added.
+        images: paths, which are looked at where they are; or bytes, Pillow's images, (h, w, 3) uint8 pixels, which are kept in the
+        folder. Raises UserError for an empty id, and when not one image can be read.
         """
-        dim = self.manifest.weights["dim"]
-        if vectors.ndim != 2 or vectors.shape[1] != dim:
-            raise UserError(f"vectors of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
-        check_finite(vectors, str(self.folder))
-        with self._writing():
-            manifest = self.manifest
-            table = segments.entries(manifest.next_id, products, images, boxes=boxes, names=names, barcodes=barcodes, contents=contents)
-            unit = normalised(vectors)
-            segment = segments.write_segment(self.folder, manifest.next_segment, unit, table)
-            if manifest.lists:
-                lists_files.write_lists(self.folder, segment, lists_files.read_centres(self.folder, manifest.lists), unit)
-            manifest.segments.append(segment)
-            manifest.next_segment += 1
-            manifest.next_id += len(vectors)
-            if unfinished and unfinished not in manifest.unfinished:
-                manifest.unfinished.append(unfinished)
+        product = normal(product)
+        if not product:
+            raise UserError("a product without an id", "", "Give it one")
+        several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
+        given = cast("Sequence[ImageLike]", images if several else [images])
+        incoming = [uploads.incoming(product, image, self.folder, self.root) for image in given]
+        products = {product: Product(product, name, barcode, tuple(category))}
+        return self._fill(incoming, products, what="add", where=product, of=product)
 
-    def end(self, command: str) -> None:
-        """Note that a command has come to its end."""
-        if command in self.manifest.unfinished:
-            with self._writing():
-                self.manifest.unfinished = [other for other in self.manifest.unfinished if other != command]
+    def add_catalog(self, catalog: Catalog, *, prefix: bool = False, what: str = "add") -> Changes:
+        """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
+
+        A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
+        every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
+        two sources call different products by one id.
+        """
+        incoming, products = incoming_of(catalog, self.root, prefix=prefix)
+        return self._fill(incoming, products, what=what, where=catalog.name)
+
+    def sync(self, data: str | Path | Sequence[str | Path] | Stock, *, dry_run: bool = False, prefix: bool = False) -> Changes:
+        """Make the index equal to the data: add what is new, replace what has changed, take out what is not there any more.
+
+        dry_run: only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images at all.
+        """
+        catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        incoming, products = incoming_of(catalog, self.root, prefix=prefix)
+        return self._fill(incoming, products, what="sync", where=catalog.name, whole=True, dry_run=dry_run)
+
+    def _fill(
+        self,
+        incoming: Sequence[Incoming],
+        products: dict[str, Product],
+        *,
+        what: str,
+        where: str,
+        of: str | None = None,
+        whole: bool = False,
+        dry_run: bool = False,
+    ) -> Changes:
+        stored = list(self.store.images(product=of))
+        if whole and not any(one.content for one in incoming):
+            raise UserError("not one image can be read, and all that is stored would go", where, "Check `data`")
+        changes = fill(
+            self.store,
+            lambda: self.embedder,
+            incoming,
+            products,
+            stored,
+            lambda path: self.file(path).is_file(),
+            what=what,
+            whole=whole,
+            dry_run=dry_run,
+        )
+        if not changes.usable and not whole:
+            raise NoneReadable(changes.quarantine, where)
+        return changes
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
-        with self._writing():
-            stored = self._table().column("product")
-            known = set(pc.unique(stored).to_pylist())
+        with self.store.change("remove") as change:
             for product in products:
-                if product not in known:
-                    raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, sorted(known)))
-            self.manifest.removed.update(dict.fromkeys(products, self.manifest.next_segment))
-            return int(pc.sum(pc.is_in(stored, value_set=pa.array(products, pa.string()))).as_py() or 0)
+                self._known(product)
+            return change.remove_products(list(dict.fromkeys(products)))
 
-    def build_lists(self, generator: np.random.Generator, *, smallest: int = ivf.SMALLEST) -> ivf.Lists:
-        """Change to the faster, inexact search; see search/ivf.py. Raises UserError when the index is too small to gain from it."""
-        with self._writing():
-            stored = [(segment, self._vectors(segment), live) for segment, live, _ in self._segments()]
-            engine, lists = ivf.train(np.concatenate([vectors[live] for _, vectors, live in stored]), generator, smallest=smallest)
-            lists_files.write_centres(self.folder, engine)
-            for segment, vectors, _ in stored:
-                lists_files.write_lists(self.folder, segment, engine, vectors)
-            self.manifest.lists = lists
-        return lists
+    def rename(self, old: str, new: str) -> None:
+        """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
+        new = normal(new)
+        with self.store.change("rename") as change:
+            self._known(old)
+            if not new or (new != old and self.store.has_product(new)):
+                raise UserError(
+                    f"there is a product {new!r} already" if new else "a product without an id", self.folder, "Choose another id"
+                )
+            change.rename(old, new)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One writer at a time; the manifest is read again before and replaced after, and left alone when something fails."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError("another process is changing the index", self.folder, "Wait until it is done") from None
-            fresh = not (self.folder / "manifest.json").exists()
-            try:
-                if not fresh:
-                    self.manifest = Manifest.read(self.folder)
-                self._loaded = None
-                if fresh:
-                    assert self._weights is not None
-                    write_weights(self.folder / WEIGHTS, self._weights)
-                yield
-                self.manifest.write(self.folder)
-            except BaseException:
-                if fresh:
-                    self._clear()
-                else:
-                    self.manifest = Manifest.read(self.folder)
-                    self._sweep()
-                raise
-            finally:
-                self._loaded = None
+    def move(self, root: str | Path) -> None:
+        """Say where the images are now. Raises UserError when not one of them is there."""
+        root = Path(root).expanduser().absolute()
+        paths = [image.path for image in self.store.images() if uploads.place(self.folder, image.path) is None]
+        if paths and not any((root / as_name(path)).is_file() for path in paths):
+            raise UserError(
+                f"not one of the {len(paths):,} images is there, such as {paths[0]}", root, "Name the folder that they start from"
+            )
+        with self.store.change("move") as change:
+            change.settings({"root": str(root)})
 
-    def _clear(self) -> None:
-        """Take back the first addition, which failed."""
-        for file in [*self.folder.glob("segment-*"), self.folder / WEIGHTS, self.folder / "lock"]:
-            file.unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+    def _known(self, product: str) -> None:
+        if not self.store.has_product(product):
+            known = [one.id for one in self.store.products().values()]
+            raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
 
-    def _sweep(self) -> None:
-        """Take away what a change that failed has written: all that the manifest does not name."""
-        stale = [*self.folder.glob(f"segment-{self.manifest.next_segment:06d}.*")]
-        if not self.manifest.lists:
-            stale += [*self.folder.glob(f"segment-*{lists_files.SUFFIX}"), self.folder / lists_files.CENTRES]
-        for file in stale:
-            file.unlink(missing_ok=True)
+    # -- care
+
+    def verify(self, *, images: bool = True) -> list[str]:
+        """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
+        return keeping.problems(self.store, self.folder, self.file if images else None, self.weights["identity"])
+
+    def compact(self) -> None:
+        """Give the space of what was removed back to the disk."""
+        self.store.compact()
+        cache.drop(self.folder)
+        self._matrix = self._lists = None
+        self._load()
+
+    def backup(self, file: str | Path) -> None:
+        """Write all that cannot be made again into one file (tar), as it is now, while others read and write."""
+        keeping.backup(self.store, self.folder, Path(file))
+
+    @classmethod
+    def restore(cls, file: str | Path, folder: str | Path) -> Index:
+        """The index of a backup, in a folder that is not there yet. Raises UserError when the file is none."""
+        keeping.restore(Path(file), Path(folder))
+        return cls.open(folder)
+
+    def export(self, file: str | Path) -> int:
+        """Write a row an image to a .csv, or, with the features, to a .parquet file; returns how many. Raises UserError for others."""
+        return keeping.export(self.store, Path(file), self.weights["dim"])
 
     # -- search
+
+    def gallery(self) -> tuple[Floats, list[str], Ints]:
+        """Features (n, d) float32 as the encoder gave them, ids of products, and ids (n,) of all stored images, for learners."""
+        with self.store.reading():
+            parts = list(self.store.features(dim=self.weights["dim"]))
+            ids, numbers = self.store.owners()
+            products = self.store.products()
+        features = np.concatenate([np.empty((0, self.weights["dim"]), np.float32), *(part for _, part in parts)])
+        return features, [products[int(number)].id for number in numbers], ids
 
     def search(self, vectors: Floats, k: int = 10, *, per_image: bool = False) -> list[list[Match]]:
         """For each vector (q, d) the k best products with their best image, best first; per_image: the k best images.
 
         Fewer than k when the index holds fewer. Scores are cosines. Raises UserError for vectors that do not fit.
         """
-        dim = self.manifest.weights["dim"]
+        dim = self.weights["dim"]
         if vectors.ndim != 2 or vectors.shape[1] != dim:
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
-        loaded = self._load()
-        n = loaded.table.num_rows
-        wanted = min(k, n if per_image else len(loaded.products))
-        queries, hits = normalised(vectors), [np.empty((0, 2))] * len(vectors)
-        todo, depth = np.arange(len(queries)), min(n, wanted if per_image else 4 * wanted)
-        while len(todo) and wanted:
-            unfinished: list[int] = []
-            for part in pieces(len(todo), depth):
-                scores, positions = loaded.engine.search(queries[todo[part]], depth)
-                for row, s, p in zip(todo[part], scores, positions, strict=True):
-                    hits[row], ended = best(s, p, None if per_image else loaded.codes, wanted)
-                    if not ended and len(hits[row]) < wanted and depth < n:
-                        unfinished.append(row)
-            todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
-        return [matches_of(loaded.table, rows) for rows in hits]
+        matrix, inverted = self._load()
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=inverted.search if inverted else None)
+        return [self._matches(matrix, rows) for rows in found]
+
+    def _matches(self, matrix: cache.Matrix, rows: Doubles) -> list[Match]:
+        """Matches of hits (m, 2), rows and scores; without those that somebody else has removed this very moment."""
+        positions = rows[:, 0].astype(np.int64)
+        products = self.store.products(np.unique(matrix.products[positions]).tolist())
+        matches = []
+        for position, score in zip(positions, rows[:, 1], strict=True):
+            image, product = self.store.image(int(matrix.ids[position])), products.get(int(matrix.products[position]))
+            if image is not None and product is not None:
+                box = cast("Box | None", image.box)
+                matches.append(Match(product.id, float(score), image.path, product.name, product.barcode, product.category, box=box))
+        return matches
+
+    def _load(self) -> tuple[cache.Matrix, lists.Inverted | None]:
+        """The vectors as they were last committed, by whomever."""
+        matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
+        seed, inverted = self.store.setting("ivf_seed"), None
+        if isinstance(seed, int):
+            inverted = self._lists if matrix is self._matrix and self._lists else lists.load(self.folder, matrix, seed, before=self._lists)
+        self._matrix, self._lists = matrix, inverted
+        return matrix, inverted
 
     @overload  # text is a path, not a sequence of images
     def lookup(  # type: ignore[overload-overlap]
-        self, image: ImageLike, k: int = 10, *, per_image: bool = False
-    ) -> list[Match]: ...
+        self, images: ImageLike, k: int = 10, *, per_image: bool = False
+    ) -> Answer:
+        """Of one image, its answer."""
 
     @overload
-    def lookup(self, image: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[list[Match]]: ...
+    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+        """Of several, an answer each."""
 
-    def lookup(self, image: ImageLike | Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Match] | list[list[Match]]:
-        """The k products most like an image, best first; of a list of images, such a list for each.
+    def lookup(self, images: ImageLike | Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> Answer | list[Answer]:
+        """The k products most like an image, best first; of a list of images, an answer for each, which says if one cannot be read.
 
-        image: a path, the bytes of a file, an image of Pillow's, (h, w, 3) uint8 pixels, or a list of these. per_image: the k
-        best images. Raises UserError when one cannot be read; `embed` and `search` go on without it.
+        images: a path, the bytes of a file, an image of Pillow's, (h, w, 3) uint8 pixels, or a list of these. per_image: the k
+        best images. Raises UserError when a single image cannot be read.
         """
-        several = isinstance(image, Sequence) and not isinstance(image, str | bytes)
-        made = self.embed(cast("Sequence[ImageLike]", image if several else [image]))
-        if made.quarantine:
+        several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
+        given = cast("Sequence[ImageLike]", images if several else [images])
+        made = self.embed(given)
+        if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
-        answers = self.search(made.vectors, k, per_image=per_image)
+        found = dict(zip(made.rows.tolist(), self.search(made.vectors, k, per_image=per_image), strict=True))
+        reasons = {broken.path: broken.reason for broken in made.quarantine}
+        names = [name_of(image, place) for place, image in enumerate(given)]
+        answers = [
+            Answer(name, tuple(found[place])) if place in found else Answer(name, error=reasons[name]) for place, name in enumerate(names)
+        ]
         return answers if several else answers[0]
 
     def embed(self, images: Sequence[ImageLike]) -> Embeddings:
@@ -312,82 +371,15 @@ class Index:
 
         A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
         """
-        root = Path(self.manifest.root)
-        paths = [relative_to_root(Path(image), root) if isinstance(image, str | os.PathLike) else None for image in images]
-        table = self._table()
-        found = table.filter(pc.is_in(table.column("image"), value_set=pa.array([path for path in paths if path], pa.string())))
-        boxes: dict[str, set[Box | None]] = {}
-        for image, box in zip(found.column("image").to_pylist(), found.column("box").to_pylist(), strict=True):
-            boxes.setdefault(image, set()).add((box[0], box[1], box[2], box[3]) if box else None)
-        return [next(iter(boxes[path])) if path is not None and len(boxes.get(path, ())) == 1 else None for path in paths]
-
-    def images(self) -> dict[tuple[str, int | None, tuple[float, ...] | None], str]:
-        """Product, content and box of everything stored, to tell what is new → the path that it was stored from."""
-        table = self._table()
-        columns = (table.column(name).to_pylist() for name in ("product", "content", "box", "image"))
-        return {
-            (product, content, None if box is None else tuple(box)): image for product, content, box, image in zip(*columns, strict=True)
-        }
+        root = self.root
+        found = list[Box | None]()
+        for image in images:
+            stored = isinstance(image, str | os.PathLike) and self.store.images(path=relative_to_root(Path(image), root))
+            boxes = {one.box for one in stored} if stored else set()
+            found.append(cast("Box | None", boxes.pop()) if len(boxes) == 1 else None)
+        return found
 
     def info(self) -> Info:
-        """What the index holds, in plain numbers."""
-        table, manifest = self._table(), self.manifest
-        stored, place = sum(segment.rows for segment in manifest.segments), shlex.quote(str(self.folder))
-        return {
-            "images": table.num_rows,
-            "products": len(pc.unique(table.column("product"))),
-            "removed_images": stored - table.num_rows,
-            "segments": len(manifest.segments),
-            "search": "exact" if manifest.lists is None else "lists",
-            "lists": asdict(manifest.lists) if manifest.lists else None,
-            "weights": manifest.weights,
-            "root": manifest.root,
-            "bytes": sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
-            "complete": not manifest.unfinished,
-            "unfinished": [f"{command} {'--out' if command.startswith(BUILD) else '--index'} {place}" for command in manifest.unfinished],
-            "created": manifest.created,
-            "synthetic": manifest.synthetic,
-            "version": manifest.version,
-        }
-
-    # -- inside
-
-    def _vectors(self, segment: Segment) -> Floats:
-        return segments.read_vectors(self.folder, segment, self.manifest.weights["dim"])
-
-    def _segments(self) -> Iterator[tuple[Segment, Bools, pa.Table]]:
-        """Every segment, which of its rows were not removed, and what those are."""
-        for segment in self.manifest.segments:
-            table = segments.read_entries(self.folder, segment)
-            gone = [product for product, first in self.manifest.removed.items() if segment.number < first]
-            live = pc.invert(pc.is_in(table.column("product"), value_set=pa.array(gone, pa.string())))
-            yield segment, np.asarray(live), table.filter(live)
-
-    def _table(self) -> pa.Table:
-        if self._loaded is not None:
-            return self._loaded.table
-        return pa.concat_tables([segments.SCHEMA.empty_table(), *(table for _, _, table in self._segments())])
-
-    def _load(self) -> _Loaded:
-        if self._loaded is None:
-            lists, tables = self.manifest.lists, [segments.SCHEMA.empty_table()]
-            inverted = lists_files.read_centres(self.folder, lists) if lists else None
-            engine = inverted or flat(self.manifest.weights["dim"])
-            for segment, live, entries in self._segments():
-                tables.append(entries)
-                vectors = np.ascontiguousarray(self._vectors(segment)[live])
-                if inverted is not None and lists:
-                    ivf.fill(inverted, vectors, lists_files.read_lists(self.folder, segment, lists)[live])
-                else:
-                    engine.add(vectors)
-            table = pa.concat_tables(tables)
-            assert engine.ntotal == table.num_rows
-            encoded = pc.dictionary_encode(table.column("product").combine_chunks())
-            codes = np.asarray(encoded.indices).astype(np.int64)
-            self._loaded = _Loaded(engine, table, codes, encoded.dictionary.to_pylist())
-        return self._loaded
-
-
-def relative_to_root(file: Path, root: Path) -> str:
-    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
-    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
+        """What the index holds and was made with."""
+        lists_made = self._load()[1] if self.store.setting("ivf_seed") is not None else None
+        return keeping.info(self.store, self.folder, self.weights, lists_made)

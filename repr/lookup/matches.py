@@ -1,47 +1,126 @@
-"""What a search found, as products: each once, by its best image."""
+"""What a lookup answers: the products most like a photograph, each once, with the stored image that speaks for it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
-import pyarrow as pa
 
 from repr.arrays import Doubles, Floats, Ints
 from repr.images.boxes import Box
+from repr.lookup.cache import Matrix
+from repr.search.exact import pieces, top_k_of
+
+Search = Callable[[Floats, int], tuple[Floats, Ints]]  # queries (q, d) and k → scores and rows (q, k), best first, -1 where there is none
+
+
+class MatchJson(TypedDict):
+    """A match, as `repr lookup --json` prints it."""
+
+    product: str
+    name: str | None
+    barcode: str | None
+    category: list[str]
+    probability: float | None
+    score: float
+    image: str
 
 
 @dataclass(frozen=True)
 class Match:
-    """One answer: a product, the cosine of its image to the query (higher is better), the image relative to the root."""
+    """One product: its id, the cosine of its nearest image to the query (higher is better), that image relative to the root, and its box.
+
+    category: names from the top down. probability: that it is this product, None where the index cannot tell.
+    """
 
     product: str
     score: float
     image: str
     name: str | None = None
     barcode: str | None = None
+    category: tuple[str, ...] = ()
+    probability: float | None = None
     box: Box | None = None
 
+    def as_json(self) -> MatchJson:
+        """The object that stands in `matches`."""
+        return {
+            "product": self.product,
+            "name": self.name,
+            "barcode": self.barcode,
+            "category": list(self.category),
+            "probability": self.probability,
+            "score": self.score,
+            "image": self.image,
+        }
 
-def best(scores: Floats, positions: Ints, codes: Ints | None, wanted: int) -> tuple[Doubles, bool]:
+
+class AnswerJson(TypedDict, total=False):
+    """An answer, as `repr lookup --json` prints it; `error` only where there is one."""
+
+    query: str
+    unknown: bool | None
+    matches: list[MatchJson]
+    error: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for one photograph: products, best first. error: why there is no answer, "" where there is one.
+
+    query: its path, or its place among those that were asked about. unknown: whether it shows no stored product, None where the index
+    cannot tell.
+    """
+
+    query: str
+    matches: tuple[Match, ...] = ()
+    unknown: bool | None = None
+    error: str = ""
+
+    def as_json(self) -> AnswerJson:
+        """The object that stands in `results`."""
+        told: AnswerJson = {"query": self.query, "unknown": self.unknown, "matches": [match.as_json() for match in self.matches]}
+        if self.error:
+            told["error"] = self.error
+        return told
+
+
+def hits(matrix: Matrix, queries: Floats, k: int, *, per_image: bool = False, search: Search | None = None) -> list[Doubles]:
+    """For each query (q, d), of length 1, its hits (m, 2) float64: row of the matrix and cosine, best first.
+
+    The k best products with their best image; per_image: the k best images. m is below k where there are fewer. Images that were removed
+    are passed over. search: another search than the exact one, of the same rows.
+    """
+    n, living = len(matrix), int(matrix.alive.sum())
+    wanted = min(k, living if per_image else matrix.n_products)
+    found, todo = [np.empty((0, 2))] * len(queries), np.arange(len(queries))
+    depth = min(n, (wanted if per_image else 4 * wanted) + (0 if living == n else wanted))
+    while len(todo) and wanted:
+        unfinished: list[int] = []
+        for part in pieces(len(todo), depth):
+            rows = todo[part]
+            scores, positions = search(queries[rows], depth) if search else top_k_of(queries[rows], matrix.pieces, depth)
+            for row, s, p in zip(rows, scores, positions, strict=True):
+                found[row], ended = best(s, p, matrix, wanted, per_image=per_image)
+                if not ended and len(found[row]) < wanted and depth < n:
+                    unfinished.append(row)
+        todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
+    return found
+
+
+def best(scores: Floats, positions: Ints, matrix: Matrix, wanted: int, *, per_image: bool) -> tuple[Doubles, bool]:
     """The best `wanted` of one query's hits, and whether the search has no more to give.
 
-    scores, positions: (depth,), best first; codes: (n,) the product of each position, to take each once; None takes all.
-    Returns (m, 2) float64, position and score in a row, m up to `wanted`.
+    scores, positions: (depth,), best first. Returns (m, 2) float64, position and score in a row, m up to `wanted`.
     """
     real = positions >= 0  # FAISS fills short lists with -1, which only a search of inverted lists can have
+    ended = not real.all()
+    real[real] = matrix.alive[positions[real]]
     positions, scores = positions[real], scores[real]
-    if codes is not None:
-        _, first = np.unique(codes[positions], return_index=True)
+    if not per_image:
+        _, first = np.unique(matrix.products[positions], return_index=True)
         first.sort()
         positions, scores = positions[first], scores[first]
-    return np.column_stack([positions, scores])[:wanted], not real.all()
-
-
-def matches_of(table: pa.Table, hits: Doubles) -> list[Match]:
-    """The matches of hits (m, 2) as `best` gives them. table: what stands at each position, with the columns of a segment."""
-    rows = table.take(pa.array(hits[:, 0].astype(np.int64))).to_pylist()
-    return [
-        Match(r["product"], float(score), r["image"], r["name"], r["barcode"], tuple(r["box"]) if r["box"] else None)
-        for r, score in zip(rows, hits[:, 1], strict=True)
-    ]
+    return np.column_stack([positions, scores])[:wanted], ended

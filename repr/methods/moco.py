@@ -1,4 +1,4 @@
-"""MoCo v2: a image's view is told from a queue of earlier images' views, which a slowly following encoder made.
+"""MoCo v2: an image's view is told from a queue of earlier images' views, which a slowly following encoder made.
 
 He et al. 2020, https://arxiv.org/abs/1911.05722; Chen et al. 2020, https://arxiv.org/abs/2003.04297. The queue is lightly's
 memory bank by its meaning, kept here as a buffer so that a checkpoint carries it. Not the paper's: the batch is not shuffled

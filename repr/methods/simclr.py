@@ -1,4 +1,4 @@
-"""SimCLR: two views of a image attract each other, all other images of the batch repel.
+"""SimCLR: two views of an image attract each other, all other images of the batch repel.
 
 Chen, Kornblith, Norouzi, Hinton 2020, https://arxiv.org/abs/2002.05709. With `decoupled` the positive pair leaves the
 denominator (Yeh et al. 2021, Decoupled Contrastive Learning, https://arxiv.org/abs/2110.06848, equation 6), which helps

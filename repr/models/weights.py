@@ -119,7 +119,10 @@ def write_weights(path: Path, weights: Weights) -> None:
         "provenance": json.dumps(weights.provenance.as_json(), ensure_ascii=False),
     }
     with replacing(Path(path)) as temporary:
+        temporary.touch()
+        usual = temporary.stat().st_mode  # as the umask says; safetensors writes files that nobody else may read
         save_file({name: tensor.contiguous() for name, tensor in weights.tensors.items()}, temporary, metadata)
+        temporary.chmod(usual)
 
 
 def load_encoder(

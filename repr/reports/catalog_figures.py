@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from repr.catalog.characters import Characters
 from repr.catalog.statistics import BIN, Statistics
 from repr.files import replacing
 from repr.reports import figures
 from repr.reports.page import Page
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SHOWN = 12  # resolutions drawn; the rest are one bar
 NAMED = 40  # characters written beside their points
@@ -21,8 +22,6 @@ NAMED = 40  # characters written beside their points
 @figures.styled
 def long_tail(numbers: Statistics) -> Figure:
     """Samples of each class, largest first, on a logarithmic axis."""
-    from matplotlib.ticker import MaxNLocator
-
     figure = figures.new_figure(height=2.8)
     axes = figure.add_subplot()
     counts = [row.samples for row in numbers.long_tail]
@@ -113,14 +112,16 @@ def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
     numbers, counted: `statistics` and `characters` of one catalog.
     """
     mark = " (synthetic, not real)" if numbers.synthetic else ""
-    wanted = {"long_tail": (long_tail, f"Images a class of level {numbers.level}{mark}")}
+    kinds: dict[str, tuple[Callable[[Statistics], Figure], str]] = {
+        "long_tail": (long_tail, f"Images a class of level {numbers.level}{mark}")
+    }
     if len(numbers.classes) > 1:
-        wanted["classes"] = (classes, f"Images and sub-classes a class{mark}")
+        kinds["classes"] = (classes, f"Images and sub-classes a class{mark}")
     if numbers.resolutions:
-        wanted["resolutions"] = (resolutions, f"Resolutions{mark}")
+        kinds["resolutions"] = (resolutions, f"Resolutions{mark}")
     if numbers.titles:
-        wanted["title_lengths"] = (title_lengths, f"Title lengths{mark}")
-    drawn = {name: (function(numbers), caption) for name, (function, caption) in wanted.items()}
+        kinds["title_lengths"] = (title_lengths, f"Title lengths{mark}")
+    drawn = {name: (function(numbers), caption) for name, (function, caption) in kinds.items()}
     if numbers.ocr_text:
         drawn["ocr"] = (ocr(numbers), f"Share with OCR text: {100 * numbers.ocr_share:.1f} % over all{mark}")
     if numbers.ocr_text and numbers.titles:
@@ -142,8 +143,6 @@ def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
 
 def _alone(svg: str, title: str) -> str:
     """A figure of a page as a file of its own: with a title and colours that no page supplies."""
-    from html import escape
-
     head, _, body = svg.partition(">")
     if "xmlns=" not in head:
         head += ' xmlns="http://www.w3.org/2000/svg"'

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from repr.arrays import Array, Doubles
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.summary import name, title
-from repr.evaluation.calibration import BINS
-from repr.evaluation.words import p_value, percent, points
+from repr.classify.request import Answer
+from repr.classify.summary import ClassifyRow, name, title
+from repr.evaluation.calibration import BINS, Bin
+from repr.evaluation.words import NONE, p_value, percent, points, rate
+from repr.experiments.document import TRIALS
+from repr.experiments.trials import Store
+from repr.records import from_json
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
 from repr.runs import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from repr.classify.request import Answer
 
 CURVES = 6  # rows in one reliability figure
 COLUMNS = {
@@ -33,60 +33,69 @@ COLUMNS = {
     "AP micro": "ap_micro",
 }
 MORE = ("F1 weighted", "AP macro", "AP micro")  # in a table of their own, for one of all columns is wider than a page
+MODALITIES = {"image": "image", "text": "text", "title": "title", "ocr": "OCR text"}
+Cells = list[list[str]]
+Rows = Sequence[ClassifyRow]
 
 
-def table(answer: Answer) -> tuple[list[str], list[list[str]]]:
+def table(answer: Answer) -> tuple[list[str], Cells]:
     """Header and cells of the rows that were run, what matters most on the left; a table's have the paper's number beside ours.
 
     Rates are in per cent, ± half the 95 % interval over seeds. Columns that say nothing of any row are left out.
     """
-    cells = [_cells(row, paper=bool(answer.number)) for row in answer.rows if row["top1"] is not None]
+    printed = answer.document.about.get("paper")
+    papers = printed if isinstance(printed, tuple) else (None,) * len(answer.rows)
+    cells = []
+    for row, paper in zip(answer.rows, papers, strict=True):
+        if row.ran:
+            assert paper is None or isinstance(paper, float)
+            cells.append(_cells(answer, row, percent(paper) if answer.number else None))
     if not cells:
         return [], []
     header = [column for column in cells[0] if any(row[column] for row in cells)]
     return header, [[row[column] for column in header] for row in cells]
 
 
-def _cells(row: dict[str, Any], *, paper: bool) -> dict[str, str]:
-    rates = {column: percent(row[rate], row["ci95"].get(rate)) for column, rate in COLUMNS.items()}
-    words = name({**row, "hierarchy": ""}) + (" (masked)" if row.get("masked") else "")
+def _cells(answer: Answer, row: ClassifyRow, paper: str | None) -> dict[str, str]:
+    config, metrics = row.config, row.row.metrics
+    rates = {column: rate(metrics.get(metric)) for column, metric in COLUMNS.items()}
     return {
-        "model": words,
-        "part": row.get("part") or "",
-        "modality": row["modality"],
-        "level": str(row["level"]),
-        "hierarchy": row["hierarchy"],
+        "model": name(replace(config, hierarchy=""), answer.weights) + (" (masked)" if config.masked else ""),
+        "part": config.part,
+        "modality": config.modality,
+        "level": str(config.level),
+        "hierarchy": config.hierarchy,
         "top-1": rates.pop("top-1"),
-        **({"paper": percent(row["paper"])} if paper else {}),
+        **({"paper": paper} if paper is not None else {}),
         **rates,
-        "seconds": f"{row['seconds']:.1f}",
+        "seconds": f"{metrics['seconds'].mean:.1f}",
     }
 
 
 def write(answer: Answer) -> Path:
     """Write report.html (of a table: table-<number>.html) into the answer's folder and return its path."""
     assert answer.out is not None
-    page = Page(f"{answer.title}: {answer.data}", answer.synthetic)
-    done = [row for row in answer.rows if row["top1"] is not None]
+    page = Page(f"{answer.title}: {answer.document.data}", answer.document.synthetic)
+    done = [row for row in answer.rows if row.ran]
     page.section("Numbers")
     _numbers(page, answer)
     _differences(page, answer)
-    _notes(page, done)
-    _missing(page, done)
-    _tree(page, done)
-    _weak(page, done)
-    _long_tail(page, done)
-    _against_samples(page, done)
-    _calibration(page, answer.trials)
+    _notes(page, done, answer.weights)
+    _missing(page, done, answer.weights)
+    _tree(page, done, answer.weights)
+    weak_curve(page, done, answer.weights)
+    _long_tail(page, done, answer.weights)
+    _against_samples(page, done, answer.weights, Store(answer.out / TRIALS))
+    _calibration(page, done, answer.weights)
     page.section("Settings")
-    page.options(Run.open(answer.out), "Each row's folder below rows/ has its config.json, per_class.csv and predictions.")
+    page.options(Run.open(answer.out), "Each row and seed has its predictions in trials/, and its classes as a table in per_class/.")
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
 
 
 def _numbers(page: Page, answer: Answer) -> None:
     """The printed table and what is said below it; the averages that few ask for in a table of their own."""
     header, cells = table(answer)
-    caption, *others = answer.remarks
+    caption, *others = answer.document.notes
     if not cells:
         page.text(caption)
     else:
@@ -97,125 +106,118 @@ def _numbers(page: Page, answer: Answer) -> None:
         page.table(*_only(header, cells, [*header[: header.index("top-1")], *MORE]))
 
 
-def _only(header: list[str], cells: list[list[str]], columns: list[str]) -> tuple[list[str], list[list[str]]]:
+def _only(header: list[str], cells: Cells, columns: list[str]) -> tuple[list[str], Cells]:
     places = [header.index(column) for column in columns]
     return columns, [[row[place] for place in places] for row in cells]
 
 
 def _differences(page: Page, answer: Answer) -> None:
-    if not answer.comparisons:
+    tests = answer.document.comparisons
+    if not tests:
         return
     page.section("Row against row")
-    parts = any(c["part"] for c in answer.comparisons)
-    cells = [
-        [
-            f"{c['a']} − {c['b']}",
-            *([c["part"]] if parts else []),
-            str(c["level"]),
-            "yes" if c["masked"] else "no",
-            points(c["difference"], c["ci95"]),
-            p_value(c["p"]),
-            str(c["n"]),
-        ]
-        for c in answer.comparisons
-    ]
+    parts = any(row.config.part for row in answer.rows)
+    cells = []
+    for test in tests:
+        a, b = answer.rows[test.a].config, answer.rows[test.b].config
+        sides = f"{name(a, answer.weights)} − {name(b, answer.weights)}"
+        told = [sides, *([a.part] if parts else []), str(a.level), "yes" if a.masked else "no"]
+        cells.append([*told, points(test.difference, test.ci95), p_value(test.p), str(test.n)])
     caption = "Difference of top-1 in points, ± half of its 95 % interval, paired by seed (Student's t)."
     page.table(["rows", *(["part"] if parts else []), "level", "masked", "difference", "p", "seeds"], cells, caption)
 
 
-def _notes(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    noted = [[title(row), str(row["level"]), row["note"]] for row in rows if row["note"]]
+def _notes(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
+    noted = [[title(row.config, weights), str(row.config.level), row.row.note] for row in rows if row.row.note]
     if noted:
         page.section("What the rows were made of")
         page.table(["row", "level", "note"], noted, words=True)
 
 
-def _missing(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = [row for row in rows if row["missing"]]
+def _missing(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
+    shown = [row for row in rows if row.row.group("missing")]
     if not shown:
         return
     page.section("When a modality is missing")
-    names = {"image": "image", "text": "text", "title": "title", "ocr": "OCR text"}
-    names = {m: words for m, words in names.items() if any(f"without_{m}" in row["missing"] for row in shown)}
+    names = [name for name in MODALITIES if any(name in row.row.group("missing") for row in shown)]
     cells = [
-        [title(row), str(row["level"]), percent(row["top1"]), *(percent(row["missing"].get(f"without_{m}")) for m in names)]
+        [
+            *(title(row.config, weights), str(row.config.level), percent(row.mean("top1"))),
+            *(percent(row.mean(f"missing/{name}")) for name in names),
+        ]
         for row in shown
     ]
-    page.table(["row", "level", "with all", *(f"without {names[m]}" for m in names)], cells, "Top-1, per cent, over all test rows.")
+    header = ["row", "level", "with all", *(f"without {MODALITIES[name]}" for name in names)]
+    page.table(header, cells, "Top-1, per cent, over all test rows.")
 
 
-def _tree(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = [row for row in rows if row["hierarchy"] and row.get("hF") is not None]
+def _tree(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
+    shown = [row for row in rows if "hF" in row.row.metrics]
     if not shown:
         return
     page.section("Along the tree")
-    widths = [row["ci95"] for row in shown]
-    cells = [
-        [title(row), str(row["level"]), percent(row["top1"], w.get("top1")), percent(row["top1_path"], w.get("top1_path")),
-         *(percent(row[rate]) for rate in ("hP", "hR", "hF")), "–" if row["mistake_height"] is None else f"{row['mistake_height']:.2f}"]
-        for row, w in zip(shown, widths, strict=True)
-    ]  # fmt: skip
+    cells = []
+    for row in shown:
+        told = [title(row.config, weights), str(row.config.level), *(rate(row.row.metrics.get(name)) for name in ("top1", "top1_path"))]
+        height = row.mean("mistake_height")
+        cells.append([*told, *(percent(row.mean(name)) for name in ("hP", "hR", "hF")), NONE if height is None else f"{height:.2f}"])
     header = ["row", "level", "top-1, own output", "top-1, path", "hP", "hR", "hF", "height of mistakes"]
     page.table(header, cells, "Per cent. Path: the likeliest path that the tree allows. hP, hR, hF: shared classes of both paths (micro).")
 
 
-def _weak(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shares = {row.get("fine_share", 1.0) for row in rows if row["hierarchy"]}
-    if len(shares) < 2:
+def weak_curve(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
+    """A section with accuracy over the share of fine labels; none where there is one share only."""
+    shown = [row for row in rows if row.config.hierarchy]
+    if len({row.config.fine_share for row in shown}) < 2:
         return
     page.section("When only the coarse label is known")
     series: dict[str, list[tuple[float, float, float]]] = {}
-    for row in rows:
-        if row["hierarchy"]:
-            point = (100 * row["fine_share"], 100 * row["top1"], 100 * (row["ci95"].get("top1") or 0))
-            name = title({**row, "fine_share": 1.0}) + f", {row['weak']}, level {row['level']}"
-            series.setdefault(name, []).append(point)
+    for row in shown:
+        config, top1 = row.config, row.row.metrics["top1"]
+        line = f"{title(replace(config, fine_share=1.0), weights)}, {config.weak}, level {config.level}"
+        series.setdefault(line, []).append((100 * config.fine_share, 100 * top1.mean, 100 * (top1.ci95 or 0)))
     figure = against(series, xlabel="training rows with fine labels, per cent", ylabel="top-1, per cent")
     page.figure(figure, "Accuracy against the share of training rows whose labels below level 1 are known.")
 
 
-def _long_tail(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = [row for row in rows if row["buckets"]]
+def _long_tail(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
+    shown = [row for row in rows if row.row.group("buckets")]
     if not shown:
         return
     page.section("The long tail")
-    names = [bucket for bucket in BUCKETS if any(bucket in row["buckets"] for row in shown)]
-    cells = [[title(row), str(row["level"]), *(_bucket(row, bucket) for bucket in names)] for row in shown]
+    names = [bucket for bucket in BUCKETS if any(f"buckets/{bucket}/recall" in row.row.metrics for row in shown)]
+    cells = [[title(row.config, weights), str(row.config.level), *(_bucket(row, bucket) for bucket in names)] for row in shown]
     words = (
         f"Mean recall over the classes, per cent, and classes. many: above {MANY} training rows; medium: {FEW} to {MANY}; few: under {FEW}."
     )
     page.table(["row", "level", *names], cells, words)
 
 
-def _bucket(row: dict[str, Any], bucket: str) -> str:
-    found = row["buckets"].get(bucket)
-    return f"{percent(found['recall'])} ({found['classes']:.0f})" if found else "–"
+def _bucket(row: ClassifyRow, bucket: str) -> str:
+    classes = row.mean(f"buckets/{bucket}/classes")
+    return NONE if classes is None else f"{percent(row.mean(f'buckets/{bucket}/recall'))} ({classes:.0f})"
 
 
-def _against_samples(page: Page, rows: Sequence[dict[str, Any]]) -> None:
-    shown = {title(row): dots for row in rows if row.get("folders") and row["level"] == max(r["level"] for r in rows)
-             and (dots := class_points(Path(row["folders"][0]))) is not None}  # fmt: skip
-    shown = dict(list(shown.items())[:CURVES])
+def _against_samples(page: Page, rows: Rows, weights: Mapping[str, str], store: Store) -> None:
+    """Fig. 8 for the rows of the finest level, from the trials of their first seed."""
+    shown = [row for row in rows if row.config.level == max(other.config.level for other in rows)][:CURVES]
     if not shown:
         return
     page.section("Accuracy against training samples")
-    for words, dots in shown.items():
-        page.figure(samples_figure(*dots), f"{words}: recall of each class against its training rows, first seed. Line: means.")
+    for row in shown:
+        dots = class_points(store.read(row.row.trials[0].file).arrays)
+        words = f"{title(row.config, weights)}: recall of each class against its training rows, first seed. Line: means."
+        page.figure(samples_figure(*dots), words)
 
 
-def class_points(folder: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
-    """Training rows and recall (0-1) of each class that the test has, from a row's per_class.csv; None when it is not there."""
-    file = folder / "per_class.csv"
-    if not file.exists():
-        return None
-    with file.open(encoding="utf-8", newline="") as stream:
-        found = [(int(line["train"]), float(line["recall"])) for line in csv.DictReader(stream) if line["recall"]]
-    counts, recall = np.array(found, dtype=float).T
-    return counts, recall
+def class_points(arrays: Mapping[str, Array]) -> tuple[Doubles, Doubles]:
+    """Training rows and recall (0-1) of each class that the test has, (c,) each. arrays: of a trial, as `as_trial` has them."""
+    tested = arrays["class_test"] > 0
+    return arrays["class_train"][tested].astype(np.float64), arrays["class_recall"][tested].astype(np.float64)
 
 
 @styled
-def samples_figure(counts: np.ndarray[Any, Any], recall: np.ndarray[Any, Any]) -> Figure:
+def samples_figure(counts: Doubles, recall: Doubles) -> Figure:
     """Fig. 8: recall of each class against its training rows, with the mean over classes of like size."""
     figure = new_figure()
     axes = figure.add_subplot()
@@ -229,17 +231,19 @@ def samples_figure(counts: np.ndarray[Any, Any], recall: np.ndarray[Any, Any]) -
     return figure
 
 
-def _calibration(page: Page, trials: Sequence[dict[str, Any]]) -> None:
+def _calibration(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
     """Accuracy in each bin of confidence, of the first seed."""
-    first = min((trial["seed"] for trial in trials), default=0)
-    shown = [trial for trial in trials if trial.get("reliability") and trial["seed"] == first][:CURVES]
+    first = min((seed for row in rows for seed in row.trials), default=0)
+    shown = [row for row in rows if first in row.trials][:CURVES]
     if not shown:
         return
     page.section("Are the probabilities right?")
     x = [100 * (place + 0.5) / BINS for place in range(BINS)]
     series: dict[str, list[float | None]] = {}
-    for trial in shown:
-        found: dict[int, float] = {entry["bin"]: 100 * entry["accuracy"] for entry in trial["reliability"]}
-        series[f"{title(trial)}, level {trial['level']}"] = [found.get(place) for place in range(BINS)]
+    for row in shown:
+        bins = row.trials[first].details["reliability"]
+        assert isinstance(bins, Sequence)
+        right = {one.number: 100 * one.accuracy for one in (from_json(Bin, content) for content in bins)}
+        series[f"{title(row.config, weights)}, level {row.config.level}"] = [right.get(place) for place in range(BINS)]
     figure = lines(x, series, xlabel="confidence, per cent", ylabel="right, per cent", ideal=x)
     page.figure(figure, "Reliability after temperature scaling on the validation part, first seed.")

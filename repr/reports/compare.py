@@ -101,33 +101,33 @@ def compare(paths: Sequence[Path]) -> Compared:
     runs = [Run.open(Path(path)) for path in paths]
     names = apart([run.path.resolve() for run in runs])
     described = tuple(_described(name, run, runs) for name, run in zip(names, runs, strict=True))
-    documents = {name: found for name, run in zip(names, runs, strict=True) if (found := _document(run)) is not None}
+    documents = {name: of_run for name, run in zip(names, runs, strict=True) if (of_run := _document(run)) is not None}
     commands = {run.run: run.command for run in described}
-    rows = tuple(ComparedRow(name, commands[name], row) for name, found in documents.items() for row in found.rows)
-    weights = tuple(ComparedWeights(name, one) for name, found in documents.items() for one in found.weights)
+    rows = tuple(ComparedRow(name, commands[name], row) for name, of_run in documents.items() for row in of_run.rows)
+    weights = tuple(ComparedWeights(name, one) for name, of_run in documents.items() for one in of_run.weights)
     return Compared(described, rows, weights, tuple(_tests(rows, documents)), documents)
 
 
 def tables(compared: Compared) -> list[Table]:
     """The comparison as tables: of each command the runs, the rows and the paired tests; and what the rows begin from."""
-    found = []
+    parts = []
     names = _weights_names(compared)
     for command in dict.fromkeys(run.command for run in compared.runs):
-        found.append(_runs_table(command, [run for run in compared.runs if run.command == command]))
+        parts.append(_runs_table(command, [run for run in compared.runs if run.command == command]))
         here = [i for i, row in enumerate(compared.rows) if row.command == command]
         if here:
-            found.append(_rows_table(compared, here, names))
+            parts.append(_rows_table(compared, here, names))
             tests = [test for test in compared.tests if test.a in here]
-            found += [_tests_table(compared, here, tests, names)] if tests else []
+            parts += [_tests_table(compared, here, tests, names)] if tests else []
     if histories := [[run.run, line] for run in compared.runs for line in run.history]:
-        found.append(Table("How the weights came about", ["run", "step by step"], histories))
+        parts.append(Table("How the weights came about", ["run", "step by step"], histories))
     if compared.weights:
         lines: dict[tuple[str, ...], list[str]] = {}
         for one in compared.weights:
             (line,) = weights_rows([one.weights], names)
             lines.setdefault(tuple(line), []).append(one.run)
-        found.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()]))
-    return found
+        parts.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()]))
+    return parts
 
 
 def write_page(compared: Compared, path: Path) -> Path:
@@ -139,10 +139,10 @@ def write_page(compared: Compared, path: Path) -> Path:
     names = _weights_names(compared)
     for command in dict.fromkeys(row.command for row in compared.rows):
         here = [i for i, row in enumerate(compared.rows) if row.command == command]
-        found = _first(compared, here)
-        labels, alike = _labels(compared, here, names), {i: _alike(compared.rows[i].row, found) for i in here}
+        first = _first(compared, here)
+        labels, alike = _labels(compared, here, names), {i: _alike(compared.rows[i].row, first) for i in here}
         groups = list(dict.fromkeys(alike.values()))
-        for metric in found.shown:
+        for metric in first.shown:
             series: dict[str, list[tuple[float, float] | None]] = {}
             for i in here:
                 if (judged := compared.rows[i].row.metrics.get(metric)) is not None:
@@ -187,11 +187,11 @@ def _metrics(run: Run) -> dict[str, float]:
     """The numbers of a run's result, or of the last row of its metrics.csv."""
     result = run.config.get("result")
     if isinstance(result, dict) and isinstance(result.get("metrics"), dict):
-        given = result["metrics"]
+        numbers = result["metrics"]
     else:
         rows = run.metrics()
-        given = {key: number(text) for key, text in rows[-1].items()} if rows else {}
-    return {key: float(value) for key, value in given.items() if isinstance(value, int | float) and math.isfinite(value)}
+        numbers = {key: number(text) for key, text in rows[-1].items()} if rows else {}
+    return {key: float(value) for key, value in numbers.items() if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _document(run: Run) -> Document | None:
@@ -203,7 +203,7 @@ def _document(run: Run) -> Document | None:
 
 def _tests(rows: Sequence[ComparedRow], documents: Mapping[str, Document]) -> list[Comparison]:
     """A paired test on each metric that is shown; of two rows the later minus the earlier: what it gains over it."""
-    found = []
+    comparisons = []
     for (j, b), (i, a) in itertools.combinations(enumerate(rows), 2):
         of = documents[a.run]
         if a.command != b.command or any(a.row.config.get(key) != b.row.config.get(key) for key in of.alike):
@@ -211,8 +211,8 @@ def _tests(rows: Sequence[ComparedRow], documents: Mapping[str, Document]) -> li
         for metric in of.shown:
             test = paired_rows(a.row, b.row, metric)
             if test is not None:
-                found.append(Comparison(i, j, "", metric, test.difference, test.ci95, test.p, test.n))
-    return found
+                comparisons.append(Comparison(i, j, "", metric, test.difference, test.ci95, test.p, test.n))
+    return comparisons
 
 
 def _weights_names(compared: Compared) -> dict[str, str]:
@@ -226,34 +226,34 @@ def _runs_table(command: str, runs: Sequence[ComparedRun]) -> Table:
     metrics = list(dict.fromkeys(key for run in runs for key in run.metrics))
     body = []
     for run in runs:
-        told = [_text(run.settings.get(key)) for key in settings]
-        came = [_number(key, run.metrics.get(key)) for key in metrics]
-        body.append([_label(run.run, run.synthetic), run.data, run.status, *told, *came])
+        settings_cells = [_text(run.settings.get(key)) for key in settings]
+        metric_cells = [_number(key, run.metrics.get(key)) for key in metrics]
+        body.append([_label(run.run, run.synthetic), run.data, run.status, *settings_cells, *metric_cells])
     return Table(command, ["run", "data", "status", *(key.replace("_", " ") for key in settings), *metrics], body)
 
 
 def _rows_table(compared: Compared, here: Sequence[int], names: Mapping[str, str]) -> Table:
     """The rows of one command, those that are alike together, so that the runs stand side by side."""
-    found = _first(compared, here)
-    order = list(dict.fromkeys(_alike(compared.rows[i].row, found) for i in here))
-    together = sorted(here, key=lambda i: order.index(_alike(compared.rows[i].row, found)))
-    keys = [key for key in _keys(compared, here) if key in found.named or _varies(compared, here, key)]
+    first = _first(compared, here)
+    order = list(dict.fromkeys(_alike(compared.rows[i].row, first) for i in here))
+    together = sorted(here, key=lambda i: order.index(_alike(compared.rows[i].row, first)))
+    keys = [key for key in _keys(compared, here) if key in first.named or _varies(compared, here, key)]
     synthetic = {run.run: run.synthetic for run in compared.runs}
     body = []
     for i in together:
         row = compared.rows[i].row
-        came = [rate(row.metrics.get(metric)) for metric in found.shown]
+        metric_cells = [rate(row.metrics.get(metric)) for metric in first.shown]
         if row.error:
-            came[0] = f"not run: {row.error}"
-        told = [_setting(key, row.config.get(key), names) for key in keys]
-        body.append([*told, _label(compared.rows[i].run, synthetic[compared.rows[i].run]), *came])
-    header = [*(key.replace("_", " ") for key in keys), "run", *found.shown]
-    return Table(f"Rows of {found.command}, per cent, mean ± half of the 95 % interval", header, body)
+            metric_cells[0] = f"not run: {row.error}"
+        settings_cells = [_setting(key, row.config.get(key), names) for key in keys]
+        body.append([*settings_cells, _label(compared.rows[i].run, synthetic[compared.rows[i].run]), *metric_cells])
+    header = [*(key.replace("_", " ") for key in keys), "run", *first.shown]
+    return Table(f"Rows of {first.command}, per cent, mean ± half of the 95 % interval", header, body)
 
 
 def _tests_table(compared: Compared, here: Sequence[int], tests: Sequence[Comparison], names: Mapping[str, str]) -> Table:
     """A line for every two rows, a column a metric."""
-    found, labels = _first(compared, here), _labels(compared, here, names)
+    first, labels = _first(compared, here), _labels(compared, here, names)
     cells: dict[tuple[int, int], dict[str, str]] = {}
     seeds: dict[tuple[int, int], int] = {}
     for test in tests:
@@ -262,10 +262,10 @@ def _tests_table(compared: Compared, here: Sequence[int], tests: Sequence[Compar
         seeds[test.a, test.b] = max(test.n, seeds.get((test.a, test.b), 0))
     body = []
     for (a, b), line in cells.items():
-        alike = [_setting(key, compared.rows[a].row.config.get(key), names) for key in found.alike]
-        body.append([*alike, labels[a], labels[b], *(line.get(metric, "–") for metric in found.shown), str(seeds[a, b])])
-    header = [*(key.replace("_", " ") for key in found.alike), "a", "b", *found.shown, "seeds"]
-    return Table(f"{found.command}: a − b in points, paired t-tests on the same splits (p not corrected for their number)", header, body)
+        alike = [_setting(key, compared.rows[a].row.config.get(key), names) for key in first.alike]
+        body.append([*alike, labels[a], labels[b], *(line.get(metric, "–") for metric in first.shown), str(seeds[a, b])])
+    header = [*(key.replace("_", " ") for key in first.alike), "a", "b", *first.shown, "seeds"]
+    return Table(f"{first.command}: a − b in points, paired t-tests on the same splits (p not corrected for their number)", header, body)
 
 
 def _first(compared: Compared, here: Sequence[int]) -> Document:
@@ -286,31 +286,31 @@ def _varies(compared: Compared, here: Iterable[int], key: str) -> bool:
 
 def _labels(compared: Compared, here: Sequence[int], names: Mapping[str, str]) -> dict[int, str]:
     """A name for each row among those it is alike: the run and what names the row, with as many settings more as tell all apart."""
-    found = _first(compared, here)
-    shown = [key for key in _keys(compared, here) if key in found.named and key not in found.alike]
-    more = [key for key in _keys(compared, here) if key not in (*found.named, *found.alike)]
+    first = _first(compared, here)
+    shown = [key for key in _keys(compared, here) if key in first.named and key not in first.alike]
+    more = [key for key in _keys(compared, here) if key not in (*first.named, *first.alike)]
 
-    def label(i: int) -> str:
-        told = ", ".join(_setting(key, compared.rows[i].row.config.get(key), names) for key in shown)
-        return f"{compared.rows[i].run}: {told}" if told else compared.rows[i].run
+    def _label_of(i: int) -> str:
+        words = ", ".join(_setting(key, compared.rows[i].row.config.get(key), names) for key in shown)
+        return f"{compared.rows[i].run}: {words}" if words else compared.rows[i].run
 
     while more:
         groups: dict[tuple[str, str], list[int]] = {}
         for i in here:
-            groups.setdefault((_alike(compared.rows[i].row, found), label(i)), []).append(i)
+            groups.setdefault((_alike(compared.rows[i].row, first), _label_of(i)), []).append(i)
         useful = [key for key in more if any(_varies(compared, group, key) for group in groups.values())]
         if not useful:
             break
         shown.append(useful[0])
         more.remove(useful[0])
-    return {i: label(i) for i in here}
+    return {i: _label_of(i) for i in here}
 
 
-def _alike(row: Row, found: Document) -> str:
+def _alike(row: Row, first: Document) -> str:
     """The settings in which rows that are compared are equal, as text; the command where there are none."""
-    parts = {key: row.config.get(key) for key in found.alike}
-    told = [_value(value) if isinstance(value, str) else f"{_value(value)} {key.replace('_', ' ')}" for key, value in parts.items()]
-    return ", ".join(told) or found.command
+    parts = {key: row.config.get(key) for key in first.alike}
+    words = [_value(value) if isinstance(value, str) else f"{_value(value)} {key.replace('_', ' ')}" for key, value in parts.items()]
+    return ", ".join(words) or first.command
 
 
 def _setting(key: str, value: Value, names: Mapping[str, str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from repr.arrays import Ints
 from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
@@ -16,7 +16,10 @@ from repr.evaluation.maps import flat_map
 from repr.evaluation.measure import Constants, Row
 from repr.evaluation.task import write_vectors
 from repr.evaluation.words import percent
+from repr.experiments.evaluations import COMMAND, evaluated
+from repr.experiments.recording import finish
 from repr.images.decode import decode
+from repr.images.reader import Unreadable, read_image
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
@@ -30,30 +33,24 @@ SHOWN, NEIGHBOURS = 6, 6  # queries on the sheet, and what is found for each
 
 def save(
     out: Path,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, object],
     evaluation: Evaluation | None,
-    rows: Sequence[Row],
+    others: Sequence[Row],
     constants: Constants,
-    result: dict[str, Any],
 ) -> Path:
-    """Write the run folder and return the path of its report.html. result: the command's JSON object, kept in config.json."""
-    synthetic = any(row.synthetic for row in rows)
-    data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
-    plain = {
-        name: [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, tuple) else value
-        for name, value in arguments.items()
-    }
-    run = Run.create(out, "repr evaluate", plain, data=data, synthetic=synthetic)
-    taken: set[str] = set()
-    if evaluation:
-        for name, vectors in evaluation.vectors.items():
-            if evaluation.raw_pixels and name == evaluation.raw_pixels.name:
-                continue
-            write_vectors(
-                run.path / _file_name(name, taken), vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked
-            )
-    page = Page(f"Evaluation on {data}", synthetic)
-    _numbers(page, evaluation, rows, constants)
+    """Write the run folder, results.json and the vectors included, and return the path of its report.html.
+
+    arguments: of the command. others: the rows of somebody's vectors.
+    """
+    files = _files([row.name for row in evaluation.rows]) if evaluation else {}
+    found = evaluated(evaluation, others, constants, files)
+    run = Run.create(out, COMMAND, {name: _plain(value) for name, value in arguments.items()}, data=found.data, synthetic=found.synthetic)
+    for name, file in files.items():
+        assert evaluation is not None
+        vectors = evaluation.vectors[name]
+        write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
+    page = Page(f"Evaluation on {found.data}", found.synthetic)
+    _numbers(page, evaluation, [*(evaluation.rows if evaluation else ()), *others], constants)
     if evaluation:
         generator = np.random.default_rng(constants.seed)
         page.section("Nearest neighbours")
@@ -63,17 +60,25 @@ def save(
     page.section("Settings")
     page.options(run)
     path = page.write(run.path / "report.html")
-    run.finish("done", result)
+    finish(run, found)
     return path
 
 
-def _file_name(name: str, taken: set[str]) -> str:
-    """A file's name for a row's, numbered where another row's came out the same; `taken` gets it."""
-    stem = re.sub(r"[^\w.+-]+", "-", name).strip("-")
-    numbered = (f"{stem}{f'-{n}' if n else ''}.npz" for n in itertools.count())
-    chosen = next(candidate for candidate in numbered if candidate not in taken)
-    taken.add(chosen)
-    return chosen
+def _files(names: Sequence[str]) -> dict[str, str]:
+    """A file's name for each row's, numbered where another row's came out the same."""
+    files: dict[str, str] = {}
+    for name in names:
+        stem = re.sub(r"[^\w.+-]+", "-", name).strip("-")
+        numbered = (f"{stem}{f'-{n}' if n else ''}.npz" for n in itertools.count())
+        files[name] = next(candidate for candidate in numbered if candidate not in files.values())
+    return files
+
+
+def _plain(value: object) -> object:
+    """An option's value as JSON takes it."""
+    if isinstance(value, tuple):
+        return [str(part) if isinstance(part, Path) else part for part in value]
+    return value
 
 
 def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], constants: Constants) -> None:
@@ -152,10 +157,8 @@ def _groups(evaluation: Evaluation, chosen: Ints) -> list[str]:
     return [evaluation.names[evaluation.labels[row]] for row in chosen]
 
 
-def _image(evaluation: Evaluation, row: int) -> Any:
+def _image(evaluation: Evaluation, row: int) -> Path | Image.Image:
     """The image of a row for a sheet: cropped to its box when it has one."""
-    from repr.images.reader import Unreadable, read_image
-
     file = evaluation.part.file(row)
     box = evaluation.part.table.column("box")[row].as_py()
     if box is None:

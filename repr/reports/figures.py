@@ -15,13 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from html import escape
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import Any, ParamSpec
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from repr.arrays import Bools, Doubles, Floats, Ints
 
 P = ParamSpec("P")
 Interval = tuple[float, float]  # mean and half-width, in the unit of the axis
@@ -31,7 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GRID, GROUND = "#010203", "#010204", "#010205"  # replaced by currentColor, var(--line) and var(--ground)
 WIDTH = 5.0  # inches: shown at 1.0 of its size on a phone in portrait and enlarged on a desk, so 10 pt stays readable
 LEGEND_LINE, LEGEND_HANDLE, LEGEND_ROW = 64, 7, 0.18  # characters a line of WIDTH at 9 pt, what a handle takes of them; inches a row
-STYLE: Any = {  # Any: matplotlib types the keys one by one, and differently from version to version
+STYLE: Any = {  # matplotlib types the keys one by one, and differently from version to version
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
@@ -61,8 +63,6 @@ STYLE: Any = {  # Any: matplotlib types the keys one by one, and differently fro
 
 def style() -> AbstractContextManager[None]:
     """The house's matplotlib settings, for a `with` block around the making of a figure."""
-    import matplotlib as mpl
-
     context: AbstractContextManager[None] = mpl.rc_context(STYLE)
     return context
 
@@ -71,17 +71,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """A function that draws a figure, made to do so in the house's style."""
 
     @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def _styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with style():
             return draw(*args, **kwargs)
 
-    return drawn
+    return _styled
 
 
 def new_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
     """An empty figure of so many inches that belongs to no window and no global list."""
-    from matplotlib.figure import Figure
-
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -93,8 +91,6 @@ def svg(figure: Figure, prefix: str, alt: str) -> str:
     logger.setLevel(logging.ERROR)
     with style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the reader's browser draws the text
-        import matplotlib as mpl
-
         mpl.rcParams["svg.hashsalt"] = prefix
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
     logger.setLevel(level)
@@ -123,8 +119,6 @@ def lines(
     ideal: Sequence[float] | None = None,
 ) -> Figure:
     """Curves over one x (epochs, classes in rank order). None leaves a gap. `log`: a logarithmic y axis. ideal: a thin line to compare."""
-    from matplotlib.ticker import MaxNLocator
-
     figure = new_figure(height=2.8)
     axes = figure.add_subplot()
     for n, (name, values) in enumerate(series.items()):
@@ -205,8 +199,8 @@ def against(series: Mapping[str, Sequence[tuple[float, float, float]]], *, xlabe
 
 
 @styled
-def confusion(matrix: np.ndarray[Any, Any], groups: Sequence[str], novel: np.ndarray[Any, Any] | None = None) -> Figure:
-    """A confusion matrix as a image: rows true, columns predicted, each row divided by its sum.
+def confusion(matrix: Ints, groups: Sequence[str], novel: Bools | None = None) -> Figure:
+    """A confusion matrix as an image: rows true, columns predicted, each row divided by its sum.
 
     matrix: (c, c) counts in the order to be shown; groups: (c,) name of each class's group ("" for none), equal ones
     side by side: lines part the groups, and the names of those with room for one stand at the side. novel: (c,) bool,
@@ -248,27 +242,27 @@ def confusion(matrix: np.ndarray[Any, Any], groups: Sequence[str], novel: np.nda
 
 
 @styled
-def embedding_map(points: np.ndarray[Any, Any], groups: Sequence[str], novel: np.ndarray[Any, Any] | None = None) -> Figure:
+def embedding_map(points: Floats | Doubles, groups: Sequence[str], novel: Bools | None = None) -> Figure:
     """A 2-D map: (n, 2) points, coloured and shaped by group; those marked novel, (n,) bool, are larger and ringed.
 
     At most 14 groups have a colour and shape of their own; the smaller ones share one, named "other".
     """
     names, sizes = np.unique(np.asarray(groups, dtype=str), return_counts=True)
     own = sorted(names[np.argsort(-sizes, kind="stable")][:14], key=_natural)
-    given = np.asarray(groups, dtype=str)
+    of_point = np.asarray(groups, dtype=str)
     figure = new_figure(height=4.8)
     axes = figure.add_subplot()
-    fresh = np.zeros(len(given), dtype=bool) if novel is None else np.asarray(novel, dtype=bool)
+    fresh = np.zeros(len(of_point), dtype=bool) if novel is None else np.asarray(novel, dtype=bool)
 
-    def scatter(mask: np.ndarray[Any, Any], n: int, label: str) -> None:
-        look: Any = {"color": PALETTE[n % (len(PALETTE) - 1)], "marker": MARKERS[(n + n // (len(PALETTE) - 1)) % len(MARKERS)]}
+    def _scatter(mask: Bools, n: int, label: str) -> None:
+        colour, marker = PALETTE[n % (len(PALETTE) - 1)], MARKERS[(n + n // (len(PALETTE) - 1)) % len(MARKERS)]
         old, new = points[mask & ~fresh], points[mask & fresh]
-        axes.scatter(old[:, 0], old[:, 1], 12, lw=0, alpha=0.75, label=label, rasterized=len(given) > 1500, **look)
-        axes.scatter(new[:, 0], new[:, 1], 26, lw=0.8, edgecolor=INK, **look)
+        axes.scatter(old[:, 0], old[:, 1], 12, lw=0, alpha=0.75, label=label, rasterized=len(of_point) > 1500, color=colour, marker=marker)
+        axes.scatter(new[:, 0], new[:, 1], 26, lw=0.8, edgecolor=INK, color=colour, marker=marker)
 
     for n, name in enumerate(own):
-        scatter(given == name, n, name or "all")
-    rest = ~np.isin(given, own)
+        _scatter(of_point == name, n, name or "all")
+    rest = ~np.isin(of_point, own)
     if rest.any():
         axes.scatter(points[rest, 0], points[rest, 1], 8, color=PALETTE[-1], marker=".", lw=0, label="other")
         axes.scatter(points[rest & fresh, 0], points[rest & fresh, 1], 26, color=PALETTE[-1], marker="o", lw=0.8, edgecolor=INK)
@@ -283,8 +277,6 @@ def embedding_map(points: np.ndarray[Any, Any], groups: Sequence[str], novel: np
 def logarithmic(axes: Axes, *names: str) -> None:
     """Make the axes named ("x", "y") logarithmic once all is drawn, with plain numbers: matplotlib's own are formulas, which the
     style does not read. Powers of ten alone would leave a short axis without any number."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
-
     for name in names:
         axes.set(**{f"{name}scale": "log"})
         axis = axes.xaxis if name == "x" else axes.yaxis

@@ -13,21 +13,20 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from matplotlib.figure import Figure
 from PIL import Image
 
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
 from repr.images.reader import ImageLike
+from repr.records import Json
+from repr.reports.figures import svg
 from repr.reports.sheet import SheetRow, thumbnail
 from repr.runs import Run
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SAMPLE_NOTICE = (
+SYNTHETIC_NOTICE = (
     "<strong>Synthetic.</strong> Made on the synthetic shop: an illustration of what the tool does, "
     "not a measurement. Figures here say nothing about real products."
 )
@@ -85,20 +84,19 @@ class Page:
 
     def options(self, run: Run, caption: str = "") -> None:
         """What a run was told, by name, and the command that does it again; what was left empty is left out."""
-        rows = [[f"`{name}`", told(value)] for name, value in run.settings.items() if value not in (None, (), [], "")]
+        rows = [[f"`{name}`", in_words(value)] for name, value in run.settings.items() if value not in (None, (), [], "")]
         again = command_line(run.config["command"], config=run.path / "config.json")
         self.table(["setting", "value"], rows, f"Once more: `{again}`. {caption}".strip(), words=True)
 
-    def machine(self, environment: Mapping[str, Any]) -> None:
+    def machine(self, environment: Mapping[str, Json]) -> None:
         """What a run was made on, as its environment.json says."""
-        rows = [[name, told(value)] for name, value in environment.items() if name != "packages"]
-        rows += [[name, version] for name, version in environment.get("packages", {}).items()]
+        packages = environment.get("packages")
+        rows = [[name, in_words(value)] for name, value in environment.items() if name != "packages"]
+        rows += [[name, str(version)] for name, version in packages.items()] if isinstance(packages, Mapping) else []
         self.table(["machine", ""], rows, words=True)
 
     def figure(self, figure: Figure, caption: str, *, alt: str = "") -> None:
         """A matplotlib figure as SVG. alt: what a person who cannot see it should know (default: the caption)."""
-        from repr.reports.figures import svg
-
         self._figures += 1
         drawn = svg(figure, f"f{self._figures}", alt or plain(caption))
         self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
@@ -113,7 +111,7 @@ class Page:
     def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
         """Queries with their matches, one line each; the text under the images is text, in any script."""
 
-        def cell(kind: str, image: ImageLike, text: str) -> str:
+        def _cell(kind: str, image: ImageLike, text: str) -> str:
             source = data_url(thumbnail(image, thumb))
             alt = escape(f"{kind}: {text}", quote=True)
             words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
@@ -121,8 +119,8 @@ class Page:
 
         lines = []
         for row in rows:
-            cells = [cell("query", row.query, row.label)]
-            cells += [cell({None: "match", True: "good", False: "bad"}[good], image, text) for image, text, good in row.matches]
+            cells = [_cell("query", row.query, row.label)]
+            cells += [_cell({None: "match", True: "good", False: "bad"}[good], image, text) for image, text, good in row.matches]
             lines.append(f'<div class="neighbours">{"".join(cells)}</div>')
         self._parts.append(f'<p>{inline(caption)}</p><div class="scroll" tabindex="0">{"".join(lines)}</div>')
 
@@ -142,7 +140,7 @@ class Page:
     def render(self) -> str:
         """The whole page as text."""
         style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-        banner = f'<p class="synthetic" role="note">{SAMPLE_NOTICE}</p>' if self.synthetic else ""
+        banner = f'<p class="synthetic" role="note">{SYNTHETIC_NOTICE}</p>' if self.synthetic else ""
         links = "".join(f'<a href="#s{n}">{escape(title)}</a>' for n, title in enumerate(self._sections, 1))
         contents = f'<nav aria-label="Contents">{links}</nav>' if len(self._sections) > 1 else ""
         body = "\n".join(self._parts)
@@ -157,7 +155,7 @@ class Page:
         )
 
 
-def told(value: Any) -> str:
+def in_words(value: object) -> str:
     """A value of an option in words."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))

@@ -105,20 +105,20 @@ def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, character: str) -> 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:
     """The text in at most `lines` lines of `width` pixels, broken between characters; the last ends in … when cut."""
-    found: list[str] = []
+    wrapped: list[str] = []
     for part in text.splitlines():
-        while part and len(found) < lines:
+        while part and len(wrapped) < lines:
             n = len(part)
             while n > 1 and font.getlength(part[:n]) > width:
                 n -= 1
             if n < len(part) and " " in part[1:n]:
                 n = part.rindex(" ", 1, n) + 1
-            found.append(part[:n].rstrip())
+            wrapped.append(part[:n].rstrip())
             part = part[n:].lstrip()
         if part:
-            found[-1] = found[-1][:-1] + "…"
+            wrapped[-1] = wrapped[-1][:-1] + "…"
             break
-    return found
+    return wrapped
 
 
 def _frame(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], good: bool | None, *, query: bool) -> None:

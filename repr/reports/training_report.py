@@ -93,8 +93,8 @@ def _summary(run: Run) -> str:
 
 def _column(rows: Sequence[dict[str, str]], name: str) -> list[float | None]:
     scale = 100 if name in SHARES else 1
-    found = [number(row.get(name)) for row in rows]
-    return [None if value is None else value * scale for value in found]
+    values = [number(row.get(name)) for row in rows]
+    return [None if value is None else value * scale for value in values]
 
 
 def _curves(page: Page, rows: list[dict[str, str]]) -> None:
@@ -139,7 +139,7 @@ def _last(page: Page, rows: list[dict[str, str]]) -> None:
 def _warnings(page: Page, rows: list[dict[str, str]]) -> None:
     """One line a kind: when it was noticed, and the last words on it."""
     kinds = {row["kind"]: [other for other in rows if other["kind"] == row["kind"]] for row in rows}
-    cells = [[f"{found[0]['step']} to {found[-1]['step']}", str(len(found)), found[-1]["text"]] for found in kinds.values()]
+    cells = [[f"{rows[0]['step']} to {rows[-1]['step']}", str(len(rows)), rows[-1]["text"]] for rows in kinds.values()]
     page.table(["steps", "times", "the last time"], cells, "What was noticed while training, as it was said then.", words=True)
 
 

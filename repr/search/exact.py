@@ -6,10 +6,11 @@ and our sizes, up to a few 100,000 vectors, do not need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Engine(Protocol):
 
 
 @cache
-def load_faiss() -> Any:
+def load_faiss() -> ModuleType:
     """The faiss module. Raises UserError when no wheel, or two wheels over one another, are installed (faiss issue #2892)."""
     wheels = []
     for name in ("faiss-cpu", "faiss-gpu"):
@@ -79,6 +80,21 @@ def top_k(queries: Floats, gallery: Floats, k: int) -> tuple[Floats, Ints]:
     scores, positions = library.knn(packed(queries), packed(gallery), k, metric=library.METRIC_INNER_PRODUCT)
     assert (positions >= 0).all(), "FAISS handed out -1 for finite vectors"
     return scores, positions
+
+
+def top_k_of(queries: Floats, parts: Sequence[Floats], k: int) -> tuple[Floats, Ints]:
+    """As `top_k`, of a gallery in parts that follow each other, none of which is copied: they may be memory-mapped."""
+    found, start = list[tuple[Floats, Ints]](), 0
+    for part in parts:
+        scores, positions = top_k(queries, part, k)
+        found.append((scores, positions + start))
+        start += len(part)
+    if len(found) == 1:
+        return found[0]
+    scores = np.concatenate([np.empty((len(queries), 0), np.float32), *(one for one, _ in found)], axis=1)
+    positions = np.concatenate([np.empty((len(queries), 0), np.int64), *(one for _, one in found)], axis=1)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(scores, best, 1), np.take_along_axis(positions, best, 1)
 
 
 def neighbours(queries: Floats, gallery: Floats, k: int, own: Ints | None = None) -> tuple[Floats, Ints]:

@@ -6,7 +6,7 @@ FAISS saves nprobe = 1 by default, at which a search may lose a third of its ans
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -29,12 +29,22 @@ class Lists:
     recall_at_10: float
 
 
+class Quantizer(Protocol):
+    """Finds the lists of vectors."""
+
+    def assign(self, vectors: Floats, k: int, /) -> Ints:
+        """(n, k) int64, the k lists nearest to each of the vectors (n, d)."""
+
+
 class ListsEngine(Engine, Protocol):
     """A FAISS IVF index, as far as it is used here. quantizer: finds the list of a vector."""
 
     nlist: int
     nprobe: int
-    quantizer: Any
+    quantizer: Quantizer
+
+    def add_core(self, n: int, vectors: object, ids: object, lists: object, /) -> None:
+        """Take in n vectors with their ids and lists, all given as bare pointers."""
 
 
 def check_enough(n: int, smallest: int = SMALLEST) -> None:
@@ -80,8 +90,7 @@ def fill(engine: ListsEngine, vectors: Floats, lists: Ints) -> None:
     """Put vectors (n, d) into their known lists (n,), behind those that are there; they are known by their positions, as always."""
     faiss, vectors, lists = load_faiss(), packed(vectors), np.ascontiguousarray(lists)
     ids = np.arange(engine.ntotal, engine.ntotal + len(vectors), dtype=np.int64)
-    add: Any = engine.add_core  # type: ignore[attr-defined]  # FAISS's own, which takes bare pointers
-    add(len(vectors), faiss.swig_ptr(vectors), faiss.swig_ptr(ids), faiss.swig_ptr(lists))
+    engine.add_core(len(vectors), faiss.swig_ptr(vectors), faiss.swig_ptr(ids), faiss.swig_ptr(lists))
 
 
 def _measured(full: ListsEngine, queries: Floats, exact: Ints, nlist: int) -> Lists:

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from repr.synthetic.surface import Array, Cloud
+from repr.arrays import Array
+from repr.synthetic.surface import Cloud
 
 FINER = 1.5  # the surface is drawn this many times finer and then reduced
 SPACING = 0.56  # of the points of a surface, in pixels of the image: close enough to leave no holes at that fineness
@@ -107,8 +108,8 @@ def _along(direction: Array, vectors: Array) -> Array:
 def look(cloud: Cloud, camera: Camera, light: Light, gloss: float, blur: float = 0.0) -> Sprite:
     """The image of a posed cloud; `blur` is the radius of a soft lens in pixels."""
     facing = _along(camera.place, cloud.normal) > (cloud.normal * cloud.place).sum(axis=0)
-    seen = np.flatnonzero(facing)
-    place, normal, colour = (part.take(seen, axis=1) for part in (cloud.place, cloud.normal, cloud.colour))
+    visible = np.flatnonzero(facing)
+    place, normal, colour = (part.take(visible, axis=1) for part in (cloud.place, cloud.normal, cloud.colour))
     x, y, depth = camera.project(place)
     view = camera.place - place.mean(axis=1)
     half = light.towards + view / np.linalg.norm(view)
@@ -117,7 +118,7 @@ def look(cloud: Cloud, camera: Camera, light: Light, gloss: float, blur: float =
     for _ in range(5):
         shine *= shine  # to the power of 32
     shine *= 210 * gloss
-    packed = np.full(len(seen), 255 << 24, dtype=np.uint32)
+    packed = np.full(len(visible), 255 << 24, dtype=np.uint32)
     for channel in range(3):
         tone = np.clip((colour[channel] * lit + shine) * np.float32(light.tint[channel]), 0, 255)
         packed |= tone.astype(np.uint32) << np.uint32(8 * channel)
@@ -140,7 +141,7 @@ def look(cloud: Cloud, camera: Camera, light: Light, gloss: float, blur: float =
 
 
 def shadow(cloud: Cloud, camera: Camera, light: Light, size: tuple[int, int], blur: float, ground: float = 0.0) -> Image.Image:
-    """How dark the plane at height `ground` is (L, 0–255) in a image of `size`: a blurred cast shadow."""
+    """How dark the plane at height `ground` is (L, 0–255) in an image of `size`: a blurred cast shadow."""
     step = max(1, cloud.place.shape[1] // 6000)
     place = cloud.place[:, ::step]
     fall = (place[2] - ground) / light.towards[2]

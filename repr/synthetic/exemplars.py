@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from repr.arrays import Array
 from repr.synthetic.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, finish, look, pose, shadow, turned
 from repr.synthetic.identity import Product
 from repr.synthetic.packages import build
@@ -40,7 +41,7 @@ def shots(product: Product, count: int, rng: np.random.Generator) -> list[Shot]:
     return sorted(chosen, key=lambda shot: (shot.back, shot.camera, shot.turn))
 
 
-def rest(product: Product, back: bool) -> np.ndarray:
+def rest(product: Product, back: bool) -> Array:
     """How the product lies or stands on the turntable (rotation)."""
     if not product.form.stands:
         return FACE_DOWN if back else FACE_UP
@@ -50,7 +51,7 @@ def rest(product: Product, back: bool) -> np.ndarray:
 
 
 def draw_exemplars(product: Product, wanted: list[Shot], rng: np.random.Generator) -> list[tuple[Image.Image, tuple[int, int, int, int]]]:
-    """A image and the product's box (x, y, width, height) for every shot."""
+    """An image and the product's box (x, y, width, height) for every shot."""
     clouds: dict[float, Cloud] = {}
     drawn = []
     for shot in wanted:
@@ -121,7 +122,8 @@ def _turntable(image: Image.Image, camera: Camera, angle: float) -> None:
     turn = np.linspace(0, 2 * np.pi, 72)
     ring = np.stack([_DISC * np.cos(turn), _DISC * np.sin(turn), np.zeros_like(turn)]).astype(np.float32)
 
-    def drawn(points: np.ndarray) -> list[tuple[float, float]]:
+    def on_image(points: Array) -> list[tuple[float, float]]:
+        """World points (3, n) in pixels."""
         x, y, _ = camera.project(points)
         return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
 
@@ -130,10 +132,10 @@ def _turntable(image: Image.Image, camera: Camera, angle: float) -> None:
         draw.rectangle((x - 34, y + 20, x + 34, y + 160), fill=(40, 40, 44))
         draw.line([(x - 8, y + 90), (x + 20, y + 104), (x - 6, y + 124), (x + 26, y + 140)], fill=(170, 92, 60), width=4)
     lower = ring - np.array([[0.0], [0.0], [1.0]], dtype=np.float32)
-    draw.polygon(drawn(lower), fill=(150, 150, 152))
-    draw.polygon(drawn(ring), fill=(222, 222, 220))
+    draw.polygon(on_image(lower), fill=(150, 150, 152))
+    draw.polygon(on_image(ring), fill=(222, 222, 220))
     for i in range(-2, 3):
         for along in (0.0, np.pi / 2):
             reach = np.sqrt(max(0.0, (_DISC * 0.98) ** 2 - (i * 6.2) ** 2))
             line = turned("z", angle + along)[:2, :2] @ np.array([[-reach, reach], [i * 6.2, i * 6.2]])
-            draw.line(drawn(np.vstack([line, np.zeros((1, 2))]).astype(np.float32)), fill=(204, 204, 198), width=2)
+            draw.line(on_image(np.vstack([line, np.zeros((1, 2))]).astype(np.float32)), fill=(204, 204, 198), width=2)

@@ -54,10 +54,12 @@ class Product:
 
     @property
     def form(self) -> Form:
+        """The package that it comes in."""
         return FORMS[self.form_name]
 
     @property
     def band(self) -> Colour:
+        """The colour that stands for its flavour."""
         return colour(*FLAVOURS[self.flavour])
 
     @property
@@ -146,7 +148,7 @@ def _draw(
 @cache
 def skus(seed: int) -> dict[int, Product]:
     """The 200 SKUs by category id. A brand keeps to two forms; its SKUs differ in flavour, that is in colour, while flavours last."""
-    found: dict[int, Product] = {}
+    products: dict[int, Product] = {}
     for supercategory in SUPERCATEGORIES:
         rng = np.random.default_rng([seed, 2, supercategory.ids[0]])
         makers = brands(seed)[supercategory.name]
@@ -158,8 +160,8 @@ def skus(seed: int) -> dict[int, Product]:
             fresh = [flavour for flavour in supercategory.flavours if flavour not in used[maker.name][-len(supercategory.flavours) + 1 :]]
             flavour = str(rng.choice(fresh))
             used[maker.name].append(flavour)
-            found[category] = _draw(supercategory, maker, forms, list(supercategory.items), flavour, rng)
-    return dict(sorted(found.items()))
+            products[category] = _draw(supercategory, maker, forms, list(supercategory.items), flavour, rng)
+    return dict(sorted(products.items()))
 
 
 def web_product(sub_class: SubClass, seed: int, rng: np.random.Generator) -> Product:

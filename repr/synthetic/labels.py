@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from repr.arrays import Pixels
 from repr.synthetic.colours import Colour, shade
 from repr.synthetic.identity import Product
 from repr.synthetic.motifs import MOTIFS, Draw, petals
@@ -52,10 +53,10 @@ _WIDE: dict[str, Layout] = {
 class Labels:
     """The printed faces as uint8 arrays (height, width, 3)."""
 
-    front: np.ndarray
-    back: np.ndarray
-    side: np.ndarray
-    lid: np.ndarray
+    front: Pixels
+    back: Pixels
+    side: Pixels
+    lid: Pixels
 
 
 def draw_labels(product: Product, front_size: tuple[float, float], side_size: tuple[float, float]) -> Labels:

@@ -10,9 +10,12 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from openpyxl import Workbook
+from openpyxl.xml.functions import tostring
 
 from repr.synthetic.identity import Product, web_product
 from repr.synthetic.vocabulary import FLAVOURS, SUB_CLASSES, SubClass
@@ -67,11 +70,11 @@ def counts(total: int, rng: np.random.Generator) -> dict[int, int]:
 def plan(total: int, seed: int) -> list[Listing]:
     """All records in file order, sub-class by sub-class. Some products stand twice, as in the real file."""
     rng = np.random.default_rng([seed, 3])
-    wanted = counts(total, rng)
+    sizes = counts(total, rng)
     listings: list[Listing] = []
     for sub in SUB_CLASSES:
         known: list[Listing] = []
-        for place in range(1, wanted[sub.id] + 1):
+        for place in range(1, sizes[sub.id] + 1):
             side = 75 if rng.random() < 0.36 else 220
             again = known[int(rng.integers(len(known)))] if known and rng.random() < 0.09 else None
             product = again.product if again else web_product(sub, seed, rng)
@@ -87,23 +90,24 @@ def _title(product: Product, sub: SubClass, side: int, rng: np.random.Generator)
     """A web shop's title: about 43 characters at 220 px, 55 at 75 px, where another shop's habits show."""
 
     def some(words: tuple[str, ...], n: int) -> list[str]:
+        """`n` different ones of the words, or all where there are fewer."""
         return [str(w) for w in rng.choice(words, min(n, len(words)), replace=False)]
 
-    said = [word for word in sub.words if word != sub.name or rng.random() < 0.15]
+    phrases = [word for word in sub.words if word != sub.name or rng.random() < 0.15]
     pack = f"{product.amount}*{rng.integers(1, 13)}{rng.choice(_PACKS)}"
     name = f"{product.flavour}味{product.item}"
     if side == 220:
         opening = f"【{product.brand.name}】" if rng.random() < 0.4 else f"{product.brand.name} "
         parts = [
             f"{opening}{name}",
-            *some(tuple(said) or (product.item,), 1),
+            *some(tuple(phrases) or (product.item,), 1),
             *some(_TALK, 2),
             f"{rng.choice(_PLACES)}特产" if rng.random() < 0.3 else "",
             pack,
         ]
     else:
         others = [f for f in FLAVOURS if f != product.flavour]
-        parts = [*some(PROMOTIONS, 1), f"{product.brand.name} {name}", *some(tuple(said) or (product.item,), 2), *some(_TALK, 5)]
+        parts = [*some(PROMOTIONS, 1), f"{product.brand.name} {name}", *some(tuple(phrases) or (product.item,), 2), *some(_TALK, 5)]
         parts += [f"{product.flavour}{pack}（{rng.choice(others)}随机）" if rng.random() < 0.3 else pack, product.item]
     text = " ".join(part for part in parts if part)
     return f" {text}" if rng.random() < 0.01 else text
@@ -162,16 +166,13 @@ def folders(folder: Path) -> None:
 
 
 def write_annotations(folder: Path, records: list[dict[str, object]]) -> None:
+    """Write annotation.json and dataset_info.xlsx into `folder`."""
     (folder / "annotation.json").write_text(json.dumps(records, ensure_ascii=False, indent=4), encoding="utf-8", newline="\n")
     (folder / "dataset_info.xlsx").write_bytes(_class_table())
 
 
 def _class_table() -> bytes:
     """The class table in the real one's shape: numbers, and Excel's FALSE where there is no third level. The same bytes every time."""
-    from datetime import datetime
-
-    from openpyxl import Workbook
-
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -190,8 +191,6 @@ def _class_table() -> bytes:
         for entry in source.infolist():
             blob = source.read(entry)
             if entry.filename == "docProps/core.xml":
-                from openpyxl.xml.functions import tostring
-
                 blob = tostring(book.properties.to_tree())
             target.writestr(zipfile.ZipInfo(entry.filename, (2020, 1, 1, 0, 0, 0)), blob)
     return fixed.getvalue()

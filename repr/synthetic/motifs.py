@@ -24,6 +24,7 @@ def petals(x: float, y: float, r: float, n: int, depth: float, turn: float = 0.0
 
 
 def oval(draw: Draw, x: float, y: float, rx: float, ry: float, fill: Colour) -> None:
+    """A filled ellipse round (x, y) with the radii rx and ry, in pixels."""
     draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
 
 

@@ -10,10 +10,11 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
+from repr.arrays import Array
 from repr.synthetic.colours import Colour, shade
 from repr.synthetic.identity import Product
 from repr.synthetic.labels import Labels, draw_labels
-from repr.synthetic.surface import Array, Cloud
+from repr.synthetic.surface import Cloud
 
 # Outlines of round solids: (height, radius) from the bottom (0) to the top (1), and the parts of the height that carry the label
 # and the cap. Radius 1 is half the form's width.
@@ -48,7 +49,7 @@ def _steps(length: float, spacing: float) -> int:
 
 
 def _sample(image: Array, u: Array, v: Array) -> Array:
-    """Colours float32 (3, n) of a image (h, w, 3) at u, v in 0–1 (v down)."""
+    """Colours float32 (3, n) of an image (h, w, 3) at u, v in 0–1 (v down)."""
     height, width = image.shape[:2]
     column = np.clip((u * width).astype(np.int32), 0, width - 1).ravel()
     row = np.clip((v * height).astype(np.int32), 0, height - 1).ravel()
@@ -86,66 +87,46 @@ def _plain(colour: Colour) -> Array:
 
 def _box(product: Product, labels: Labels, spacing: float) -> Cloud:
     width, height, depth = (s / 2 for s in product.size)
-    roof = height
-    if product.form.profile == "gable":
-        roof = height * 0.62
+    gable = product.form.profile == "gable"
+    roof = height * 0.62 if gable else height
 
-    def face(x: float, z: float, dx: float, dz: float, image: Array) -> Cloud:
+    def _face(x: float, z: float, dx: float, dz: float, image: Array) -> Cloud:
         corners = [(x - dx, roof, z - dz), (x + dx, roof, z + dz), (x + dx, -height, z + dz), (x - dx, -height, z - dz)]
         return _quad(corners, image, spacing)
 
-    parts = [
-        face(0, depth, width, 0, labels.front),
-        face(0, -depth, -width, 0, labels.back),
-        face(width, 0, 0, -depth, labels.side),
-        face(-width, 0, 0, depth, labels.side),
+    faces = [
+        _face(0, depth, width, 0, labels.front),
+        _face(0, -depth, -width, 0, labels.back),
+        _face(width, 0, 0, -depth, labels.side),
+        _face(-width, 0, 0, depth, labels.side),
         _quad(
             [(-width, -height, depth), (width, -height, depth), (width, -height, -depth), (-width, -height, -depth)],
             _plain(shade(product.ground, -0.1)),
             spacing,
         ),
     ]
-    if roof == height:
-        top = np.rot90(labels.side) if labels.side.shape[0] > labels.side.shape[1] else labels.side
-        parts.append(
-            _quad([(-width, height, -depth), (width, height, -depth), (width, height, depth), (-width, height, depth)], top, spacing)
-        )
+    if gable:
+        faces += _gable(product, labels, roof, spacing)
     else:
-        ridge, fold = height * 0.90, _plain(shade(product.brand.second, -0.05))
-        paint = labels.front[: max(8, labels.front.shape[0] // 5)]
-        for sign in (1, -1):
-            parts.append(
-                _quad(
-                    [
-                        (-width * sign, ridge, 0),
-                        (width * sign, ridge, 0),
-                        (width * sign, roof, depth * sign),
-                        (-width * sign, roof, depth * sign),
-                    ],
-                    paint,
-                    spacing,
-                )
-            )
-            parts.append(
-                _quad(
-                    [(width * sign, ridge, 0), (width * sign, ridge, 0.01), (width * sign, roof, depth), (width * sign, roof, -depth)],
-                    fold,
-                    spacing,
-                )
-            )
-            parts.append(
-                _quad(
-                    [
-                        (-width, height, 0.15 * sign),
-                        (width, height, 0.15 * sign),
-                        (width, ridge, 0.15 * sign),
-                        (-width, ridge, 0.15 * sign),
-                    ],
-                    fold,
-                    spacing,
-                )
-            )
-    return parts[0].join(*parts[1:])
+        top = np.rot90(labels.side) if labels.side.shape[0] > labels.side.shape[1] else labels.side
+        corners = [(-width, height, -depth), (width, height, -depth), (width, height, depth), (-width, height, depth)]
+        faces.append(_quad(corners, top, spacing))
+    return faces[0].join(*faces[1:])
+
+
+def _gable(product: Product, labels: Labels, roof: float, spacing: float) -> list[Cloud]:
+    """The top of a milk carton from the height `roof` on: two slopes, their folded ends and the seam that stands on the ridge."""
+    width, height, depth = (s / 2 for s in product.size)
+    ridge, fold = height * 0.90, _plain(shade(product.brand.second, -0.05))
+    paint = labels.front[: max(8, labels.front.shape[0] // 5)]
+    faces = []
+    for sign in (1, -1):
+        w, d, seam = width * sign, depth * sign, 0.15 * sign
+        slope = [(-w, ridge, 0.0), (w, ridge, 0.0), (w, roof, d), (-w, roof, d)]
+        end = [(w, ridge, 0.0), (w, ridge, 0.01), (w, roof, depth), (w, roof, -depth)]
+        stand = [(-width, height, seam), (width, height, seam), (width, ridge, seam), (-width, ridge, seam)]
+        faces += [_quad(slope, paint, spacing), _quad(end, fold, spacing), _quad(stand, fold, spacing)]
+    return faces
 
 
 def _creases(shape: tuple[int, int], amount: float, rng: np.random.Generator) -> Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from repr.records import Json
 from repr.synthetic.exemplars import SIZE, draw_exemplars, shots
 from repr.synthetic.identity import Product, skus
 from repr.synthetic.scenes import LEVELS, draw_scene, shopping_lists
@@ -72,9 +73,9 @@ def draw_sku(folder: Path, category: int, count: int, seed: int) -> list[Drawn]:
     """Draw and write a SKU's exemplars."""
     rng = np.random.default_rng([seed, 6, category])
     product = skus(seed)[category]
-    wanted = shots(product, count, rng)
+    exemplars = shots(product, count, rng)
     written = []
-    for shot, (image, box) in zip(wanted, draw_exemplars(product, wanted, rng), strict=True):
+    for shot, (image, box) in zip(exemplars, draw_exemplars(product, exemplars, rng), strict=True):
         name = f"{barcode(category)}{'-back' if shot.back else ''}_camera{shot.camera}-{shot.turn}.jpg"
         image.save(folder / "train2019" / name, quality=86)
         x, y, width, height = (float(n) for n in box)
@@ -99,10 +100,34 @@ def folders(folder: Path) -> None:
 
 def write_annotations(folder: Path, split: str, drawn: list[Drawn], seed: int) -> None:
     """Write instances_<split>2019.json."""
+    images: list[Mapping[str, Json]] = []
+    annotations: list[Mapping[str, Json]] = []
+    for image_id, image in enumerate(drawn):
+        entry: dict[str, Json] = {"file_name": image.file_name, "width": image.width, "height": image.height, "id": image_id}
+        images.append(entry if image.level is None else {**entry, "level": image.level})
+        for category, box, point in image.objects:
+            annotations.append(
+                {
+                    "area": box[2] * box[3],
+                    "bbox": list(box),
+                    "category_id": category,
+                    "id": len(annotations),
+                    "image_id": image_id,
+                    "iscrowd": 0,
+                    "segmentation": [[]],
+                    "point_xy": list(point),
+                }
+            )
+    content = {**_head(seed), "images": images, "annotations": annotations}
+    (folder / f"instances_{split}2019.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _head(seed: int) -> dict[str, Json]:
+    """What all three files say of the products, under RPC's keys."""
     products = skus(seed)
     supercategories = {supercategory.name: supercategory for supercategory in SUPERCATEGORIES}
     names = {category: f"{category}_{product.supercategory}" for category, product in products.items()}
-    content: dict[str, Any] = {
+    return {
         "info": {
             "description": "A synthetic shop in the format of RPC; no real products",
             "version": "synthetic",
@@ -129,23 +154,4 @@ def write_annotations(folder: Path, split: str, drawn: list[Drawn], seed: int) -
             }
             for place, (category, product) in enumerate(products.items())
         ],
-        "images": [],
-        "annotations": [],
     }
-    for image_id, image in enumerate(drawn):
-        entry: dict[str, Any] = {"file_name": image.file_name, "width": image.width, "height": image.height, "id": image_id}
-        content["images"].append(entry if image.level is None else {**entry, "level": image.level})
-        for category, box, point in image.objects:
-            content["annotations"].append(
-                {
-                    "area": box[2] * box[3],
-                    "bbox": list(box),
-                    "category_id": category,
-                    "id": len(content["annotations"]),
-                    "image_id": image_id,
-                    "iscrowd": 0,
-                    "segmentation": [[]],
-                    "point_xy": list(point),
-                }
-            )
-    (folder / f"instances_{split}2019.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")

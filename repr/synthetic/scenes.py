@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from repr.arrays import Array
 from repr.synthetic.camera import FACE_DOWN, FACE_UP, SPACING, UPRIGHT, Camera, Light, Sprite, finish, look, pose, shadow, turned
 from repr.synthetic.identity import Product
 from repr.synthetic.packages import build
-from repr.synthetic.surface import Array, Cloud
+from repr.synthetic.surface import Cloud
 
 # Categories and instances a scene, from RPC's definition of its levels.
 LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
@@ -126,7 +127,7 @@ def _settle(
     solid = (np.asarray(sprite.image.getchannel("A")) > 127)[::4, ::4]
     rows, columns = solid.shape
     coarse = owner[::4, ::4]
-    seen = np.array([(coarse == i).sum() for i in range(len(sizes))]) if sizes else np.zeros(0)
+    uncovered = np.array([(coarse == i).sum() for i in range(len(sizes))]) if sizes else np.zeros(0)
     whole = np.array(sizes) / 16
     best, cost = (sprite.left, sprite.top), np.inf
     for attempt in range(160):
@@ -138,7 +139,7 @@ def _settle(
         worst = 0.0
         if (hidden >= 0).any():
             lost = np.bincount(hidden[hidden >= 0], minlength=len(sizes))
-            worst = float((1 - (seen - lost) / whole)[lost > 0].max())
+            worst = float((1 - (uncovered - lost) / whole)[lost > 0].max())
         if worst < cost:
             best, cost = (left, top), worst
         if cost <= _COVER[level] * (0.3 + 0.7 * rng.random()):
@@ -160,7 +161,7 @@ def _placed(category: int, mask: Array, rng: np.random.Generator) -> Placed:
 
 
 def _square(side: int) -> tuple[Array, Array]:
-    """x and y of a image's pixels, both from -1 to 1, float32 (side, side)."""
+    """x and y of an image's pixels, both from -1 to 1, float32 (side, side)."""
     line = np.linspace(-1, 1, side, dtype=np.float32)
     return line[None, :].repeat(side, axis=0), line[:, None].repeat(side, axis=1)
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Protocol, TypeVar
 
 from repr import files, progress
 from repr.errors import UserError, nearest
 from repr.machine import cores
+from repr.records import Json
 from repr.synthetic import mep3m, rpc
 from repr.synthetic.identity import skus
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 VERSION = 1  # of the drawing; another number draws anew into the cache
 
@@ -38,7 +43,11 @@ SCALES = {
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 
-Job = tuple[Callable[..., list[Any]], tuple[Any, ...]]
+
+class Draw(Protocol):
+    """Runs jobs and gathers what they make, in their order; `total` things, counted as `what` says."""
+
+    def __call__(self, jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]: ...
 
 
 def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", workers: int | None = None) -> Path:
@@ -50,7 +59,13 @@ def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", workers: int | N
     out = Path(out).absolute()
     if scale not in SCALES:
         raise UserError(f"no such scale: {scale}", "", nearest(scale, SCALES), argument="scale")
-    mark = {"version": VERSION, "seed": seed, "scale": scale, "synthetic": True, "note": "Drawn images of products that do not exist."}
+    mark: dict[str, Json] = {
+        "version": VERSION,
+        "seed": seed,
+        "scale": scale,
+        "synthetic": True,
+        "note": "Drawn images of products that do not exist.",
+    }
     if _is_there(out, mark):
         return out
     files.need_space(out, SCALES[scale].room, "the synthetic shop")
@@ -71,7 +86,7 @@ def synthetic_root(part: Literal["mep3m", "rpc"], *, seed: int = 0) -> Path:
     return folder / part
 
 
-def _is_there(out: Path, mark: dict[str, Any]) -> bool:
+def _is_there(out: Path, mark: dict[str, Json]) -> bool:
     """True when `out` is this very shop, False when it is empty or missing. Raises when it is something else: nothing is drawn over."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
@@ -89,41 +104,47 @@ def _draw_all(folder: Path, scale: Scale, seed: int, workers: int) -> None:
     listings = mep3m.plan(scale.records, seed)
     scenes = rpc.plan({"val": scale.val, "test": scale.test}, seed)
     chunks = [listings[i : i + mep3m.CHUNK] for i in range(0, len(listings), mep3m.CHUNK)]
-    with _pool(workers) as go:
-        records = go([(mep3m.draw_listings, (web, chunk, seed)) for chunk in chunks], len(listings), "Drawing the web shop")
+    with _pool(workers) as draw:
+        records = draw([partial(mep3m.draw_listings, web, chunk, seed) for chunk in chunks], len(listings), "Drawing the web shop")
         mep3m.write_annotations(web, records)
         categories = sorted(skus(seed))
-        jobs: list[Job] = [(rpc.draw_sku, (checkout, category, scale.exemplars, seed)) for category in categories]
-        rpc.write_annotations(checkout, "train", go(jobs, scale.exemplars * len(categories), "Drawing exemplars"), seed)
-        drawn = go([(rpc.draw_checkout, (checkout, scene, seed)) for scene in scenes], len(scenes), "Drawing checkouts")
+        exemplars = [partial(rpc.draw_sku, checkout, category, scale.exemplars, seed) for category in categories]
+        rpc.write_annotations(checkout, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), seed)
+        drawn = draw([partial(rpc.draw_checkout, checkout, scene, seed) for scene in scenes], len(scenes), "Drawing checkouts")
     for split in ("val", "test"):
         rpc.write_annotations(checkout, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[Callable[[list[Job], int, str], list[Any]]]:
-    """Something that runs jobs in order and gathers their lists, with a bar for each stage.
+def _pool(workers: int) -> Iterator[Draw]:
+    """What runs jobs, in `workers` processes.
 
     Children are forked where that is possible, so that a script without a main guard can draw the shop too; they ignore Ctrl-C
     and end with the pool.
     """
     if workers < 2:
-        yield lambda jobs, total, what: _gather(map(_run, jobs), total, what)
+        yield _in_turn
         return
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     pool = multiprocessing.get_context(method).Pool(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+
+    def _shared_out(jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]:
+        return _gather(pool.imap(_run, jobs), total, what)
+
     try:
-        yield lambda jobs, total, what: _gather(pool.imap(_run, jobs), total, what)
+        yield _shared_out
     finally:
         pool.terminate()
         pool.join()
 
 
-def _run(job: Job) -> list[Any]:
-    function, arguments = job
-    return function(*arguments)
+def _in_turn(jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]:
+    return _gather(map(_run, jobs), total, what)
 
 
-def _gather(results: Iterator[list[Any]], total: int, what: str) -> list[Any]:
-    one_by_one = (item for result in results for item in result)
-    return list(progress.counted(one_by_one, total, what, "image"))
+def _run(job: partial[list[T]]) -> list[T]:
+    return job()
+
+
+def _gather(results: Iterator[list[T]], total: int, what: str) -> list[T]:
+    return list(progress.counted(itertools.chain.from_iterable(results), total, what, "image"))

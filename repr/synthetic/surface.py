@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from repr.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -20,5 +18,6 @@ class Cloud:
     colour: Array
 
     def join(self, *others: Cloud) -> Cloud:
+        """The points of this cloud, then those of the others, in one."""
         parts = (self, *others)
         return Cloud(*(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("place", "normal", "colour")))

@@ -55,7 +55,7 @@ TABLE = Table(POINTS, np.arange(len(POINTS)))
 
 
 class Sure(Nearest):
-    """The same; the highest score says how surely a image is of a product taught."""
+    """The same; the highest score says how surely an image is of a product taught."""
 
     def known(self, x: Any) -> Any:
         return self.scores(x).max(axis=1)

@@ -1,8 +1,12 @@
+"""The experiments' own tools: steps and grids, what is stored, and the tables that it becomes."""
+
 from __future__ import annotations
 
-import importlib.util
-import json
+import importlib
+import re
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +14,10 @@ from typing import Any
 import pytest
 
 from repr.errors import UserError
+from repr.evaluation.statistics import interval
+from repr.experiments.document import Comparison
+from repr.experiments.summary import paired_rows
+from repr.records import from_json
 
 TOOLS = Path(__file__).parents[2] / "tools" / "experiments"
 # Stands in for `repr` and `rpc_transfer`: notes that it ran, fails when told to, and leaves a finished transfer behind.
@@ -21,113 +29,119 @@ mkdir -p "$out"
 score=$(echo "$*" | sed -n 's/.*--lr \\([0-9.]*\\).*/\\1/p')
 case "$*" in *--tie*) score=0.5;; esac
 case "$*" in *--on-tests*) on=test;; *) on=validation;; esac
-row='{"config": {"learner": "ncm", "weights": "none", "features": "as given", "size": 64, "shots": 10, "test_on": "'$on'"}, "metrics": {'
+case "$*" in *--other-split*) split=other;; *) split=same;; esac
+row='{"config": {"learner": "ncm", "weights": "none", "features": "as given", "size": 64, "crops": [1.0], "shots": 10, "test_on": "'$on'"}'
+row="$row, \\"metrics\\": {"
 score=${score:-0.5}
-for name in acc_base acc_novel harmonic_mean; do
+for name in acc_base acc_novel harmonic_mean supercategory/Milk; do
     row="$row\\"$name\\": {\\"mean\\": $score, \\"ci95\\": null, \\"values\\": [$score]}, "
 done
 row="$row\\"acc_all\\": {\\"mean\\": 0.5, \\"ci95\\": null, \\"values\\": [0.5]}}, "
-row="$row\\"trials\\": [{\\"seed\\": 0, \\"split\\": \\"\\", \\"file\\": \\"\\"}]}"
+row="$row\\"trials\\": [{\\"seed\\": 0, \\"split\\": \\"$split\\", \\"file\\": \\"\\"}]}"
 head='"schema": 1, "command": "rpc_transfer run", "data": "toy", "synthetic": false'
 echo "{$head, \\"rows\\": [$row]}" > "$out/results.json"
 echo '{"version": 2, "command": "rpc_transfer run", "status": "done", "data": "toy", "result": {}}' > "$out/config.json"
-split='{"format": "rpc_transfer split", "version": 1, "about": "", "data": "toy", "split_seed": 0, "shots": 10, "base_shots": null, '
-split="$split"'"shots_from": "train", "test_on": "test", "unknown": [], "products": {}, "notes": ["'"$*"'"]'
-for part in base novel increments support tests; do
-    case "$*" in *--other-$part*) seed=1;; *) seed=0;; esac
-    case $part in
-        increments) value="[[\\"$seed\\"]]";;
-        support) value="[{\\"seed\\": $seed, \\"images\\": {}}]";;
-        tests) value="[{\\"seeds\\": [$seed], \\"images\\": {}}]";;
-        *) value="[\\"$seed\\"]";;
-    esac
-    split="$split, \\"$part\\": $value"
-done
-echo "$split}" > "$out/split.json"
 """
 
 
+@pytest.fixture(autouse=True)
+def tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts import each other by name."""
+    monkeypatch.syspath_prepend(TOOLS)
+    monkeypatch.delitem(sys.modules, "run", raising=False)
+
+
 def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"experiments_{name}", TOOLS / f"{name}.py")
-    assert spec and spec.loader
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    return importlib.import_module(name)
 
 
 @pytest.fixture
 def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs steps as an experiment; what was then stored, and how often the program has run."""
     run = module("run")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "rpc_transfer").write_text(PROGRAM)
     (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path / "bin")
 
-    def experiment(*steps: dict[str, Any], only: str | None = None, **more: Any) -> dict[str, Any]:
-        run.run_experiment({"title": "Toy", "steps": list(steps), **more}, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only)
-        content: dict[str, Any] = json.loads((tmp_path / "toy.json").read_text())
-        content["ran"] = len((tmp_path / "bin" / "ran").read_text().splitlines())
-        return content
+    def experiment(*steps: dict[str, Any], only: str | None = None, **more: Any) -> Any:
+        asked = from_json(module("plan").Plan, {"title": "Toy", "steps": list(steps), **more})
+        run.run_experiment(asked, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only)
+        return module("stored").read(tmp_path / "toy.json")
 
     return experiment
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Any:
+    """How often the program has run so far."""
+    return lambda: len((tmp_path / "bin" / "ran").read_text().splitlines())
 
 
 def step(out: str, words: str = "", **more: Any) -> dict[str, Any]:
     return {"out": out, "run": f"rpc_transfer run --root {{data}}/toy {words}".strip(), **more}
 
 
-def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any) -> None:
-    found = go(step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3, 0.2]}), step("final", "--lr {best:rate}"))
-    assert found["steps"][0]["chosen"] == 0.3 and found["steps"][0]["at_edge"]
-    assert found["steps"][0]["run"] == "rpc_transfer run --root {data}/toy --lr {lr}"
-    assert found["steps"][1]["rows"][0]["acc_novel"]["mean"] == 0.3
-    assert found["ran"] == 4
+def novel(step: Any) -> float:
+    mean: float = step.found.rows[0].metrics["acc_novel"].mean
+    return mean
 
 
-def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, tmp_path: Path) -> None:
+def test_a_grid_is_judged_and_later_steps_take_its_best(go: Any, ran: Any) -> None:
+    rate, final = go(step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3, 0.2]}), step("final", "--lr {best:rate}")).steps
+    assert rate.grid.chosen == 0.3 and rate.grid.at_edge and [tried.value for tried in rate.grid.tried] == ["0.1", "0.3", "0.2"]
+    assert rate.run == "rpc_transfer run --root {data}/toy --lr {lr}"
+    assert novel(final) == 0.3 and final.run.endswith("--lr 0.3") and ran() == 4
+
+
+def test_what_is_stored_of_a_transfer(go: Any) -> None:
+    (one,) = go(step("one", "--weights {out}/w")).steps
+    assert set(one.found.rows[0].metrics) == {"acc_all", "acc_base", "acc_novel", "harmonic_mean"}  # no group
+    assert one.found.seeds == (0,) and one.found.rows[0].trials[0].split == "same" and one.run.endswith("--weights {out}/w")
+
+
+def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, ran: Any, tmp_path: Path) -> None:
     def steps(rates: list[float], trained: str = "", judged: str = "") -> list[dict[str, Any]]:
         return [
             step("w-{lr}", trained, each={"lr": rates}),
             step("rate", f"{judged} --weights {{out}}/w-{{lr}} --lr {{lr}}", grid={"lr": rates}),
         ]
 
-    assert go(*steps([0.1, 0.3]))["steps"][2]["at_edge"]
+    assert go(*steps([0.1, 0.3])).steps[2].grid.at_edge
     shutil.rmtree(tmp_path / "out")
     wider = go(*steps([0.1, 0.2, 0.3]), only="w-0.2|rate")
-    assert wider["ran"] == 4 + 2 and wider["steps"][-1]["tried"] == {"0.1": 0.1, "0.2": 0.2, "0.3": 0.3}
+    assert ran() == 4 + 2 and {tried.value: tried.score for tried in wider.steps[-1].grid.tried} == {"0.1": 0.1, "0.2": 0.2, "0.3": 0.3}
     found = (tmp_path / "toy.json").read_text()
-    for i, other in enumerate(
-        ({"trained": "--epochs 2"}, {"judged": "--seeds 2"})
-    ):  # other weights, or judged otherwise, are measured anew
+    for i, other in enumerate(({"trained": "--epochs 2"}, {"judged": "--seeds 2"})):  # other weights, or judged otherwise
         shutil.rmtree(tmp_path / "out")
         (tmp_path / "toy.json").write_text(found)
-        assert go(*steps([0.1, 0.2, 0.3], **other), only="rate")["ran"] == wider["ran"] + 3 * (i + 1)
+        go(*steps([0.1, 0.2, 0.3], **other), only="rate")
+        assert ran() == 6 + 3 * (i + 1)  # is measured anew
 
 
-def test_a_score_with_weights_of_another_experiment_is_measured_anew(go: Any, tmp_path: Path) -> None:
+def test_a_score_with_weights_of_another_experiment_is_measured_anew(go: Any, ran: Any, tmp_path: Path) -> None:
     rate = step("rate", "--weights {out}/theirs --lr {lr}", grid={"lr": [0.1]})
-    assert go(rate)["ran"] == 1
+    assert go(rate).steps[0].grid.tried[0].key == "" and ran() == 1
     shutil.rmtree(tmp_path / "out")
-    assert go(rate)["ran"] == 2
+    go(rate)
+    assert ran() == 2
 
 
 def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) -> None:
-    found = go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]}))
-    assert found["steps"][0]["chosen"] == 0.1
+    assert go(step("rate", "--tie --lr {lr}", grid={"lr": [0.3, 0.1, 0.2]})).steps[0].grid.chosen == 0.1
     with pytest.raises(AssertionError, match="judged on training images"):
         go(step("tests", "--on-tests --lr {lr}", grid={"lr": [0.1]}))
 
 
 def test_each_stands_for_one_step_a_combination(go: Any) -> None:
     rate = step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]})
-    found = go(
-        rate, step("{a}-{b}", "--a {a} --b {b} --lr {best:rate}", each={"a": ["x", "y"], "b": [1, 2]}), step("x-2-again", "--b {out}")
-    )
-    assert [s["step"] for s in found["steps"]] == ["rate", "x-1", "x-2", "y-1", "y-2", "x-2-again"]
-    assert found["steps"][2]["run"] == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
+    each = step("{a}-{b}", "--a {a} --b {b} --lr {best:rate}", each={"a": ["x", "y"], "b": [1, 2]})
+    found = go(rate, each, step("x-2-again", "--b {out}")).steps
+    assert [s.step for s in found] == ["rate", "x-1", "x-2", "y-1", "y-2", "x-2-again"]
+    assert found[2].run == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
 
 
-def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: Any) -> None:
+def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: Any, ran: Any) -> None:
     arms = [{"arm": "x", "flags": "--a", "rates": [0.1, 0.3]}, {"arm": "y", "flags": "--b", "rates": [0.2]}]
     steps = [
         step("shared"),
@@ -135,54 +149,51 @@ def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: An
         step("{arm}-rate", "{flags} --lr {lr}", grid={"lr": "rates"}),
         step("{arm}", "--lr {best:{arm}-rate}"),
     ]
-    found = go(*steps, arms=arms)
-    assert [s["step"] for s in found["steps"]] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
-    commands = [s["run"].removeprefix("rpc_transfer run --root {data}/toy ") for s in found["steps"] if "run" in s]
+    found = go(*steps, arms=arms).steps
+    assert [s.step for s in found] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
+    commands = [s.run.removeprefix("rpc_transfer run --root {data}/toy ") for s in found]
     assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--a --lr {lr}", "--lr 0.3", "--b --n 0.2", "--b --lr {lr}", "--lr 0.2"]
-    assert found["ran"] == 1 + 3 + 3 + 2
+    assert ran() == 1 + 3 + 3 + 2
 
 
-def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any) -> None:
+def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any, ran: Any) -> None:
     go(step("a"))
-    assert go(step("a"))["ran"] == 1
+    go(step("a"))
+    assert ran() == 1
     with pytest.raises(UserError, match="made by another command"):
         go(step("a", "--lr 0.3"))
 
 
 def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
     needs = [step("c", "--crash --lr {lr}", grid={"lr": [0.1]}), step("d", "--lr {best:c}")]
-    reasons = [found.get("error", "") for found in go(*needs, step("e"))["steps"]]
-    assert reasons == ["exit code 3", "nothing is known of best:c", ""]
+    assert [found.error for found in go(*needs, step("e")).steps] == ["exit code 3", "nothing is known of best:c", ""]
     found = go(step("a", "--crash"), step("b"))
-    assert "error" in found["steps"][0] and "rows" in found["steps"][1]
+    assert found.steps[0].error and found.steps[1].found is not None
     lines = "\n".join(module("table").markdown(found))
     assert "Not run: a, exit code 3." in lines and "| ncm | none |" in lines
 
 
 def test_what_was_found_stands_where_its_repeat_fails(go: Any, tmp_path: Path) -> None:
-    (before,) = go(step("a"))["steps"]
+    (before,) = go(step("a")).steps
     shutil.rmtree(tmp_path / "out")
     (tmp_path / "bin" / "rpc_transfer").write_text("#!/bin/sh\nexit 4\n")
     found = go(step("a"))
-    assert found["steps"] == [{**before, "error": "exit code 4"}]
+    assert found.steps == (replace(before, error="exit code 4"),)
     lines = "\n".join(module("table").markdown(found))
     assert "Not run anew: a, exit code 4." in lines and "| ncm | none |" in lines
 
 
-def test_an_experiment_may_be_measured_in_several_sittings(go: Any, tmp_path: Path) -> None:
+def test_an_experiment_may_be_measured_in_several_sittings(go: Any, ran: Any, tmp_path: Path) -> None:
     steps = [step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]}), step("one", "--lr 0.2"), step("two", "--lr {best:rate}")]
     asked = {"compare": [{"steps": ["two"], "against": "one"}]}
     first = go(*steps, only="rate|one", **asked)
-    assert [found["step"] for found in first["steps"]] == ["rate", "one"] and first["compared"] == []
+    assert [found.step for found in first.steps] == ["rate", "one"] and first.compared == () and ran() == 3
     shutil.rmtree(tmp_path / "out")
     second = go(*steps, only="two", **asked)
-    assert [found["step"] for found in second["steps"]] == ["rate", "one", "two"] and second["steps"][:2] == first["steps"]
-    assert second["steps"][2]["run"].endswith("--lr 0.3") and second["ran"] == first["ran"] + 1
-    assert len(second["compared"]) == 3  # though the runs of the first are gone
-    whole = json.loads((tmp_path / "toy.json").read_text())
-    del whole["steps"][1]["split"]  # as what was found before splits were stored
-    (tmp_path / "toy.json").write_text(json.dumps(whole))
-    assert go(*steps, only="two", **asked)["compared"] == second["compared"]
+    assert [found.step for found in second.steps] == ["rate", "one", "two"] and second.steps[:2] == first.steps
+    assert second.steps[2].run.endswith("--lr 0.3") and ran() == 3 + 1
+    (row,) = second.compared  # though the runs of the first are gone
+    assert [test.metric for test in row.tests] == ["acc_all", "acc_base", "acc_novel"]
 
 
 @pytest.mark.parametrize(("only", "told"), [("(", "is no regular expression"), ("absent", "no step whose name holds absent")])
@@ -193,32 +204,82 @@ def test_steps_that_are_not_there_are_told_and_nothing_is_written(go: Any, tmp_p
 
 
 @pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)
-def test_what_is_stored_becomes_a_table(file: Path) -> None:
-    found = json.loads(file.read_text(encoding="utf-8"))
+def test_what_is_stored_becomes_a_table_and_is_written_as_it_was_read(file: Path, tmp_path: Path) -> None:
+    found = module("stored").read(file)
     lines = module("table").markdown(found)
-    assert found["title"] in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
+    assert found.title in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
+    module("stored").write(tmp_path / "again.json", found)
+    assert (tmp_path / "again.json").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)
+def test_stored_intervals_and_tests_follow_from_the_stored_values(file: Path) -> None:
+    for one in module("stored").read(file).steps:
+        for row in one.found.rows if one.found else ():
+            for metric in row.metrics.values():
+                made = interval(list(metric.values), redrawn=row.redrawn)
+                assert made is None or (made.mean, made.ci95) == (pytest.approx(metric.mean), pytest.approx(metric.ci95))
+        for test in one.found.comparisons if one.found and one.found.command == "rpc_transfer run" else ():
+            again = paired_rows(one.found.rows[test.a], one.found.rows[test.b], test.metric)
+            assert again is not None and (again.difference, again.p, again.n) == (
+                pytest.approx(test.difference),
+                pytest.approx(test.p),
+                test.n,
+            )
+
+
+@pytest.mark.parametrize("file", sorted(TOOLS.glob("*.toml")), ids=lambda file: file.stem)
+def test_every_experiment_can_be_read(file: Path) -> None:
+    commands = module("plan").read(file).commands()
+    assert commands and all(command.run.split()[0] in ("repr", "rpc_transfer") for command in commands)
+    unknown = {name for command in commands for name in re.findall(r"\{([^{}]+)\}", command.run)} - {"data", "out"}
+    grids = {option for command in commands for option in command.grid}
+    assert all(name in grids or name.startswith("best:") for name in unknown)
+
+
+def test_a_field_that_no_experiment_has_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('title = "X"\n[[steps]]\nout = "a"\nrun = "repr"\neech = {a = [1]}\n')
+    with pytest.raises(UserError, match=r"steps\[0\].eech is not known"):
+        module("plan").read(tmp_path / "x.toml")
+
+
+def test_a_file_of_a_newer_schema_is_told(go: Any, tmp_path: Path) -> None:
+    go(step("a"))
+    file = tmp_path / "toy.json"
+    file.write_text(re.sub(r'"schema": \d+', '"schema": 99', file.read_text()))
+    with pytest.raises(UserError, match="newer version"):
+        module("stored").read(file)
 
 
 def test_a_mix_of_mixes_names_both() -> None:
-    def trained(method: str) -> dict[str, Any]:
-        made = {"init": "imagenet", "method": method, "source": "shop", "views": "product", "epochs": 4, "size": 96}
-        return {"step": method, "trained": made}
+    stored = module("stored")
 
-    def mixed(name: str, first: str, second: str, alpha: float) -> dict[str, Any]:
-        return {"step": name, "run": f"repr weights mix {first} {{out}}/{second} --alpha {alpha}"}
+    def trained(method: str) -> Any:
+        made = stored.Trained("imagenet", method, "shop", "product", 4, 96, 64, 0.04, None, {})
+        return stored.Step(method, "repr pretrain", trained=made)
+
+    def mixed(name: str, first: str, second: str, alpha: float) -> Any:
+        return stored.Step(name, f"repr weights mix {first} {{out}}/{second} --alpha {alpha}")
 
     steps = [trained("simclr"), trained("vicreg"), mixed("a", "imagenet", "simclr", 0.5), mixed("b", "imagenet", "vicreg", 0.25)]
-    starts = {step["step"]: step for step in [*steps, mixed("both", "{out}/a", "b", 0.75)]}
-    assert module("table")._start("b", starts) == ["imagenet", "vicreg, 0.25 of it mixed in", "shop", "product", "4", "96"]
-    both = "0.75 of (vicreg, 0.25 of it mixed in) in (simclr, 0.5 of it mixed in)"
-    assert module("table")._start("both", starts) == ["imagenet", both, "shop", "product", "4", "96"]
+    starts = {step.step: step for step in [*steps, mixed("both", "{out}/a", "b", 0.75)]}
+    rows = [stored.Against("run", "low", "ncm", weights, "as given", leads(0.5)) for weights in ("b", "both")]
+    lines = module("table").against(rows, starts)[-2:]
+    assert lines[0].startswith("| ncm | imagenet | vicreg, 0.25 of it mixed in |")
+    assert lines[1].startswith("| ncm | imagenet | 0.75 of (vicreg, 0.25 of it mixed in) in (simclr, 0.5 of it mixed in) |")
+
+
+def leads(difference: float) -> tuple[Comparison, ...]:
+    return tuple(Comparison(0, 0, "step", metric, difference, None, None, 1) for metric in ("acc_all", "acc_base", "acc_novel"))
 
 
 def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) -> None:
     asked = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
     found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)
-    assert [(test["step"], test["against"], test["metric"], test["difference"]) for test in found["compared"]] == [
-        ("high", "low, ncm", metric, lead) for metric, lead in (("acc_all", 0.0), ("acc_base", 0.5), ("acc_novel", 0.5))
+    (row,) = found.compared
+    assert (row.step, row.against, row.learner, row.weights) == ("high", "low, ncm", "ncm", "none")
+    assert [(test.a, test.b, test.metric, test.difference) for test in row.tests] == [
+        (0, 0, metric, lead) for metric, lead in (("acc_all", 0.0), ("acc_base", 0.5), ("acc_novel", 0.5))
     ]
     table = "\n".join(module("table").markdown(found))
     assert "| ncm | none | – | as given | high | low, ncm | +0.0 | +50.0 | +50.0 |" in table
@@ -228,10 +289,8 @@ def test_rows_of_another_experiment_are_set_against_one_of_this(go: Any, tmp_pat
     go(step("high", "--lr 0.75"))
     (tmp_path / "toy.json").rename(tmp_path / "other.json")
     found = go(step("low", "--lr 0.25"), compare=[{"steps": ["high"], "against": "low"}])
-    assert [test["difference"] for test in found["compared"]] == [0.0, 0.5, 0.5] and [s["step"] for s in found["steps"]] == ["low"]
+    assert [test.difference for test in found.compared[0].tests] == [0.0, 0.5, 0.5] and [s.step for s in found.steps] == ["low"]
 
 
-@pytest.mark.parametrize("part", ["base", "novel", "increments", "support", "tests"])
-def test_other_splits_are_not_compared(go: Any, part: str) -> None:
-    found = go(step("low"), step("high", f"--other-{part}"), compare=[{"steps": ["high"], "against": "low"}])
-    assert found["compared"] == []
+def test_other_splits_are_not_compared(go: Any) -> None:
+    assert go(step("low"), step("high", "--other-split"), compare=[{"steps": ["high"], "against": "low"}]).compared == ()

@@ -75,7 +75,7 @@ def side(name: str, folder: Path, weights: str, size: int | None, device: str, o
     from repr.models.weights import load_encoder
 
     target = str(pick_device(device))
-    encoder = load_encoder(weights, size=size, crops=(1.0,))  # one crop a image, as the loop's
+    encoder = load_encoder(weights, size=size, crops=(1.0,))  # one crop an image, as the loop's
     seconds = 0.0
     if name == "exact":
         features = exact(folder, encoder)

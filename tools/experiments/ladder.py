@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import click
+import stored
+from stored import Experiment, Step
 
-from repr.crops import WHOLE
-from repr.evaluation.statistics import half_width, paired
-from repr.evaluation.words import percent, points
-from repr.files import read_json
+from repr.evaluation.statistics import Metric, paired
+from repr.evaluation.words import points, rate
 
-RESULTS = Path(__file__).parent / "results"
+NONE = "none"  # weights: from scratch
 FROZEN = {"ncm": "class means", "linear": "logistic regression", "lda-root": "LDA on square roots"}
 NOTHING = {
     ("finetune", "trained"): "fine-tuned",
@@ -48,19 +47,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one row of a transfer found: accuracies seed by seed, on the official tests."""
+class Transferred:
+    """What one row of a transfer found, on the official tests. weights: as named, NONE for none. px: of an image's side."""
 
     step: str
     target: str
-    weights: str | None
+    weights: str
     origin: Origin | None
     learner: str
     features: str
     px: int
     crops: int
-    all: tuple[float, ...]
-    novel: tuple[float, ...]
+    all: Metric
+    novel: Metric
 
     @property
     def tested(self) -> tuple[int, int]:
@@ -72,13 +71,13 @@ class Row:
 @click.argument("targets", nargs=-1)
 def main(targets: tuple[str, ...]) -> None:
     """Print the ladders of TARGET… (by default grocery and freiburg)."""
-    experiments = [read_json(file) for file in sorted(RESULTS.glob("*.json"))]
+    experiments = stored.read_all()
     for target in targets or ("grocery", "freiburg"):
         click.echo("\n".join(["", f"**From ImageNet to {target}**", "", *from_imagenet(experiments, target)]))
         click.echo("\n".join(["", f"**From scratch to {target}**", "", *from_scratch(experiments, target)]))
 
 
-def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
+def from_imagenet(experiments: Sequence[Experiment], target: str) -> list[str]:
     """A line for each frozen encoder and way of testing it: points over frozen ImageNet, all / novel.
 
     The lines of one way of testing stand together: first ImageNet's own, which holds accuracies, then the others in the order of what they
@@ -102,16 +101,16 @@ def from_imagenet(experiments: list[dict[str, Any]], target: str) -> list[str]:
     return lines
 
 
-def from_scratch(experiments: list[dict[str, Any]], target: str) -> list[str]:
+def from_scratch(experiments: Sequence[Experiment], target: str) -> list[str]:
     """A line for each start from scratch, in the order of fine-tuning's accuracy on novel products: all / novel of each use of it."""
     cells: dict[Origin, dict[tuple[str, str], str]] = {}
     order: dict[Origin, float] = {}
     for row in _rows(experiments):
-        origin = Origin(method="none: the shop alone") if row.weights is None else row.origin
+        origin = Origin(method="none: the shop alone") if row.weights == NONE else row.origin
         if row.target == target and origin is not None and origin.start == "none" and (row.learner, row.features) in NOTHING:
             cells.setdefault(origin, {}).setdefault((row.learner, row.features), _both(row))
             if row.learner == "finetune":
-                order[origin] = sum(row.novel)
+                order[origin] = row.novel.mean
     shown = ("method", "source", "views", "epochs", "px")
     lines = _header([*shown, *NOTHING.values()])
     for origin in sorted(cells, key=lambda origin: -order.get(origin, 0.0)):
@@ -119,31 +118,35 @@ def from_scratch(experiments: list[dict[str, Any]], target: str) -> list[str]:
     return lines
 
 
-def _rows(experiments: list[dict[str, Any]]) -> Iterator[Row]:
+def _rows(experiments: Sequence[Experiment]) -> Iterator[Transferred]:
     """The rows of transfers that were tested on the tests, with ten shots."""
-    everywhere = {step["step"]: step for experiment in experiments for step in experiment["steps"]}
+    everywhere = {step.step: step for experiment in experiments for step in experiment.steps}
     for experiment in experiments:
         # Another experiment may have made weights of the same name by another command.
-        steps = everywhere | {step["step"]: step for step in experiment["steps"]}
-        for step in experiment["steps"]:
-            for row in step.get("rows", ()):
-                if "acc_novel" not in row or row["error"] or row["test_on"] != "test" or row["shots"] != 10:
+        steps = everywhere | {step.step: step for step in experiment.steps}
+        for step in experiment.steps:
+            for row in step.found.rows if step.found else ():
+                config = row.config
+                if "acc_novel" not in row.metrics or config["test_on"] != "test" or config["shots"] != 10:
                     continue
-                target = step["run"].split("{data}/")[1].split()[0]
-                seen = (row["features"], row["size"], len(row.get("crops", WHOLE)))
-                values = (tuple(row[name]["values"]) for name in ("acc_all", "acc_novel"))
-                yield Row(step["step"], target, row["weights"], _origin(row["weights"], steps), row["learner"], *seen, *values)
+                target = step.run.split("{data}/")[1].split()[0]
+                weights, size, crops = str(config["weights"]), config["size"], config["crops"]
+                assert isinstance(size, int) and isinstance(crops, tuple)
+                told = (weights, _origin(weights, steps), str(config["learner"]), str(config["features"]), size, len(crops))
+                yield Transferred(step.step, target, *told, row.metrics["acc_all"], row.metrics["acc_novel"])
 
 
-def _origin(name: str | None, steps: dict[str, dict[str, Any]]) -> Origin | None:
+def _origin(name: str, steps: Mapping[str, Step]) -> Origin | None:
     """How weights were made; None where no step trained or mixed them."""
-    step = steps.get(name or "", {})
-    if "trained" in step:
-        made = step["trained"]
-        method = made["method"] + (", projector" if made["projector"] else "")
-        rate = "–" if made["lr"] is None else f"{made['lr']:g}"  # None: found before 2026-11-27, the method's own of its day
-        return Origin(made["init"], method, made["source"], made["views"], str(made["epochs"]), str(made["size"]), rate, "1")
-    words = shlex.split(step.get("run", ""))
+    step = steps.get(name)
+    if step is None:
+        return None
+    if step.trained:
+        made = step.trained
+        method = made.method + (", projector" if made.projector else "")
+        rate = "–" if made.lr is None else f"{made.lr:g}"  # None: found before 2026-11-27, the method's own of its day
+        return Origin(made.init, method, made.source, made.views, str(made.epochs), str(made.size), rate, "1")
+    words = shlex.split(step.run)
     if words[:3] != ["repr", "weights", "mix"]:
         return None
     onto, mixed = (_origin(Path(word).name, steps) for word in words[3:5])
@@ -153,14 +156,18 @@ def _origin(name: str | None, steps: dict[str, dict[str, Any]]) -> Origin | None
     return Origin(*(a if a == b else f"{a} + {b}" for a, b in pairs))
 
 
-def _both(row: Row) -> str:
-    return " / ".join(percent(sum(values) / len(values), half_width(values)) for values in (row.all, row.novel))
+def _both(row: Transferred) -> str:
+    return f"{rate(row.all)} / {rate(row.novel)}"
 
 
-def _gain(row: Row, start: Row) -> tuple[float, str]:
+def _gain(row: Transferred, start: Transferred) -> tuple[float, str]:
     """On novel products as a number, to sort by; on all and novel ones as text."""
-    tests = [paired(row.all, start.all), paired(row.novel, start.novel)]
+    tests = [paired(_known(row.all), _known(start.all)), paired(_known(row.novel), _known(start.novel))]
     return tests[1].difference, " / ".join(points(test.difference, test.ci95).replace("-", "−") for test in tests)
+
+
+def _known(metric: Metric) -> list[float]:
+    return [value for value in metric.values if value is not None]
 
 
 def _tested(px: int, crops: int) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from repr.arrays import Floats, Ints
 from repr.classify.hierarchy.tree import Tree
 
-Array = np.ndarray[Any, Any]
 ROWS = 4096  # rows scored at a time: 4096 × 688 paths of float64 are 23 MB
 TINY = 1e-12  # probabilities below it count as this, so that no path is impossible
 
 
-def decode(probabilities: Sequence[Array], tree: Tree) -> Array:
+def decode(probabilities: Sequence[Floats], tree: Tree) -> Ints:
     """The likeliest path of each row: (n, levels) int64, coarse first, always consistent with the tree.
 
     probabilities: one array a level, coarse first, (n, classes of the level). A path's score is the sum of its classes'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repr.arrays import Floats, Ints
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.hierarchy.weak import joint_loss, residual_labels, widths, without_residual
@@ -17,7 +17,6 @@ from repr.errors import UserError, nearest
 from repr.learners.heads import Standardised, seeded
 from repr.training.finetune import fit_network
 
-Array = np.ndarray[Any, Any]
 ROWS = 4096  # rows predicted at a time
 
 
@@ -42,11 +41,11 @@ class HierarchicalModel:
     weak: str
 
     @torch.no_grad()
-    def probabilities(self, features: Array) -> list[Array]:
+    def probabilities(self, features: Floats) -> list[Floats]:
         """One float32 (n, classes of the level) a level, coarse first; rows sum to 1. features: (n, d) as given to fit_hierarchy."""
         features = _checked(features)
         device = next(self.network.parameters()).device
-        parts: list[list[Array]] = [[np.empty((0, size), dtype=np.float32)] for size in self.tree.sizes]
+        parts: list[list[Floats]] = [[np.empty((0, size), dtype=np.float32)] for size in self.tree.sizes]
         for first in range(0, len(features), ROWS):
             logits: Tensor = self.network(torch.from_numpy(features[first : first + ROWS]).to(device))
             for level, scores in enumerate(torch.split(logits, list(widths(self.tree, self.weak)), dim=1)):
@@ -57,8 +56,8 @@ class HierarchicalModel:
 
 def fit_hierarchy(
     kind: str,
-    features: Array,
-    labels: Array,
+    features: Floats,
+    labels: Ints,
     tree: Tree,
     *,
     epochs: int,
@@ -86,6 +85,7 @@ def fit_hierarchy(
     outputs = list(widths(tree, weak))
 
     def loss(_: Tensor, logits: Tensor, batch: Tensor) -> Tensor:
+        """The loss of all levels together."""
         return joint_loss(torch.split(logits, outputs, dim=1), batch, tree, weak)
 
     with seeded(generator):
@@ -98,7 +98,7 @@ def fit_hierarchy(
     return HierarchicalModel(network, tree, weak)
 
 
-def _known(features: Array, labels: Array, tree: Tree, weak: str) -> tuple[Array, Array]:
+def _known(features: Floats, labels: Ints, tree: Tree, weak: str) -> tuple[Floats, Ints]:
     """Checked features and completed labels of the rows of which anything is known."""
     features = _checked(features)
     labels = tree.complete(labels)
@@ -108,7 +108,7 @@ def _known(features: Array, labels: Array, tree: Tree, weak: str) -> tuple[Array
     return features, residual_labels(labels, tree) if weak == "residual" else labels
 
 
-def _checked(features: Array) -> Array:
+def _checked(features: Floats) -> Floats:
     features = np.ascontiguousarray(features, dtype=np.float32)
     assert features.ndim == 2, features.shape
     if not np.isfinite(features).all():

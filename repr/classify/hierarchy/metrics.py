@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from repr.arrays import Ints
 
 
-def hierarchical(truth: Array, predicted: Array) -> dict[str, float]:
+def hierarchical(truth: Ints, predicted: Ints) -> dict[str, float]:
     """hP, hR and hF over all rows, as fractions: shared classes of the two paths, by predicted, by true ones, and their harmonic mean.
 
     truth, predicted: int (n, levels), coarse first; -1 where a path has no class. Micro averages, as in Kiritchenko et al. 2006 and
@@ -26,7 +24,7 @@ def hierarchical(truth: Array, predicted: Array) -> dict[str, float]:
     }
 
 
-def mistake_height(truth: Array, predicted: Array) -> float | None:
+def mistake_height(truth: Ints, predicted: Ints) -> float | None:
     """Mean height of the mistakes: how many levels above the finest one the two paths meet; None without a mistake.
 
     truth, predicted: int (n, levels), coarse first. A mistake is a row whose finest class is wrong: 1 when the parent is right, …,

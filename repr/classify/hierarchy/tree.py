@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from repr.arrays import Bools, Ints
 from repr.errors import UserError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Tree:
     roots: classes of the first level; 0 means as many as the first array of parents names.
     """
 
-    parents: tuple[Array, ...]
+    parents: tuple[Ints, ...]
     roots: int = 0
 
     def __post_init__(self) -> None:
@@ -42,7 +40,7 @@ class Tree:
                 )
 
     @classmethod
-    def of(cls, labels: Array) -> Tree:
+    def of(cls, labels: Ints) -> Tree:
         """The tree that rows of labels show. labels: int (n, levels), coarse first, codes from 0 without gaps, -1 for unknown.
 
         Raises UserError when a level has no label, a class stands under two parents, or no row shows a class's parent.
@@ -65,28 +63,28 @@ class Tree:
         """How many levels there are."""
         return len(self.parents) + 1
 
-    def ancestors(self, level: int, coarser: int) -> Array:
+    def ancestors(self, level: int, coarser: int) -> Ints:
         """(classes of `level`,) int64: each one's ancestor on the level `coarser` (positions from 0; the class itself when equal)."""
         codes = np.arange(self.sizes[level])
         for above in range(level, coarser, -1):
             codes = self.parents[above - 1][codes]
         return codes
 
-    def paths(self) -> Array:
+    def paths(self) -> Ints:
         """(classes of the last level, levels) int64: from the root to each of the finest classes."""
         return np.stack([self.ancestors(self.levels - 1, level) for level in range(self.levels)], axis=1)
 
-    def descendants(self, coarser: int, level: int) -> Array:
+    def descendants(self, coarser: int, level: int) -> Bools:
         """(classes of `coarser`, classes of `level`) bool: whether the one stands above the other (or is it)."""
         if (coarser, level) not in self._below:
             self._below[coarser, level] = self.ancestors(level, coarser)[None, :] == np.arange(self.sizes[coarser])[:, None]
         return self._below[coarser, level]
 
     @cached_property
-    def _below(self) -> dict[tuple[int, int], Array]:
+    def _below(self) -> dict[tuple[int, int], Bools]:
         return {}  # asked for in every training step
 
-    def complete(self, labels: Array) -> Array:
+    def complete(self, labels: Ints) -> Ints:
         """Labels with every level above a known one filled in: (n, levels) int64; unknown ones then stand only at a row's end.
 
         Raises UserError when a row contradicts the tree or holds a code that is in no level of it.
@@ -112,7 +110,7 @@ class Tree:
         return labels
 
 
-def _parents(above: Array, below: Array, level: int) -> Array:
+def _parents(above: Ints, below: Ints, level: int) -> Ints:
     """The parent of every class of a level, from the rows that know both. level: position of `below`, from 0."""
     known = (above >= 0) & (below >= 0)
     pairs = np.unique(np.stack([below[known], above[known]], axis=1), axis=0)

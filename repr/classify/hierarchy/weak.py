@@ -11,16 +11,14 @@ Rows without any known class never count.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from repr.arrays import Floats, Ints
 from repr.classify.hierarchy.tree import Tree
-
-Array = np.ndarray[Any, Any]
 
 
 def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -59,7 +57,7 @@ def widths(tree: Tree, weak: str) -> tuple[int, ...]:
     return tuple(int(size + more) for size, more in zip(tree.sizes, extra, strict=True))
 
 
-def residual_labels(labels: Array, tree: Tree) -> Array:
+def residual_labels(labels: Ints, tree: Tree) -> Ints:
     """Labels with the unknown ones replaced by the residual class of the row's deepest known class: (n, levels) int64.
 
     labels: (n, levels) completed by `Tree.complete`. On a level, residual classes are numbered after its own, coarse levels first.
@@ -74,7 +72,7 @@ def residual_labels(labels: Array, tree: Tree) -> Array:
     return filled
 
 
-def without_residual(probabilities: Array, level: int, tree: Tree) -> Array:
+def without_residual(probabilities: Floats, level: int, tree: Tree) -> Floats:
     """(n, classes of `level`): each residual class's probability shared out among the classes below it, in proportion to theirs.
 
     probabilities: (n, widths(tree, "residual")[level]), rows sum to 1, and so do the answer's.

@@ -17,6 +17,7 @@ from repr.classify.lmf import LowRankFusion, low_rank_fusion
 from repr.classify.settings import Settings
 from repr.classify.tfn import TensorFusion, tensor_fusion
 from repr.errors import UserError
+from repr.experiments.trials import Trial
 
 
 def pair(m: int, n: int, batch: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,13 +74,19 @@ def test_what_is_missing_is_not_looked_at() -> None:
     assert ask(images, 0, texts, 0).isfinite().all()
 
 
+def missing(trial: Trial) -> set[str]:
+    """What it was measured without."""
+    return {name.removeprefix("missing/") for name in trial.metrics if name.startswith("missing/")}
+
+
 @pytest.mark.parametrize("model", list(NETS))
 def test_rows_with_missing_modalities(shop: Catalog, model: str) -> None:
     settings = Settings(model=model, mask=True, weights="none", size=32, epochs=40, batch_size=16, lr=0.003, scale=0.25)
-    row = run_trial(Data(shop, mask=True), settings).row
-    assert row["top1"] > 0.9 and row["modality"] == "image+text"
-    assert set(row["missing"]) == {"without_image", "without_text"} and row["missing"]["without_image"] > 0.5
-    assert "n-grams" in row["note"]
+    trial = run_trial(Data(shop, mask=True), settings)
+    row = trial.metrics
+    assert row["top1"] > 0.9
+    assert missing(trial) == {"image", "text"} and row["missing/image"] > 0.5
+    assert "n-grams" in trial.note
 
 
 def test_title_and_ocr_each_missing_and_rows_that_show_nothing(shop: Catalog) -> None:
@@ -89,12 +96,12 @@ def test_title_and_ocr_each_missing_and_rows_that_show_nothing(shop: Catalog) ->
     table = table.set_column(table.schema.get_field_index("title"), "title", pa.array(titles, pa.string()))
     data = Data(replace(shop, table=table), ocr=True)
     settings = Settings(model="concat", ocr=True, weights="none", size=32, epochs=20, batch_size=16, lr=0.003, scale=0.25)
-    row = run_trial(data, settings).row
-    assert set(row["missing"]) == {"without_image", "without_text", "without_title", "without_ocr"}
-    assert (row["no_text"], row["no_image"]) == (0, 0) and row["missing"]["without_title"] > 0.8
-    text = run_trial(data, Settings(ocr=True)).row
-    assert set(text["missing"]) == {"without_title", "without_ocr"}
-    assert run_trial(Data(data.catalog), Settings()).row["no_text"] == 4
+    trial = run_trial(data, settings)
+    row = trial.metrics
+    assert missing(trial) == {"image", "text", "title", "ocr"}
+    assert (row["rows/no_text"], row["rows/no_image"]) == (0, 0) and row["missing/title"] > 0.8
+    assert missing(run_trial(data, Settings(ocr=True))) == {"title", "ocr"}
+    assert run_trial(Data(data.catalog), Settings()).metrics["rows/no_text"] == 4
     model = Fusion(settings).fit(data, np.arange(120), np.arange(120) % 4, 4, torch.Generator().manual_seed(0))
     bare = data.without("image").without("text")
     assert np.isnan(model.logits(bare, np.arange(3))).all()

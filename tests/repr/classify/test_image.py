@@ -7,23 +7,27 @@ import numpy as np
 import pytest
 
 from repr.catalog.table import Catalog
-from repr.classify.data import Data, NotRun
-from repr.classify.experiment import grid, run, run_trial
+from repr.classify.combinations import combine
+from repr.classify.data import Data
+from repr.classify.experiment import run, run_trial
 from repr.classify.image import image_features, leaks_of
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.models.provenance import Provenance, Record, learned_from
 from repr.models.weights import fresh, write_weights
 
 
 def test_frozen_features_below_a_linear_layer(shop: Catalog) -> None:
-    row = run_trial(Data(shop), Settings(model="encoder", weights="none", size=32, epochs=10)).row
-    assert row["top1"] > 0.9 and row["modality"] == "image" and "frozen none" in row["note"] and not row["masked"]
+    trial = run_trial(Data(shop), Settings(model="encoder", weights="none", size=32, epochs=10))
+    row = trial.metrics
+    assert row["top1"] > 0.9 and "frozen none" in trial.note
 
 
 def test_from_scratch_end_to_end(shop: Catalog) -> None:
-    row = run_trial(Data(shop), Settings(model="encoder", weights="none", end_to_end=True, size=32, epochs=4, batch_size=16)).row
-    assert row["top1"] > 0.5 and "end to end from scratch" in row["note"]
+    trial = run_trial(Data(shop), Settings(model="encoder", weights="none", end_to_end=True, size=32, epochs=4, batch_size=16))
+    row = trial.metrics
+    assert row["top1"] > 0.5 and "end to end from scratch" in trial.note
 
 
 @pytest.mark.parametrize("model", ["vgg19", "inception_v3", "resnet50"])
@@ -40,7 +44,7 @@ def test_weights_of_another_network(shop: Catalog) -> None:
 def test_each_model_finds_its_weights(tmp_path: Path) -> None:
     write_weights(tmp_path / "r18.safetensors", fresh("resnet18", 32, 0))
     named = (str(tmp_path / "r18.safetensors"), "none")
-    rows = grid(Settings(), models=["resnet50", "encoder", "ngram"], levels=[2], seeds=[0], weights=named)
+    rows = combine(Settings(), models=["resnet50", "encoder", "ngram"], levels=[2], weights=named)
     assert [(row.model, row.weights) for row in rows] == [("resnet50", ""), ("encoder", named[0]), ("encoder", "none"), ("ngram", "")]
 
 
@@ -51,10 +55,10 @@ def test_weights_that_have_seen_the_test_images_are_named_once_a_split(
     provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
     write_weights(tmp_path / "w.safetensors", replace(fresh("resnet18", 32, 0), provenance=provenance, name="C+C"))
     base = Settings(size=32, epochs=1)
-    rows = grid(base, models=["encoder", "ngram"], levels=[1, 2], seeds=[0], weights=[str(tmp_path / "w.safetensors"), "none"])
+    rows = combine(base, models=["encoder", "ngram"], levels=[1, 2], weights=[str(tmp_path / "w.safetensors"), "none"])
     assert [leak.kind for leak in leaks_of(rows, shop)] == ["seen"]
     assert leaks_of([replace(base, model="encoder", weights="nowhere"), base], shop) == []
-    run(lambda *_: shop, rows)
+    run(lambda *_: shop, rows, [0])
     told = capsys.readouterr().err
     assert told.count("Note: 'C+C' has seen all 40 test images: it was trained on ") == 1
 
@@ -67,5 +71,6 @@ def test_unreadable_images_count_as_missing(shop: Catalog, tmp_path: Path) -> No
     settings = Settings(model="encoder", weights="none", size=32, epochs=10)
     features = image_features(Data(broken), settings)
     assert np.flatnonzero(~features.present).tolist() == [3, 130] and not features.vectors[130].any()
-    row = run_trial(Data(broken), settings).row
-    assert row["test"] == 40 and row["top1"] > 0.85
+    trial = run_trial(Data(broken), settings)
+    row = trial.metrics
+    assert row["rows/test"] == 40 and row["top1"] > 0.85

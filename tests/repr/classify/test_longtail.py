@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from repr.classify.longtail import adjust, balanced, bucket, by_bucket
+from repr.classify.longtail import OfBucket, adjust, balanced, bucket, by_bucket
 
 
 def test_buckets_at_their_edges() -> None:
@@ -12,8 +12,8 @@ def test_buckets_at_their_edges() -> None:
 
 def test_buckets_by_hand() -> None:
     found = by_bucket(np.array([500, 300, 5]), np.array([0, 0, 0, 1, 2]), np.array([0, 0, 1, 0, 2]))
-    assert found["many"] == {"classes": 2, "rows": 4, "top1": 0.5, "recall": pytest.approx(1 / 3)}
-    assert found["few"]["recall"] == 1 and set(found) == {"many", "few"}
+    assert found["many"] == OfBucket(2, 4, 0.5, pytest.approx(1 / 3))  # type: ignore[arg-type]
+    assert found["few"].recall == 1 and set(found) == {"many", "few"}
 
 
 def test_balanced_sampling_evens_the_classes_out() -> None:

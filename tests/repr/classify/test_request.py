@@ -12,6 +12,7 @@ from repr.classify import request
 from repr.classify.grid import Request
 from repr.cli.classify import command
 from repr.errors import UserError
+from repr.experiments import document
 from repr.runs import Run
 
 
@@ -26,8 +27,8 @@ def ask(data: Path, *typed: str) -> request.Answer:
     """What the command would be answered."""
     kept: list[request.Answer] = []
 
-    def call(words: tuple[str, ...], wanted: Request, out: Path | None) -> request.Answer:
-        kept.append(original(words, wanted, out))
+    def call(words: tuple[str, ...], asked: Request, out: Path | None) -> request.Answer:
+        kept.append(original(words, asked, out))
         return kept[0]
 
     original = request.ask
@@ -39,7 +40,7 @@ def ask(data: Path, *typed: str) -> request.Answer:
 
 def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
     answer = ask(data, "--split", "random")
-    assert answer.rows[0]["split"] == "own" and "split own" in answer.remarks[0]
+    assert answer.rows[0].config.split == "own" and "split own" in answer.document.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_no_option_is_taken_and_ignored(data: Path, typed: tuple[str, ...], word
 def test_table_6_takes_a_share_of_fine_labels(data: Path, tmp_path: Path) -> None:
     typed = ["table", "6", "--model", "resnet50", "--hierarchy", "flat", "--fine-share", "0.5", "--level", "1"]
     answer = ask(data, *typed, "--out", str(tmp_path / "out"))
-    assert {row["fine_share"] for row in answer.rows} == {0.5} and "--mask-class-words" not in answer.rows[0]["note"]
+    assert {row.config.fine_share for row in answer.rows} == {0.5} and "no weights" in answer.rows[0].row.error
 
 
 def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +84,7 @@ def test_another_commands_folder_is_left_alone(data: Path, tmp_path: Path, monke
 
 def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
     answer = ask(data, "--level", "1", "--level", "1", "--model", "ngram", "--model", "ngram")
-    assert [row["seeds"] for row in answer.rows] == [[0]] and answer.rows[0]["ci95"]["top1"] is None
+    assert [row.seeds for row in answer.document.rows] == [(0,)] and answer.document.rows[0].metrics["top1"].ci95 is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_an_option_typed_twice_is_no_second_seed(data: Path) -> None:
         (("--model", "ngram", "--model", "bert", "--bert", "nowhere"), "nowhere: there is no such folder"),
         (("table", "5", "--under", "Nuts"), "no class is called 'Nuts'"),
         (("--model", "encoder", "--weights", "nowhere.pth"), "nowhere.pth: no such weights"),
-        (("fig8",), "repr classify --data .* table 4"),
+        (("fig8",), "the tables are 4, 5, 6, 8, fig8"),
     ],
 )
 def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, typed: tuple[str, ...], words: str) -> None:
@@ -102,14 +103,34 @@ def test_what_is_typed_wrong_is_said_before_anything_is_trained(data: Path, type
         ask(data, *typed)
 
 
-@pytest.mark.parametrize("file", ["config.json", "predictions.npz"])
-def test_a_damaged_row_is_run_again(data: Path, tmp_path: Path, file: str) -> None:
-    first = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
-    (damaged,) = (tmp_path / "out" / "rows").glob(f"*/{file}")
-    whole = damaged.read_bytes()
-    damaged.write_bytes(whole[:100])
-    again = ask(data, "--level", "1", "--out", str(tmp_path / "out"))
-    assert again.rows[0]["top1"] == first.rows[0]["top1"] and len(damaged.read_bytes()) > 100
+def test_the_run_folder_holds_the_document_that_is_answered(data: Path, tmp_path: Path) -> None:
+    answer = ask(data, "--level", "1", "--level", "2", "--seeds", "2", "--out", str(tmp_path / "out"))
+    assert document.read(tmp_path / "out") == answer.document
+    assert answer.document.command == "repr classify" and answer.document.seeds == (0, 1) and answer.document.data == "shop"
+    assert [row.config["level"] for row in answer.document.rows] == [1, 2]
+    assert Run.open(tmp_path / "out").config["status"] == "done"
+    again = ask(data, "--level", "1", "--level", "2", "--seeds", "2", "--out", str(tmp_path / "out"))
+    assert again.document == answer.document  # seconds included: nothing was computed anew
+
+
+def test_a_table_tells_its_number_and_what_the_paper_prints(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "paper.csv"
+    file.write_text("table,row,level,top1,source\n4,ngram,1,0.5,made up\n", encoding="utf-8")
+    answer = ask(data, "table", "4", "--model", "ngram", "--level", "1", "--paper", str(file), "--out", str(tmp_path / "out"))
+    assert answer.document.about == {"table": "4", "paper": (0.5, None)} and answer.document.command == "repr classify table 4"
+    assert document.read(tmp_path / "out").about == answer.document.about
+
+
+def test_bad_input_leaves_no_folder_and_a_stopped_run_no_results(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="no labels on level 3"):
+        ask(data, "--level", "3", "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    ask(data, "--level", "1", "--out", str(tmp_path / "out"))
+    monkeypatch.setattr(request, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises((KeyboardInterrupt, IndexError)):
+        ask(data, "--level", "2", "--out", str(tmp_path / "out"))
+    with pytest.raises(UserError, match="has not ended"):
+        document.read(tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +143,6 @@ def test_what_needs_no_data_is_said_before_they_are_opened(data: Path, typed: tu
 
 
 def test_none_is_the_start_of_a_named_network_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "run", lambda _, rows, out: pytest.fail(str([row.weights for row in rows])))
+    monkeypatch.setattr(request, "run", lambda _, rows, seeds, out: pytest.fail(str([row.weights for row in rows])))
     with pytest.raises(pytest.fail.Exception, match=r"\[''\]"):
         ask(data, "--model", "resnet50", "--weights", "none")

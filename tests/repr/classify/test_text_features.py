@@ -80,8 +80,8 @@ def test_what_was_kept_and_damaged_is_made_anew(shop: Catalog, cache: Path) -> N
 
 def test_what_was_kept_changes_no_number(shop: Catalog) -> None:
     settings = Settings(model="concat", text_encoder="lstm", weights="none", size=32, epochs=2)
-    first, again = (run_trial(Data(shop), settings).measured for _ in range(2))
-    assert first is not None and again is not None and first.confidence.tolist() == again.confidence.tolist()
+    first, again = (run_trial(Data(shop), settings).arrays["confidence"] for _ in range(2))
+    assert first.tolist() == again.tolist()
 
 
 @pytest.mark.parametrize("model", ["lstm", "concat"])
@@ -91,5 +91,6 @@ def test_titles_without_a_known_word_are_counted(shop: Catalog, model: str, hier
     titles[120:124] = ["zzqx", "qqqq", "", "xyzzy"]
     column = shop.table.schema.get_field_index("title")
     data = Data(replace(shop, table=shop.table.set_column(column, "title", pa.array(titles))))
-    row = run_trial(data, Settings(model=model, hierarchy=hierarchy, text_encoder="lstm", weights="none", size=32, epochs=1)).row
-    assert (row["unknown_text"], row["no_text"]) == (3, 1)
+    trial = run_trial(data, Settings(model=model, hierarchy=hierarchy, text_encoder="lstm", weights="none", size=32, epochs=1))
+    row = trial.metrics
+    assert (row["rows/unknown_text"], row["rows/no_text"]) == (3, 1)

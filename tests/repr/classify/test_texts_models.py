@@ -14,13 +14,14 @@ import torch
 from repr.catalog.table import Catalog
 from repr.classify import hashed, ngram
 from repr.classify.bert import bert_features, check_folder, pooled
-from repr.classify.data import Data, NotRun
+from repr.classify.data import Data
 from repr.classify.experiment import run_trial
 from repr.classify.hashed import grams
 from repr.classify.recurrent import Recurrent, Sentence, word2vec
 from repr.classify.settings import Settings
-from repr.classify.trials import folder_name
+from repr.classify.trials import wanted
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.files import cache_dir
 
 
@@ -32,7 +33,8 @@ def titled(shop: Catalog, titles: list[str | None]) -> Catalog:
 def test_each_text_model_learns_and_says_nothing_of_empty_titles(shop: Catalog, model: str) -> None:
     titles = shop.column("title").tolist()
     titles[5], titles[125] = "", "😀"
-    row = run_trial(Data(titled(shop, titles)), Settings(model=model, epochs=8, lr=0.01)).row
+    trial = run_trial(Data(titled(shop, titles)), Settings(model=model, epochs=8, lr=0.01))
+    row = trial.metrics
     assert row["top1"] > 0.9
 
 
@@ -45,7 +47,7 @@ def test_no_titles_at_all_is_one_clear_line(shop: Catalog, model: str) -> None:
 def test_chinese_titles_are_cut_and_learnt(shop: Catalog) -> None:
     kinds = ("德芙牛奶巧克力", "安满孕妇配方奶粉", "纯棉男士短袖", "不锈钢保温杯")
     titles: list[str | None] = [f"【{kinds[row % 4]}】{row}克" for row in range(160)]
-    assert run_trial(Data(titled(shop, titles)), Settings(model="bilstm", epochs=6, lr=0.01)).row["top1"] > 0.9
+    assert run_trial(Data(titled(shop, titles)), Settings(model="bilstm", epochs=6, lr=0.01)).metrics["top1"] > 0.9
     with pytest.raises(NotRun, match="no weights"):
         run_trial(Data(titled(shop, titles)), Settings(model="bert"))
 
@@ -96,8 +98,9 @@ def test_hashed_grams_are_those_of_a_plain_loop() -> None:
 @pytest.mark.parametrize(("limit", "value"), [("BIG", 50), ("COEFFICIENTS", 100)])
 def test_many_rows_or_coefficients_are_streamed(shop: Catalog, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(ngram, limit, value)
-    row = run_trial(Data(shop), Settings(epochs=12, batch_size=16)).row
-    assert row["top1"] > 0.9 and "streamed" in row["note"]
+    trial = run_trial(Data(shop), Settings(epochs=12, batch_size=16))
+    row = trial.metrics
+    assert row["top1"] > 0.9 and "streamed" in trial.note
 
 
 def test_small_sets_are_streamed_more_often(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +132,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("whole", [False, True])
 def test_bert_from_a_folder(shop: Catalog, tiny_bert: Path, whole: bool) -> None:
     settings = Settings(model="bert", bert=str(tiny_bert), end_to_end=whole, epochs=15, lr=0.01)
-    assert run_trial(Data(shop, mask=True), settings).row["top1"] > 0.8
+    assert run_trial(Data(shop, mask=True), settings).metrics["top1"] > 0.8
 
 
 def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,19 +146,23 @@ def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypat
     np.testing.assert_array_equal(bert_features(Data(shop), settings).vectors, first.vectors)
 
 
+def file_of(settings: Settings, data: Data) -> str:
+    return wanted(0, settings, data, "", kept=True).file
+
+
 def test_a_row_goes_stale_with_its_bert_and_its_images(shop: Catalog, tiny_bert: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")
     settings = Settings(model="bert", bert=str(folder))
-    before = folder_name(settings, Data(shop))
-    assert folder_name(settings, Data(shop)) == before
+    before = file_of(settings, Data(shop))
+    assert file_of(settings, Data(shop)) == before
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": False}))
-    assert folder_name(settings, Data(shop)) != before
+    assert file_of(settings, Data(shop)) != before
     images, texts = Settings(model="resnet50"), Settings(model="ngram")
-    names = [folder_name(each, Data(shop)) for each in (images, texts)]
+    names = [file_of(each, Data(shop)) for each in (images, texts)]
     image = shop.file(3)
     status = image.stat()
     os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
-    again = [folder_name(each, Data(shop)) for each in (images, texts)]
+    again = [file_of(each, Data(shop)) for each in (images, texts)]
     assert again[0] != names[0] and again[1] == names[1]
 
 
@@ -191,8 +198,9 @@ def test_a_folder_that_lacks_a_file_names_it(tiny_bert: Path, tmp_path: Path, mi
 def test_a_frozen_bert_is_asked_about_what_is_left_of_the_text(shop: Catalog, tiny_bert: Path) -> None:
     table = shop.table.set_column(shop.table.schema.get_field_index("ocr"), "ocr", pa.array(["red red"] * 160, pa.string()))
     data = Data(replace(shop, table=table), ocr=True)
-    row = run_trial(data, Settings(model="bert", bert=str(tiny_bert), ocr=True, epochs=15, lr=0.01)).row
-    assert row["missing"]["without_ocr"] > 0.5 and row["missing"]["without_title"] == 0.25  # all rows read the same
+    trial = run_trial(data, Settings(model="bert", bert=str(tiny_bert), ocr=True, epochs=15, lr=0.01))
+    row = trial.metrics
+    assert row["missing/ocr"] > 0.5 and row["missing/title"] == 0.25  # all rows read the same
 
 
 @pytest.mark.parametrize("model", ["bert", "ngram"])

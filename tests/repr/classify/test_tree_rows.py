@@ -6,18 +6,31 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from repr.arrays import Ints
 from repr.catalog.table import Catalog
 from repr.classify import tree_rows
+from repr.classify.combinations import combine
 from repr.classify.data import Data
-from repr.classify.experiment import grid, run, run_trial
+from repr.classify.experiment import run, run_trial
 from repr.classify.image import image_features
+from repr.classify.levels import finest, level_labels
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
-from repr.classify.summary import against_flat, summarise
-from repr.classify.tree_rows import FrozenInputs, finest, level_labels
+from repr.classify.summary import comparisons, summarise
+from repr.classify.tree_rows import FrozenInputs
 from repr.errors import UserError
+from repr.experiments.trials import Trial
 
 BASE = Settings(model="ngram", mask=True, epochs=15, lr=0.01)
+
+
+def known(trial: Trial) -> dict[str, float]:
+    return {name: value for name, value in trial.metrics.items() if value is not None}
+
+
+def metrics(data: Data, settings: Settings) -> dict[str, float]:
+    """Of the trial, those that apply."""
+    return known(run_trial(data, settings))
 
 
 def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
@@ -27,22 +40,21 @@ def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
 
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
-    rows = grid(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"], seeds=[0, 1])
-    trials = run(lambda *_: shop, rows)
-    assert all(trial["top1"] > 0.9 and trial["hF"] > 0.9 for trial in trials)
-    assert trials[0]["seconds"] == trials[2]["seconds"] and trials[0]["level"] != trials[2]["level"]
-    compared = against_flat(summarise(trials))
-    assert [(c["a"], c["b"], c["level"], c["n"]) for c in compared] == [
-        ("ngram coarse-to-fine", "ngram flat", 1, 2),
-        ("ngram coarse-to-fine", "ngram flat", 2, 2),
-    ]
+    rows = combine(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"])
+    found = run(lambda *_: shop, rows, [0, 1])
+    trials = [trial for of_row in found for _, trial in of_row]
+    assert all(isinstance(trial, Trial) and trial.metrics["top1"] > 0.9 and trial.metrics["hF"] > 0.9 for trial in trials)  # type: ignore[operator]
+    made = [summarise(row, of_row) for row, of_row in zip(rows, found, strict=True)]
+    flat, deep = made[0].row.metrics["seconds"].values, made[1].row.metrics["seconds"].values
+    assert flat == deep and made[0].config.level != made[1].config.level  # trained once for both levels
+    assert [(test.a, test.b, test.against, test.n) for test in comparisons(made)] == [(2, 0, "flat", 2), (3, 1, "flat", 2)]
 
 
 def test_a_subtree_of_one_class_on_the_levels_above(shop: Catalog) -> None:
     """Below one class the first level parts nothing: the nets work on the levels that do."""
     food = subtree(shop, "Food")
     assert level_labels(Data(food)).levels == (2,)
-    assert run_trial(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2)).row["top1"] > 0.9
+    assert metrics(Data(food), replace(BASE, hierarchy="coarse-to-fine", level=2))["top1"] > 0.9
     with pytest.raises(UserError, match="no level has two classes"):
         level_labels(Data(shop.select(shop.column("class_2") == 0)))
 
@@ -56,7 +68,7 @@ def test_missing_labels_are_weak_supervision_too(shop: Catalog, monkeypatch: pyt
     some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
     settings = replace(BASE, hierarchy="flat", epochs=1, weak="residual")
     for catalog in (some, shop):
-        assert run_trial(Data(catalog), settings).row["weak"] == "residual"
+        run_trial(Data(catalog), settings)
     assert asked == ["residual", "masked"]
     assert settings.relevant() != replace(settings, weak="children").relevant()
 
@@ -71,9 +83,10 @@ def test_a_level_without_a_labelled_test_row(shop: Catalog) -> None:
 
 def test_image_and_text_side_by_side(shop: Catalog) -> None:
     settings = Settings(model="concat", hierarchy="fine-to-coarse", weights="none", size=32, epochs=15, lr=0.01)
-    row = run_trial(Data(shop), settings).row
-    assert row["top1"] > 0.9 and " + " in row["note"] and row["modality"] == "image+text"
-    assert 0.4 < row["missing"]["without_image"] <= row["top1"] and 0.4 < row["missing"]["without_text"] <= row["top1"]
+    trial = run_trial(Data(shop), settings)
+    row = known(trial)
+    assert row["top1"] > 0.9 and " + " in trial.note and settings.modality == "image+text"
+    assert 0.4 < row["missing/image"] <= row["top1"] and 0.4 < row["missing/text"] <= row["top1"]
 
 
 def test_what_is_missing_says_nothing(shop: Catalog) -> None:
@@ -90,8 +103,7 @@ def test_what_is_missing_says_nothing(shop: Catalog) -> None:
 @pytest.mark.parametrize("weak", ["masked", "children", "residual"])
 def test_few_fine_labels(shop: Catalog, weak: str) -> None:
     settings = replace(BASE, hierarchy="flat", fine_share=0.2, weak=weak)
-    row = run_trial(Data(shop), settings).row
-    assert row["top1"] > 0.5 and row["fine_share"] == 0.2 and row["weak"] == weak
+    assert metrics(Data(shop), settings)["top1"] > 0.5 and settings.config.weak == weak
 
 
 def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +112,10 @@ def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: py
     original = tree_rows.text_encoder
     monkeypatch.setattr(tree_rows, "text_encoder", lambda *given: seen.append(given) or original(*given))
     settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
-    row = run_trial(Data(shop), settings).row
-    assert row["text_encoder"] == "ngram" and len(np.unique(seen[0][3])) == 4
+    run_trial(Data(shop), settings)
+    assert settings.config.text_encoder == "ngram" and len(np.unique(seen[0][3])) == 4
     assert settings.relevant() == replace(settings, text_encoder="ngram").relevant()
-    row = run_trial(Data(shop), replace(settings, fine_share=0.1)).row
-    assert row["train"] == 12 and len(np.unique(seen[1][3])) == 6
+    assert metrics(Data(shop), replace(settings, fine_share=0.1))["rows/train"] == 12 and len(np.unique(seen[1][3])) == 6
 
 
 def test_finest_labels_protect_their_classes() -> None:
@@ -113,8 +124,9 @@ def test_finest_labels_protect_their_classes() -> None:
 
 
 def test_adjusted_scores_choose_the_path_and_plain_ones_are_calibrated(shop: Catalog) -> None:
-    plain, adjusted = (run_trial(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)).row for tau in (0.0, 50.0))
-    assert adjusted["ece"] == pytest.approx(plain["ece"], abs=1e-6) and adjusted["reliability"] == plain["reliability"]
+    plain, adjusted = (run_trial(Data(shop), replace(BASE, hierarchy="flat", level=1, adjust=tau)) for tau in (0.0, 50.0))
+    assert known(adjusted)["ece"] == pytest.approx(known(plain)["ece"], abs=1e-6)
+    assert adjusted.details["reliability"] == plain.details["reliability"]
 
 
 def test_what_does_not_fit(shop: Catalog) -> None:
@@ -124,10 +136,10 @@ def test_what_does_not_fit(shop: Catalog) -> None:
         Settings(hierarchy="flatt")
     with pytest.raises(UserError, match="fine_share"):
         Settings(fine_share=0.5)
-    assert np.isfinite(run_trial(Data(shop), Settings(hierarchy="flat", level=1, epochs=1)).row["ece"])
+    assert np.isfinite(metrics(Data(shop), Settings(hierarchy="flat", level=1, epochs=1))["ece"])
 
 
-def without_fine(shop: Catalog, rows: np.ndarray) -> Catalog:  # type: ignore[type-arg]
+def without_fine(shop: Catalog, rows: Ints) -> Catalog:
     fine = shop.column("class_2").astype(np.int32)
     fine[rows] = -1
     return replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
@@ -139,10 +151,10 @@ def test_a_class_without_classes_below_it_stands_for_itself_and_is_not_tested_th
     assert found.names == (("Food", "Wear"), ("Boots", "Cap", "Food")) and found.real == (2, 2)
     assert found.labels[:4].tolist() == [[0, 2], [0, 2], [1, 0], [1, 1]] and found.own[:3].tolist() == [[0, -1], [0, -1], [1, 0]]
     for net in ("flat", "coarse-to-fine"):
-        coarse, fine = (run_trial(Data(bare), replace(BASE, hierarchy=net, level=level)).row for level in (1, 2))
-        assert coarse["test"] == 40 and fine["test"] == 20 and min(coarse["top1"], fine["top1"]) > 0.9
+        coarse, fine = (metrics(Data(bare), replace(BASE, hierarchy=net, level=level)) for level in (1, 2))
+        assert coarse["rows/test"] == 40 and fine["rows/test"] == 20 and min(coarse["top1"], fine["top1"]) > 0.9
 
 
 def test_a_fine_class_that_a_label_does_not_tell_is_no_mistake(shop: Catalog) -> None:
-    row = run_trial(Data(without_fine(shop, np.arange(120, 160, 2))), replace(BASE, hierarchy="flat")).row
-    assert row["test"] == 20 and row["top1"] > 0.8 and row["hP"] == row["hR"] > 0.9
+    row = metrics(Data(without_fine(shop, np.arange(120, 160, 2))), replace(BASE, hierarchy="flat"))
+    assert row["rows/test"] == 20 and row["top1"] > 0.8 and row["hP"] == row["hR"] > 0.9

@@ -13,6 +13,7 @@ from PIL import Image
 
 from repr.cli.classify import command
 from repr.errors import UserError
+from repr.experiments.document import Document
 
 WORDS = {"Apple": "crisp sweet red", "Leek": "long green fresh", "Boots": "leather sole laced"}
 
@@ -45,11 +46,21 @@ def call(*arguments: str | Path) -> Result:
 
 def test_the_row_of_the_issue(shop: Path) -> None:
     result = call("--level", 2, "--model", "ngram", "--data", shop, "--split", "grouped", "--mask-class-words", "--json")
-    (row,) = json.loads(result.stdout)["rows"]
-    names = "model modality level hierarchy top1 top5 ap_micro ap_macro f1_macro f1_weighted ece seconds"
-    assert set(names.split()) <= set(row)
-    assert (row["model"], row["modality"], row["level"], row["hierarchy"]) == ("ngram", "text", 2, "")
-    assert 0 <= row["ece"] <= 1 and row["top1"] > 0.9 and row["masked"] and row["split"] == "grouped"
+    found = Document.from_json(json.loads(result.stdout))
+    (row,) = found.rows
+    assert {
+        "model": "ngram",
+        "modality": "text",
+        "level": 2,
+        "hierarchy": "",
+        "masked": True,
+        "split": "grouped",
+    }.items() <= row.config.items()
+    assert {"top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "seconds"} <= set(row.metrics) and set(found.shown) <= set(
+        row.metrics
+    )
+    assert 0 <= row.metrics["ece"].mean <= 1 and row.metrics["top1"].mean > 0.9 and row.metrics["top1"].ci95 is None
+    assert row.metrics["top1"].values == (row.metrics["top1"].mean,) and row.seeds == (0,)
 
 
 def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
@@ -59,11 +70,12 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for section in ("Row against row", "When a modality is missing", "The long tail", "Are the probabilities right?"):
         assert section in page
-    rows = sorted((tmp_path / "out" / "rows").iterdir())
-    assert len(rows) == 6
-    with (rows[0] / "per_class.csv").open(encoding="utf-8") as file:
+    tables = sorted((tmp_path / "out" / "per_class").iterdir())
+    assert len(tables) == len(list((tmp_path / "out" / "trials").iterdir())) == 6
+    with tables[0].open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 3
-    assert "done before" in call(*typed, "--seeds", 2, "--out", tmp_path / "out").stderr
+    again = call(*typed, "--seeds", 2, "--out", tmp_path / "out")
+    assert again.stdout == result.stdout and "3 of 3 trials are already there" in again.stderr
 
 
 def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
@@ -74,13 +86,13 @@ def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
     assert "ngram (masked)" in result.stdout and "not in the package's sources" in result.stdout
     assert (tmp_path / "table-4.html").exists()
     found = json.loads(call(*typed, "--json").stdout)
-    assert found["table"] == "4" and {row["paper"] for row in found["rows"]} == {None}
+    assert found["about"] == {"table": "4", "paper": [None] * 4}
 
 
 def test_where_no_subset_is_there_the_largest_classes_stand_in(shop: Path, tmp_path: Path) -> None:
     typed = ("table", "8", "--model", "ngram", "--data", shop, "--out", tmp_path)
     rows = json.loads(call(*typed, "--json").stdout)["rows"]
-    assert [(row["part"], row["level"], row["masked"]) for row in rows] == [("Food", 2, False), ("Food", 2, True)]
+    assert [tuple(row["config"][name] for name in ("part", "level", "masked")) for row in rows] == [("Food", 2, False), ("Food", 2, True)]
     assert "None of them is in these data: Food stand in" in call(*typed).stdout
 
 
@@ -89,7 +101,7 @@ def test_rows_that_cannot_be_run_are_lines_below_the_table(shop: Path, tmp_path:
     result = call(*typed)
     assert result.exit_code == 0 and "Not run: vgg19 (2 rows): no weights" in result.stdout and "top-1" not in result.stdout
     rows = json.loads(call(*typed, "--json").stdout)["rows"]
-    assert [row["note"].partition(" (")[0] for row in rows] == ["not run: no weights"] * 2
+    assert [row["error"].partition(" (")[0] for row in rows] == ["no weights"] * 2 and not any(row["metrics"] for row in rows)
     with pytest.raises(UserError, match=r"none of the rows could be run\. Not run: ngram, bilstm: .*no labels on level 3"):
         call("--model", "ngram", "--model", "bilstm", "--level", 3, "--data", shop)
 

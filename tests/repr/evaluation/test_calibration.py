@@ -34,6 +34,7 @@ def test_calibration_error_against_a_plain_loop() -> None:
     assert expected_calibration_error(confidence, right) == pytest.approx(total, abs=1e-6)
     # one bin (0.6, 0.667]: both at 0.65, one right: |0.5 - 0.65|
     assert expected_calibration_error(np.array([0.65, 0.65]), np.array([True, False])) == pytest.approx(0.15)
-    shares = [entry["share"] for entry in reliability(confidence, right)]
-    assert sum(shares) == pytest.approx(1)
+    bins = reliability(confidence, right)
+    assert sum(one.share for one in bins) == pytest.approx(1) and [one.number for one in bins] == sorted({one.number for one in bins})
+    assert sum(one.share * abs(one.accuracy - one.confidence) for one in bins) == pytest.approx(total, abs=1e-5)
     assert np.isnan(expected_calibration_error(confidence[:0], right[:0]))

@@ -21,6 +21,8 @@ from repr.errors import UserError
 from repr.evaluation.evaluate import Constants, announce, evaluate
 from repr.evaluation.pixels import pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
+from repr.experiments import document
+from repr.experiments.document import Document
 from repr.models.provenance import NOT_KNOWN, Provenance, Record, learned_from
 from repr.models.weights import Weights, fresh, write_weights
 
@@ -53,29 +55,41 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "w0.safetensors", folder / "w1.safetensors"]
 
 
+def asked(*arguments: str | Path) -> Document:
+    """What the command prints with --json."""
+    return Document.from_json(json.loads(call(*arguments, "--json").stdout))
+
+
 def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
     out = tmp_path / "run"
-    options = ["--data", shop, "--weights", weights[0], "--weights", weights[1], "--out", out, "--device", "cpu", "--epochs", "20"]
-    result = json.loads(call(*options, "--json").stdout)
-    assert len(result["rows"]) == 2 and result["quarantined"] == 0
-    for row in [*result["rows"], result["raw_pixels"]]:
-        assert (row["stored"], row["queries"], row["knn_k"], row["lone_queries"]) == (32, 16, 32, 0)
-        assert set(row["retrieval"]) == {"micro", "macro"}
-        assert list(row["retrieval"]["micro"]) == ["recall@1", "recall@5", "recall@10", "map@r", "r_precision", "mrr"]
-        rates = [row["knn_top1"], row["linear_top1"], *row["retrieval"]["micro"].values(), *row["retrieval"]["macro"].values()]
-        assert all(0 <= rate <= 1 for rate in rates)
-        assert sum(b["n"] for b in row["by_resolution"]) == 16
-    assert result["settings"]["knn"] == {"k": 200, "temperature": 0.1, "metric": "cosine", "vote": "exp(s/T)"}
-    assert result.pop("passed_over") == []
-    assert json.loads((out / "config.json").read_text())["result"] == result
+    options = ["--data", shop, "--weights", weights[0], "--weights", weights[1], "--device", "cpu", "--epochs", "20"]
+    found = asked(*options, "--out", out)
+    assert [row.config["weights"] for row in found.rows] == ["none", "none (2)", "raw pixels (32 px)"] and found.about["quarantined"] == 0
+    for row in found.rows:
+        assert [row.config[name] for name in ("stored", "queries", "k", "level")] == [32, 16, 32, 2]
+        assert list(row.group("macro")) == ["recall@1", "recall@5", "recall@10", "map@r", "r_precision", "mrr"]
+        rates = [*map(row.metrics.get, (*found.shown, "recall@10", "mrr")), *row.group("macro").values(), *row.group("level").values()]
+        assert all(rate is not None and 0 <= rate.mean <= 1 and rate.ci95 is None and rate.values == (rate.mean,) for rate in rates)
+        assert sum(images.mean for images in row.group("images").values()) == 16 and set(row.group("resolution")) == set(
+            row.group("images")
+        )
+        assert row.metrics["lone_queries"].mean == 0
+    assert {name: found.about[name] for name in ("knn_k", "knn_temperature", "linear_epochs", "linear_seed")} == {
+        "knn_k": 200, "knn_temperature": 0.1, "linear_epochs": 20, "linear_seed": 0
+    }  # fmt: skip
+    kept = document.read(out)
+    assert [[trial.file for trial in row.trials] for row in kept.rows] == [["none.npz"], ["none-2.npz"], [""]]
+    assert [row.metrics for row in kept.rows] == [row.metrics for row in found.rows] and (out / "none-2.npz").is_file()
+    assert len({row.trials[0].split for row in kept.rows}) == 1
 
     page = (out / "report.html").read_text()
     assert "Map of the embedding" in page and "By raw pixels" in page and "http://" not in page and "https://" not in page
     data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])  # type: ignore[index]
     assert len(data["maps"]) == 2 and len(data["labels"]) == len(data["maps"][0]["points"]) == 16
 
-    again = json.loads(call("--embeddings", out / "none.npz", "--epochs", "20", "--json").stdout)["rows"][0]
-    assert again["retrieval"]["micro"] == pytest.approx(result["rows"][0]["retrieval"]["micro"])
+    (again,) = asked("--embeddings", out / "none.npz", "--epochs", "20").rows
+    micro = ("recall@1", "recall@5", "map@r", "mrr", "macro/recall@1")
+    assert [again.metrics[name].mean for name in micro] == pytest.approx([found.rows[0].metrics[name].mean for name in micro])
     table = call("--config", out / "config.json", "--out", tmp_path / "other").stdout
     assert "capped from 200" in table and table.count("raw pixels") == 2  # in the table, and in that of the levels
     assert "level 1" in table and "nearest neighbour is right on each level" in table
@@ -83,22 +97,22 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
 
 def test_crops_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
     options = ["--data", shop, "--weights", weights[0], "--no-raw-pixels", "--device", "cpu", "--epochs", "1"]
-    whole = json.loads(call(*options, "--json").stdout)["rows"][0]
-    close = json.loads(call(*options, "--crops", "1,0.4", "--out", tmp_path / "run", "--json").stdout)["rows"][0]
-    assert close["name"] == f"{whole['name']}, crops 1,0.4"
-    assert close["retrieval"] != whole["retrieval"] and close["effective_rank"] != whole["effective_rank"]
+    (whole,) = asked(*options).rows
+    (close,) = asked(*options, "--crops", "1,0.4", "--out", tmp_path / "run").rows
+    assert close.config["weights"] == f"{whole.config['weights']}, crops 1,0.4" and close.trials[0].split == whole.trials[0].split
+    assert all(close.metrics[name] != whole.metrics[name] for name in ("map@r", "effective_rank"))
     assert json.loads((tmp_path / "run" / "config.json").read_text())["typed"]["crops"] == [1.0, 0.4]
-    again = json.loads(call("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again", "--json").stdout)["rows"][0]
-    assert again["retrieval"] == close["retrieval"]
+    (again,) = asked("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again").rows
+    assert again.metrics == close.metrics
 
 
 def test_vectors_alone(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(5), 6)
     np.savez(tmp_path / "mine.npz", embeddings=4 * np.eye(5, 9)[labels] + generator.normal(size=(30, 9)), labels=labels)
-    result = json.loads(call("--embeddings", tmp_path / "mine.npz", "--json").stdout)
-    row = result["rows"][0]
-    assert row["name"] == "mine" and row["linear_top1"] is None and row["knn_k"] == 29 and row["retrieval"]["micro"]["recall@1"] > 0.8
+    (row,) = asked("--embeddings", tmp_path / "mine.npz").rows
+    assert (row.config["weights"], row.config["k"], row.config["level"]) == ("mine", 29, None)
+    assert "linear_top1" not in row.metrics and row.metrics["recall@1"].mean > 0.8
     assert "–" in call("--embeddings", tmp_path / "mine.npz", "--out", tmp_path / "run").stdout
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(UserError, match="no such file"):
@@ -126,8 +140,8 @@ def test_vectors_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
     for file in files:
         file.parent.mkdir()
         np.savez(file, embeddings=rng.normal(size=(20, 4)), labels=np.repeat(np.arange(5), 4))
-    rows = json.loads(call("--embeddings", files[0], "--embeddings", files[1], "--json").stdout)["rows"]
-    assert [row["name"] for row in rows] == ["ours/vectors", "theirs/vectors"]
+    rows = asked("--embeddings", files[0], "--embeddings", files[1]).rows
+    assert [row.config["weights"] for row in rows] == ["ours/vectors", "theirs/vectors"]
 
 
 def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from repr.evaluation.knn import knn
 from repr.evaluation.linear import linear_probe
 from repr.evaluation.measure import Constants, measure
+from repr.evaluation.resolution import by_resolution
 from repr.evaluation.retrieval import retrieval
 from repr.vectors import normalised
 
@@ -39,6 +42,26 @@ def test_queries_apart() -> None:
     for n, (of_bank, of_queries) in levels.items():
         assert row.by_level[n] == pytest.approx((of_bank[nearest] == of_queries).mean())
     assert np.array_equal(row.correct, right[0]) and (row.bank, row.queries, row.dim) == (200, 60, 16)
+
+
+def test_numbers_by_name() -> None:
+    (bank, bank_labels), (queries, labels) = drawn(200, 1), drawn(60, 2)
+    row = measure("a", bank, bank_labels, queries, labels, CONSTANTS, bank_levels={2: bank_labels // 2}, query_levels={2: labels // 2})
+    numbers = replace(row, by_resolution=by_resolution(np.arange(60) * 4, row.correct)).metrics()
+    assert {name: numbers[name] for name in ("knn_top1", "linear_top1", "effective_rank", "lone_queries")} == {
+        "knn_top1": row.knn_top1, "linear_top1": row.linear_top1, "effective_rank": row.effective_rank, "lone_queries": row.retrieval.lone
+    }  # fmt: skip
+    assert numbers["map@r"] == row.retrieval.micro["map@r"] and numbers["macro/map@r"] == row.retrieval.macro["map@r"]
+    assert numbers["level/2"] == row.by_level[2]
+    sizes = {name: value for name, value in numbers.items() if name.startswith("images/")}
+    assert sizes == {"images/1-75": 18, "images/76-150": 19, "images/151-220": 18, "images/221-400": 4}
+    assert numbers["resolution/76-150"] == row.correct[19:38].mean()
+
+
+def test_rows_of_other_labels_have_another_key() -> None:
+    (bank, bank_labels), (queries, labels) = drawn(200, 1), drawn(60, 2)
+    keys = [measure("a", bank, bank_labels, of, labels, CONSTANTS).key for of in (queries, queries + 1)]
+    assert keys[0] == keys[1] != measure("a", bank, bank_labels, queries[1:], labels[1:], CONSTANTS).key
 
 
 def test_each_against_the_others() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from repr.evaluation.knn import knn
 from repr.learners.neighbour import Neighbour, votes
-from repr.lookup.index import Index
-from repr.models.weights import fresh
+from repr.lookup.cache import Matrix
+from repr.lookup.matches import hits
 from repr.vectors import normalised
 
 Array = np.ndarray[Any, Any]
@@ -24,13 +23,12 @@ def test_it_is_scikit_learns_nearest_neighbour(shop: tuple[Array, Array, Array, 
     assert np.array_equal(Neighbour().learn(x, y).predict(queries), reference.predict(queries))
 
 
-def test_it_answers_as_lookup_does(shop: tuple[Array, Array, Array, Array], tmp_path: Path) -> None:
+def test_it_answers_as_lookup_does(shop: tuple[Array, Array, Array, Array]) -> None:
     x, y, queries, _ = shop
     learner = Neighbour(scale=1).learn(x[y < 6], y[y < 6]).learn(x[y >= 6], y[y >= 6])
-    index = Index.create(tmp_path / "index", fresh("resnet18", 64, 0), dim=x.shape[1], root=tmp_path)
-    index.add_vectors(x, [str(label) for label in y], [f"{i}.jpg" for i in range(len(x))])
-    answers = index.search(queries, len(learner.classes_))
-    expected = np.array([[next(m.score for m in found if m.product == str(c)) for c in learner.classes_] for found in answers])
+    matrix = Matrix(np.arange(1, len(x) + 1), np.asarray(y, np.int64), (normalised(x),), np.ones(len(x), bool), 1)
+    answers = [{int(y[int(row)]): score for row, score in found} for found in hits(matrix, normalised(queries), len(learner.classes_))]
+    expected = np.array([[found[int(c)] for c in learner.classes_] for found in answers])
     np.testing.assert_allclose(learner.scores(queries), expected, atol=1e-5)
 
 

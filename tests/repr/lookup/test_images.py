@@ -15,7 +15,8 @@ from PIL import Image
 
 from repr.errors import UserError
 from repr.lookup.index import Index
-from repr.lookup.matches import Match
+from repr.lookup.matches import Answer
+from repr.lookup.store import NewImage, Product
 from repr.models.weights import fresh
 
 SIZE = (48, 40)
@@ -25,8 +26,8 @@ def pixels(n: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(n).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
 
 
-def products(matches: list[Match]) -> list[str]:
-    return [match.product for match in matches]
+def products(answer: Answer) -> list[str]:
+    return [match.product for match in answer.matches]
 
 
 @pytest.fixture
@@ -34,11 +35,13 @@ def index(tmp_path: Path) -> Index:
     """Six images, a product each; the last is stored by a box of its file."""
     for n in range(6):
         Image.fromarray(pixels(n)).save(tmp_path / f"{n}.png")
-    made = Index.create(tmp_path / "index", fresh("resnet18", 32, 0), dim=512, root=tmp_path, device="cpu")
+    made = Index.create(tmp_path / "index", weights=fresh("resnet18", 32, 0), crops=[1], root=tmp_path, device="cpu")
     boxes = [None] * 5 + [(4.0, 4.0, 20.0, 20.0)]
     files = [tmp_path / f"{n}.png" for n in range(6)]
-    vectors = made.embedder.images(files, boxes).vectors
-    made.add_vectors(vectors, [f"p{n}" for n in range(6)], [file.name for file in files], boxes=boxes)
+    features = made.embedder.images(files, boxes).features
+    with made.store.change("add") as change:
+        change.put_products([Product(f"p{n}") for n in range(6)])
+        change.add([NewImage(f"p{n}", f"{n}.png", bytes([n]) * 32, features[n], boxes[n]) for n in range(6)])
     return Index.open(tmp_path / "index", device="cpu")
 
 
@@ -46,12 +49,13 @@ def test_a_path_bytes_an_image_and_pixels_are_answered_alike(index: Index, tmp_p
     file = tmp_path / "3.png"
     kinds = [file, str(file), file.read_bytes(), Image.fromarray(pixels(3)), pixels(3)]
     answers = [index.lookup(kind, k=3) for kind in kinds]
-    assert answers[0][0].product == "p3" and answers[0][0].score == pytest.approx(1, abs=1e-5) and len(answers[0]) == 3
-    assert all(answer == answers[0] for answer in answers)
+    first = answers[0].matches
+    assert first[0].product == "p3" and first[0].score == pytest.approx(1, abs=1e-5) and len(first) == 3
+    assert all(answer.matches == first for answer in answers)
     together = index.lookup(kinds, k=3)
     assert [products(answer) for answer in together] == [products(answers[0])] * 5 and together == index.lookup(tuple(kinds), k=3)
-    np.testing.assert_allclose([[m.score for m in answer] for answer in together], [[m.score for m in answers[0]]] * 5, atol=1e-5)
-    assert index.lookup([file], k=2) == [answers[0][:2]] and index.lookup([]) == []
+    np.testing.assert_allclose([[m.score for m in answer.matches] for answer in together], [[m.score for m in first]] * 5, atol=1e-5)
+    assert index.lookup([file], k=2)[0].matches == first[:2] and index.lookup([]) == []
 
 
 def test_a_stored_file_is_looked_up_by_its_box_and_its_pixels_are_not(index: Index, tmp_path: Path) -> None:
@@ -60,15 +64,17 @@ def test_a_stored_file_is_looked_up_by_its_box_and_its_pixels_are_not(index: Ind
         *[None] * 4,
     ]
     by_file, by_pixels = index.lookup([tmp_path / "5.png", pixels(5)], k=6)
-    assert by_file[0].product == "p5" and by_file[0].score == pytest.approx(1, abs=1e-5)
-    assert next(m.score for m in by_pixels if m.product == "p5") < 0.9999
+    assert by_file.matches[0].product == "p5" and by_file.matches[0].score == pytest.approx(1, abs=1e-5)
+    assert next(m.score for m in by_pixels.matches if m.product == "p5") < 0.9999
 
 
 def test_what_cannot_be_read_is_named(index: Index, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.png: no such file"):
         index.lookup(tmp_path / "none.png")
-    with pytest.raises(UserError, match="image 2: an empty file"):
-        index.lookup([pixels(0), b""])
+    good, bad = index.lookup([pixels(0), b""])
+    assert products(good)[0] == "p0" and not good.error
+    assert bad == Answer("image 2", error="an empty file")
+    assert bad.as_json() == {"query": "image 2", "unknown": None, "matches": [], "error": "an empty file"}
     with pytest.raises(UserError, match="given as NoneType"):
         index.lookup(None)  # type: ignore[call-overload]
     made = index.embed([pixels(0), b"", tmp_path / "1.png"])
@@ -87,9 +93,8 @@ def test_the_encoder_is_made_ready_once_an_opened_index(index: Index, monkeypatc
     first = index.lookup(pixels(1))
     assert index.lookup(pixels(1)) == first
     assert [products(answer) for answer in index.lookup([pixels(1)] * 3)] == [products(first)] * 3
-    index.reload()
     index.remove(["p2"])
-    index.lookup(pixels(1))
+    assert "p2" not in products(index.lookup(pixels(1)))
     assert len(copies) == 1
 
 
@@ -99,10 +104,10 @@ def test_a_forked_child_answers_as_its_parent(index: Index, tmp_path: Path) -> N
         "from repr import Index\n"
         "index = Index.open(sys.argv[1], device='cpu')\n"
         "images = sys.argv[2:] * 12\n"
-        "here = [[m.product for m in found] for found in index.lookup(images)]\n"
+        "here = [[m.product for m in found.matches] for found in index.lookup(images)]\n"
         "child = os.fork()\n"
         "if not child:\n"
-        "    os._exit(0 if [[m.product for m in found] for found in index.lookup(images)] == here else 3)\n"
+        "    os._exit(0 if [[m.product for m in found.matches] for found in index.lookup(images)] == here else 3)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(Path(__file__).resolve().parents[3])}

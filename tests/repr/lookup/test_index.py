@@ -1,232 +1,200 @@
-"""The index on vectors: what is stored is found, what is removed is not, broken files are told."""
+"""The index as programs use it: content is identity, it follows a folder, others see changes, and it can be kept."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import csv
+import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from PIL import Image
 
 from repr.errors import UserError
 from repr.lookup.index import Index
-from repr.models.weights import Weights, fresh
+from repr.models.weights import Weights, fresh, write_weights
 
-DIM = 8
+
+def draw(file: Path, seed: int) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(seed)).save(file)
+    return file
+
+
+def pixels(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    return fresh("resnet18", 64, 0)
+    return fresh("resnet18", 32, 0)
 
 
-def new(folder: Path, weights: Weights) -> Index:
-    return Index.create(folder, weights, dim=DIM, root=folder.parent)
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    for seed, name in enumerate(["tea/a.png", "tea/b.png", "jam/a.png", "jam/b.png", "oil/a.png"]):
+        draw(tmp_path / "shop" / name, seed)
+    return tmp_path / "shop"
 
 
-def filled(folder: Path, weights: Weights, n: int = 40, images_a_product: int = 4) -> tuple[Index, np.ndarray, list[str]]:
-    vectors = np.random.default_rng(0).normal(size=(n, DIM)).astype(np.float32)
-    products = [str(i // images_a_product) for i in range(n)]
-    index = new(folder, weights)
-    index.add_vectors(vectors, products, [f"{i}.jpg" for i in range(n)])
-    return index, vectors, products
+@pytest.fixture
+def index(tmp_path: Path, shop: Path, weights: Weights) -> Index:
+    return Index.create(tmp_path / "i", weights=weights, data=shop, crops=[1], device="cpu")
 
 
-def test_each_stored_image_finds_itself_first(tmp_path: Path, weights: Weights) -> None:
-    _, vectors, products = filled(tmp_path / "index", weights)
-    answers = Index.open(tmp_path / "index").search(vectors, 3)
-    for i, matches in enumerate(answers):
-        assert (matches[0].product, matches[0].image) == (products[i], f"{i}.jpg")
-        assert matches[0].score == pytest.approx(1, abs=1e-6)
-        assert [m.score for m in matches] == sorted((m.score for m in matches), reverse=True)
+def first(index: Index, image: object) -> tuple[str, str]:
+    match = index.lookup(image, k=1).matches[0]  # type: ignore[call-overload]
+    assert match.score > 0.9999
+    return match.product, match.image
 
 
-def test_products_come_once_with_their_best_image(tmp_path: Path, weights: Weights) -> None:
-    index, vectors, products = filled(tmp_path / "index", weights)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    similarity = unit @ unit.T
-    for i, matches in enumerate(index.search(vectors, 5)):
-        best = {p: max(similarity[i, j] for j in range(40) if products[j] == p) for p in set(products)}
-        expected = sorted(best, key=lambda p: -best[p])[:5]
-        assert [m.product for m in matches] == expected
-        np.testing.assert_allclose([m.score for m in matches], [best[p] for p in expected], atol=1e-6)
+def paths(index: Index) -> set[str]:
+    return {f"{image.product}:{image.path}" for image in index.store.images()}
 
 
-def test_one_product_with_nearly_all_images_does_not_hide_the_others(tmp_path: Path, weights: Weights) -> None:
-    index = new(tmp_path / "index", weights)
-    vectors = np.full((3000, DIM), 0.01, np.float32)
-    vectors[:, 0] = 1
-    vectors[-1] = -vectors[-1]
-    index.add_vectors(vectors, ["big"] * 2999 + ["far"], [f"{i}.jpg" for i in range(3000)])
-    assert [m.product for m in index.search(vectors[:2], 10)[0]] == ["big", "far"]
-    assert len(index.search(vectors[:1], 5, per_image=True)[0]) == 5
+def test_it_follows_a_folder(index: Index, shop: Path) -> None:
+    features = dict(zip(index.gallery()[2].tolist(), index.gallery()[0], strict=True))
+    draw(shop / "tea" / "a.png", 50)  # changed
+    (shop / "jam" / "b.png").rename(shop / "jam" / "moved.png")
+    (shop / "oil" / "a.png").unlink()
+    draw(shop / "rice" / "a.png", 51)
+    planned = index.sync(shop, dry_run=True)
+    assert index.store.counts() == (3, 5)
+    done = index.sync(shop)
+    assert done == planned and done.as_json() == {
+        **{"added": 1, "updated": 1, "moved": 1, "removed": 1, "unchanged": 2},
+        "quarantined": 0,
+    }
+    assert paths(index) == {"tea:tea/a.png", "tea:tea/b.png", "jam:jam/a.png", "jam:jam/moved.png", "rice:rice/a.png"}
+    assert first(index, shop / "tea" / "a.png") == ("tea", "tea/a.png") and index.verify() == []
+    after = dict(zip(index.gallery()[2].tolist(), index.gallery()[0], strict=True))
+    assert all((features[id_] == after[id_]).all() for id_ in features.keys() & after.keys()), "a moved image keeps its features"
+    again = index.sync(shop)
+    assert (again.unchanged, again.added + again.updated + again.moved + again.removed) == (5, 0)
+    assert {p.id for p in index.store.products().values()} == {"tea", "jam", "rice"}
 
 
-def test_removal_and_addition(tmp_path: Path, weights: Weights) -> None:
-    index, vectors, products = filled(tmp_path / "index", weights)
-    assert index.remove(["3", "3", "7"]) == 8
-    assert {m.product for m in index.search(vectors[12:13], 100)[0]} == set(products) - {"3", "7"}
-    before = {file.name: file.stat().st_mtime_ns for file in index.folder.glob("segment-*")}
-    index.add_vectors(vectors[12:16], ["3"] * 4, [f"again/{i}.jpg" for i in range(4)])
-    reopened = Index.open(tmp_path / "index")
-    assert reopened.search(vectors[12:13], 1)[0][0].image == "again/0.jpg"
-    assert "7" not in {m.product for m in reopened.search(vectors[:1], 100)[0]}
-    assert reopened.info()["images"] == 36 and reopened.info()["removed_images"] == 8
-    after = {file.name: file.stat().st_mtime_ns for file in index.folder.glob("segment-*")}
-    assert before.items() <= after.items() and len(after) == len(before) + 2, "what was stored is not touched"
+def test_a_folder_without_a_readable_image_empties_nothing(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "none" / "x").mkdir(parents=True)
+    (tmp_path / "none" / "x" / "a.jpg").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError):
+        index.sync(tmp_path / "none")
+    assert index.store.counts() == (3, 5)
 
 
-@settings(max_examples=15, deadline=None)
-@given(steps=st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=8))
-def test_any_order_of_additions_and_removals_equals_a_dictionary(
-    tmp_path_factory: pytest.TempPathFactory, weights: Weights, steps: list[tuple[bool, int]]
-) -> None:
-    folder = tmp_path_factory.mktemp("any") / "index"
-    index, kept = new(folder, weights), {}
-    index.add_vectors(np.ones((1, DIM), np.float32), ["always"], ["always.jpg"])
-    for number, (adding, product) in enumerate(steps):
-        if adding:
-            index.add_vectors(np.eye(DIM, dtype=np.float32)[[product]], [str(product)], [f"{number}.jpg"])
-            kept.setdefault(str(product), []).append(f"{number}.jpg")
-        elif str(product) in kept:
-            index.remove([str(product)])
-            del kept[str(product)]
-    matches = Index.open(folder).search(np.ones((1, DIM), np.float32), 100, per_image=True)[0]
-    found: dict[str, list[str]] = {}
-    for match in matches:
-        found.setdefault(match.product, []).append(match.image)
-    assert {p: sorted(names) for p, names in found.items()} == {p: sorted(names) for p, names in kept.items()} | {"always": ["always.jpg"]}
+def test_products_one_by_one(index: Index, shop: Path, tmp_path: Path) -> None:
+    file = draw(tmp_path / "elsewhere" / "1.png", 60)
+    assert index.add("egg", [file, pixels(61), file.read_bytes()], name="Egg", barcode="42").added == 2
+    assert first(index, pixels(61))[0] == "egg" and index.lookup(pixels(61), k=1).matches[0].barcode == "42"
+    assert index.file(first(index, pixels(61))[1]).is_file() and index.verify() == []
+    assert index.add("egg", file).unchanged == 1
+    index.rename("egg", "eggs/6 large")
+    assert first(index, file)[0] == "eggs/6 large"
+    assert index.remove(["eggs/6 large", "tea"]) == 4
+    assert "tea" not in {match.product for match in index.lookup(shop / "tea" / "a.png").matches}
+    for wrong in (lambda: index.rename("jam", "oil"), lambda: index.rename("nine", "ten"), lambda: index.remove(["jam", "nine"])):
+        with pytest.raises(UserError):
+            wrong()
+    with pytest.raises(UserError, match="none of the 1 images"):
+        index.add("bad", b"no image")
+    assert index.store.counts() == (2, 3)
 
 
-def test_removing_an_unknown_product_removes_nothing(tmp_path: Path, weights: Weights) -> None:
-    index, _, _ = filled(tmp_path / "index", weights)
-    with pytest.raises(UserError, match="no product 'nine'"):
-        index.remove(["1", "nine"])
-    assert index.remove([]) == 0
-    assert Index.open(tmp_path / "index").info()["products"] == 10
+@pytest.mark.parametrize("product", ["a/b", "-1", " spaces ", "x" * 1000, "牛奶", "..", "'; DROP TABLE images; --"])
+def test_ids_of_any_kind(index: Index, product: str) -> None:
+    index.add(product, pixels(70))
+    assert first(index, pixels(70))[0] == product.strip()
+    index.remove([product.strip()])
 
 
-def test_other_weights_are_refused(tmp_path: Path, weights: Weights) -> None:
-    index, _, _ = filled(tmp_path / "index", weights)
-    other = fresh("resnet18", 64, 1)
-    with pytest.raises(UserError, match="made with the weights") as raised:
-        index.check(other.identity, other.name)
-    assert "another index" in raised.value.remedy
-    index.check(weights.identity, weights.name)
+def test_others_see_what_is_committed(index: Index, shop: Path) -> None:
+    reader = Index.open(index.folder, device="cpu")
+    assert len(reader.lookup(pixels(0)).matches) == 3
+    index.add("egg", pixels(80))
+    assert first(reader, pixels(80))[0] == "egg"
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(first(reader, pixels(80))[0]))
+    thread.start()
+    thread.join()
+    assert found == ["egg"]
+    index.remove(["egg"])
+    assert len(reader.lookup(pixels(80)).matches) == 3
 
 
-def test_vectors_that_do_not_fit_are_refused(tmp_path: Path, weights: Weights) -> None:
-    index, vectors, _ = filled(tmp_path / "index", weights)
-    with pytest.raises(UserError, match="8 numbers an image"):
-        index.search(vectors[:, :4], 1)
-    vectors[0, 0] = np.nan
-    with pytest.raises(UserError, match="not finite"):
-        index.search(vectors, 1)
-    with pytest.raises(UserError, match="not finite"):
-        index.add_vectors(vectors[:1], ["x"], ["x.jpg"])
-    assert Index.open(tmp_path / "index").info()["images"] == 40
+def test_images_that_lie_elsewhere_now(index: Index, shop: Path, tmp_path: Path) -> None:
+    moved = shop.rename(tmp_path / "moved")
+    assert index.verify() == ["5 images are not there: jam/a.png, jam/b.png, oil/a.png, tea/a.png, tea/b.png"]
+    with pytest.raises(UserError, match="not one of the 5 images"):
+        index.move(tmp_path / "nowhere")
+    index.move(moved)
+    assert index.verify() == [] and index.sync(moved).unchanged == 5
+    draw(moved / "tea" / "a.png", 90)
+    assert index.verify() == ["1 images have changed since they were stored: tea/a.png"]
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".parquet"])
-def test_a_file_cut_short_is_told(tmp_path: Path, weights: Weights, suffix: str) -> None:
-    _, vectors, _ = filled(tmp_path / "index", weights)
-    file = tmp_path / "index" / f"segment-000001{suffix}"
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-100])
-    with pytest.raises(UserError, match=file.name):
-        Index.open(tmp_path / "index").search(vectors[:1], 1)
-    file.unlink()
-    with pytest.raises(UserError, match="missing"):
-        Index.open(tmp_path / "index").search(vectors[:1], 1)
-
-
-def test_an_altered_vector_is_told(tmp_path: Path, weights: Weights) -> None:
-    _, vectors, _ = filled(tmp_path / "index", weights)
-    file = tmp_path / "index" / "segment-000001.npy"
-    content = bytearray(file.read_bytes())
-    content[-3] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(UserError, match="checksum"):
-        Index.open(tmp_path / "index").search(vectors[:1], 1)
-
-
-def test_a_failed_addition_leaves_the_index_as_it_was(tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    index, vectors, _ = filled(tmp_path / "index", weights)
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("repr.lookup.manifest.Manifest.write", full)
-    with pytest.raises(OSError, match="No space"):
-        index.add_vectors(vectors, ["x"] * 40, ["x.jpg"] * 40)
-    with pytest.raises(OSError, match="No space"):
-        filled(tmp_path / "fresh", weights)
-    monkeypatch.undo()
-    assert not (tmp_path / "fresh").exists(), "nothing half-written"
-    assert [file.name for file in sorted((tmp_path / "index").glob("segment-*"))] == ["segment-000001.npy", "segment-000001.parquet"]
-    assert Index.open(tmp_path / "index").info()["images"] == 40
-    index.add_vectors(vectors[:1], ["y"], ["y.jpg"])
-    assert Index.open(tmp_path / "index").info()["images"] == 41
-
-
-def test_one_writer_at_a_time(tmp_path: Path, weights: Weights) -> None:
-    index, vectors, _ = filled(tmp_path / "index", weights)
-    with index._writing(), pytest.raises(UserError, match="another process"):
-        Index.open(tmp_path / "index").add_vectors(vectors, ["x"] * 40, ["x.jpg"] * 40)
-    stale = Index.open(tmp_path / "index")
-    index.add_vectors(vectors[:1], ["y"], ["y.jpg"])
-    stale.add_vectors(vectors[:1], ["z"], ["z.jpg"])  # the manifest is read again, so y is not lost
-    assert Index.open(tmp_path / "index").info()["products"] == 12
-
-
-def test_what_is_unfinished_stays_so_until_its_own_command_has_ended(tmp_path: Path, weights: Weights) -> None:
-    index, vectors, _ = filled(tmp_path / "index", weights)
-    for name in "aab":
-        index.add_vectors(vectors[:1], [name], [f"{name}.jpg"], unfinished=f"repr index add --data {name}")
-    index.end("repr index add --data b")
-    info = Index.open(tmp_path / "index").info()
-    assert (info["complete"], info["unfinished"]) == (False, [f"repr index add --data a --index {tmp_path / 'index'}"])
-    index.end("repr index add --data a")
-    assert Index.open(tmp_path / "index").info()["unfinished"] == []
-
-
-def test_folders_that_are_no_index(tmp_path: Path, weights: Weights) -> None:
-    with pytest.raises(UserError, match="not an index"):
-        Index.open(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"kind": "repr.index", "version": 99}')
-    with pytest.raises(UserError, match="newer version"):
-        Index.open(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"kind": "repr.index", "version": 1}')
-    with pytest.raises(UserError, match="older version"):
-        Index.open(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"kind": "other"}')
-    with pytest.raises(UserError, match="not the manifest"):
-        Index.open(tmp_path)
+def test_a_backup_comes_back_and_tables_go_out(index: Index, tmp_path: Path) -> None:
+    index.add("egg", pixels(91), name="Egg", category=["food"])
+    index.backup(tmp_path / "shop.tar")
+    index.remove(["egg"])
+    back = Index.restore(tmp_path / "shop.tar", tmp_path / "back")
+    assert first(back, pixels(91))[0] == "egg" and back.verify() == [] and back.name != index.name
     with pytest.raises(UserError, match="there already"):
-        new(tmp_path, weights)
+        Index.restore(tmp_path / "shop.tar", tmp_path / "back")
+    (tmp_path / "no.tar").write_bytes(b"no archive")
+    with pytest.raises(UserError, match="not a backup"):
+        Index.restore(tmp_path / "no.tar", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    assert back.export(tmp_path / "t.csv") == back.export(tmp_path / "t.parquet") == 6
+    with (tmp_path / "t.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[-1]["product"] == "egg" and rows[-1]["name"] == "Egg" and rows[-1]["category"] == "food"
+    features, products, ids = back.gallery()
+    table = pq.read_table(tmp_path / "t.parquet")
+    assert table["id"].to_pylist() == ids.tolist() and table["product"].to_pylist() == products
+    np.testing.assert_array_equal(np.array(table["features"].to_pylist(), np.float32), features)
+    with pytest.raises(UserError, match="no format"):
+        back.export(tmp_path / "t.txt")
 
 
-def test_an_empty_search_and_an_empty_index(tmp_path: Path, weights: Weights) -> None:
-    index, _, _ = filled(tmp_path / "index", weights)
-    assert index.search(np.empty((0, DIM), np.float32), 3) == []
-    index.remove([str(i) for i in range(10)])
-    assert index.remove([]) == 0
-    assert index.search(np.ones((2, DIM), np.float32), 3) == [[], []]
+def test_caches_can_go_at_any_time(index: Index, shop: Path) -> None:
+    for file in index.folder.iterdir():
+        if file.name not in ("index.db", "index.db-wal", "index.db-shm", "weights.safetensors"):
+            file.unlink()
+    assert first(Index.open(index.folder, device="cpu"), shop / "jam" / "a.png") == ("jam", "jam/a.png")
+    index.remove(["tea"])
+    index.compact()
+    assert len(index.lookup(pixels(0)).matches) == 2
 
 
-@pytest.mark.parametrize("name", ["mine", "imagenet"])
-def test_the_copy_of_the_weights_gives_the_same_encoder(tmp_path: Path, name: str) -> None:
-    """Whatever they are called: a run folder may be called imagenet."""
-    weights = replace(fresh("resnet18", 64, 0), name=name)
-    filled(tmp_path / "index", weights)
-    assert Index.open(tmp_path / "index", device="cpu").embedder.encoder.identity == weights.identity
-    filled(tmp_path / "closer", replace(weights, crops=(1.0, 0.6), size=32))
-    encoder = Index.open(tmp_path / "closer", device="cpu").embedder.encoder
-    assert (encoder.crops, encoder.size) == ((1.0, 0.6), 32)
-    from repr.models.weights import write_weights
-
-    write_weights(tmp_path / "index" / "weights.safetensors", fresh("resnet18", 64, 1))
+def test_an_index_that_is_there_and_weights_that_are_not_its_own(index: Index, shop: Path, weights: Weights) -> None:
+    with pytest.raises(UserError, match="is there already"):
+        Index.create(index.folder, weights=weights, data=shop)
+    other = fresh("resnet18", 32, 1)
+    with pytest.raises(UserError, match="made with the weights"):
+        index.check_weights(other)
+    index.check_weights(weights)
+    write_weights(index.folder / "weights.safetensors", other)
     with pytest.raises(UserError, match="not the weights the index was made with"):
-        _ = Index.open(tmp_path / "index", device="cpu").embedder
+        Index.open(index.folder, device="cpu").lookup(pixels(0))
+    assert any("other weights" in problem for problem in index.verify())
+
+
+def test_it_says_what_it_is(index: Index) -> None:
+    assert repr(index) == f"<Index '{index.folder}': 3 products in 5 images, none at 32 px>"
+    info = index.info()
+    assert (info["products"], info["images"], info["complete"], info["search"]["kind"]) == (3, 5, True, "exact")
+    assert [change["what"] for change in info["changes"]] == ["build", "build", "create"]
+    with pytest.raises(UserError, match="512 numbers an image"):
+        index.search(np.ones((1, 4), np.float32))
+    with pytest.raises(UserError, match="not finite"):
+        index.search(np.full((1, 512), np.nan, np.float32))
+    assert (index.folder / "weights.safetensors").stat().st_mode == (index.folder / "index.db").stat().st_mode
+
+
+def test_an_empty_index_is_filled_later(tmp_path: Path, weights: Weights, shop: Path) -> None:
+    index = Index.create(tmp_path / "empty", weights=weights, root=shop, device="cpu")
+    assert index.lookup(pixels(0)).matches == ()
+    shutil.copytree(shop, tmp_path / "copy")
+    assert index.sync([shop]).added == 5 and first(index, pixels(0)) == ("tea", "tea/a.png")

@@ -21,10 +21,10 @@ from repr.cli.lookup import command as lookup_command
 from repr.crops import typed
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
-from repr.files import held
-from repr.lookup import catalogs
+from repr.lookup import filling
+from repr.lookup.building import BUILD, CROPS
 from repr.lookup.catalogs import command_of
-from repr.lookup.index import BUILD, CROPS, Index
+from repr.lookup.index import Index
 from repr.models.weights import fresh, write_weights
 
 
@@ -85,7 +85,7 @@ def test_build_lookup_remove_add(tmp_path: Path, shop: Path, weights: Path) -> N
     call(index_command, "remove", "--index", index, gone)
     assert gone not in {m["product"] for m in matches(index, photos[0], "-k", "50")[0]}
     added = json.loads(call(index_command, "add", index, "--data", shop, "--json").stdout)
-    assert (added["added"], added["already"]) == (3, 15)
+    assert (added["added"], added["unchanged"]) == (3, 15)
     assert matches(index, photos[0])[0][0]["product"] == gone
     assert "6 products in 18 images" in call(index_command, "info", index).stdout
     assert json.loads(call(index_command, "info", "--index", index, "--json").stdout)["images"] == 18
@@ -137,14 +137,16 @@ def test_bad_input(tmp_path: Path, shop: Path, weights: Path) -> None:
     write_weights(other, fresh("resnet18", 64, 1))
     assert "made with the weights" in fails(lookup_command, "--index", index, photo, "--weights", other).message
     assert "made with the weights" in fails(index_command, "add", index, "--data", shop, "--weights", other).message
-    assert "no such file" in fails(lookup_command, "--index", index, tmp_path / "none.jpg").message
+    alone = CliRunner().invoke(lookup_command, ["--index", str(index), str(tmp_path / "none.jpg")])
+    assert alone.exit_code == 3 and "none.jpg: no such file" in alone.stderr
     assert "not an index" in fails(lookup_command, "--index", tmp_path, photo).message
     assert "--out" in fails(index_command, "build", "--data", shop).where
     assert "no index named" in fails(index_command, "info").message
     assert "no product named" in fails(index_command, "remove", index).message
     assert "no product 'nine'" in fails(index_command, "remove", index, "nine").message
     assert "too many" in fails(index_command, "info", index, "more").message
-    result = call(lookup_command, "--index", index, photo, tmp_path / "none.jpg", "--json")
+    result = CliRunner().invoke(lookup_command, ["--index", str(index), str(photo), str(tmp_path / "none.jpg"), "--json"])
+    assert result.exit_code == 3
     entries = json.loads(result.stdout)["results"]
     assert entries[0]["matches"] and not entries[1]["matches"] and entries[1]["error"] == "no such file"
     assert "left out" in result.stderr
@@ -165,7 +167,7 @@ def test_a_image_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, sh
     built = json.loads(call(index_command, "build", "--data", stock, "--weights", weights, "--out", index, "--json").stdout)
     assert (built["added"], built["quarantined"]) == (18, 1)
     added = json.loads(call(index_command, "add", index, "--data", stock, "--json").stdout)
-    assert (added["added"], added["already"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
+    assert (added["added"], added["unchanged"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
 
 
 def test_too_few_images_for_inverted_lists_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
@@ -176,8 +178,8 @@ def test_too_few_images_for_inverted_lists_are_told_before_anything_is_written(t
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "i"
-    monkeypatch.setattr(catalogs, "PIECE", 7)
-    real, calls = Embedder.catalog, []
+    monkeypatch.setattr(filling, "PIECE", 7)
+    real, calls = Embedder.images, []
 
     def interrupted(*arguments: Any, **keywords: Any) -> Any:
         calls.append(1)
@@ -185,7 +187,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
             raise KeyboardInterrupt
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(Embedder, "catalog", interrupted)
+    monkeypatch.setattr(Embedder, "images", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--crops", "0.8"]
         index_command.main(words, standalone_mode=True)
@@ -200,17 +202,8 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
     closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--crops", "1,0.6")
     assert closer.message == "an unfinished index of 64 px, crops 0.8" and "`crops`" in closer.remedy
     again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
-    assert (again["already"], again["added"], again["complete"]) == (7, 11, True)
+    assert (again["unchanged"], again["added"], again["complete"]) == (7, 11, True)
     assert again["weights"]["crops"] == [0.8], "the unfinished index goes on as it was begun"
-
-
-def test_a_build_whose_rest_was_added_ends(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = tmp_path / "i"
-    call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
-    opened = Index.open(index)
-    opened.add_vectors(np.ones((1, 512), np.float32), ["x"], ["x.jpg"], unfinished=command_of(BUILD, [str(shop)], [], None))
-    again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
-    assert (again["added"], again["unfinished"]) == (0, [])
 
 
 def test_two_lists_in_one_folder_are_two_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,11 +215,13 @@ def test_two_lists_in_one_folder_are_two_commands(tmp_path: Path, monkeypatch: p
     assert one == f"repr index build --data {tmp_path}/a.csv --part train --subset {tmp_path}/ids.csv" != two
 
 
-def test_one_addition_at_a_time(tmp_path: Path, shop: Path, weights: Path) -> None:
+def test_a_writer_waits_for_another(tmp_path: Path, shop: Path, weights: Path) -> None:
     index = tmp_path / "i"
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", index)
-    with held(index):
-        assert "another process" in fails(index_command, "add", index, "--data", shop).message
+    product = sorted(shop.iterdir())[0].name
+    with Index.open(index).store.change("other"):
+        assert "another process" in fails(index_command, "remove", index, product, "--wait", "0.1").message
+    call(index_command, "remove", index, product, "--wait", "0.1")
 
 
 def test_boxes_of_checkout_scenes_are_left_out_unless_asked_for(shared: Path) -> None:
@@ -263,7 +258,7 @@ def test_a_stored_image_is_looked_up_as_it_was_stored(tmp_path: Path, shared: Pa
     )
     catalog.write(tmp_path / "exemplars.parquet")
     call(index_command, "build", "--data", tmp_path / "exemplars.parquet", "--weights", weights, "--out", tmp_path / "i")
-    assert Index.open(tmp_path / "i").manifest.crops == (1.0,), "cut out by their boxes, they are looked at once"
+    assert Index.open(tmp_path / "i").weights["crops"] == [1.0], "cut out by their boxes, they are looked at once"
     for name, found in zip(names, matches(tmp_path / "i", *[folder / name for name in names], "-k", "1"), strict=True):
         assert found[0]["image"] == name and found[0]["score"] > 0.999
 
@@ -272,7 +267,7 @@ def test_five_lines_for_programs(tmp_path: Path, shop: Path, weights: Path) -> N
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i")
     photo = sorted(shop.rglob("*.jpg"))[7]
     index = Index.open(tmp_path / "i")
-    assert index.lookup(photo, k=2)[0].product == photo.parent.name
+    assert index.lookup(photo, k=2).matches[0].product == photo.parent.name
     embedder = load(weights, crops=CROPS, device="cpu")
     assert index.search(embed([photo], embedder), 1)[0][0].image == photo.relative_to(shop).as_posix()
     with pytest.raises(UserError, match="no such file"):
@@ -313,13 +308,13 @@ def images_of(folder: Path, *products: str, seed: int = 0) -> Path:
     return folder
 
 
-def test_a_changed_file_is_another_image_and_a_copy_is_none(tmp_path: Path, weights: Path) -> None:
+def test_a_changed_file_takes_the_place_of_what_it_was_and_a_copy_is_none(tmp_path: Path, weights: Path) -> None:
     data, index = images_of(tmp_path / "new", "tea", "jam"), tmp_path / "i"
     call(index_command, "build", "--data", data, "--weights", weights, "--out", index, "--device", "cpu")
     images_of(data, "tea", seed=1)
     shutil.copy(data / "jam" / "0.png", data / "jam" / "9.png")
     added = json.loads(call(index_command, "add", "--index", index, "--data", data, "--device", "cpu", "--json").stdout)
-    assert (added["added"], added["already"], added["images"]) == (2, 2, 6)
+    assert (added["added"], added["updated"], added["unchanged"], added["images"]) == (0, 2, 2, 4)
     assert [one["examples"] for one in added["passed_over"]] == [["jam/9.png"]]
     assert matches(index, data / "tea" / "0.png")[0][0]["score"] == pytest.approx(1, abs=1e-4)
 
@@ -328,7 +323,7 @@ def test_a_product_is_known_by_its_own_id_whatever_else_is_given(tmp_path: Path,
     shop, new, index = images_of(tmp_path / "shop", "tea", "jam"), images_of(tmp_path / "new", "tea", "oil", seed=1), tmp_path / "i"
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--device", "cpu")
     added = json.loads(call(index_command, "add", "--index", index, "--data", shop, "--data", new, "--device", "cpu", "--json").stdout)
-    assert (added["added"], added["already"], added["products"]) == (4, 4, 3)
+    assert (added["added"], added["unchanged"], added["products"]) == (4, 4, 3)
 
 
 def test_two_products_of_one_id_are_refused(tmp_path: Path, weights: Path) -> None:

@@ -202,6 +202,6 @@ def test_command(tmp_path: Path) -> None:
     assert "60.0 ± " in printed and "imagenet" in printed
     done = CliRunner().invoke(command, [*runs, "--json", "--out", str(tmp_path / "page.html")], catch_exceptions=False)
     content = json.loads(done.stdout)
-    assert set(content) == {"schema", "runs", "rows", "weights", "tests"}
+    assert set(content) == {"schema", "runs", "rows", "weights", "tests", "passed_over"}
     assert set(content["rows"][0]["row"]["metrics"]["acc_all"]) == {"mean", "ci95", "values"}
     assert (tmp_path / "page.html").is_file()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,76 @@ def test_a_logarithmic_axis_has_numbers_however_short(low: float, high: float) -
     figures.logarithmic(axes, "x")
     shown = [tick for tick in axes.xaxis.get_majorticklocs() if low <= tick <= high]
     assert 2 <= len(shown) <= 10
+
+
+def test_an_svg_has_a_label_and_ids_of_its_own_and_the_colours_of_the_page() -> None:
+    text = figures.svg(figures.lines([1, 2], {"a": [1.0, 2.0], "b": [2.0, 1.0]}, xlabel="epoch", ylabel="loss"), "f7", 'a "b" <c>')
+    assert text.startswith("<svg") and 'role="img"' in text and 'aria-label="a &quot;b&quot; &lt;c&gt;"' in text
+    assert "currentColor" in text and "var(--line)" in text
+    for stand_in in (figures.INK, figures.GRID, figures.GROUND):
+        assert stand_in not in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert ids and all(one.startswith("f7-") for one in ids)
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', text)) <= set(ids), "what is referred to is there"
+    assert "epoch" in text and "loss" in text, "text stays text"
+
+
+def test_an_svg_is_the_same_every_time() -> None:
+    one, two = (figures.svg(figures.lines([1, 2], {"a": [1.0, 2.0]}, xlabel="x", ylabel="y"), "f1", "alt") for _ in range(2))
+    assert one == two
+
+
+def test_lines_with_bounds_an_ideal_and_a_logarithmic_axis() -> None:
+    plain = figures.lines([1, 2, 3], {"a": [0.1, 0.5, 0.9]}, xlabel="x", ylabel="y", bounds=(0, 1), ideal=[0, 0.5, 1]).axes[0]
+    assert plain.get_ylim() == (0, 1) and [line.get_label() for line in plain.lines] == ["a", "ideal"]
+    assert list(plain.lines[1].get_ydata()) == [0, 0.5, 1]
+    assert figures.lines([1, 2], {"a": [1.0, 900.0]}, xlabel="x", ylabel="y", log=True).axes[0].get_yscale() == "log"
+
+
+def test_many_points_have_no_markers() -> None:
+    few, many = (figures.lines(range(n), {"a": [1.0] * n}, xlabel="x", ylabel="y").axes[0].lines[0] for n in (5, 50))
+    assert few.get_marker() == "o" and many.get_marker() in ("None", "", None)
+
+
+def test_a_legend_names_the_series_and_a_single_one_needs_none() -> None:
+    both = figures.lines([1, 2], {"a": [1.0, 2.0], "b": [1.0, 1.0]}, xlabel="x", ylabel="y")
+    assert [text.get_text() for text in both.legends[0].get_texts()] == ["a", "b"]
+    assert not figures.lines([1, 2], {"a": [1.0, 2.0]}, xlabel="x", ylabel="y").legends
+
+
+def test_long_names_stand_below_each_other_and_the_figure_grows() -> None:
+    long = figures.lines([1, 2], {f"{'long name ' * 5}{n}": [1.0, 2.0] for n in range(4)}, xlabel="x", ylabel="y")
+    short = figures.lines([1, 2], {f"{n}": [1.0, 2.0] for n in range(4)}, xlabel="x", ylabel="y")
+    assert long.get_figheight() > short.get_figheight()
+
+
+def test_series_differ_in_colour_and_marker() -> None:
+    axes = figures.lines([1, 2], {str(n): [1.0, 2.0] for n in range(7)}, xlabel="x", ylabel="y").axes[0]
+    assert len({line.get_color() for line in axes.lines}) == len({line.get_marker() for line in axes.lines}) == 7
+
+
+def test_few_curves_have_bands_and_many_have_bars() -> None:
+    points = [(1, 1.0, 0.1), (2, 2.0, 0.2)]
+    few = figures.against({"a": points, "b": points}, xlabel="x", ylabel="y").axes[0]
+    many = figures.against({str(n): points for n in range(5)}, xlabel="x", ylabel="y").axes[0]
+    assert len(few.collections) == 2 and not few.containers and len(many.containers) == 5
+
+
+def test_confusion_marks_novel_classes_at_both_edges_and_parts_groups() -> None:
+    counts = np.eye(6, dtype=int)
+    axes = figures.confusion(counts, ["a"] * 3 + ["b"] * 3, np.array([True, False, False, False, False, True])).axes[0]
+    bars = [line for line in axes.lines if line.get_color() == figures.PALETTE[5]]
+    assert len(bars) == 4
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"] and list(axes.get_yticks()) == [1, 4]
+    assert not figures.confusion(counts, [""] * 6).axes[0].lines
+
+
+def test_confusion_needs_a_group_a_class() -> None:
+    with pytest.raises(AssertionError, match="a square matrix"):
+        figures.confusion(np.eye(3, dtype=int), ["a", "b"])
+
+
+def test_groups_are_named_in_their_natural_order() -> None:
+    groups = [f"class {n}" for n in (10, 2, 1)] * 4
+    drawn = figures.embedding_map(np.zeros((12, 2)), groups)
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["class 1", "class 2", "class 10"]

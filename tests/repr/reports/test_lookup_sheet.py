@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repr.lookup.index import Match
+from repr.lookup.matches import Match
 from repr.reports import lookup_sheet
 
 

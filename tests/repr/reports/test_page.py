@@ -27,7 +27,7 @@ def full(*, synthetic: bool = False) -> str:
         lines([1, 2, 3], {"a $5 thing": [1.0, 2.0, None], "b": [3.0, 2.0, 1.0]}, xlabel="epoch", ylabel="loss"), "Loss by **epoch**"
     )
     page.section("Images")
-    page.images(image(), "A image")
+    page.images(image(), "An image")
     page.neighbours([SheetRow(image(), "query <q>", [(image(), "right", True), (image(), "wrong", False)])], "Neighbours")
     return page.render()
 

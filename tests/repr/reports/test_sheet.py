@@ -41,7 +41,7 @@ def test_thumbnails_fit_and_keep_their_shape(size: tuple[int, int]) -> None:
 
 def test_a_broken_file_is_drawn_as_a_cross(tmp_path: Path) -> None:
     broken = tmp_path / "x.jpg"
-    broken.write_bytes(b"not a image")
+    broken.write_bytes(b"not an image")
     assert thumbnail(broken, 32).size == (32, 32)
     assert thumbnail(tmp_path / "missing.jpg", 32).size == (32, 32)
 

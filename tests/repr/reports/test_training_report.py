@@ -32,7 +32,7 @@ def test_it_shows_what_was_in_force_and_how_the_weights_came_about(tmp_path: Pat
     write_weights(run.path / "weights.safetensors", replace(fresh("resnet18", 32, 0), provenance=Provenance.of(record)))
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "simclr on &#x27;a → b&#x27; (3 of 4 images): lr 0.0625" in html
-    assert "<td><code>--lr</code></td><td>0.0625</td>" in html
+    assert "<td><code>lr</code></td><td>0.0625</td>" in html
 
 
 def test_training_report_shows_accuracy_by_class_means_in_per_cent(tmp_path: Path) -> None:

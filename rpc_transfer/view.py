@@ -1,4 +1,4 @@
-"""A run as its report tells of it: short names of the weights, the rows that most tables show, and figures as text."""
+"""A run as its report shows it: short names of the weights, the rows that most tables show, and figures as text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Told:
-    """A run as the page tells of it: its results, and the weights by short names."""
+class View:
+    """A run as the page shows it: its results, and the weights by short names."""
 
     results: Results
 

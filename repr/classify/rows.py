@@ -1,0 +1,117 @@
+"""From a request to its rows, of a grid or of a table; and what of a request no row looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from repr.catalog import parts
+from repr.classify.bert import check_folder
+from repr.classify.combinations import combine
+from repr.classify.grid import Request
+from repr.classify.image import NETWORKS, known_weights
+from repr.classify.settings import WHOLE, Settings, Shared
+from repr.classify.tables import Choice, rows_of
+from repr.errors import UserError
+from repr.models.devices import pick_device
+from repr.settings import declared
+
+
+def list_rows(number: str, request: Request, split: str, levels: Mapping[str, int]) -> list[Settings]:
+    """The rows asked for, each once, without their seeds. number: of the table, "" for a grid.
+
+    split: how the data are divided, in a word. levels: each part ("" for the whole) and its usual level. Raises UserError for what is in
+    no table.
+    """
+    base = _base(request, split, number)
+    return list(dict.fromkeys(_table_rows(number, base, request, levels) if number else _grid_rows(base, request, levels)))
+
+
+def check(number: str, request: Request) -> None:
+    """Raise UserError for what is typed wrong, as far as it can be told without the data: nothing has been read or drawn then."""
+    if number:
+        _check_table(number, request)
+    elif request.paper:
+        raise UserError("belongs to a table", "", "Name a table, or leave it out", argument="paper")
+    pick_device(request.device)
+    if request.subset:
+        parts.load(request.subset)
+    rows = list_rows(number, request, "grouped", dict.fromkeys(request.parts or ("",), 1))
+    _check_used(rows, request)
+    _check_weights(rows, request.weights)
+
+
+def _check_table(number: str, request: Request) -> None:
+    """Raise UserError for arguments that a table's own rows leave nothing to."""
+    fixed = {
+        "nets": number != "6" and request.nets,
+        "shares": number != "6" and request.shares,
+        "end_to_end": number in ("5", "6") and request.end_to_end is not None,
+        "subset": number == "8" and request.subset,
+    }
+    for argument, given in fixed.items():
+        if given:
+            raise UserError(f"table {number} settles this itself", "", "Leave it out, or run the rows without a table", argument=argument)
+
+
+def _check_used(rows: Sequence[Settings], request: Request) -> None:
+    """Raise UserError for an argument that none of the rows looks at, and for a BERT folder that lacks a file."""
+    idle = {
+        "text_encoder": request.text_encoder and not any(row.modality.startswith("image+text") for row in rows),
+        "bert": request.bert and not any("bert" in (row.model, row.encoder) for row in rows),
+        "end_to_end": request.end_to_end is not None and all(row.model not in WHOLE or row.hierarchy for row in rows),
+        "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
+        "mask": request.mask and not any("text" in row.modality for row in rows),
+        "ocr": request.ocr and not any("text" in row.modality for row in rows),
+        "size": request.size and not any("image" in row.modality for row in rows),
+    }
+    for argument, given in idle.items():
+        if given:
+            raise UserError("none of the rows asked for looks at this", "", "Leave it out, or choose other rows", argument=argument)
+    if request.bert:
+        check_folder(Path(request.bert))
+
+
+def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
+    """Raise UserError for named weights that are not there or that no row can use."""
+    for named in weights:
+        arch = known_weights(named).arch
+        scratch = named == "none" and any(row.model in NETWORKS for row in rows)
+        if not scratch and all(row.weights != named for row in rows):
+            message = f"none of the models asked for can use these weights of {arch}"
+            raise UserError(message, named, "Name that network with `model`, or `model` encoder")
+
+
+def _base(request: Request, split: str, number: str) -> Settings:
+    """The row that all others are variations of."""
+    shared = {name: getattr(request, name) for name in declared(Shared)}
+    encoder = request.text_encoder or {"5": "bilstm", "6": "bert"}.get(number, "ngram")
+    return Settings(**shared, split=split, mask=bool(request.mask), text_encoder=encoder)
+
+
+def _grid_rows(base: Settings, request: Request, levels: Mapping[str, int]) -> list[Settings]:
+    first = next(iter(levels.values()))
+    rows = combine(
+        base,
+        models=request.models or ("ngram",),
+        levels=request.levels or (first,),
+        hierarchies=request.nets or ("",),
+        weights=request.weights,
+        shares=request.shares or (1.0,),
+    )
+    return [replace(row, part=part) for part in levels for row in rows]
+
+
+def _table_rows(number: str, base: Settings, request: Request, levels: Mapping[str, int]) -> list[Settings]:
+    choice = Choice(
+        models=request.models,
+        levels=request.levels,
+        hierarchies=request.nets,
+        parts={part: level for part, level in levels.items() if part},
+        weights=request.weights,
+        masks=(False, True) if request.mask is None else (request.mask,),
+        shares=request.shares,
+        ocrs=(False, True) if request.ocr else (False,),
+    )
+    return rows_of(number, base, choice)

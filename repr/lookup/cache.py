@@ -1,0 +1,241 @@
+"""vectors.f32, ids.i64 and cache.json: what is searched, memory-mapped beside index.db. Can be deleted at any time.
+
+Rows are only ever appended: an addition extends the files by what it added, and what was removed is masked until it is a fifth of all rows,
+when the files are written anew. cache.json, replaced whole after the rows are on the disk, says how many rows count, and their
+checksums; rows beyond it are those of a process that was stopped, and are written over. Files that do not agree with
+it, or with index.db, are made again. A folder that cannot be written to, or is being extended by another process, is no reason to wait: the
+rows that are missing are then held in memory.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from repr.arrays import Bools, Floats, Ints
+from repr.files import replacing
+from repr.lookup.store import Store
+from repr.vectors import normalised
+
+VERSION = 1
+VECTORS, IDS, STATE, LOCK = "vectors.f32", "ids.i64", "cache.json", "cache.lock"
+FILES = (VECTORS, IDS, STATE, LOCK)
+STALE = 0.2  # share of rows that are removed from which the files are written anew
+SMALL = 8192  # rows in memory up to which they are one piece
+TAIL = 64  # rows in memory from which a reader writes them to the files
+
+
+@dataclass(frozen=True)
+class State:
+    """What cache.json says: of which index, how many rows count, and CRC-32 of their ids and of their vectors."""
+
+    index: str
+    dim: int
+    rows: int = 0
+    ids: int = 0
+    vectors: int = 0
+    version: int = VERSION
+
+    def of_same(self, other: State) -> bool:
+        """Whether both are of one index."""
+        return (self.index, self.dim, self.version) == (other.index, other.dim, other.version)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """The stored vectors in pieces, to be searched one after the other.
+
+    ids: (n,) int64, ascending. products: (n,) int64, the numbers of their products. pieces: arrays (n_i, d) float32 of length 1 that
+    follow each other, the first memory-mapped. alive: (n,) False for rows whose image was removed. revision: of the store that they show.
+    """
+
+    ids: Ints
+    products: Ints
+    pieces: tuple[Floats, ...]
+    alive: Bools
+    revision: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def n_products(self) -> int:
+        """How many products have an image."""
+        return len(np.unique(self.products[self.alive]))
+
+    def rows(self, positions: Ints) -> Floats:
+        """(m, d) the vectors at some positions, copied."""
+        starts = np.cumsum([0, *map(len, self.pieces)])
+        of = np.searchsorted(starts, positions, side="right") - 1
+        found = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
+        for number in np.unique(of):
+            found[of == number] = self.pieces[number][positions[of == number] - starts[number]]
+        return found
+
+
+def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
+    """The vectors as the store has them now.
+
+    index: the index's own name, so that files of another one are never taken for its. before: what this process has already, which is then
+    extended by what came since and masked by what went.
+    """
+    with store.reading():
+        revision = store.revision
+        if before is not None and before.revision == revision:
+            return before
+        known = State(index, dim)
+        mapped = before if before is not None else _mapped(folder, known, store)
+        matrix = _extended(mapped, store, revision, dim)
+    if len(matrix) and (~matrix.alive).mean() > STALE:
+        return _written(folder, _living(matrix), known, anew=True)
+    in_memory = sum(map(len, matrix.pieces[1:])) if before is not None else len(matrix) - len(mapped)
+    torn = before is None and not len(mapped)
+    enough = in_memory >= (1 if before is None else TAIL)
+    return _written(folder, matrix, known, anew=torn) if enough else matrix
+
+
+def drop(folder: Path) -> None:
+    """Delete the files; they are made again when they are needed."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _extended(matrix: Matrix, store: Store, revision: int, dim: int) -> Matrix:
+    """The matrix with what the store has above its last id, and without what was removed since its revision."""
+    last = int(matrix.ids[-1]) if len(matrix) else 0
+    ids, products = store.owners(above=last)
+    pieces = [*matrix.pieces[1:], *(normalised(features) for _, features in store.features(above=last, dim=dim))]
+    if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
+        pieces = [np.concatenate(pieces)] if pieces else []
+    alive = matrix.alive.copy()
+    alive[np.isin(matrix.ids, store.removed(since=matrix.revision))] = False
+    return Matrix(
+        np.concatenate([matrix.ids, ids]),
+        np.concatenate([matrix.products, products]),
+        (*matrix.pieces[:1], *pieces),
+        np.concatenate([alive, np.ones(len(ids), bool)]),
+        revision,
+    )
+
+
+def _mapped(folder: Path, known: State, store: Store) -> Matrix:
+    """What the files hold; nothing where they are missing, of another index, or do not agree with cache.json or the store."""
+    none = np.empty(0, np.int64)
+    empty = Matrix(none, none, (), np.empty(0, bool), store.revision)
+    state = _state(folder)
+    if state is None or not state.of_same(known) or not state.rows:
+        return empty
+    try:
+        ids = np.fromfile(folder / IDS, np.int64, state.rows)
+        vectors = np.memmap(folder / VECTORS, np.float32, "r", shape=(state.rows, known.dim))
+    except (OSError, ValueError):
+        return empty
+    if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids or zlib.crc32(vectors.data) != state.vectors:
+        return empty
+    stored, owners = store.owners()
+    stored, owners = stored[stored <= ids[-1]], owners[: int((stored <= ids[-1]).sum())]
+    alive = np.isin(ids, stored)
+    if not np.array_equal(ids[alive], stored):  # of another making of index.db, such as an older backup
+        return empty
+    products = np.zeros(len(ids), np.int64)
+    products[alive] = owners
+    return Matrix(ids, products, (vectors,), alive, store.revision)
+
+
+def _state(folder: Path) -> State | None:
+    with suppress(OSError, ValueError, TypeError):
+        return State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+    return None
+
+
+def _living(matrix: Matrix) -> Matrix:
+    alive = matrix.alive
+    kept = np.concatenate(matrix.pieces)[alive]
+    return Matrix(matrix.ids[alive], matrix.products[alive], (kept,), np.ones(len(kept), bool), matrix.revision)
+
+
+def _written(folder: Path, matrix: Matrix, known: State, *, anew: bool) -> Matrix:
+    """The same, its rows in the files where they can be written and nobody else is writing them."""
+    try:
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        return matrix
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _write(folder, matrix, known, anew=anew):
+            return matrix
+        mapped = np.memmap(folder / VECTORS, np.float32, "r", shape=(len(matrix), known.dim))
+        return replace(matrix, pieces=(mapped,))
+    except (OSError, ValueError):  # held by another, no room, or cut short behind our back: the rows stay in memory
+        return matrix
+    finally:
+        os.close(lock)
+
+
+def _write(folder: Path, matrix: Matrix, known: State, *, anew: bool) -> bool:
+    """Bring the files to the rows of `matrix`: what they lack is appended where they hold its first rows, else all is written.
+
+    Returns whether they hold them now; not where another process has brought them further.
+    """
+    if not len(matrix):
+        return False
+    state = _state(folder)
+    if anew or state is None or not state.of_same(known):
+        state = known
+    elif state.rows > len(matrix):
+        return False
+    elif zlib.crc32(np.ascontiguousarray(matrix.ids[: state.rows]).data) != state.ids:
+        state = known
+    if state.rows == len(matrix):
+        return True
+    fresh = state.rows == 0
+    paths = [folder / (f".{name}.{os.getpid()}.part" if fresh else name) for name in (IDS, VECTORS)]
+    try:
+        now = _append(paths[0], paths[1], matrix, state)
+        if fresh:
+            (folder / STATE).unlink(missing_ok=True)  # for a moment the files are of two makings
+            for path, name in zip(paths, (IDS, VECTORS), strict=True):
+                path.replace(folder / name)
+    finally:
+        if fresh:
+            for path in paths:
+                path.unlink(missing_ok=True)
+    with replacing(folder / STATE) as temporary:
+        temporary.write_text(json.dumps(asdict(now)), encoding="utf-8")
+    return True
+
+
+def _append(of_ids: Path, of_vectors: Path, matrix: Matrix, state: State) -> State:
+    """Write the rows of `matrix` from `state.rows` on, and what the files hold then."""
+    ids, vectors = np.ascontiguousarray(matrix.ids[state.rows :]), state.vectors
+    mode = "r+b" if state.rows else "wb"
+    with of_ids.open(mode) as first, of_vectors.open(mode) as second:
+        first.seek(8 * state.rows)
+        first.write(ids.tobytes())
+        second.seek(4 * state.dim * state.rows)
+        for piece in _after(matrix.pieces, state.rows):
+            second.write(piece.data)
+            vectors = zlib.crc32(piece.data, vectors)
+        for stream in (first, second):
+            stream.truncate()
+            stream.flush()
+            os.fsync(stream.fileno())
+    return replace(state, rows=len(matrix), ids=zlib.crc32(ids.data, state.ids), vectors=vectors)
+
+
+def _after(pieces: tuple[Floats, ...], start: int) -> list[Floats]:
+    """The pieces' rows from `start` on, each contiguous."""
+    rest = []
+    for piece in pieces:
+        if len(piece) > start:
+            rest.append(np.ascontiguousarray(piece[max(start, 0) :]))
+        start -= len(piece)
+    return rest

@@ -1,0 +1,75 @@
+"""What an index says of itself."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from repr.crops import suffix
+
+
+class MadeWith(TypedDict):
+    """The weights that an index was made with, the image size in pixels and the crops that it looks at, and the features' width."""
+
+    identity: str
+    name: str
+    arch: str
+    size: int
+    crops: list[float]
+    dim: int
+    synthetic: bool
+
+
+class SearchInfo(TypedDict):
+    """How vectors are searched. kind: "exact", or "ivf" with the lists, those probed, and the recall measured against the exact search."""
+
+    kind: str
+    recall_at_10: float
+    nlist: int | None
+    nprobe: int | None
+
+
+class ChangeInfo(TypedDict):
+    """One change of an index: when (UTC), by whom, by what, and what it counted."""
+
+    revision: int
+    at: str
+    who: str
+    what: str
+    counts: dict[str, int]
+
+
+class Info(TypedDict):
+    """What an index holds. unfinished: the commands that are to be given again. accept: None where the index cannot tell strangers."""
+
+    images: int
+    products: int
+    revision: int
+    search: SearchInfo
+    learner: str | None
+    accept: dict[str, float] | None
+    weights: MadeWith
+    root: str
+    bytes: int
+    complete: bool
+    unfinished: list[str]
+    created: str
+    synthetic: bool
+    version: int
+    changes: list[ChangeInfo]
+
+
+def described(content: Info) -> list[str]:
+    """The same in words, a line each."""
+    weights, search = content["weights"], content["search"]
+    inverted = f"{search['nprobe']} of {search['nlist']} inverted lists, recall@10 {search['recall_at_10']:.1%}"
+    synthetic = " - synthetic: not real products" if content["synthetic"] else ""
+    last = content["changes"][0] if content["changes"] else None
+    return [
+        f"{content['products']} products in {content['images']} images{synthetic}",
+        f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(tuple(weights['crops']))}, {weights['identity']})",
+        f"search   {'exact' if search['kind'] == 'exact' else inverted}",
+        f"root     {content['root']}",
+        f"size     {content['bytes'] / 2**20:.1f} MiB",
+        *([f"changed  {last['at']} by {last['who'] or 'somebody'}: {last['what']} (revision {last['revision']})"] if last else []),
+        *(f"UNFINISHED, or still at work: {command}" for command in content["unfinished"]),
+    ]
