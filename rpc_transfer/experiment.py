@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from repr.catalog.fallback import or_synthetic
 from repr.catalog.once import once
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
@@ -32,7 +33,6 @@ from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.leaks import leaks
 from repr.runs import Run, claim, default_out, newest_unfinished
-from repr.synthetic.fallback import or_synthetic
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench
 from rpc_transfer.configs import TransferConfig, comparisons, list_configs, training_notes, used_weights

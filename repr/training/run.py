@@ -14,13 +14,13 @@ import click
 
 from repr import worker
 from repr.catalog.division import Division, divisions
+from repr.catalog.fallback import or_synthetic
 from repr.catalog.sources import fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import held, read_json, write_json
 from repr.runs import Config, Run, claim, default_out
-from repr.synthetic.fallback import or_synthetic
 from repr.training.checkpoint import FILE
 from repr.training.fit import WEIGHTS, Trained, pretrain, train_device
 from repr.training.launch import Killed, launch

@@ -26,6 +26,6 @@ def test_vectors_of_somebody_leave_a_page_and_results(tmp_path: Path) -> None:
     page = save(tmp_path / "run", {"files": (Path("a.npz"), Path("b.npz")), "k": 3, "crops": None}, None, rows, CONSTANTS)
     assert page == tmp_path / "run" / "report.html" and document.read(tmp_path / "run") == evaluated(None, rows, CONSTANTS)
     config = Run.open(tmp_path / "run").config
-    assert config["arguments"] == {"files": ["a.npz", "b.npz"], "k": 3, "crops": None} and config["result"] == {"rows": 2}
+    assert config["typed"] == {"files": ["a.npz", "b.npz"], "k": 3, "crops": None} and config["result"] == {"rows": 2}
     html = page.read_text(encoding="utf-8")
     assert "Evaluation on mine, theirs" in html and "Map of the embedding" not in html and html.count("<td>mine</td>") >= 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repr.synthetic import fallback
+from repr.catalog import fallback
 
 
 def test_data_that_are_named_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
