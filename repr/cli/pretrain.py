@@ -27,12 +27,21 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     Writes a run folder: config.json, metrics.csv, weights.safetensors (loads into torchvision), checkpoint, report.html.
     Ctrl-C stops at the end of the step, a second one at once; --resume --out DIR goes on from the checkpoint.
 
+    --devices N trains in N processes of this machine; one that dies is restarted from the checkpoint, three times at most. Over several
+    machines start it with torchrun on each: it sets the number of processes, restarts them (--max-restarts), and gives each one thread of
+    a CPU unless OMP_NUM_THREADS says otherwise. --out should then lie on a file system that all machines share.
+
     \b
     Examples:
       repr pretrain
       repr pretrain --data shop/ --method supervised --arch resnet18 --epochs 30 --out runs/shop
       repr pretrain --data shop/ --method joint:projector=true,contrast=0.3 --init imagenet --size 128
       repr pretrain --resume --out runs/shop
+
+    \b
+    Two machines of eight GPUs, the same on each (shop/ is there, runs/ is shared; HOST is one of them):
+      TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes 2 --nproc-per-node 8 --max-restarts 3 --rdzv-backend c10d \\
+        --rdzv-endpoint HOST:29500 --rdzv-id shop -m repr pretrain --data shop/ --out runs/shop
     """
     if resume and out is None:
         raise UserError("a stopped run needs its folder to go on", "--out", "Add --out DIR, as the stopped run said")

@@ -10,8 +10,7 @@ import torch
 from repr.methods.method import Method
 from repr.training import optim
 from repr.training.data import Batches
-from repr.training.precision import as_channels_last
-from repr.training.step import gradient_step
+from repr.training.precision import as_channels_last, gradient_step
 
 TIMED = 4  # steps; the first two are left out, since they allocate and choose kernels
 

@@ -20,11 +20,10 @@ from repr.training import alarms, checkpoint, optim
 from repr.training.average import Average
 from repr.training.checkpoint import Checkpoint
 from repr.training.data import LAYERS, VIEWS, Batch, Batches, stream
-from repr.training.precision import as_channels_last
+from repr.training.precision import as_channels_last, gradient_step
 from repr.training.prepare import Material
 from repr.training.progress import Bar, Row, epoch_line
 from repr.training.settings import Settings
-from repr.training.step import gradient_step
 from repr.training.stop import Stop, Stopped
 from repr.training.team import Team
 from repr.training.validation import accuracy

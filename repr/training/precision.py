@@ -1,4 +1,4 @@
-"""Precision and memory layout in which a step is fastest on a device."""
+"""One step of any method, in the precision and the memory layout in which it is fastest on a device."""
 
 from __future__ import annotations
 
@@ -36,3 +36,18 @@ def laid_out(network: nn.Module) -> nn.Module:
 def as_channels_last(view: Tensor) -> Tensor:
     """(b, 3, s, s) in channels-last order."""
     return view.contiguous(memory_format=torch.channels_last)
+
+
+def gradient_step(
+    module: nn.Module, encoder: Encoder, optimiser: torch.optim.Optimizer, views: tuple[Tensor, ...], labels: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Update by the loss of views (b, 3, s, s) each and labels (b,); the loss, detached, and what the method keeps of it.
+
+    module: a method around `encoder`, or what distributes it over processes.
+    """
+    with autocast(labels.device, encoder):
+        loss, kept = module(views, labels)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.detach(), kept

@@ -69,7 +69,11 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
             arguments = {**arguments, "data": list(or_synthetic(arguments["data"], "mep3m"))}
             catalog, divided = _catalog(arguments, settings)
         with held(out) if team.rank == 0 else nullcontext():
-            run = _opened(out, arguments, settings, catalog, resume=resume) if team.rank == 0 and catalog else Run(out, cast(Config, {}))
+            run = (
+                _opened(out, arguments, settings, catalog, resume=resume)
+                if team.rank == 0 and catalog is not None
+                else Run(out, cast(Config, {}))
+            )
             if team.first_ones(run.config.get("status")) == "done":
                 log.info("This run is finished already.")
                 return team.first_ones(result_of(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -16,8 +17,16 @@ from torch import Tensor, distributed
 from repr import worker
 from repr.machine import cores
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 PATIENCE = timedelta(days=30)  # for words: one process may pack images for hours while the others wait
+
+# https://github.com/pytorch/pytorch/issues/135712, in torch 2.15 too: some restarts hang, or fail and take another try.
+SHARED = (
+    "With TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the environment of torchrun a restart over several machines is safe; "
+    "without it processes may look for those of the attempt before."
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ def joined(device: torch.device) -> Iterator[Team]:
     if here.world == 1:
         yield ALONE
         return
+    if here.rank == 0 and here.world > here.local_world and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        log.warning(SHARED)
     worker.follow_parent(signal.SIGTERM)
     if worker.orphaned():
         raise KeyboardInterrupt

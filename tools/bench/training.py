@@ -39,10 +39,9 @@ from repr.training import optim
 from repr.training.data import Batch, Batches
 from repr.training.fit import build_method, starting_weights
 from repr.training.loop import Loop, Place
-from repr.training.precision import as_channels_last
+from repr.training.precision import as_channels_last, gradient_step
 from repr.training.prepare import Material, pack_size
 from repr.training.settings import Settings
-from repr.training.step import gradient_step
 from repr.training.stop import Stop
 from repr.training.team import ALONE
 

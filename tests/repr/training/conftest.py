@@ -138,6 +138,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Progra
     monkeypatch.setenv(MARK, started.mark)  # for what the test's own process starts
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # the packages that are tested
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # see `repr.training.team.SHARED`
     yield started
     deadline = time.monotonic() + 20
     while started.running() and time.monotonic() < deadline:
