@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "repr": [
         *("__main__", "cli", "server", "api", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search"),
-        *("embedding", "training", "methods", "models", "synthetic", "catalog", "images"),
+        *("embedding", "training", "methods", "models", "catalog", "synthetic", "images"),
         *("runs", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker", "vectors", "records"),
         *("arrays", "commands", "crops", "errors"),
     ],

@@ -99,6 +99,15 @@ def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | N
     return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
 
 
+def ending(data: bytes) -> str:
+    """The usual ending of a file of these bytes, such as ".jpg"; "" where it cannot be told, which reading the image then does."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return f".{(image.format or '').lower()}".replace(".jpeg", ".jpg")
+    except Exception:  # decoders raise whatever a broken file makes them trip over
+        return ""
+
+
 def upright_box(source: ImageLike, box: Box) -> Box:
     """A box that was drawn on an image, on the upright image as it is now. Raises as `read_image` does."""
     with _opened(source) as image:

@@ -13,8 +13,7 @@ from PIL import Image
 from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
-from repr.images.formats import FORMATS
-from repr.images.reader import ImageLike
+from repr.images.reader import ImageLike, ending
 from repr.lookup.catalogs import relative_to_root
 from repr.lookup.plan import Incoming
 
@@ -34,7 +33,7 @@ def incoming(product: str, image: ImageLike, folder: Path, root: Path) -> Incomi
         raise UserError(f"an image given as {type(image).__name__}", "", "Give a path, bytes, an image of Pillow's, or uint8 pixels")
     data = image if isinstance(image, bytes) else _png(image)
     content = sha256(data).digest()
-    name = f"{content.hex()}{_ending(data)}"
+    name = f"{content.hex()}{ending(data)}"
     with replacing(folder / FOLDER / name) as temporary, temporary.open("wb") as stream:
         stream.write(data)
         stream.flush()
@@ -51,12 +50,3 @@ def _png(image: Image.Image | np.ndarray) -> bytes:
     stream = io.BytesIO()
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(stream, "PNG")
     return stream.getvalue()
-
-
-def _ending(data: bytes) -> str:
-    """The usual ending of a file of these bytes; "" where it cannot be told, which decoding then does."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return f".{(image.format or '').lower()}".replace(".jpeg", ".jpg")
-    except Exception:  # decoders raise whatever a broken file makes them trip over
-        return ""
