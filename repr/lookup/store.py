@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -85,6 +86,14 @@ class NewImage:
     content: bytes
     features: Floats
     box: tuple[float, ...] | None = None
+
+
+class Refused(UserError):
+    """A change that the file did not take, and nothing of it was done. kind: why."""
+
+    def __init__(self, kind: Literal["busy", "full", "read-only", "broken"], message: str, where: str | Path, remedy: str) -> None:
+        super().__init__(message, where, remedy)
+        self.kind = kind
 
 
 class Store:
@@ -196,15 +205,15 @@ class Store:
         with suppress(sqlite3.Error):
             self.db.execute("ROLLBACK")
 
-    def _refused(self, error: sqlite3.OperationalError) -> UserError:
+    def _refused(self, error: sqlite3.OperationalError) -> Refused:
         text = str(error)
         if "locked" in text or "busy" in text:
-            return UserError("another process is writing to the index", self.file, "Wait for it, or give a longer `wait`")
+            return Refused("busy", "another process is writing to the index", self.file, "Wait for it, or give a longer `wait`")
         if "full" in text:
-            return UserError("the disk is full", self.file, "Free some space and say the same again")
+            return Refused("full", "the disk is full", self.file, "Free some space and say the same again")
         if "readonly" in text:
-            return UserError("the index cannot be written to", self.file, "Check the permissions of its folder")
-        return UserError(f"the index cannot be used ({text})", self.file, "Check the disk; restore a backup if it stays so")
+            return Refused("read-only", "the index cannot be written to", self.file, "Check the permissions of its folder")
+        return Refused("broken", f"the index cannot be used ({text})", self.file, "Check the disk; restore a backup if it stays so")
 
     def products(self, numbers: Iterable[int] | None = None) -> dict[int, Product]:
         """Products by number, all or those named, in the order of their ids."""
@@ -319,6 +328,14 @@ class Change:
             rows,
         )
         self._count("products", len(rows))
+
+    def describe(self, product: Product) -> None:
+        """Store a product, or all that is known of it anew: what is not given is forgotten."""
+        self.put_products([product])
+        self.db.execute(
+            "UPDATE products SET name = ?, barcode = ?, category = ? WHERE id = ?",
+            (product.name, product.barcode, json.dumps(list(product.category), ensure_ascii=False), product.id),
+        )
 
     def add(self, images: Sequence[NewImage]) -> int:
         """Store images of stored products. Those whose content and box the product has already only get their path.
