@@ -37,9 +37,7 @@ def page(store: Store, text: str = "", *, start: int = 0, most: int = 50) -> Pag
         rows = store.db.execute(f"SELECT number {where} ORDER BY id LIMIT ? OFFSET ?", (pattern, most, start)).fetchall()
         total = store.db.execute(f"SELECT count(*) {where}", (pattern,)).fetchone()[0]
         products = store.products([row[0] for row in rows])
-        extents = [
-            store.db.execute("SELECT count(*), min(id) FROM images WHERE product = ?", (number,)).fetchone() for number in products
-        ]
+        extents = [store.db.execute("SELECT count(*), min(id) FROM images WHERE product = ?", (number,)).fetchone() for number in products]
     listed = [Listed(product, images, cover) for product, (images, cover) in zip(products.values(), extents, strict=True)]
     return Page(tuple(listed), total)
 

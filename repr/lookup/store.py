@@ -20,13 +20,13 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
+from repr.lookup.refused import refused
 
 VERSION = 1
 FILE = "index.db"
@@ -86,14 +86,6 @@ class NewImage:
     content: bytes
     features: Floats
     box: tuple[float, ...] | None = None
-
-
-class Refused(UserError):
-    """A change that the file did not take, and nothing of it was done. kind: why."""
-
-    def __init__(self, kind: Literal["busy", "full", "read-only", "broken"], message: str, where: str | Path, remedy: str) -> None:
-        super().__init__(message, where, remedy)
-        self.kind = kind
 
 
 class Store:
@@ -188,7 +180,7 @@ class Store:
         try:
             self.db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise self._refused(error) from None
+            raise refused(error, self.file) from None
         try:
             change = Change(self.db, self.revision + 1, who or _user())
             yield change
@@ -196,7 +188,7 @@ class Store:
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._rollback()
-            raise self._refused(error) from None
+            raise refused(error, self.file) from None
         except BaseException:
             self._rollback()
             raise
@@ -204,16 +196,6 @@ class Store:
     def _rollback(self) -> None:
         with suppress(sqlite3.Error):
             self.db.execute("ROLLBACK")
-
-    def _refused(self, error: sqlite3.OperationalError) -> Refused:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            return Refused("busy", "another process is writing to the index", self.file, "Wait for it, or give a longer `wait`")
-        if "full" in text:
-            return Refused("full", "the disk is full", self.file, "Free some space and say the same again")
-        if "readonly" in text:
-            return Refused("read-only", "the index cannot be written to", self.file, "Check the permissions of its folder")
-        return Refused("broken", f"the index cannot be used ({text})", self.file, "Check the disk; restore a backup if it stays so")
 
     def products(self, numbers: Iterable[int] | None = None) -> dict[int, Product]:
         """Products by number, all or those named, in the order of their ids."""
