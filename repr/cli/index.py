@@ -263,6 +263,52 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
 @command.command(cls=options.Command)
 @options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
+@options.shared("data", "subset")
+@part_option
+@options.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_flag=False,
+    flag_value="check.html",
+    section="output",
+    help="Write one page with images.  [bare: check.html]",
+)
+@options.shared("device", "workers")
+@options.json_option
+def check(
+    folder: Path | None,
+    words: tuple[str, ...],
+    data: tuple[str, ...],
+    subset: str | None,
+    parts: tuple[str, ...],
+    report: Path | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Say how good the index is: what it answers on its own images, held out, or on those of --data; and which images look wrong.
+
+    \b
+    Examples:
+      repr index check shop.index --report check.html
+      repr index check shop.index --data photos/ --json
+    """
+    from repr.lookup.building import Stock
+    from repr.lookup.index import Index
+    from repr.reports import check_report
+
+    index = Index.open(options.index_alone(folder, words), device=device, workers=workers)
+    checked = index.check(Stock(data, parts, subset) if data else None)
+    if report is not None:
+        written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
+        console.say(f"Report: {written}")
+    _done(index, checked.as_json(), "\n".join(checked.lines()), as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
 @options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
 @options.json_option
 @click.pass_context

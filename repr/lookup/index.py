@@ -32,6 +32,7 @@ from repr.lookup.answering import Answering, settle_store, settled_of
 from repr.lookup.asked import Asked
 from repr.lookup.building import WEIGHTS, Look, Stock
 from repr.lookup.catalogs import incoming_of
+from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info, MadeWith
 from repr.lookup.matches import Answer, Match, hits
@@ -133,9 +134,9 @@ class Index:
         """What paths of images are relative to."""
         return Path(str(self.store.setting("root")))
 
-    def file(self, image: str) -> Path:
-        """Where the file of a stored image is, by its path in the index."""
-        return uploads.place(self.folder, image) or self.root / as_name(image)
+    def file(self, image: str, root: Path | None = None) -> Path:
+        """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
+        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
 
     def check_weights(self, weights: str | Path | Weights | None) -> None:
         """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
@@ -290,6 +291,15 @@ class Index:
             raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
 
     # -- care
+
+    def check(self, data: str | Path | Sequence[str | Path] | Stock | None = None) -> Checked:
+        """How good it is: what it answers on its own images, held out, or on those of `data`, and which of its images look wrong."""
+        if data is None:
+            return check_store(self.store, self.weights["dim"], self.file, workers=self.workers)
+        catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        made = self.embedder.catalog(catalog, keep=False)
+        given = Given.of(catalog, made, [unknown for _, unknown in self.answer(made, 1)])
+        return check_store(self.store, self.weights["dim"], self.file, given, workers=self.workers)
 
     def verify(self, *, images: bool = True) -> list[str]:
         """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
