@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from repr.catalog.sources import open_sources, split_name
+from repr.catalog.splits import usual_share
 from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
@@ -89,7 +90,7 @@ def _plan(words: tuple[str, ...], request: Request, out: Path | None) -> _Plan:
     check(number, request)
     paper = read_paper(request.paper)
     split = request.split or {"paper": "random"}.get(request.preset, "grouped")
-    opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed)
+    opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed, request.test_share)
     if request.ocr:
         opened.check_ocr(request.data)
     if number and out is None:
@@ -104,7 +105,10 @@ def _answer(plan: _Plan) -> Answer:
     request, read = plan.request, plan.opened.read
     found = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
     by_seed = request.data_seed is None
-    rows = tuple(summarise(one, of, synthetic=read.synthetic, by_seed=by_seed) for one, of in zip(plan.rows, found, strict=True))
+    share = request.test_share or usual_share(read)
+    rows = tuple(
+        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, found, strict=True)
+    )
     _check_ran(rows, found)
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
