@@ -15,8 +15,7 @@ from repr.classify.opening import Opened
 from repr.classify.rows import check, list_rows
 from repr.classify.settings import Settings
 from repr.classify.summary import SHOWN, ClassifyRow, caption, comparisons, left_out, summarise
-from repr.classify.tables import NUMBERS, TITLES, Paper, of_paper, read_paper, remarks
-from repr.commands import command_line
+from repr.classify.tables import TITLES, Paper, of_paper, read_paper, remarks
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
@@ -65,15 +64,15 @@ class _Plan:
     out: Path | None
 
 
-def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
-    """Run what was asked for, and write the run folder where there is one. words: () for a grid, ("table", number) for a table.
+def ask(number: str, request: Request, out: Path | None) -> Answer:
+    """Run what was asked for, and write the run folder where there is one. number: of a table, "" for a grid.
 
     Raises UserError for names that are in no table and data that cannot be read.
     """
-    plan = _plan(words, request, out)
+    plan = _plan(number, request, out)
     if plan.out is None:
         return _answer(plan)
-    arguments = values(request) | ({"words": list(words)} if words else {})
+    arguments = values(request) | ({"number": number} if number else {})
     read = plan.opened.read
     with recording(plan.out, plan.command, arguments, data=read.name, synthetic=read.synthetic) as record:
         answer = _answer(plan)
@@ -81,10 +80,9 @@ def ask(words: tuple[str, ...], request: Request, out: Path | None) -> Answer:
     return answer
 
 
-def _plan(words: tuple[str, ...], request: Request, out: Path | None) -> _Plan:
+def _plan(number: str, request: Request, out: Path | None) -> _Plan:
     """Check what is asked for and open the data."""
-    number = _number(words, request)
-    command = " ".join([COMMAND, *words])
+    command = f"{COMMAND} table {number}" if number else COMMAND
     if out:
         claim(out, command)
     check(number, request)
@@ -121,14 +119,6 @@ def _answer(plan: _Plan) -> Answer:
         notes=tuple(notes), about=about,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
-
-
-def _number(words: tuple[str, ...], request: Request) -> str:
-    if words and (words[0] != "table" or len(words) != 2):
-        alone, table = (command_line(COMMAND, *asked, data=request.data or "DATA") for asked in ((), ("table", "4")))
-        remedy = f"Say `{alone}`, or `{table}`; the tables are {', '.join(NUMBERS)}"
-        raise UserError(f"there is nothing called {' '.join(words)!r} to run", "", remedy)
-    return words[1] if words else ""
 
 
 def _check_ran(rows: Sequence[ClassifyRow], found: Sequence[Sequence[Found]]) -> None:

@@ -45,8 +45,8 @@ class ClassifyRow:
 def redrawn(split: str, *, by_seed: bool, share: float = SHARE) -> float:
     """Test over training rows where every seed divides the same rows anew; 0 where the data bring their split, or one seed divides them.
 
-    See `half_width`;
-    share: of the rows that are for the test. A limit or a share of fine labels makes the training rows fewer, not the splits more alike.
+    See `half_width`. share: of the rows that are for the test. A limit or a share of fine labels makes the training rows fewer, not the
+    splits more alike.
     """
     return share / (1 - share) if by_seed and split != "own" else 0.0
 
