@@ -105,6 +105,7 @@ def _run(group: click.Command, program: str) -> None:
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     _any_terminal()
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         with told():
             code = group.main(prog_name=program, standalone_mode=False)
@@ -125,6 +126,12 @@ def _run(group: click.Command, program: str) -> None:
         say("Interrupted. What a run folder already holds is kept.")
         sys.exit(130)
     except BrokenPipeError:
+        _to_nowhere()
+        sys.exit(0)
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout, sys.stderr = stdout, stderr  # click has wrapped them, to end with 1, because nobody reads on
         _to_nowhere()
         sys.exit(0)
     except OSError as error:
