@@ -27,6 +27,7 @@ SPELLED = {
 @options.of(Request, spelled=SPELLED)
 @options.out_option("trials, which are not run again, tables of their classes, and report.html (default: print; tables: runs/classify-…)")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], as_json: bool, out: Path | None, **arguments: Any) -> None:

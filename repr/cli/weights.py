@@ -15,12 +15,14 @@ OF_BATCH_NORM = ("data", "subset", "split", "data_seed", "images", "seed", "devi
 def command() -> None:
     """Show what weights are, and mix two of them.
 
-    Weights are named by a run folder, a .safetensors or .pth file, `imagenet` or `none`.
+    Weights are named by a run folder, a .safetensors or .pth file, a folder as timm, open_clip or transformers write it, a network of
+    timm's (its published weights, if they are here), imagenet, imagenet-lite2 or none.
     """
 
 
 @command.command("show", cls=options.Command)
 @click.argument("weights", metavar="WEIGHTS")
+@options.download_option
 @options.json_option
 def show(weights: str, as_json: bool) -> None:
     """Say what WEIGHTS are: architecture, image size, classes, how and on what they were made.
@@ -79,6 +81,7 @@ def show(weights: str, as_json: bool) -> None:
 @options.shared("crops", crops="those of A, else of B")
 @options.shared("seed", "device", "workers")
 @options.out_option("the mixed weights (default: mixed.safetensors)")
+@options.download_option
 @options.json_option
 @click.pass_context
 def mix(
