@@ -49,7 +49,7 @@ def command() -> None:
     "--weights",
     metavar="W",
     section="model",
-    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's, or imagenet.  [default: imagenet]",
+    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
 )
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from repr.errors import UserError, nearest
 from repr.files import read_json
 from repr.images.frames import FILTERS, Filter, Frame, Side
-from repr.models.architecture import HEAD, IMAGENET_MEAN, IMAGENET_STD, Backbone, Config, Name
+from repr.models.architecture import HEAD, IMAGENET_MEAN, IMAGENET_STD, Backbone, Config, Name, called, parsed
 from repr.models.found import Found, number, numbers
 from repr.models.hub import cached_file
 from repr.models.tensors import TIMM_FILES, difference, read_some
@@ -57,6 +57,17 @@ def network(name: str, config: Config, classes: int) -> nn.Module:
         except TypeError:  # this family does not know the argument
             pass
     return cast(nn.Module, timm.create_model(name, num_classes=classes, **config))
+
+
+def architecture_of(arch: str) -> tuple[str, Config]:
+    """timm's name of an architecture, and the arguments that go with it.
+
+    Raises UserError for one of another library: torchvision's ResNets alone have the same layers and names in timm.
+    """
+    name = parsed(arch)
+    if name.library in ("", "timm") and (name.library or not hasattr(torchvision.models, arch) or arch.startswith("resnet")):
+        return name.name, name.config
+    raise UserError(f"timm has no {called(arch)}", "", "Export as onnx or safetensors")
 
 
 def described(name: str, config: Config) -> Backbone:
