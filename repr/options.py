@@ -7,6 +7,7 @@ Imports nothing heavy, so that --help answers at once.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from repr.crops import checked
 from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
 from repr.settings import Setting, Value, declared
-from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+from repr.shared import DOWNLOAD, Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lists = Mapping[str, Sequence[tuple[str, str]]]  # heading -> names and what they mean
@@ -233,6 +234,17 @@ def json_option(function: Function) -> Function:
     """--json: the result as exactly one JSON object on stdout."""
     text = "Print the result as one JSON object on standard output."
     return option("--json", "as_json", is_flag=True, section="output", help=text)(function)
+
+
+def download_option(function: Function) -> Function:
+    """--download: published weights that are named and not here may be fetched, by this process and those that it starts."""
+    text = "Fetch published weights that are named and not on this machine; else nothing is ever fetched."
+    return option("--download", is_flag=True, section="model", help=text, is_eager=True, expose_value=False, callback=_download)(function)
+
+
+def _download(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[DOWNLOAD] = "1"
 
 
 def config_option(function: Function) -> Function:

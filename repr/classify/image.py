@@ -26,7 +26,8 @@ from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.images.views import plain, preset
 from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
-from repr.models.backbones import backbone, check_size
+from repr.models.architecture import called
+from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.leaks import Leak, leaks
@@ -120,7 +121,7 @@ def image_features(data: Data, settings: Settings) -> Features:
     if data.readable is None:
         log_left_out(made.quarantine)
     data.readable = present
-    return Features(vectors, present, f"{weights.name} ({weights.arch}, {encoder.size} px{suffix(encoder.crops)})")
+    return Features(vectors, present, f"{weights.name} ({called(weights.arch)}, {encoder.size} px{suffix(encoder.crops)})")
 
 
 def starting_weights(settings: Settings) -> Weights | None:
@@ -133,7 +134,7 @@ def starting_weights(settings: Settings) -> Weights | None:
         return None
     weights = known_weights(named)
     if settings.model in NETWORKS and weights.arch != settings.model:
-        message = f"these are weights of {weights.arch}, not of {settings.model}"
+        message = f"these are weights of {called(weights.arch)}, not of {settings.model}"
         raise UserError(message, named, "Give that network's weights, or `model` encoder")
     return weights
 
@@ -160,4 +161,5 @@ def side(settings: Settings, arch: str, usual: int = 0) -> int:
     """
     if settings.size:
         check_size(arch, settings.size)
-    return settings.size or max(settings.scaled(usual or backbone(arch).size), backbone(arch).least)
+        return settings.size
+    return usual_size(arch, max(settings.scaled(usual or backbone(arch).size), backbone(arch).least))

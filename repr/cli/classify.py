@@ -35,6 +35,7 @@ class Group(console.LazyGroup, options.Command):
 @options.of(Request, spelled=SPELLED)
 @options.out_option(f"{KEPT} (default: print)")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, out: Path | None, **arguments: Any) -> None:
