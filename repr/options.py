@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from repr.crops import checked
 from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
+from repr.machine import use_threads
 from repr.settings import Setting, Value, declared
 from repr.shared import DOWNLOAD, Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
@@ -142,12 +143,14 @@ def of(
     when they are typed without one. without: settings that are no options.
     """
     settings = [one for name, one in declared(owner).items() if name not in without]
-    return _in_order([_option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name)) for one in settings])
+    options = [_option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name)) for one in settings]
+    return _in_order([*options, *([_threads_option] if any(one.name == "device" for one in settings) else [])])
 
 
 def shared(*names: str, **usual: str) -> Decorator:
     """The options of SHARED by their settings' names, in order. usual: their default in words, where it is another here."""
-    return _in_order([_option(replace(SHARED[name], usual=usual.get(name, SHARED[name].usual))) for name in names])
+    options = [_option(replace(SHARED[name], usual=usual.get(name, SHARED[name].usual))) for name in names]
+    return _in_order([*options, *([_threads_option] if "device" in names else [])])
 
 
 def _in_order(decorators: Sequence[Decorator]) -> Decorator:
@@ -159,6 +162,20 @@ def _in_order(decorators: Sequence[Decorator]) -> Decorator:
         return function
 
     return _decorated
+
+
+def _threads_option(function: Function) -> Function:
+    """--threads, of every command that has --device. It counts before the command itself, which loads PyTorch."""
+    text = "Threads that compute; 1 beside much other work.  [default: one a core]"
+    kind = click.IntRange(1)
+    return option(
+        "--threads", type=kind, metavar="N", section="machine", help=text, is_eager=True, expose_value=False, callback=_use_threads
+    )(function)
+
+
+def _use_threads(ctx: click.Context, _: click.Parameter, value: int | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        use_threads(value)
 
 
 def listed(owners: Mapping[str, type]) -> list[tuple[str, str]]:
