@@ -20,9 +20,9 @@ from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.embedding.inference import piece, prepared
 from repr.files import try_to_keep
 from repr.images.boxes import Box
-from repr.images.decode import Chunk, decode
+from repr.images.decode import decode
+from repr.images.decoded import Chunk, Quarantined
 from repr.images.known import ImageFiles
-from repr.images.pack import Quarantined
 from repr.images.reader import ImageLike, name_of, passing
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder

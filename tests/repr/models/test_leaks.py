@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repr.catalog.division import divisions
-from repr.catalog.sources import fill_split, open_data, open_sources
+from repr.catalog.sources import divisions, fill_split, open_data, open_sources
 from repr.catalog.table import Catalog, Source, build
 from repr.images import contents
 from repr.models.leaks import leaks
