@@ -57,7 +57,8 @@ class Bert:
             some = self.features_.present[rows]
             vectors = self.features_.vectors[self.features_.known(rows)]
             self.network_ = fit_head(
-                vectors, labels[some], classes, first=Standardised(vectors), optimiser="adam",
+                vectors, labels[some], classes, first=Standardised(vectors), hidden=settings.hidden(0),
+                optimiser="adam",
                 generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {self.features_.name}"

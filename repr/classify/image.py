@@ -34,7 +34,6 @@ from repr.models.weights import Weights, fresh, load_encoder, read_weights
 from repr.training.finetune import EncoderWithHead, fit_network
 
 NETWORKS = ("vgg19", "inception_v3", "resnet50")
-HIDDEN = (4096, 4096)
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
 
 
@@ -54,7 +53,7 @@ class Image:
         if not whole:
             self.features_ = image_features(data, settings)
             seen = self.features_.present[rows]
-            hidden = [settings.scaled(width) for width in HIDDEN] if settings.model in NETWORKS else []
+            hidden = settings.hidden(2 if settings.model in NETWORKS else 0)
             vectors = self.features_.vectors[self.features_.known(rows)]
             self.network_ = fit_head(
                 vectors, labels[seen], classes, first=Standardised(vectors), hidden=hidden, optimiser="adam",

@@ -12,6 +12,7 @@ from repr.classify.grid import Request
 
 SPELLED = {
     "models": "--model",
+    "presets": "--preset",
     "nets": "--hierarchy",
     "levels": "--level",
     "parts": "--under",
@@ -38,11 +39,13 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_json: bool, out: P
       repr classify --model encoder --weights runs/mine --model ngram --model gated --data shop --seeds 5
       repr classify --model bert --hierarchy flat --hierarchy coarse-to-fine --level 1,2 --data shop
       repr classify table 5 --data shop --scale 0.25
+      repr classify table 4 --data shop --preset paper --preset grouped
 
     A row that lacks its weights reads "not run". Text rows need no download; `bert` reads Chinese only with --bert.
     """
     from repr.classify.request import ask
     from repr.reports.classify_report import table, write
+    from repr.reports.table_six import improvements
 
     answer = ask(words, Request(**arguments), out)
     if answer.out:
@@ -53,5 +56,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_json: bool, out: P
     header, body = table(answer)
     if body:
         click.echo(tables.table(header, body))
+    for caption, nets, cells in improvements(answer.rows, answer.papers, answer.weights) if answer.number == "6" else ():
+        click.echo(f"\n{caption}\n{tables.table(nets, cells)}\n")
     for line in answer.document.notes:
         click.echo(console.spelled(line, ctx.command))
