@@ -27,8 +27,7 @@ from tqdm import tqdm
 from repr import progress, worker
 from repr.errors import UserError, nearest
 from repr.files import cache_dir
-
-SCHEMA = 1  # of the objects that --json prints
+from repr.records import SCHEMA
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
 CACHE = "Set REPR_CACHE to a folder that can be written; it holds only what can be made again"

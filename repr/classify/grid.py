@@ -32,8 +32,11 @@ class Request(Shared, Part, Source, Seeded):
     paper: str = setting("", "Other figures than the paper's beside a table's: CSV.", metavar="FILE", group="what")
     levels: tuple[int, ...] = setting((), "Class levels.", low=1, high=3, usual="the usual one", group="data")
     parts: tuple[str, ...] = setting((), "Only what is below this class (id or name).", metavar="CLASS", group="data")
-    split: Literal["random", "grouped"] | None = setting(
+    split: Literal["random", "stratified", "grouped"] | None = setting(
         None, "How to divide a source without a split of its own.", usual="the preset's", group="data"
+    )
+    test_share: float | None = setting(
+        None, "Share of its rows that are for the test.", low=0, above=True, high=1, below=True, usual="0.2; Rakuten 0.1", group="data"
     )
     mask: bool | None = setting(None, "Whether class names leave the titles.", usual="tables show both", group="data")
     shares: tuple[float, ...] = setting((), "Share of rows with fine labels.", low=0, above=True, high=1, usual="1", group="data")

@@ -24,13 +24,15 @@ log = logging.getLogger(__name__)
 class Opened:
     """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. limit: as in `Settings`.
 
-    data_seed: of the division of sources that bring no split; None for that of each row.
+    data_seed: of the division of sources that bring no split; None for that of each row. test_share: of
+    their rows, those for the test; None for the usual one.
     """
 
     read: Catalog
     subset: str = ""
     limit: int = 0
     data_seed: int | None = None
+    test_share: float | None = None
     _last: dict[tuple[int, str, str], Catalog] = field(default_factory=dict)
 
     def __call__(self, seed: int, part: str, split: str) -> Catalog:
@@ -45,7 +47,8 @@ class Opened:
             for note in catalog.notes[len(self.read.notes) :]:
                 log.info(f"Note: {note}.")
             self._last.clear()  # one at a time: three million rows take a gigabyte
-            divided = fill_split(catalog, split.rpartition(", ")[2], seed if self.data_seed is None else self.data_seed)
+            data_seed = seed if self.data_seed is None else self.data_seed
+            divided = fill_split(catalog, split.rpartition(", ")[2], data_seed, self.test_share)
             self._last[seed, part, split] = limited(self._below(divided, part), self.limit, seed)
         return self._last[seed, part, split]
 

@@ -23,9 +23,9 @@ def presets(number: str, request: Request) -> tuple[str, ...]:
     return request.presets or ("paper" if number else "grouped",)
 
 
-def split_of(preset: str, request: Request) -> str:
+def split_of(preset: str, split: str | None) -> str:
     """How data without a split of their own are divided: as asked for, else by the preset."""
-    return request.split or {"paper": "random"}.get(preset, "grouped")
+    return split or {"paper": "random"}.get(preset, "grouped")
 
 
 def list_rows(number: str, request: Request, splits: Mapping[str, str], levels: Mapping[str, int]) -> list[Settings]:

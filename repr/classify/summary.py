@@ -42,20 +42,23 @@ class ClassifyRow:
         return found.mean if found else None
 
 
-def redrawn(split: str, *, by_seed: bool) -> float:
+def redrawn(split: str, *, by_seed: bool, share: float = SHARE) -> float:
     """Test over training rows where every seed divides the same rows anew; 0 where the data bring their split, or one seed divides them.
 
-    See `half_width`. A limit or a share of fine labels makes the training rows fewer, not the splits more alike.
+    See `half_width`. share: of the rows that are for the test. A limit or a share of fine labels makes the training rows fewer, not the
+    splits more alike.
     """
-    return SHARE / (1 - SHARE) if by_seed and split != "own" else 0.0
+    return share / (1 - share) if by_seed and split != "own" else 0.0
 
 
-def summarise(settings: Settings, found: Sequence[Found], *, synthetic: bool = False, by_seed: bool = True) -> ClassifyRow:
-    """The row of one `Settings`. found: its trials in the order of the seeds. by_seed: whether each seed divides the data anew."""
+def summarise(
+    settings: Settings, found: Sequence[Found], *, synthetic: bool = False, by_seed: bool = True, share: float = SHARE
+) -> ClassifyRow:
+    """The row of one `Settings`. found: its trials in the order of the seeds. by_seed, share: as in `redrawn`."""
     trials = {wanted.seed: trial for wanted, trial in found if isinstance(trial, Trial)}
     held_out = any(trial.details["held_out"] for trial in trials.values())
     config = replace(settings.config, held_out=held_out)
-    row = summarised(asdict(config), found, synthetic=synthetic, redrawn=redrawn(config.split, by_seed=by_seed))
+    row = summarised(asdict(config), found, synthetic=synthetic, redrawn=redrawn(config.split, by_seed=by_seed, share=share))
     return ClassifyRow(config, row, trials)
 
 

@@ -10,6 +10,7 @@ import click
 from repr import console, options
 from repr.commands import command_line
 from repr.errors import UserError
+from repr.lookup.asked import Asked
 
 if TYPE_CHECKING:
     from repr.lookup.building import Stock
@@ -48,6 +49,7 @@ def command() -> None:
 @options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
+@options.of(Asked)
 @options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
 @options.out_option("the index folder (needed)")
 @options.shared("seed", "device", "workers")
@@ -61,6 +63,8 @@ def build(
     weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
+    learner: str,
+    accept: float,
     ivf: bool,
     out: Path | None,
     seed: int,
@@ -69,7 +73,7 @@ def build(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Embed every product image of --data and store it under --out.
+    """Embed every product image of --data and store it under --out; then choose on these images who answers.
 
     \b
     Example:
@@ -85,12 +89,13 @@ def build(
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock = Stock(data or (str(default_root("rpc")),), parts, subset)
+    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
     catalog = begin(out, stock, Look(weights or "imagenet", size, crops), ivf_seed=seed if ivf else None)
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None
         changes = index.add_catalog(catalog, prefix=prefix, what="build")
+        index.settle(asked.learner, asked.accept)
     _report(index, changes, as_json)
 
 
@@ -164,6 +169,32 @@ def sync(
     if dry_run and not as_json:
         click.echo("Nothing is done. It would be:")
     _report(index, changes, as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.of(Asked)
+@wait_option
+@options.json_option
+@click.pass_context
+def learner(
+    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
+) -> None:
+    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
+
+    \b
+    Examples:
+      repr index learner shop.index
+      repr index learner shop.index --learner lda-root --accept 0.9
+    """
+    from repr.lookup.index import Index
+    from repr.lookup.info import described
+
+    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
+    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
+    content = index.info()
+    _done(index, content, "\n".join(described(content)), as_json)
 
 
 @command.command(cls=options.Command)

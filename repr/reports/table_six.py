@@ -17,8 +17,8 @@ def improvements(
 ) -> list[tuple[str, list[str], list[list[str]]]]:
     """Caption, header and cells of ours and, where it has any of these rows, of the paper's.
 
-    rows: of the table; those on the coarsest level that was run, with all fine labels known, count. papers: what the paper prints for each, a
-    fraction. weights: short names (`weights_names`). The mean is over the features that have both the net and the flat one, as the paper's.
+    rows: of the table; those on the coarsest level that was run, with all fine labels known, count. papers: what the paper prints of each
+    row, a fraction. weights: short names (`weights_names`). The mean is over the features that have both the net and the flat one, as the paper's.
     """
     level = min((row.config.level for row in rows), default=1)
     ours: dict[str, dict[str, float]] = {}

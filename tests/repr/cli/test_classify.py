@@ -124,7 +124,7 @@ def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
     ("typed", "words"),
     [
         (("--model", "ngrams"), "Did you mean ngram"),
-        (("tabel", "4"), "Say `repr classify --data"),
+        (("tabel", "4"), "Did you mean table"),
         (("table", "7"), "Choose from: 4, 5, 6, 8, fig8"),
         (("--scale", "2"), "scale is 2"),
         (("--under", "Leek"), "no class below it"),
@@ -134,3 +134,19 @@ def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line(shop: Path, typed: tuple[str, ...], words: str) -> None:
     with pytest.raises(UserError, match=words):
         call(*typed, "--data", shop)
+
+
+def test_noise_is_found_and_taken_out(shop: Path, tmp_path: Path) -> None:
+    typed = ("noise", "find", "--data", shop, "--level", 2, "--model", "ngram", "--out", tmp_path / "noise", "--drop", "flagged", "--json")
+    printed = json.loads(call(*typed).stdout)
+    assert {"schema", "flagged", "rows", "folds", "passed_over"} <= set(printed) and printed["folds"] == 4 and printed["rows"] == 65
+    assert all(set(one) == {"product", "given", "proposed", "margin", "dropped"} and one["dropped"] for one in printed["flagged"])
+    assert {"config.json", "flagged.csv", "noise.json", "report.html"} <= {file.name for file in (tmp_path / "noise").iterdir()}
+    done = call("noise", "apply", tmp_path / "noise", "--out", tmp_path / "left.parquet", "--json")
+    assert json.loads(done.stdout)["dropped"] == len(printed["flagged"])
+    assert "training rows flagged" in call("noise", "find", "--data", shop).stdout
+
+
+def test_options_before_a_command_are_refused(shop: Path) -> None:
+    with pytest.raises(UserError, match=r"--model would do nothing"):
+        call("--model", "ngram", "noise", "find", "--data", shop)
