@@ -1,4 +1,4 @@
-"""Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
+"""Image + text on frozen features: both projected to one width, fused by one of six nets, missing ones replaced by a learnt token.
 
 In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
 when a title or an image is missing.
@@ -27,6 +27,8 @@ NETS = {
     "tfn": "repr.classify.tfn:TensorFusion",
     "lmf": "repr.classify.lmf:LowRankFusion",
     "gated": "repr.classify.gated:Gated",
+    "sum": "repr.classify.sum:Sum",
+    "attention": "repr.classify.attention:Attention",
 }
 EPOCHS = 20
 DROPOUT = 0.3

@@ -15,6 +15,7 @@ from repr.catalog.table import Catalog
 from repr.classify import kept
 from repr.classify.data import Data
 from repr.classify.experiment import run_trial
+from repr.classify.late import FUSERS
 from repr.classify.settings import Settings
 from repr.errors import UserError
 
@@ -26,6 +27,7 @@ ROWS = {
     "bert": {"epochs": 2},
     "concat": {"weights": "none", "size": 32, "epochs": 2},
     "gated": {"weights": "none", "size": 32, "epochs": 1, "text_encoder": "bilstm"},
+    **{fuser: {"weights": "none", "size": 32, "epochs": 2} for fuser in FUSERS},
 }
 
 
@@ -38,7 +40,10 @@ def test_predictions_are_those_of_the_measured_run_to_the_bit(shop: Catalog, tmp
     tested = shop.select(trial.arrays["rows"])
     found = Classifier.load(tmp_path / "model").probabilities(tested)
     assert np.array_equal(found.argmax(axis=1), trial.arrays["predicted"])
-    assert np.array_equal(found.max(axis=1), trial.arrays["confidence"])
+    if model == "bert":  # encodes texts of one length together: other texts beside a text change its last bits
+        np.testing.assert_allclose(found.max(axis=1), trial.arrays["confidence"], atol=1e-5)
+    else:
+        assert np.array_equal(found.max(axis=1), trial.arrays["confidence"])
     assert {file.name for file in (tmp_path / "model").iterdir()} == {kept.ARRAYS, kept.WORDS, kept.FACTS}
 
 
