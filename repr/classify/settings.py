@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from repr.classify import ENCODERS, MODELS, PRESETS
+from repr.classify import ENCODERS, IMAGES, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
+from repr.classify.late import FUSERS
 from repr.errors import UserError
 from repr.records import Json
 from repr.settings import check, setting, values
@@ -82,6 +83,8 @@ class Shared(Machine):
     layers: int | None = setting(None, "Hidden layers of 4096 on frozen features.", low=0, high=2, usual="by model", group="model")
     size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
     scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
+    image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
+    fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
     epochs: int | None = setting(None, "Times every row is seen.", low=1, usual="by model", group="training")
     lr: float | None = setting(None, "Learning rate of Adam.", low=0, above=True, usual="0.001", group="training")
@@ -181,10 +184,12 @@ class Settings(Shared):
             drop += OF_IMAGES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
-        if self.model not in WHOLE or self.hierarchy:
+        if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
             drop += ["end_to_end", "layers"]
         if seen != "image+text":
             drop += OF_FUSION
+        if self.model not in FUSERS:
+            drop += ["image_model", "fuse_hidden"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

@@ -23,6 +23,7 @@ SPELLED = {
 }
 COMMANDS = {
     "table": "repr.cli.classify:table",
+    "predict": "repr.cli.classify_predict:command",
     "noise": "repr.cli.classify_noise:command",
 }
 KEPT = "trials, which are not run again, what was trained, tables of classes, and report.html"

@@ -18,7 +18,7 @@ def improvements(
     """Caption, header and cells of ours and, where it has any of these rows, of the paper's.
 
     rows: of the table; those on the coarsest level that was run, with all fine labels known, count. papers: what the paper prints of each
-    row, a fraction. weights: short names (`weights_names`). The mean is over the features that have both the net and the flat one, as the paper's.
+    row, a fraction. weights: short names (`weights_names`). The mean is over the features that have both the net and the flat one.
     """
     level = min((row.config.level for row in rows), default=1)
     ours: dict[str, dict[str, float]] = {}

@@ -150,3 +150,17 @@ def test_noise_is_found_and_taken_out(shop: Path, tmp_path: Path) -> None:
 def test_options_before_a_command_are_refused(shop: Path) -> None:
     with pytest.raises(UserError, match=r"--model would do nothing"):
         call("--model", "ngram", "noise", "find", "--data", shop)
+
+
+def test_a_run_is_kept_and_asked(shop: Path, tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "p.jsonl"
+    measured = json.loads(call("--data", shop, "--level", 2, "--out", run, "--json").stdout)
+    assert measured["rows"][0]["config"]["model"] == "ngram"
+    said = json.loads(call("predict", run, "--data", shop, "--out", out, "--threshold", 0.9, "--json").stdout)
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert said["rows"] == 90 == len(lines) and said["unsure"] == sum(line["unsure"] for line in lines)
+    one = json.loads(call("predict", run, "--title", "long green fresh leek", "--json").stdout)["predictions"][0]
+    assert one["class"] == "Leek" and one["path"] == ["Food", "Leek"]
+    assert "Leek" in call("predict", run, "--title", "green leek").stdout
+    with pytest.raises(UserError, match="one product or data"):
+        call("predict", run)
