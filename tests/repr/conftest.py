@@ -1,19 +1,20 @@
 """The Rakuten challenge's files, drawn small; tiny random models in the layouts of other libraries, and what those make of an image."""
 
-from PIL import Image
 from __future__ import annotations
+
+import csv
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from safetensors.torch import save_file
-from torch import Tensor, nn
-from typing import Any
-from typing import NamedTuple
-import csv
-import json
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 
 class Offer(NamedTuple):

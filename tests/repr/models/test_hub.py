@@ -54,7 +54,7 @@ def test_published_weights_that_are_here_are_timms(network: Any, cache: dict[tup
 def test_nothing_is_fetched_unasked(cache: dict[tuple[str, str], str]) -> None:
     with pytest.raises(UserError, match="the weights of test_vit are not on this machine"):
         read_weights("test_vit")
-    with pytest.raises(UserError, match="no such weights, nor a network of timm's. Did you mean test_vit"):
+    with pytest.raises(UserError, match=r"no such weights, nor a network of timm's\. Did you mean test_vit"):
         read_weights("test_vitt")
     with pytest.raises(UserError, match=r"timm has no weights nix of test_vit. .*r160_in1k"):
         read_weights("test_vit.nix")
