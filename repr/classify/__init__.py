@@ -22,6 +22,7 @@ MODELS = {
     "vgg19": Entry("image", "repr.classify.image:Image"),
     "inception_v3": Entry("image", "repr.classify.image:Image"),
     "resnet50": Entry("image", "repr.classify.image:Image"),
+    "resnet152": Entry("image", "repr.classify.image:Image"),
     "encoder": Entry("image", "repr.classify.image:Image"),
     "lstm": Entry("text", "repr.classify.recurrent:Recurrent"),
     "bilstm": Entry("text", "repr.classify.recurrent:Recurrent"),

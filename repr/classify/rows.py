@@ -110,7 +110,8 @@ def _table_rows(number: str, base: Settings, request: Request, levels: Mapping[s
         hierarchies=request.nets,
         parts={part: level for part, level in levels.items() if part},
         weights=request.weights,
-        masks=(False, True) if request.mask is None else (request.mask,),
+        masks=(False, True) if request.mask is None and number != "rakuten" else (bool(request.mask),),
+        usual=next(iter(levels.values())),
         shares=request.shares,
         ocrs=(False, True) if request.ocr else (False,),
     )

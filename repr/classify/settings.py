@@ -20,7 +20,8 @@ SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
     *("epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
-WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
+NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
+WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Shared(Machine):
     end_to_end: bool | None = setting(None, "Train the network too, or only what follows it.", usual="by model", group="model")
     size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
     scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
+    method: str = setting(
+        "plain", "How images are fine-tuned; dcl: tiles shuffled and put back.", choices=("plain", "dcl"), group="training"
+    )
+    grid: int = setting(7, "Tiles along a side, of dcl.", low=2, high=32, metavar="N", group="training")
+    adversary: str = setting("classes", "What tells shuffled images apart, of dcl.", choices=("classes", "two"), group="training")
     image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
     fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
@@ -113,8 +119,18 @@ class Settings(Shared):
     def __post_init__(self) -> None:
         """Raises UserError for values beyond their limits."""
         check(self)
+        if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
+            remedy = "Add `end_to_end`, choose another `model`, or leave it out"
+            raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
+
+    @property
+    def whole(self) -> bool:
+        """Whether an image model is trained end to end, and not only what follows it."""
+        if MODELS[self.model].modality != "image":
+            return False
+        return self.end_to_end if self.end_to_end is not None else self.model in NETWORKS
 
     @property
     def modality(self) -> str:
@@ -179,6 +195,8 @@ class Settings(Shared):
             drop += OF_FUSION
         if self.model not in FUSERS:
             drop += ["image_model", "fuse_hidden"]
+        if not self.whole and self.model not in FUSERS:
+            drop += ["method", "grid", "adversary"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

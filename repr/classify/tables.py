@@ -13,18 +13,20 @@ from pathlib import Path
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
+from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
 from repr.classify.settings import RowConfig, Settings
 from repr.errors import UserError
 
-NUMBERS = ("4", "5", "6", "8", "fig8")
+NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
     "4": "Table 4: one modality, three levels",
     "5": "Table 5: frozen image features, text, and both",
     "6": "Table 6: hierarchical nets on frozen features",
     "8": "Table 8: fine-grained subsets",
     "fig8": "Fig. 8: accuracy against training samples, level 3",
+    "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
 COLUMNS = ("table", "row", "level", "top1", "source")
 Paper = dict[tuple[str, str, int], float]
@@ -42,6 +44,7 @@ class Choice:
     masks: tuple[bool, ...] = (False, True)
     shares: tuple[float, ...] = ()  # of fine labels, in table 6
     ocrs: tuple[bool, ...] = (False,)
+    usual: int = 2  # level of the data
 
 
 def rows_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
@@ -78,6 +81,9 @@ def _models_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
         models = ("resnet50", "encoder", "bert", "concat")
         nets, shares = choice.hierarchies or tuple(NETS), choice.shares or (1.0,)
         return combine(base, models=models, levels=levels, weights=weights, hierarchies=nets, shares=shares)
+    if number == "rakuten":
+        single = (base.image_model, base.text_encoder)
+        return combine(base, models=(*single, *FEATURE, *DECISION, "committee"), levels=choice.levels or (choice.usual,), weights=weights)
     if number == "8":
         models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
         parts = choice.parts or dict.fromkeys(SUBSETS, 3)
@@ -126,7 +132,11 @@ def of_paper(number: str, rows: Sequence[RowConfig], paper: Paper) -> tuple[floa
 
 def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[str]:
     """What a reader of a table must know. stand_ins: parts that were run where the data have none of the four subsets."""
-    said = [] if paper else ["Paper –: its accuracies are not in the package's sources; name a file of your own with `paper`."]
+    said = (
+        []
+        if paper or number == "rakuten"
+        else ["Paper –: its accuracies are not in the package's sources; name a file of your own with `paper`."]
+    )
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)
         said.append(f"The paper's subsets (its Table 7): {sizes}.")
