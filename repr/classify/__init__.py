@@ -38,5 +38,5 @@ MODELS = {
 }
 IMAGES = tuple(name for name, entry in MODELS.items() if entry.modality == "image")
 ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
-PRESETS = ("paper", "grouped")
+PRESETS = ("paper", "grouped", "rakuten")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

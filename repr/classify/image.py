@@ -19,7 +19,7 @@ from repr.catalog.table import Catalog
 from repr.classify.data import Data, Features
 from repr.classify.dcl import Construction
 from repr.classify.prior import blank
-from repr.classify.settings import NETWORKS, Settings, Training
+from repr.classify.settings import NETWORKS, Recipe, Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
@@ -108,7 +108,7 @@ class Image:
 
     def _train(self, data: Data, encoder: Encoder, rows: Ints, labels: Ints, generator: torch.Generator) -> None:
         """Plain fine-tuning; for dcl a quarter of the epochs are with shuffled tiles, at LARGER times the size, as the papers do."""
-        training = self.settings.training(EPOCHS_WHOLE)
+        training = self.settings.recipe(EPOCHS_WHOLE, "image")
         if self.settings.method == "plain":
             with seeded(generator):
                 self._stage(data, self._headed(encoder, generator), encoder.size, rows, labels, training, generator)
@@ -122,7 +122,7 @@ class Image:
         self.note += f", destruction and construction at {encoder.size} px"
 
     def _stage(
-        self, data: Data, network: nn.Module, size: int, rows: Ints, labels: Ints, training: Training, generator: torch.Generator
+        self, data: Data, network: nn.Module, size: int, rows: Ints, labels: Ints, training: Recipe, generator: torch.Generator
     ) -> None:
         settings = self.settings
         self.size_ = size

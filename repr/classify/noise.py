@@ -99,7 +99,7 @@ def find(request: Request, out: Path | None = None) -> Found:
     if out:
         claim(out, COMMAND)
     read = open_sources(request.data)
-    split = request.split or {"paper": "random"}.get(request.preset, "grouped")
+    split = request.split or {"paper": "random", "rakuten": "random"}.get(request.preset, "grouped")
     opened = Opened(read, request.subset or "", split, request.limit, request.data_seed, request.test_share)
     catalog = opened(request.seed, "")
     if request.ocr:

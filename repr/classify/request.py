@@ -88,7 +88,7 @@ def _plan(number: str, request: Request, out: Path | None) -> _Plan:
         claim(out, command)
     check(number, request)
     paper = read_paper(request.paper)
-    split = request.split or {"paper": "random"}.get(request.preset, "grouped")
+    split = request.split or {"paper": "random", "rakuten": "random"}.get(request.preset, "grouped")
     opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed, request.test_share)
     if request.ocr:
         opened.check_ocr(request.data)
