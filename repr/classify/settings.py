@@ -138,6 +138,8 @@ class Settings(Shared):
         if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
             remedy = "Add `end_to_end`, choose another `model`, or leave it out"
             raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
+        if self.hierarchy and self.model in FUSERS:
+            raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
 
