@@ -142,7 +142,7 @@ def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: P
 
 
 def test_a_model_that_lacks_its_weights(swapped: tuple[Path, set[str]]) -> None:
-    with pytest.raises(UserError, match="resnet50 cannot be trained here.*no weights"):
+    with pytest.raises(UserError, match=r"resnet50 cannot be trained here.*no weights"):
         noise.find(Request(data=(str(swapped[0]),), level=2, model="resnet50", end_to_end=False))
 
 
