@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from repr.crops import checked
 from repr.errors import UserError, nearest
-from repr.files import read_json
+from repr.files import check_writable, read_json
 from repr.settings import Setting, Value, declared
 from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
@@ -206,10 +206,27 @@ def _crops(ctx: click.Context, param: click.Parameter, values: Sequence[Value]) 
     return checked(crops) if crops else ()
 
 
+class Written(click.Path):
+    """A path that a command writes to: that it can is made sure of before the command begins."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As click's. Raises OSError where nothing can be written."""
+        path = super().convert(cast("str | Path", value), param, ctx)
+        assert isinstance(path, Path)
+        check_writable(path)
+        return path
+
+
+WRITTEN = Written()
+
+
 def out_option(what: str, default: Path | None = None) -> Decorator:
     """--out PATH for `what`."""
     text = f"Where to write {what}." + (f"  [default: {default}]" if default else "")
-    return option("--out", type=click.Path(path_type=Path), metavar="PATH", section="output", default=default, help=text)
+    return option("--out", type=WRITTEN, metavar="PATH", section="output", default=default, help=text)
 
 
 def json_option(function: Function) -> Function:

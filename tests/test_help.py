@@ -126,7 +126,7 @@ def test_every_command_has_an_example_that_parses(path: tuple[str, ...], command
         parse(line)
 
 
-@pytest.mark.parametrize("path, command", named([entry for entry in LEAVES if entry[0][-1] in MAKERS or entry[0][-1] == "build"]))
+@pytest.mark.parametrize("path, command", named([entry for entry in LEAVES if entry[0][1] in MAKERS or entry[0][-1] == "build"]))
 def test_what_makes_something_takes_out(path: tuple[str, ...], command: click.Command) -> None:
     assert "--out" in [name for option in command.params for name in option.opts]
 

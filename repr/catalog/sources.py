@@ -10,8 +10,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rakuten, rpc, splits
-from repr.catalog.division import bare
+from repr.catalog.division import OWN, Division
 from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
@@ -151,6 +152,17 @@ def _parsed(annotations: Path) -> Catalog:
         log.info(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
         try_to_keep(out, lambda place: mep3m.build_parquet(annotations, place, info=info))
     return Catalog.read(out) if out.exists() else mep3m.read(annotations)
+
+
+def divisions(catalog: Catalog, split: str, seed: int, subset: str | None = None) -> tuple[Division, ...]:
+    """How `fill_split` divides each source of a catalog; `subset` as it was opened with."""
+    return tuple(Division(split, seed, subset or "") if without else Division(OWN, None, subset or "") for without in bare(catalog))
+
+
+def bare(catalog: Catalog) -> Bools:
+    """(sources,) whether a source has no split of its own."""
+    column, source = catalog.column("split").astype(str), catalog.column("source")
+    return np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
 
 
 def split_name(catalog: Catalog, split: str) -> str:

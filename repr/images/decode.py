@@ -6,28 +6,15 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
-from repr.arrays import Ints, Pixels
 from repr.images.boxes import Box
+from repr.images.decoded import Chunk
 from repr.images.reader import MARGIN, Fit, ImageLike, Unreadable, read_image, square
 from repr.machine import cores
 
 CHUNK = 64  # images a task at most: long enough to hide the hand-over, short enough for a smooth bar and a quick Ctrl-C
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some of the images asked for.
-
-    positions: (k,) int64, the readable ones; pixels: (k, size, size, 3) uint8, theirs; bad: (position, reason) of the others.
-    """
-
-    positions: Ints
-    pixels: Pixels
-    bad: list[tuple[int, str]]
 
 
 def decode(

@@ -9,6 +9,9 @@ import torch
 from torch import nn
 
 from repr.errors import UserError, nearest
+from repr.machine import calm_after_fork
+
+calm_after_fork(torch.set_num_threads)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # torchvision.transforms._presets.ImageClassification
 IMAGENET_STD = (0.229, 0.224, 0.225)
