@@ -48,9 +48,16 @@ def command() -> None:
 @options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
+@options.option(
+    "--recall",
+    type=options.Between(0.5, 1),
+    default=0.95,
+    metavar="X",
+    section="model",
+    help="Share of the ten nearest that the search of many images has to find; 1: exact.  [default: 0.95]",
+)
 @options.out_option("the index folder (needed)")
-@options.shared("seed", "device", "workers")
+@options.shared("device", "workers")
 @wait_option
 @options.json_option
 def build(
@@ -61,9 +68,8 @@ def build(
     weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
-    ivf: bool,
+    recall: float,
     out: Path | None,
-    seed: int,
     device: str,
     workers: int | None,
     wait: float,
@@ -86,7 +92,7 @@ def build(
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
     stock = Stock(data or (str(default_root("rpc")),), parts, subset)
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), ivf_seed=seed if ivf else None)
+    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall)
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None

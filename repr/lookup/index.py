@@ -4,7 +4,7 @@ index.db                       the truth: products, images, their features, sett
 weights.safetensors            a copy of the weights
 images/                        photographs that were given as pixels or bytes, and so lie nowhere else
 vectors.f32, ids.i64, cache.*  what is searched, made again from index.db when it is missing (`repr.lookup.cache`)
-ivf.faiss, lists.npz           the same of an index that is searched by inverted lists (`repr.lookup.lists`)
+search.faiss, search.json      the same of many images, which are not searched one by one (`repr.lookup.lists`)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import cast, overload
 
@@ -35,6 +35,7 @@ from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.plan import Incoming
 from repr.lookup.store import WAIT, Product, Store
 from repr.models.weights import Weights, load_encoder, read_weights
+from repr.search.calibrated import RECALL, is_fast_exact
 from repr.vectors import check_finite, normalised
 
 
@@ -47,7 +48,7 @@ class Index:
         self.device, self.workers, self.wait = device, workers, wait
         self._own = threading.local()
         self._matrix: cache.Matrix | None = None
-        self._lists: lists.Inverted | None = None
+        self._lists: lists.Calibrated | None = None
         self._embedding = threading.Lock()
         self.weights = cast(MadeWith, self.store.setting("weights"))
         self.name = str(self.store.setting("name"))
@@ -69,7 +70,7 @@ class Index:
         size: int | None = None,
         crops: Sequence[float] = (),
         root: str | Path | None = None,
-        ivf_seed: int | None = None,
+        recall: float = RECALL,
         prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
@@ -79,13 +80,14 @@ class Index:
 
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
-        folder. ivf_seed: search inverted lists, whose centres are drawn by this seed. prefix: as for `add_catalog`. Others as for `open`.
+        folder. recall: share of the ten nearest that a search of many images is to find, 1 for the exact search. prefix: as for
+        `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
         stock = Stock.of(data, parts, subset)
         look = Look(weights, size, tuple(crops))
         place = None if root is None else Path(root)
-        catalog = building.begin(Path(folder), stock, look, root=place, ivf_seed=ivf_seed)
+        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall)
         index = cls(Path(folder), device=device, workers=workers, wait=wait)
         with building.finish(index.folder):
             if catalog is not None:
@@ -225,6 +227,8 @@ class Index:
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
+        if not dry_run:
+            self._tune(anew=of is None)
         return changes
 
     def remove(self, products: Sequence[str]) -> int:
@@ -272,7 +276,7 @@ class Index:
         self.store.compact()
         cache.drop(self.folder)
         self._matrix = self._lists = None
-        self._load()
+        self._tune(anew=True)
 
     def backup(self, file: str | Path) -> None:
         """Write all that cannot be made again into one file (tar), as it is now, while others read and write."""
@@ -308,8 +312,9 @@ class Index:
         if vectors.ndim != 2 or vectors.shape[1] != dim:
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
-        matrix, inverted = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=inverted.search if inverted else None)
+        matrix, chosen = self._load()
+        search = partial(chosen.search, matrix) if chosen and chosen.cells else None
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=search)
         return [self._matches(matrix, rows) for rows in found]
 
     def _matches(self, matrix: cache.Matrix, rows: Doubles) -> list[Match]:
@@ -324,14 +329,19 @@ class Index:
                 matches.append(Match(product.id, float(score), image.path, product.name, product.barcode, product.category, box=box))
         return matches
 
-    def _load(self) -> tuple[cache.Matrix, lists.Inverted | None]:
-        """The vectors as they were last committed, by whomever."""
+    def _load(self) -> tuple[cache.Matrix, lists.Calibrated | None]:
+        """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
         matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
-        seed, inverted = self.store.setting("ivf_seed"), None
-        if isinstance(seed, int):
-            inverted = self._lists if matrix is self._matrix and self._lists else lists.load(self.folder, matrix, seed, before=self._lists)
-        self._matrix, self._lists = matrix, inverted
-        return matrix, inverted
+        chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
+        self._matrix, self._lists = matrix, chosen
+        return matrix, chosen
+
+    def _tune(self, *, anew: bool) -> None:
+        """Bring the search of many images to what is stored now."""
+        if not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+            recall = self.store.setting("recall")
+            assert isinstance(recall, int | float)
+            lists.tune(self.folder, self._load()[0], self.name, recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
     def lookup(  # type: ignore[overload-overlap]
@@ -381,5 +391,9 @@ class Index:
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        lists_made = self._load()[1] if self.store.setting("ivf_seed") is not None else None
-        return keeping.info(self.store, self.folder, self.weights, lists_made)
+        if is_fast_exact(self.store.last, self.weights["dim"]):
+            return keeping.info(self.store, self.folder, self.weights, None)
+        matrix, chosen = self._load()
+        missing = self.store.setting("recall") != 1 and not is_fast_exact(len(matrix), self.weights["dim"])
+        outgrown = chosen.outgrown(matrix) if chosen else missing
+        return keeping.info(self.store, self.folder, self.weights, chosen, outgrown=outgrown)

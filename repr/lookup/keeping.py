@@ -22,7 +22,7 @@ from repr.images.contents import file_digests
 from repr.lookup import cache, uploads
 from repr.lookup.building import WEIGHTS
 from repr.lookup.info import Info, MadeWith, SearchInfo
-from repr.lookup.lists import Inverted
+from repr.lookup.lists import Calibrated
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
 
@@ -121,13 +121,18 @@ def export(store: Store, file: Path, dim: int) -> int:
     return len(images)
 
 
-def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) -> Info:
-    """What an index holds and was made with. inverted: its lists, where it is searched by those."""
-    exact: SearchInfo = {"kind": "exact", "recall_at_10": 1.0, "nlist": None, "nprobe": None}
-    search = exact
-    if inverted is not None:
-        numbers = inverted.numbers
-        search = {"kind": "ivf", "recall_at_10": numbers.recall_at_10, "nlist": numbers.nlist, "nprobe": numbers.nprobe}
+def info(store: Store, folder: Path, made: MadeWith, chosen: Calibrated | None, *, outgrown: bool = False) -> Info:
+    """What an index holds and was made with. chosen: how it is searched, where that was measured. outgrown: it should be anew."""
+    of = chosen.state.chosen if chosen else None
+    search: SearchInfo = {
+        "kind": of.kind if of else "exact",
+        "recall_at_10": of.recall_at_10 if of else 1.0,
+        "lists": of.lists if of and of.lists else None,
+        "probes": of.probes if of and of.lists else None,
+        "queries_a_second": of.queries_a_second if of else None,
+        "bytes_a_vector": of.bytes_a_vector if of else 4.0 * made["dim"],
+        "outgrown": outgrown,
+    }
     products, images = store.counts()
     begun = str(store.setting("unfinished") or "")
     changes = [

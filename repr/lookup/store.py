@@ -48,6 +48,7 @@ CREATE TABLE features (
   image INTEGER PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE, numbers BLOB NOT NULL
 ) STRICT;
 CREATE TABLE removed (image INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
+CREATE INDEX removed_at ON removed (revision);
 CREATE TABLE log (revision INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 """
 
@@ -252,6 +253,11 @@ class Store:
             if len(blob) != 4 * dim * len(rows):
                 raise UserError(f"features that are not of {dim} numbers", self.file, "Restore a backup, or build the index again")
             yield np.array([row[0] for row in rows], np.int64), np.frombuffer(blob, "<f4").reshape(len(rows), dim).astype(np.float32)
+
+    @property
+    def last(self) -> int:
+        """The id of the last image that is stored; 0 without any."""
+        return int(str(self._one("SELECT ifnull(max(id), 0) FROM images")))
 
     def removed(self, *, since: int) -> list[int]:
         """Ids of images removed by changes after revision `since`."""
