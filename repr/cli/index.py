@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from repr.lookup.filling import Changes
     from repr.lookup.index import Index
 
+CARE = {name: f"repr.cli.care:{name}" for name in ("reindex", "verify", "compact", "backup", "restore", "export")}
 PARTS = click.Choice(["train", "val", "test"])
 part_option = options.option(
     "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
@@ -36,7 +37,7 @@ same_weights_option = options.option(
 )
 
 
-@click.group()
+@click.group(cls=console.LazyGroup, table=CARE)
 def command() -> None:
     """Build, change and keep an index: a folder that finds stored products by photograph."""
 
@@ -233,101 +234,6 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
     index, root = _with_file(folder, words, "the images' new root", wait)
     index.move(root)
     _done(index, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
-@options.json_option
-@click.pass_context
-def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], images: bool, as_json: bool) -> None:
-    """Check the index, and that its images are there and unchanged. The exit code is 3 when something is wrong.
-
-    \b
-    Example:
-      repr index verify shop.index
-    """
-    from repr.lookup.index import Index
-
-    index = Index.open(options.index_alone(folder, words))
-    problems = index.verify(images=images)
-    _done(index, {"problems": problems}, "\n".join(problems) or "Nothing is wrong.", as_json)
-    ctx.exit(3 if problems else 0)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@wait_option
-@options.json_option
-def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
-    """Give the space of what was removed back to the disk.
-
-    \b
-    Example:
-      repr index compact shop.index
-    """
-    from repr.lookup.index import Index
-
-    index = Index.open(options.index_alone(folder, words), wait=wait)
-    before = index.info()["bytes"]
-    index.compact()
-    after = index.info()["bytes"]
-    _done(index, {"before": before, "after": after}, f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Write all that cannot be made again into one FILE (tar), while others read and write.
-
-    \b
-    Example:
-      repr index backup shop.index shop.tar
-    """
-    index, file = _with_file(folder, words, "the backup's file")
-    index.backup(file)
-    _done(index, {"file": str(file)}, f"Backup: {file} ({file.stat().st_size / 2**20:.1f} MiB)", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Make the index DIR, which is not there yet, from a backup.
-
-    \b
-    Example:
-      repr index restore shop.index shop.tar
-    """
-    from repr.lookup.index import Index
-
-    place, names = options.index_and_words(folder, words)
-    if len(names) != 1:
-        raise UserError("the backup's file is needed", "", "Name it after the index")
-    index = Index.restore(names[0], place)
-    products, images = index.store.counts()
-    _done(index, {"products": products, "images": images}, f"{products} products in {images} images are back in {place}.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Write a row an image to FILE: .csv, or .parquet with the features.
-
-    \b
-    Example:
-      repr index export shop.index shop.csv
-    """
-    index, file = _with_file(folder, words, "the file to write")
-    rows = index.export(file)
-    _done(index, {"file": str(file), "rows": rows}, f"{rows} rows: {file}", as_json)
 
 
 @command.command(cls=options.Command)

@@ -90,13 +90,19 @@ class Matrix:
         return found
 
 
+class OtherIndex(Exception):
+    """The store is of another index than it was thought to be: its features are of other weights now."""
+
+
 def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
     """The vectors as the store has them now.
 
     index: the index's own name, so that files of another one are never taken for its. before: what this process has already, which is then
-    extended by what came since and masked by what went.
+    extended by what came since and masked by what went. Raises OtherIndex when the store says that it has another name now.
     """
     with store.reading():
+        if store.setting("name") not in (None, index):
+            raise OtherIndex
         revision = store.revision
         if before is not None and before.revision == revision:
             return before

@@ -10,48 +10,41 @@ search.faiss, search.json      the same of many images, which are not searched o
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
 import numpy as np
 
-from repr.arrays import Doubles, Floats, Ints
+from repr.arrays import Doubles, Floats
 from repr.catalog.names import as_name, normal
 from repr.catalog.table import Catalog
-from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import building, cache, keeping, lists, uploads
-from repr.lookup.building import WEIGHTS, Look, Stock
+from repr.lookup import building, cache, keeping, lists, reindex, uploads
+from repr.lookup.building import Look, Stock
 from repr.lookup.catalogs import incoming_of, relative_to_root
 from repr.lookup.filling import Changes, fill
-from repr.lookup.info import Info, MadeWith
+from repr.lookup.info import Info
 from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.opened import Opened
 from repr.lookup.plan import Incoming
-from repr.lookup.store import WAIT, Product, Store
-from repr.models.weights import Weights, load_encoder, read_weights
+from repr.lookup.reindex import made_ready
+from repr.lookup.store import WAIT, Product
+from repr.models.weights import Weights
 from repr.search.calibrated import RECALL, is_fast_exact
 from repr.vectors import check_finite, normalised
 
 
-class Index:
+class Index(Opened):
     """An index folder, opened. Many threads and processes may read it while one writes; each sees a change when it is committed."""
 
-    def __init__(self, folder: Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> None:
-        """As `open`."""
-        self.folder = Path(folder)
-        self.device, self.workers, self.wait = device, workers, wait
-        self._own = threading.local()
+    def _forget(self) -> None:
         self._matrix: cache.Matrix | None = None
         self._lists: lists.Calibrated | None = None
-        self._embedding = threading.Lock()
-        self.weights = cast(MadeWith, self.store.setting("weights"))
-        self.name = str(self.store.setting("name"))
 
     def __repr__(self) -> str:
         products, images = self.store.counts()
@@ -102,59 +95,6 @@ class Index:
         seconds that a change waits for another. Raises UserError when it is not one.
         """
         return cls(Path(folder), device=device, workers=workers, wait=wait)
-
-    # -- what it is made of
-
-    @property
-    def store(self) -> Store:
-        """This thread's own connection to index.db; a forked child opens another."""
-        if getattr(self._own, "process", 0) != os.getpid():
-            self._own.inherited = getattr(self._own, "store", None)  # not closed: its locks are the parent's
-            self._own.store, self._own.process = Store(self.folder, wait=self.wait), os.getpid()
-        return cast(Store, self._own.store)
-
-    def close(self) -> None:
-        """Close this thread's connection; the next call opens another."""
-        self.store.close()
-        self._own.process = 0
-
-    @property
-    def root(self) -> Path:
-        """What paths of images are relative to."""
-        return Path(str(self.store.setting("root")))
-
-    def file(self, image: str) -> Path:
-        """Where the file of a stored image is, by its path in the index."""
-        return uploads.place(self.folder, image) or self.root / as_name(image)
-
-    def check_weights(self, weights: str | Path | Weights | None) -> None:
-        """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
-        if weights is None:
-            return
-        given, own = weights if isinstance(weights, Weights) else read_weights(weights), self.weights
-        if given.identity != own["identity"]:
-            raise UserError(
-                f"the index was made with the weights {own['name']} ({own['identity']}), not with {given.name} ({given.identity})",
-                self.folder,
-                "Leave `weights` out, or build another index with these weights",
-            )
-
-    @property
-    def embedder(self) -> Embedder:
-        """The weights that the index was made with, made ready once, at its own image size and crops.
-
-        Raises UserError when they were changed, and when the device is not there.
-        """
-        with self._embedding:
-            return self._embedder
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        made, file = self.weights, self.folder / WEIGHTS
-        encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
-        if encoder.identity != made["identity"]:
-            raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
-        return Embedder(encoder, device=self.device, workers=self.workers)
 
     # -- change
 
@@ -211,6 +151,8 @@ class Index:
         whole: bool = False,
         dry_run: bool = False,
     ) -> Changes:
+        if self.store.setting("name") != self.name:
+            self._renew()
         stored = list(self.store.images(product=of))
         if whole and not any(one.content for one in incoming):
             raise UserError("not one image can be read, and all that is stored would go", where, "Check `data`")
@@ -224,6 +166,7 @@ class Index:
             what=what,
             whole=whole,
             dry_run=dry_run,
+            index=self.name,
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
@@ -265,22 +208,27 @@ class Index:
             known = [one.id for one in self.store.products().values()]
             raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
 
-    # -- care
+    def reindex(self, weights: str | Path | Weights, *, size: int | None = None, crops: Sequence[float] = ()) -> int:
+        """Embed every stored image with other weights, or at another size or other crops; returns how many there are.
 
-    def verify(self, *, images: bool = True) -> list[str]:
-        """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
-        return keeping.problems(self.store, self.folder, self.file if images else None, self.weights["identity"])
+        The index answers as before until the end, when all is switched at once; the same call goes on after an interruption. Raises
+        UserError, and leaves the index as it was, when an image cannot be read or has changed since it was stored.
+        """
+        made = reindex.begin(self.store, self.folder, Look(weights, size, tuple(crops)))
+        embedder = made_ready(self.folder, made, device=self.device, workers=self.workers)
+        done = reindex.run(self.store, self.folder, made, embedder, self.file)
+        self._renew()
+        self._tune(anew=True)
+        return done
+
+    # -- care
 
     def compact(self) -> None:
         """Give the space of what was removed back to the disk."""
         self.store.compact()
         cache.drop(self.folder)
-        self._matrix = self._lists = None
+        self._forget()
         self._tune(anew=True)
-
-    def backup(self, file: str | Path) -> None:
-        """Write all that cannot be made again into one file (tar), as it is now, while others read and write."""
-        keeping.backup(self.store, self.folder, Path(file))
 
     @classmethod
     def restore(cls, file: str | Path, folder: str | Path) -> Index:
@@ -288,20 +236,7 @@ class Index:
         keeping.restore(Path(file), Path(folder))
         return cls.open(folder)
 
-    def export(self, file: str | Path) -> int:
-        """Write a row an image to a .csv, or, with the features, to a .parquet file; returns how many. Raises UserError for others."""
-        return keeping.export(self.store, Path(file), self.weights["dim"])
-
     # -- search
-
-    def gallery(self) -> tuple[Floats, list[str], Ints]:
-        """Features (n, d) float32 as the encoder gave them, ids of products, and ids (n,) of all stored images, for learners."""
-        with self.store.reading():
-            parts = list(self.store.features(dim=self.weights["dim"]))
-            ids, numbers = self.store.owners()
-            products = self.store.products()
-        features = np.concatenate([np.empty((0, self.weights["dim"]), np.float32), *(part for _, part in parts)])
-        return features, [products[int(number)].id for number in numbers], ids
 
     def search(self, vectors: Floats, k: int = 10, *, per_image: bool = False) -> list[list[Match]]:
         """For each vector (q, d) the k best products with their best image, best first; per_image: the k best images.
@@ -331,7 +266,12 @@ class Index:
 
     def _load(self) -> tuple[cache.Matrix, lists.Calibrated | None]:
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
-        matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
+        while True:
+            try:
+                matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
+                break
+            except cache.OtherIndex:
+                self._renew()
         chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
         self._matrix, self._lists = matrix, chosen
         return matrix, chosen
@@ -361,10 +301,16 @@ class Index:
         """
         several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
         given = cast("Sequence[ImageLike]", images if several else [images])
-        made = self.embed(given)
+        name, made = self.name, self.embed(given)
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
-        found = dict(zip(made.rows.tolist(), self.search(made.vectors, k, per_image=per_image), strict=True))
+        try:
+            found = dict(zip(made.rows.tolist(), self.search(made.vectors, k, per_image=per_image), strict=True))
+        except UserError:
+            if self.name == name:
+                raise
+        if self.name != name:  # of other weights since
+            return self.lookup(images, k, per_image=per_image)
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [

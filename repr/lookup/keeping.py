@@ -23,6 +23,7 @@ from repr.lookup import cache, uploads
 from repr.lookup.building import WEIGHTS
 from repr.lookup.info import Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
+from repr.lookup.reindex import weights_file
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
 
@@ -36,7 +37,7 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     with suppress(UserError):
         cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
     try:
-        if read_weights(folder / WEIGHTS).identity != identity:
+        if read_weights(weights_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
     except UserError as error:
         wrong.append(str(error))
@@ -66,7 +67,7 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(folder / WEIGHTS, WEIGHTS)
+            archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
             if (folder / uploads.FOLDER).is_dir():
                 archive.add(folder / uploads.FOLDER, uploads.FOLDER)
 
