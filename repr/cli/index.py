@@ -48,7 +48,12 @@ def command() -> None:
 @options.shared("data", "subset")
 @part_option
 @prefix_option
-@options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@options.option(
+    "--weights",
+    metavar="W",
+    section="model",
+    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
+)
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
@@ -63,6 +68,7 @@ def command() -> None:
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
+@options.download_option
 @options.json_option
 def build(
     data: tuple[str, ...],

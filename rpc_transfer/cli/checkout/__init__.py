@@ -8,6 +8,7 @@ from repr import console
 
 COMMANDS = {
     "evaluate": "rpc_transfer.cli.checkout.evaluate:command",
+    "synthesize": "rpc_transfer.cli.checkout.synthesize:command",
 }
 
 
