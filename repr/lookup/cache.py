@@ -35,13 +35,17 @@ TAIL = 64  # rows in memory from which a reader writes them to the files
 
 @dataclass(frozen=True)
 class State:
-    """What cache.json says: of which index, how many rows count, and CRC-32 of their ids and of their vectors."""
+    """What cache.json says: of which index, how many rows count, and CRC-32 of their ids and of their vectors.
+
+    written: when the vectors' file was last changed (ns); where it was not since, its checksum is not computed again.
+    """
 
     index: str
     dim: int
     rows: int = 0
     ids: int = 0
     vectors: int = 0
+    written: int = 0
     version: int = VERSION
 
     def of_same(self, other: State) -> bool:
@@ -67,9 +71,14 @@ class Matrix:
         return len(self.ids)
 
     @cached_property
+    def counts(self) -> Ints:
+        """(p,) how many images each product has, by its number."""
+        return np.bincount(self.products[self.alive])
+
+    @property
     def n_products(self) -> int:
         """How many products have an image."""
-        return len(np.unique(self.products[self.alive]))
+        return int(np.count_nonzero(self.counts))
 
     def rows(self, positions: Ints) -> Floats:
         """(m, d) the vectors at some positions, copied."""
@@ -81,13 +90,19 @@ class Matrix:
         return found
 
 
+class OtherIndex(Exception):
+    """The store is of another index than it was thought to be: its features are of other weights now."""
+
+
 def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
     """The vectors as the store has them now.
 
     index: the index's own name, so that files of another one are never taken for its. before: what this process has already, which is then
-    extended by what came since and masked by what went.
+    extended by what came since and masked by what went. Raises OtherIndex when the store says that it has another name now.
     """
     with store.reading():
+        if store.setting("name") not in (None, index):
+            raise OtherIndex
         revision = store.revision
         if before is not None and before.revision == revision:
             return before
@@ -115,15 +130,28 @@ def _extended(matrix: Matrix, store: Store, revision: int, dim: int) -> Matrix:
     pieces = [*matrix.pieces[1:], *(normalised(features) for _, features in store.features(above=last, dim=dim))]
     if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
         pieces = [np.concatenate(pieces)] if pieces else []
-    alive = matrix.alive.copy()
-    alive[np.isin(matrix.ids, store.removed(since=matrix.revision))] = False
-    return Matrix(
-        np.concatenate([matrix.ids, ids]),
-        np.concatenate([matrix.products, products]),
-        (*matrix.pieces[:1], *pieces),
-        np.concatenate([alive, np.ones(len(ids), bool)]),
-        revision,
+    gone = _places(matrix, store.removed(since=matrix.revision))
+    alive = np.concatenate([matrix.alive, np.ones(len(ids), bool)])
+    alive[gone] = False
+    made = Matrix(
+        np.concatenate([matrix.ids, ids]), np.concatenate([matrix.products, products]), (*matrix.pieces[:1], *pieces), alive, revision
     )
+    if len(matrix):  # counted on from before: counting all takes longer than a search
+        counts = np.zeros(max(len(matrix.counts), int(products.max(initial=0)) + 1), np.int64)
+        counts[: len(matrix.counts)] = matrix.counts
+        np.add.at(counts, products, 1)
+        np.subtract.at(counts, matrix.products[gone], 1)
+        made.__dict__["counts"] = counts
+    return made
+
+
+def _places(matrix: Matrix, removed: list[int]) -> Ints:
+    """The living rows among `removed` ids."""
+    wanted = np.array(sorted(removed), np.int64)
+    places = np.searchsorted(matrix.ids, wanted)
+    known = places < len(matrix)
+    known[known] = (matrix.ids[places[known]] == wanted[known]) & matrix.alive[places[known]]
+    return np.asarray(places[known], dtype=np.int64)
 
 
 def _mapped(folder: Path, known: State, store: Store) -> Matrix:
@@ -138,7 +166,9 @@ def _mapped(folder: Path, known: State, store: Store) -> Matrix:
         vectors = np.memmap(folder / VECTORS, np.float32, "r", shape=(state.rows, known.dim))
     except (OSError, ValueError):
         return empty
-    if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids or zlib.crc32(vectors.data) != state.vectors:
+    if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids:
+        return empty
+    if (folder / VECTORS).stat().st_mtime_ns != state.written and zlib.crc32(vectors.data) != state.vectors:
         return empty
     stored, owners = store.owners()
     stored, owners = stored[stored <= ids[-1]], owners[: int((stored <= ids[-1]).sum())]
@@ -208,6 +238,7 @@ def _write(folder: Path, matrix: Matrix, known: State, *, anew: bool) -> bool:
         if fresh:
             for path in paths:
                 path.unlink(missing_ok=True)
+    now = replace(now, written=(folder / VECTORS).stat().st_mtime_ns)
     with replacing(folder / STATE) as temporary:
         temporary.write_text(json.dumps(asdict(now)), encoding="utf-8")
     return True

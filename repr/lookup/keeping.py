@@ -24,7 +24,8 @@ from repr.lookup import cache, uploads
 from repr.lookup.answering import settled_of
 from repr.lookup.building import WEIGHTS
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
-from repr.lookup.lists import Inverted
+from repr.lookup.lists import Calibrated
+from repr.lookup.reindex import weights_file
 from repr.lookup.settling import Settled
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
@@ -39,7 +40,7 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     with suppress(UserError):
         cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
     try:
-        if read_weights(folder / WEIGHTS).identity != identity:
+        if read_weights(weights_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
     except UserError as error:
         wrong.append(str(error))
@@ -69,7 +70,7 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(folder / WEIGHTS, WEIGHTS)
+            archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
             if (folder / uploads.FOLDER).is_dir():
                 archive.add(folder / uploads.FOLDER, uploads.FOLDER)
 
@@ -124,13 +125,18 @@ def export(store: Store, file: Path, dim: int) -> int:
     return len(images)
 
 
-def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) -> Info:
-    """What an index holds and was made with. inverted: its lists, where it is searched by those."""
-    exact: SearchInfo = {"kind": "exact", "recall_at_10": 1.0, "nlist": None, "nprobe": None}
-    search = exact
-    if inverted is not None:
-        numbers = inverted.numbers
-        search = {"kind": "ivf", "recall_at_10": numbers.recall_at_10, "nlist": numbers.nlist, "nprobe": numbers.nprobe}
+def info(store: Store, folder: Path, made: MadeWith, chosen: Calibrated | None, *, outgrown: bool = False) -> Info:
+    """What an index holds and was made with. chosen: how it is searched, where that was measured. outgrown: it should be anew."""
+    of = chosen.state.chosen if chosen else None
+    search: SearchInfo = {
+        "kind": of.kind if of else "exact",
+        "recall_at_10": of.recall_at_10 if of else 1.0,
+        "lists": of.lists if of and of.lists else None,
+        "probes": of.probes if of and of.lists else None,
+        "queries_a_second": of.queries_a_second if of else None,
+        "bytes_a_vector": of.bytes_a_vector if of else 4.0 * made["dim"],
+        "outgrown": outgrown,
+    }
     products, images = store.counts()
     settled, begun = settled_of(store), str(store.setting("unfinished") or "")
     changes = [
