@@ -31,7 +31,7 @@ WELL = [
     "repr catalog stats shop.parquet",
     "repr catalog show shop.parquet -n 2",
     "repr catalog split shop.parquet --split random --out split.parquet",
-    "repr catalog subsets",
+    "repr catalog subset",
     "repr catalog align shop.parquet --out mapping.csv",
     "repr pack --data shop.parquet --size 16 --out pack --workers 1",
     f"repr pretrain --data shop.parquet --size 16 --epochs 1 --batch-size 8 --val-share 0 --out pretrain {CPU}",
