@@ -27,7 +27,11 @@ from rpc_transfer.cli import group as transfer_group
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS: dict[str, click.Command] = {"repr": repr_group, "rpc_transfer": transfer_group}
-SOURCES = [*ROOT.glob("repr/**/*.py"), *ROOT.glob("rpc_transfer/**/*.py"), ROOT / "tools" / "demo.py", ROOT / "tools" / "demo_page.py"]
+SOURCES = [
+    *ROOT.glob("repr/**/*.py"),
+    *ROOT.glob("rpc_transfer/**/*.py"),
+    *(ROOT / "tools" / name for name in ("demo.py", "demo_page.py", "stages.py")),
+]
 NAMES = {"COMMAND": ("repr pretrain",)}  # constants that stand for a command where one is built
 
 
@@ -35,7 +39,7 @@ def found(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
     """The command that words name, and the words behind its name."""
     command = PROGRAMS[words[0]]
     context, rest = click.Context(command, info_name=words[0]), words[1:]
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and not (rest and rest[0].startswith("-")):
         name, child, rest = command.resolve_command(context, rest)
         assert child is not None
         command, context = child, click.Context(child, parent=context, info_name=name)
@@ -168,7 +172,8 @@ def test_the_remedy_for_no_data_can_be_run(tmp_path: Path, monkeypatch: pytest.M
 def test_what_the_demo_suggests(tool: str, tmp_path: Path) -> None:
     module = loaded(tool)
     if tool == "demo":
-        lines = module.next_commands(tmp_path / "it's", tmp_path / "a photo.jpg")
+        lines = module.next_commands()
+        assert len(lines) == 3
     else:
         run = Run.create(
             tmp_path / "run",
@@ -177,14 +182,16 @@ def test_what_the_demo_suggests(tool: str, tmp_path: Path) -> None:
             data="s",
             synthetic=False,
         )
-        lines = [*module.DRAWING, *module.LOOKING_UP, *module.OWN_IMAGES, module.typed(run)]
+        lines = [*module.LOOKING_UP, *module.OWN_IMAGES, module.typed(run)]
         assert parse(lines[-1]).params["method"] == "simclr:temperature=0.2"
     for line in lines:
         parse(line)
 
 
 def loaded(tool: str) -> ModuleType:
-    """A script of tools/ as a module."""
+    """A script of tools/ as a module, which finds those beside it."""
+    if str(ROOT / "tools") not in sys.path:
+        sys.path.append(str(ROOT / "tools"))
     spec = importlib.util.spec_from_file_location(f"tools_{tool}", ROOT / "tools" / f"{tool}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

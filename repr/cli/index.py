@@ -10,6 +10,7 @@ import click
 from repr import console, options
 from repr.commands import command_line
 from repr.errors import UserError
+from repr.lookup.asked import Asked
 
 if TYPE_CHECKING:
     from repr.lookup.building import Stock
@@ -45,13 +46,20 @@ def command() -> None:
 @options.shared("data", "subset")
 @part_option
 @prefix_option
-@options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@options.option(
+    "--weights",
+    metavar="W",
+    section="model",
+    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
+)
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
+@options.of(Asked)
 @options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
 @options.out_option("the index folder (needed)")
 @options.shared("seed", "device", "workers")
 @wait_option
+@options.download_option
 @options.json_option
 def build(
     data: tuple[str, ...],
@@ -61,6 +69,8 @@ def build(
     weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
+    learner: str,
+    accept: float,
     ivf: bool,
     out: Path | None,
     seed: int,
@@ -69,7 +79,7 @@ def build(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Embed every product image of --data and store it under --out.
+    """Embed every product image of --data and store it under --out; then choose on these images who answers.
 
     \b
     Example:
@@ -85,12 +95,13 @@ def build(
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock = Stock(data or (str(default_root("rpc")),), parts, subset)
+    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
     catalog = begin(out, stock, Look(weights or "imagenet", size, crops), ivf_seed=seed if ivf else None)
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None
         changes = index.add_catalog(catalog, prefix=prefix, what="build")
+        index.settle(asked.learner, asked.accept)
     _report(index, changes, as_json)
 
 
@@ -168,6 +179,32 @@ def sync(
 
 @command.command(cls=options.Command)
 @options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.of(Asked)
+@wait_option
+@options.json_option
+@click.pass_context
+def learner(
+    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
+) -> None:
+    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
+
+    \b
+    Examples:
+      repr index learner shop.index
+      repr index learner shop.index --learner lda-root --accept 0.9
+    """
+    from repr.lookup.index import Index
+    from repr.lookup.info import described
+
+    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
+    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
+    content = index.info()
+    _done(index, content, "\n".join(described(content)), as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
 @wait_option
 @options.json_option
@@ -227,6 +264,52 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
     index, root = _with_file(folder, words, "the images' new root", wait)
     index.move(root)
     _done(index, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.shared("data", "subset")
+@part_option
+@options.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_flag=False,
+    flag_value="check.html",
+    section="output",
+    help="Write one page with images.  [bare: check.html]",
+)
+@options.shared("device", "workers")
+@options.json_option
+def check(
+    folder: Path | None,
+    words: tuple[str, ...],
+    data: tuple[str, ...],
+    subset: str | None,
+    parts: tuple[str, ...],
+    report: Path | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Say how good the index is: what it answers on its own images, held out, or on those of --data; and which images look wrong.
+
+    \b
+    Examples:
+      repr index check shop.index --report check.html
+      repr index check shop.index --data photos/ --json
+    """
+    from repr.lookup.building import Stock
+    from repr.lookup.index import Index
+    from repr.reports import check_report
+
+    index = Index.open(options.index_alone(folder, words), device=device, workers=workers)
+    checked = index.check(Stock(data, parts, subset) if data else None)
+    if report is not None:
+        written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
+        console.say(f"Report: {written}")
+    _done(index, checked.as_json(), "\n".join(checked.lines()), as_json)
 
 
 @command.command(cls=options.Command)

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
 from typing import cast
 
 from repr.catalog.sources import open_sources
@@ -17,7 +16,7 @@ from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup import cache, lists, uploads
+from repr.lookup import answering, cache, lists, uploads
 from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.store import FILE, Store
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 BUILD = "repr index build"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES)
+OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE)
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,8 @@ def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) 
     if not begun:
         raise _there(folder)
     if begun != command:
-        raise UserError("an unfinished index of other images", folder, f"Give again: {begun} --out {quote(str(folder))}; or delete it")
+        again = begun + command_line("repr index build", out=folder).removeprefix(BUILD)
+        raise UserError("an unfinished index of other images", folder, f"Give again: {again}; or delete it")
     crops = tuple(made["crops"])
     if look.size not in (None, made["size"]) or look.crops not in ((), crops):
         raise UserError(f"an unfinished index of {made['size']} px{suffix(crops)}", folder, "Leave `size` and `crops` out, or delete it")

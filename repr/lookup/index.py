@@ -5,10 +5,12 @@ weights.safetensors            a copy of the weights
 images/                        photographs that were given as pixels or bytes, and so lie nowhere else
 vectors.f32, ids.i64, cache.*  what is searched, made again from index.db when it is missing (`repr.lookup.cache`)
 ivf.faiss, lists.npz           the same of an index that is searched by inverted lists (`repr.lookup.lists`)
+learner.safetensors            what the learner that answers knows, made again likewise (`repr.lookup.answering`)
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -18,24 +20,30 @@ from typing import cast, overload
 
 import numpy as np
 
-from repr.arrays import Doubles, Floats, Ints
+from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name, normal
 from repr.catalog.table import Catalog
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
-from repr.images.boxes import Box
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import building, cache, keeping, lists, uploads
+from repr.lookup import answering, building, cache, keeping, lists, uploads
+from repr.lookup.answering import Answering, settle_store, settled_of
+from repr.lookup.asked import Asked
 from repr.lookup.building import WEIGHTS, Look, Stock
-from repr.lookup.catalogs import incoming_of, relative_to_root
+from repr.lookup.catalogs import incoming_of
+from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info, MadeWith
 from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.plan import Incoming
+from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
+from repr.lookup.settling import Settled
 from repr.lookup.store import WAIT, Product, Store
 from repr.models.weights import Weights, load_encoder, read_weights
 from repr.vectors import check_finite, normalised
+
+log = logging.getLogger(__name__)
 
 
 class Index:
@@ -51,6 +59,7 @@ class Index:
         self._embedding = threading.Lock()
         self.weights = cast(MadeWith, self.store.setting("weights"))
         self.name = str(self.store.setting("name"))
+        self._answering = Answering(self.folder, self.name, self.weights["identity"])
 
     def __repr__(self) -> str:
         products, images = self.store.counts()
@@ -69,6 +78,8 @@ class Index:
         size: int | None = None,
         crops: Sequence[float] = (),
         root: str | Path | None = None,
+        learner: str = Asked.learner,
+        accept: float = Asked.accept,
         ivf_seed: int | None = None,
         prefix: bool = False,
         device: str = "auto",
@@ -79,10 +90,11 @@ class Index:
 
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
-        folder. ivf_seed: search inverted lists, whose centres are drawn by this seed. prefix: as for `add_catalog`. Others as for `open`.
+        folder. learner, accept: as for `settle`. ivf_seed: search inverted lists, whose centres are drawn by this seed. prefix: as for
+        `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        stock = Stock.of(data, parts, subset)
+        stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
         look = Look(weights, size, tuple(crops))
         place = None if root is None else Path(root)
         catalog = building.begin(Path(folder), stock, look, root=place, ivf_seed=ivf_seed)
@@ -90,6 +102,7 @@ class Index:
         with building.finish(index.folder):
             if catalog is not None:
                 index.add_catalog(catalog, prefix=prefix, what="build")
+            index.settle(asked.learner, asked.accept)
         return index
 
     @classmethod
@@ -121,9 +134,9 @@ class Index:
         """What paths of images are relative to."""
         return Path(str(self.store.setting("root")))
 
-    def file(self, image: str) -> Path:
-        """Where the file of a stored image is, by its path in the index."""
-        return uploads.place(self.folder, image) or self.root / as_name(image)
+    def file(self, image: str, root: Path | None = None) -> Path:
+        """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
+        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
 
     def check_weights(self, weights: str | Path | Weights | None) -> None:
         """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
@@ -225,6 +238,8 @@ class Index:
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
+        if of is None and what != "build" and not dry_run and settled_of(self.store).outgrown(self.store.counts()[1]):
+            self.settle()
         return changes
 
     def remove(self, products: Sequence[str]) -> int:
@@ -256,12 +271,35 @@ class Index:
         with self.store.change("move") as change:
             change.settings({"root": str(root)})
 
+    def settle(self, learner: str | None = None, accept: float | None = None) -> Settled:
+        """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
+
+        learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
+        unknown; by itself as last time. Done at the end of `create`, and when `add_catalog` or `sync` have changed the number of images
+        to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
+        """
+        last = settled_of(self.store)
+        asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
+        settled = settle_store(self.store, asked, self.weights["dim"])
+        for line in settled.lines():
+            log.info(line)
+        return settled
+
     def _known(self, product: str) -> None:
         if not self.store.has_product(product):
             known = [one.id for one in self.store.products().values()]
             raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
 
     # -- care
+
+    def check(self, data: str | Path | Sequence[str | Path] | Stock | None = None) -> Checked:
+        """How good it is: what it answers on its own images, held out, or on those of `data`, and which of its images look wrong."""
+        if data is None:
+            return check_store(self.store, self.weights["dim"], self.file, workers=self.workers)
+        catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        made = self.embedder.catalog(catalog, keep=False)
+        given = Given.of(catalog, made, [unknown for _, unknown in self.answer(made, 1)])
+        return check_store(self.store, self.weights["dim"], self.file, given, workers=self.workers)
 
     def verify(self, *, images: bool = True) -> list[str]:
         """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
@@ -271,6 +309,7 @@ class Index:
         """Give the space of what was removed back to the disk."""
         self.store.compact()
         cache.drop(self.folder)
+        answering.drop(self.folder)
         self._matrix = self._lists = None
         self._load()
 
@@ -310,19 +349,7 @@ class Index:
         check_finite(vectors, "queries")
         matrix, inverted = self._load()
         found = hits(matrix, normalised(vectors), k, per_image=per_image, search=inverted.search if inverted else None)
-        return [self._matches(matrix, rows) for rows in found]
-
-    def _matches(self, matrix: cache.Matrix, rows: Doubles) -> list[Match]:
-        """Matches of hits (m, 2), rows and scores; without those that somebody else has removed this very moment."""
-        positions = rows[:, 0].astype(np.int64)
-        products = self.store.products(np.unique(matrix.products[positions]).tolist())
-        matches = []
-        for position, score in zip(positions, rows[:, 1], strict=True):
-            image, product = self.store.image(int(matrix.ids[position])), products.get(int(matrix.products[position]))
-            if image is not None and product is not None:
-                box = cast("Box | None", image.box)
-                matches.append(Match(product.id, float(score), image.path, product.name, product.barcode, product.category, box=box))
-        return matches
+        return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
     def _load(self) -> tuple[cache.Matrix, lists.Inverted | None]:
         """The vectors as they were last committed, by whomever."""
@@ -354,30 +381,29 @@ class Index:
         made = self.embed(given)
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
-        found = dict(zip(made.rows.tolist(), self.search(made.vectors, k, per_image=per_image), strict=True))
+        told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [
-            Answer(name, tuple(found[place])) if place in found else Answer(name, error=reasons[name]) for place, name in enumerate(names)
+            Answer(name, tuple(told[place][0]), told[place][1]) if place in told else Answer(name, error=reasons[name])
+            for place, name in enumerate(names)
         ]
         return answers if several else answers[0]
 
+    def answer(self, made: Embeddings, k: int = 10, *, per_image: bool = False) -> list[tuple[list[Match], bool]]:
+        """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
+        with self._answering.lock:
+            matrix, inverted = self._load()
+            answerer = self._answering.answerer(self.store, matrix, inverted.search if inverted else None)
+            found = answerer.answers(made.features, k)
+        if not per_image:
+            return [(matches_of_answer(self.store, one), one.unknown) for one in found]
+        nearest = self.search(made.vectors, k, per_image=True)
+        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, found, strict=True)]
+
     def embed(self, images: Sequence[ImageLike]) -> Embeddings:
         """The embeddings of images as the index looks at its own: by its weights, and a stored file cut out by the box it has there."""
-        return self.embedder.images(images, self.boxes_of(images))
-
-    def boxes_of(self, images: Sequence[ImageLike]) -> list[Box | None]:
-        """The box that each image file was stored with; None for those that are not stored, or whole, or with several boxes, or no files.
-
-        A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
-        """
-        root = self.root
-        found = list[Box | None]()
-        for image in images:
-            stored = isinstance(image, str | os.PathLike) and self.store.images(path=relative_to_root(Path(image), root))
-            boxes = {one.box for one in stored} if stored else set()
-            found.append(cast("Box | None", boxes.pop()) if len(boxes) == 1 else None)
-        return found
+        return self.embedder.images(images, boxes_of(self.store, self.root, images))
 
     def info(self) -> Info:
         """What the index holds and was made with."""

@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,9 +21,11 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, uploads
+from repr.lookup.answering import settled_of
 from repr.lookup.building import WEIGHTS
-from repr.lookup.info import Info, MadeWith, SearchInfo
+from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Inverted
+from repr.lookup.settling import Settled
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
 
@@ -129,7 +132,7 @@ def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) 
         numbers = inverted.numbers
         search = {"kind": "ivf", "recall_at_10": numbers.recall_at_10, "nlist": numbers.nlist, "nprobe": numbers.nprobe}
     products, images = store.counts()
-    begun = str(store.setting("unfinished") or "")
+    settled, begun = settled_of(store), str(store.setting("unfinished") or "")
     changes = [
         {"revision": revision, "at": at, "who": who, "what": what, "counts": counts} for revision, at, who, what, counts in store.history(5)
     ]
@@ -138,8 +141,10 @@ def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) 
         "products": products,
         "revision": store.revision,
         "search": search,
-        "learner": None,
-        "accept": None,
+        "learner": settled.learner,
+        "accept": accept_of(settled),
+        "trials": [asdict(trial) for trial in settled.trials],  # type: ignore[misc]
+        "outgrown": settled.outgrown(images),
         "weights": made,
         "root": str(store.setting("root")),
         "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
@@ -150,3 +155,11 @@ def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) 
         "version": VERSION,
         "changes": changes,  # type: ignore[typeddict-item]
     }
+
+
+def accept_of(settled: Settled) -> AcceptInfo | None:
+    """From where on a photograph is unknown, and what that costs."""
+    gate = settled.gate
+    if gate is None:
+        return None
+    return {"threshold": gate.threshold, "known_rejected": gate.known_rejected, "strangers_accepted": gate.strangers_accepted}

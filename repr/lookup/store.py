@@ -26,6 +26,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
+from repr.lookup.refused import refused
 
 VERSION = 1
 FILE = "index.db"
@@ -179,7 +180,7 @@ class Store:
         try:
             self.db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise self._refused(error) from None
+            raise refused(error, self.file) from None
         try:
             change = Change(self.db, self.revision + 1, who or _user())
             yield change
@@ -187,7 +188,7 @@ class Store:
             self.db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._rollback()
-            raise self._refused(error) from None
+            raise refused(error, self.file) from None
         except BaseException:
             self._rollback()
             raise
@@ -195,16 +196,6 @@ class Store:
     def _rollback(self) -> None:
         with suppress(sqlite3.Error):
             self.db.execute("ROLLBACK")
-
-    def _refused(self, error: sqlite3.OperationalError) -> UserError:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            return UserError("another process is writing to the index", self.file, "Wait for it, or give a longer `wait`")
-        if "full" in text:
-            return UserError("the disk is full", self.file, "Free some space and say the same again")
-        if "readonly" in text:
-            return UserError("the index cannot be written to", self.file, "Check the permissions of its folder")
-        return UserError(f"the index cannot be used ({text})", self.file, "Check the disk; restore a backup if it stays so")
 
     def products(self, numbers: Iterable[int] | None = None) -> dict[int, Product]:
         """Products by number, all or those named, in the order of their ids."""
@@ -319,6 +310,14 @@ class Change:
             rows,
         )
         self._count("products", len(rows))
+
+    def describe(self, product: Product) -> None:
+        """Store a product, or all that is known of it anew: what is not given is forgotten."""
+        self.put_products([product])
+        self.db.execute(
+            "UPDATE products SET name = ?, barcode = ?, category = ? WHERE id = ?",
+            (product.name, product.barcode, json.dumps(list(product.category), ensure_ascii=False), product.id),
+        )
 
     def add(self, images: Sequence[NewImage]) -> int:
         """Store images of stored products. Those whose content and box the product has already only get their path.

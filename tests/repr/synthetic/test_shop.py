@@ -131,6 +131,18 @@ def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.
     assert skus(0) == skus(0) != skus(1)
 
 
+def test_parts_drawn_one_after_the_other_are_those_drawn_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    whole = shop.draw_shop(tmp_path / "whole", scale="tiny")
+    folder = shop.draw_shop(tmp_path / "parts", scale="tiny", parts=["rpc"])
+    assert sorted(path.name for path in folder.iterdir()) == ["rpc", "synthetic.json"]
+    before = (folder / "rpc" / "instances_train2019.json").stat().st_mtime_ns
+    shop.draw_shop(folder, scale="tiny")
+    assert (folder / "rpc" / "instances_train2019.json").stat().st_mtime_ns == before, "what is there is kept"
+    for file in whole.rglob("*"):
+        assert not file.is_file() or (folder / file.relative_to(whole)).read_bytes() == file.read_bytes()
+
+
 def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(UserError, match="something else here"):
