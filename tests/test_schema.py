@@ -46,6 +46,7 @@ WELL = [
     f"repr index build --data shop.parquet --weights pretrain --out index {CPU}",
     "repr index info index",
     "repr index verify index",
+    "repr index check index",
     "repr index rename index red ruby",
     "repr index remove index ruby",
     "repr index compact index",
@@ -62,6 +63,12 @@ BADLY = [
     "repr lookup nowhere photo.jpg",
     "repr compare nowhere elsewhere",
     "repr synthetic",
+    "repr weights export nowhere",
+    "repr classify predict nowhere",
+    "repr classify noise find",
+    "repr index learner nowhere lda",
+    "rpc_transfer checkout evaluate nowhere.json nowhere.json",
+    "rpc_transfer checkout synthesize nowhere",
     "rpc_transfer report nowhere",
     "rpc_transfer run --novel 0",
 ]
@@ -105,6 +112,7 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
+@pytest.mark.slow
 def test_what_goes_well(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(folder)
     for line in WELL:
@@ -145,8 +153,11 @@ def commands(group: click.Group, words: tuple[str, ...]) -> list[str]:
     return found
 
 
-# Their JSON is held to the schema by tests of their own, or they print what `index info` prints.
-ELSEWHERE = {"repr index add", "repr index backup", "repr index export", "repr index move", "repr index restore", "repr index sync"}
+# They print what `index info` or `classify` prints, or take longer than all others together; `serve` answers over HTTP.
+ELSEWHERE = {
+    *("repr index add", "repr index backup", "repr index export", "repr index move", "repr index restore", "repr index sync"),
+    *("repr classify table", "repr classify noise apply", "repr serve"),
+}
 
 
 def test_no_command_is_forgotten() -> None:
