@@ -10,6 +10,8 @@ from collections.abc import Callable
 # training step; who waits longer sleeps. KMP_BLOCKTIME, in milliseconds, is the same of Intel's and LLVM's OpenMP.
 WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
 
+DOWNLOAD = "REPR_DOWNLOAD"  # the environment variable that lets published weights be fetched, in this process and those that it starts
+
 
 def wait_briefly() -> None:
     """Have threads that wait for each other sleep soon, in this process and its children. To be called before PyTorch is loaded.

@@ -20,9 +20,9 @@ from click.core import ParameterSource
 from repr.crops import checked
 from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
-from repr.machine import use_threads
+from repr.machine import DOWNLOAD, use_threads
 from repr.settings import Setting, Value, declared
-from repr.shared import DOWNLOAD, Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lists = Mapping[str, Sequence[tuple[str, str]]]  # heading -> names and what they mean

@@ -8,7 +8,6 @@ from repr.crops import CLOSEST
 from repr.settings import setting
 
 SEEDS = 2**32 - 1  # the largest seed that every library takes
-DOWNLOAD = "REPR_DOWNLOAD"  # the environment variable that lets published weights be fetched, in this process and those that it starts
 
 
 @dataclass(frozen=True, kw_only=True)

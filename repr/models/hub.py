@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repr.errors import UserError
-from repr.shared import DOWNLOAD
+from repr.machine import DOWNLOAD
 
 
 def cached_file(repository: str, names: Sequence[str], what: str) -> Path:

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from repr.cli.weights import command
 from repr.errors import UserError
+from repr.machine import DOWNLOAD
 from repr.models.weights import load_encoder, read_weights
-from repr.shared import DOWNLOAD
 
 timm = pytest.importorskip("timm")
 hub = pytest.importorskip("huggingface_hub")
