@@ -28,7 +28,7 @@ class Request(Shared, Part, Source, Seeded):
     nets: tuple[str, ...] = setting((), f"A hierarchical net: {', '.join(NETS)}.", choices=tuple(NETS), metavar="NET", group="what")
     presets: tuple[str, ...] = setting(
         (),
-        "paper: random 8:2, Adam halved every 2 epochs; rakuten: as that challenge's winners, end to end.",
+        "paper: random 8:2, halved rates; rakuten: as its winners.",
         choices=PRESETS,
         usual="grouped; in tables paper",
         group="what",

@@ -26,7 +26,7 @@ class Request(Shared, Part, Source, Seeded):
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS), group="what")
     preset: str = setting(
         "grouped",
-        "paper: random 8:2, Adam halved every 2 epochs; rakuten: as that challenge's winners, end to end.",
+        "paper: random 8:2, halved rates; rakuten: as its winners.",
         choices=PRESETS,
         group="what",
     )
