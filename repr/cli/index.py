@@ -10,6 +10,7 @@ import click
 from repr import console, options
 from repr.commands import command_line
 from repr.errors import UserError
+from repr.lookup.asked import Asked
 
 if TYPE_CHECKING:
     from repr.lookup.building import Stock
@@ -49,6 +50,7 @@ def command() -> None:
 @options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
+@options.of(Asked)
 @options.option(
     "--recall",
     type=options.Between(0.5, 1),
@@ -57,6 +59,7 @@ def command() -> None:
     section="model",
     help="Share of the ten nearest that the search of many images has to find; 1: exact.  [default: 0.95]",
 )
+@options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
@@ -69,14 +72,17 @@ def build(
     weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
+    learner: str,
+    accept: float,
     recall: float,
+    store: str | None,
     out: Path | None,
     device: str,
     workers: int | None,
     wait: float,
     as_json: bool,
 ) -> None:
-    """Embed every product image of --data and store it under --out.
+    """Embed every product image of --data and store it under --out; then choose on these images who answers.
 
     \b
     Example:
@@ -89,15 +95,17 @@ def build(
     from repr.catalog.sources import default_root
     from repr.lookup.building import Look, Stock, begin, finish
     from repr.lookup.index import Index
+    from repr.lookup.remote import checked_address
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock = Stock(data or (str(default_root("rpc")),), parts, subset)
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall)
+    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
+    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall, store=store and checked_address(store))
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None
         changes = index.add_catalog(catalog, prefix=prefix, what="build")
+        index.settle(asked.learner, asked.accept)
     _report(index, changes, as_json)
 
 
@@ -171,6 +179,32 @@ def sync(
     if dry_run and not as_json:
         click.echo("Nothing is done. It would be:")
     _report(index, changes, as_json)
+
+
+@command.command(cls=options.Command)
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.of(Asked)
+@wait_option
+@options.json_option
+@click.pass_context
+def learner(
+    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
+) -> None:
+    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
+
+    \b
+    Examples:
+      repr index learner shop.index
+      repr index learner shop.index --learner lda-root --accept 0.9
+    """
+    from repr.lookup.index import Index
+    from repr.lookup.info import described
+
+    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
+    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
+    content = index.info()
+    _done(index, content, "\n".join(described(content)), as_json)
 
 
 @command.command(cls=options.Command)

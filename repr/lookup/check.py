@@ -17,7 +17,7 @@ import numpy as np
 from repr.arrays import Array, Bools, Doubles, Floats, Ints, Pixels
 from repr.evaluation.calibration import log_softmax
 from repr.lookup.gallery import Gallery
-from repr.lookup.held_out import FOLDS, MOST, HeldOut, folds_of, held_out_arrays
+from repr.lookup.held_out import FOLDS, HeldOut, folds_of, held_out_arrays
 from repr.search.exact import neighbours
 
 FEW = 3  # images: with fewer a product is named as having too few
@@ -98,9 +98,9 @@ def check(
     """Ask the learner (by its name, with settings) for held-out images of a gallery, and look at each image.
 
     contents: of each row of the gallery, a hash of its file and box; equal ones are doubles. pixels: (n, s, s, 3) uint8 of each row, for
-    what is blurred or empty. Of more than MOST images a sample of products is asked for. Raises UserError as the learner does.
+    what is blurred or empty. Of a big gallery a sample of products is asked for. Raises UserError as the learner does.
     """
-    sample = gallery.sample(MOST)
+    sample = gallery.sample()
     x, y = sample.taught()
     fold = folds_of(x, y, folds)
     held = held_out_arrays(x, y, learner, fold)

@@ -5,38 +5,45 @@ weights.safetensors            a copy of the weights
 images/                        photographs that were given as pixels or bytes, and so lie nowhere else
 vectors.f32, ids.i64, cache.*  what is searched, made again from index.db when it is missing (`repr.lookup.cache`)
 search.faiss, search.json      the same of many images, which are not searched one by one (`repr.lookup.lists`)
+learner.safetensors            what the learner that answers knows, made again likewise (`repr.lookup.answering`)
 """
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
-import numpy as np
-
-from repr.arrays import Doubles, Floats
+from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name, normal
 from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
-from repr.images.boxes import Box
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import building, cache, keeping, lists, reindex, uploads
+from repr.lookup import answering, building, cache, keeping, lists, reindex, uploads
+from repr.lookup.answering import Answering, settle_store, settled_of
+from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
-from repr.lookup.catalogs import incoming_of, relative_to_root
+from repr.lookup.catalogs import incoming_of
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
-from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.matches import Answer, Match, Search, hits
 from repr.lookup.opened import Opened
 from repr.lookup.plan import Incoming
 from repr.lookup.reindex import made_ready
+from repr.lookup.remote import Remote, checked_address
+from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
+from repr.lookup.settling import Settled
 from repr.lookup.store import WAIT, Product
 from repr.models.weights import Weights
 from repr.search.calibrated import RECALL, is_fast_exact
 from repr.vectors import check_finite, normalised
+
+log = logging.getLogger(__name__)
+
+Chosen = lists.Calibrated | Remote
 
 
 class Index(Opened):
@@ -45,6 +52,8 @@ class Index(Opened):
     def _forget(self) -> None:
         self._matrix: cache.Matrix | None = None
         self._lists: lists.Calibrated | None = None
+        self._remote: Remote | None = None
+        self._answering = Answering(self.folder, self.name, self.weights["identity"])
 
     def __repr__(self) -> str:
         products, images = self.store.counts()
@@ -63,7 +72,10 @@ class Index(Opened):
         size: int | None = None,
         crops: Sequence[float] = (),
         root: str | Path | None = None,
+        learner: str = Asked.learner,
+        accept: float = Asked.accept,
         recall: float = RECALL,
+        store: str | None = None,
         prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
@@ -73,18 +85,20 @@ class Index(Opened):
 
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
-        folder. recall: share of the ten nearest that a search of many images is to find, 1 for the exact search. prefix: as for
+        folder. learner, accept: as for `settle`. recall: share of the ten nearest that a search of many images is to find, 1 for the exact
+        search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for
         `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        stock = Stock.of(data, parts, subset)
+        stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
         look = Look(weights, size, tuple(crops))
         place = None if root is None else Path(root)
-        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall)
+        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall, store=store and checked_address(store))
         index = cls(Path(folder), device=device, workers=workers, wait=wait)
         with building.finish(index.folder):
             if catalog is not None:
                 index.add_catalog(catalog, prefix=prefix, what="build")
+            index.settle(asked.learner, asked.accept)
         return index
 
     @classmethod
@@ -170,8 +184,11 @@ class Index(Opened):
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
-        if not dry_run:
-            self._tune(anew=of is None)
+        if dry_run:
+            return changes
+        self._tune(anew=of is None)
+        if of is None and what != "build" and settled_of(self.store).outgrown(self.store.counts()[1]):
+            self.settle()
         return changes
 
     def remove(self, products: Sequence[str]) -> int:
@@ -203,6 +220,20 @@ class Index(Opened):
         with self.store.change("move") as change:
             change.settings({"root": str(root)})
 
+    def settle(self, learner: str | None = None, accept: float | None = None) -> Settled:
+        """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
+
+        learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
+        unknown; by itself as last time. Done at the end of `create`, and when `add_catalog` or `sync` have changed the number of images
+        to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
+        """
+        last = settled_of(self.store)
+        asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
+        settled = settle_store(self.store, asked, self.weights["dim"])
+        for line in settled.lines():
+            log.info(line)
+        return settled
+
     def _known(self, product: str) -> None:
         if not self.store.has_product(product):
             known = [one.id for one in self.store.products().values()]
@@ -218,6 +249,7 @@ class Index(Opened):
         embedder = made_ready(self.folder, made, device=self.device, workers=self.workers)
         done = reindex.run(self.store, self.folder, made, embedder, self.file)
         self._renew()
+        self.settle()
         self._tune(anew=True)
         return done
 
@@ -227,6 +259,7 @@ class Index(Opened):
         """Give the space of what was removed back to the disk."""
         self.store.compact()
         cache.drop(self.folder)
+        answering.drop(self.folder)
         self._forget()
         self._tune(anew=True)
 
@@ -248,40 +281,54 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        search = partial(chosen.search, matrix) if chosen and chosen.cells else None
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=search)
-        return [self._matches(matrix, rows) for rows in found]
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=_search_of(matrix, chosen))
+        return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
-    def _matches(self, matrix: cache.Matrix, rows: Doubles) -> list[Match]:
-        """Matches of hits (m, 2), rows and scores; without those that somebody else has removed this very moment."""
-        positions = rows[:, 0].astype(np.int64)
-        products = self.store.products(np.unique(matrix.products[positions]).tolist())
-        matches = []
-        for position, score in zip(positions, rows[:, 1], strict=True):
-            image, product = self.store.image(int(matrix.ids[position])), products.get(int(matrix.products[position]))
-            if image is not None and product is not None:
-                box = cast("Box | None", image.box)
-                matches.append(Match(product.id, float(score), image.path, product.name, product.barcode, product.category, box=box))
-        return matches
-
-    def _load(self) -> tuple[cache.Matrix, lists.Calibrated | None]:
+    def _load(self) -> tuple[cache.Matrix, Chosen | None]:
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
         while True:
             try:
-                matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
+                address = self.store.setting("store")
+                matrix = cache.load(
+                    self.folder,
+                    self.store,
+                    index=self.name,
+                    dim=self.weights["dim"],
+                    before=self._matrix,
+                    read=self._vectors if address else None,
+                )
                 break
             except cache.OtherIndex:
                 self._renew()
-        chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
-        self._matrix, self._lists = matrix, chosen
+        chosen: Chosen | None = None
+        if address:
+            chosen = self._remote or Remote.open(str(address), self.name, dim=self.weights["dim"], recall=self._recall)
+            chosen.follow(self.store, self.folder)
+            self._remote = chosen
+        else:
+            chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
+            self._lists = chosen
+        self._matrix = matrix
         return matrix, chosen
+
+    def _vectors(self, ids: Ints) -> Floats:
+        """Stored vectors by the ids of their images, from index.db."""
+        return normalised(self.store.features_of(ids, self.weights["dim"]))
+
+    @property
+    def _recall(self) -> float:
+        recall = self.store.setting("recall")
+        assert isinstance(recall, int | float)
+        return recall
 
     def _tune(self, *, anew: bool) -> None:
         """Bring the search of many images to what is stored now."""
-        if not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
-            recall = self.store.setting("recall")
-            assert isinstance(recall, int | float)
-            lists.tune(self.folder, self._load()[0], self.name, recall, anew=anew)
+        if self.store.setting("store"):
+            matrix, chosen = self._load()
+            if anew and isinstance(chosen, Remote):
+                chosen.measure(self.store, matrix, self.folder)
+        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+            lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
     def lookup(  # type: ignore[overload-overlap]
@@ -305,7 +352,7 @@ class Index(Opened):
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
         try:
-            found = dict(zip(made.rows.tolist(), self.search(made.vectors, k, per_image=per_image), strict=True))
+            told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
         except UserError:
             if self.name == name:
                 raise
@@ -314,32 +361,37 @@ class Index(Opened):
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [
-            Answer(name, tuple(found[place])) if place in found else Answer(name, error=reasons[name]) for place, name in enumerate(names)
+            Answer(name, tuple(told[place][0]), told[place][1]) if place in told else Answer(name, error=reasons[name])
+            for place, name in enumerate(names)
         ]
         return answers if several else answers[0]
 
+    def answer(self, made: Embeddings, k: int = 10, *, per_image: bool = False) -> list[tuple[list[Match], bool]]:
+        """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
+        with self._answering.lock:
+            matrix, chosen = self._load()
+            answerer = self._answering.answerer(self.store, matrix, _search_of(matrix, chosen))
+            found = answerer.answers(made.features, k)
+        if not per_image:
+            return [(matches_of_answer(self.store, one), one.unknown) for one in found]
+        nearest = self.search(made.vectors, k, per_image=True)
+        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, found, strict=True)]
+
     def embed(self, images: Sequence[ImageLike]) -> Embeddings:
         """The embeddings of images as the index looks at its own: by its weights, and a stored file cut out by the box it has there."""
-        return self.embedder.images(images, self.boxes_of(images))
-
-    def boxes_of(self, images: Sequence[ImageLike]) -> list[Box | None]:
-        """The box that each image file was stored with; None for those that are not stored, or whole, or with several boxes, or no files.
-
-        A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
-        """
-        root = self.root
-        found = list[Box | None]()
-        for image in images:
-            stored = isinstance(image, str | os.PathLike) and self.store.images(path=relative_to_root(Path(image), root))
-            boxes = {one.box for one in stored} if stored else set()
-            found.append(cast("Box | None", boxes.pop()) if len(boxes) == 1 else None)
-        return found
+        return self.embedder.images(images, boxes_of(self.store, self.root, images))
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        if is_fast_exact(self.store.last, self.weights["dim"]):
-            return keeping.info(self.store, self.folder, self.weights, None)
-        matrix, chosen = self._load()
-        missing = self.store.setting("recall") != 1 and not is_fast_exact(len(matrix), self.weights["dim"])
-        outgrown = chosen.outgrown(matrix) if chosen else missing
-        return keeping.info(self.store, self.folder, self.weights, chosen, outgrown=outgrown)
+        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        if self.store.setting("store") or not few:
+            matrix, chosen = self._load()
+            outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
+        search = keeping.search_info(chosen, self.weights["dim"], outgrown=outgrown)
+        return keeping.info(self.store, self.folder, self.weights, search)
+
+
+def _search_of(matrix: cache.Matrix, chosen: Chosen | None) -> Search | None:
+    """The search that was chosen, of the rows of the matrix; None for the exact one."""
+    exact = chosen is None or (isinstance(chosen, lists.Calibrated) and chosen.cells is None)
+    return None if exact else partial(cast(Chosen, chosen).search, matrix)

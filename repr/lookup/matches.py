@@ -35,7 +35,8 @@ class MatchJson(TypedDict):
 class Match:
     """One product: its id, the cosine of its nearest image to the query (higher is better), that image relative to the root, and its box.
 
-    category: names from the top down. probability: that it is this product, None where the index cannot tell.
+    category: names from the top down. probability: of its being this product, given that it is a stored one; None of a bare search by
+    cosine. Matches are in the order of the learner's scores, which need not be that of cosines.
     """
 
     product: str
@@ -73,8 +74,8 @@ class AnswerJson(TypedDict, total=False):
 class Answer:
     """What was found for one photograph: products, best first. error: why there is no answer, "" where there is one.
 
-    query: its path, or its place among those that were asked about. unknown: whether it shows no stored product, None where the index
-    cannot tell.
+    query: its path, or its place among those that were asked about. unknown: whether it shows no stored product as far as the index
+    can tell; None where there is no answer.
     """
 
     query: str

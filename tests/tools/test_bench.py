@@ -25,6 +25,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
         "naive.py --set '2592 x 1944 px' --images 16 --method simclr --size 32 --rounds 1 --device cpu",
         "retrieval.py --vectors 400 --dim 16 --products 40",
         "titles.py --records 1200 --epochs 1",
+        "index.py --share 0.002",
         "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
         "training.py --arch tf_efficientnet_lite0 --method vicreg --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
     ],
