@@ -65,6 +65,7 @@ def command() -> None:
     section="model",
     help="Share of the ten nearest that the search of many images has to find; 1: exact.  [default: 0.95]",
 )
+@options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
@@ -81,6 +82,7 @@ def build(
     learner: str,
     accept: float,
     recall: float,
+    store: str | None,
     out: Path | None,
     device: str,
     workers: int | None,
@@ -100,11 +102,12 @@ def build(
     from repr.catalog.sources import default_root
     from repr.lookup.building import Look, Stock, begin, finish
     from repr.lookup.index import Index
+    from repr.lookup.remote import checked_address
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
     stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall)
+    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall, store=store and checked_address(store))
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 BUILD = "repr index build"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE)
+OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE, "milvus.json")
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,14 @@ class Look:
         return self.weights if isinstance(self.weights, Weights) else read_weights(self.weights)
 
 
-def begin(folder: Path, stock: Stock, look: Look, *, root: Path | None = None, recall: float = RECALL) -> Catalog | None:
+def begin(
+    folder: Path, stock: Stock, look: Look, *, root: Path | None = None, recall: float = RECALL, store: str | None = None
+) -> Catalog | None:
     """Make an empty index, or find the same one unfinished; returns the images that it is to hold, None where no data are named.
 
     root: what paths of images are relative to, by default the folder of the data, else the working folder. recall: share of the ten
-    nearest that a search of many images is to find; 1 for the exact search. Raises UserError when there is something else at `folder`.
+    nearest that a search of many images is to find; 1 for the exact search. store: the address where vectors are searched, if not here.
+    Raises UserError when there is something else at `folder`.
     """
     catalog = stock.catalog() if stock.data else None
     weights = look.read()
@@ -104,6 +107,7 @@ def begin(folder: Path, stock: Stock, look: Look, *, root: Path | None = None, r
         "synthetic": weights.synthetic or (catalog is not None and catalog.synthetic),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "recall": recall,
+        "store": store,
         "unfinished": stock.command() if catalog is not None else "",
     }
     write_weights(folder / WEIGHTS, weights)

@@ -13,10 +13,12 @@ import fcntl
 import json
 import os
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -94,11 +96,35 @@ class OtherIndex(Exception):
     """The store is of another index than it was thought to be: its features are of other weights now."""
 
 
-def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
+class Elsewhere:
+    """Vectors that are not in memory, in the place of a piece: read by their images' ids when they are asked for.
+
+    ids: (n,). read: ids (m,) → (m, d) float32 of length 1. Of the whole it makes an array, as numpy asks for one.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, ids: Ints, read: Callable[[Ints], Floats], dim: int) -> None:
+        self.ids, self.read, self.shape = ids, read, (len(ids), dim)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, rows: Ints | slice) -> Floats:
+        return self.read(self.ids[rows])
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Floats:
+        return self.read(self.ids)
+
+
+def load(
+    folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None, read: Callable[[Ints], Floats] | None = None
+) -> Matrix:
     """The vectors as the store has them now.
 
     index: the index's own name, so that files of another one are never taken for its. before: what this process has already, which is then
-    extended by what came since and masked by what went. Raises OtherIndex when the store says that it has another name now.
+    extended by what came since and masked by what went. read: how vectors are read by their ids, where they are not to be in memory, nor
+    in files. Raises OtherIndex when the store says that it has another name now.
     """
     with store.reading():
         if store.setting("name") not in (None, index):
@@ -106,6 +132,9 @@ def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | N
         revision = store.revision
         if before is not None and before.revision == revision:
             return before
+        if read is not None:
+            matrix = _extended(before or _empty(store), store, revision, dim, features=False)
+            return replace(matrix, pieces=(cast(Floats, Elsewhere(matrix.ids, read, dim)),))
         known = State(index, dim)
         mapped = before if before is not None else _mapped(folder, known, store)
         matrix = _extended(mapped, store, revision, dim)
@@ -123,11 +152,17 @@ def drop(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _extended(matrix: Matrix, store: Store, revision: int, dim: int) -> Matrix:
+def _empty(store: Store) -> Matrix:
+    none = np.empty(0, np.int64)
+    return Matrix(none, none, (), np.empty(0, bool), store.revision)
+
+
+def _extended(matrix: Matrix, store: Store, revision: int, dim: int, *, features: bool = True) -> Matrix:
     """The matrix with what the store has above its last id, and without what was removed since its revision."""
     last = int(matrix.ids[-1]) if len(matrix) else 0
     ids, products = store.owners(above=last)
-    pieces = [*matrix.pieces[1:], *(normalised(features) for _, features in store.features(above=last, dim=dim))]
+    new = store.features(above=last, dim=dim) if features else ()
+    pieces = [*matrix.pieces[1:], *(normalised(part) for _, part in new)]
     if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
         pieces = [np.concatenate(pieces)] if pieces else []
     gone = _places(matrix, store.removed(since=matrix.revision))
@@ -156,9 +191,7 @@ def _places(matrix: Matrix, removed: list[int]) -> Ints:
 
 def _mapped(folder: Path, known: State, store: Store) -> Matrix:
     """What the files hold; nothing where they are missing, of another index, or do not agree with cache.json or the store."""
-    none = np.empty(0, np.int64)
-    empty = Matrix(none, none, (), np.empty(0, bool), store.revision)
-    state = _state(folder)
+    empty, state = _empty(store), _state(folder)
     if state is None or not state.of_same(known) or not state.rows:
         return empty
     try:

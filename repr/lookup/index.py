@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
-from repr.arrays import Floats
+from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name, normal
 from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings, NoneReadable
@@ -30,10 +30,11 @@ from repr.lookup.catalogs import incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
-from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.matches import Answer, Match, Search, hits
 from repr.lookup.opened import Opened
 from repr.lookup.plan import Incoming
 from repr.lookup.reindex import made_ready
+from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settling import Settled
 from repr.lookup.store import WAIT, Product
@@ -43,6 +44,8 @@ from repr.vectors import check_finite, normalised
 
 log = logging.getLogger(__name__)
 
+Chosen = lists.Calibrated | Remote
+
 
 class Index(Opened):
     """An index folder, opened. Many threads and processes may read it while one writes; each sees a change when it is committed."""
@@ -50,6 +53,7 @@ class Index(Opened):
     def _forget(self) -> None:
         self._matrix: cache.Matrix | None = None
         self._lists: lists.Calibrated | None = None
+        self._remote: Remote | None = None
         self._answering = Answering(self.folder, self.name, self.weights["identity"])
 
     def __repr__(self) -> str:
@@ -72,6 +76,7 @@ class Index(Opened):
         learner: str = Asked.learner,
         accept: float = Asked.accept,
         recall: float = RECALL,
+        store: str | None = None,
         prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
@@ -82,13 +87,14 @@ class Index(Opened):
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
         folder. learner, accept: as for `settle`. recall: share of the ten nearest that a search of many images is to find, 1 for the exact
-        search. prefix: as for `add_catalog`. Others as for `open`.
+        search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for
+        `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
         stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
         look = Look(weights, size, tuple(crops))
         place = None if root is None else Path(root)
-        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall)
+        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall, store=store and checked_address(store))
         index = cls(Path(folder), device=device, workers=workers, wait=wait)
         with building.finish(index.folder):
             if catalog is not None:
@@ -179,10 +185,11 @@ class Index(Opened):
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
-        if not dry_run:
-            self._tune(anew=of is None)
-            if of is None and what != "build" and settled_of(self.store).outgrown(self.store.counts()[1]):
-                self.settle()
+        if dry_run:
+            return changes
+        self._tune(anew=of is None)
+        if of is None and what != "build" and settled_of(self.store).outgrown(self.store.counts()[1]):
+            self.settle()
         return changes
 
     def remove(self, products: Sequence[str]) -> int:
@@ -284,28 +291,54 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        search = partial(chosen.search, matrix) if chosen and chosen.cells else None
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=search)
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=_search_of(matrix, chosen))
         return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
-    def _load(self) -> tuple[cache.Matrix, lists.Calibrated | None]:
+    def _load(self) -> tuple[cache.Matrix, Chosen | None]:
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
         while True:
             try:
-                matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
+                address = self.store.setting("store")
+                matrix = cache.load(
+                    self.folder,
+                    self.store,
+                    index=self.name,
+                    dim=self.weights["dim"],
+                    before=self._matrix,
+                    read=self._vectors if address else None,
+                )
                 break
             except cache.OtherIndex:
                 self._renew()
-        chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
-        self._matrix, self._lists = matrix, chosen
+        chosen: Chosen | None = None
+        if address:
+            chosen = self._remote or Remote.open(str(address), self.name, dim=self.weights["dim"], recall=self._recall)
+            chosen.follow(self.store, self.folder)
+            self._remote = chosen
+        else:
+            chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
+            self._lists = chosen
+        self._matrix = matrix
         return matrix, chosen
+
+    def _vectors(self, ids: Ints) -> Floats:
+        """Stored vectors by the ids of their images, from index.db."""
+        return normalised(self.store.features_of(ids, self.weights["dim"]))
+
+    @property
+    def _recall(self) -> float:
+        recall = self.store.setting("recall")
+        assert isinstance(recall, int | float)
+        return recall
 
     def _tune(self, *, anew: bool) -> None:
         """Bring the search of many images to what is stored now."""
-        if not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
-            recall = self.store.setting("recall")
-            assert isinstance(recall, int | float)
-            lists.tune(self.folder, self._load()[0], self.name, recall, anew=anew)
+        if self.store.setting("store"):
+            matrix, chosen = self._load()
+            if anew and isinstance(chosen, Remote):
+                chosen.measure(self.store, matrix, self.folder)
+        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+            lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
     def lookup(  # type: ignore[overload-overlap]
@@ -347,8 +380,8 @@ class Index(Opened):
         """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
         with self._answering.lock:
             matrix, chosen = self._load()
-            search = partial(chosen.search, matrix) if chosen and chosen.cells else None
-            found = self._answering.answerer(self.store, matrix, search).answers(made.features, k)
+            answerer = self._answering.answerer(self.store, matrix, _search_of(matrix, chosen))
+            found = answerer.answers(made.features, k)
         if not per_image:
             return [(matches_of_answer(self.store, one), one.unknown) for one in found]
         nearest = self.search(made.vectors, k, per_image=True)
@@ -360,9 +393,15 @@ class Index(Opened):
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        if is_fast_exact(self.store.last, self.weights["dim"]):
-            return keeping.info(self.store, self.folder, self.weights, None)
-        matrix, chosen = self._load()
-        missing = self.store.setting("recall") != 1 and not is_fast_exact(len(matrix), self.weights["dim"])
-        outgrown = chosen.outgrown(matrix) if chosen else missing
-        return keeping.info(self.store, self.folder, self.weights, chosen, outgrown=outgrown)
+        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        if self.store.setting("store") or not few:
+            matrix, chosen = self._load()
+            outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
+        search = keeping.search_info(chosen, self.weights["dim"], outgrown=outgrown)
+        return keeping.info(self.store, self.folder, self.weights, search)
+
+
+def _search_of(matrix: cache.Matrix, chosen: Chosen | None) -> Search | None:
+    """The search that was chosen, of the rows of the matrix; None for the exact one."""
+    exact = chosen is None or (isinstance(chosen, lists.Calibrated) and chosen.cells is None)
+    return None if exact else partial(cast(Chosen, chosen).search, matrix)

@@ -26,6 +26,7 @@ from repr.lookup.building import WEIGHTS
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
 from repr.lookup.reindex import weights_file
+from repr.lookup.remote import Remote
 from repr.lookup.settling import Settled
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
@@ -125,18 +126,24 @@ def export(store: Store, file: Path, dim: int) -> int:
     return len(images)
 
 
-def info(store: Store, folder: Path, made: MadeWith, chosen: Calibrated | None, *, outgrown: bool = False) -> Info:
-    """What an index holds and was made with. chosen: how it is searched, where that was measured. outgrown: it should be anew."""
-    of = chosen.state.chosen if chosen else None
-    search: SearchInfo = {
-        "kind": of.kind if of else "exact",
-        "recall_at_10": of.recall_at_10 if of else 1.0,
-        "lists": of.lists if of and of.lists else None,
-        "probes": of.probes if of and of.lists else None,
-        "queries_a_second": of.queries_a_second if of else None,
-        "bytes_a_vector": of.bytes_a_vector if of else 4.0 * made["dim"],
+def search_info(chosen: Calibrated | Remote | None, dim: int, *, outgrown: bool) -> SearchInfo:
+    """How vectors of `dim` numbers are searched. chosen: None for exactly. outgrown: it should be chosen anew."""
+    found: SearchInfo = {
+        **{"kind": "exact", "recall_at_10": 1.0, "lists": None, "probes": None, "queries_a_second": None},  # type: ignore[typeddict-item]
+        "bytes_a_vector": 4.0 * dim,
         "outgrown": outgrown,
     }
+    if isinstance(chosen, Remote):
+        found |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
+    elif chosen is not None:
+        of = chosen.state.chosen
+        found |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
+        found |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
+    return found
+
+
+def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info:
+    """What an index holds and was made with."""
     products, images = store.counts()
     settled, begun = settled_of(store), str(store.setting("unfinished") or "")
     changes = [

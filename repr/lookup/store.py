@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,36 @@ __all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", 
 VERSION = 1
 FILE = "index.db"
 WAIT = 30.0  # seconds that a writer waits for another
+
+
+class Connection(sqlite3.Connection):
+    """SQLite's, which raises UserError, in words, where the disk or another writer refuses."""
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """As SQLite's."""
+        try:
+            return super().execute(*arguments)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
+
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        """As SQLite's."""
+        try:
+            return super().executemany(*arguments)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
+
+    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]
+        """As SQLite's."""
+        try:
+            return super().executescript(script)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
+
+    @property
+    def file(self) -> str:
+        """Where its database lies."""
+        return str(super().execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -59,7 +90,7 @@ class Store:
         folder = Path(folder)
         if (folder / FILE).exists():
             raise UserError("there is an index here already", folder, "Name another folder, or add to it")
-        with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None)) as fresh:
+        with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None, factory=Connection)) as fresh:
             fresh.execute("PRAGMA journal_mode = WAL")
             fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             change = Change(fresh, 1, _user())
@@ -72,11 +103,13 @@ class Store:
     def _connect(self, wait: float) -> None:
         """Open for reading and writing; where the folder cannot be written to, for reading alone."""
         for mode in ("mode=rw", "mode=ro", "immutable=1"):  # the last is for a folder without the files that readers share
-            self.db = sqlite3.connect(f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True)
+            self.db = sqlite3.connect(
+                f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True, factory=Connection
+            )
             try:
                 self.db.execute("SELECT 1 FROM sqlite_master").fetchone()
                 break
-            except sqlite3.OperationalError:
+            except (sqlite3.OperationalError, UserError):
                 self.close()
             except sqlite3.DatabaseError as error:
                 self.close()
@@ -123,24 +156,18 @@ class Store:
 
         Another writer is waited for. Raises UserError when it takes longer, when the disk is full or the folder read-only.
         """
-        try:
-            self.db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
+        self.db.execute("BEGIN IMMEDIATE")
         try:
             change = Change(self.db, self.revision + 1, who or _user())
             yield change
             change.log(what)
             self.db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._rollback()
-            raise refused(error, self.file) from None
         except BaseException:
             self._rollback()
             raise
 
     def _rollback(self) -> None:
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, UserError):
             self.db.execute("ROLLBACK")
 
     def products(self, numbers: Iterable[int] | None = None) -> dict[int, Product]:
@@ -190,6 +217,15 @@ class Store:
                 raise UserError(f"features that are not of {dim} numbers", self.file, "Restore a backup, or build the index again")
             yield np.array([row[0] for row in rows], np.int64), np.frombuffer(blob, "<f4").reshape(len(rows), dim).astype(np.float32)
 
+    def features_of(self, ids: Ints, dim: int) -> Floats:
+        """(n, dim) features of images by their ids; zeros for those that are not there."""
+        rows = self.db.execute(
+            "SELECT image, numbers FROM features WHERE image IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
+        )
+        found = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
+        none = np.zeros(dim, np.float32)
+        return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
+
     @property
     def last(self) -> int:
         """The id of the last image that is stored; 0 without any."""
@@ -219,8 +255,11 @@ class Store:
 
     def backup(self, target: Path) -> None:
         """A copy of the file as it is now, while others read and write (SQLite's online backup)."""
-        with closing(sqlite3.connect(target)) as copy:
-            self.db.backup(copy)
+        try:
+            with closing(sqlite3.connect(target)) as copy:
+                self.db.backup(copy)
+        except sqlite3.OperationalError as error:
+            raise refused(error, target) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""
@@ -233,6 +272,18 @@ class Store:
         """Give the space of what was removed back to the disk."""
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def refused(error: sqlite3.OperationalError, file: str | Path) -> UserError:
+    """What SQLite says, in words."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return UserError("another process is writing to the index", file, "Wait for it, or give a longer `wait`")
+    if "full" in text:
+        return UserError("the disk is full", file, "Free some space and say the same again")
+    if "readonly" in text:
+        return UserError("the index cannot be written to", file, "Check the permissions of its folder")
+    return UserError(f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")
 
 
 def _box(text: str | None) -> tuple[float, ...] | None:

@@ -91,7 +91,7 @@ def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> Row:
     }  # fmt: skip
 
 
-def search(n: int = 1_000_000, dim: int = 256) -> Iterator[Row]:
+def search(n: int, dim: int = 256) -> Iterator[Row]:
     """Both noises."""
     for noise in (0.6, 1.5):
         yield answered(f"{n:,} x {dim}, noise {noise}", whole(n, dim, noise, 1), whole(1000, dim, noise, 2), 0.95)
@@ -121,7 +121,7 @@ def timed(index: Index, query: Floats) -> float:
     return time.perf_counter() - begun
 
 
-def added(n: int = 500_000, dim: int = 512) -> Iterator[Row]:
+def added(n: int, dim: int = 512) -> Iterator[Row]:
     """Searched exactly, and by the search that is chosen."""
     queries = whole(200, dim, 0.6, 2)
     with tempfile.TemporaryDirectory() as place:
@@ -142,7 +142,7 @@ def added(n: int = 500_000, dim: int = 512) -> Iterator[Row]:
                    "first_ms": 1000 * seconds[1], "ratio": seconds[1] / seconds[0]}  # fmt: skip
 
 
-def singly(n: int = 10_000, dim: int = 512) -> Iterator[Row]:
+def singly(n: int, dim: int = 512) -> Iterator[Row]:
     """One by one, asked now and then, beside all at once."""
     vectors = whole(n, dim, 0.6, 1)
     with tempfile.TemporaryDirectory() as place:
@@ -168,7 +168,7 @@ def singly(n: int = 10_000, dim: int = 512) -> Iterator[Row]:
                "at_once_ms": 1000 * medians["at once"], "ratio": medians["singly"] / medians["at once"]}  # fmt: skip
 
 
-def large(n: int = 3_000_000, dim: int = 512) -> Iterator[Row]:
+def large(n: int, dim: int = 512) -> Iterator[Row]:
     """From a file, as the matrix beside an index."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "vectors.f32"
@@ -184,10 +184,12 @@ def main() -> None:
     """Run the parts that were asked for, print a row each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", default="search,added,singly", help=f"parts, with commas, of {', '.join(PARTS)} (default: %(default)s)")
+    parser.add_argument("--share", type=float, default=1.0, help="of the vectors, to try it (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    run = {"search": search, "added": added, "singly": singly, "large": large}
-    rows = [row for part in arguments.only.split(",") for row in run[part]()]
+    run = {"search": (search, 1_000_000), "added": (added, 500_000), "singly": (singly, 10_000), "large": (large, 3_000_000)}
+    wanted = [run[part] for part in arguments.only.split(",")]
+    rows = [row for part, n in wanted for row in part(int(n * arguments.share))]
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return

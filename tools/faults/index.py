@@ -33,7 +33,7 @@ from repr.errors import UserError
 from repr.models.weights import Weights
 
 LIFE = 25  # kills until the index is built anew
-LONGEST = 1.0  # seconds after which a process is killed at the latest; most live a quarter of it
+BUILDS = 3.0  # times the seconds of a build after which a process is killed at the latest; half live a quarter of it
 KINDS = {"full disk": (1, errno.ENOSPC), "bad block": (2, errno.EIO), "short write": (3, 0)}
 UNDER_WRITES = ("build", "add", "remove", "rename", "sync", "take", "reindex", "compact", "search")
 
@@ -55,6 +55,21 @@ def child(work: object) -> int:
 def first(generator: random.Random) -> Step:
     """The build of a new index."""
     return {"do": "build", "folder": folder_of(generator, 6)}
+
+
+def warm(weights: tuple[Weights, Weights]) -> float:
+    """Do a step of each kind here, so that no child has to import anything; returns the seconds of a build."""
+    generator, seconds = random.Random(0), 0.0
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as place:
+            shop, begun = Shop(Path(place), weights), time.perf_counter()
+            for step in [first(generator), *(_of(shop, do, generator) for do in ("search", "compact"))]:
+                shop.spread(step)
+                shop.do(step)
+                shop.settle(step)
+                seconds = time.perf_counter() - begun if step["do"] == "build" else seconds
+            shop.check()
+    return seconds
 
 
 def living(shop: Shop, log: Path, seed: int, pending: Step | None) -> int:
@@ -85,7 +100,7 @@ def replay(shop: Shop, log: Path) -> Step | None:
     return step
 
 
-def kill(weights: tuple[Weights, Weights], kills: int, seed: int) -> tuple[Counter[str], list[str]]:
+def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float) -> tuple[Counter[str], list[str]]:
     """What was under way at each kill, and what was wrong afterwards."""
     generator, under, wrong = random.Random(seed), Counter[str](), list[str]()
     shop, pending = None, None
@@ -100,7 +115,7 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int) -> tuple[Count
             log.touch()
             begun = generator.randrange(10**9)
             process = child(lambda shop=shop, log=log, begun=begun, pending=pending: living(shop, log, begun, pending))
-            time.sleep(generator.random() ** 2 * LONGEST)
+            time.sleep(generator.random() ** 2 * longest)
             os.kill(process, signal.SIGKILL)
             _, status = os.waitpid(process, 0)
             pending = replay(shop, log)
@@ -217,7 +232,8 @@ def main() -> int:
     arguments = parser.parse_args()
     library = preloaded() if arguments.writes else None
     weights, begun = prepare(), time.perf_counter()
-    under, wrong = kill(weights, arguments.kills, arguments.seed)
+    longest = BUILDS * warm(weights)
+    under, wrong = kill(weights, arguments.kills, arguments.seed, longest)
     ends = Counter[str]()
     if library is not None:
         ends, more = fail(weights, library, arguments.writes, arguments.seed)

@@ -184,7 +184,7 @@ class Shop:
     def do(self, step: Step) -> None:
         """Do it, as a program would; the folder is laid out before."""
         if step["do"] == "build":
-            Index.create(self.index, weights=self.weights[0], data=self.data, crops=[1], device="cpu").close()
+            Index.create(self.index, weights=self.weights[0], data=self.data, crops=[1], device="cpu", learner="neighbour").close()
             return
         shop = Index.open(self.index, device="cpu")
         run: dict[str, Callable[[], object]] = {
