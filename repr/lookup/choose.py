@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repr.evaluation.statistics import half_width, paired
+from repr.learners import read
+from repr.lookup.asked import AUTO
 from repr.lookup.gallery import Gallery
-from repr.lookup.held_out import FOLDS, MOST, HeldOut, held_out
+from repr.lookup.held_out import FOLDS, HeldOut, held_out
 
 PLAIN = "neighbour"  # what answers where nothing is surely better
 CANDIDATES = (PLAIN, "ncm", "lda-root", "linear")
@@ -52,23 +54,33 @@ class Choice:
         return lines
 
 
-def choose(gallery: Gallery, candidates: Sequence[str] = CANDIDATES, folds: int = FOLDS) -> Choice:
-    """Try the candidates and take the best of those that are surely better than the nearest neighbour; else the neighbour.
+def choose(gallery: Gallery, learner: str = AUTO, candidates: Sequence[str] = CANDIDATES, folds: int = FOLDS) -> Choice:
+    """The learner that was named; of `auto` the best of the candidates that are surely better than the nearest neighbour, else that.
 
     Surely: by the 95 % interval of the difference, product by product. So with one or two images a product, where little can be measured,
-    the answer is no worse than the neighbour's. Of more than MOST images a sample of products is measured with.
+    the answer is no worse than the neighbour's. Of a big gallery a sample of products is measured with. Raises UserError for an unknown
+    learner, and as learners do for images too few.
     """
-    gallery = gallery.sample(MOST)
-    first = held_out(gallery, PLAIN, folds)
-    if not len(first.rows):
+    gallery = gallery.sample()
+    if learner != AUTO:
+        read(learner)
+        held = held_out(gallery, learner, folds) if len(gallery.alive) else None
+        return Choice(learner, (), len(held.rows), held) if held is not None and len(held.rows) else Choice(learner, (), 0, None)
+    first = held_out(gallery, PLAIN, folds) if len(gallery.alive) else None
+    if first is None or not len(first.rows):
         return Choice(PLAIN, (), 0, None)
     heavy = len(gallery) * len(first.classes) > HEAVY
-    found = {PLAIN: first}
-    found |= {name: held_out(gallery, name, folds) for name in candidates if name != PLAIN and not (heavy and name in TRAINED)}
-    trials = tuple(_trial(name, held, first) for name, held in found.items())
-    sure = [trial for trial in trials if trial.gain_ci95 is not None and trial.gain > trial.gain_ci95]
-    best = max(sure, key=lambda trial: trial.top1).learner if sure else PLAIN
-    return Choice(best, trials, len(first.rows), found[best])
+    trials, best, kept = [_trial(PLAIN, first, first)], PLAIN, first
+    for name in candidates:
+        if name == PLAIN or (heavy and name in TRAINED):
+            continue
+        held = held_out(gallery, name, folds)
+        trial = _trial(name, held, first)
+        sure = trial.gain_ci95 is not None and trial.gain > trial.gain_ci95
+        if sure and (best == PLAIN or trial.top1 > next(other.top1 for other in trials if other.learner == best)):
+            best, kept = name, held
+        trials.append(trial)
+    return Choice(best, tuple(trials), len(first.rows), kept)
 
 
 def _trial(name: str, held: HeldOut, plain: HeldOut) -> Trial:

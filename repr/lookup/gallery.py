@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
-from repr.arrays import Array, Floats, Ints
+from repr.arrays import Array, Bools, Doubles, Floats, Ints
 from repr.errors import UserError, nearest
 from repr.learners.arrays import as_features
 from repr.vectors import normalised
 
 GONE = -1  # the product's number of an image that was removed
+MOST = 20_000  # images measured with: what is chosen by more is the same
+CELLS = 40_000_000  # images measured with × their products: scores of all of them are held, 160 MB
 
 
 class Gallery:
-    """Stored images in the order in which they came: features as the encoder gave them, product and id of each.
+    """Stored images in the order in which they came; what comes or goes later makes another gallery.
 
-    An addition is kept as a piece of its own, so that it costs its own images and not those that were there; a removal keeps the rows and
-    forgets whose they are. pieces: the features, (m, d) float32 each, which may be memory-mapped. names: products in the order in which
-    they came, removed ones among them. columns: (n,) int64, the place of each image's product in `names`, or GONE. ids: (n,) int64.
+    pieces: the directions of their features, (m, d) float32 of length 1 each, one piece after the other, which may be memory-mapped.
+    norms: (n,) the lengths of the features as the encoder gave them, NaN where they are not at hand; they are needed to teach, not to
+    answer. names: products by number. columns: (n,) int64, the number of each image's product, or GONE. ids: (n,) int64.
     """
 
     def __init__(self, features: Array, products: Sequence[str], ids: Array) -> None:
         """features: (n, d); products: n texts; ids: (n,) whole numbers, none twice. Raises UserError for arrays that do not fit."""
-        self.pieces: list[Floats] = []
-        self.names: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self.columns: Ints = np.zeros(0, dtype=np.int64)
-        self.ids: Ints = np.zeros(0, dtype=np.int64)
-        self.add(features, products, ids)
+        features, ids = as_features(features), np.asarray(ids, dtype=np.int64)
+        if not len(features) == len(products) == len(ids):
+            what = f"{len(features)} features, {len(products)} products and {len(ids)} ids"
+            raise UserError(what, "", "Give one of each for every image")
+        if len(np.unique(ids)) < len(ids):
+            raise UserError("an id stands for two images", "", "Number every image anew")
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(products))}
+        self._set([normalised(features)] if len(features) else [], np.linalg.norm(features, axis=1).astype(np.float32), list(numbers), ids)
+        self.columns: Ints = np.array([numbers[product] for product in products], dtype=np.int64)
+
+    def _set(self, pieces: Sequence[Floats], norms: Floats, names: list[str], ids: Ints) -> None:
+        self.pieces, self.norms, self.names, self.ids = pieces, norms, names, ids
+        self._ends = np.cumsum([0, *map(len, pieces)])
+
+    @classmethod
+    def of_numbers(cls, pieces: Sequence[Floats], products: Ints, ids: Ints, alive: Bools, norms: Floats | None = None) -> Self:
+        """A gallery whose products are called by their numbers (n,) in an index ("17"), so that it does not matter how they are renamed.
+
+        ids: (n,), ascending. alive: (n,) False for images that were removed. norms: (n,); None where they are not at hand.
+        """
+        made = cls.__new__(cls)
+        names = list(map(str, range(int(products.max(initial=-1)) + 1)))
+        made._set(pieces, np.full(len(ids), np.nan, np.float32) if norms is None else norms, names, ids)
+        made.columns = np.where(alive, products, GONE)
+        return made
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -38,60 +60,64 @@ class Gallery:
     @property
     def width(self) -> int | None:
         """Numbers a feature; None before there is an image."""
-        return self.pieces[0].shape[1] if self.pieces else None
-
-    def add(self, features: Array, products: Sequence[str], ids: Array) -> None:
-        """Take in images, as the constructor does."""
-        features, ids = as_features(features, self.width), np.asarray(ids, dtype=np.int64)
-        if not len(features) == len(products) == len(ids):
-            what = f"{len(features)} features, {len(products)} products and {len(ids)} ids"
-            raise UserError(what, "", "Give one of each for every image")
-        if len(np.unique(ids)) < len(ids) or (len(self) and len(ids) and ids.min() <= self.ids.max() and np.isin(ids, self.ids).any()):
-            raise UserError("an id stands for two images", "", "Number every image anew")
-        if not len(features):
-            return
-        new = np.array([self._number(str(product)) for product in products], dtype=np.int64)
-        self.pieces.append(features)
-        self.columns, self.ids = np.concatenate([self.columns, new]), np.concatenate([self.ids, ids])
-        self._forget_orders()
-
-    def remove(self, products: Iterable[str]) -> None:
-        """Take the images of products out. Raises UserError, and removes nothing, when one is not there."""
-        gone = [self.number(product) for product in products]
-        self.columns = np.where(np.isin(self.columns, gone), GONE, self.columns)
-        self._forget_orders()
+        return self.pieces[0].shape[1] if len(self.pieces) else None
 
     def number(self, product: str) -> int:
-        """The place of a product that has images in `names`. Raises UserError, with the nearest, for another."""
+        """The number of a product that has images. Raises UserError, with the nearest, for another."""
         number = self._numbers.get(product, GONE)
         if number == GONE or not len(self.rows_of(number)):
-            known = [self.names[i] for i in np.unique(self.columns[self.alive])]
+            known = [self.names[i] for i in np.flatnonzero(self.counts)]
             raise UserError(f"no product {product!r}", "", nearest(product, known) if known else "Store its images first")
         return number
+
+    def numbers(self, products: Sequence[str]) -> Ints:
+        """(m,) the numbers of products that are known to be there."""
+        return np.array([self._numbers[product] for product in products], dtype=np.int64)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.names)}
 
     @cached_property
     def alive(self) -> Ints:
         """(m,) the rows that were not removed, ascending."""
         return np.flatnonzero(self.columns != GONE)
 
+    @cached_property
+    def counts(self) -> Ints:
+        """(p,) how many images each product of `names` has."""
+        return np.bincount(self.columns[self.alive], minlength=len(self.names))
+
+    @cached_property
+    def present(self) -> Ints:
+        """(c,) the numbers of products that have images, ascending."""
+        return np.flatnonzero(self.counts)
+
     def rows_of(self, number: int) -> Ints:
         """(m,) the rows of a product, ascending."""
         order, starts = self._by_product
         return order[starts[number] : starts[number + 1]]
 
-    def features(self, rows: Ints) -> Floats:
-        """(m, d) the features of some rows, a copy."""
-        found = np.empty((len(rows), self.width or 0), dtype=np.float32)
-        ends = np.cumsum([len(piece) for piece in self.pieces])
-        places = np.searchsorted(ends, rows, side="right")
-        for place in np.unique(places):
-            mine = places == place
-            found[mine] = self.pieces[place][rows[mine] - (ends[place] - len(self.pieces[place]))]
-        return found
+    @cached_property
+    def _by_product(self) -> tuple[Ints, Ints]:
+        """The rows by product, and where each product's begin."""
+        order = self.alive[np.argsort(self.columns[self.alive], kind="stable")]
+        return order, np.concatenate([[0], np.cumsum(self.counts)])
 
     def unit(self, rows: Ints) -> Floats:
-        """(m, d) the features of some rows, scaled to length 1."""
-        return normalised(self.features(rows)) if len(rows) else self.features(rows)
+        """(m, d) the directions of some rows' features, a copy: length 1, or 0 where a feature is all zeros."""
+        found = np.empty((len(rows), self.width or 0), dtype=np.float32)
+        places = np.searchsorted(self._ends, rows, side="right") - 1
+        for place in np.unique(places):
+            mine = places == place
+            found[mine] = self.pieces[place][rows[mine] - self._ends[place]]
+        return found
+
+    def features(self, rows: Ints) -> Floats:
+        """(m, d) the features of some rows whose norms are at hand, as the encoder gave them but for rounding."""
+        norms = self.norms[rows]
+        assert not np.isnan(norms).any(), "norms are needed to teach"
+        return np.asarray(self.unit(rows) * norms[:, None], dtype=np.float32)
 
     def checked(self, x: Array) -> Floats:
         """Features of queries (q, d), as float32. Raises UserError when they are not finite or of another width than those stored."""
@@ -101,29 +127,20 @@ class Gallery:
         """Features (m, d) and columns (m,) of all that were not removed, to teach and to measure with."""
         return self.features(self.alive), self.columns[self.alive]
 
-    def sample(self, most: int) -> Gallery:
-        """The images of evenly spaced products, all of each, so that there are about `most` of them; itself where there are no more."""
-        present = np.unique(self.columns[self.alive])
-        share = most / max(len(self.alive), 1)
-        if share >= 1:
+    def sample(self) -> Gallery:
+        """The images of evenly spaced products, all of each, so that they can be measured with (`sampled`); itself if that is all."""
+        rows = self.alive[sampled(self.columns[self.alive], MOST, CELLS)]
+        if len(rows) == len(self.alive):
             return self
-        step = np.floor(np.arange(len(present)) * share)
-        chosen = present[np.flatnonzero(np.diff(step, prepend=-1))]
-        rows = np.flatnonzero(np.isin(self.columns, chosen))
         return Gallery(self.features(rows), [self.names[column] for column in self.columns[rows]], self.ids[rows])
 
-    def _number(self, product: str) -> int:
-        if product not in self._numbers:
-            self._numbers[product] = len(self.names)
-            self.names.append(product)
-        return self._numbers[product]
 
-    @cached_property
-    def _by_product(self) -> tuple[Ints, Ints]:
-        """The rows by product, and where each product's begin."""
-        order = self.alive[np.argsort(self.columns[self.alive], kind="stable")]
-        return order, np.searchsorted(self.columns[order], np.arange(len(self.names) + 1))
-
-    def _forget_orders(self) -> None:
-        for name in ("alive", "_by_product"):
-            self.__dict__.pop(name, None)
+def sampled(products: Ints, most: int = MOST, cells: int = CELLS) -> Ints:
+    """(m,) places, ascending, of all images of evenly spaced products, by the product (n,) of each: some `most` images, whose number times
+    that of their products is some `cells`; all where there are no more."""
+    present, columns = np.unique(products, return_inverse=True)
+    shares: Doubles = np.array([1.0, most / max(len(products), 1), (cells / max(len(products) * len(present), 1)) ** 0.5])
+    if (share := float(shares.min())) == 1:
+        return np.arange(len(products))
+    chosen = np.diff(np.floor(np.arange(len(present)) * share), prepend=-1) > 0
+    return np.flatnonzero(chosen[columns])

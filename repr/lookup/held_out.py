@@ -25,7 +25,6 @@ from repr.lookup.gallery import Gallery
 
 FOLDS = 5
 GROUPED = 500  # images of a product that are grouped: the distances of all pairs are held
-MOST = 20_000  # images measured with: what is chosen by more is the same
 SHORTLIST = 20  # products whose scores count for a probability, in a big shop as in a small one
 
 
@@ -104,7 +103,7 @@ def alike(vectors: Floats, n: int) -> Ints:
 def held_out(gallery: Gallery, learner: str, folds: int = FOLDS) -> HeldOut:
     """Teach a learner (by its name, with settings) `folds` times without a group of each product, and ask it for those.
 
-    Of a gallery of more than MOST images take a `sample` first. Raises UserError as the learner does.
+    Of a big gallery take a `sample` first. Raises UserError as the learner does.
     """
     x, y = gallery.taught()
     return held_out_arrays(x, y, learner, folds_of(x, y, folds))

@@ -10,11 +10,13 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.learners.learner import Learner
 from repr.lookup.gallery import GONE, Gallery
-from repr.search.exact import pieces, top_k
+from repr.search.exact import pieces, top_k_of
 from repr.vectors import normalised
 
 # Queries (q, d) of length 1 and k → cosines and rows of the gallery, (q, k) each, the best first; −1 where there are no more.
 Search = Callable[[Floats, int], tuple[Floats, Ints]]
+
+END = -1  # in the place of a row: there is no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,43 +27,32 @@ class Ranking:
     columns: Ints
 
 
-class ImageSearch:
-    """Exact search by cosine among the images of a gallery, in memory: vectors of length 1 that grow with it.
+def image_search(gallery: Gallery, whole: Search | None = None) -> Search:
+    """Search by cosine among the images of a gallery that were not removed.
 
-    An index of many images gives a `Search` of its own instead.
+    whole: a search of all of its rows, removed ones among them; the exact one by itself.
     """
+    n, dead = len(gallery), len(gallery) - len(gallery.alive)
 
-    def __init__(self, gallery: Gallery) -> None:
-        self._gallery = gallery
-        self._rows: Ints = np.zeros(0, dtype=np.int64)
-        self._vectors: Floats = np.zeros((0, 0), dtype=np.float32)
-        self._seen = 0  # rows of the gallery looked at so far
+    def _search(queries: Floats, k: int) -> tuple[Floats, Ints]:
+        """As `Search`. What was removed is passed over by asking for more; who gets too few is answered by the exact search."""
+        k = min(k, n - dead)
+        cosines, rows = np.full((len(queries), k), -1, dtype=np.float32), np.full((len(queries), k), GONE, dtype=np.int64)
+        todo, depth = np.arange(len(queries)), min(n, k + min(dead, k))
+        while len(todo) and k:
+            found, places = whole(queries[todo], depth) if whole else top_k_of(queries[todo], gallery.pieces, depth)
+            living = (places >= 0) & (gallery.columns[places] != GONE)
+            order = np.argsort(~living, axis=1, kind="stable")[:, :k]
+            full = living.sum(axis=1) >= k
+            cosines[todo[full]] = np.take_along_axis(found, order, axis=1)[full]
+            rows[todo[full]] = np.take_along_axis(places, order, axis=1)[full]
+            ended = ~full & ((places == END).any(axis=1) | (depth == n))
+            if ended.any():
+                cosines[todo[ended]], rows[todo[ended]] = image_search(gallery)(queries[todo[ended]], k)
+            todo, depth = todo[~full & ~ended], min(n, 4 * depth)
+        return cosines, rows
 
-    def __call__(self, queries: Floats, k: int) -> tuple[Floats, Ints]:
-        """As `Search`."""
-        self._follow()
-        cosines, places = top_k(queries, self._vectors[: len(self._rows)], k)
-        short = ((0, 0), (0, k - cosines.shape[1]))
-        rows = self._rows[places] if len(self._rows) else places
-        return np.pad(cosines, short, constant_values=-1), np.pad(rows, short, constant_values=-1)
-
-    def _follow(self) -> None:
-        """Take in what was added, and drop what was removed."""
-        stay = self._gallery.columns[self._rows] != GONE
-        if not stay.all():
-            self._rows, self._vectors = self._rows[stay], self._vectors[: len(self._rows)][stay]
-        new = self._gallery.alive[self._gallery.alive >= self._seen]
-        self._seen = len(self._gallery)
-        if not len(new):
-            return
-        before, after = len(self._rows), len(self._rows) + len(new)
-        if after > len(self._vectors):  # half as much again, so that single additions do not each copy all
-            room = np.empty((max(after, 3 * before // 2), self._gallery.width or 0), dtype=np.float32)
-            if before:
-                room[:before] = self._vectors[:before]
-            self._vectors = room
-        self._vectors[before:after] = self._gallery.unit(new)
-        self._rows = np.concatenate([self._rows, new])
+    return _search
 
 
 def best_products(learner: Learner, columns: Ints, x: Floats, s: int) -> Ranking:
@@ -92,8 +83,8 @@ def highest(scores: Floats, s: int) -> tuple[Floats, Ints]:
 
 def nearest_products(search: Search, gallery: Gallery, x: Floats, s: int, scale: float) -> Ranking:
     """The s products of the images nearest to features (q, d); scores are scale · cosine, as those of the learner `neighbour`."""
-    queries, products = normalised(x), len(np.unique(gallery.columns[gallery.alive]))
-    s, total = min(s, products), len(gallery.alive)
+    queries, total = normalised(x), len(gallery.alive)
+    s = min(s, len(gallery.present))
     scores = np.full((len(x), s), -np.inf, dtype=np.float32)
     columns = np.full((len(x), s), GONE, dtype=np.int64)
     todo, depth = np.arange(len(x)), min(total, 4 * s)

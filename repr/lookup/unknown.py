@@ -87,8 +87,8 @@ def _to_others(vectors: Floats) -> Floats:
 def usual_of(gallery: Gallery) -> float:
     """The cosine of an image to the mean of its product's other images, on average over products of several images; 1 where none has."""
     found = []
-    for number in np.unique(gallery.columns[gallery.alive]):
-        if len(rows := gallery.rows_of(int(number))) > 1:
+    for number in gallery.present.tolist():
+        if len(rows := gallery.rows_of(number)) > 1:
             vectors = gallery.unit(rows)
             found.append(float(_to_others(vectors).mean()))
     return float(np.mean(found)) if found else 1.0
@@ -97,8 +97,8 @@ def usual_of(gallery: Gallery) -> float:
 def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: float = ACCEPT, folds: int = FOLDS) -> Gate | None:
     """Fit the combination, set the threshold that lets `accept` of the known images pass, and measure what that costs.
 
-    learner: by its name, with settings. None where there are too few products or photographs to leave any out. Of a gallery of more than
-    `held_out.MOST` images give a sample.
+    learner: by its name, with settings. None where there are too few products or photographs to leave any out. Of a big gallery
+    give a sample.
     """
     assert 0 < accept < 1, "a share"
     usual = usual_of(gallery)
@@ -133,7 +133,7 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, fol
             continue
         rest = Gallery(x[~asked], [str(column) for column in y[~asked]], np.arange((~asked).sum()))
         taught = taught_without(x, y, learner, asked)
-        columns = np.array([rest.number(str(column)) for column in taught.classes_], dtype=np.int64)
+        columns = rest.numbers(list(map(str, taught.classes_.tolist())))
         ranking = best_products(taught, columns, x[asked], SHORTLIST)
         signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
         found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))

@@ -13,9 +13,9 @@ from typing import Any, cast
 import click
 
 from repr import worker
-from repr.catalog.division import Division, divisions
+from repr.catalog.division import Division
 from repr.catalog.fallback import or_synthetic
-from repr.catalog.sources import fill_split, open_sources
+from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.errors import UserError
@@ -81,6 +81,10 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
                 return pretrain(catalog, settings, run, resume=resume, divided=divided, team=team)
             except Stopped:
                 raise stopped(out) from None
+            except Exception as error:
+                if team.rank == 0:
+                    run.finish("failed", {"error": str(error)})
+                raise
             finally:
                 if team.rank == 0:
                     run.drop_if_empty()

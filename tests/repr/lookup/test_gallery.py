@@ -6,47 +6,60 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repr.errors import UserError
-from repr.lookup.gallery import Gallery
+from repr.lookup import gallery as module
+from repr.lookup.gallery import Gallery, sampled
+from repr.vectors import normalised
 
-STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.lists(st.sampled_from("abcd"), max_size=4)), max_size=8)
 
-
-@given(STEPS)
-def test_it_holds_what_was_added_and_not_removed(steps: list[tuple[str, list[str]]]) -> None:
-    """Against a plain list of (feature, product, id)."""
-    gallery, plain, next_id = Gallery(np.zeros((0, 2)), [], np.zeros(0)), list[tuple[float, str, int]](), 0
-    for what, products in steps:
-        present = {product for _, product, _ in plain}
-        if what == "add":
-            ids = np.arange(next_id, next_id + len(products))
-            gallery.add(np.stack([ids, ids + 1], axis=1).reshape(-1, 2), products, ids)
-            plain += [(float(i), product, int(i)) for i, product in zip(ids, products, strict=True)]
-            next_id += len(products)
-        elif set(products) <= present:
-            gallery.remove(products)
-            plain = [row for row in plain if row[1] not in products]
-    x, y = gallery.taught()
-    assert x[:, 0].tolist() == [value for value, _, _ in plain] if plain else not len(x)
-    assert [gallery.names[column] for column in y] == [product for _, product, _ in plain]
-    for product in {row[1] for row in plain}:
-        rows = gallery.rows_of(gallery.number(product))
-        assert gallery.ids[rows].tolist() == [i for _, name, i in plain if name == product]
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=12), st.integers(1, 5))
+def test_it_holds_what_was_not_removed(images: list[tuple[int, bool]], cut: int) -> None:
+    """Against a plain list, of rows in pieces, products by number."""
+    numbers, alive = np.array([number for number, _ in images], np.int64), np.array([there for _, there in images], bool)
+    x = np.stack([np.arange(len(images)) + 1.0, np.ones(len(images))], axis=1)
+    pieces = [normalised(part) for part in np.split(x, range(cut, len(x), cut)) if len(part)]
+    norms = np.linalg.norm(x, axis=1).astype(np.float32)
+    gallery = Gallery.of_numbers(pieces, numbers, 10 + np.arange(len(images)), alive, norms)
+    taught, columns = gallery.taught()
+    kept = [row for row, (_, there) in enumerate(images) if there]
+    assert np.allclose(taught, x[kept] if images else taught, rtol=1e-5)
+    assert [gallery.names[column] for column in columns] == [str(images[row][0]) for row in kept]
+    assert gallery.present.tolist() == sorted({images[row][0] for row in kept})
+    for number in range(len(gallery.names)):
+        rows = [row for row in kept if images[row][0] == number]
+        assert gallery.rows_of(number).tolist() == rows
+        assert gallery.counts[number] == len(rows)
+        if rows:
+            assert gallery.number(str(number)) == number
 
 
 def test_rows_come_from_their_pieces_in_any_order() -> None:
-    gallery = Gallery(np.eye(3), ["a", "a", "b"], np.arange(3))
-    gallery.add(5 * np.eye(3), ["c", "a", "b"], np.arange(3, 6))
-    assert gallery.features(np.array([4, 0, 5])).tolist() == [[0, 5, 0], [1, 0, 0], [0, 0, 5]]
-    assert gallery.unit(np.array([4])).tolist() == [[0, 1, 0]]
+    eye = np.eye(3, dtype=np.float32)
+    norms = np.array([1, 1, 1, 5, 5, np.nan], np.float32)
+    gallery = Gallery.of_numbers([eye, eye], np.arange(6), np.arange(6), np.ones(6, bool), norms)
+    assert gallery.features(np.array([4, 0])).tolist() == [[0, 5, 0], [1, 0, 0]]
+    assert gallery.unit(np.array([5, 1])).tolist() == [[0, 0, 1], [0, 1, 0]]
+    with pytest.raises(AssertionError, match="norms"):
+        gallery.features(np.array([5]))
 
 
-def test_a_sample_takes_whole_products() -> None:
+def test_a_sample_takes_whole_products(monkeypatch: pytest.MonkeyPatch) -> None:
     products = [f"p{i}" for i in range(50) for _ in range(4)]
     gallery = Gallery(np.ones((200, 2)), products, np.arange(200))
-    sample = gallery.sample(40)
+    assert gallery.sample() is gallery
+    monkeypatch.setattr(module, "MOST", 40)
+    sample = gallery.sample()
     assert len(sample) == 40
     assert all(len(sample.rows_of(number)) == 4 for number in range(len(sample.names)))
-    assert gallery.sample(200) is gallery
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=200), st.integers(1, 300), st.integers(1, 20_000))
+def test_a_sample_is_of_whole_products_and_about_as_big_as_was_said(products: list[int], most: int, cells: int) -> None:
+    numbers = np.array(products)
+    rows = sampled(numbers, most, cells)
+    chosen = np.unique(numbers[rows])
+    assert len(rows) and rows.tolist() == np.flatnonzero(np.isin(numbers, chosen)).tolist()
+    share = min(1, most / len(numbers), (cells / (len(numbers) * len(np.unique(numbers)))) ** 0.5)
+    assert len(chosen) <= np.ceil(share * len(np.unique(numbers)))
 
 
 @pytest.mark.parametrize(
@@ -54,20 +67,19 @@ def test_a_sample_takes_whole_products() -> None:
     [
         (np.ones((2, 3)), ["a"], [0, 1], "2 features, 1 products"),
         (np.ones((2, 3)), ["a", "b"], [4, 4], "two images"),
-        (np.ones((1, 3)), ["a"], [7], "two images"),
-        (np.ones((1, 2)), ["a"], [1], "2 dimensions"),
         (np.full((1, 3), np.nan), ["a"], [1], "not finite"),
     ],
 )
 def test_what_does_not_fit_is_refused(features: np.ndarray, products: list[str], ids: list[int], words: str) -> None:  # type: ignore[type-arg]
-    gallery = Gallery(np.ones((1, 3)), ["milk"], np.array([7]))
     with pytest.raises(UserError, match=words):
-        gallery.add(features, products, np.array(ids))
-    assert len(gallery) == 1
+        Gallery(features, products, np.array(ids))
 
 
 def test_an_unknown_product_offers_the_nearest() -> None:
     gallery = Gallery(np.ones((2, 3)), ["milk", "rice"], np.arange(2))
     with pytest.raises(UserError, match="Did you mean milk"):
-        gallery.remove(["rice", "milc"])
-    assert len(gallery.alive) == 2
+        gallery.number("milc")
+    with pytest.raises(UserError, match="not \\(images"):
+        gallery.checked(np.ones(3))
+    with pytest.raises(UserError, match="2 dimensions"):
+        gallery.checked(np.ones((1, 2)))

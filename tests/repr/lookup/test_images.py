@@ -16,6 +16,7 @@ from PIL import Image
 from repr.errors import UserError
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
+from repr.lookup.replies import boxes_of
 from repr.lookup.store import NewImage, Product
 from repr.models.weights import fresh
 
@@ -59,7 +60,7 @@ def test_a_path_bytes_an_image_and_pixels_are_answered_alike(index: Index, tmp_p
 
 
 def test_a_stored_file_is_looked_up_by_its_box_and_its_pixels_are_not(index: Index, tmp_path: Path) -> None:
-    assert index.boxes_of([tmp_path / "5.png", tmp_path / "4.png", pixels(5), b"", tmp_path / "none.png"]) == [
+    assert boxes_of(index.store, index.root, [tmp_path / "5.png", tmp_path / "4.png", pixels(5), b"", tmp_path / "none.png"]) == [
         (4, 4, 20, 20),
         *[None] * 4,
     ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from repr.learners import make
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import ImageSearch, best_products, highest, nearest_products
+from repr.lookup.ranking import END, Search, best_products, highest, image_search, nearest_products
 from repr.search import exact
 from repr.vectors import normalised
 from tests.repr.lookup.galleries import drawn, named, shop
@@ -39,7 +39,7 @@ def test_nearest_products_are_those_of_the_learner() -> None:
     x, y = drawn(30, 6)
     gallery, (queries, _) = Gallery(x, named(y), np.arange(len(y))), drawn(30, 2, seed=1)
     learner = make("neighbour").learn(x, y)
-    ranking = nearest_products(ImageSearch(gallery), gallery, queries, 30, 40.0)
+    ranking = nearest_products(image_search(gallery), gallery, queries, 30, 40.0)
     scores, places = highest(learner.scores(queries), 30)
     assert np.allclose(ranking.scores, scores, atol=1e-3)
     assert (ranking.columns == places).mean() > 0.99  # ties of rounding
@@ -50,7 +50,7 @@ def test_a_search_that_has_no_more_leaves_places_empty() -> None:
     gallery = shop(6, 2)
 
     def one(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-        cosines, rows = ImageSearch(gallery)(queries, k)
+        cosines, rows = image_search(gallery)(queries, k)
         rows[:, 1:] = -1
         return cosines, rows
 
@@ -60,18 +60,36 @@ def test_a_search_that_has_no_more_leaves_places_empty() -> None:
     assert np.isneginf(ranking.scores[:, 1:]).all()
 
 
-def test_the_image_search_follows_additions_and_removals() -> None:
-    gallery = shop(6, 3)
-    search = ImageSearch(gallery)
-    queries = normalised(drawn(6, 1, seed=5)[0])
-    search(queries, 2)
-    extra, y = drawn(6, 2, seed=9)
-    for row in range(len(extra)):
-        gallery.add(extra[row : row + 1], named(y[row : row + 1]), np.array([500 + row]))
-        search(queries, 1)
-    gallery.remove(["p01", "p04"])
-    cosines, rows = search(queries, 4)
-    alive = gallery.alive
-    expected = queries @ gallery.unit(alive).T
-    assert np.array_equal(rows, alive[np.argsort(-expected, axis=1)[:, :4]])
-    assert np.allclose(cosines, -np.sort(-expected, axis=1)[:, :4], atol=1e-5)
+def dead_and_alive() -> Gallery:
+    """Forty images of ten products in two pieces, every third of which was removed."""
+    x, y = drawn(10, 4)
+    vectors = normalised(x)
+    return Gallery.of_numbers([vectors[:13], vectors[13:]], y, np.arange(40), np.arange(40) % 3 > 0)
+
+
+@pytest.mark.parametrize("k", [1, 5, 26, 100])
+def test_what_was_removed_is_passed_over(k: int) -> None:
+    gallery, queries = dead_and_alive(), normalised(drawn(10, 1, seed=5)[0])
+    expected = queries @ gallery.unit(gallery.alive).T
+    for whole in (None, exact_of(gallery)):
+        cosines, rows = image_search(gallery, whole)(queries, k)
+        assert np.array_equal(rows, gallery.alive[np.argsort(-expected, axis=1)[:, :k]])
+        assert np.allclose(cosines, -np.sort(-expected, axis=1)[:, :k], atol=1e-5)
+
+
+def exact_of(gallery: Gallery, most: int = 100) -> Search:
+    """A search that gives each query no more than `most` images."""
+
+    def _search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+        cosines, rows = exact.top_k_of(queries, gallery.pieces, k)
+        rows[:, most:] = END
+        return cosines, rows
+
+    return _search
+
+
+def test_who_gets_too_few_is_answered_by_the_exact_search() -> None:
+    gallery, queries = dead_and_alive(), normalised(drawn(10, 1, seed=5)[0])
+    ours, theirs = image_search(gallery, exact_of(gallery, 3))(queries, 6), image_search(gallery)(queries, 6)
+    assert np.array_equal(ours[1], theirs[1])
+    assert np.allclose(ours[0], theirs[0])

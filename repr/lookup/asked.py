@@ -1,0 +1,40 @@
+"""What is asked of an index's answers, declared once: who answers, and how readily it says that a photograph is not of the shop's.
+
+Imports nothing heavy, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repr.errors import UserError
+from repr.learners import FROZEN, learner_class
+from repr.settings import check, setting
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The learner as typed, and the share of known photographs that are to pass as such."""
+
+    learner: str = setting(
+        AUTO,
+        f"Who ranks products: {AUTO} tries several on the stored images; or {', '.join(FROZEN)}, lda-root, with settings behind a colon.",
+        metavar="NAME",
+        group="model",
+    )
+    accept: float = setting(
+        0.95, "Share of known photographs not to be called unknown.", low=0, high=1, above=True, below=True, group="model"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise UserError for values beyond their limits."""
+        check(self)
+
+    def checked(self) -> Asked:
+        """Itself. Raises UserError for an unknown learner, and for one that trains an encoder. Imports the learner."""
+        if self.learner != AUTO and learner_class(self.learner).input != "features":
+            remedy = f"Choose from: {', '.join([AUTO, *FROZEN])}"
+            raise UserError(f"{self.learner} trains an encoder", "", remedy, argument="learner")
+        return self
