@@ -16,11 +16,11 @@ from typing import Literal
 from repr.catalog.names import normal
 from repr.images.reader import Unreadable, read_image, square
 from repr.lookup.check import BLURRED, DOUBLE, EMPTY, look_of
+from repr.lookup.checking import SIDE
 from repr.lookup.index import Index
 from repr.lookup.matches import Match
 
 RESEMBLES = 0.9  # cosine to another product's image from which on a person should look at both
-SIDE = 160  # pixels at which sharpness is told: what BLURRED and EMPTY were chosen at
 NEAREST = 2  # products that are looked at: its own may be among them
 
 Kind = Literal["unreadable", "blurred", "empty", "doubled", "resembles"]
