@@ -225,6 +225,15 @@ class Store:
         none = np.zeros(dim, np.float32)
         return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
 
+    def features_of_same(self, content: bytes, box: tuple[float, ...] | None) -> Floats | None:
+        """(d,) features of a stored image of this content and box, whichever its product; None where there is none."""
+        blob = self._one(
+            "SELECT numbers FROM features JOIN images ON images.id = features.image WHERE content = ? AND ifnull(box, '') = ? LIMIT 1",
+            content,
+            "" if box is None else json.dumps(list(box)),
+        )
+        return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
+
     @property
     def last(self) -> int:
         """The id of the last image that is stored; 0 without any."""
