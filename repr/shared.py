@@ -8,6 +8,7 @@ from repr.crops import CLOSEST
 from repr.settings import setting
 
 SEEDS = 2**32 - 1  # the largest seed that every library takes
+DOWNLOAD = "REPR_DOWNLOAD"  # the environment variable that lets published weights be fetched, in this process and those that it starts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Source:
     """Which data, and by which seed a source without a split of its own is divided; None for the command's `seed`."""
 
     data: tuple[str, ...] = setting(
-        (), "MEP-3M or RPC folder, class folders, CSV or catalog; several make a union.", metavar="PATH", group="data"
+        (), "MEP-3M, RPC or Rakuten folder, class folders, CSV or catalog; several make a union.", metavar="PATH", group="data"
     )
     data_seed: int | None = setting(
         None, "Seed by which a source without a split of its own is divided.", low=0, high=SEEDS, usual="as `seed`", group="data"
@@ -40,7 +41,9 @@ class Part:
 class Divided:
     """How a source without a split of its own is divided into training and test."""
 
-    split: str = setting("grouped", "How to divide a source without a split of its own.", choices=("random", "grouped"), group="data")
+    split: str = setting(
+        "grouped", "How to divide a source without a split of its own.", choices=("random", "stratified", "grouped"), group="data"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

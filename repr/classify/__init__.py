@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from repr.classify.late import FUSERS
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -29,7 +31,11 @@ MODELS = {
     "tfn": Entry("image+text", "repr.classify.fusion:Fusion"),
     "lmf": Entry("image+text", "repr.classify.fusion:Fusion"),
     "gated": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "sum": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "attention": Entry("image+text", "repr.classify.fusion:Fusion"),
+    **{name: Entry("image+text", "repr.classify.late.model:Late") for name in FUSERS},
 }
+IMAGES = tuple(name for name, entry in MODELS.items() if entry.modality == "image")
 ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
 PRESETS = ("paper", "grouped")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,17 @@ from torch import Tensor, nn
 
 from repr import progress
 from repr.arrays import Floats, Ints
+from repr.catalog.table import Catalog
 from repr.catalog.words import HAN
 from repr.classify.data import Data, Features
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State, into_network, of_network, zeros
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import cache_dir, content_key, replacing
-from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
+from repr.learners.heads import Standardised, ask, entropy, fit_head, layered, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
@@ -51,16 +54,16 @@ class Bert:
         settings = self.settings
         folder = find_folder(data, settings)
         self.classes_ = classes
-        self.features_: Features | None = None
-        if not settings.end_to_end:
-            self.features_ = bert_features(data, settings)
-            some = self.features_.present[rows]
-            vectors = self.features_.vectors[self.features_.known(rows)]
+        self.read_ = None if settings.end_to_end else BertFeatures(settings, folder)
+        if self.read_ is not None:
+            features = self.read_(data)
+            some = features.present[rows]
+            vectors = features.vectors[features.known(rows)]
             self.network_ = fit_head(
-                vectors, labels[some], classes, first=Standardised(vectors), optimiser="adam",
+                vectors, labels[some], classes, first=Standardised(vectors), hidden=settings.hidden(0), optimiser="adam",
                 generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
-            self.note = f"frozen {self.features_.name}"
+            self.note = f"frozen {features.name}"
             return self
         self.tokenizer_, network = open_folder(folder)
         texts = data.texts.take(rows)
@@ -73,6 +76,7 @@ class Bert:
                 Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text], length(settings)),
                 torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
+        self.folder_ = folder
         self.note = f"end to end from {folder.name}, rate {settings.lr or RATE_WHOLE:g}"
         return self
 
@@ -83,24 +87,70 @@ class Bert:
         some = np.array([bool(text) for text in texts])
         if not some.any():
             return found
-        if self.features_ is not None:
-            vectors = self._seen(data).vectors
-            found[some] = ask(self.network_, torch.from_numpy(vectors[rows[some]]))
+        if self.read_ is not None:
+            found[some] = ask(self.network_, torch.from_numpy(self.read_(data).vectors[rows[some]]))
             return found
         numbers = tokens(self.tokenizer_, [text for text in texts if text], length(self.settings))
         found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
         return found
 
-    def _seen(self, data: Data) -> Features:
-        """The frozen features; of what is left of the texts where a part is hidden."""
-        assert self.features_ is not None
-        if not data.hidden & {"title", "ocr"}:
-            return self.features_
-        if "bert" not in data.memory:
-            data.memory["bert"] = bert_features(data, self.settings)
-        found = data.memory["bert"]
-        assert isinstance(found, Features)
-        return found
+    def state(self) -> State:
+        """What it has learnt, and which folder it began from."""
+        began = self.read_.state() if self.read_ is not None else folder_state(self.folder_)
+        return of_network(self.network_) | began.under("read")
+
+    def restore(self, state: Restored) -> Bert:
+        """Take over what `state` gave. Raises UserError for what does not fit, and where the folder is gone or holds others now."""
+        folder = folder_of(state.below("read"))
+        if self.settings.end_to_end:
+            self.read_, self.folder_ = None, folder
+            self.tokenizer_, network = open_folder(folder)
+            self.classes_ = len(state.arrays.floats("head.bias", None))
+            self.network_ = into_network(Tuned(network, self.classes_), state.arrays)
+        else:
+            self.read_ = BertFeatures(self.settings, folder)
+            width, hidden = len(state.arrays.floats("0.mean", None)), self.settings.hidden(0)
+            self.classes_ = len(state.arrays.floats(f"{1 + 3 * len(hidden)}.bias", None))
+            self.network_ = into_network(layered(Standardised(zeros(width)), [width, *hidden, self.classes_]), state.arrays)
+        self.network_.to(pick_device(self.settings.device))
+        return self
+
+
+class BertFeatures:
+    """The vectors of every row's text, of any data: those of the last data at hand. folder: of the model."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self._last: tuple[Catalog, frozenset[str], Features] | None = None
+
+    def __call__(self, data: Data) -> Features:
+        """(n, d) of every row, encoded anew where a part of the text is hidden."""
+        hidden = data.hidden & {"title", "ocr", "text"}
+        if self._last is None or self._last[0] is not data.catalog or self._last[1] != hidden:
+            self._last = data.catalog, hidden, _features(data, self.settings, self.folder)
+        return self._last[2]
+
+    def state(self) -> State:
+        """Which folder it was."""
+        return folder_state(self.folder)
+
+    @classmethod
+    def restore(cls, settings: Settings, state: Restored) -> BertFeatures:
+        """The same again. Raises UserError where the folder is gone or holds others now."""
+        return cls(settings, folder_of(state))
+
+
+def folder_state(folder: Path) -> State:
+    """Which folder of a model it was, and what its files held."""
+    return State(facts={"folder": str(folder), "identity": _digest(folder)})
+
+
+def folder_of(state: Restored) -> Path:
+    """The folder that `folder_state` named. Raises UserError where it is gone, or holds others now."""
+    folder = check_folder(Path(str(state.fact("folder"))))
+    if _digest(folder) != state.fact("identity"):
+        raise UserError("not the text model it was trained on: a file in it is another now", folder, "Put that model back")
+    return folder
 
 
 class Tuned(nn.Module):
@@ -128,7 +178,10 @@ def pooled(network: nn.Module, numbers: Tensor) -> Tensor:
 
 def bert_features(data: Data, settings: Settings) -> Features:
     """The vectors of every catalog row's text; each different text is encoded once, and kept by the content of texts and folder."""
-    folder = find_folder(data, settings)
+    return _features(data, settings, find_folder(data, settings))
+
+
+def _features(data: Data, settings: Settings, folder: Path) -> Features:
     every = np.arange(len(data.catalog))
     texts = [text for block in data.texts.blocks(every) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
@@ -137,8 +190,9 @@ def bert_features(data: Data, settings: Settings) -> Features:
     vectors = _read(kept, len(unique))
     if vectors is None:
         vectors = encode(list(unique), folder, settings.device, longest)
-        with replacing(kept) as temporary, temporary.open("wb") as stream:
-            np.save(stream, vectors)
+        if len(unique) > BATCH:  # a few are made again as quickly
+            with replacing(kept) as temporary, temporary.open("wb") as stream:
+                np.save(stream, vectors)
     present = np.array([bool(text) for text in texts])
     return Features(np.where(present[:, None], vectors[place], 0).astype(np.float32), present, f"{_name(folder)} ({vectors.shape[1]}-d)")
 
@@ -160,7 +214,7 @@ def length(settings: Settings) -> int:
 @torch.inference_mode()
 def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -> Floats:
     """(n, d) float32 of texts, cut to `longest` word pieces, short ones first so that little is padded."""
-    tokenizer, network = open_folder(folder)
+    tokenizer, network = _frozen(folder)
     target = pick_device(device)
     network.to(target).eval()
     order = np.argsort([len(text) for text in texts], kind="stable")
@@ -173,6 +227,12 @@ def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -
         out[part] = vectors
     assert out is not None, "no texts"
     return out
+
+
+@lru_cache(maxsize=1)
+def _frozen(folder: Path) -> tuple[Tokenizer, nn.Module]:
+    """A model that is not trained, at hand for the next texts."""
+    return open_folder(folder)
 
 
 def tokens(tokenizer: Tokenizer, texts: list[str], longest: int) -> Tensor:

@@ -18,13 +18,14 @@ BLOCK = 8192  # rows made into Python strings at a time
 class Texts:
     """Texts made when they are asked for, out of the catalog's Arrow columns: three million cost no Python objects.
 
-    ocr: append the OCR text. mask: take class words out. hidden: of "title", "ocr" and "text" (both), what every row is without.
-    A row without any letter has the text "".
+    A title, its description and, where asked for (`ocr`), the OCR text. mask: take class words out. hidden: of "title", "ocr" and "text"
+    (all of it), what every row is without. A row without any letter has the text "".
     """
 
     def __init__(self, catalog: Catalog, *, ocr: bool = False, mask: bool = False, hidden: frozenset[str] = frozenset()) -> None:
-        names = ["title", *(["ocr"] if ocr else [])]
-        self._columns = [catalog.table.column(name) for name in names if not hidden & {name, "text"}]
+        names = ["title", "description", *(["ocr"] if ocr else [])]
+        there = [name for name in names if not hidden & {name, "text"} and catalog.table.column(name).null_count < len(catalog)]
+        self._columns = [catalog.table.column(name) for name in there]
         self._rows = len(catalog)
         self.masker = Masker(entry.name for level in catalog.classes for entry in level) if mask else None
 

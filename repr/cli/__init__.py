@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "repr.cli.evaluate:command",
     "index": "repr.cli.index:command",
     "lookup": "repr.cli.lookup:command",
+    "serve": "repr.cli.serve:command",
     "classify": "repr.cli.classify:command",
     "compare": "repr.cli.compare:command",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from repr.lookup.index import Index
 
 CARE = {name: f"repr.cli.care:{name}" for name in ("reindex", "verify", "compact", "backup", "restore", "export")}
+JUDGING = {name: f"repr.cli.judging:{name}" for name in ("check", "learner")}
 PARTS = click.Choice(["train", "val", "test"])
 part_option = options.option(
     "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
@@ -38,7 +39,7 @@ same_weights_option = options.option(
 )
 
 
-@click.group(cls=console.LazyGroup, table=CARE)
+@click.group(cls=console.LazyGroup, table={**JUDGING, **CARE})
 def command() -> None:
     """Build, change and keep an index: a folder that finds stored products by photograph."""
 
@@ -47,7 +48,12 @@ def command() -> None:
 @options.shared("data", "subset")
 @part_option
 @prefix_option
-@options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@options.option(
+    "--weights",
+    metavar="W",
+    section="model",
+    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
+)
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
@@ -63,6 +69,7 @@ def command() -> None:
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
+@options.download_option
 @options.json_option
 def build(
     data: tuple[str, ...],
@@ -179,32 +186,6 @@ def sync(
     if dry_run and not as_json:
         click.echo("Nothing is done. It would be:")
     _report(index, changes, as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.of(Asked)
-@wait_option
-@options.json_option
-@click.pass_context
-def learner(
-    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
-) -> None:
-    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
-
-    \b
-    Examples:
-      repr index learner shop.index
-      repr index learner shop.index --learner lda-root --accept 0.9
-    """
-    from repr.lookup.index import Index
-    from repr.lookup.info import described
-
-    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
-    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
-    content = index.info()
-    _done(index, content, "\n".join(described(content)), as_json)
 
 
 @command.command(cls=options.Command)

@@ -21,7 +21,7 @@ from repr.evaluation.pixels import NAME, pixel_features
 from repr.evaluation.resolution import by_resolution, short_sides
 from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
-from repr.images.pack import Quarantined
+from repr.images.decoded import Quarantined
 from repr.models.devices import pick_device
 from repr.models.leaks import Leak, leaks
 from repr.models.names import apart

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
 from typing import cast
 
 from repr.catalog.sources import open_sources
@@ -149,7 +148,7 @@ def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) 
     if not begun:
         raise _there(folder)
     if begun != command:
-        again = f"{begun} --out {quote(str(folder))}"
+        again = begun + command_line("repr index build", out=folder).removeprefix(BUILD)
         raise UserError("an unfinished index of other images", folder, f"Give again: {again}; or delete it")
     crops = tuple(made["crops"])
     if look.size not in (None, made["size"]) or look.crops not in ((), crops):

@@ -50,6 +50,14 @@ class Change:
         )
         self._count("products", len(rows))
 
+    def describe(self, product: Product) -> None:
+        """Store a product, or all that is known of it anew: what is not given is forgotten."""
+        self.put_products([product])
+        self.db.execute(
+            "UPDATE products SET name = ?, barcode = ?, category = ? WHERE id = ?",
+            (product.name, product.barcode, json.dumps(list(product.category), ensure_ascii=False), product.id),
+        )
+
     def add(self, images: Sequence[NewImage]) -> int:
         """Store images of stored products. Those whose content and box the product has already only get their path.
 

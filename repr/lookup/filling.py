@@ -10,7 +10,7 @@ from repr import progress
 from repr.arrays import Floats
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
-from repr.images.pack import Quarantined
+from repr.images.decoded import Quarantined
 from repr.images.reader import name_of
 from repr.lookup.plan import Incoming, Plan, plan
 from repr.lookup.store import NewImage, Product, Store, StoredImage

@@ -27,6 +27,7 @@ from repr.lookup.answering import Answering, settle_store, settled_of
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
 from repr.lookup.catalogs import incoming_of
+from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
 from repr.lookup.matches import Answer, Match, Search, hits
@@ -220,20 +221,6 @@ class Index(Opened):
         with self.store.change("move") as change:
             change.settings({"root": str(root)})
 
-    def settle(self, learner: str | None = None, accept: float | None = None) -> Settled:
-        """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
-
-        learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
-        unknown; by itself as last time. Done at the end of `create`, and when `add_catalog` or `sync` have changed the number of images
-        to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
-        """
-        last = settled_of(self.store)
-        asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
-        settled = settle_store(self.store, asked, self.weights["dim"])
-        for line in settled.lines():
-            log.info(line)
-        return settled
-
     def _known(self, product: str) -> None:
         if not self.store.has_product(product):
             known = [one.id for one in self.store.products().values()]
@@ -249,9 +236,23 @@ class Index(Opened):
         embedder = made_ready(self.folder, made, device=self.device, workers=self.workers)
         done = reindex.run(self.store, self.folder, made, embedder, self.file)
         self._renew()
-        self.settle()
         self._tune(anew=True)
+        self.settle()
         return done
+
+    def settle(self, learner: str | None = None, accept: float | None = None) -> Settled:
+        """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
+
+        learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
+        unknown; by itself as last time. Done at the end of `create` and `reindex`, and when `add_catalog` or `sync` have changed the number
+        of images to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
+        """
+        last = settled_of(self.store)
+        asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
+        settled = settle_store(self.store, asked, self.weights["dim"])
+        for line in settled.lines():
+            log.info(line)
+        return settled
 
     # -- care
 
@@ -268,6 +269,15 @@ class Index(Opened):
         """The index of a backup, in a folder that is not there yet. Raises UserError when the file is none."""
         keeping.restore(Path(file), Path(folder))
         return cls.open(folder)
+
+    def check(self, data: str | Path | Sequence[str | Path] | Stock | None = None) -> Checked:
+        """How good it is: what it answers on its own images, held out, or on those of `data`, and which of its images look wrong."""
+        if data is None:
+            return check_store(self.store, self.weights["dim"], self.file, workers=self.workers)
+        catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        made = self.embedder.catalog(catalog, keep=False)
+        given = Given.of(catalog, made, [unknown for _, unknown in self.answer(made, 1)])
+        return check_store(self.store, self.weights["dim"], self.file, given, workers=self.workers)
 
     # -- search
 
@@ -288,26 +298,18 @@ class Index(Opened):
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
         while True:
             try:
-                address = self.store.setting("store")
-                matrix = cache.load(
-                    self.folder,
-                    self.store,
-                    index=self.name,
-                    dim=self.weights["dim"],
-                    before=self._matrix,
-                    read=self._vectors if address else None,
-                )
+                address, dim = self.store.setting("store"), self.weights["dim"]
+                read = self._vectors if address else None
+                matrix = cache.load(self.folder, self.store, index=self.name, dim=dim, before=self._matrix, read=read)
                 break
             except cache.OtherIndex:
                 self._renew()
         chosen: Chosen | None = None
         if address:
-            chosen = self._remote or Remote.open(str(address), self.name, dim=self.weights["dim"], recall=self._recall)
-            chosen.follow(self.store, self.folder)
-            self._remote = chosen
+            chosen = self._remote = self._remote or Remote.open(str(address), self.name, dim=dim, recall=self._recall)
+            self._remote.follow(self.store, self.folder)
         else:
-            chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
-            self._lists = chosen
+            chosen = self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
         self._matrix = matrix
         return matrix, chosen
 

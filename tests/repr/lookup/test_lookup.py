@@ -27,6 +27,8 @@ from repr.lookup.catalogs import command_of
 from repr.lookup.index import Index
 from repr.models.weights import fresh, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 @pytest.fixture(scope="module")
 def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -119,6 +119,7 @@ def test_barcodes_have_a_right_check_digit() -> None:
     assert len(digits) == 13 and sum(digits[::2]) % 10 == (-3 * sum(digits[1::2])) % 10
 
 
+@pytest.mark.slow
 def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
 
@@ -130,6 +131,18 @@ def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.
     assert skus(0) == skus(0) != skus(1)
 
 
+def test_parts_drawn_one_after_the_other_are_those_drawn_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    whole = shop.draw_shop(tmp_path / "whole", scale="tiny")
+    folder = shop.draw_shop(tmp_path / "parts", scale="tiny", parts=["rpc"])
+    assert sorted(path.name for path in folder.iterdir()) == ["rpc", "synthetic.json"]
+    before = (folder / "rpc" / "instances_train2019.json").stat().st_mtime_ns
+    shop.draw_shop(folder, scale="tiny")
+    assert (folder / "rpc" / "instances_train2019.json").stat().st_mtime_ns == before, "what is there is kept"
+    for file in whole.rglob("*"):
+        assert not file.is_file() or (folder / file.relative_to(whole)).read_bytes() == file.read_bytes()
+
+
 def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(UserError, match="something else here"):
@@ -139,6 +152,7 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_another_shop_is_not_drawn_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a user keeps beside the images would go with them."""
     monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
