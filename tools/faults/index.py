@@ -27,8 +27,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads to wait for
 
-from shop import PIECE, Shop, Step, folder_of, prepare, told
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where this is the program
 
+from faults.shop import PIECE, Shop, Step, folder_of, prepare, told
 from repr.errors import UserError
 from repr.models.weights import Weights
 
