@@ -40,6 +40,7 @@ from repr.lookup.plan import Incoming
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settling import Settled
 from repr.lookup.store import WAIT, Product, Store
+from repr.models.encoder import Encoder
 from repr.models.weights import Weights, load_encoder, read_weights
 from repr.vectors import check_finite, normalised
 
@@ -161,11 +162,16 @@ class Index:
 
     @cached_property
     def _embedder(self) -> Embedder:
+        return Embedder(self.encoder, device=self.device, workers=self.workers)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the index's weights as they are read, at its own image size and crops. Raises UserError when they were changed."""
         made, file = self.weights, self.folder / WEIGHTS
         encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
         if encoder.identity != made["identity"]:
             raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
-        return Embedder(encoder, device=self.device, workers=self.workers)
+        return encoder
 
     # -- change
 
