@@ -19,7 +19,8 @@ from repr.catalog.table import Catalog
 from repr.crops import WHOLE
 from repr.embedding.card import card
 from repr.embedding.eight_bits import quantised
-from repr.embedding.portable import Graph, write_onnx, write_torchscript
+from repr.embedding.graph import Graph
+from repr.embedding.portable import write_onnx, write_torchscript
 from repr.errors import UserError
 from repr.files import replacing, write_json
 from repr.images.decode import decode
