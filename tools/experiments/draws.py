@@ -70,7 +70,7 @@ def by_pixels(data: Path) -> float:
     stored, asked = catalog.select(np.flatnonzero(catalog.column("split") != "test")), catalog.in_split("test")
     (gallery, of_stored), (queries, of_asked) = pixel_features(stored), pixel_features(asked)
     unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (queries, gallery)]
-    _, nearest = top_k(*unit, 1)
+    _, nearest = top_k(unit[0], unit[1], 1)
     right = stored.product_keys()[of_stored][nearest[:, 0]] == asked.product_keys()[of_asked]
     return 100 * float(np.mean(right))
 
