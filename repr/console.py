@@ -28,8 +28,7 @@ from repr import progress, worker
 from repr.errors import UserError, nearest
 from repr.files import cache_dir
 from repr.machine import wait_briefly
-
-SCHEMA = 1  # of the objects that --json prints
+from repr.records import SCHEMA
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
 CACHE = "Set REPR_CACHE to a folder that can be written; it holds only what can be made again"
@@ -108,6 +107,7 @@ def _run(group: click.Command, program: str) -> None:
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     _any_terminal()
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         with told():
             code = group.main(prog_name=program, standalone_mode=False)
@@ -128,6 +128,12 @@ def _run(group: click.Command, program: str) -> None:
         say("Interrupted. What a run folder already holds is kept.")
         sys.exit(130)
     except BrokenPipeError:
+        _to_nowhere()
+        sys.exit(0)
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout, sys.stderr = stdout, stderr  # click has wrapped them, to end with 1, because nobody reads on
         _to_nowhere()
         sys.exit(0)
     except OSError as error:

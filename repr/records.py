@@ -22,6 +22,7 @@ from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type
 
 from repr.errors import UserError
 
+SCHEMA = 1  # of the objects that programs are given: that commands print with --json, and that the service answers
 Scalar = str | int | float | bool | None
 Json = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 T = TypeVar("T")

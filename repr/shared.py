@@ -22,7 +22,7 @@ class Source:
     """Which data, and by which seed a source without a split of its own is divided; None for the command's `seed`."""
 
     data: tuple[str, ...] = setting(
-        (), "MEP-3M or RPC folder, class folders, CSV or catalog; several make a union.", metavar="PATH", group="data"
+        (), "MEP-3M, RPC or Rakuten folder, class folders, CSV or catalog; several make a union.", metavar="PATH", group="data"
     )
     data_seed: int | None = setting(
         None, "Seed by which a source without a split of its own is divided.", low=0, high=SEEDS, usual="as `seed`", group="data"
@@ -40,7 +40,9 @@ class Part:
 class Divided:
     """How a source without a split of its own is divided into training and test."""
 
-    split: str = setting("grouped", "How to divide a source without a split of its own.", choices=("random", "grouped"), group="data")
+    split: str = setting(
+        "grouped", "How to divide a source without a split of its own.", choices=("random", "stratified", "grouped"), group="data"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A CSV list of images: columns `image` and `product`, and where wanted `name`, `barcode`, `title`, `class`, `split`."""
+"""A CSV list of images: columns `image` and `product`, and where wanted `name`, `barcode`, `title`, `description`, `class`, `split`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from repr.catalog.spelling import Spelling, settled
 from repr.catalog.table import Catalog, ClassName, Source, build
 from repr.errors import UserError
 
-OPTIONAL = ("name", "barcode", "title")
+OPTIONAL = ("name", "barcode", "title", "description")
 IMAGE = (
     "image",
     "picture",

@@ -28,11 +28,12 @@ class Sheet:
     rows: tuple[tuple[int, Row], ...]
 
 
-def read(path: Path, fits: Callable[[Sequence[str]], object]) -> Sheet:
+def read(path: Path, fits: Callable[[Sequence[str]], object], *, expected: str = "") -> Sheet:
     """Read a CSV in UTF-8, or UTF-16 with a mark, with commas, semicolons or tabs; a line `sep=;` before the header is obeyed.
 
-    fits: whether a header is the one wanted, which tells the delimiter. Raises UserError for a doubled column, a row of more or fewer
-    cells than columns, a stray quote, another encoding, and a file without rows. Empty lines do not count, nor do empty cells too many.
+    fits: whether a header is the one wanted, which tells the delimiter. expected: the columns wanted, in words. Raises UserError for a
+    doubled column, a row of more or fewer cells than columns, a stray quote, another encoding, and a file without rows. Empty lines do
+    not count, nor do empty cells too many.
     """
     lines = _text(path).splitlines(keepends=True)
     begin, named = 0, ""
@@ -48,7 +49,7 @@ def read(path: Path, fits: Callable[[Sequence[str]], object]) -> Sheet:
         for cells in reader:
             number += 1
             if not columns:
-                columns = _header(cells, path)
+                columns = _header(cells, path, expected)
             elif any(cell.strip() for cell in cells):
                 rows.append((number, _row(cells, columns, f"{path}, row {number}")))
     except csv.Error as error:
@@ -75,11 +76,13 @@ def _delimiter(header: str, fits: Callable[[Sequence[str]], object]) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def _header(cells: list[str], path: Path) -> list[str]:
+def _header(cells: list[str], path: Path, expected: str) -> list[str]:
     columns = [cell.strip() for cell in cells]
     twice = [name for name, n in Counter(columns).items() if n > 1 and name]
     if twice:
-        raise UserError(f"the column {', '.join(map(repr, twice))} stands twice", path, "Keep one of them")
+        raise UserError(
+            f"the column {', '.join(map(repr, twice))} stands twice", path, ". ".join(filter(None, ["Keep one of them", expected]))
+        )
     return columns
 
 

@@ -10,8 +10,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from repr.catalog import folders, listing, mep3m, parts, rpc, splits
-from repr.catalog.division import bare
+from repr.arrays import Bools
+from repr.catalog import folders, listing, mep3m, parts, rakuten, rpc, splits
+from repr.catalog.division import OWN, Division
 from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
 from repr.catalog.union import union, with_split
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 READERS: dict[str, Callable[[Path], Catalog]] = {
     "mep3m": mep3m.read,
     "rpc": rpc.read,
+    "rakuten": rakuten.read,
     "folders": folders.read,
     "csv": listing.read,
     "catalog": Catalog.read,
@@ -43,10 +45,10 @@ def open_data(
     split: str | None = "grouped",
     seed: int = 0,
 ) -> Catalog:
-    """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2).
+    """The catalog of one or several sources; every row of a source that brings no split gets "train" or "test" (8:2; Rakuten's 9:1).
 
     data: folders, CSVs, annotation files or catalogs; empty for what `default`'s environment variable names.
-    subset: a named part or a CSV of class ids. split: "random" or "grouped", for sources without a split of their own;
+    subset: a named part or a CSV of class ids. split: "random", "stratified" or "grouped", for sources without a split of their own;
     None leaves them without one (an index has no use for it).
     Raises UserError for whatever is wrong with them.
     """
@@ -109,6 +111,8 @@ def kind_of(path: Path) -> str:
     if not path.exists():
         raise UserError("there is no such folder or file", path, "Check the path")
     if path.is_file():
+        if path.suffix.lower() in (".csv", ".tsv") and rakuten.lists_products(path):
+            return "rakuten"
         kinds = {".csv": "csv", ".parquet": "catalog", ".json": "mep3m"}
         if path.suffix.lower() not in kinds:
             raise UserError(f"not a kind of data we read ({path.suffix or 'no ending'})", path, "Give a folder, .csv, .parquet or .json")
@@ -117,6 +121,8 @@ def kind_of(path: Path) -> str:
         return "rpc"
     if (path / "pixels.npy").is_file():
         raise UserError("a pack: images decoded by `repr pack`, without names", path, "Give the data it was made from; it is found then")
+    if rakuten.products_in(path):
+        return "rakuten"
     return "mep3m" if mep3m.annotations_in(path) else "folders"
 
 
@@ -148,22 +154,36 @@ def _parsed(annotations: Path) -> Catalog:
     return Catalog.read(out) if out.exists() else mep3m.read(annotations)
 
 
+def divisions(catalog: Catalog, split: str, seed: int, subset: str | None = None) -> tuple[Division, ...]:
+    """How `fill_split` divides each source of a catalog; `subset` as it was opened with."""
+    return tuple(Division(split, seed, subset or "") if without else Division(OWN, None, subset or "") for without in bare(catalog))
+
+
+def bare(catalog: Catalog) -> Bools:
+    """(sources,) whether a source has no split of its own."""
+    column, source = catalog.column("split").astype(str), catalog.column("source")
+    return np.array([not (column[source == s] != "").any() for s in range(len(catalog.sources))])
+
+
 def split_name(catalog: Catalog, split: str) -> str:
     """What `fill_split` makes of `split` here, for the records: "own" where all sources bring a split, "own, grouped" where some do."""
     without = bare(catalog)
     return ", ".join([*([] if without.all() else ["own"]), *([split] if without.any() else [])])
 
 
-def fill_split(catalog: Catalog, split: str, seed: int) -> Catalog:
-    """Give the rows of every source without any split "train" or "test"; sources that have one keep it."""
+def fill_split(catalog: Catalog, split: str, seed: int, share: float | None = None) -> Catalog:
+    """Give the rows of every source without any split "train" or "test"; sources that have one keep it.
+
+    share: of the rows that are for the test; None for what the papers on such sources take (`splits.usual_share`).
+    """
     column, source = catalog.column("split"), catalog.column("source")
     rows = np.flatnonzero(bare(catalog)[source])
     if not len(rows):
         return catalog
-    divided = splits.divide(catalog.select(rows), split, seed, look=split != "random")
+    divided = splits.divide(catalog.select(rows), split, seed, look=split == "grouped", share=share)
     for line in divided.report.lines():
         log.info(line)
-    if split == "random":
+    if split != "grouped":
         log.info("Twins are counted by title alone, their images are not looked at.")
     column = column.astype(object)
     column[rows] = divided.split

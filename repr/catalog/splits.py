@@ -1,4 +1,4 @@
-"""Train and test, 8:2: `random` as the MEP-3M paper, `grouped` with identical titles and near-identical images on one side.
+"""Train and test, 8:2: `random` as the MEP-3M paper, `stratified` by class, `grouped` with identical titles and look-alikes on one side.
 
 A random split of a shop's listings puts the same title, and often the same image, on both sides, so that a model that
 remembers scores like one that generalises.
@@ -20,8 +20,9 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.records import Json
 
-SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 6
-METHODS = ("random", "grouped")
+SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 4.2
+RAKUTEN = 0.1  # 9:1, Bi, Wang and Fan, A Multimodal Late Fusion Model, SIGIR eCom 2020, section 4.1
+METHODS = ("random", "stratified", "grouped")
 PIECE = 100_000  # titles at a time
 LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
 FEW = 20  # rows that may be one group however few there are in all
@@ -193,10 +194,16 @@ def _labels(catalog: Catalog) -> list[Ints]:
     return [catalog.column(f"class_{level}").astype(np.int64) for level in (1, 2, 3)]
 
 
-def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Divided:
-    """Train and test for every row. `random` draws 20 % of the rows; `grouped` about 20 % of each class by whole groups.
+def usual_share(catalog: Catalog) -> float:
+    """The share of a catalog's rows that is for the test: RAKUTEN where all sources are of that challenge, else SHARE."""
+    return RAKUTEN if all(source.kind == "rakuten" for source in catalog.sources) else SHARE
 
-    look: False opens no image, which a random split has no need of; groups and twins are then by title alone.
+
+def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True, share: float | None = None) -> Divided:
+    """Train and test for every row: `random` draws of all rows, `stratified` of each class, `grouped` of each class by whole groups.
+
+    look: False opens no image, which only a grouped split has need of; groups and twins are then by title alone. share: of the rows that
+    are for the test; None for `usual_share`.
     Grouped: every class, on every level, has at least one row on each side, if it has two groups; classes of one group stay in
     training and are reported. Raises UserError for an unknown method or fewer than two rows.
     """
@@ -205,13 +212,14 @@ def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Di
     if len(catalog) < 2:
         raise UserError("fewer than two images cannot be divided", catalog.name, "Give more images")
     rng = np.random.default_rng(seed)
+    share = usual_share(catalog) if share is None else share
     links, labels = find_links(catalog, look=look), _labels(catalog)
     groups = links.groups()
     if method == "random":
         test = np.zeros(len(catalog), bool)
-        test[rng.permutation(len(catalog))[: max(1, round(SHARE * len(catalog)))]] = True
+        test[rng.permutation(len(catalog))[: max(1, round(share * len(catalog)))]] = True
     else:
-        test = assign(groups, labels, rng)
+        test = assign(groups if method == "grouped" else np.arange(len(catalog)), labels, rng, share)
     level = catalog.default_level
     entries = catalog.classes[level - 1]
     label = labels[level - 1]
@@ -230,8 +238,8 @@ def divide(catalog: Catalog, method: str, seed: int, *, look: bool = True) -> Di
     return Divided(np.where(test, "test", "train").astype(object), groups, report)
 
 
-def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> Bools:
-    """Which rows are for the test: (n,) bool, whole groups, about SHARE of each finest class.
+def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator, share: float = SHARE) -> Bools:
+    """Which rows are for the test: (n,) bool, whole groups, about `share` of each finest class.
 
     groups: (n,) 0..g-1. labels: one (n,) array of codes a level, coarse to fine, -1 for none.
     """
@@ -239,7 +247,7 @@ def assign(groups: Ints, labels: list[Ints], rng: np.random.Generator) -> Bools:
     sizes = np.bincount(groups)
     _, first = np.unique(groups, return_index=True)
     home = finest[first]  # a group counts for the class of its first row
-    goal = np.maximum(np.round(SHARE * np.bincount(finest)), 1).astype(np.int64)
+    goal = np.maximum(np.round(share * np.bincount(finest)), 1).astype(np.int64)
     filled = np.zeros_like(goal)
     chosen = np.zeros(len(sizes), bool)
     for group in rng.permutation(len(sizes)):

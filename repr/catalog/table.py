@@ -28,7 +28,7 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.boxes import Box, DrawnBox
 
-VERSION = 2
+VERSION = 3
 METADATA_KEY = b"repr.catalog"
 BUILDING = command_line("repr catalog build", data="DATA", out="catalog.parquet")
 # Dictionary pages only where values repeat: paths and titles are nearly all distinct.
@@ -45,6 +45,7 @@ SCHEMA = pa.schema(
         ("split", pa.string()),  # "train", "val", "test", or "" where the source has none
         ("box", pa.list_(pa.float32(), 4)),  # x, y, w, h in pixels; null for the whole image
         ("title", pa.string()),  # null when there is none
+        ("description", pa.string()),  # null when there is none
         ("ocr", pa.string()),  # null when OCR was not run or found nothing ("FALSE"); "" where the source says ""
         ("source", pa.int16()),  # position in sources
         ("name", pa.string()),  # the product's display name, null when there is none
@@ -70,7 +71,7 @@ class Source:
     """Where rows come from: a short name (prefix of its ids in a union), the kind of reader, and the folder that paths start from."""
 
     name: str
-    kind: str  # "mep3m", "rpc", "folders", "csv"
+    kind: str  # "mep3m", "rpc", "rakuten", "folders", "csv"
     root: Path
     synthetic: bool = False
 

@@ -20,7 +20,7 @@ from repr.images.known import fingerprints
 from repr.images.pack import make_pack
 
 VALIDATION = 0.1  # of the training rows: for the temperature, and for nothing else
-IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "ocr")
+IDENTITY = ("path", "class_1", "class_2", "class_3", "split", "box", "title", "description", "ocr")
 
 
 @dataclass(frozen=True)

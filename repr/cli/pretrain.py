@@ -19,6 +19,7 @@ from repr.training.settings import Settings
 @options.option("--resume", is_flag=True, section="what", help="Go on from the checkpoint in --out, with the options it was started with.")
 @options.out_option("the run folder (default runs/pretrain-TIME)")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool, **arguments: Any) -> None:

@@ -7,7 +7,6 @@ through the one evaluation transform (`Encoder.encode`), so that the result is t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -20,9 +19,9 @@ from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.embedding.inference import piece, prepared
 from repr.files import try_to_keep
 from repr.images.boxes import Box
-from repr.images.decode import Chunk, decode
+from repr.images.decode import decode
+from repr.images.decoded import Chunk, Quarantined
 from repr.images.known import ImageFiles
-from repr.images.pack import Quarantined
 from repr.images.reader import ImageLike, name_of, passing
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
@@ -48,11 +47,9 @@ class Embedder:
         self.batch_size = batch_size
         self.encoder = prepared(encoder, self.device)
         self._digest = cache.digest(encoder)  # now, since the encoder may be trained on
-        self._process = os.getpid()
 
     def features(self, pixels: Pixels) -> Floats:
         """(n, side, side, 3) uint8 squares of the encoder's `side`, such as a pack's → (n, dim) float32, as the network gives them."""
-        self._calm_after_fork()
         found = np.empty((len(pixels), self.encoder.dim), np.float32)
         for start in range(0, len(pixels), self.batch_size):
             batch = torch.from_numpy(np.require(pixels[start : start + self.batch_size], requirements="W"))
@@ -69,7 +66,7 @@ class Embedder:
         given as pixels then differs by what shrinking it in two steps makes. Raises UserError for what is no image, and when an
         embedding is not finite.
         """
-        features, rows, bad = self._embed(decode(images, boxes, self.encoder.side, workers=self.workers), len(images))
+        features, rows, bad = self._embed(self._decoded(images, boxes), len(images))
         quarantine = tuple(Quarantined(name_of(images[position], position), reason) for position, reason in bad)
         return _embeddings(features, rows, quarantine)
 
@@ -82,7 +79,7 @@ class Embedder:
         kept = cache.place(self._digest, self.encoder.side, catalog) if keep else None
         if kept and (found := cache.read(kept)):
             return found
-        decoded = decode(catalog.files(), catalog.boxes(), self.encoder.side, workers=self.workers)
+        decoded = self._decoded(catalog.files(), catalog.boxes())
         chunks = _counted(decoded, len(catalog), f"embed with {self.encoder.name}")
         features, rows, bad = self._embed(chunks, len(catalog))
         reasons, paths = dict(bad), enumerate(path for _, path in catalog.located())
@@ -94,6 +91,9 @@ class Embedder:
             try_to_keep(kept, made.write)
         return made
 
+    def _decoded(self, images: Sequence[ImageLike], boxes: Sequence[Box | None] | None) -> Iterator[Chunk]:
+        return decode(images, boxes, self.encoder.side, fit=self.encoder.frame or "crop", workers=self.workers)
+
     def _embed(self, chunks: Iterable[Chunk], n: int) -> tuple[Floats, Ints, list[tuple[int, str]]]:
         """Features (m, d) of the readable ones of n images, their positions (m,), and (position, reason) of the others."""
         features, rows, done = np.empty((n, self.encoder.dim), np.float32), np.empty(n, np.int64), 0
@@ -104,12 +104,6 @@ class Embedder:
             done = part.stop
         check_finite(features[:done], self.encoder.name)
         return features[:done], rows[:done], bad
-
-    def _calm_after_fork(self) -> None:
-        """In a forked child OpenMP waits for threads that stayed with the parent: one thread is then all there is."""
-        if os.getpid() != self._process:
-            torch.set_num_threads(1)
-            self._process = os.getpid()
 
 
 def _embeddings(features: Floats, rows: Ints, quarantine: tuple[Quarantined, ...]) -> Embeddings:

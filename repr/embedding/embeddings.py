@@ -14,7 +14,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
-from repr.images.pack import Quarantined
+from repr.images.decoded import Quarantined
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import IO, TypedDict, cast
 import numpy as np
 
 from repr.arrays import Rows
-from repr.images.decode import Chunk
+from repr.images.decoded import Chunk
 
 log = logging.getLogger(__name__)
 

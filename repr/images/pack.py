@@ -24,7 +24,8 @@ from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, need_space, read_json, replacing, write_json
 from repr.images import journal
-from repr.images.decode import CHUNK, Chunk, decode
+from repr.images.decode import CHUNK, decode
+from repr.images.decoded import Chunk, Quarantined
 from repr.images.formats import DECODER
 from repr.images.journal import from_spans, spans
 from repr.images.known import ImageFiles, fingerprints, finished, places, register
@@ -36,14 +37,6 @@ VERSION = 1
 HEADER = 128  # bytes of the .npy header; numpy leaves room in it for the first axis to grow
 CHECKED = 64  # images whose checksum is kept and compared on opening
 FILES = {"pixels.npy", "sources.npy", journal.NAME, "index.json"}
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """An image file that could not be read, and why."""
-
-    path: str
-    reason: str
 
 
 class Missing(TypedDict):

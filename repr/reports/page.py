@@ -164,8 +164,10 @@ class Page:
 
 def in_words(value: object) -> str:
     """A value of an option in words."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {in_words(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(in_words, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

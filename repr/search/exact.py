@@ -16,6 +16,7 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
+from repr.machine import calm_after_fork
 from repr.vectors import check_finite
 
 try:
@@ -24,6 +25,7 @@ except ImportError as error:  # told by `load_faiss`, in words, when it is neede
     faiss, MISSING = None, str(error)  # type: ignore[assignment]
 else:
     MISSING = ""
+    calm_after_fork(faiss.omp_set_num_threads)
 
 RESULT_BYTES = 256 * 2**20  # scores and positions of one piece of a search stay below this
 

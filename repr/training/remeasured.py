@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repr.catalog.division import divisions
-from repr.catalog.sources import fill_split, open_sources
+from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.models.batchnorm import reestimate_batchnorm
 from repr.models.devices import pick_device
 from repr.models.provenance import learned_from

@@ -13,9 +13,9 @@ from typing import Any, cast
 import click
 
 from repr import worker
-from repr.catalog.division import Division, divisions
+from repr.catalog.division import Division
 from repr.catalog.fallback import or_synthetic
-from repr.catalog.sources import fill_split, open_sources
+from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.errors import UserError

@@ -9,6 +9,7 @@ from repr import console
 COMMANDS = {
     "run": "rpc_transfer.cli.run:command",
     "report": "rpc_transfer.cli.report:command",
+    "checkout": "rpc_transfer.cli.checkout:command",
 }
 
 

@@ -17,6 +17,7 @@ from rpc_transfer.settings import Settings
 @options.of(Settings, bare={"reject": 0.95})
 @options.out_option("the run folder; an unfinished run there goes on")
 @options.config_option
+@options.download_option
 @options.json_option
 def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
     """Teach base products, take in novel ones from a few images each, and measure what is then recognised.

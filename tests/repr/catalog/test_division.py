@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repr.catalog.division import OWN, Division, bare, divisions
-from repr.catalog.sources import fill_split
+from repr.catalog.division import OWN, Division
+from repr.catalog.sources import bare, divisions, fill_split
 from repr.catalog.table import Catalog, Source, build
 
 

@@ -42,7 +42,7 @@ def test_a_pack_is_named_and_the_data_asked_for(tmp_path: Path) -> None:
 
 
 def test_every_kind_has_a_reader() -> None:
-    assert set(sources.READERS) == {"mep3m", "rpc", "folders", "csv", "catalog"}
+    assert set(sources.READERS) == {"mep3m", "rpc", "folders", "rakuten", "csv", "catalog"}
 
 
 def test_bare_sources_are_split_and_others_keep_theirs(shared: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from repr.embedding.embeddings import NAMED, Embeddings, NoneReadable, log_left_out
 from repr.errors import UserError
-from repr.images.pack import Quarantined
+from repr.images.decoded import Quarantined
 
 
 def some() -> Embeddings:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repr.images.decode import Chunk
+from repr.images.decoded import Chunk
 from repr.images.journal import NAME, from_spans, held, resume, spans
 
 

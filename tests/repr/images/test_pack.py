@@ -16,7 +16,7 @@ from PIL import Image
 from repr.catalog.table import Catalog, Source, build
 from repr.errors import UserError
 from repr.images import pack as packing
-from repr.images.decode import Chunk
+from repr.images.decoded import Chunk
 from repr.images.pack import HEADER, make_pack, open_pack, source_key
 
 Greys = np.ndarray[Any, Any]

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repr.catalog.division import divisions
-from repr.catalog.sources import fill_split, open_data, open_sources
+from repr.catalog.sources import divisions, fill_split, open_data, open_sources
 from repr.catalog.table import Catalog, Source, build
 from repr.images import contents
 from repr.models.leaks import leaks
 from repr.models.mixing import mix
 from repr.models.provenance import IMAGENET, NOT_KNOWN, Provenance, Record, learned_from
 from repr.models.weights import Weights, fresh, read_weights, write_weights
+
+pytestmark = pytest.mark.usefixtures("thin")
 
 HOSTILE = ["C+C", "a → b", "A: dairy", "-1", "nan"]
 

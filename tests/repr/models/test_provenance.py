@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from repr.catalog.division import Division, divisions
-from repr.catalog.sources import fill_split, open_sources
+from repr.catalog.division import Division
+from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.models.provenance import IMAGENET, MIX, NOT_KNOWN, Data, Images, Parent, Provenance, Record, learned_from, versions
 from repr.models.weights import fresh, write_weights
+
+pytestmark = pytest.mark.usefixtures("thin")
 
 HOSTILE = ["C+C", "a → b", "A: dairy", "-1", "nan", "null", "', \"", "`size`"]
 

@@ -1,0 +1,104 @@
+"""`repr serve`: an index over HTTP, with a page for people."""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repr import console, options
+from repr.errors import UserError
+from repr.server.settings import Limits
+
+if TYPE_CHECKING:
+    from repr.server.keys import Keys
+
+GRACE = 30  # seconds that requests have to end when the service is stopped
+
+
+@options.command()
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.option("--host", default="127.0.0.1", metavar="ADDRESS", section="machine", help="Where to listen.  [default: 127.0.0.1]")
+@options.option("--port", type=click.IntRange(0, 65535), default=8000, help="Where to listen; 0 for a free one.  [default: 8000]")
+@options.option(
+    "--read-key", metavar="FILE|env:NAME", section="data", help="Where the key stands that is needed to ask.  [default: none needed]"
+)
+@options.option(
+    "--write-key",
+    metavar="FILE|env:NAME",
+    section="data",
+    help="Where the key stands that is needed to change the index.  [default: no changes]",
+)
+@options.of(Limits)
+@options.shared("device", "workers")
+def command(
+    folder: Path | None,
+    words: tuple[str, ...],
+    host: str,
+    port: int,
+    read_key: str | None,
+    write_key: str | None,
+    device: str,
+    workers: int | None,
+    **limits: Any,
+) -> None:
+    """Answer over HTTP which stored products a photograph shows; the page for people is at /, the schema at /openapi.json.
+
+    \b
+    Examples:
+      repr serve shop.index
+      repr serve shop.index --write-key env:SHOP_KEY --port 9000
+
+    Ctrl-C or SIGTERM: requests that are in work are answered first.
+    """
+    place = options.index_alone(folder, words)
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn
+    except ModuleNotFoundError as error:
+        raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
+    from repr.lookup.index import Index
+    from repr.server.app import create_app
+    from repr.server.keys import Keys
+    from repr.server.keys import read_key as key_of
+    from repr.server.listening import check_writable, listen
+
+    keys = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key"))
+    held = Limits(**limits)
+    index = Index.open(place, device=device, workers=workers, wait=held.timeout / 2)
+    if keys.write is not None:
+        check_writable(index)
+    socket = listen(host, port)
+    address = socket.getsockname()
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    _warn(address[0], keys)
+    products, images = index.store.counts()
+    server: uvicorn.Server
+
+    def _stop() -> None:
+        server.should_exit = True
+
+    app = create_app(index, limits=held, keys=keys, on_failure=_stop)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
+    )
+    server = uvicorn.Server(config)
+    console.say(f"Serving {products:,} products in {images:,} images at http://{shown}:{address[1]}/  (Ctrl-C to stop)")
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[socket])
+    if app.state.service.failed is not None:
+        raise app.state.service.failed
+    console.say("Stopped.")
+
+
+def _warn(address: str, keys: Keys) -> None:
+    if keys.read is None and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        console.say("Warning: other machines can ask without a key; name one with --read-key.")
+    if keys.write is None:
+        console.say("Nothing can be changed here: no --write-key is named.")

@@ -1,0 +1,1 @@
+"""A lookup index over HTTP, and its web page: thin over `repr.lookup`."""

@@ -1,0 +1,124 @@
+"""Photographs of a request: taken from its body and checked by their headers, before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from repr.images.formats import FORMATS
+from repr.server.problems import Problem
+from repr.server.settings import Limits
+
+STREAM, FORM = "application/octet-stream", "multipart/form-data"
+FIELD = "image"
+FIELDS = 16  # of text beside the photographs
+FIELD_BYTES = 64 * 2**10
+LONGEST_SIDE = 30_000  # pixels; a JPEG may say 65,535
+MOVING = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")  # phones' JPEG and HEIC may hold a second view, which is not looked at
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}},
+                },
+                "encoding": {FIELD: {"contentType": "image/*"}},
+            },
+            STREAM: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph: what its sender calls it, its bytes, and what is wrong with it, None for nothing."""
+
+    name: str
+    data: bytes
+    wrong: Problem | None
+
+
+async def photographs(request: Request, limits: Limits) -> tuple[list[Photograph], dict[str, str]]:
+    """The photographs of a request, and the texts beside them. Raises Problem for a body of another kind, and for none or too many."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    texts: dict[str, str] = {}
+    if kind == STREAM:
+        given = [("image 1", await request.body())]
+        given = [one for one in given if one[1]]
+    elif kind == FORM:
+        async with request.form(max_files=limits.max_photographs, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
+            given, texts = await _parts(form)
+    else:
+        raise Problem(415, "media-type", f"a body of type {kind[:100] or 'none'}", f"Send {FORM} with {FIELD}, or {STREAM}")
+    if not given:
+        raise Problem(422, "no-photograph", "no photograph in the request", f"Send one or more as {FIELD}")
+    return [Photograph(name, data, wrong_with(data, limits)) for name, data in given], texts
+
+
+async def _parts(form: FormData) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+    given, texts = list[tuple[str, bytes]](), dict[str, str]()
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name != FIELD:
+                raise Problem(422, "unknown-field", f"a file in the field {name[:100]!r}", f"Send photographs as {FIELD}")
+            given.append((_called(value.filename, len(given)), await value.read()))
+        elif name == FIELD:
+            raise Problem(422, "no-photograph", f"{FIELD} is text, not a file", f"Send {FIELD} as a file, with a file name")
+        else:
+            texts[name] = value
+    return given, texts
+
+
+def _called(name: str | None, place: int) -> str:
+    """The last part of the name that a sender gave a file: only ever shown, never opened."""
+    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(sign for sign in last if sign.isprintable())[:200] or f"image {place + 1}"
+
+
+def wrong_with(data: bytes, limits: Limits) -> Problem | None:
+    """Why a photograph is not taken, by its size and its header alone: no pixel is decoded."""
+    if len(data) > limits.photograph_bytes:
+        return Problem(413, "too-large", f"{len(data):,} bytes, over {limits.photograph_bytes:,}", "Send a smaller photograph")
+    if not data:
+        return Problem(422, "empty-file", "an empty file", "Send the bytes of an image file")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            kind, moving = image.format, image.format in MOVING and bool(getattr(image, "is_animated", False))
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        if isinstance(error, Image.DecompressionBombError):
+            return _too_many("more pixels", limits)
+        return Problem(415, "not-an-image", "not an image that is read here", f"Send one of: {', '.join(FORMATS)}")
+    except Exception:  # decoders raise whatever a broken file makes them trip over
+        return Problem(422, "broken-image", "broken at its start", "Send the whole file")
+    if width * height > limits.pixels or max(width, height) > LONGEST_SIDE:
+        return _too_many(f"{width} × {height} pixels", limits)
+    if moving:
+        return Problem(422, "animated", f"a {kind} of several frames", "Send a single photograph")
+    return None
+
+
+def _too_many(what: str, limits: Limits) -> Problem:
+    return Problem(413, "too-many-pixels", f"{what}, over {limits.pixels:,}", "Send a smaller photograph")
+
+
+def broken(reason: str) -> Problem:
+    """A photograph that turned out to be unreadable when it was decoded."""
+    return Problem(422, "broken-image", reason, "Send an image that can be read")
+
+
+def refuse_all_bad(problems: Sequence[Problem | None]) -> None:
+    """Raise the first problem where not one photograph is without: there is nothing to answer then."""
+    if problems and all(problems):
+        first = problems[0]
+        assert first is not None
+        raise first

@@ -1,0 +1,107 @@
+"""What the requests of a service share: the index, the queue of photographs, threads to read and to write in, whether it is warm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from fastapi import Depends, Request
+
+from repr.errors import UserError
+from repr.lookup.index import Index
+from repr.lookup.matches import Answer
+from repr.server.batching import Batcher, Full
+from repr.server.doubts import Doubts
+from repr.server.keys import Keys
+from repr.server.metrics import Metrics
+from repr.server.problems import Problem
+from repr.server.settings import Limits
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+READERS = 8  # threads, each with a connection to index.db
+
+
+class Service:
+    """One index, served. failed: why it could not be made warm."""
+
+    def __init__(self, index: Index, limits: Limits, keys: Keys) -> None:
+        self.index, self.limits, self.keys = index, limits, keys
+        self.synthetic = bool(index.store.setting("synthetic"))
+        self.metrics, self.doubts = Metrics(), Doubts(index.folder)
+        self.batcher = Batcher(self._ask, most=limits.batch, room=limits.queue, seen=self.metrics.batch.observe)
+        self.metrics.waiting.set_function(lambda: len(self.batcher))
+        self.ready = asyncio.Event()
+        self.failed: UserError | None = None
+        self._readers, self._writer = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(1)
+        self._later: set[asyncio.Task[None]] = set()
+
+    def _ask(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
+        return self.index.lookup(list(photographs), k)
+
+    async def warm(self, on_failure: Callable[[], object] = lambda: None) -> None:
+        """Read weights and vectors, and ask once, so that the first caller waits no longer than others."""
+        try:
+            await self.read(lambda: self.index.lookup([np.full((64, 64, 3), 128, np.uint8)]))
+        except UserError as error:
+            self.failed = error
+            on_failure()
+        except Exception:
+            log.exception("The index cannot answer")
+            self.failed = UserError("the index cannot answer", self.index.folder, "The reason stands above")
+            on_failure()
+        else:
+            self.ready.set()
+
+    async def lookup(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
+        """An answer each. Raises Problem when too many wait already, or when the index cannot answer."""
+        if self.failed is not None:
+            raise Problem(503, "not-ready", "the index cannot answer", "See the server's log")
+        try:
+            return await self.batcher.answers(photographs, k)
+        except Full as full:
+            what = f"{len(self.batcher)} photographs are waiting"
+            raise Problem(429, "busy", what, "Come again after the time in Retry-After", {"Retry-After": str(full.after)}) from None
+
+    def remember(self, photographs: Sequence[bytes], answers: Sequence[Answer]) -> None:
+        """Keep those that a person should look at, when the answer is on its way; nothing where nobody may act on it."""
+        if self.keys.write is not None:
+            self._afterwards(lambda: self.doubts.keep(photographs, answers))
+
+    async def read(self, ask: Callable[[], T]) -> T:
+        """Run in a thread for reading."""
+        return await anyio.to_thread.run_sync(ask, limiter=self._readers)
+
+    async def write(self, change: Callable[[], T]) -> T:
+        """Run in the thread for writing, one change after another; it has ended, and is on the disk, when this returns."""
+        return await anyio.to_thread.run_sync(change, limiter=self._writer)
+
+    def _afterwards(self, work: Callable[[], object]) -> None:
+        """Run in a thread when the answer is on its way."""
+
+        async def _run() -> None:
+            await self.read(work)
+
+        task = asyncio.get_running_loop().create_task(_run())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def close(self) -> None:
+        """Answer those who wait."""
+        await self.batcher.close()
+        await asyncio.gather(*self._later, return_exceptions=True)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+Served = Annotated[Service, Depends(service_of)]
