@@ -23,7 +23,8 @@ def test_ladder_draws_means_intervals_and_nothing_for_what_was_not_run() -> None
 
 
 def test_without_intervals_there_are_points_and_no_bars() -> None:
-    axes = figures.ladder(["ncm", "lda"], {"none": [(30.0, 0.0), None], "ours": [(40.0, 0.0), (50.0, 0.0)]}, xlabel="novel, per cent").axes[0]
+    values = {"none": [(30.0, 0.0), None], "ours": [(40.0, 0.0), (50.0, 0.0)]}
+    axes = figures.ladder(["ncm", "lda"], values, xlabel="novel, per cent").axes[0]
     assert not axes.patches and [sorted(line.get_xdata()) for line in axes.lines] == [[30], [40, 50]]
 
 
@@ -35,7 +36,7 @@ def test_shares_stay_within_nought_and_a_hundred() -> None:
         assert -0.5 <= low < high <= 100.5
     ends = np.concatenate([segment[:, 0] for part in bars.collections for segment in part.get_segments()])
     band = curves.collections[0].get_paths()[0].vertices[:, 1]
-    assert 0 <= ends.min() and ends.max() <= 100 and 0 <= band.min() and band.max() <= 100
+    assert ends.min() >= 0 and ends.max() <= 100 and band.min() >= 0 and band.max() <= 100
     gained = figures.ladder(["ncm"], {"none": [(-3.0, 1.0)]}, xlabel="forgetting, per cent").axes[0]
     assert gained.get_xlim()[0] < -3, "differences may lie below"
 
