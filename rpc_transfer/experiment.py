@@ -55,7 +55,7 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if out:
         claim(Path(out), COMMAND)
     plan = _plan(settings)
-    folder = Path(out) if out else _unfinished(settings) or default_out("transfer")
+    folder = Path(out) if out else unfinished(settings) or default_out("transfer")
     existed = folder.exists()
     with held(folder):
         record = Run.create(folder, COMMAND, settings.arguments(), data=plan.catalog.name, synthetic=plan.catalog.synthetic)
@@ -66,7 +66,10 @@ def run(settings: Settings, out: Path | None = None) -> Results:
             wanted = bench.wanted(plan.configs)
             found = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
         except BaseException as error:
-            record.finish("stopped")
+            if isinstance(error, Exception):
+                record.finish("failed", {"error": str(error)})
+            else:
+                record.finish("stopped")
             if isinstance(error, KeyboardInterrupt):
                 log.info(f"The finished trials are in {folder}.")
             elif not existed and not (folder / TRIALS).exists():
@@ -248,7 +251,7 @@ def _given_split(settings: Settings, file: Path, catalog: Catalog) -> Split:
     return split.of_seeds(seeds)
 
 
-def _unfinished(settings: Settings) -> Path | None:
+def unfinished(settings: Settings) -> Path | None:
     """The newest run under runs/ of the same settings that did not end."""
     found = newest_unfinished(COMMAND, "transfer-*", settings.arguments())
     if found:

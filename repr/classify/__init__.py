@@ -22,6 +22,7 @@ MODELS = {
     "vgg19": Entry("image", "repr.classify.image:Image"),
     "inception_v3": Entry("image", "repr.classify.image:Image"),
     "resnet50": Entry("image", "repr.classify.image:Image"),
+    "resnet152": Entry("image", "repr.classify.image:Image"),
     "encoder": Entry("image", "repr.classify.image:Image"),
     "lstm": Entry("text", "repr.classify.recurrent:Recurrent"),
     "bilstm": Entry("text", "repr.classify.recurrent:Recurrent"),
@@ -37,5 +38,5 @@ MODELS = {
 }
 IMAGES = tuple(name for name, entry in MODELS.items() if entry.modality == "image")
 ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
-PRESETS = ("paper", "grouped")
+PRESETS = ("paper", "grouped", "rakuten")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

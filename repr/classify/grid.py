@@ -27,7 +27,11 @@ class Request(Shared, Part, Source, Seeded):
     models: tuple[str, ...] = setting((), f"{', '.join(MODELS)}.", choices=tuple(MODELS), usual="ngram", metavar="NAME", group="what")
     nets: tuple[str, ...] = setting((), f"A hierarchical net: {', '.join(NETS)}.", choices=tuple(NETS), metavar="NET", group="what")
     presets: tuple[str, ...] = setting(
-        (), "paper: random 8:2, Adam halved every 2 epochs.", choices=PRESETS, usual="grouped; in tables paper", group="what"
+        (),
+        "paper: random 8:2, halved rates; rakuten: as its winners.",
+        choices=PRESETS,
+        usual="grouped; in tables paper",
+        group="what",
     )
     paper: str = setting("", "Other figures than the paper's beside a table's: CSV.", metavar="FILE", group="what")
     levels: tuple[int, ...] = setting((), "Class levels.", low=1, high=3, usual="the usual one", group="data")

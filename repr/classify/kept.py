@@ -2,6 +2,7 @@
 
 model.safetensors  what was learnt, and the rows of the classes
 vocabulary.json    terms by name, in the order of their columns
+tested.safetensors the probabilities of the test rows, where they fit: what ensembles are measured by
 model.json         version, settings, classes, temperature and facts, such as which frozen network looks at the images
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from repr.arrays import Array, Floats, Ints
 from repr.catalog.table import ClassName
 from repr.classify.data import Data, Problem
 from repr.classify.fitted import Fitted, load
@@ -23,13 +25,28 @@ from repr.classify.settings import Settings
 from repr.classify.state import Restored, State
 from repr.errors import UserError
 from repr.files import read_json, replacing
+from repr.learners.stored import Stored
 from repr.settings import from_mapping, values
 
 VERSION = 1
 FOLDER = "models"  # of a run folder
-ARRAYS, WORDS, FACTS = "model.safetensors", "vocabulary.json", "model.json"
+ARRAYS, WORDS, FACTS, TESTED = "model.safetensors", "vocabulary.json", "model.json", "tested.safetensors"
+LARGEST = 5e7  # probabilities of a test part that are kept, 200 MB
 Classes = tuple[tuple[ClassName, ...], tuple[ClassName, ...], tuple[ClassName, ...]]
 AGAIN = "Train it again, and keep it with `out`"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a model answered of its test rows.
+
+    products: (n,) their keys and paths; truth: (n,); probabilities: (n, c); names: (c,).
+    """
+
+    products: Array
+    truth: Ints
+    probabilities: Floats
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,7 @@ class Kept:
     paths: tuple[tuple[str, ...], ...]
     classes: Classes
     data: str
+    tested: Tested | None = None
 
 
 def described(data: Data, settings: Settings, problem: Problem, fitted: Fitted) -> Kept:
@@ -56,7 +74,13 @@ def described(data: Data, settings: Settings, problem: Problem, fitted: Fitted) 
         row = int(np.flatnonzero(problem.labels == label)[0])
         own = [(codes[row], catalog.classes[level]) for level, codes in enumerate(columns)]
         paths.append(tuple(entries[code].name for code, entries in own if code >= 0))
-    return Kept(fitted, settings, problem.names, tuple(paths), catalog.classes, catalog.name)
+    tested = None
+    if len(problem.test) * len(problem.names) <= LARGEST:
+        images = catalog.select(problem.test)
+        products = np.array([f"{key} {path}" for key, path in zip(images.product_keys(), images.column("path"), strict=True)])
+        probabilities = fitted.probabilities(data, problem.test, settings.adjust)
+        tested = Tested(products, problem.labels[problem.test], probabilities, problem.names)
+    return Kept(fitted, settings, problem.names, tuple(paths), catalog.classes, catalog.name, tested)
 
 
 def write(folder: Path, kept: Kept) -> None:
@@ -78,6 +102,10 @@ def write(folder: Path, kept: Kept) -> None:
     with replacing(folder) as temporary:
         temporary.mkdir()
         save_file({name: np.asarray(array, order="C") for name, array in state.arrays.items()}, temporary / ARRAYS)
+        if kept.tested:
+            told = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
+            answers = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": told}
+            save_file(answers, temporary / TESTED)
         for name, content in ((WORDS, state.words), (FACTS, facts)):
             (temporary / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
@@ -108,6 +136,20 @@ def read(folder: Path) -> Kept:
     model.note = note
     taken.finish()
     return Kept(Fitted(model, counts, trained, temperature, nothing), settings, named, paths, (first, second, third), data)
+
+
+def read_tested(folder: Path) -> Tested:
+    """What the model of a folder answered of its test rows. Raises UserError where that was not kept, or is broken."""
+    facts = read_json(folder / FACTS)
+    try:
+        stored = Stored(load_file(folder / TESTED), str(folder))
+        names = tuple(facts["names"])
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise UserError(f"the answers of its test rows were not kept ({error!r})", folder, AGAIN) from None
+    truth = stored.ints("truth", None)
+    products = np.array(stored.pixels("products", None).tobytes().decode().split("\n"))
+    stored.require(len(products) == len(truth), "its test rows do not fit")
+    return Tested(products, truth, stored.floats("probabilities", len(truth), len(names)), names)
 
 
 def find(run: Path) -> Path:

@@ -23,6 +23,7 @@ from repr.classify.pruning import Request, to_drop
 from repr.classify.rows import split_of
 from repr.classify.settings import Settings, Shared
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.files import held, replacing, write_json
 from repr.records import Json
 from repr.runs import Run, claim
@@ -95,7 +96,7 @@ class Applied:
 def find(request: Request, out: Path | None = None) -> Found:
     """Flag the training rows of the data whose label looks wrong, and write the folder where there is one.
 
-    Raises UserError for data or weights that cannot be read, and NotRun where the model lacks what it needs.
+    Raises UserError for data or weights that cannot be read, and where the model lacks what it needs.
     """
     if out:
         claim(out, COMMAND)
@@ -112,7 +113,11 @@ def find(request: Request, out: Path | None = None) -> Found:
     )  # fmt: skip
     data = Data(catalog, ocr=request.ocr, mask=request.mask)
     problem = data.problem(settings.level, seed=settings.seed)
-    seen = out_of_fold(data, settings, problem, divide(problem, data.titles, request.folds, request.seed))
+    fold = divide(problem, data.titles, request.folds, request.seed)
+    try:
+        seen = out_of_fold(data, settings, problem, fold)
+    except NotRun as reason:
+        raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
     found = judge(catalog, problem, seen, request)
     if out:
         _write(found, request, out)

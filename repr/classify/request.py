@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.splits import usual_share
+from repr.classify import challenge
 from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
@@ -154,6 +155,7 @@ def _answer(plan: _Plan) -> Answer:
     about: dict[str, Value] = {}
     if plan.number:
         notes += remarks(plan.number, plan.stand_ins)
+        notes += challenge.remarks(rows) if plan.number == "rakuten" else []
         about = _printed(plan.number, of_paper(plan.number, [row.config for row in rows], plan.paper))
     of_document = tuple(row.row for row in rows)
     made = Document(

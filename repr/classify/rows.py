@@ -19,13 +19,13 @@ from repr.settings import declared
 
 
 def presets(number: str, request: Request) -> tuple[str, ...]:
-    """The presets asked for: a table's own is the paper's."""
-    return request.presets or ("paper" if number else "grouped",)
+    """The presets asked for; else the paper's for its own tables."""
+    return request.presets or ("grouped" if number in ("", "rakuten") else "paper",)
 
 
 def split_of(preset: str, split: str | None) -> str:
     """How data without a split of their own are divided: as asked for, else by the preset."""
-    return split or {"paper": "random"}.get(preset, "grouped")
+    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")
 
 
 def list_rows(number: str, request: Request, splits: Mapping[str, str], levels: Mapping[str, int]) -> list[Settings]:
@@ -123,7 +123,8 @@ def _table_rows(number: str, base: Settings, request: Request, levels: Mapping[s
         hierarchies=request.nets,
         parts={part: level for part, level in levels.items() if part},
         weights=request.weights,
-        masks=(False, True) if request.mask is None else (request.mask,),
+        masks=(False, True) if request.mask is None and number != "rakuten" else (bool(request.mask),),
+        usual=next(iter(levels.values())),
         shares=request.shares,
         ocrs=(False, True) if request.ocr else (False,),
     )

@@ -12,6 +12,7 @@ from repr.errors import UserError
 from repr.records import Json
 from repr.settings import check, setting, values
 from repr.shared import Machine
+from repr.training.rates import Schedule, linear, tenths
 
 # Settings that only some rows look at: they are no part of the others' identity.
 OF_IMAGES = ("weights", "size")
@@ -20,8 +21,9 @@ SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
     *("layers", "epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
+NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
+WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
 WIDE = 4096  # units of a hidden layer
-WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ class Training(TypedDict):
     halve_every: int
 
 
+class Recipe(Training, total=False):
+    """The same of what is trained end to end, where a preset says more."""
+
+    optimiser: str
+    weight_decay: float
+    schedule: Schedule
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shared(Machine):
     """What all rows of a grid have in common. Sizes, epochs and rates that are None follow the preset and the model.
@@ -79,10 +89,17 @@ class Shared(Machine):
     limit: int = setting(0, "Train on at most so many rows, drawn by chance; 0 for all.", low=0, group="data")
     balanced: bool = setting(False, "Draw the training rows so that every class is equally likely.", group="data")
     bert: str = setting("", "A local BERT folder.", metavar="DIR", usual="the English one that comes as a package", group="model")
+    pooling: str = setting("mean", "What becomes of a text model's states.", choices=("mean", "pooled"), group="model")
+    pieces: int | None = setting(None, "Word pieces of a text that are read.", low=2, usual="64, with OCR text 128", group="model")
     end_to_end: bool | None = setting(None, "Train the network too, or only what follows it.", usual="by model", group="model")
     layers: int | None = setting(None, "Hidden layers of 4096 on frozen features.", low=0, high=2, usual="by model", group="model")
     size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
     scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
+    method: str = setting(
+        "plain", "How images are fine-tuned; dcl: tiles shuffled and put back.", choices=("plain", "dcl"), group="training"
+    )
+    grid: int = setting(7, "Tiles along a side, of dcl.", low=2, high=32, metavar="N", group="training")
+    adversary: str = setting("classes", "What tells shuffled images apart, of dcl.", choices=("classes", "two"), group="training")
     image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
     fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
@@ -99,7 +116,7 @@ class Settings(Shared):
     part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
     itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
     rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches
-    of 64, "grouped" the same rate on a cosine.
+    of 64, "grouped" the same rate on a cosine, "rakuten" what that challenge's winners did, end to end.
     """
 
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
@@ -117,8 +134,20 @@ class Settings(Shared):
     def __post_init__(self) -> None:
         """Raises UserError for values beyond their limits."""
         check(self)
+        if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
+            remedy = "Add `end_to_end`, choose another `model`, or leave it out"
+            raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
+        if self.hierarchy and self.model in FUSERS:
+            raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
+
+    @property
+    def whole(self) -> bool:
+        """Whether an image model is trained end to end, and not only what follows it."""
+        if MODELS[self.model].modality != "image":
+            return False
+        return self.end_to_end if self.end_to_end is not None else self.model in NETWORKS
 
     @property
     def modality(self) -> str:
@@ -156,6 +185,23 @@ class Settings(Shared):
             weak=self.weak if self.hierarchy else "",
         )
 
+    def recipe(self, epochs: int, modality: str) -> Recipe:
+        """`training` of a network that is trained end to end, "image" or "text"; of the preset rakuten the challenge's winners'.
+
+        Images: SGD at 0.01, a tenth every 12 epochs, 60 epochs; texts: AdamW at 3e-5 in batches of 64, 40 epochs, a warm-up and linear
+        decay (Bi, Wang and Fan, SIGIR eCom 2020, section 4.1, which does not tell the warm-up's length: 0.06, RoBERTa's). The epochs
+        between drops scale with the epochs.
+        """
+        if self.preset != "rakuten":
+            return {**self.training(epochs)}
+        whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
+        if modality == "image" and self.method == "dcl":
+            whole = 80
+        common = {**self.training(whole), "lr": self.lr or rate, "halve_every": 0}
+        if modality == "image":
+            return {**common, "optimiser": "sgd", "weight_decay": 1e-4, "schedule": tenths(12 / 60)}  # type: ignore[typeddict-item]
+        return {**common, "optimiser": "adamw", "weight_decay": 0.01, "schedule": linear(0.06)}  # type: ignore[typeddict-item]
+
     def training(self, epochs: int) -> Training:
         """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
 
@@ -184,12 +230,16 @@ class Settings(Shared):
             drop += OF_IMAGES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
+        if "bert" not in (self.model, self.encoder, self.text_encoder) or "text" not in seen:
+            drop += ["pooling", "pieces"]
         if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
             drop += ["end_to_end", "layers"]
         if seen != "image+text":
             drop += OF_FUSION
         if self.model not in FUSERS:
             drop += ["image_model", "fuse_hidden"]
+        if not self.whole and self.model not in FUSERS:
+            drop += ["method", "grid", "adversary"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

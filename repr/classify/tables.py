@@ -11,19 +11,21 @@ from dataclasses import dataclass, field, replace
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
+from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
 from repr.classify.image import known_weights
 from repr.classify.settings import Settings
 from repr.errors import UserError
 
-NUMBERS = ("4", "5", "6", "8", "fig8")
+NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
     "4": "Table 4: image, text, and both, level 2",
     "5": "Table 5: ResNet-50 and BERT below two layers of 4096, three levels",
     "6": "Table 6: hierarchical nets on frozen features",
     "8": "Table 8: fine-grained subsets",
     "fig8": "Fig. 8: accuracy against training samples, level 3",
+    "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
 TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
@@ -40,6 +42,7 @@ class Choice:
     masks: tuple[bool, ...] = (False, True)
     shares: tuple[float, ...] = ()  # of fine labels, in table 6
     ocrs: tuple[bool, ...] = (False,)
+    usual: int = 2  # level of the data
 
 
 def rows_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
@@ -83,6 +86,9 @@ def _models_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
         rows = combine(base, models=("resnet50", "bert"), levels=levels, weights=weights, hierarchies=nets, shares=shares)
         rows += combine(base, models=("concat",), levels=levels, weights=resnet_weights, hierarchies=nets, shares=shares)
         return rows + combine(base, models=("encoder",), levels=levels, weights=weights, hierarchies=nets, shares=shares)
+    if number == "rakuten":
+        single = (base.image_model, base.text_encoder)
+        return combine(base, models=(*single, *FEATURE, *DECISION, "committee"), levels=choice.levels or (choice.usual,), weights=weights)
     if number == "8":
         parts = choice.parts or dict.fromkeys(SUBSETS, 3)
         return [
@@ -106,6 +112,8 @@ def _of_network(network: str, weights: Sequence[str]) -> Sequence[str]:
 
 def remarks(number: str, stand_ins: Sequence[str] = ()) -> list[str]:
     """What a reader of a table must know. stand_ins: parts that were run where the data have none of the four subsets."""
+    if number == "rakuten":
+        return []
     said = ["Rows of the paper first, below the line ours. The paper does not say which averages its AP and F1 are."]
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)

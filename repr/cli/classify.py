@@ -24,6 +24,7 @@ SPELLED = {
 COMMANDS = {
     "table": "repr.cli.classify:table",
     "predict": "repr.cli.classify_predict:command",
+    "ensemble": "repr.cli.classify_ensemble:command",
     "noise": "repr.cli.classify_noise:command",
 }
 KEPT = "trials, which are not run again, what was trained, tables of classes, and report.html"
@@ -58,19 +59,20 @@ def command(ctx: click.Context, /, as_json: bool, out: Path | None, **arguments:
 
 
 @options.command("table")
-@click.argument("number", metavar="4|5|6|8|fig8")
+@click.argument("number", metavar="4|5|6|8|fig8|rakuten")
 @options.of(Request, spelled=SPELLED)
 @options.out_option(f"{KEPT} (default: runs/classify-…)")
 @options.config_option
 @options.json_option
 @click.pass_context
 def table(ctx: click.Context, /, number: str, as_json: bool, out: Path | None, **arguments: Any) -> None:
-    """Run a table of MEP-3M's paper, with the paper's numbers beside ours and our own rows below a line.
+    """Run a table of MEP-3M's paper, or that of the Rakuten challenge's winners, with their figures beside ours.
 
     \b
     Examples:
       repr classify table 5 --data shop --scale 0.25
       repr classify table 4 --data shop --preset paper --preset grouped
+      repr classify table rakuten --data rakuten --split stratified --seeds 5
     """
     _run(ctx, number, as_json, out, arguments)
 

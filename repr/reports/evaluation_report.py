@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from repr.arrays import Ints
+from repr.commands import command_line
 from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
 from repr.evaluation.linear import BATCH, RATE
 from repr.evaluation.maps import flat_map
@@ -25,6 +26,7 @@ from repr.records import Json
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
+from repr.reports.training_report import NOVEL
 from repr.runs import Run
 from repr.search.exact import top_k
 
@@ -53,6 +55,7 @@ def save(
         vectors = evaluation.vectors[name]
         write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
     page = Page(f"Evaluation on {found.data}", found.synthetic)
+    _next(page, arguments)
     _numbers(page, evaluation, [*(evaluation.rows if evaluation else ()), *others], constants)
     if evaluation:
         generator = np.random.default_rng(constants.seed)
@@ -75,6 +78,17 @@ def resolved(arguments: Mapping[str, object], evaluation: Evaluation | None, oth
     seed = arguments["seed"] if arguments["data_seed"] is None else arguments["data_seed"]
     assert isinstance(seed, int)
     return {**(evaluation.resolved if evaluation else {}), "k": sorted({row.knn_k for row in rows}), "data_seed": seed, **probe}
+
+
+def _next(page: Page, arguments: Mapping[str, object]) -> None:
+    """What to type next, where images were measured: vectors of somebody's have none."""
+    data, weights = arguments.get("data"), arguments.get("weights")
+    if not isinstance(data, list | tuple) or not data or not isinstance(weights, list | tuple) or not weights:
+        return
+    page.section("What to try next")
+    index = command_line("repr index build", data=tuple(map(str, data)), weights=str(weights[0]), out="shop.index")
+    taking_in = command_line("rpc_transfer run", data=tuple(map(str, data)), novel=NOVEL, weights=str(weights[0]))
+    page.code(f"{index}\n{taking_in}")
 
 
 def _files(names: Sequence[str]) -> dict[str, str]:

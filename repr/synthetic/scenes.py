@@ -72,9 +72,9 @@ def _rest(product: Product, rng: np.random.Generator) -> Array:
         return FACE_UP @ turned("y", rng.normal(0, 0.75) if rng.random() < 0.75 else rng.uniform(-np.pi, np.pi))
     if form.solid == "tube":
         return FACE_UP if chance < 0.8 else FACE_DOWN
-    if chance < 0.80:
+    if chance < 0.86:
         return FACE_UP
-    return FACE_DOWN if chance < 0.93 or not form.stands else turned("y", np.pi / 2)
+    return FACE_DOWN if chance < 0.95 or not form.stands else turned("y", np.pi / 2)
 
 
 def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np.random.Generator) -> tuple[Image.Image, list[Placed]]:

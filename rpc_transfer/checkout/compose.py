@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from repr.arrays import Bools, Floats, Ints, Pixels
+from repr.arrays import Array, Bools, Floats, Pixels
 
 ATTEMPTS = 24  # places tried for a product before it is made smaller
 SMALLER = 0.85
@@ -85,7 +85,7 @@ def compose(things: Sequence[tuple[int, Pixels]], background: Pixels, look: Look
     return _finished(image, light, rng), found
 
 
-def _placed(cut: Pixels, scale: float, owner: Ints, sizes: Sequence[int], look: Look, rng: np.random.Generator) -> tuple[Pixels, int, int]:
+def _placed(cut: Pixels, scale: float, owner: Array, sizes: Sequence[int], look: Look, rng: np.random.Generator) -> tuple[Pixels, int, int]:
     """The cut-out, scaled and turned, and a place where it covers no other by more than the bound; smaller until there is one."""
     side, edge = look.side, round(EDGE * look.side)
     whole = np.array(sizes, np.int64)
@@ -139,11 +139,11 @@ def _cast(image: Pixels, alpha: Pixels, left: int, top: int, light: Light) -> No
 def _paste(image: Pixels, turned: Pixels, left: int, top: int, gain: float) -> None:
     part = image[top : top + turned.shape[0], left : left + turned.shape[1]]
     alpha: Floats = turned[..., 3:].astype(np.float32) / 255
-    lit = np.minimum(turned[..., :3].astype(np.float32) * gain, 255)
-    part[:] = (lit * alpha + part * (1 - alpha)).astype(np.uint8)
+    lit: Floats = np.minimum(turned[..., :3].astype(np.float32) * np.float32(gain), 255)
+    part[:] = np.asarray(lit * alpha + part * (1 - alpha), np.uint8)
 
 
-def _seen(category: int, owner: Ints, number: int) -> Thing:
+def _seen(category: int, owner: Array, number: int) -> Thing:
     mask = owner == number
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -154,6 +154,6 @@ def _finished(image: Pixels, light: Light, rng: np.random.Generator) -> Pixels:
     """The camera: strength and tint of the light, now and then a little out of focus."""
     tint = light.gain * rng.uniform(0.97, 1.03, 3)
     table = np.clip(np.arange(256)[:, None] * tint, 0, 255).astype(np.uint8)
-    lit = cv2.LUT(image, table.reshape(1, 256, 3))
+    lit: Pixels = cv2.LUT(image, table.reshape(1, 256, 3))
     sigma = float(rng.choice([0.0, rng.uniform(0.4, 1.0)]))
-    return cv2.GaussianBlur(lit, (0, 0), sigma).astype(np.uint8) if sigma else lit.astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(lit, (0, 0), sigma), np.uint8) if sigma else lit

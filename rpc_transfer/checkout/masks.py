@@ -71,7 +71,8 @@ def _grabcut(pixels: Pixels, inside: Bools) -> Bools:
     labels = np.where(inside, np.where(first, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
     cv2.setRNGSeed(0)
     cv2.grabCut(pixels, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & inside
+    found: Bools = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & inside
+    return found
 
 
 METHODS: dict[Method, Callable[[Pixels, Bools], Bools]] = {"ground": _ground, "grabcut": _grabcut}
@@ -106,7 +107,7 @@ def _solid(mask: Bools) -> Bools:
     solid = np.zeros_like(opened)
     if outlines:
         cv2.drawContours(solid, [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED)
-    return solid[4:-4, 4:-4].astype(bool)
+    return np.asarray(solid[4:-4, 4:-4], bool)
 
 
 def _hulled(mask: Bools) -> Bools:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -38,6 +39,8 @@ from rpc_transfer.checkout.files import LEVELS
 from rpc_transfer.checkout.settings import Scenes
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 VERSION = 1  # of the drawing
 PART = 24  # scenes
@@ -233,14 +236,14 @@ def _read_ground(file: Path, side: int) -> Pixels:
     return np.asarray(image.crop((left, top, left + square, top + square)).resize((side, side)))
 
 
-def _run(jobs: Sequence[partial[object]], workers: int, what: str, unit: str) -> list[list[tuple[str, str]]]:
+def _run(jobs: Sequence[partial[T]], workers: int, what: str, unit: str) -> list[T]:
     """Run jobs in processes; what they return, in order."""
     if workers < 2 or len(jobs) < 2:
-        return [job() or [] for job in progress.counted(jobs, len(jobs), what, unit)]  # type: ignore[misc]
+        return [job() for job in progress.counted(jobs, len(jobs), what, unit)]
     with processes(min(workers, len(jobs)), cv2.setNumThreads, 1) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
-            return [future.result() or [] for future in progress.counted(futures, len(jobs), what, unit)]  # type: ignore[misc]
+            return [future.result() for future in progress.counted(futures, len(jobs), what, unit)]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -12,4 +12,5 @@ FUSERS = {
     "layers": "repr.classify.late.layers:Layers",
     "stacking": "repr.classify.late.stacking:Stacking",
     "boosting": "repr.classify.late.boosting:Boosting",
+    "committee": "repr.classify.late.committee:Committee",
 }

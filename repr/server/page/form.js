@@ -1,6 +1,6 @@
 // A new product, or more photographs of one: checked first, then stored.
 import { attempt, busy, chooser, droppable, h, many, say } from "./dom.js";
-import { check, describe, local, removeProduct, stored, stored_image } from "./api.js";
+import { check, describe, local, product, removeProduct, stored, stored_image } from "./api.js";
 
 const path = (text) => text.split(/[>›]/).map((part) => part.trim()).filter(Boolean);
 
@@ -41,13 +41,14 @@ export function productForm({ id = null, photographs = [], done = () => {} } = {
     save.disabled = false;
   });
 
-  async function keep(product) {
-    const told = await stored(product, [...files.keys()]);
+  async function keep(of) {
+    if (id === null && (await known(of))) throw new Error(`There is a product ${of} already: open it to add photographs`);
+    const told = await stored(of, [...files.keys()]);
     if (id === null) await name(told);
     const left = told.left.length ? ` ${many(told.left.length, "photograph")} left out: ${told.left[0].error}.` : "";
-    say(`${many(told.fresh, "photograph")} of ${product} stored.${left}`, told.undo && (async () => { await told.undo(); say("Taken back."); await done(); }));
+    say(`${many(told.fresh, "photograph")} of ${of} stored.${left}`, told.undo && (async () => { await told.undo(); say("Taken back."); await done(); }));
     form.remove();
-    await done(product);
+    await done(of);
   }
 
   async function name(told) {
@@ -66,6 +67,16 @@ export function productForm({ id = null, photographs = [], done = () => {} } = {
   return form;
 }
 
+async function known(id) {
+  try {
+    await product(id);
+    return true;
+  } catch (error) {
+    if (error.status === 404) return false;
+    throw error;
+  }
+}
+
 function findings(found) {
   if (!found.length) return [h("span", { class: "finding fine" }, "Looks good")];
   return found.map((one) => h("span", { class: `finding ${one.kind}` }, one.text[0].toUpperCase() + one.text.slice(1),
@@ -73,12 +84,12 @@ function findings(found) {
 }
 
 /** Ask before a product goes, with all its images. */
-export async function letGo(product, images, done) {
+export function letGo(id, images, done) {
   const dialog = h("dialog", { "aria-label": "Remove a product" },
-    h("h2", {}, `Remove ${product}?`), h("p", {}, `Its ${many(images, "image")} go too. This cannot be undone.`),
+    h("h2", {}, `Remove ${id}?`), h("p", {}, `Its ${many(images, "image")} go too. This cannot be undone.`),
     h("div", { class: "row end" },
       h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Keep it"),
-      h("button", { type: "button", class: "bad", onclick: async () => { dialog.close(); if (await attempt(() => removeProduct(product))) { say(`${product} is removed.`); done(); } } }, "Remove")));
+      h("button", { type: "button", class: "bad", onclick: async () => { dialog.close(); if (await attempt(() => removeProduct(id))) { say(`${id} is removed.`); done(); } } }, "Remove")));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -44,7 +44,7 @@ def test_predictions_are_those_of_the_measured_run_to_the_bit(shop: Catalog, tmp
         np.testing.assert_allclose(found.max(axis=1), trial.arrays["confidence"], atol=1e-5)
     else:
         assert np.array_equal(found.max(axis=1), trial.arrays["confidence"])
-    assert {file.name for file in (tmp_path / "model").iterdir()} == {kept.ARRAYS, kept.WORDS, kept.FACTS}
+    assert {file.name for file in (tmp_path / "model").iterdir()} == {kept.ARRAYS, kept.WORDS, kept.FACTS, kept.TESTED}
 
 
 def test_masked_words_are_those_of_the_training_catalog(shop: Catalog, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_hierarchical_curve(shop: Path, tmp_path: Path) -> None:
     [
         (("--model", "ngrams"), "Did you mean ngram"),
         (("tabel", "4"), "Did you mean table"),
-        (("table", "7"), "Choose from: 4, 5, 6, 8, fig8"),
+        (("table", "7"), "Choose from: 4, 5, 6, 8, fig8, rakuten"),
         (("--scale", "2"), "scale is 2"),
         (("--under", "Leek"), "no class below it"),
         (("--bert", "nowhere", "--model", "bert"), "there is no such folder"),

@@ -16,6 +16,7 @@ from repr.classify.fitted import Fitted, fit
 from repr.classify.late import FUSERS, model
 from repr.classify.late.model import Late
 from repr.classify.settings import Settings
+from repr.errors import UserError
 
 CHEAP = {"weights": "none", "size": 32, "epochs": 2}
 
@@ -80,6 +81,11 @@ def test_a_trial_says_what_is_missing_and_how_the_long_tail_fares(shop: Catalog)
         assert metrics["top1"] > 0.7  # type: ignore[operator]
         assert {"missing/image", "missing/text", "f1_macro", "f1_weighted", "buckets/medium/recall"} <= set(metrics)
     assert len([key for key in data.memory if key.startswith("base ")]) == 2  # both rows fuse the same base models
+
+
+def test_a_hierarchical_net_has_no_features_of_late_fusion() -> None:
+    with pytest.raises(UserError, match="no frozen features"):
+        Settings(model="layers", hierarchy="flat")
 
 
 def test_the_base_models_are_part_of_a_rows_identity() -> None:
