@@ -274,18 +274,6 @@ class Store:
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def refused(error: sqlite3.OperationalError, file: str | Path) -> UserError:
-    """What SQLite says, in words."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return UserError("another process is writing to the index", file, "Wait for it, or give a longer `wait`")
-    if "full" in text:
-        return UserError("the disk is full", file, "Free some space and say the same again")
-    if "readonly" in text:
-        return UserError("the index cannot be written to", file, "Check the permissions of its folder")
-    return UserError(f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")
-
-
 def _box(text: str | None) -> tuple[float, ...] | None:
     return None if text is None else tuple(map(float, json.loads(text)))
 
