@@ -21,7 +21,9 @@ from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.store import FILE, Store
 from repr.models.backbones import backbone
+from repr.models.leaks import leaks
 from repr.models.weights import Weights, read_weights, write_weights
+from repr.records import to_json
 from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,7 @@ def begin(
         "recall": recall,
         "store": store,
         "unfinished": stock.command() if catalog is not None else "",
+        "leaks": to_json(leaks([weights], catalog, "images stored at the build")) if catalog is not None else [],
     }
     write_weights(folder / WEIGHTS, weights)
     Store.create(folder, settings).close()
