@@ -8,6 +8,8 @@ From an image to a product in five lines:
     embedder = load("imagenet")                           # or a run folder, a .safetensors, a .pth
     vectors = embed(["a.jpg", "b.jpg"], embedder)         # (2, d) float32, length 1
 
+    Classifier.load("runs/mine").predict(title="…").answer   # a run of `repr classify`
+
 Images are paths, bytes of files, Pillow's images or uint8 pixels. Nothing heavy is imported before it is used.
 """
 
@@ -18,11 +20,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from repr.api import Index, embed, load
+    from repr.classify.predict import Classifier
 
-__all__ = ["Index", "embed", "load"]
+__all__ = ["Classifier", "Index", "embed", "load"]
+PLACES = {"Classifier": "repr.classify.predict"}  # of those that are not in repr.api
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        return getattr(import_module("repr.api"), name)
+        return getattr(import_module(PLACES.get(name, "repr.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

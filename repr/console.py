@@ -27,6 +27,7 @@ from tqdm import tqdm
 from repr import progress, worker
 from repr.errors import UserError, nearest
 from repr.files import cache_dir
+from repr.machine import wait_briefly
 from repr.records import SCHEMA
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
@@ -82,6 +83,7 @@ def run(group: click.Command, program: str) -> None:
     One of several processes leaves word for their launcher (`repr.worker`), and its work done it is gone: libraries whose threads
     outlive the interpreter have been seen to abort it, which would look like a failure.
     """
+    wait_briefly()
     try:
         _run(group, program)
     except SystemExit as end:
@@ -105,6 +107,7 @@ def _run(group: click.Command, program: str) -> None:
     as_json = "--json" in sys.argv
     signal.signal(signal.SIGTERM, _as_interrupt(os.getpid()))
     _any_terminal()
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         with told():
             code = group.main(prog_name=program, standalone_mode=False)
@@ -125,6 +128,12 @@ def _run(group: click.Command, program: str) -> None:
         say("Interrupted. What a run folder already holds is kept.")
         sys.exit(130)
     except BrokenPipeError:
+        _to_nowhere()
+        sys.exit(0)
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout, sys.stderr = stdout, stderr  # click has wrapped them, to end with 1, because nobody reads on
         _to_nowhere()
         sys.exit(0)
     except OSError as error:

@@ -117,6 +117,20 @@ def content_key(*parts: object) -> str:
     return digest.hexdigest()[:20]
 
 
+def check_writable(path: Path) -> None:
+    """Raise what writing to `path` would, as far as it can be told before any work: a parent that is a file, no permission, a disk that is
+    read-only. Nothing is made."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() and place != Path(path).absolute():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(place))
+    if not os.access(place if place.is_dir() else place.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+
 def need_space(folder: Path, n_bytes: int, what: str) -> None:
     """Raise UserError before starting when the disk of `folder` has less than `n_bytes` free for `what`."""
     existing = Path(folder).absolute()

@@ -31,6 +31,32 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["REPR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="module")
+def thin() -> Iterator[None]:
+    """Meanwhile "resnet18" has 3 convolutions of 0.2 MB in the place of 20 of 45 MB: for tests that ask nothing of the network itself."""
+    import torchvision
+    from torch import nn
+
+    from repr.models.backbones import expected_shapes
+
+    def resnet18(weights: None = None, num_classes: int = 1000) -> nn.Module:
+        network = nn.Sequential()
+        for n, (width, wider, side, stride) in enumerate(((3, 24, 4, 4), (24, 64, 3, 2), (64, 512, 1, 1)), 1):
+            network.add_module(f"conv{n}", nn.Conv2d(width, wider, side, stride, side // 3, bias=False))
+            network.add_module(f"bn{n}", nn.BatchNorm2d(wider))
+            network.add_module(f"relu{n}", nn.ReLU())
+        network.add_module("avgpool", nn.AdaptiveAvgPool2d(1))
+        network.add_module("flatten", nn.Flatten())
+        network.add_module("fc", nn.Linear(512, num_classes))
+        return network
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torchvision.models, "resnet18", resnet18)
+        expected_shapes.cache_clear()
+        yield
+    expected_shapes.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _told() -> Iterator[None]:
     """What the library tells goes to stderr, as with the command line, so that tests can read it there."""

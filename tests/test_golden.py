@@ -22,7 +22,8 @@ TOLERANCES = {"vectors/": 0.01, "pretrain/": 0.25, "transfer/imagenet": 0.12, "t
 WITH_DATA = ("transfer",)
 
 
-@pytest.mark.parametrize("part", ["vectors", "pretrain", "transfer"])  # the others take minutes
+# The others take minutes.
+@pytest.mark.parametrize("part", ["vectors", *(pytest.param(part, marks=pytest.mark.slow) for part in ("pretrain", "transfer"))])
 def test_figures_are_those_pinned(part: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if part in WITH_DATA:
         request.getfixturevalue("shared")

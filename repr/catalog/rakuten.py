@@ -7,8 +7,9 @@ prdtypecode). Both: `images/image_<part>/image_<image>_product_<product>.jpg`. T
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from repr.catalog.passed import Tally
 from repr.catalog.spelling import Spelling
 from repr.catalog.table import Catalog, ClassName, Source, build
 from repr.errors import UserError
+from repr.files import replacing
 
 FILE = re.compile(r"(?P<what>[xy])_(?P<part>[a-z]+)[^/]*\.(?:tsv|csv)", re.IGNORECASE)  # X_train.tsv, X_test_task1_phase1.tsv
 CALLED = {
@@ -199,3 +201,34 @@ def _catalog(root: Path, kept: Sequence[Listed], passed: Tally, *, split: bool) 
     first = tuple(ClassName(str(code), str(code)) for code in codes)
     described = {"classes": (first, (), ()), "sources": (source,), "default_level": 1}
     return build(columns, **described, notes=tuple(notes), passed_over=passed.list())
+
+
+def write_submission(out: Path, file: Path, codes: Mapping[tuple[str, str], str]) -> None:
+    """Write predicted codes in the form of the challenge's labels: ENS the index and prdtypecode, SIGIR Prdtypecode row for row.
+
+    file: the products that were asked for; codes: (product, path of the image) → class. Raises UserError for a product that has none, and
+    a class that is no code of the challenge.
+    """
+    listed = sheet.read(file, lambda header: len(header) > 1, expected=EXPECTED)
+    own, part = _columns(listed.columns, NEEDED, file, EXPECTED), _part(file)
+    sigir = own["title"].lower() == "title"
+    rows = []
+    for n, row in listed.rows:
+        where = f"{file}, row {n}"
+        product, image = (_integer(row[own[name]], name, where) for name in ("product", "image"))
+        path = Listed(product, image, None, None, None, part).path
+        code = codes.get((str(product), path))
+        if code is None:
+            raise UserError("a product without a prediction", where, "Ask for this file's own products")
+        rows.append([_integer(code, "class", where)] if sigir else [row[own["index"]], _integer(code, "class", where)])
+    header = ["Prdtypecode"] if sigir else ["", "prdtypecode"]
+    with replacing(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, delimiter="\t" if sigir else ",", lineterminator="\n").writerows([header, *rows])
+
+
+def products_of(path: Path) -> Path:
+    """The one file of products that a path means. Raises UserError for several, or none."""
+    files = [path] if path.is_file() else products_in(path)
+    if len(files) != 1:
+        raise UserError(f"{len(files)} files of products", path, "Name the one that was asked for")
+    return files[0]

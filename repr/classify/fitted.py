@@ -16,28 +16,35 @@ from repr.classify.data import Data, Problem
 from repr.classify.longtail import adjust, balanced
 from repr.classify.prior import prior
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State
 from repr.evaluation.calibration import fit_temperature, log_softmax
 
 BLOCK = 8192  # rows scored at a time
 CALIBRATED = 20_000  # validation rows for the temperature; a tenth of three million with 599 logits each took 1.5 GB
 
 
-class Classifier(Protocol):
+class Model(Protocol):
     """What a model is: learns from rows of the data, gives logits of others, NaN where a row has nothing that it sees."""
 
     note: str  # what a reader of the row must know, "" for nothing
 
-    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Classifier:
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Model:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1, and return itself."""
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes)."""
 
+    def state(self) -> State:
+        """What it has learnt."""
 
-def load(settings: Settings) -> Classifier:
+    def restore(self, state: Restored) -> Model:
+        """Take over what `state` gave, and return itself. Raises UserError for what does not fit."""
+
+
+def load(settings: Settings) -> Model:
     """The model of a row, not yet trained."""
     module, name = MODELS[settings.model].place.split(":")
-    model: Classifier = getattr(import_module(module), name)(settings)
+    model: Model = getattr(import_module(module), name)(settings)
     return model
 
 
@@ -49,7 +56,7 @@ class Fitted:
     that shows it nothing, which are the classes' shares, and no temperature sharpens.
     """
 
-    model: Classifier
+    model: Model
     counts: Ints
     trained: Ints
     temperature: float
@@ -83,7 +90,7 @@ def fit(data: Data, settings: Settings, problem: Problem) -> Fitted:
     return Fitted(model, problem.counts, trained, temperature, prior(labels, len(trained)))
 
 
-def _temperature(model: Classifier, data: Data, problem: Problem, trained: Ints) -> float:
+def _temperature(model: Model, data: Data, problem: Problem, trained: Ints) -> float:
     """Fitted on the validation rows whose class was trained, of very many on an even choice: one number needs no more."""
     rows = problem.validation[np.isin(problem.labels[problem.validation], trained)]
     if not len(rows):

@@ -9,7 +9,7 @@ import numpy as np
 
 from repr.arrays import Ints
 from repr.classify.data import Data
-from repr.classify.fitted import Classifier, fit
+from repr.classify.fitted import Model, fit
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
@@ -34,7 +34,7 @@ def run_flat(data: Data, settings: Settings) -> Outcome:
     seconds = time.perf_counter() - started
     unknown = _unknown(fitted.model, data, problem.test)
     missing = {name: _top1(truth, blocks(data.without(name), settings.adjust)) for name in settings.parts}
-    return Outcome(problem, measured, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, trained)
+    return Outcome(problem, measured, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, trained, fitted=fitted)
 
 
 def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
@@ -45,7 +45,7 @@ def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
     return measure(truth, lambda: iter(kept), classes)
 
 
-def _unknown(model: Classifier, data: Data, rows: Ints) -> int | None:
+def _unknown(model: Model, data: Data, rows: Ints) -> int | None:
     unknown: Callable[[Data, Ints], int | None] | None = getattr(model, "unknown", None)
     return unknown(data, rows) if unknown else None
 

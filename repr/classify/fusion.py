@@ -1,4 +1,4 @@
-"""Image + text on frozen features: both projected to one width, fused by one of four nets, missing ones replaced by a learnt token.
+"""Image + text on frozen features: both projected to one width, fused by one of six nets, missing ones replaced by a learnt token.
 
 In training each modality is left out of a tenth of the rows (never both), so that the tokens are learnt and the net answers
 when a title or an image is missing.
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from repr.arrays import Floats, Ints
-from repr.classify.data import Data, Features
-from repr.classify.image import image_features
+from repr.classify.data import Data
+from repr.classify.image import ImageFeatures
 from repr.classify.settings import Settings
-from repr.classify.text_features import text_encoder
+from repr.classify.state import Restored, State, into_network, of_network, zeros
+from repr.classify.text_features import restored_encoder, text_encoder
 from repr.learners.heads import Standardised, ask, entropy, seeded
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
@@ -26,6 +27,8 @@ NETS = {
     "tfn": "repr.classify.tfn:TensorFusion",
     "lmf": "repr.classify.lmf:LowRankFusion",
     "gated": "repr.classify.gated:Gated",
+    "sum": "repr.classify.sum:Sum",
+    "attention": "repr.classify.attention:Attention",
 }
 EPOCHS = 20
 DROPOUT = 0.3
@@ -65,17 +68,14 @@ class Fusion:
 
     def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Fusion:
         """Learn from catalog rows (n,) with labels (n,) in 0..classes-1. Raises NotRun where an encoder has no weights."""
-        settings = self.settings
-        self.images_ = image_features(data, settings)
-        self.encode_ = text_encoder(data, settings, rows, labels, classes)
-        self.texts_ = self.encode_(data)
-        self.note = f"{self.images_.name} + {self.texts_.name}"
-        module, name = NETS[settings.model].split(":")
-        seen, read = self.images_.known(rows), self.texts_.known(rows)
+        settings, self.classes_ = self.settings, classes
+        self.look_ = ImageFeatures(settings)
+        self.read_ = text_encoder(data, settings, rows, labels, classes)
+        images, texts = self.look_(data), self.read_(data)
+        self.note = f"{images.name} + {texts.name}"
+        seen, read = images.known(rows), texts.known(rows)
         with seeded(generator):
-            kind = getattr(import_module(module), name)
-            width = settings.scaled(kind.WIDTH)
-            network = TwoModalities(self.images_.vectors[seen], self.texts_.vectors[read], kind(width, classes), width)
+            network = self._network(images.vectors[seen], texts.vectors[read], classes)
             self.network_ = fit_network(
                 network, self._inputs(data, rows), torch.from_numpy(labels), loss=entropy, generator=generator,
                 device=pick_device(settings.device), **settings.training(EPOCHS),
@@ -86,27 +86,44 @@ class Fusion:
         """(len(rows), classes); NaN for rows with neither image nor text."""
         inputs = self._inputs(data, rows)
         found = ask(self.network_, inputs)
-        found[~inputs[:, [self.images_.vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
+        found[~inputs[:, [self.look_(data).vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
         return found
 
     def unknown(self, data: Data, rows: Ints) -> int | None:
         """How many of the rows have a text of which the text encoder knows no term; None where it has no list of terms."""
-        unknown = self._texts(data).unknown
+        unknown = self.read_(data).unknown
         return None if unknown is None else int(unknown[rows].sum())
 
-    def _texts(self, data: Data) -> Features:
-        """The texts' features, encoded anew where a part of the text is hidden."""
-        if not data.hidden & {"title", "ocr"}:
-            return self.texts_
-        if "texts" not in data.memory:
-            data.memory["texts"] = self.encode_(data)
-        found = data.memory["texts"]
-        assert isinstance(found, Features)
-        return found
+    def state(self) -> State:
+        """What it has learnt, the text encoder too, and which network looks at the images."""
+        return (
+            State(facts={"classes": self.classes_})
+            | of_network(self.network_).under("network")
+            | self.look_.state().under("look")
+            | self.read_.state().under("read")
+        )
+
+    def restore(self, state: Restored) -> Fusion:
+        """Take over what `state` gave. Raises UserError for what does not fit, and where frozen weights are others now."""
+        self.look_ = ImageFeatures.restore(self.settings, state.below("look"))
+        self.read_ = restored_encoder(self.settings, state.below("read"))
+        arrays = state.below("network").arrays
+        wide = (len(arrays.floats(f"{name}.0.mean", None)) for name in ("image", "text"))
+        images, texts = (zeros(width) for width in wide)
+        network = self._network(images, texts, int(state.fact("classes")))  # type: ignore[arg-type]
+        self.network_ = into_network(network, arrays).to(pick_device(self.settings.device))
+        return self
+
+    def _network(self, images: Floats, texts: Floats, classes: int) -> TwoModalities:
+        """Not yet trained. images, texts: (n, d) that the inputs are standardised by."""
+        module, name = NETS[self.settings.model].split(":")
+        kind = getattr(import_module(module), name)
+        width = self.settings.scaled(kind.WIDTH)
+        return TwoModalities(images, texts, kind(width, classes), width)
 
     def _inputs(self, data: Data, rows: Ints) -> Tensor:
         columns = []
-        for name, features in (("image", self.images_), ("text", self._texts(data))):
+        for name, features in (("image", self.look_(data)), ("text", self.read_(data))):
             there = features.present[rows] & (name not in data.hidden)
             columns += [features.vectors[rows], there[:, None].astype(np.float32)]
         return torch.from_numpy(np.concatenate(columns, axis=1))

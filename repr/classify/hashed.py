@@ -17,6 +17,7 @@ from repr.arrays import Floats, Ints
 from repr.catalog.words import LONGEST
 from repr.classify.data import Data
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State, into_network, of_network
 from repr.classify.texts import NO_TEXT, Texts
 from repr.errors import UserError
 from repr.learners.heads import entropy, seeded
@@ -55,6 +56,17 @@ class Hashed:
             )  # fmt: skip
         return self
 
+    def state(self) -> State:
+        """What it has learnt."""
+        return of_network(self.network_)
+
+    def restore(self, state: Restored) -> Hashed:
+        """Take over what `state` gave. Raises UserError for what does not fit."""
+        head = state.arrays.floats("head.weight", None, None)
+        self.classes_ = len(head)
+        self.network_ = into_network(GramNet(None, head.shape[1], self.classes_), state.arrays)
+        return self
+
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows without text."""
         network = self.network_
@@ -70,9 +82,9 @@ class Hashed:
 
 
 class GramNet(nn.Module):
-    """Catalog rows (b,) int64 → logits (b, classes), by way of their texts."""
+    """Catalog rows (b,) int64 → logits (b, classes), by way of their texts, which it is trained on."""
 
-    def __init__(self, texts: Texts, dim: int, classes: int) -> None:
+    def __init__(self, texts: Texts | None, dim: int, classes: int) -> None:
         super().__init__()
         self.texts = texts
         self.vectors = nn.EmbeddingBag(BUCKETS, dim, mode="mean", sparse=True)
@@ -81,6 +93,7 @@ class GramNet(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """The logits."""
+        assert self.texts is not None, "a restored one is asked by its texts"
         return self.of_texts(self.texts.take(rows.cpu().numpy()))
 
     def of_texts(self, texts: list[str]) -> Tensor:

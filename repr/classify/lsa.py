@@ -5,16 +5,16 @@ Latent semantic analysis (Deerwester et al., JASIS 1990) of the n-grams' TF-IDF,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from repr.arrays import Ints
 from repr.classify.data import Data, Features
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State
 from repr.classify.texts import NO_TEXT
-from repr.classify.tfidf import vectorizer
+from repr.classify.tfidf import kept, restored, vectorizer
 from repr.errors import UserError
 
 # Chosen on fashion's validation rows (level 2, masked titles, grouped; a linear head on these features): 77.5 % with 512 and 77.9 %
@@ -23,7 +23,39 @@ DIM = 512
 PASSES = 3  # power iterations of the randomised decomposition (Halko et al., SIAM Review 2011)
 
 
-def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], Features]:
+class Lsa:
+    """Texts → (n, d). terms, condensed: fitted, or restored."""
+
+    def __init__(self, terms: TfidfVectorizer, condensed: TruncatedSVD) -> None:
+        self.terms, self.condensed = terms, condensed
+
+    def __call__(self, seen: Data) -> Features:
+        """The features of every row's text."""
+        every = np.arange(len(seen.catalog))
+        vectors, present, known = [], [], []
+        for block in seen.texts.blocks(every):
+            counts = self.terms.transform(block)
+            vectors.append(np.asarray(self.condensed.transform(counts), np.float32))
+            present.append([bool(text) for text in block])
+            known.append(counts.getnnz(axis=1) > 0)
+        there = np.concatenate(present)
+        dim = len(self.condensed.components_)
+        return Features(np.concatenate(vectors), there, f"n-grams ({dim}-d)", there & ~np.concatenate(known))
+
+    def state(self) -> State:
+        """What it has learnt."""
+        return State({"components": self.condensed.components_}) | kept(self.terms)
+
+    @classmethod
+    def restore(cls, state: Restored) -> Lsa:
+        """What `state` gave. Raises UserError for what does not fit."""
+        components = state.arrays.floats("components", None, None)
+        condensed = TruncatedSVD(len(components))
+        condensed.components_, condensed.n_features_in_ = components, components.shape[1]
+        return cls(restored(state, components.shape[1]), condensed)
+
+
+def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Lsa:
     """What makes (n, d) of every catalog row, learnt from the texts of `rows`; d at most DIM times the scale.
 
     Raises UserError when all are empty.
@@ -36,18 +68,4 @@ def lsa_encoder(data: Data, settings: Settings, rows: Ints) -> Callable[[Data], 
     dim = min(settings.scaled(DIM), min(counted.shape) - 1)
     if dim < 1:
         raise UserError("the training titles are too few or all alike", data.catalog.name, "Give more titles")
-    condensed = TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted)
-
-    def encode(seen: Data) -> Features:
-        """The features of every row's text."""
-        every = np.arange(len(seen.catalog))
-        vectors, present, known = [], [], []
-        for block in seen.texts.blocks(every):
-            counts = terms.transform(block)
-            vectors.append(np.asarray(condensed.transform(counts), np.float32))
-            present.append([bool(text) for text in block])
-            known.append(counts.getnnz(axis=1) > 0)
-        there = np.concatenate(present)
-        return Features(np.concatenate(vectors), there, f"n-grams ({dim}-d)", there & ~np.concatenate(known))
-
-    return encode
+    return Lsa(terms, TruncatedSVD(dim, n_iter=PASSES, random_state=settings.seed).fit(counted))

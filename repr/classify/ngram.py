@@ -14,8 +14,9 @@ from repr.arrays import Floats, Ints
 from repr.classify.data import Data
 from repr.classify.hashed import Hashed
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State
 from repr.classify.texts import NO_TEXT
-from repr.classify.tfidf import vectorizer
+from repr.classify.tfidf import kept, restored, vectorizer
 from repr.errors import UserError
 
 BIG = 100_000  # training rows; their n-grams would take gigabytes
@@ -53,6 +54,29 @@ class NGram:
         if self.settings.epochs or self.settings.lr or self.settings.batch_size:
             self.note = "a support vector machine: epochs, learning rate and batch size say nothing to it"
         self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[kept])
+        return self
+
+    def state(self) -> State:
+        """What it has learnt."""
+        if self.streamed_ is not None:
+            return self.streamed_.state() | State(facts={"streamed": True})
+        machine = self.machine_
+        arrays = {"coef": machine.coef_, "intercept": machine.intercept_, "known": machine.classes_, "classes": np.array(self.classes_)}
+        return State(arrays, facts={"streamed": False}) | kept(self.vectorizer_)
+
+    def restore(self, state: Restored) -> NGram:
+        """Take over what `state` gave. Raises UserError for what does not fit."""
+        self.streamed_ = Hashed(self.settings).restore(state) if state.fact("streamed") else None
+        if self.streamed_ is not None:
+            return self
+        known = state.arrays.ints("known", None)
+        coef = state.arrays.doubles("coef", None, None)
+        self.machine_ = LinearSVC(C=C)
+        self.machine_.classes_, self.machine_.coef_ = known, coef
+        self.machine_.intercept_ = state.arrays.doubles("intercept", len(coef))
+        self.machine_.n_features_in_ = coef.shape[1]
+        self.vectorizer_ = restored(state, coef.shape[1])
+        self.classes_ = state.arrays.whole("classes")
         return self
 
     def _stream(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> NGram:

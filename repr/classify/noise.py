@@ -20,8 +20,10 @@ from repr.classify.data import Data, Problem
 from repr.classify.folds import OutOfFold, divide, out_of_fold
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
+from repr.classify.rows import split_of
 from repr.classify.settings import Settings, Shared
 from repr.errors import UserError
+from repr.experiments.trials import NotRun
 from repr.files import held, replacing, write_json
 from repr.records import Json
 from repr.runs import Run, claim
@@ -94,24 +96,28 @@ class Applied:
 def find(request: Request, out: Path | None = None) -> Found:
     """Flag the training rows of the data whose label looks wrong, and write the folder where there is one.
 
-    Raises UserError for data or weights that cannot be read, and NotRun where the model lacks what it needs.
+    Raises UserError for data or weights that cannot be read, and where the model lacks what it needs.
     """
     if out:
         claim(out, COMMAND)
     read = open_sources(request.data)
-    split = request.split or {"paper": "random"}.get(request.preset, "grouped")
-    opened = Opened(read, request.subset or "", split, request.limit, request.data_seed, request.test_share)
-    catalog = opened(request.seed, "")
+    split = split_name(read, split_of(request.preset, request.split))
+    opened = Opened(read, request.subset or "", request.limit, request.data_seed, request.test_share)
+    catalog = opened(request.seed, "", split)
     if request.ocr:
         opened.check_ocr(request.data)
     shared = {name: getattr(request, name) for name in declared(Shared)}
     settings = Settings(
-        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, split=split_name(read, split),
-        mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
+        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, preset=request.preset,
+        split=split, mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
     )  # fmt: skip
     data = Data(catalog, ocr=request.ocr, mask=request.mask)
     problem = data.problem(settings.level, seed=settings.seed)
-    seen = out_of_fold(data, settings, problem, divide(problem, data.titles, request.folds, request.seed))
+    fold = divide(problem, data.titles, request.folds, request.seed)
+    try:
+        seen = out_of_fold(data, settings, problem, fold)
+    except NotRun as reason:
+        raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
     found = judge(catalog, problem, seen, request)
     if out:
         _write(found, request, out)

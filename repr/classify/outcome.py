@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from repr.classify.data import Problem
+from repr.classify.fitted import Fitted
 from repr.classify.metrics import Measured
 
 
@@ -14,8 +15,9 @@ class Outcome:
     """What a row gave on its level with one seed.
 
     plain: measured without logit adjustment, which leaves no probabilities to calibrate. missing: top-1 without a modality, by the
-    modality's name. unknown: test rows with a text of which the model knows no term, None where it has no list of terms. along: measures
-    along the class tree, of hierarchical rows. seconds, fit_seconds: of all of it, and of training. note: what a reader must know.
+    modality's name. unknown: test rows with a text of which the model knows no term, None where it has no list of terms. seconds,
+    fit_seconds: of all of it, and of training. note: what a reader must know. along: measures along the class tree, of hierarchical rows.
+    fitted: the model; None of hierarchical rows, which are not kept.
     """
 
     problem: Problem
@@ -28,3 +30,4 @@ class Outcome:
     seconds: float
     fit_seconds: float
     along: Mapping[str, float | None] = field(default_factory=dict)
+    fitted: Fitted | None = None

@@ -17,6 +17,7 @@ from repr.catalog.words import terms
 from repr.classify.data import Data, Features
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
+from repr.classify.state import Restored, State, into_network, of_network
 from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.learners.heads import ask, entropy, seeded
@@ -92,6 +93,20 @@ class Recurrent:
         if some.any():
             found[some] = ask(self.network_, torch.from_numpy(numbers[some]))
         return found
+
+    def state(self) -> State:
+        """What it has learnt."""
+        return of_network(self.network_) | State(words={"terms": tuple(self.number_)})
+
+    def restore(self, state: Restored) -> Recurrent:
+        """Take over what `state` gave. Raises UserError for what does not fit."""
+        vectors = state.arrays.floats("embedding.weight", None, None)
+        head = state.arrays.floats("head.weight", None, None)
+        self.classes_ = len(head)
+        self.number_ = {term: number + 2 for number, term in enumerate(state.words("terms", len(vectors) - 2))}
+        hidden = head.shape[1] // (1 + self.both_ways)
+        self.network_ = into_network(Sentence(np.zeros_like(vectors), hidden, self.classes_, both_ways=self.both_ways), state.arrays)
+        return self
 
     def features(self, data: Data) -> Features:
         """The pooled states of every catalog row, for fusion on frozen features."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from repr.classify import ENCODERS, MODELS, PRESETS
+from repr.classify import ENCODERS, IMAGES, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
+from repr.classify.late import FUSERS
 from repr.errors import UserError
 from repr.records import Json
 from repr.settings import check, setting, values
 from repr.shared import Machine
+from repr.training.rates import Schedule, linear, tenths
 
 # Settings that only some rows look at: they are no part of the others' identity.
 OF_IMAGES = ("weights", "size")
 OF_FUSION = ("text_encoder",)
 SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
-    *("epochs", "lr", "batch_size", "size", "scale", "limit"),
+    *("layers", "epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
-WHOLE = ("vgg19", "inception_v3", "resnet50", "encoder", "bert")  # can be trained end to end
+NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
+WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
+WIDE = 4096  # units of a hidden layer
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class RowConfig:
     split: str
     bert: str
     end_to_end: bool | None
+    layers: int | None
     epochs: int | None
     lr: float | None
     batch_size: int | None
@@ -64,22 +69,39 @@ class Training(TypedDict):
     halve_every: int
 
 
+class Recipe(Training, total=False):
+    """The same of what is trained end to end, where a preset says more."""
+
+    optimiser: str
+    weight_decay: float
+    schedule: Schedule
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shared(Machine):
     """What all rows of a grid have in common. Sizes, epochs and rates that are None follow the preset and the model.
 
-    preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches of 64; "grouped" the same rate on a cosine. bert: a local folder.
-    adjust: tau of the logit adjustment. weak: see hierarchy/weak.py.
+    bert: a local folder. layers: hidden ones of 4096 units on frozen features. adjust: tau of the logit adjustment.
+    weak: see hierarchy/weak.py.
     """
 
-    preset: str = setting("grouped", "paper: random 8:2, Adam halved every 2 epochs.", choices=PRESETS, group="what")
     ocr: bool = setting(False, "Read the OCR text together with the title; tables then show both.", group="data")
     limit: int = setting(0, "Train on at most so many rows, drawn by chance; 0 for all.", low=0, group="data")
     balanced: bool = setting(False, "Draw the training rows so that every class is equally likely.", group="data")
     bert: str = setting("", "A local BERT folder.", metavar="DIR", usual="the English one that comes as a package", group="model")
+    pooling: str = setting("mean", "What becomes of a text model's states.", choices=("mean", "pooled"), group="model")
+    pieces: int | None = setting(None, "Word pieces of a text that are read.", low=2, usual="64, with OCR text 128", group="model")
     end_to_end: bool | None = setting(None, "Train the network too, or only what follows it.", usual="by model", group="model")
+    layers: int | None = setting(None, "Hidden layers of 4096 on frozen features.", low=0, high=2, usual="by model", group="model")
     size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
     scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
+    method: str = setting(
+        "plain", "How images are fine-tuned; dcl: tiles shuffled and put back.", choices=("plain", "dcl"), group="training"
+    )
+    grid: int = setting(7, "Tiles along a side, of dcl.", low=2, high=32, metavar="N", group="training")
+    adversary: str = setting("classes", "What tells shuffled images apart, of dcl.", choices=("classes", "two"), group="training")
+    image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
+    fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
     epochs: int | None = setting(None, "Times every row is seen.", low=1, usual="by model", group="training")
     lr: float | None = setting(None, "Learning rate of Adam.", low=0, above=True, usual="0.001", group="training")
@@ -93,7 +115,8 @@ class Settings(Shared):
 
     part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
     itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
-    rows, those whose labels below level 1 are known to a hierarchical net.
+    rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches
+    of 64, "grouped" the same rate on a cosine, "rakuten" what that challenge's winners did, end to end.
     """
 
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
@@ -101,6 +124,7 @@ class Settings(Shared):
     part: str = setting("", "Only what is below this class.")
     hierarchy: str = setting("", "The net on the features.", choices=("", *NETS))
     seed: int = setting(0, "Of split and start.", low=0)
+    preset: str = setting("grouped", "How rows are divided and networks trained.", choices=PRESETS)
     split: str = setting("grouped", "How the data were divided.")
     mask: bool = setting(False, "Whether class names leave the titles.")
     weights: str = setting("", "Of the images' network.")
@@ -110,8 +134,20 @@ class Settings(Shared):
     def __post_init__(self) -> None:
         """Raises UserError for values beyond their limits."""
         check(self)
+        if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
+            remedy = "Add `end_to_end`, choose another `model`, or leave it out"
+            raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
+        if self.hierarchy and self.model in FUSERS:
+            raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
+
+    @property
+    def whole(self) -> bool:
+        """Whether an image model is trained end to end, and not only what follows it."""
+        if MODELS[self.model].modality != "image":
+            return False
+        return self.end_to_end if self.end_to_end is not None else self.model in NETWORKS
 
     @property
     def modality(self) -> str:
@@ -149,14 +185,38 @@ class Settings(Shared):
             weak=self.weak if self.hierarchy else "",
         )
 
+    def recipe(self, epochs: int, modality: str) -> Recipe:
+        """`training` of a network that is trained end to end, "image" or "text"; of the preset rakuten the challenge's winners'.
+
+        Images: SGD at 0.01, a tenth every 12 epochs, 60 epochs; texts: AdamW at 3e-5 in batches of 64, 40 epochs, a warm-up and linear
+        decay (Bi, Wang and Fan, SIGIR eCom 2020, section 4.1, which does not tell the warm-up's length: 0.06, RoBERTa's). The epochs
+        between drops scale with the epochs.
+        """
+        if self.preset != "rakuten":
+            return {**self.training(epochs)}
+        whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
+        if modality == "image" and self.method == "dcl":
+            whole = 80
+        common = {**self.training(whole), "lr": self.lr or rate, "halve_every": 0}
+        if modality == "image":
+            return {**common, "optimiser": "sgd", "weight_decay": 1e-4, "schedule": tenths(12 / 60)}  # type: ignore[typeddict-item]
+        return {**common, "optimiser": "adamw", "weight_decay": 0.01, "schedule": linear(0.06)}  # type: ignore[typeddict-item]
+
     def training(self, epochs: int) -> Training:
         """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
 
-        Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 6.
+        Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 4.2.
         """
         asked = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
         halve = 2 if self.preset == "paper" else 0
         return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
+
+    def hidden(self, usual: int) -> list[int]:
+        """Widths of the hidden layers on frozen features; usual: how many the model has where nothing else is asked for.
+
+        Two of 4096: Pattern Recognition 140 (2023) 109519, Table 5.
+        """
+        return [self.scaled(WIDE)] * (usual if self.layers is None else self.layers)
 
     def scaled(self, width: int, least: int = 16) -> int:
         """A layer's width or an image's side, times the scale."""
@@ -170,10 +230,16 @@ class Settings(Shared):
             drop += OF_IMAGES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
-        if self.model not in WHOLE or self.hierarchy:
-            drop += ["end_to_end"]
+        if "bert" not in (self.model, self.encoder, self.text_encoder) or "text" not in seen:
+            drop += ["pooling", "pieces"]
+        if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
+            drop += ["end_to_end", "layers"]
         if seen != "image+text":
             drop += OF_FUSION
+        if self.model not in FUSERS:
+            drop += ["image_model", "fuse_hidden"]
+        if not self.whole and self.model not in FUSERS:
+            drop += ["method", "grid", "adversary"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

@@ -12,6 +12,7 @@ from repr.catalog.table import Catalog
 from repr.classify.mask import Masker
 
 NO_TEXT = "Choose a model that sees images (`model` encoder), or give data with titles"  # the remedy where there is nothing to read
+PAIR = "\x1f"  # between a title and the rest where a model reads them as a pair (ASCII unit separator, which no text has)
 BLOCK = 8192  # rows made into Python strings at a time
 
 
@@ -32,18 +33,24 @@ class Texts:
     def __len__(self) -> int:
         return self._rows
 
-    def take(self, rows: Ints) -> list[str]:
-        """The texts of rows, in their order. Blanks are squeezed; a text without any letter or digit is ""."""
+    def take(self, rows: Ints, pair: bool = False) -> list[str]:
+        """The texts of rows, in their order. Blanks are squeezed; a text without any letter or digit is "".
+
+        pair: PAIR stands between what comes first and the rest, where a row has both.
+        """
         if not self._columns:
             return [""] * len(rows)
         chosen = pa.array(rows, type=pa.int64())
         columns = [column.take(chosen).to_pylist() for column in self._columns]
-        return [self._made("\n".join(filter(None, parts))) for parts in zip(*columns, strict=True)]
+        if not pair or len(columns) < 2:
+            return [self._made("\n".join(filter(None, parts))) for parts in zip(*columns, strict=True)]
+        halves = ((self._made(first or ""), self._made("\n".join(filter(None, rest)))) for first, *rest in zip(*columns, strict=True))
+        return [PAIR.join(filter(None, both)) for both in halves]
 
-    def blocks(self, rows: Ints) -> Iterator[list[str]]:
+    def blocks(self, rows: Ints, pair: bool = False) -> Iterator[list[str]]:
         """The same in blocks of BLOCK rows."""
         for first in range(0, len(rows), BLOCK):
-            yield self.take(rows[first : first + BLOCK])
+            yield self.take(rows[first : first + BLOCK], pair)
 
     def present(self, rows: Ints) -> Bools:
         """(len(rows),) whether a row has any text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from repr.arrays import Array
 from repr.classify.bert import identity_of
 from repr.classify.data import Data
 from repr.classify.image import starting_weights
+from repr.classify.late import FUSERS
 from repr.classify.longtail import bucket, by_bucket
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
@@ -21,7 +23,7 @@ from repr.experiments.trials import Trial, Wanted, key
 from repr.files import content_key, replacing
 from repr.records import Json, to_json
 
-VERSION = 5  # of a trial; raise it when a model changes, so that old ones are run again
+VERSION = 6  # of a trial; raise it when a model changes, so that old ones are run again
 OF_CLASSES = ("precision", "recall", "f1", "ap")  # a column of per_class.csv each
 
 
@@ -81,7 +83,8 @@ def _key(settings: Settings, data: Data) -> str:
     """Of everything that a trial's numbers depend on, weights and images by content: a name may come to mean others."""
     depends: dict[str, Json | bytes] = {"text": TEXT, "data": data.identity, "settings": settings.relevant()}
     if "image" in settings.modality:
-        start = starting_weights(settings)
+        looks = replace(settings, model=settings.image_model) if settings.model in FUSERS else settings
+        start = starting_weights(looks)
         depends |= {"images": data.images, "settings": {**settings.relevant(), "weights": start.identity if start else ""}}
         depends |= {"looks": [start.size, start.crops]} if start else {}
     if "bert" in (settings.model, settings.encoder):

@@ -31,7 +31,7 @@ SHOWN = 20  # pairs printed
 @options.option("--apply", "mapping", type=FILE, metavar="FILE", help="Merge the classes as this mapping file says; no comparing.")
 @options.option(
     "--out",
-    type=FILE,
+    type=options.WRITTEN,
     metavar="FILE",
     help="Where to write the mapping (.csv or .json); with --apply the catalog.  [default with --apply: aligned.parquet]",
 )

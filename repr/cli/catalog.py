@@ -18,7 +18,7 @@ TABLE = {
     "align": "repr.cli.align:command",
     "ocr": "repr.cli.ocr:command",
 }
-FILE = click.Path(path_type=Path)
+FILE, WRITTEN = click.Path(path_type=Path), options.WRITTEN
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
 
 
@@ -31,7 +31,9 @@ def command() -> None:
 @options.option("--data", "--root", "root", type=FILE, metavar="DIR", help="MEP-3M or RPC folder, class folders or a CSV.")
 @options.option("--annotations", type=FILE, metavar="FILE", help="MEP-3M's annotation.json, in place of --data.")
 @options.option("--info", type=FILE, metavar="FILE", help="MEP-3M's dataset_info.xlsx. Default: the one beside the annotations, if any.")
-@options.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.option(
+    "--out", type=WRITTEN, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog."
+)
 @options.json_option
 def build_command(root: Path | None, annotations: Path | None, info: Path | None, out: Path, as_json: bool) -> None:
     """Read a data set into one catalog file, streaming.
@@ -118,7 +120,7 @@ def show_command(
 @options.command("split")
 @paths_argument
 @options.shared("data", "subset", "split", "data_seed", data_seed="0")
-@options.option("--out", type=FILE, default=Path("split.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.option("--out", type=WRITTEN, default=Path("split.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
 @options.json_option
 def split_command(
     paths: tuple[str, ...], data: tuple[str, ...], subset: str | None, split: str, data_seed: int | None, out: Path, as_json: bool
@@ -149,7 +151,7 @@ def split_command(
 @options.command("subset")
 @click.argument("name", required=False)
 @options.shared("data")
-@options.option("--out", type=FILE, metavar="FILE", help="Where to write the catalog. Default: <NAME>.parquet.")
+@options.option("--out", type=WRITTEN, metavar="FILE", help="Where to write the catalog. Default: <NAME>.parquet.")
 @options.json_option
 def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """Take a part of MEP-3M by its classes: NAME or a CSV file of class ids. Without NAME, list the parts.
@@ -186,7 +188,7 @@ def subset_command(name: str | None, data: tuple[str, ...], out: Path | None, as
 @options.option("--data", "--root", "root", type=FILE, required=True, metavar="DIR", help="MEP-3M folder with Images/1.rar … 599.rar.")
 @options.option("--annotations", type=FILE, metavar="FILE", help="The records to check against. Default: those in --data.")
 @options.option("--subset", metavar="NAME", help="Only the archives of a part, such as mep-for-rpc.")
-@options.option("--out", type=FILE, metavar="DIR", help="Where Images/<sub-class>/ are written. Default: --data.")
+@options.option("--out", type=WRITTEN, metavar="DIR", help="Where Images/<sub-class>/ are written. Default: --data.")
 @options.json_option
 def unpack_command(root: Path, annotations: Path | None, subset: str | None, out: Path | None, as_json: bool) -> None:
     """Unpack MEP-3M's rar archives into Images/, through bsdtar, 7z or unar; resumable.

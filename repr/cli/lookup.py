@@ -1,8 +1,8 @@
-"""`repr lookup`: which stored products a photograph looks like."""
+"""`repr lookup`: which stored products photographs show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,29 @@ from repr import console, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
-    from repr.lookup.matches import Match
+    from repr.lookup.info import Info
+    from repr.lookup.matches import Answer
 
 
 @options.command()
 @options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
 @options.option("-k", "k", type=click.IntRange(1), default=10, help="Products to name for each photograph.  [default: 10]")
-@options.option("--per-image", is_flag=True, help="Name the k best images, also several of one product.")
+@options.option("--per-image", is_flag=True, help="Name the k nearest images, also several of one product.")
 @options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
 @options.option(
-    "--sheet", type=click.Path(path_type=Path), metavar="FILE", section="output", help="Draw a contact sheet of photographs and matches."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    section="output",
+    help="Write the answers to FILE: .csv, a row a match, or .jsonl.",
+)
+@options.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    section="output",
+    help="Draw contact sheets of photographs and matches, fifty a page: FILE, FILE-2, …",
 )
 @options.option(
     "--images-root",
@@ -41,53 +53,83 @@ def command(
     k: int,
     per_image: bool,
     weights: str | None,
+    out: Path | None,
     sheet: Path | None,
     images_root: Path | None,
     device: str,
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Find the stored products most like each PHOTO. Score: cosine, 1 is the same image. Exit code 3: some could not be read.
+    """Find the stored products that each PHOTO, or each in a folder, shows: ranked by the index's learner, with probabilities.
 
     \b
     Examples:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
       repr lookup shop.index photo.jpg
+      repr lookup shop.index photos/ --out answers.csv
+
+    Probability: of its being this product, if it is one of the index's; "unknown" where it rather is none of them. Score: cosine to
+    the nearest stored image, 1 is the same image. Exit code 3: some could not be read.
     """
+    from repr.catalog.sources import announce
     from repr.lookup.index import Index
-    from repr.reports import lookup_sheet
+    from repr.lookup.photographs import Photographs, answers, writing
+    from repr.reports.lookup_sheet import Sheets
 
     place, named = options.index_and_words(folder, words)
     if not named:
-        raise UserError("no photograph named", "", "Name image files after the index")
+        raise UserError("no photograph named", "", "Name image files, or folders of them, after the index")
     index = Index.open(place, device=device, workers=workers)
     index.check_weights(weights)
-    content, answers = index.info(), index.lookup([Path(name) for name in named], k, per_image=per_image)
-    broken = [answer for answer in answers if answer.error]
-    for answer in broken:
-        console.say(f"left out: {answer.query}: {answer.error}")
+    content, photographs = index.info(), Photographs.of(named)
+    announce(photographs)
     if content["unfinished"]:
         console.say(f"The index is unfinished. Unless it is still at work, give again: {'; '.join(content['unfinished'])}")
-    most = max((len(answer.matches) for answer in answers if not answer.error), default=k)
-    if most < k:
-        console.say(f"The index holds {most} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
-    if sheet is not None and len(broken) < len(answers):
-        shown = {Path(answer.query): answer.matches for answer in answers if not answer.error}
-        lookup_sheet.write(sheet, shown, images_root or Path(content["root"]), synthetic=content["synthetic"])
-        console.say(f"Sheet: {sheet}")
+    told: list[Answer] = []
+    counts = {"broken": 0, "unknown": 0, "most": 0}
+    with ExitStack() as stack:
+        write = stack.enter_context(writing(out))
+        drawn = sheet and stack.enter_context(Sheets(sheet, lambda path: index.file(path, images_root), synthetic=content["synthetic"]))
+        for answer in answers(index, photographs.files, k, per_image=per_image):
+            counts["broken"] += bool(answer.error)
+            counts["unknown"] += bool(answer.unknown)
+            counts["most"] = max(counts["most"], len(answer.matches))
+            write(answer)
+            if drawn:
+                drawn.add(answer)
+            if as_json:
+                told.append(answer)
+            if answer.error:
+                console.say(f"left out: {answer.query}: {answer.error}")
+            elif not as_json and out is None:
+                click.echo(_shown(answer, content))
+    if 0 < counts["most"] < k:
+        console.say(f"The index holds {counts['most']} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
+    for file in drawn.files if drawn else ():
+        console.say(f"Sheet: {file}")
     if as_json:
-        console.emit({"results": [answer.as_json() for answer in answers], "synthetic": content["synthetic"]})
-    else:
-        for answer in answers:
-            if not answer.error:
-                click.echo(f"{answer.query}" + ("  (synthetic: not real products)" if content["synthetic"] else ""))
-                click.echo(_table(answer.matches))
-    ctx.exit(3 if broken else 0)
+        console.emit({"results": [answer.as_json() for answer in told], "synthetic": content["synthetic"]})
+    elif out is not None:
+        answered = len(photographs.files) - counts["broken"]
+        click.echo(f"{answered} photographs answered, {counts['unknown']} of them unknown; {counts['broken']} could not be read: {out}")
+    ctx.exit(3 if counts["broken"] else 0)
 
 
-def _table(matches: Sequence[Match]) -> str:
-    named, coded = any(match.name for match in matches), any(match.barcode for match in matches)
+def _shown(answer: Answer, content: Info) -> str:
+    """An answer as text: the photograph, and a table of its matches."""
+    marks = [*(["unknown"] if answer.unknown else []), *(["synthetic: not real products"] if content["synthetic"] else [])]
+    title = f"{answer.query}  ({'; '.join(marks)})" if marks else answer.query
+    named, coded = any(match.name for match in answer.matches), any(match.barcode for match in answer.matches)
     rows = [
-        [m.product, *([m.name or ""] if named else []), *([m.barcode or ""] if coded else []), f"{m.score:.4f}", m.image] for m in matches
+        [
+            match.product,
+            *([match.name or ""] if named else []),
+            *([match.barcode or ""] if coded else []),
+            "" if match.probability is None else f"{match.probability:.1%}",
+            f"{match.score:.4f}",
+            match.image,
+        ]
+        for match in answer.matches
     ]
-    return tables.table(["product", *(["name"] if named else []), *(["barcode"] if coded else []), "score", "image"], rows)
+    header = ["product", *(["name"] if named else []), *(["barcode"] if coded else []), "probability", "score", "image"]
+    return f"{title}\n{tables.table(header, rows)}"

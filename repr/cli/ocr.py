@@ -9,7 +9,7 @@ import click
 from repr import console, options
 from repr.errors import UserError
 
-FILE = click.Path(path_type=Path)
+FILE, WRITTEN = click.Path(path_type=Path), options.WRITTEN
 LISTED = 5  # unreadable images named
 
 
@@ -19,8 +19,10 @@ LISTED = 5  # unreadable images named
 @options.option("--engine", default="rapidocr", show_default=True, metavar="NAME", help="rapidocr or tesseract.")
 @options.option("--confidence", type=options.Between(0, 1), default=0.5, show_default=True, help="Least confidence of a line to be taken.")
 @options.option("--workers", type=click.IntRange(1), help="Processes that read. Default: one a core.")
-@options.option("--figures", type=FILE, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
-@options.option("--out", type=FILE, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog.")
+@options.option("--figures", type=WRITTEN, metavar="DIR", help="Draw the share with text and the characters' frequencies into this folder.")
+@options.option(
+    "--out", type=WRITTEN, default=Path("catalog.parquet"), show_default=True, metavar="FILE", help="Where to write the catalog."
+)
 @options.json_option
 def command(
     paths: tuple[str, ...],

@@ -10,7 +10,7 @@ from repr import console, options
 
 
 @options.command("synthetic")
-@options.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to write the folders mep3m and rpc.")
+@options.option("--out", required=True, type=options.WRITTEN, metavar="DIR", help="Where to write the folders mep3m and rpc.")
 @options.option(
     "--scale",
     type=click.Choice(["full", "demo", "tiny"]),

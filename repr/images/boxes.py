@@ -27,6 +27,7 @@ def placed(box: Box, stored: Size, orientation: int) -> Box | str:
 
     stored: size of the image as the file stores it; orientation: its EXIF tag, 1 to 8. A box that was drawn before the image was
     shrunk follows its scale; one that was drawn on the stored image, not on the upright one, which the sizes tell, is turned with it.
+    Where they do not tell (2 to 4, and squares), only a box that is the same either way is placed.
     """
     if not isinstance(box, DrawnBox):
         return box
@@ -36,6 +37,9 @@ def placed(box: Box, stored: Size, orientation: int) -> Box | str:
     if on_upright and (on_stored is None or orientation not in range(2, 9)):
         return _scaled(box, on_upright)
     if on_upright and on_stored:
+        before, after = _turned(_scaled(box, on_stored), stored, orientation), _scaled(box, on_upright)
+        if all(abs(a - b) <= 1 for a, b in zip(before, after, strict=True)):  # the whole image, or what is as far from both edges
+            return after
         return f"{shown}, and its EXIF tag turns it ({orientation}): whether the box was drawn before that or after cannot be told"
     if on_stored:
         return _turned(_scaled(box, on_stored), stored, orientation)
@@ -57,6 +61,8 @@ def _scaled(box: Box, scale: Size) -> Box:
 def _turned(box: Box, stored: Size, orientation: int) -> Box:
     """A box on the stored image, on the upright one. Orientations 5 to 8 swap the sides; the others leave no sizes to tell by."""
     x, y, w, h = box
+    if orientation < 5:
+        return (stored[0] - (x + w) if orientation in (2, 3) else x), (stored[1] - (y + h) if orientation in (3, 4) else y), w, h
     left = y if orientation in (5, 8) else stored[1] - (y + h)
     top = x if orientation in (5, 6) else stored[0] - (x + w)
     return left, top, h, w

@@ -71,6 +71,14 @@ def entropy(_: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(logits, labels)
 
 
+def layered(first: nn.Module, widths: Sequence[int]) -> nn.Sequential:
+    """`first`, then layers of the widths, (b, widths[0]) → (b, widths[-1]), with dropout between them."""
+    layers: list[nn.Module] = [first]
+    for before, after in pairwise(widths[:-1]):
+        layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(DROPOUT)]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
 def fit_head(
     features: Floats,
     labels: Ints,
@@ -91,14 +99,10 @@ def fit_head(
     first: `Standardised` or `Levelled`. generator: on the CPU, of weights, order and dropout. lr falls to 0 by a cosine, or is halved
     every `halve_every` epochs. Raises UserError when there is no row, or the loss is not finite.
     """
-    widths = [features.shape[1], *hidden]
     with seeded(generator):
-        layers: list[nn.Module] = [first]
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(DROPOUT)]
-        network = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
         return fit_network(
-            network, torch.from_numpy(features), torch.from_numpy(labels), loss=entropy, generator=generator, device=device,
+            layered(first, [features.shape[1], *hidden, classes]), torch.from_numpy(features), torch.from_numpy(labels),
+            loss=entropy, generator=generator, device=device,
             epochs=epochs, lr=lr, batch_size=batch_size, optimiser=optimiser, halve_every=halve_every,
         )  # fmt: skip
 

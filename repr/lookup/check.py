@@ -1,6 +1,6 @@
 """How good is the index? What it answers on its own images, held out, and which of them look wrong.
 
-report = check(gallery, "lda-root", contents=hashes, pixels=squares)
+report = check(gallery, "lda-root", contents=hashes, looks=looks)
 report.top1, report.top5, report.per_product, report.confused, report.suspects, report.few, report.curve
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from repr.arrays import Array, Bools, Doubles, Floats, Ints, Pixels
 from repr.evaluation.calibration import log_softmax
+from repr.learners import make
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, HeldOut, folds_of, held_out_arrays
 from repr.search.exact import neighbours
@@ -29,7 +30,7 @@ EMPTY = 4.0  # deviation of its grey values below which there is nothing on an i
 SHOTS = (1, 2, 3, 5, 8, 12, 20, 30, 50)  # images a product of the learning curve
 NAMED = 50  # pairs and suspects that are named
 
-Reason = Literal["mislabelled", "doubled", "blurred", "empty"]
+Reason = Literal["mislabelled", "doubled", "blurred", "empty", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class OfProduct:
 
 @dataclass(frozen=True)
 class Confused:
-    """So many held-out images of `product` were answered with the product `other`; ids of some of them."""
+    """So many images of `product` were answered with the product `other`; some of them, by id, or by place where they were given."""
 
     product: str
     other: str
@@ -78,7 +79,7 @@ class Shots:
 
 @dataclass(frozen=True)
 class Report:
-    """top1, top5: shares (0-1) of the held-out images, None where no product has two. few: products of fewer than FEW images."""
+    """top1, top5: shares (0-1) of the images asked, None where there are none. few: products of fewer than FEW images."""
 
     learner: str
     images: int
@@ -93,27 +94,44 @@ class Report:
 
 
 def check(
-    gallery: Gallery, learner: str, *, contents: Sequence[str] | None = None, pixels: Pixels | None = None, folds: int = FOLDS
+    gallery: Gallery,
+    learner: str,
+    *,
+    contents: Sequence[str] | None = None,
+    looks: Doubles | None = None,
+    given: tuple[Floats, Sequence[str]] | None = None,
 ) -> Report:
-    """Ask the learner (by its name, with settings) for held-out images of a gallery, and look at each image.
+    """Ask the learner (by its name, with settings) for held-out images of a gallery, or for given ones, and look at each image.
 
-    contents: of each row of the gallery, a hash of its file and box; equal ones are doubles. pixels: (n, s, s, 3) uint8 of each row, for
-    what is blurred or empty. Of a big gallery a sample of products is asked for. Raises UserError as the learner does.
+    contents: of each row of the gallery, a hash of its file and box; equal ones are doubles. looks: (n, 2) of each row, `look_of` its
+    pixels, NaN where it cannot be read. given: features (m, d) of other photographs, and the stored product of each, to be asked instead
+    of held-out images. Of a big gallery a sample of products is held out. Raises UserError as the learner does.
     """
     sample = gallery.sample()
     x, y = sample.taught()
-    fold = folds_of(x, y, folds)
+    fold = folds_of(x, y)
     held = held_out_arrays(x, y, learner, fold)
     curve = _curve(x, y, learner, fold, held)
+    suspects = [*_mislabelled(sample, held), *_doubled(gallery, contents), *([] if looks is None else _spoilt(gallery, looks))]
+    ids = sample.ids[sample.alive][held.rows]
+    if given is not None:
+        held, ids = _asked(gallery, learner, *given), np.arange(len(given[1]))
+    of = gallery if given is not None else sample
     asked = bool(len(held.rows))
-    suspects = [*_mislabelled(sample, held), *_doubled(gallery, contents), *([] if pixels is None else _spoilt(gallery, pixels))]
-    counts = np.bincount(gallery.columns[gallery.alive], minlength=len(gallery.names))
     return Report(
         learner=learner, images=len(gallery.alive), asked=len(held.rows),
         top1=float(held.right().mean()) if asked else None, top5=float(held.right(5).mean()) if asked else None,
-        per_product=_per_product(sample, held, _power(curve)), confused=_confused(sample, held), suspects=tuple(suspects),
-        few=tuple(gallery.names[number] for number in np.flatnonzero((counts > 0) & (counts < FEW))), curve=curve,
+        per_product=_per_product(of, held, _power(curve)), confused=_confused(of, held, ids), suspects=tuple(suspects),
+        few=tuple(gallery.names[number] for number in np.flatnonzero((gallery.counts > 0) & (gallery.counts < FEW))), curve=curve,
     )  # fmt: skip
+
+
+def _asked(gallery: Gallery, learner: str, features: Floats, products: Sequence[str]) -> HeldOut:
+    """Answers on photographs that are not in the gallery, of products that are."""
+    x, y = gallery.taught()
+    taught = make(learner).learn(x, y)
+    columns = np.searchsorted(taught.classes_, gallery.numbers(products))
+    return HeldOut(np.arange(len(products)), columns, taught.scores(features), taught.classes_)
 
 
 def _per_product(gallery: Gallery, held: HeldOut, power: tuple[float, float] | None) -> tuple[OfProduct, ...]:
@@ -127,12 +145,12 @@ def _per_product(gallery: Gallery, held: HeldOut, power: tuple[float, float] | N
     return tuple(sorted(found, key=lambda one: (one.top1 is None, one.top1 or 0.0, one.product)))
 
 
-def _confused(gallery: Gallery, held: HeldOut) -> tuple[Confused, ...]:
+def _confused(gallery: Gallery, held: HeldOut, ids: Ints) -> tuple[Confused, ...]:
     """The pairs that are confused most often, both directions apart."""
     given = held.scores.argmax(axis=1) if len(held.rows) else held.columns
     wrong = np.flatnonzero(given != held.columns)
     pairs = Counter((int(held.columns[i]), int(given[i])) for i in wrong)
-    ids, found = gallery.ids[gallery.alive][held.rows], []
+    found = []
     for (own, other), count in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED]:
         images = ids[(held.columns == own) & (given == other)][:5]
         found.append(Confused(_name(gallery, held, own), _name(gallery, held, other), count, tuple(images.tolist())))
@@ -193,20 +211,22 @@ def _double(gallery: Gallery, row: int, other: int, cosine: float) -> Suspect:
     return Suspect(int(gallery.ids[row]), "doubled", cosine, int(gallery.ids[other]), gallery.names[gallery.columns[other]])
 
 
-def _spoilt(gallery: Gallery, pixels: Pixels) -> list[Suspect]:
-    """Images that are blurred, or on which there is nothing."""
+def _spoilt(gallery: Gallery, looks: Doubles) -> list[Suspect]:
+    """Images that cannot be read any more, that are blurred, or on which there is nothing."""
     found = []
     for row in gallery.alive.tolist():
-        deviation, sharpness = sharpness_of(pixels[row])
-        if deviation < EMPTY:
+        deviation, sharpness = looks[row].tolist()
+        if np.isnan(deviation):
+            found.append(Suspect(int(gallery.ids[row]), "unreadable", 0.0))
+        elif deviation < EMPTY:
             found.append(Suspect(int(gallery.ids[row]), "empty", deviation))
         elif sharpness < BLURRED:
             found.append(Suspect(int(gallery.ids[row]), "blurred", sharpness))
     return found
 
 
-def sharpness_of(pixels: Pixels) -> tuple[float, float]:
-    """Deviation of the grey values (0..255) of an image (h, w, 3), and the variance of their Laplacian.
+def look_of(pixels: Pixels) -> tuple[float, float]:
+    """Deviation of the grey values (0..255) of an image (h, w, 3) of some 160 pixels, and the variance of their Laplacian.
 
     Pech-Pacheco et al., Diatom Autofocusing in Brightfield Microscopy, ICPR 2000: out of focus, second derivatives are small.
     """

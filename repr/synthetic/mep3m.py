@@ -87,7 +87,7 @@ def plan(total: int, seed: int) -> list[Listing]:
 
 
 def _title(product: Product, sub: SubClass, side: int, rng: np.random.Generator) -> str:
-    """A web shop's title: about 43 characters at 220 px, 55 at 75 px, where another shop's habits show."""
+    """A web shop's title: 31 characters on average at 220 px (real ones: 43), 54 at 75 px (55), where another shop's habits show."""
 
     def some(words: tuple[str, ...], n: int) -> list[str]:
         """`n` different ones of the words, or all where there are fewer."""

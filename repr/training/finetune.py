@@ -20,9 +20,11 @@ from repr.images.views import Views, plain
 from repr.models.encoder import Encoder
 from repr.training import optim
 from repr.training.precision import as_channels_last, autocast, laid_out
+from repr.training.rates import Schedule
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs, logits, labels → scalar
 MOMENTUM = 0.9  # of SGD, as in lightly's and torchvision's own loops
+WEIGHT_DECAY = 5e-4  # but on norms and biases; as Wide ResNets on CIFAR (Zagoruyko and Komodakis 2016)
 
 
 class EncoderWithHead(nn.Module):
@@ -60,7 +62,7 @@ def fit_classifier(
     pixels: uint8 (n, h, h, 3). labels: int64 (n,) in 0..classes-1. head: features (b, dim) → logits (b, classes).
     generator: on the CPU; order and views follow it. views: random views of each batch; None for the evaluation transform.
     loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy. SGD, cosine schedule a
-    step, decay 5e-4 but on norms and biases. epochs 0 changes nothing.
+    step, WEIGHT_DECAY but on norms and biases. epochs 0 changes nothing.
     Raises UserError when there is no image, a label is outside 0..classes-1, or the loss is not finite.
     """
     device = torch.device(device)
@@ -74,7 +76,7 @@ def fit_classifier(
     with _seeded_layers(generator, device):
         _loop(
             EncoderWithHead(encoder, head), [encoder, head], _viewer(views, encoder.size, generator), pixels, labels,
-            epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=5e-4,
+            epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=WEIGHT_DECAY,
             loss=loss or _cross_entropy, generator=generator, device=device,
         )  # fmt: skip
 
@@ -92,13 +94,14 @@ def fit_network(
     weight_decay: float = 0.0,
     optimiser: str = "adam",
     halve_every: int = 0,
+    schedule: Schedule | None = None,
     transform: Callable[[Tensor], Tensor] | None = None,
     device: str | torch.device = "cpu",
 ) -> nn.Module:
     """Train any network in place, on `device`, by the same loop; returned in eval mode.
 
-    inputs: (n, …); labels: (n, …), whatever `loss` of (inputs, network(inputs), labels) takes. optimiser: "adam", "sgd" or "adagrad".
-    halve_every: halve the rate every so many epochs (MEP-3M's protocol: 2); 0 for the cosine schedule.
+    inputs: (n, …); labels: (n, …), whatever `loss` of (inputs, network(inputs), labels) takes. optimiser: as `optim.make` has it.
+    halve_every: halve the rate every so many epochs (MEP-3M's protocol: 2); 0 for the cosine schedule. schedule: instead of both.
     transform: applied to each batch of inputs on the device. epochs 0 changes nothing.
     Raises UserError when there is no row, or the loss is not finite.
     """
@@ -110,7 +113,7 @@ def fit_network(
     _loop(
         network, [network], transform or _as_is, inputs, labels,
         epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay,
-        loss=loss, generator=generator, device=device, optimiser=optimiser, halve_every=halve_every,
+        loss=loss, generator=generator, device=device, optimiser=optimiser, halve_every=halve_every, schedule=schedule,
     )  # fmt: skip
     return network
 
@@ -131,8 +134,9 @@ def _loop(
     device: torch.device,
     optimiser: str = "sgd",
     halve_every: int = 0,
+    schedule: Schedule | None = None,
 ) -> None:
-    """The steps themselves: shuffled batches, cosine or halved rate; `trained` modules are in training mode meanwhile."""
+    """The steps themselves: shuffled batches, the rate by schedule, cosine or halved; `trained` modules are in training mode meanwhile."""
     stepper = optim.make(optimiser, trained, lr=lr, momentum=MOMENTUM, weight_decay=weight_decay)
     parts = _parts(len(inputs), batch_size)
     with _in_training(trained, len(inputs) > 1):
@@ -140,8 +144,9 @@ def _loop(
             order = torch.randperm(len(inputs), generator=generator)
             total = torch.zeros((), dtype=torch.float64, device=device)
             for i, chosen in enumerate(torch.split(order, parts)):
-                cosine = optim.factor(epoch * len(parts) + i, epochs * len(parts))
-                optim.set_rate(stepper, 0.5 ** (epoch // halve_every) if halve_every else cosine)
+                step, total_steps = epoch * len(parts) + i, epochs * len(parts)
+                fallen = 0.5 ** (epoch // halve_every) if halve_every else optim.factor(step, total_steps)
+                optim.set_rate(stepper, schedule((step + 0.5) / total_steps) if schedule else fallen)
                 batch, truth = transform(inputs[chosen].to(device)), labels[chosen].to(device)
                 value = loss(batch, forward(batch).float(), truth)
                 stepper.zero_grad()

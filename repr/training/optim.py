@@ -58,7 +58,7 @@ def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[Group]:
 
 
 def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:
-    """The optimiser "sgd", "lars", "adam" or "adagrad" over `modules`, its groups remembering `base_lr` for `set_rate`.
+    """The optimiser "sgd", "lars", "adam", "adamw" or "adagrad" over `modules`, its groups remembering `base_lr` for `set_rate`.
 
     For Adam `momentum` is the first of its two betas; the second is 0.999 (Kingma and Ba 2015). Adagrad (Duchi et al. 2011) has
     none and takes sparse gradients, if nothing decays.
@@ -69,6 +69,8 @@ def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float,
         optimiser = torch.optim.SGD(parts, lr=lr, momentum=momentum, fused=True)
     elif name == "adam":
         optimiser = torch.optim.Adam(parts, lr=lr, betas=(momentum, 0.999), fused=True)
+    elif name == "adamw":
+        optimiser = torch.optim.AdamW(parts, lr=lr, betas=(momentum, 0.999), fused=True)
     elif name == "adagrad":
         optimiser = torch.optim.Adagrad(parts, lr=lr)
     else:

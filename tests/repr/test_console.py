@@ -166,4 +166,4 @@ def test_a_closed_pipe_is_no_error() -> None:
     with subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr
         process.stdout.close()
-        assert not process.stderr.read()
+        assert not process.stderr.read() and process.wait() == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from repr import files
-from repr.files import replacing
+from repr.files import check_writable, replacing
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -39,3 +40,16 @@ def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert told.value.filename == str(tmp_path / "kept")
     assert [file.name for file in tmp_path.rglob("*")] == ["kept", "inside"]
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_writable(tmp_path / "new" / "deep" / "out.json")
+    (tmp_path / "file").write_text("x")
+    check_writable(tmp_path / "file")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"], "nothing is made"
+    with pytest.raises(NotADirectoryError) as refused:
+        check_writable(tmp_path / "file" / "below" / "out.json")
+    assert refused.value.filename == str(tmp_path / "file")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs the tests may be allowed everything
+    with pytest.raises(PermissionError):
+        check_writable(tmp_path / "new")

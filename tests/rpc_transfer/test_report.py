@@ -32,6 +32,8 @@ from rpc_transfer.protocol import Split, SplitFile
 from rpc_transfer.results import COMMAND, About, RowConfig
 from rpc_transfer.summary import best_row
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 LEARNERS = ("finetune", "ncm")
 COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (200, 30, 200), (30, 200, 200))
 

@@ -12,23 +12,24 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "tools" / "bench"
+QUICK = [
+    "align.py --records 1200",
+    "catalog.py --records 700",
+    "index.py --share 0.002",
+    "increment.py --products 300 --learner lda",
+    "retrieval.py --vectors 400 --dim 16 --products 40",
+]
+SLOW = [
+    "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
+    "naive.py --set '220 px' --images 40 --method supervised --size 32 --rounds 1 --device cpu",
+    "naive.py --set '2592 x 1944 px' --images 16 --method simclr --size 32 --rounds 1 --device cpu",
+    "titles.py --records 1200 --epochs 1",
+    "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
+    "training.py --arch tf_efficientnet_lite0 --method vicreg --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
+]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "align.py --records 1200",
-        "catalog.py --records 700",
-        "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
-        "increment.py --products 300 --learner lda",
-        "naive.py --set '220 px' --images 40 --method supervised --size 32 --rounds 1 --device cpu",
-        "naive.py --set '2592 x 1944 px' --images 16 --method simclr --size 32 --rounds 1 --device cpu",
-        "retrieval.py --vectors 400 --dim 16 --products 40",
-        "titles.py --records 1200 --epochs 1",
-        "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
-        "training.py --arch tf_efficientnet_lite0 --method vicreg --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
-    ],
-)
+@pytest.mark.parametrize("command", [*QUICK, *(pytest.param(command, marks=pytest.mark.slow) for command in SLOW)])
 def test_a_benchmark_prints_its_rows(command: str) -> None:
     name, *words = shlex.split(command)
     done = subprocess.run([sys.executable, str(BENCH / name), *words, "--json"], capture_output=True, text=True, check=False)

@@ -143,6 +143,7 @@ def test_freiburg_keeps_its_fourteen_doubles_together(shared: Path, tmp_path: Pa
     assert report.test / len(data) == pytest.approx(0.2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_fashion_does_not_chain(shared: Path) -> None:
     data = mep3m.read(shared / "fashion")
     report = splits.divide(data, "grouped", 0).report

@@ -99,7 +99,7 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
 
 
 def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> None:
-    def opened(seed: int, part: str) -> Catalog:
+    def opened(seed: int, part: str, split: str) -> Catalog:
         if part == "meats":
             raise UserError("no such part", part, "choose")
         return shop
@@ -114,7 +114,7 @@ def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> Non
 def test_trials_of_one_seed_and_level_share_a_split_whatever_they_read(shop: Catalog) -> None:
     rows = [Settings(level=1), Settings(level=1, mask=True), Settings(level=2)]
     of = {seed: shop.select(np.arange(len(shop)) != seed) for seed in (0, 1)}
-    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, _: of[seed], rows, [0, 1])]
+    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, *_: of[seed], rows, [0, 1])]
     assert splits[0] == splits[1] != splits[2] and len({*splits[0], *splits[2]}) == 4
 
 

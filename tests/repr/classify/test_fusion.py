@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from repr.catalog.table import Catalog
+from repr.classify.attention import Attention
 from repr.classify.concat import Concat
 from repr.classify.data import Data
 from repr.classify.experiment import run_trial
@@ -15,6 +16,7 @@ from repr.classify.fusion import NETS, Fusion, TwoModalities
 from repr.classify.gated import Gated
 from repr.classify.lmf import LowRankFusion, low_rank_fusion
 from repr.classify.settings import Settings
+from repr.classify.sum import Sum
 from repr.classify.tfn import TensorFusion, tensor_fusion
 from repr.errors import UserError
 from repr.experiments.trials import Trial
@@ -55,7 +57,19 @@ def test_the_gate_chooses_between_the_modalities() -> None:
         torch.testing.assert_close(net(image, text), net.head(torch.tanh(chosen)))
 
 
-@pytest.mark.parametrize("kind", [Concat, TensorFusion, LowRankFusion, Gated])
+def test_attention_weighs_the_modalities_row_by_row() -> None:
+    image, text = pair(4, 4)
+    net = Attention(4, 3).eval()
+    w, b, v = (tensor.detach().numpy() for tensor in (net.hidden.weight, net.hidden.bias, net.score.weight))
+    for row in range(5):
+        scores = np.array([v[0] @ np.tanh(w @ x[row].numpy() + b) for x in (image, text)])
+        weights = np.exp(scores) / np.exp(scores).sum()
+        np.testing.assert_allclose(net.weights(image, text)[row].detach(), weights, rtol=1e-4)
+        wanted = net.head(weights[0] * image[row] + weights[1] * text[row])
+        torch.testing.assert_close(net(image, text)[row], wanted.float(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [Concat, TensorFusion, LowRankFusion, Gated, Sum, Attention])
 def test_shapes(kind: type[torch.nn.Module]) -> None:
     assert kind(8, 3)(*pair(8, 8)).shape == (5, 3)
 

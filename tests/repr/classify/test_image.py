@@ -17,6 +17,8 @@ from repr.experiments.trials import NotRun
 from repr.models.provenance import Provenance, Record, learned_from
 from repr.models.weights import fresh, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 def test_frozen_features_below_a_linear_layer(shop: Catalog) -> None:
     trial = run_trial(Data(shop), Settings(model="encoder", weights="none", size=32, epochs=10))

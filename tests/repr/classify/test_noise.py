@@ -141,6 +141,11 @@ def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: P
     assert f"{first.given} → {first.proposed}" in page and "data:image/" in page and "repr classify noise apply" in page
 
 
+def test_a_model_that_lacks_its_weights(swapped: tuple[Path, set[str]]) -> None:
+    with pytest.raises(UserError, match=r"resnet50 cannot be trained here.*no weights"):
+        noise.find(Request(data=(str(swapped[0]),), level=2, model="resnet50", end_to_end=False))
+
+
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no catalog\.parquet in it"):
         noise.apply(tmp_path, tmp_path / "x.parquet")

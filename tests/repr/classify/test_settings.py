@@ -108,7 +108,7 @@ def test_what_is_beyond_the_limits() -> None:
         ({"scale": 0}, "It takes above 0 to 1"),
         ({"lr": float("inf")}, "lr is inf"),
         ({"adjust": -1}, "It takes 0 or more"),
-        ({"split": "own"}, "random, grouped"),
+        ({"split": "own"}, "random, stratified, grouped"),
         ({"balanced": True, "adjust": 1.0}, "given with `balanced`"),
     ],
 )

@@ -39,6 +39,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path / "shop"
 
 
+@pytest.mark.slow
 def test_two_processes_and_figures(shop: Path, tmp_path: Path) -> None:
     if not (find_spec("rapidocr") and find_spec("onnxruntime")):
         pytest.skip("rapidocr is not installed")

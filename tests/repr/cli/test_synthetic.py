@@ -22,6 +22,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_it_says_where_both_parts_are_and_keeps_what_is_there(tmp_path: Path) -> None:
     out = tmp_path / "shop"
     first = run("--out", out, "--scale", "tiny", "--workers", 1)

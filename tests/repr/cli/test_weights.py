@@ -17,6 +17,8 @@ from repr.models.mixing import mix
 from repr.models.provenance import MIX, STATISTICS, Data, Images, Provenance, Record
 from repr.models.weights import fresh, read_weights, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[str, str]:

@@ -98,7 +98,7 @@ def test_broken_images_are_left_out_and_named(embedder: Embedder, two: Catalog) 
     assert not len(embedder.images([b""])) and not len(embedder.images([]))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([0, 1, 2, None]), max_size=12), st.integers(1, 5))
 def test_any_mixture_comes_back_in_order(encoder: Encoder, order: list[int | None], batch_size: int) -> None:
     """None stands for an image that cannot be read."""

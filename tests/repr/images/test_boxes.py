@@ -44,8 +44,24 @@ def test_a_box_on_the_upright_image_stays(turn: int) -> None:
 @pytest.mark.parametrize("turn", [2, 3, 4])
 def test_where_the_sizes_do_not_tell_it_is_said(turn: int) -> None:
     with pytest.raises(Unreadable, match=rf"EXIF tag turns it \({turn}\)"):
-        read_image(photograph(turn), box=DrawnBox(RED, (120, 80)))
+        read_image(photograph(turn), box=DrawnBox((8.0, 5.0, 44.0, 52.0), (120, 80)))  # RED is as far from the top as from the bottom
     read_image(photograph(turn), box=RED)  # a box without a size is on the upright image
+
+
+@pytest.mark.parametrize("turn", [2, 3, 4, 5, 6, 7, 8])
+def test_a_box_that_is_the_same_either_way_is_placed(turn: int) -> None:
+    whole, middle = (0.0, 0.0, 80.0, 80.0), (20.0, 20.0, 40.0, 40.4)
+    assert placed(DrawnBox(whole, (80, 80)), (80, 80), turn) == whole
+    assert placed(DrawnBox(middle, (80, 80)), (40, 40), turn) == pytest.approx([side / 2 for side in middle])
+
+
+@pytest.mark.parametrize(("turn", "moves"), [(2, (True, False)), (3, (True, True)), (4, (False, True))])
+def test_a_box_is_the_same_where_its_mirror_is(turn: int, moves: tuple[bool, bool]) -> None:
+    """Off the middle across, a box moves by the turns that mirror across, and by the others it does not; so down."""
+    for axis in (0, 1):
+        box = (0.0, 40.0, 30.0, 20.0) if axis == 0 else (30.0, 0.0, 40.0, 20.0)
+        found = placed(DrawnBox(box, (100, 100)), (100, 100), turn)
+        assert isinstance(found, str) == moves[axis], found
 
 
 def test_another_shape_is_said() -> None:

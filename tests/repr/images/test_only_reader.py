@@ -36,9 +36,9 @@ def openings(tree: ast.AST) -> list[int]:
     return lines
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_no_other_module_opens_images(file: Path) -> None:
-    assert openings(ast.parse(file.read_text(encoding="utf-8"))) == []
+def test_no_other_module_opens_images() -> None:
+    found = {str(file.relative_to(ROOT)): openings(ast.parse(file.read_text(encoding="utf-8"))) for file in SOURCES}
+    assert len(found) > 200 and {file: lines for file, lines in found.items() if lines} == {}
 
 
 def test_the_reader_does() -> None:

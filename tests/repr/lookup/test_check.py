@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, laplace
 
-from repr.lookup.check import BLURRED, check, sharpness_of
+from repr.lookup.check import BLURRED, check, look_of
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import held_out
 from repr.records import to_json
@@ -78,18 +78,21 @@ def test_blurred_and_empty_images_are_found() -> None:
     pixels = rng.integers(0, 255, (len(gallery), 24, 24, 3)).astype(np.uint8)
     pixels[4] = 200
     pixels[7] = np.linspace(0, 255, 24)[:, None, None].astype(np.uint8)
-    assert reasons(gallery, "empty", pixels=pixels) == {104: None}
-    assert reasons(gallery, "blurred", pixels=pixels) == {107: None}
+    looks = np.array([look_of(one) for one in pixels])
+    looks[2] = np.nan
+    assert reasons(gallery, "unreadable", looks=looks) == {102: None}
+    assert reasons(gallery, "empty", looks=looks) == {104: None}
+    assert reasons(gallery, "blurred", looks=looks) == {107: None}
 
 
 def test_sharpness_is_that_of_scipys_laplacian() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
     grey = pixels @ np.array([0.299, 0.587, 0.114])
-    deviation, sharpness = sharpness_of(pixels)
+    deviation, sharpness = look_of(pixels)
     assert deviation == pytest.approx(grey.std())
     assert sharpness == pytest.approx(laplace(grey)[1:-1, 1:-1].var())
     soft = np.repeat(gaussian_filter(grey, 3)[:, :, None], 3, axis=2).astype(np.uint8)
-    assert sharpness_of(soft)[1] < BLURRED < sharpness
+    assert look_of(soft)[1] < BLURRED < sharpness
 
 
 def test_products_with_too_few_images_are_named() -> None:

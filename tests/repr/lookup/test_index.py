@@ -185,7 +185,7 @@ def test_it_says_what_it_is(index: Index) -> None:
     assert repr(index) == f"<Index '{index.folder}': 3 products in 5 images, none at 32 px>"
     info = index.info()
     assert (info["products"], info["images"], info["complete"], info["search"]["kind"]) == (3, 5, True, "exact")
-    assert [change["what"] for change in info["changes"]] == ["build", "build", "create"]
+    assert [change["what"] for change in info["changes"]] == ["build", "settle", "build", "create"]
     with pytest.raises(UserError, match="512 numbers an image"):
         index.search(np.ones((1, 4), np.float32))
     with pytest.raises(UserError, match="not finite"):

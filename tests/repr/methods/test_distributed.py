@@ -102,7 +102,7 @@ def one_of_two(out: Path) -> None:
             torch.save(found, out)
 
 
-@pytest.fixture(scope="module", params=["devices", "machines"])
+@pytest.fixture(scope="module", params=["devices", pytest.param("machines", marks=pytest.mark.slow)])
 def two(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("gloo") / "found.pt"
     with pytest.MonkeyPatch.context() as patch:

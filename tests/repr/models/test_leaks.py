@@ -18,6 +18,8 @@ from repr.models.mixing import mix
 from repr.models.provenance import IMAGENET, NOT_KNOWN, Provenance, Record, learned_from
 from repr.models.weights import Weights, fresh, read_weights, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 HOSTILE = ["C+C", "a → b", "A: dairy", "-1", "nan"]
 
 

@@ -17,6 +17,8 @@ from repr.errors import UserError
 from repr.models.provenance import IMAGENET, MIX, NOT_KNOWN, Data, Images, Parent, Provenance, Record, learned_from, versions
 from repr.models.weights import fresh, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 HOSTILE = ["C+C", "a → b", "A: dairy", "-1", "nan", "null", "', \"", "`size`"]
 
 

@@ -7,11 +7,15 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+import pytest
+
 from repr.commands import command_line
 from repr.models.provenance import Data, Images, Provenance, Record
 from repr.models.weights import fresh, write_weights
 from repr.reports import training_report
 from repr.runs import Run
+
+pytestmark = pytest.mark.usefixtures("thin")
 
 
 def test_training_report(tmp_path: Path, pretraining: Callable[..., Path]) -> None:

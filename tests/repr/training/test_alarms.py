@@ -18,6 +18,8 @@ from repr.reports import training_report
 from repr.runs import Run
 from repr.training import alarms, loop
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 def test_spread_of_axes_and_of_a_point() -> None:
     assert alarms.spread(torch.ones(8, 5)) == pytest.approx(0.0, abs=1e-6)

@@ -17,6 +17,8 @@ from repr.models.encoder import Encoder
 from repr.models.weights import fresh, load_encoder
 from repr.training.finetune import fit_classifier, fit_network
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

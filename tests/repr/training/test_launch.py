@@ -182,6 +182,7 @@ def typed(shop: Catalog, tmp_path: Path) -> list[str]:
     return ["-m", "repr", "pretrain", "--json", *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
+@pytest.mark.slow
 def test_two_processes_say_and_write_all_once(programs: Any, typed: list[str], tmp_path: Path) -> None:
     program = programs.start(*typed, "--method", "moco", "--out", str(tmp_path / "run"))
     said, errors = program.communicate(timeout=600)
@@ -193,6 +194,7 @@ def test_two_processes_say_and_write_all_once(programs: Any, typed: list[str], t
     assert {file.name for file in (tmp_path / "run").iterdir()} - {"warnings.csv"} == written
 
 
+@pytest.mark.slow
 def test_what_a_process_refuses_is_one_line_and_exit_code_2(programs: Any, typed: list[str], tmp_path: Path) -> None:
     program = programs.start(*typed, "--min-images", "999", "--out", str(tmp_path / "run"))
     said, errors = program.communicate(timeout=600)

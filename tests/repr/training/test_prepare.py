@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repr.catalog.table import Catalog
+from repr.catalog.union import with_split
 from repr.errors import UserError
+from repr.images.contents import Sketch, image_hashes
+from repr.images.pack import open_pack
 from repr.training.prepare import check_labels, hold_out, prepare
 from repr.training.settings import Settings
 
@@ -48,3 +51,17 @@ def test_balancing_needs_classes() -> None:
     check_labels(nothing, (), "shop", Settings(method="simclr"))
     with pytest.raises(UserError, match="no classes to balance"):
         check_labels(nothing, (), "shop", Settings(method="simclr", balanced=True))
+
+
+def test_test_images_are_neither_learned_from_nor_watched(make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
+    """Nor packed: what is not there cannot be trained on by mistake."""
+    whole = make_shop(tmp_path / "shop", per_class=8)
+    split = np.where(np.arange(len(whole)) % 4 == 0, "test", "train").astype(object)
+    catalog = with_split(whole, split)
+    material = prepare(catalog, Settings(size=16, val_share=0.25))
+    n = int((split == "train").sum())
+    assert len(material.train) + len(material.val) == n == len(open_pack(material.pack))
+    (data,) = material.learned.data
+    trained = Sketch.read(data.trained.n, material.learned.hashes[data.trained.key])
+    tests = image_hashes([catalog.file(row) for row in np.flatnonzero(split == "test")])
+    assert data.trained.n == len(material.train) and trained.overlap(tests).found == 0

@@ -22,6 +22,8 @@ from repr.training.fit import pretrain
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 SMALL: dict[str, Any] = {"size": 16, "epochs": 3, "batch_size": 16, "device": "cpu"}
 
 Train = Callable[..., dict[str, Any]]

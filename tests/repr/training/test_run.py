@@ -22,6 +22,8 @@ from repr.training.launch import Killed
 from repr.training.run import execute
 from repr.training.stop import Stopped
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 OPTIONS: dict[str, Any] = {"subset": None, "split": "grouped", "size": 16, "epochs": 1, "batch_size": 16, "device": "cpu"}
 
 

@@ -21,6 +21,8 @@ from repr.training import checkpoint
 from repr.training.run import execute
 from repr.training.stop import Stopped
 
+pytestmark = pytest.mark.slow
+
 OPTIONS: dict[str, Any] = {"size": 16, "epochs": 4, "batch_size": 16, "device": "cpu", "ema": 0.9}
 EXACT = ("epoch", "step", "loss", "train_acc", "val_acc", "lr")
 

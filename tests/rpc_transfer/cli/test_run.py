@@ -16,6 +16,8 @@ from repr.errors import UserError
 from repr.experiments.document import Document, read
 from rpc_transfer.cli import group
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:

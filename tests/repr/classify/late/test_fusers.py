@@ -1,0 +1,115 @@
+"""What late fusion learns, against plain versions and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from repr.classify.late.boosting import LEAVES, RATE, ROUNDS, Boosting
+from repr.classify.late.layers import Layers, beside
+from repr.classify.late.mean import WeightedMean, mixture
+from repr.classify.late.stacking import STEPS, C, Stacking, logarithms
+from repr.classify.late.vote import voted
+from repr.classify.settings import Settings
+from repr.classify.state import Restored
+
+N, CLASSES = 240, 4
+
+
+def drawn(seed: int = 0, classes: int = CLASSES) -> tuple[np.ndarray, np.ndarray]:
+    """Two models, the second the better one, and the truth."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, N)
+    found = []
+    for skill in (1.0, 2.5):
+        scores = np.exp(rng.normal(size=(N, classes)) + skill * np.eye(classes)[labels])
+        found.append((scores / scores.sum(axis=1, keepdims=True)).astype(np.float32))
+    return np.stack(found), labels.astype(np.int64)
+
+
+@given(st.integers(1, 5), st.integers(0, 50))
+def test_the_vote_is_that_of_a_loop(models: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).dirichlet(np.ones(3), (models, 6)).astype(np.float32)
+    found = voted(scores)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    for row in range(6):
+        votes = [int(scores[m, row].argmax()) for m in range(models)]
+        mean = scores[:, row].mean(axis=0)
+        assert found[row].argmax() == max(range(3), key=lambda c: (votes.count(c), mean[c]))
+
+
+def test_a_tie_goes_to_the_higher_mean_probability() -> None:
+    assert voted(np.array([[[0.6, 0.4]], [[0.1, 0.9]]], np.float32)).argmax() == 1
+
+
+def test_the_weights_of_the_mean_are_the_likeliest() -> None:
+    scores, labels = drawn()
+    own = scores[:, np.arange(N), labels].astype(np.float64)
+    best = minimize_scalar(lambda w: -np.log(w * own[0] + (1 - w) * own[1]).sum(), bounds=(0, 1), method="bounded")
+    assert mixture(own)[0] == pytest.approx(best.x, abs=0.01)
+    fitted = WeightedMean(Settings(model="mean")).fit(scores, labels, torch.Generator())
+    wanted = np.array([[sum(fitted.weights_[m] * scores[m, n, c] for m in range(2)) for c in range(CLASSES)] for n in range(5)])
+    np.testing.assert_allclose(fitted.fuse(scores[:, :5]), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["layer", "layers"])
+def test_layers_are_those_of_the_paper(model: str) -> None:
+    scores, labels = drawn()
+    fitted = Layers(Settings(model=model)).fit(scores, labels, torch.Generator().manual_seed(0))
+    assert len(fitted.networks_) == 8
+    answers = []
+    for network in fitted.networks_:
+        weights = [parameter.detach().numpy() for parameter in network.parameters()]
+        assert weights[0].shape == ((6 if model == "layers" else CLASSES), 2 * CLASSES)
+        x = np.stack([np.concatenate([scores[0, n], scores[1, n]]) for n in range(N)])
+        hidden = np.einsum("nd,hd->nh", x, weights[0]) + weights[1]
+        if model == "layers":
+            hidden = np.einsum("nh,ch->nc", np.maximum(hidden, 0), weights[2]) + weights[3]
+        answers.append(np.exp(hidden) / np.exp(hidden).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(fitted.fuse(scores), voted(np.stack(answers).astype(np.float32)), atol=1e-5)
+    assert (fitted.fuse(scores).argmax(axis=1) == labels).mean() >= (scores[1].argmax(axis=1) == labels).mean() - 0.02
+
+
+@pytest.mark.parametrize("classes", [2, CLASSES])
+def test_stacking_is_scikit_learns(classes: int) -> None:
+    scores, labels = drawn(1, classes)
+    fitted = Stacking(Settings(model="stacking")).fit(scores, labels, torch.Generator())
+    wanted = LogisticRegression(C=C, max_iter=STEPS).fit(logarithms(scores), labels).predict_proba(logarithms(scores))
+    np.testing.assert_allclose(fitted.fuse(scores), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, CLASSES])
+def test_boosting_is_scikit_learns(classes: int) -> None:
+    scores, labels = drawn(2, classes)
+    fitted = Boosting(Settings(model="boosting")).fit(scores, labels, torch.Generator())
+    grower = HistGradientBoostingClassifier(
+        learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, early_stopping=False, random_state=0
+    )
+    wanted = grower.fit(beside(scores).numpy(), labels).predict_proba(beside(scores).numpy())
+    np.testing.assert_allclose(fitted.fuse(scores), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind, model", [(Stacking, "stacking"), (Boosting, "boosting")])
+def test_a_class_that_no_row_has_is_never_answered(kind: type[Stacking | Boosting], model: str) -> None:
+    scores, labels = drawn(3)
+    labels[labels == 2] = 1
+    found = kind(Settings(model=model)).fit(scores, labels, torch.Generator()).fuse(scores)
+    assert found[:, 2].max() < 1e-6
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind, model", [(WeightedMean, "mean"), (Layers, "layers"), (Layers, "layer"), (Stacking, "stacking"), (Boosting, "boosting")]
+)
+def test_kept_and_restored_it_answers_the_same(kind: type[Layers], model: str) -> None:
+    scores, labels = drawn(4)
+    settings = Settings(model=model)
+    fitted = kind(settings).fit(scores, labels, torch.Generator().manual_seed(1))
+    again = kind(settings).restore(Restored(fitted.state(), "here"))
+    assert np.array_equal(again.fuse(scores), fitted.fuse(scores))
