@@ -42,10 +42,10 @@ def test_shuffled_tiles_are_those_of_a_loop(side: int, grid: int) -> None:
 
 
 def test_a_side_that_the_grid_does_not_divide() -> None:
-    images = torch.rand(2, 3, 50, 50)
+    images = torch.linspace(0, 1, 50).expand(2, 3, 50, 50)  # smooth, so that stretching and back changes little
     order = torch.arange(49).expand(2, 49)
     assert shuffled(images, order).shape == images.shape
-    assert (shuffled(images, order) - images).abs().mean() < 0.1
+    assert (shuffled(images, order) - images).abs().mean() < 0.01
 
 
 @pytest.mark.parametrize("both", [True, False])
