@@ -101,6 +101,4 @@ def test_trained_measured_kept_and_asked(shop: Catalog, tmp_path, adversary: str
 
 def test_only_networks_that_are_trained_can_be_destroyed() -> None:
     with pytest.raises(UserError, match="is for images trained end to end"):
-        Settings(model="ngram", method="dcl")
-    with pytest.raises(UserError, match="is for images trained end to end"):
         Settings(model="encoder", method="dcl")
