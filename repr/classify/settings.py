@@ -198,7 +198,8 @@ class Settings(Shared):
         between drops scale with the epochs.
         """
         if self.preset != "rakuten":
-            return {**self.training(epochs)}
+            plain: Recipe = {**self.training(epochs)}  # type: ignore[typeddict-item]  # its other keys may be lacking
+            return plain
         whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
         if modality == "image" and self.method == "dcl":
             whole = 80

@@ -52,7 +52,7 @@ class Connection(sqlite3.Connection):
         except sqlite3.OperationalError as error:
             raise refused(error, self.file) from None
 
-    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]
+    def executescript(self, script: str) -> sqlite3.Cursor:
         """As SQLite's."""
         try:
             return super().executescript(script)

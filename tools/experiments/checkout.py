@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -65,8 +66,10 @@ def part_of(index: Index, truth_file: Path, folder: Path, most: int) -> Part:
     places = defaultdict(list)
     for row, number in enumerate(truth.image.tolist()):
         places[number].append(row)
-    image, boxes, scores = ({kind: [] for kind in BOXES} for _ in range(3))
-    crops = {kind: [] for kind in BOXES}
+    image: dict[str, list[Any]] = {kind: [] for kind in BOXES}
+    boxes: dict[str, list[Any]] = {kind: [] for kind in BOXES}
+    scores: dict[str, list[Any]] = {kind: [] for kind in BOXES}
+    crops: dict[str, list[Any]] = {kind: [] for kind in BOXES}
     kept = np.arange(min(most, len(truth.names)))
     for number in kept.tolist():
         picture = read_image(folder / truth.names[number])

@@ -48,7 +48,7 @@ def of_seed(data: Data, settings: Settings, kind: str) -> Figures:
     rng = np.random.default_rng([settings.seed, 9])
     fold = divide(problem, data.titles, FOLDS, settings.seed)
     clean = out_of_fold(data, settings, problem, fold).probabilities.argmax(axis=1)
-    confusion = np.zeros((len(problem.names),) * 2)
+    confusion = np.zeros((len(problem.names),) * 2, np.float32)
     np.add.at(confusion, (problem.labels[problem.train], clean), 1)
     np.fill_diagonal(confusion, 0)
     noisy = replace(problem, labels=swapped(problem, kind, confusion, rng))

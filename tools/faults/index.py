@@ -179,7 +179,7 @@ def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> t
     if shop.built:
         said = said or shop.check(step)
     if ended == 3:
-        process = child(lambda: shop.do(step) or 0)
+        process = child(lambda: shop.do(step))
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         said = said or ("" if code == 0 else f"given again, it ends with {code}")
     shop.settle(step)
