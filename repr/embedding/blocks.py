@@ -25,8 +25,8 @@ from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError
 from repr.files import content_key, held, read_json, replacing, write_json
 from repr.images.boxes import Box
+from repr.images.decoded import Quarantined
 from repr.images.known import fingerprints
-from repr.images.pack import Quarantined
 from repr.machine import cores
 from repr.models.weights import Weights, load_encoder
 

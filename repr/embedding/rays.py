@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -52,10 +53,10 @@ def _connect(address: str, workers: int | None) -> None:
                 object_store_memory=STORE_BYTES,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"no Ray cluster answers ({error})", address, "Check the address, or use `local`", argument="ray") from None
 
@@ -65,7 +66,7 @@ def _embedded(look: Look, blocks: Iterable[Block]) -> Iterator[tuple[int, Embedd
     task = ray.remote(max_retries=TRIES, num_gpus=int(look.device != "cpu"))(embed_block)
     shared, todo = ray.put(look), iter(list(blocks))
     most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-    under_way: dict[ray.ObjectRef[tuple[int, Embeddings]], int] = {}
+    under_way: dict[ray.ObjectRef[Embeddings], int] = {}
     while True:
         for block in todo:
             under_way[task.remote(shared, block)] = block.number

@@ -234,7 +234,7 @@ def main(
     """Measure, a file a trial, and gather them."""
     logging.basicConfig(level=logging.INFO)
     out.mkdir(parents=True, exist_ok=True)
-    sets = {}
+    sets: dict[str, tuple[Catalog, tuple[Path, Path], tuple[Path, Path]]] = {}
     if fruits is not None:
         for part, seed in (("test", 0), ("train", 1)):
             settings = Scenes(scenes=most, side=800, part=part, split="test", seed=seed)  # type: ignore[arg-type]
