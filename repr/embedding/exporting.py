@@ -182,7 +182,7 @@ def _write(weights: Weights, encoder: Encoder, kind: Kind, path: Path) -> Embed:
         return Graph(path).features
     if kind == "torchscript":
         write_torchscript(encoder, path)
-        loaded = torch.jit.load(str(path))
+        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
         return lambda squares: cast(Floats, loaded(torch.from_numpy(squares)).detach().numpy())
     if kind == "safetensors":
         write_weights(path, weights)

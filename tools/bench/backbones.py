@@ -62,7 +62,7 @@ def measured(arch: str, size: int, images: int) -> dict[str, Any]:
         with autocast(device, encoder):
             loss = nn.functional.cross_entropy(head(encoder.encode(batch)), labels)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         seconds.append(time.perf_counter() - begun)
     tensors = weights.tensors.values()
