@@ -240,10 +240,10 @@ def main(
             settings = Scenes(scenes=most, side=800, part=part, split="test", seed=seed)  # type: ignore[arg-type]
             synthesize(out / f"fruits-{part}", [fruits], settings, backgrounds=background)
         parts = [(out / f"fruits-{part}" / "instances_test2019.json", out / f"fruits-{part}" / "test2019") for part in ("test", "train")]
-        sets["fruits"] = (open_sources([fruits]).in_split("train"), *parts)
+        sets["fruits"] = (open_sources([fruits]).in_split("train"), parts[0], parts[1])
     if shop is not None:
         parts = [(shop / f"instances_{part}2019.json", shop / f"{part}2019") for part in ("test", "val")]
-        sets["shop"] = (open_sources([shop]).in_split("train"), *parts)
+        sets["shop"] = (open_sources([shop]).in_split("train"), parts[0], parts[1])
     for seed, (name, (catalog, tests, vals)), weights_name in itertools.product(range(seeds), sets.items(), names):
         file = out / f"{name}-{weights_name}-{seed}.json"
         if not file.is_file():
