@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,19 +106,12 @@ def command(
                 drawn.add(answer)
             if as_json:
                 told.append(answer)
-            if answer.error:
-                console.say(f"left out: {answer.query}: {answer.error}")
-            elif not as_json and out is None:
-                click.echo(_shown(answer, synthetic))
-    if 0 < counts["most"] < k:
-        console.say(f"The index holds {counts['most']} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
-    for file in drawn.files if drawn else ():
-        console.say(f"Sheet: {file}")
+            _tell(answer, synthetic, shown=not as_json and out is None)
+    _noted(counts["most"], k, per_image, drawn.files if drawn else ())
     if as_json:
         console.emit({"results": [answer.as_json() for answer in told], "synthetic": synthetic})
     elif out is not None:
-        answered = len(photographs.files) - counts["broken"]
-        click.echo(f"{answered} photographs answered, {counts['unknown']} of them unknown; {counts['broken']} could not be read: {out}")
+        click.echo(f"{_counted(len(photographs.files), counts)}: {out}")
     ctx.exit(3 if counts["broken"] else 0)
 
 
@@ -141,6 +135,27 @@ def _cold(folder: Path, workers: int | None) -> Cold:
         console.say(f"Exporting the index's encoder, once: {missing}")
         write_encoder(folder)
         return Cold(folder, workers=workers)
+
+
+def _tell(answer: Answer, synthetic: bool, *, shown: bool) -> None:
+    """Say of a photograph that it cannot be read, or what it shows."""
+    if answer.error:
+        console.say(f"left out: {answer.query}: {answer.error}")
+    elif shown:
+        click.echo(_shown(answer, synthetic))
+
+
+def _noted(most: int, k: int, per_image: bool, sheets: Iterable[Path]) -> None:
+    """Say that the index holds fewer than were asked for, and which sheets were drawn."""
+    if 0 < most < k:
+        console.say(f"The index holds {most} {'images' if per_image else 'products'}, fewer than -k {k}: all are listed.")
+    for file in sheets:
+        console.say(f"Sheet: {file}")
+
+
+def _counted(photographs: int, counts: dict[str, int]) -> str:
+    answered = photographs - counts["broken"]
+    return f"{answered} photographs answered, {counts['unknown']} of them unknown; {counts['broken']} could not be read"
 
 
 def _shown(answer: Answer, synthetic: bool) -> str:
