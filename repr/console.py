@@ -27,6 +27,7 @@ from tqdm import tqdm
 from repr import progress, worker
 from repr.errors import UserError, nearest
 from repr.files import cache_dir
+from repr.machine import wait_briefly
 from repr.records import SCHEMA
 
 SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
@@ -82,6 +83,7 @@ def run(group: click.Command, program: str) -> None:
     One of several processes leaves word for their launcher (`repr.worker`), and its work done it is gone: libraries whose threads
     outlive the interpreter have been seen to abort it, which would look like a failure.
     """
+    wait_briefly()
     try:
         _run(group, program)
     except SystemExit as end:

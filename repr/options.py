@@ -7,6 +7,7 @@ Imports nothing heavy, so that --help answers at once.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from click.core import ParameterSource
 from repr.crops import checked
 from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
+from repr.machine import DOWNLOAD, use_threads
 from repr.settings import Setting, Value, declared
 from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
 
@@ -141,12 +143,14 @@ def of(
     when they are typed without one. without: settings that are no options.
     """
     settings = [one for name, one in declared(owner).items() if name not in without]
-    return _in_order([_option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name)) for one in settings])
+    options = [_option(one, (spelled or {}).get(one.name, ""), (bare or {}).get(one.name)) for one in settings]
+    return _in_order([*options, *([_threads_option] if any(one.name == "device" for one in settings) else [])])
 
 
 def shared(*names: str, **usual: str) -> Decorator:
     """The options of SHARED by their settings' names, in order. usual: their default in words, where it is another here."""
-    return _in_order([_option(replace(SHARED[name], usual=usual.get(name, SHARED[name].usual))) for name in names])
+    options = [_option(replace(SHARED[name], usual=usual.get(name, SHARED[name].usual))) for name in names]
+    return _in_order([*options, *([_threads_option] if "device" in names else [])])
 
 
 def _in_order(decorators: Sequence[Decorator]) -> Decorator:
@@ -158,6 +162,20 @@ def _in_order(decorators: Sequence[Decorator]) -> Decorator:
         return function
 
     return _decorated
+
+
+def _threads_option(function: Function) -> Function:
+    """--threads, of every command that has --device. It counts before the command itself, which loads PyTorch."""
+    text = "Threads that compute; 1 beside much other work.  [default: one a core]"
+    kind = click.IntRange(1)
+    return option(
+        "--threads", type=kind, metavar="N", section="machine", help=text, is_eager=True, expose_value=False, callback=_use_threads
+    )(function)
+
+
+def _use_threads(ctx: click.Context, _: click.Parameter, value: int | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        use_threads(value)
 
 
 def listed(owners: Mapping[str, type]) -> list[tuple[str, str]]:
@@ -233,6 +251,17 @@ def json_option(function: Function) -> Function:
     """--json: the result as exactly one JSON object on stdout."""
     text = "Print the result as one JSON object on standard output."
     return option("--json", "as_json", is_flag=True, section="output", help=text)(function)
+
+
+def download_option(function: Function) -> Function:
+    """--download: published weights that are named and not here may be fetched, by this process and those that it starts."""
+    text = "Fetch published weights that are named and not on this machine; else nothing is ever fetched."
+    return option("--download", is_flag=True, section="model", help=text, is_eager=True, expose_value=False, callback=_download)(function)
+
+
+def _download(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[DOWNLOAD] = "1"
 
 
 def config_option(function: Function) -> Function:

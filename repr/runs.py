@@ -1,6 +1,6 @@
 """The run folder: what a run writes and how it is found again.
 
-config.json       version, command, typed, resolved, data, synthetic, created, status ("running", "stopped", "done"), result
+config.json       version, command, typed, resolved, data, synthetic, created, status ("running", "stopped", "failed", "done"), result
 environment.json  versions, machine
 metrics.csv       one row a logged step or epoch
 warnings.csv      what was noticed while training: step, kind, text
@@ -37,7 +37,8 @@ class Config(TypedDict):
     """The content of config.json.
 
     typed: every option as it was given, or left at its default (None: open); `--config` gives it back. resolved: what was made of
-    those that do not stand as they are, numbers where the typed ones were left open. result: the command's JSON object, once done.
+    those that do not stand as they are, numbers where the typed ones were left open. result: the command's JSON object, once done;
+    once failed {"error": why}.
     """
 
     version: int
@@ -174,7 +175,7 @@ class Run:
         write_json(self.path / "config.json", self.config)
 
     def finish(self, status: str, result: object = None) -> None:
-        """Write the status ("done" or "stopped") and the command's JSON result into config.json."""
+        """Write the status ("done", "stopped" or "failed") and the command's JSON result into config.json."""
         self.config["status"], self.config["result"] = status, result
         write_json(self.path / "config.json", self.config)
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
 from repr.experiments.document import Comparison, Row, UsedWeights
 from repr.experiments.summary import compared
-from repr.learners import learner_class
+from repr.learners import learner_class, make
+from repr.models.encoder import Encoder
+from repr.records import Json
+from repr.settings import values
+from repr.training.finetune import MOMENTUM, WEIGHT_DECAY
 from rpc_transfer.protocol import Split
 from rpc_transfer.results import AGAINST_JOINT, AGAINST_USUAL, AGAINST_WEIGHTS, BASE_TRAINED, GIVEN, IMAGENET, SHOWN, TRAINED, RowConfig
-from rpc_transfer.settings import Settings
+from rpc_transfer.settings import ARCH, SIZE, Settings
 from rpc_transfer.weights import InitialWeights
 
 USUAL = {"learner": "linear", "weights": IMAGENET, "features": GIVEN}  # what a user has without us, in an afternoon
@@ -112,6 +118,46 @@ def training_notes(settings: Settings, split: Split) -> list[str]:
             each = "in the increment" if n == 1 else f"in each of {n} increments"
             notes.append(f"updates with {shots} shots: about {first} in the base step and {later} {each}; joint {first + n * later}")
     return notes
+
+
+def resolved(settings: Settings, split: Split, configs: Sequence[TransferConfig], device: str) -> dict[str, Json]:
+    """What was left open and came to: the split, the weights and the sides of their images, the device, and all settings of each learner.
+
+    Those of a learner that trains hold its learning rate; the optimiser is that of `repr.training.finetune`, without warm-up.
+    """
+    stand_in = Encoder(nn.Identity(), ARCH, SIZE)  # learners that take an encoder are made with one, to be asked what their settings are
+    learners: dict[str, Json] = {}
+    trains = any(config.features != GIVEN for config in configs)
+    for name in (*settings.learner, *(["finetune"] if trains and "finetune" not in settings.learner else [])):  # which is the base step
+        own = values(make(name, encoder=stand_in, **settings.for_learner(learner_class(name).takes)))
+        learners[name] = {key: value for key, value in own.items() if key not in ("seed", "device", "updates")}
+    training: dict[str, Json] = {
+        "optimiser": "sgd",
+        "momentum": MOMENTUM,
+        "weight_decay": WEIGHT_DECAY,
+        "warmup": 0,
+        "schedule": "cosine",
+        "updates": {str(shots): list(settings.updates(split.sizes(shots))) for shots in dict.fromkeys(settings.shots)},
+    }
+    return {
+        "data": list(settings.data),
+        "novel": len(split.novel),
+        "unknown": len(split.unknown),
+        "shots": list(settings.shots),
+        "base_shots": split.base_shots,
+        "shots_from": split.shots_from,
+        "test_on": split.test_on,
+        "split_seed": split.split_seed,
+        "data_seed": settings.division_seed,
+        "seeds": len(split.seeds),
+        "increments": [len(step) for step in split.increments],
+        "weights": list(dict.fromkeys(config.weights.name for config in configs)),
+        "arch": list(dict.fromkeys(config.weights.arch for config in configs)),
+        "size": sorted({config.size for config in configs}),
+        "device": device,
+        "learners": learners,
+        **({"training": training} if trains else {}),
+    }
 
 
 def comparisons(rows: Sequence[Row]) -> list[Comparison]:

@@ -31,11 +31,11 @@ from repr.learners import learner_class, make
 from repr.learners.memory import Memory
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import leaks
+from repr.models.leaks import Leak, leaks
 from repr.runs import Run, claim, default_out, newest_unfinished
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench
-from rpc_transfer.configs import TransferConfig, comparisons, list_configs, training_notes, used_weights
+from rpc_transfer.configs import TransferConfig, comparisons, list_configs, resolved, training_notes, used_weights
 from rpc_transfer.draw import make_split, parse_increments, with_validation
 from rpc_transfer.protocol import Split, SplitFile, read_split
 from rpc_transfer.results import COMMAND, NONE, SHOWN, About, Results
@@ -55,17 +55,21 @@ def run(settings: Settings, out: Path | None = None) -> Results:
     if out:
         claim(Path(out), COMMAND)
     plan = _plan(settings)
-    folder = Path(out) if out else _unfinished(settings) or default_out("transfer")
+    folder = Path(out) if out else unfinished(settings) or default_out("transfer")
     existed = folder.exists()
     with held(folder):
         record = Run.create(folder, COMMAND, settings.arguments(), data=plan.catalog.name, synthetic=plan.catalog.synthetic)
         try:
+            record.resolve(resolved(plan.settings, plan.split, plan.configs, str(plan.device)))
             SplitFile.of(plan.split, plan.catalog).write(folder / protocol.FILE)
             bench = Bench(plan.settings, plan.catalog, plan.split, plan.device)
             wanted = bench.wanted(plan.configs)
             found = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
         except BaseException as error:
-            record.finish("stopped")
+            if isinstance(error, Exception):
+                record.finish("failed", {"error": str(error)})
+            else:
+                record.finish("stopped")
             if isinstance(error, KeyboardInterrupt):
                 log.info(f"The finished trials are in {folder}.")
             elif not existed and not (folder / TRIALS).exists():
@@ -127,7 +131,8 @@ def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missi
         )
         for i, config in enumerate(plan.configs)
     )
-    notes = (*split.notes, *training_notes(plan.settings, split), *plan.departures, *_seen(plan.weights, catalog, split), *missing)
+    seen = _seen(plan.weights, catalog, split)
+    notes = (*split.notes, *training_notes(plan.settings, split), *plan.departures, *map(str, seen), *missing)
     return Document(
         COMMAND,
         catalog.name,
@@ -140,6 +145,7 @@ def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missi
         alike=("learner", "shots"),
         notes=notes,
         about=About.of(split).as_config(),
+        leaks=tuple(seen),
     )
 
 
@@ -152,11 +158,11 @@ def _departures(settings: Settings, split: Split, weights: Sequence[InitialWeigh
     return departures
 
 
-def _seen(weights: Sequence[InitialWeights], catalog: Catalog, split: Split) -> list[str]:
-    """A note on weights whose training saw images of the products that are novel here, be they shots, tests or left alone."""
+def _seen(weights: Sequence[InitialWeights], catalog: Catalog, split: Split) -> list[Leak]:
+    """Weights whose training saw images of the products that are novel here, be they shots, tests or left alone."""
     novel = np.isin(catalog.product_keys().astype(str), [*split.novel, *split.unknown])
     given = [one.weights for one in weights if one.weights is not None]
-    return [str(leak) for leak in leaks(given, catalog.select(novel), "images of novel products")]
+    return leaks(given, catalog.select(novel), "images of novel products")
 
 
 def _check_used(settings: Settings) -> None:
@@ -245,7 +251,7 @@ def _given_split(settings: Settings, file: Path, catalog: Catalog) -> Split:
     return split.of_seeds(seeds)
 
 
-def _unfinished(settings: Settings) -> Path | None:
+def unfinished(settings: Settings) -> Path | None:
     """The newest run under runs/ of the same settings that did not end."""
     found = newest_unfinished(COMMAND, "transfer-*", settings.arguments())
     if found:

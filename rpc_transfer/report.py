@@ -14,6 +14,7 @@ from repr.commands import command_line
 from repr.crops import suffix
 from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
+from repr.experiments.document import TRIALS
 from repr.files import read_json
 from repr.reports import figures
 from repr.reports.page import Page
@@ -22,7 +23,7 @@ from repr.runs import Run
 from rpc_transfer import metrics, report_errors, report_images, results
 from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
 from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
-from rpc_transfer.view import Interval, Point, View, cells, images, percent, plain
+from rpc_transfer.view import Interval, Point, View, cells, images, percent, plain, share
 
 
 def write(folder: Path, out: Path | None = None) -> Path:
@@ -35,6 +36,7 @@ def write(folder: Path, out: Path | None = None) -> Path:
     document = view.results.document
     page = Page(f"Taking in new products: {document.data}", document.synthetic)
     _opening(page, view)
+    _next(page, view, run)
     _table_9(page, view)
     _ladder(page, view)
     _shots(page, view)
@@ -55,12 +57,12 @@ def _opening(page: Page, view: View) -> None:
         f"figure is accuracy over all {about.base + about.novel} products as choices, on {about.base_tests:,} images of base "
         f"and {about.novel_tests:,} of novel products ({first.test_on}). "
         + (
-            f"Mean of {seeds} draws of shots, ± half of the 95 % interval of the mean."
-            if seeds > 1
-            else "One draw of shots, so no intervals."
+            f"{'One draw' if seeds == 1 else 'Two draws'} of shots, so points without intervals, and no word on which row is the best."
+            if view.few
+            else f"Mean of {seeds} draws of shots, ± half of the 95 % interval of the mean."
         )
     )
-    if view.best is not None:
+    if view.best is not None and not view.few:
         row = view.best
         page.text(
             f"Highest harmonic mean of base and novel: **{row.config.learner}** starting from **{view.begins(row)}**, "
@@ -68,6 +70,34 @@ def _opening(page: Page, view: View) -> None:
         )
     if view.results.document.notes:
         page.text("\n".join(f"- {note}" for note in view.results.document.notes))
+
+
+def _next(page: Page, view: View, run: Run) -> None:
+    """What to type next: first of all, since few read a page to its end."""
+    data = run.config["typed"]["data"]
+    lines = [command_line("rpc_transfer run", config=run.path / "config.json", seeds=5)] if view.few else []
+    if view.best is not None and view.best.config.weights != results.NONE:
+        lines.append(command_line("repr index build", data=data, weights=view.best.config.weights, out="shop.index"))
+    lines.append(command_line("rpc_transfer run", data=data, split=run.path / "split.json", learner="frozen"))
+    page.section("What to try next")
+    page.code("\n".join(lines))
+
+
+def write_unfinished(folder: Path) -> Path | None:
+    """Write report.html of a run that was stopped or failed: what happened, what is kept, how it goes on. None where nothing is kept."""
+    if not (folder / "config.json").is_file():
+        return None
+    run = Run.open(folder)
+    if run.config["command"] != results.COMMAND or run.config["status"] not in ("stopped", "failed"):
+        return None
+    kept, failed = len(list((folder / TRIALS).glob("*.json"))), run.config["status"] == "failed"
+    page = Page(f"Taking in new products: {run.config['data']}, not finished", run.config["synthetic"])
+    why = f"**The run failed**: {run.config['result']['error']}." if failed else "**The run was stopped before its end.**"
+    page.text(f"{why} {kept} parts are finished and kept; the same command goes on from there:")
+    page.code(command_line("rpc_transfer run", config=folder / "config.json", out=folder))
+    page.section("How it was done")
+    page.options(run)
+    return page.write(folder / "report.html")
 
 
 def _table_9(page: Page, view: View) -> None:
@@ -115,7 +145,8 @@ def _ladder(page: Page, view: View) -> None:
     for name, label in (("acc_novel", "novel products"), ("acc_base", "base products"), ("forgetting_base", "forgetting of base products")):
         if any(name in row.metrics for row in rows):
             caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
-            page.figure(_bars(view, name, f"{label}, per cent"), f"{caption} Lines: 95 % interval of the mean over the seeds.")
+            lines = "" if view.few else " Lines: 95 % interval of the mean over the seeds."
+            page.figure(_bars(view, name, f"{label}, per cent"), f"{caption}{lines}")
     _compared(page, view)
     if lines := weights_rows(view.results.document.weights, view.names):
         page.table(HEADER, lines, f"{CAPTION}.")
@@ -175,7 +206,7 @@ def _shots(page: Page, view: View) -> None:
     for measure, on in {"acc_novel": "novel products", "acc_base": "base products", "acc_all": "all products"}.items():
         lines: dict[tuple[str, str], dict[int, str]] = {}
         for row in view.rows:
-            lines.setdefault((row.config.learner, view.begins(row)), {})[row.config.shots] = rate(row.metrics.get(measure))
+            lines.setdefault((row.config.learner, view.begins(row)), {})[row.config.shots] = share(row.metrics.get(measure))
         page.table(
             ["learner", "weights", *(images(n) for n in shots)],
             [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
@@ -188,7 +219,7 @@ def _shots(page: Page, view: View) -> None:
                     series.setdefault(row.config.learner, []).append((row.config.shots, *percent(row.metrics[measure])))
             if series:
                 drawn = figures.against(series, xlabel="images a product", ylabel=f"{on}, per cent", log_x=True)
-                page.figure(drawn, f"Starting from {origin}. Bands: 95 % interval.")
+                page.figure(drawn, f"Starting from {origin}." + ("" if view.few else " Bands: 95 % interval."))
 
 
 def _steps(page: Page, view: View) -> None:
@@ -208,7 +239,8 @@ def _steps(page: Page, view: View) -> None:
                     series.setdefault(row.config.learner, []).append((step[0].classes, *percent(judged)))
         if series:
             drawn = figures.against(series, xlabel="products known", ylabel="accuracy on these, per cent")
-            page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far. Bands: 95 % interval.")
+            bands = "" if view.few else " Bands: 95 % interval."
+            page.figure(drawn, f"Starting from {origin}: accuracy over the products known so far.{bands}")
 
 
 def _record(page: Page, run: Run) -> None:

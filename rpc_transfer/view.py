@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from repr.evaluation.statistics import Metric
-from repr.evaluation.words import rate
+from repr.evaluation.words import ENOUGH, enough, rate
 from repr.models.names import weights_names
 from rpc_transfer.results import BASE_TRAINED, NONE, Results, TransferRow
 from rpc_transfer.summary import best_row
@@ -43,6 +43,11 @@ class View:
         return best_row(self.rows)
 
     @property
+    def few(self) -> bool:
+        """Whether there are too few seeds for intervals, and so for saying which row is the best."""
+        return len(self.results.document.seeds) < ENOUGH
+
+    @property
     def label(self) -> str:
         """The end of a caption of a synthetic run."""
         return " Synthetic images: an illustration." if self.results.document.synthetic else ""
@@ -57,7 +62,15 @@ def cells(row: TransferRow, names: Mapping[str, str]) -> list[str]:
     """Rates of a row in per cent. names: of the metrics, by which the columns go."""
     if row.error:
         return ["not run", *[""] * (len(names) - 1)]
-    return [rate(row.metrics.get(name)) for name in names]
+    return [share(row.metrics.get(name)) for name in names]
+
+
+def share(metric: Metric | None) -> str:
+    """A rate in per cent, with its interval where there are seeds enough for one; of fewer the values themselves, where they are two."""
+    if metric is None or enough(metric):
+        return rate(metric)
+    known = [value for value in metric.values if value is not None]
+    return f"{100 * metric.mean:.1f}" + (f" ({', '.join(f'{100 * value:.1f}' for value in known)})" if len(known) > 1 else "")
 
 
 def plain(row: TransferRow, name: str) -> str:
@@ -72,8 +85,8 @@ def plain(row: TransferRow, name: str) -> str:
 
 
 def percent(metric: Metric) -> Interval:
-    """Mean and half width (0 where there is none) in per cent."""
-    return 100 * metric.mean, 100 * (metric.ci95 or 0.0)
+    """Mean and half width (0 where there is none, or too few seeds for one) in per cent."""
+    return 100 * metric.mean, 100 * (metric.ci95 or 0.0) * enough(metric)
 
 
 def images(shots: int) -> str:

@@ -200,10 +200,10 @@ def _transfer(made: Page, out: Path) -> None:
     about, shots = found.about, found.rows[0].config.shots
     made.section(f"4. Taking in {about.novel} new products from {shots} photographs each")
     made.text(
-        f"{about.base} products are taught first, then {about.novel} more, which no training has seen. Accuracy is over all of them, "
-        f"on {about.base_tests + about.novel_tests:,} products cut out of checkout images. Every row has the same learner and the same "
-        "steps: the network goes on from its start, is trained on the base products and then frozen; new products cost no training. One draw of "
-        "photographs, so no intervals."
+        f"{about.base} products are taught first, then {about.novel} more, which no training has seen. Accuracy is over all of them, on "
+        f"{about.base_tests + about.novel_tests:,} products cut out of checkout images. Every row has the same learner and the same steps: "
+        "the network goes on from its start, is trained on the base products and then frozen; new products cost no training. "
+        "One draw of photographs, so no intervals."
     )
     body = []
     for row in found.rows:

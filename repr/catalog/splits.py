@@ -20,7 +20,7 @@ from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.records import Json
 
-SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 6
+SHARE = 0.2  # of the rows that are for the test: 8:2, Pattern Recognition 140 (2023) 109519, section 4.2
 RAKUTEN = 0.1  # 9:1, Bi, Wang and Fan, A Multimodal Late Fusion Model, SIGIR eCom 2020, section 4.1
 METHODS = ("random", "stratified", "grouped")
 PIECE = 100_000  # titles at a time

@@ -62,7 +62,7 @@ class Bert:
             some = features.present[rows]
             vectors = features.vectors[features.known(rows)]
             self.network_ = fit_head(
-                vectors, labels[some], classes, first=Standardised(vectors), optimiser="adam",
+                vectors, labels[some], classes, first=Standardised(vectors), hidden=settings.hidden(0), optimiser="adam",
                 generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {features.name}"
@@ -113,8 +113,9 @@ class Bert:
             self.network_ = into_network(Tuned(network, self.classes_, self.settings.pooling), state.arrays)
         else:
             self.read_ = BertFeatures(self.settings, folder)
-            width, self.classes_ = len(state.arrays.floats("0.mean", None)), len(state.arrays.floats("1.bias", None))
-            self.network_ = into_network(layered(Standardised(zeros(width)), [width, self.classes_]), state.arrays)
+            width, hidden = len(state.arrays.floats("0.mean", None)), self.settings.hidden(0)
+            self.classes_ = len(state.arrays.floats(f"{1 + 3 * len(hidden)}.bias", None))
+            self.network_ = into_network(layered(Standardised(zeros(width)), [width, *hidden, self.classes_]), state.arrays)
         self.network_.to(pick_device(self.settings.device))
         return self
 

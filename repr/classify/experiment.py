@@ -24,7 +24,7 @@ from repr.experiments.trials import run as run_wanted
 log = logging.getLogger(__name__)
 
 PER_CLASS = "per_class"  # the folder of a run that holds its trials' per-class tables
-Open = Callable[[int, str], Catalog]  # seed, part → catalog with its split
+Open = Callable[[int, str, str], Catalog]  # seed, part, split → catalog with its split
 
 
 class Refused(NotRun):
@@ -34,16 +34,16 @@ class Refused(NotRun):
 def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out: Path | None = None) -> list[list[Found]]:
     """Run every row with every seed (the rows' own seeds do not count): of each row its trials in the order of the seeds.
 
-    open_catalog: of a seed and a part's name. out: the run folder, which then keeps the trials below `out/trials`, where those that are
-    done are found again, what was trained below `out/models`, and each one's classes as a table below `out/per_class`. A trial that
-    cannot be run is a NotRun; what is wrong with the only row is raised as UserError.
+    open_catalog: of a seed, a part's name and a split's. out: the run folder, which then keeps the trials below `out/trials`, where
+    those that are done are found again, what was trained below `out/models`, and each one's classes as a table below `out/per_class`. A
+    trial that cannot be run is a NotRun; what is wrong with the only row is raised as UserError.
     """
     store, models = (Store(out / TRIALS), out / FOLDER) if out else (None, None)
     found: dict[tuple[int, int], Found] = {}
-    for part in dict.fromkeys(row.part for row in rows):
+    for part, split in dict.fromkeys((row.part, row.split) for row in rows):
         for seed in seeds:
-            members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if row.part == part}
-            group = _run_group(open_catalog, members, part, seed, store, models, alone=len(rows) == 1)
+            members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if (row.part, row.split) == (part, split)}
+            group = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
             found |= {(one.row, seed): (one, trial) for one, trial in group}
     if out and store:
         _write_classes(out / PER_CLASS, store, [one for one, trial in found.values() if isinstance(trial, Trial)])
@@ -51,13 +51,14 @@ def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out:
 
 
 def _run_group(
-    open_catalog: Open, members: Mapping[int, Settings], part: str, seed: int, store: Store | None, models: Path | None, *, alone: bool
+    open_catalog: Open, members: Mapping[int, Settings], seed: int, store: Store | None, models: Path | None, *, alone: bool
 ) -> list[Found]:
-    """The trials of one seed and part, which share a catalog and what is made of it. members: by the row's number."""
+    """The trials of one seed, part and split, which share a catalog and what is made of it. members: by the row's number."""
+    first = next(iter(members.values()))
     try:
-        catalog = open_catalog(seed, part)
+        catalog = open_catalog(seed, first.part, first.split)
     except UserError as error:
-        if alone or not part:
+        if alone or not first.part:
             raise
         return [(Wanted(number, seed, row.model, ""), Refused(str(error))) for number, row in members.items()]
     for leak in leaks_of(members.values(), catalog):

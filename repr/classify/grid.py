@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from repr.classify import ENCODERS, MODELS
+from repr.classify import ENCODERS, MODELS, PRESETS
 from repr.classify.hierarchy import NETS
 from repr.classify.settings import Shared
 from repr.errors import UserError
@@ -20,12 +20,20 @@ from repr.shared import SEEDS, Part, Seeded, Source
 class Request(Shared, Part, Source, Seeded):
     """What is run: every combination of models, levels, parts, nets, weights and shares, with `seeds` seeds from `seed` on.
 
-    Empty is the usual one, or what a table names. split: None for the preset's. mask: None for both in tables, and whole titles in a grid.
+    Empty is the usual one, or what a table names. presets: "paper" is its split and its training. split: None for the preset's.
+    mask: None for both in tables, and whole titles in a grid.
     """
 
     models: tuple[str, ...] = setting((), f"{', '.join(MODELS)}.", choices=tuple(MODELS), usual="ngram", metavar="NAME", group="what")
     nets: tuple[str, ...] = setting((), f"A hierarchical net: {', '.join(NETS)}.", choices=tuple(NETS), metavar="NET", group="what")
-    paper: str = setting("", "A paper's numbers beside a table's: CSV of table, row, level, top1, source.", metavar="FILE", group="what")
+    presets: tuple[str, ...] = setting(
+        (),
+        "paper: random 8:2, halved rates; rakuten: as its winners.",
+        choices=PRESETS,
+        usual="grouped; in tables paper",
+        group="what",
+    )
+    paper: str = setting("", "Other figures than the paper's beside a table's: CSV.", metavar="FILE", group="what")
     levels: tuple[int, ...] = setting((), "Class levels.", low=1, high=3, usual="the usual one", group="data")
     parts: tuple[str, ...] = setting((), "Only what is below this class (id or name).", metavar="CLASS", group="data")
     split: Literal["random", "stratified", "grouped"] | None = setting(

@@ -28,14 +28,14 @@ from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.images.views import plain, preset
 from repr.learners.heads import Standardised, ask, entropy, fit_head, layered, seeded
-from repr.models.backbones import backbone, check_size
+from repr.models.architecture import called
+from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.leaks import Leak, leaks
 from repr.models.weights import Weights, fresh, load_encoder, read_weights
 from repr.training.finetune import EncoderWithHead, fit_network
 
-HIDDEN = (4096, 4096)
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
 SECOND, LARGER = 0.25, 2  # of dcl: 20 of 80 epochs, at 448 px after 224 (Bi, Wang and Fan, SIGIR eCom 2020, section 4.1)
 FEW = 64  # rows whose features are not kept on the disk
@@ -97,7 +97,7 @@ class Image:
 
     @property
     def _hidden(self) -> list[int]:
-        return [self.settings.scaled(width) for width in HIDDEN] if self.settings.model in NETWORKS else []
+        return self.settings.hidden(2 if self.settings.model in NETWORKS else 0)
 
     def _headed(self, encoder: Encoder, generator: torch.Generator) -> nn.Module:
         """The encoder with the layers that follow it in the last stage of training."""
@@ -177,7 +177,7 @@ class ImageFeatures:
             raise NotRun(f"no weights (a frozen {settings.model} needs some: `weights`)")
         self.weights = weights
         encoder = load_encoder(weights, size=side(settings, weights.arch, weights.size))
-        self.name = f"{weights.name} ({weights.arch}, {encoder.size} px{suffix(encoder.crops)})"
+        self.name = f"{weights.name} ({called(weights.arch)}, {encoder.size} px{suffix(encoder.crops)})"
         self._embedder = Embedder(encoder, device=settings.device, workers=settings.workers)
         self._last: tuple[Catalog, Features] | None = None
 
@@ -233,7 +233,7 @@ def starting_weights(settings: Settings) -> Weights | None:
         return None
     weights = known_weights(named)
     if settings.model in NETWORKS and weights.arch != settings.model:
-        message = f"these are weights of {weights.arch}, not of {settings.model}"
+        message = f"these are weights of {called(weights.arch)}, not of {settings.model}"
         raise UserError(message, named, "Give that network's weights, or `model` encoder")
     return weights
 
@@ -260,4 +260,5 @@ def side(settings: Settings, arch: str, usual: int = 0) -> int:
     """
     if settings.size:
         check_size(arch, settings.size)
-    return settings.size or max(settings.scaled(usual or backbone(arch).size), backbone(arch).least)
+        return settings.size
+    return usual_size(arch, max(settings.scaled(usual or backbone(arch).size), backbone(arch).least))

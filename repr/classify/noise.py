@@ -20,6 +20,7 @@ from repr.classify.data import Data, Problem
 from repr.classify.folds import OutOfFold, divide, out_of_fold
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
+from repr.classify.rows import split_of
 from repr.classify.settings import Settings, Shared
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
@@ -100,15 +101,15 @@ def find(request: Request, out: Path | None = None) -> Found:
     if out:
         claim(out, COMMAND)
     read = open_sources(request.data)
-    split = request.split or {"paper": "random", "rakuten": "random"}.get(request.preset, "grouped")
-    opened = Opened(read, request.subset or "", split, request.limit, request.data_seed, request.test_share)
-    catalog = opened(request.seed, "")
+    split = split_name(read, split_of(request.preset, request.split))
+    opened = Opened(read, request.subset or "", request.limit, request.data_seed, request.test_share)
+    catalog = opened(request.seed, "", split)
     if request.ocr:
         opened.check_ocr(request.data)
     shared = {name: getattr(request, name) for name in declared(Shared)}
     settings = Settings(
-        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, split=split_name(read, split),
-        mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
+        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, preset=request.preset,
+        split=split, mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
     )  # fmt: skip
     data = Data(catalog, ocr=request.ocr, mask=request.mask)
     problem = data.problem(settings.level, seed=settings.seed)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Opened:
-    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. split, limit: as in `Settings`.
+    """read: the sources as they are. subset: what all rows are narrowed to, "" for nothing. limit: as in `Settings`.
 
     data_seed: of the division of sources that bring no split; None for that of each row. test_share: of
     their rows, those for the test; None for the usual one.
@@ -30,25 +30,27 @@ class Opened:
 
     read: Catalog
     subset: str = ""
-    split: str = "grouped"
     limit: int = 0
     data_seed: int | None = None
     test_share: float | None = None
-    _last: dict[tuple[int, str], Catalog] = field(default_factory=dict)
+    _last: dict[tuple[int, str, str], Catalog] = field(default_factory=dict)
 
-    def __call__(self, seed: int, part: str) -> Catalog:
+    def __call__(self, seed: int, part: str, split: str) -> Catalog:
         """The catalog of a seed and a part (one of SUBSETS, a class to look below, "" for all), every row with its split.
+
+        split: as rows record it, how what brings none is divided.
 
         Raises UserError for a part that is not there.
         """
-        if (seed, part) not in self._last:
+        if (seed, part, split) not in self._last:
             catalog = self._named(part)
             for note in catalog.notes[len(self.read.notes) :]:
                 log.info(f"Note: {note}.")
             self._last.clear()  # one at a time: three million rows take a gigabyte
-            divided = fill_split(catalog, self.split, seed if self.data_seed is None else self.data_seed, self.test_share)
-            self._last[seed, part] = limited(self._below(divided, part), self.limit, seed)
-        return self._last[seed, part]
+            data_seed = seed if self.data_seed is None else self.data_seed
+            divided = fill_split(catalog, split.rpartition(", ")[2], data_seed, self.test_share)
+            self._last[seed, part, split] = limited(self._below(divided, part), self.limit, seed)
+        return self._last[seed, part, split]
 
     def check_ocr(self, data: Sequence[str]) -> None:
         """Raise UserError where not one row has OCR text: a row would be called text+ocr and be none."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from repr.classify import ENCODERS, MODELS
+from repr.classify import ENCODERS, MODELS, PRESETS
 from repr.classify.settings import Shared
 from repr.errors import UserError
 from repr.settings import check, setting
@@ -24,6 +24,12 @@ class Request(Shared, Part, Source, Seeded):
     """Which rows are looked at, by which model. split: None for the preset's. level: None for the data's own."""
 
     model: str = setting("ngram", f"What classifies: {', '.join(MODELS)}.", choices=tuple(MODELS), metavar="NAME", group="what")
+    preset: str = setting(
+        "grouped",
+        "paper: random 8:2, halved rates; rakuten: as its winners.",
+        choices=PRESETS,
+        group="what",
+    )
     folds: int = setting(4, "Models, each trained without one fold.", low=2, high=100, group="what")
     drop: str = setting("tenth", "flagged (all), tenth (of the flagged, worst first), or N% of the flagged.", metavar="SHARE", group="what")
     level: int | None = setting(None, "Class level.", low=1, high=3, usual="the usual one", group="data")

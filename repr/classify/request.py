@@ -13,10 +13,11 @@ from repr.classify import challenge
 from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
-from repr.classify.rows import check, list_rows
+from repr.classify.paper import METRICS, Paper, Printed, of_paper, read_paper
+from repr.classify.rows import check, list_rows, presets, split_of
 from repr.classify.settings import Settings
 from repr.classify.summary import SHOWN, ClassifyRow, caption, comparisons, left_out, summarise
-from repr.classify.tables import TITLES, Paper, of_paper, read_paper, remarks
+from repr.classify.tables import TITLES, remarks
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
@@ -27,13 +28,22 @@ from repr.settings import values
 
 COMMAND = "repr classify"
 NAMED = ("model", "modality", "level")  # in every table of the rows
-ALIKE = ("model", "modality", "level", "hierarchy", "part", "masked")  # in rows that are worth comparing with those of another run
+ALIKE = (
+    "model",
+    "modality",
+    "level",
+    "hierarchy",
+    "part",
+    "masked",
+    "preset",
+)  # in rows worth comparing with those of another run
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found. document: its "about" holds, of a table, the "table"'s number and what the "paper" prints for each row, a fraction
-    or None. rows: those of the document, typed, with their trials. number: of the table, "" for a grid. out: the run folder, or None."""
+    """What was found. document: its "about" holds, of a table, the "table"'s number and what the paper prints for each row:
+    "paper_top1" and so on, fractions, None for rows of ours and for what it does not say.
+    rows: those of the document, typed, with their trials. number: of the table, "" for a grid. out: the run folder, or None."""
 
     document: Document
     rows: tuple[ClassifyRow, ...]
@@ -44,6 +54,13 @@ class Answer:
     def title(self) -> str:
         """What was run, in words."""
         return TITLES[self.number] if self.number else "Classification"
+
+    @property
+    def papers(self) -> tuple[float | None, ...]:
+        """What the paper prints as each row's top-1, a fraction; None of rows of ours."""
+        printed = self.document.about.get("paper_top1")
+        found = printed if isinstance(printed, tuple) else ()
+        return tuple(value if isinstance(value, float) else None for value in found) or (None,) * len(self.rows)
 
     @cached_property
     def weights(self) -> dict[str, str]:
@@ -88,15 +105,17 @@ def _plan(number: str, request: Request, out: Path | None) -> _Plan:
         claim(out, command)
     check(number, request)
     paper = read_paper(request.paper)
-    split = request.split or {"paper": "random", "rakuten": "random"}.get(request.preset, "grouped")
-    opened = Opened(open_sources(request.data), request.subset or "", split, request.limit, request.data_seed, request.test_share)
+    opened = Opened(open_sources(request.data), request.subset or "", request.limit, request.data_seed, request.test_share)
     if request.ocr:
         opened.check_ocr(request.data)
     if number and out is None:
         out = Path("runs", f"classify-{opened.read.name}-table-{number}")
         claim(out, command)
     stand_ins = opened.own_parts() if number == "8" and not request.parts else ()
-    rows = list_rows(number, request, split_name(opened.read, split), opened.levels(request.parts or stand_ins))
+    splits = {preset: split_name(opened.read, split_of(preset, request.split)) for preset in presets(number, request)}
+    rows = list_rows(number, request, splits, opened.levels(request.parts or stand_ins))
+    if number:  # those that the paper prints first
+        rows.sort(key=lambda row: of_paper(number, [row.config], paper)[0] is None)
     return _Plan(number, command, request, opened, rows, paper, stand_ins, out)
 
 
@@ -112,15 +131,21 @@ def _answer(plan: _Plan) -> Answer:
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
     if plan.number:
-        notes += remarks(plan.number, plan.paper, plan.stand_ins)
+        notes += remarks(plan.number, plan.stand_ins)
         notes += challenge.remarks(rows) if plan.number == "rakuten" else []
-        about = {"table": plan.number, "paper": of_paper(plan.number, [row.config for row in rows], plan.paper)}
+        about = _printed(plan.number, of_paper(plan.number, [row.config for row in rows], plan.paper))
     of_document = tuple(row.row for row in rows)
     made = Document(
         plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
         notes=tuple(notes), about=about,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
+
+
+def _printed(number: str, of_rows: Sequence[Printed | None]) -> dict[str, Value]:
+    """A table's number and what a paper prints, as the document has it: a list a metric, an entry a row, and where it stands."""
+    found: dict[str, Value] = {f"paper_{name}": tuple(getattr(of, name) if of else None for of in of_rows) for name in METRICS}
+    return {"table": number, **found, "paper_source": tuple(of.source if of else None for of in of_rows)}
 
 
 def _check_ran(rows: Sequence[ClassifyRow], found: Sequence[Sequence[Found]]) -> None:

@@ -13,20 +13,31 @@ from repr.classify.grid import Request
 from repr.classify.image import NETWORKS, known_weights
 from repr.classify.late import FUSERS
 from repr.classify.settings import WHOLE, Settings, Shared
-from repr.classify.tables import Choice, rows_of
+from repr.classify.tables import TEXTS, Choice, rows_of
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.settings import declared
 
 
-def list_rows(number: str, request: Request, split: str, levels: Mapping[str, int]) -> list[Settings]:
+def presets(number: str, request: Request) -> tuple[str, ...]:
+    """The presets asked for; else the paper's for its own tables."""
+    return request.presets or ("grouped" if number in ("", "rakuten") else "paper",)
+
+
+def split_of(preset: str, split: str | None) -> str:
+    """How data without a split of their own are divided: as asked for, else by the preset."""
+    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")
+
+
+def list_rows(number: str, request: Request, splits: Mapping[str, str], levels: Mapping[str, int]) -> list[Settings]:
     """The rows asked for, each once, without their seeds. number: of the table, "" for a grid.
 
-    split: how the data are divided, in a word. levels: each part ("" for the whole) and its usual level. Raises UserError for what is in
-    no table.
+    splits: each preset, and how the data are divided with it, in a word. levels: each part ("" for the whole) and its usual level.
+    Raises UserError for what is in no table.
     """
-    base = _base(request, split, number)
-    return list(dict.fromkeys(_table_rows(number, base, request, levels) if number else _grid_rows(base, request, levels)))
+    bases = [_base(request, preset, split, number) for preset, split in splits.items()]
+    of_preset = [_table_rows(number, base, request, levels) if number else _grid_rows(base, request, levels) for base in bases]
+    return list(dict.fromkeys(row for rows in zip(*of_preset, strict=True) for row in rows))
 
 
 def check(number: str, request: Request) -> None:
@@ -38,7 +49,7 @@ def check(number: str, request: Request) -> None:
     pick_device(request.device)
     if request.subset:
         parts.load(request.subset)
-    rows = list_rows(number, request, "grouped", dict.fromkeys(request.parts or ("",), 1))
+    rows = list_rows(number, request, dict.fromkeys(presets(number, request), "grouped"), dict.fromkeys(request.parts or ("",), 1))
     _check_used(rows, request)
     _check_weights(rows, request.weights)
 
@@ -48,7 +59,8 @@ def _check_table(number: str, request: Request) -> None:
     fixed = {
         "nets": number != "6" and request.nets,
         "shares": number != "6" and request.shares,
-        "end_to_end": number in ("5", "6") and request.end_to_end is not None,
+        "end_to_end": number == "6" and request.end_to_end is not None,
+        "layers": number in ("5", "6") and request.layers is not None,
         "subset": number == "8" and request.subset,
     }
     for argument, given in fixed.items():
@@ -66,6 +78,7 @@ def _check_used(rows: Sequence[Settings], request: Request) -> None:
         "method": request.method != "plain" and not any(row.whole or row.model in FUSERS for row in rows),
         "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
         "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
+        "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
         "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
         "mask": request.mask and not any("text" in row.modality for row in rows),
         "ocr": request.ocr and not any("text" in row.modality for row in rows),
@@ -88,11 +101,11 @@ def _check_weights(rows: Sequence[Settings], weights: Sequence[str]) -> None:
             raise UserError(message, named, "Name that network with `model`, or `model` encoder")
 
 
-def _base(request: Request, split: str, number: str) -> Settings:
+def _base(request: Request, preset: str, split: str, number: str) -> Settings:
     """The row that all others are variations of."""
     shared = {name: getattr(request, name) for name in declared(Shared)}
-    encoder = request.text_encoder or {"5": "bilstm", "6": "bert"}.get(number, "ngram")
-    return Settings(**shared, split=split, mask=bool(request.mask), text_encoder=encoder)
+    encoder = request.text_encoder or TEXTS.get(number, "ngram")
+    return Settings(**shared, preset=preset, split=split, mask=bool(request.mask), text_encoder=encoder)
 
 
 def _grid_rows(base: Settings, request: Request, levels: Mapping[str, int]) -> list[Settings]:

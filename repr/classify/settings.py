@@ -19,10 +19,11 @@ OF_IMAGES = ("weights", "size")
 OF_FUSION = ("text_encoder",)
 SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
-    *("epochs", "lr", "batch_size", "size", "scale", "limit"),
+    *("layers", "epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
 NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
 WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
+WIDE = 4096  # units of a hidden layer
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class RowConfig:
     split: str
     bert: str
     end_to_end: bool | None
+    layers: int | None
     epochs: int | None
     lr: float | None
     batch_size: int | None
@@ -82,16 +84,10 @@ class Recipe(Training, total=False):
 class Shared(Machine):
     """What all rows of a grid have in common. Sizes, epochs and rates that are None follow the preset and the model.
 
-    preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches of 64; "grouped" the same rate on a cosine. bert: a local folder.
-    adjust: tau of the logit adjustment. weak: see hierarchy/weak.py.
+    bert: a local folder. layers: hidden ones of 4096 units on frozen features. adjust: tau of the logit adjustment.
+    weak: see hierarchy/weak.py.
     """
 
-    preset: str = setting(
-        "grouped",
-        "paper: random 8:2, Adam halved every 2 epochs; rakuten: as that challenge's winners, end to end.",
-        choices=PRESETS,
-        group="what",
-    )
     ocr: bool = setting(False, "Read the OCR text together with the title; tables then show both.", group="data")
     limit: int = setting(0, "Train on at most so many rows, drawn by chance; 0 for all.", low=0, group="data")
     balanced: bool = setting(False, "Draw the training rows so that every class is equally likely.", group="data")
@@ -99,6 +95,7 @@ class Shared(Machine):
     pooling: str = setting("mean", "What becomes of a text model's states.", choices=("mean", "pooled"), group="model")
     pieces: int | None = setting(None, "Word pieces of a text that are read.", low=2, usual="64, with OCR text 128", group="model")
     end_to_end: bool | None = setting(None, "Train the network too, or only what follows it.", usual="by model", group="model")
+    layers: int | None = setting(None, "Hidden layers of 4096 on frozen features.", low=0, high=2, usual="by model", group="model")
     size: int | None = setting(None, "Image side.", low=16, metavar="PX", usual="that of the network", group="model")
     scale: float = setting(1.0, "Makes image sides, layer widths and epochs smaller.", low=0, above=True, high=1, group="model")
     method: str = setting(
@@ -121,7 +118,8 @@ class Settings(Shared):
 
     part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
     itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
-    rows, those whose labels below level 1 are known to a hierarchical net.
+    rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches
+    of 64, "grouped" the same rate on a cosine, "rakuten" what that challenge's winners did, end to end.
     """
 
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
@@ -129,6 +127,7 @@ class Settings(Shared):
     part: str = setting("", "Only what is below this class.")
     hierarchy: str = setting("", "The net on the features.", choices=("", *NETS))
     seed: int = setting(0, "Of split and start.", low=0)
+    preset: str = setting("grouped", "How rows are divided and networks trained.", choices=PRESETS)
     split: str = setting("grouped", "How the data were divided.")
     mask: bool = setting(False, "Whether class names leave the titles.")
     weights: str = setting("", "Of the images' network.")
@@ -211,11 +210,18 @@ class Settings(Shared):
     def training(self, epochs: int) -> Training:
         """Epochs, rate, batch and schedule for `fit_network`. epochs: the model's own number, scaled when none was asked for.
 
-        Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 6.
+        Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 4.2.
         """
         asked = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
         halve = 2 if self.preset == "paper" else 0
         return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
+
+    def hidden(self, usual: int) -> list[int]:
+        """Widths of the hidden layers on frozen features; usual: how many the model has where nothing else is asked for.
+
+        Two of 4096: Pattern Recognition 140 (2023) 109519, Table 5.
+        """
+        return [self.scaled(WIDE)] * (usual if self.layers is None else self.layers)
 
     def scaled(self, width: int, least: int = 16) -> int:
         """A layer's width or an image's side, times the scale."""
@@ -232,7 +238,7 @@ class Settings(Shared):
         if "bert" not in (self.model, self.encoder):
             drop += ["pooling", "pieces"]
         if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
-            drop += ["end_to_end"]
+            drop += ["end_to_end", "layers"]
         if seen != "image+text":
             drop += OF_FUSION
         if self.model not in FUSERS:

@@ -12,7 +12,7 @@ from repr.experiments.summary import compared
 from repr.experiments.summary import summarise as summarised
 from repr.experiments.trials import Found, Trial
 
-TRAINED = ("fine_share", "weak", "balanced", "adjust")  # alike in rows that are compared
+TRAINED = ("fine_share", "weak", "balanced", "adjust", "preset", "layers")  # alike in rows that are compared
 AGAINST_PART, AGAINST_FLAT = "modality", "flat"  # why two rows are compared: both modalities with one, a hierarchy with none
 SHOWN = ("top1", "f1_macro")
 COUNTED = {
@@ -104,14 +104,15 @@ def left_out(rows: Sequence[ClassifyRow]) -> list[str]:
 def name(row: RowConfig, weights: Mapping[str, str]) -> str:
     """A row's model, weights, hierarchy and treatment of the long tail in a few words. weights: short names (`weights_names`)."""
     weak = f"{100 * row.fine_share:g} % {row.weak}" if row.fine_share < 1 else ""
-    words = [row.model, weights.get(row.weights, ""), row.hierarchy, weak, "balanced" if row.balanced else ""]
+    layers = "" if row.layers is None else f"{row.layers} hidden layers" if row.layers != 1 else "1 hidden layer"
+    words = [row.model, weights.get(row.weights, ""), layers, row.hierarchy, weak, "balanced" if row.balanced else ""]
     return " ".join(filter(None, [*words, f"adjusted {row.adjust:g}" if row.adjust else ""]))
 
 
 def title(row: RowConfig, weights: Mapping[str, str]) -> str:
     """A row's name, what it reads where that is not told by it, and the part it is of: no two rows of a run have the same on one level."""
-    ocr = " + OCR" if "+ocr" in row.modality else ""
-    return name(row, weights) + ocr + (" (masked)" if row.masked else "") + (f", {row.part}" if row.part else "")
+    words = (" + OCR" if "+ocr" in row.modality else "") + (" (masked)" if row.masked else "")
+    return name(row, weights) + words + (f", {row.part}" if row.part else "") + (", preset paper" if row.preset == "paper" else "")
 
 
 def caption(rows: Sequence[ClassifyRow]) -> str:
@@ -126,7 +127,8 @@ def caption(rows: Sequence[ClassifyRow]) -> str:
     synthetic = "Synthetic images and titles: an illustration. " if first.row.synthetic else ""
     train, test = (_range(_counts(done, part)) for part in ("train", "test"))
     held = " (a tenth held out for the temperature)" if first.config.held_out else ", the temperature from the data's own validation part"
-    sizes = f"{train} training rows{held}, {test} test rows, split {first.config.split}, preset {first.config.preset}"
+    divided, presets = (", ".join(dict.fromkeys(getattr(row.config, name) for row in done)) for name in ("split", "preset"))
+    sizes = f"{train} training rows{held}, {test} test rows, split {divided}, preset {presets}"
     counts = {words: max(_counts(done, name), default=0) for name, words in COUNTED.items()}
     sizes += "".join(f"; up to {count:,} of these {words}" for words, count in counts.items() if count)
     averages = "AP micro: all scores in one list; AP macro: mean over classes. ECE after temperature scaling."

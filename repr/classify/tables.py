@@ -1,35 +1,33 @@
-"""The journal paper's tables, each a list of rows of the grid, and what the paper printed beside them.
+"""The journal paper's tables, each a list of rows of the grid: those that it prints, then ours.
 
-Liu, Chen, Du, Gao and Xu, Pattern Recognition 140 (2023) 109519. The rows are those that its tables name; its accuracies are not in our
-sources, so that column says so, unless paper.csv or a file of one's own holds them. Table 7's sizes of the four subsets are.
+Liu, Chen, Du, Gao and Xu, Pattern Recognition 140 (2023) 109519. Where the weights of its networks are not named, its image rows are
+trained from scratch, and a row on other weights, `imagenet` unless told otherwise, stands beside them as ours.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
 from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
-from repr.classify.settings import RowConfig, Settings
+from repr.classify.image import known_weights
+from repr.classify.settings import Settings
 from repr.errors import UserError
 
 NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
-    "4": "Table 4: one modality, three levels",
-    "5": "Table 5: frozen image features, text, and both",
+    "4": "Table 4: image, text, and both, level 2",
+    "5": "Table 5: ResNet-50 and BERT below two layers of 4096, three levels",
     "6": "Table 6: hierarchical nets on frozen features",
     "8": "Table 8: fine-grained subsets",
     "fig8": "Fig. 8: accuracy against training samples, level 3",
     "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
-COLUMNS = ("table", "row", "level", "top1", "source")
-Paper = dict[tuple[str, str, int], float]
+TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
 
 @dataclass(frozen=True)
@@ -68,75 +66,55 @@ def rows_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
 
 
 def _models_of(number: str, base: Settings, choice: Choice) -> list[Settings]:
-    """The rows that a table names, before titles are read in more than one way."""
+    """The rows that a table names, then ours, before titles are read in more than one way."""
     weights = choice.weights
-    levels = choice.levels or ((1, 2, 3) if number in ("4", "5", "6") else (3,))
+    levels = choice.levels or {"4": (2,), "5": (1, 2, 3), "6": (1,)}.get(number, (3,))
     if number == "4":
-        models: tuple[str, ...] = ("vgg19", "inception_v3", "resnet50", "encoder", "lstm", "bilstm", "bert", "ngram")
-        return combine(base, models=models, levels=levels, weights=weights)
+        alone: tuple[str, ...] = ("vgg19", "inception_v3", "lstm", "bilstm")
+        rows = combine(base, models=alone, levels=levels, weights=weights)
+        rows += combine(base, models=("concat", "tfn", "lmf"), levels=levels, weights=_of_network("vgg19", weights))
+        return rows + combine(base, models=("resnet50", "encoder", "bert", "ngram", "gated"), levels=levels, weights=weights)
     if number == "5":
-        models = ("vgg19", "encoder", "bilstm", "concat", "tfn", "lmf", "gated")
-        return combine(replace(base, end_to_end=False), models=models, levels=levels, weights=weights)
+        wide = replace(base, layers=2 if base.end_to_end is not True else None)
+        scratch = base.end_to_end is None and not _known("resnet50", weights)  # there is nothing to freeze
+        resnet = replace(wide, end_to_end=True, layers=None) if scratch else wide
+        rows = combine(resnet, models=("resnet50",), levels=levels, weights=weights) + combine(wide, models=("bert",), levels=levels)
+        return rows + combine(wide, models=("encoder",), levels=levels, weights=weights) + combine(base, models=("ngram",), levels=levels)
     if number == "6":
-        models = ("resnet50", "encoder", "bert", "concat")
         nets, shares = choice.hierarchies or tuple(NETS), choice.shares or (1.0,)
-        return combine(base, models=models, levels=levels, weights=weights, hierarchies=nets, shares=shares)
+        resnet_weights = _of_network("resnet50", weights)
+        rows = combine(base, models=("resnet50", "bert"), levels=levels, weights=weights, hierarchies=nets, shares=shares)
+        rows += combine(base, models=("concat",), levels=levels, weights=resnet_weights, hierarchies=nets, shares=shares)
+        return rows + combine(base, models=("encoder",), levels=levels, weights=weights, hierarchies=nets, shares=shares)
     if number == "rakuten":
         single = (base.image_model, base.text_encoder)
         return combine(base, models=(*single, *FEATURE, *DECISION, "committee"), levels=choice.levels or (choice.usual,), weights=weights)
     if number == "8":
-        models = ("resnet50", "encoder", "bilstm", "bert", "ngram", "gated")
         parts = choice.parts or dict.fromkeys(SUBSETS, 3)
         return [
             row
+            for models in (("resnet50", "bert"), ("encoder", "bilstm", "ngram", "gated"))
             for part, level in parts.items()
             for row in combine(replace(base, part=part), models=models, levels=choice.levels or (level,), weights=weights)
         ]
     return combine(base, models=("resnet50", "encoder"), levels=levels, weights=weights)
 
 
-def read_paper(file: str) -> Paper:
-    """What the paper prints, by table, row and level, from a CSV with COLUMNS; "" for the package's own, which holds what our sources do.
-
-    row: model, hierarchy and part, those that there are, with blanks between ("bert coarse-to-fine"); top1: a fraction.
-    Raises UserError with the line that is wrong.
-    """
-    path = Path(file) if file else Path(__file__).with_name("paper.csv")
-    if not path.is_file():
-        raise UserError("there is no such file", path, f"Give a CSV with the columns {', '.join(COLUMNS)}")
-    found: Paper = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for line, entry in enumerate(csv.DictReader(stream), 2):
-            try:
-                key, top1 = (entry["table"], entry["row"], int(entry["level"])), float(entry["top1"])
-            except (KeyError, TypeError, ValueError):
-                raise UserError(f"not a line of {', '.join(COLUMNS)}", f"{path}, line {line}", "Mend the line") from None
-            if not 0 <= top1 <= 1:
-                raise UserError(f"an accuracy of {top1:g}", f"{path}, line {line}", "Give fractions, 0 to 1")
-            found[key] = top1
-    return found
+def _known(network: str, weights: Sequence[str]) -> tuple[str, ...]:
+    """Those of the named weights that are of a network."""
+    return tuple(named for named in weights if named != "none" and known_weights(named).arch == network)
 
 
-def of_paper(number: str, rows: Sequence[RowConfig], paper: Paper) -> tuple[float | None, ...]:
-    """The paper's accuracy for each row as a fraction, None where `paper` does not state it.
-
-    The paper's rows read whole titles without OCR text and know all labels: others are none of its rows.
-    """
-    return tuple(
-        paper.get((number, " ".join(filter(None, [row.model, row.hierarchy, row.part])), row.level))
-        if not row.masked and "ocr" not in row.modality and row.fine_share == 1
-        else None
-        for row in rows
-    )
+def _of_network(network: str, weights: Sequence[str]) -> Sequence[str]:
+    """What the image + text rows of a table look through: the named weights of its network, else all that are named."""
+    return _known(network, weights) or weights
 
 
-def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[str]:
+def remarks(number: str, stand_ins: Sequence[str] = ()) -> list[str]:
     """What a reader of a table must know. stand_ins: parts that were run where the data have none of the four subsets."""
-    said = (
-        []
-        if paper or number == "rakuten"
-        else ["Paper –: its accuracies are not in the package's sources; name a file of your own with `paper`."]
-    )
+    if number == "rakuten":
+        return []
+    said = ["Rows of the paper first, below the line ours. The paper does not say which averages its AP and F1 are."]
     if number == "8":
         sizes = ", ".join(f"{name} {SIZES[name][0]} classes and {SIZES[name][1]:,} products" for name in SUBSETS)
         said.append(f"The paper's subsets (its Table 7): {sizes}.")
@@ -144,7 +122,10 @@ def remarks(number: str, paper: Paper, stand_ins: Sequence[str] = ()) -> list[st
         said.append(f"{stand}Classes named with `parts` run any subtree in their place.")
     if number == "6":
         said.append("The paper draws its nets in a figure that is not in the text: the nets here are of our design, in their spirit.")
-    if number in ("5", "6"):
         said.append("Rows of a network whose weights were not named with `weights` are not run; `encoder` stands in for them.")
-        said.append("Image + text rows look through the weights named, imagenet by default; the paper's look through VGG-19 or ResNet-50.")
+    if number in ("4", "5", "8"):
+        said.append("Networks of the paper whose weights were not named with `weights` start from scratch; `encoder` looks through others.")
+    if number in ("4", "6"):
+        seen = {"4": "VGG-19", "6": "ResNet-50"}[number]
+        said.append(f"The paper's image + text rows look through {seen}; here through weights of it where they are named, else imagenet.")
     return said

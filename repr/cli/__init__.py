@@ -12,6 +12,7 @@ COMMANDS = {
     "pack": "repr.cli.pack:command",
     "pretrain": "repr.cli.pretrain:command",
     "weights": "repr.cli.weights:command",
+    "embed": "repr.cli.embed:command",
     "evaluate": "repr.cli.evaluate:command",
     "index": "repr.cli.index:command",
     "lookup": "repr.cli.lookup:command",

@@ -12,6 +12,7 @@ from repr.classify.grid import Request
 
 SPELLED = {
     "models": "--model",
+    "presets": "--preset",
     "nets": "--hierarchy",
     "levels": "--level",
     "parts": "--under",
@@ -37,6 +38,7 @@ class Group(console.LazyGroup, options.Command):
 @options.of(Request, spelled=SPELLED)
 @options.out_option(f"{KEPT} (default: print)")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, out: Path | None, **arguments: Any) -> None:
@@ -64,11 +66,12 @@ def command(ctx: click.Context, /, as_json: bool, out: Path | None, **arguments:
 @options.json_option
 @click.pass_context
 def table(ctx: click.Context, /, number: str, as_json: bool, out: Path | None, **arguments: Any) -> None:
-    """Run a table of MEP-3M's paper, or that of the Rakuten challenge's winners, with their numbers beside ours where they are known.
+    """Run a table of MEP-3M's paper, or that of the Rakuten challenge's winners, with their figures beside ours.
 
     \b
     Examples:
       repr classify table 5 --data shop --scale 0.25
+      repr classify table 4 --data shop --preset paper --preset grouped
       repr classify table rakuten --data rakuten --split stratified --seeds 5
     """
     _run(ctx, number, as_json, out, arguments)
@@ -77,6 +80,7 @@ def table(ctx: click.Context, /, number: str, as_json: bool, out: Path | None, *
 def _run(ctx: click.Context, number: str, as_json: bool, out: Path | None, arguments: dict[str, Any]) -> None:
     from repr.classify.request import ask
     from repr.reports.classify_report import table, write
+    from repr.reports.table_six import improvements
 
     answer = ask(number, Request(**arguments), out)
     if answer.out:
@@ -87,5 +91,7 @@ def _run(ctx: click.Context, number: str, as_json: bool, out: Path | None, argum
     header, body = table(answer)
     if body:
         click.echo(tables.table(header, body))
+    for caption, nets, cells in improvements(answer.rows, answer.papers, answer.weights) if answer.number == "6" else ():
+        click.echo(f"\n{caption}\n{tables.table(nets, cells)}\n")
     for line in answer.document.notes:
         click.echo(console.spelled(line, ctx.command))

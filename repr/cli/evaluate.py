@@ -51,6 +51,7 @@ OF_IMAGES = (*SHARED, "subset", "split", "data_seed")
 @options.out_option("config.json, the vectors and report.html with the map of the embedding (default: print only)")
 @options.shared("seed", "device", "workers")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments: Any) -> None:

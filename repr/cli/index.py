@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from repr.lookup.filling import Changes
     from repr.lookup.index import Index
 
+CARE = {name: f"repr.cli.care:{name}" for name in ("reindex", "verify", "compact", "backup", "restore", "export")}
+JUDGING = {name: f"repr.cli.judging:{name}" for name in ("check", "learner")}
 PARTS = click.Choice(["train", "val", "test"])
 part_option = options.option(
     "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
@@ -37,7 +39,7 @@ same_weights_option = options.option(
 )
 
 
-@click.group()
+@click.group(cls=console.LazyGroup, table={**JUDGING, **CARE})
 def command() -> None:
     """Build, change and keep an index: a folder that finds stored products by photograph."""
 
@@ -46,14 +48,28 @@ def command() -> None:
 @options.shared("data", "subset")
 @part_option
 @prefix_option
-@options.option("--weights", metavar="W", section="model", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]")
+@options.option(
+    "--weights",
+    metavar="W",
+    section="model",
+    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
+)
 @options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
-@options.option("--ivf", is_flag=True, help="Search inverted lists: faster from some 100,000 images on, not exact. Prints what it misses.")
+@options.option(
+    "--recall",
+    type=options.Between(0.5, 1),
+    default=0.95,
+    metavar="X",
+    section="model",
+    help="Share of the ten nearest that the search of many images has to find; 1: exact.  [default: 0.95]",
+)
+@options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
-@options.shared("seed", "device", "workers")
+@options.shared("device", "workers")
 @wait_option
+@options.download_option
 @options.json_option
 def build(
     data: tuple[str, ...],
@@ -65,9 +81,9 @@ def build(
     crops: tuple[float, ...],
     learner: str,
     accept: float,
-    ivf: bool,
+    recall: float,
+    store: str | None,
     out: Path | None,
-    seed: int,
     device: str,
     workers: int | None,
     wait: float,
@@ -86,11 +102,12 @@ def build(
     from repr.catalog.sources import default_root
     from repr.lookup.building import Look, Stock, begin, finish
     from repr.lookup.index import Index
+    from repr.lookup.remote import checked_address
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
     stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), ivf_seed=seed if ivf else None)
+    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall, store=store and checked_address(store))
     with finish(out):
         index = Index.open(out, device=device, workers=workers, wait=wait)
         assert catalog is not None
@@ -173,32 +190,6 @@ def sync(
 
 @command.command(cls=options.Command)
 @options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.of(Asked)
-@wait_option
-@options.json_option
-@click.pass_context
-def learner(
-    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
-) -> None:
-    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
-
-    \b
-    Examples:
-      repr index learner shop.index
-      repr index learner shop.index --learner lda-root --accept 0.9
-    """
-    from repr.lookup.index import Index
-    from repr.lookup.info import described
-
-    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
-    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
-    content = index.info()
-    _done(index, content, "\n".join(described(content)), as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
 @wait_option
 @options.json_option
@@ -258,147 +249,6 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
     index, root = _with_file(folder, words, "the images' new root", wait)
     index.move(root)
     _done(index, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.shared("data", "subset")
-@part_option
-@options.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    is_flag=False,
-    flag_value="check.html",
-    section="output",
-    help="Write one page with images.  [bare: check.html]",
-)
-@options.shared("device", "workers")
-@options.json_option
-def check(
-    folder: Path | None,
-    words: tuple[str, ...],
-    data: tuple[str, ...],
-    subset: str | None,
-    parts: tuple[str, ...],
-    report: Path | None,
-    device: str,
-    workers: int | None,
-    as_json: bool,
-) -> None:
-    """Say how good the index is: what it answers on its own images, held out, or on those of --data; and which images look wrong.
-
-    \b
-    Examples:
-      repr index check shop.index --report check.html
-      repr index check shop.index --data photos/ --json
-    """
-    from repr.lookup.building import Stock
-    from repr.lookup.index import Index
-    from repr.reports import check_report
-
-    index = Index.open(options.index_alone(folder, words), device=device, workers=workers)
-    checked = index.check(Stock(data, parts, subset) if data else None)
-    if report is not None:
-        written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
-        console.say(f"Report: {written}")
-    _done(index, checked.as_json(), "\n".join(checked.lines()), as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
-@options.json_option
-@click.pass_context
-def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], images: bool, as_json: bool) -> None:
-    """Check the index, and that its images are there and unchanged. The exit code is 3 when something is wrong.
-
-    \b
-    Example:
-      repr index verify shop.index
-    """
-    from repr.lookup.index import Index
-
-    index = Index.open(options.index_alone(folder, words))
-    problems = index.verify(images=images)
-    _done(index, {"problems": problems}, "\n".join(problems) or "Nothing is wrong.", as_json)
-    ctx.exit(3 if problems else 0)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@wait_option
-@options.json_option
-def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
-    """Give the space of what was removed back to the disk.
-
-    \b
-    Example:
-      repr index compact shop.index
-    """
-    from repr.lookup.index import Index
-
-    index = Index.open(options.index_alone(folder, words), wait=wait)
-    before = index.info()["bytes"]
-    index.compact()
-    after = index.info()["bytes"]
-    _done(index, {"before": before, "after": after}, f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Write all that cannot be made again into one FILE (tar), while others read and write.
-
-    \b
-    Example:
-      repr index backup shop.index shop.tar
-    """
-    index, file = _with_file(folder, words, "the backup's file")
-    index.backup(file)
-    _done(index, {"file": str(file)}, f"Backup: {file} ({file.stat().st_size / 2**20:.1f} MiB)", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Make the index DIR, which is not there yet, from a backup.
-
-    \b
-    Example:
-      repr index restore shop.index shop.tar
-    """
-    from repr.lookup.index import Index
-
-    place, names = options.index_and_words(folder, words)
-    if len(names) != 1:
-        raise UserError("the backup's file is needed", "", "Name it after the index")
-    index = Index.restore(names[0], place)
-    products, images = index.store.counts()
-    _done(index, {"products": products, "images": images}, f"{products} products in {images} images are back in {place}.", as_json)
-
-
-@command.command(cls=options.Command)
-@options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
-@options.json_option
-def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
-    """Write a row an image to FILE: .csv, or .parquet with the features.
-
-    \b
-    Example:
-      repr index export shop.index shop.csv
-    """
-    index, file = _with_file(folder, words, "the file to write")
-    rows = index.export(file)
-    _done(index, {"file": str(file), "rows": rows}, f"{rows} rows: {file}", as_json)
 
 
 @command.command(cls=options.Command)

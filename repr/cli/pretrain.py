@@ -19,6 +19,7 @@ from repr.training.settings import Settings
 @options.option("--resume", is_flag=True, section="what", help="Go on from the checkpoint in --out, with the options it was started with.")
 @options.out_option("the run folder (default runs/pretrain-TIME)")
 @options.config_option
+@options.download_option
 @options.json_option
 @click.pass_context
 def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool, **arguments: Any) -> None:
@@ -48,17 +49,25 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     if resume and ctx.default_map:
         raise UserError("--config would do nothing: --resume goes on with the run's own options", "--config", "Leave one of the two out")
     from repr.reports import training_report
-    from repr.runs import Run
+    from repr.runs import Run, default_out
     from repr.training.run import execute, started_with
     from repr.training.stop import Stopped
 
     if resume and out is not None:
         arguments = started_with(out, arguments, options.typed(ctx))
+    if worker.here().world == 1:
+        out = out or default_out("pretrain")
+    config = out / "config.json" if out else None
+    before = config.stat().st_mtime_ns if config and config.is_file() else 0
     try:
         result = execute(arguments, out=out, resume=resume)
-    except Stopped as stopped:
-        console.say(str(stopped))
-        ctx.exit(130)
+    except BaseException as error:  # stopped or failed, it has a page too; one that never began has not
+        if out and config and worker.here().rank == 0 and config.is_file() and config.stat().st_mtime_ns != before:
+            console.say(f"What is kept: {training_report.write(Run.open(out))}")
+        if isinstance(error, Stopped):
+            console.say(str(error))
+            ctx.exit(130)
+        raise
     if worker.here().rank > 0:
         return
     report = training_report.write(Run.open(Path(result["run"])))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +79,6 @@ def command(
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     _warn(address[0], keys)
     products, images = index.store.counts()
-    logging.getLogger("uvicorn.error").addFilter(lambda record: record.levelno >= logging.WARNING)
     server: uvicorn.Server
 
     def _stop() -> None:

@@ -1,26 +1,32 @@
-"""`repr weights`: look into weights files and mix them."""
+"""`repr weights`: look into weights files, mix them, and export them for other programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, options
+from repr import console, options, tables
+
+if TYPE_CHECKING:
+    from repr.embedding.exporting import Kind
 
 OF_BATCH_NORM = ("data", "subset", "split", "data_seed", "images", "seed", "device", "workers")
 
 
 @click.group("weights")
 def command() -> None:
-    """Show what weights are, and mix two of them.
+    """Show what weights are, mix two of them, export them.
 
-    Weights are named by a run folder, a .safetensors or .pth file, `imagenet` or `none`.
+    Weights are named by a run folder, a .safetensors or .pth file, a folder as timm, open_clip or transformers write it, a network of
+    timm's (its published weights, if they are here), imagenet, imagenet-lite2 or none.
     """
 
 
 @command.command("show", cls=options.Command)
 @click.argument("weights", metavar="WEIGHTS")
+@options.download_option
 @options.json_option
 def show(weights: str, as_json: bool) -> None:
     """Say what WEIGHTS are: architecture, image size, classes, how and on what they were made.
@@ -79,6 +85,7 @@ def show(weights: str, as_json: bool) -> None:
 @options.shared("crops", crops="those of A, else of B")
 @options.shared("seed", "device", "workers")
 @options.out_option("the mixed weights (default: mixed.safetensors)")
+@options.download_option
 @options.json_option
 @click.pass_context
 def mix(
@@ -132,3 +139,62 @@ def mix(
         console.emit({"weights": str(path), "identity": mixed.identity, "arch": mixed.arch, "alpha": alpha, "synthetic": mixed.synthetic})
         return
     click.echo(f"{mixed.name}{' (synthetic)' if mixed.synthetic else ''}, {mixed.identity}, in {path}")
+
+
+@command.command("export", cls=options.Command)
+@click.argument("weights", metavar="WEIGHTS")
+@options.option(
+    "--to",
+    "kind",
+    type=click.Choice(["onnx", "torchscript", "safetensors", "timm-folder"]),
+    default="onnx",
+    show_default=True,
+    help="The kind of file, or of folder.",
+)
+@options.option("--int8", is_flag=True, help="Also an ONNX file of 8 bits, and what it loses.")
+@options.shared("data", "subset")
+@options.option("--images", section="data", type=click.IntRange(2), default=64, show_default=True, help="How many images to compare on.")
+@options.option("--size", section="model", type=click.IntRange(8), metavar="PX", help="Image side.  [default: that of the weights]")
+@options.shared("crops", "workers")
+@options.out_option("the export (default: model.onnx, model.pt, model.safetensors or the folder model)")
+@options.download_option
+@options.json_option
+def export(
+    weights: str,
+    kind: Kind,
+    int8: bool,
+    data: tuple[str, ...],
+    subset: str | None,
+    images: int,
+    size: int | None,
+    crops: tuple[float, ...],
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Write WEIGHTS as a file for other programs, compared with the original on images of --data, else of the synthetic shop.
+
+    ONNX and TorchScript files take uint8 RGB squares and give features: crops, resizing and normalisation are inside. A model card is
+    written beside. What gives other vectors than the original is not kept.
+
+    \b
+    Example:
+      repr weights export runs/mine --to onnx --data shop/ --int8 --out mine.onnx
+    """
+    from repr.catalog.sources import open_data
+    from repr.embedding.exporting import NAMES
+    from repr.embedding.exporting import export as export_weights
+
+    catalog = open_data(data, default="rpc", subset=subset)
+    place = out or Path(NAMES[kind])
+    done = export_weights(weights, kind, place, catalog, images=images, size=size, crops=crops, eight_bits=int8, workers=workers)
+    if as_json:
+        console.emit(done.as_json())
+        return
+    rows = [["original", "1", "1", "100 %", f"{done.measured.original_per_second:.0f}", ""]]
+    for name, one in ((done.path, done.measured), (done.eight_bits_path, done.eight_bits)):
+        if one is not None:
+            numbers = f"{one.cosine:.5f}", f"{one.least:.5f}", f"{100 * one.top1:.1f} %", f"{one.per_second:.0f}", f"{one.megabytes:.1f}"
+            rows.append([str(name), *numbers])
+    click.echo(tables.table(["", "cosine", "least", "same nearest", "images/s", "MB"], rows))
+    click.echo(f"On {done.measured.images} images{' (synthetic)' if catalog.synthetic else ''}. Model card: {done.card}")

@@ -25,6 +25,8 @@ def digest(encoder: Encoder) -> bytes:
     Not encoder.identity: that names the weights the encoder was made from, and it may have been trained since.
     """
     found = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
+    if encoder.frame is not None:
+        found.update(repr(encoder.frame).encode())
     if encoder.crops != WHOLE:
         found.update(repr((encoder.size, encoder.crops)).encode())
     for tensor in encoder.network.state_dict().values():

@@ -66,7 +66,7 @@ class Embedder:
         given as pixels then differs by what shrinking it in two steps makes. Raises UserError for what is no image, and when an
         embedding is not finite.
         """
-        features, rows, bad = self._embed(decode(images, boxes, self.encoder.side, workers=self.workers), len(images))
+        features, rows, bad = self._embed(self._decoded(images, boxes), len(images))
         quarantine = tuple(Quarantined(name_of(images[position], position), reason) for position, reason in bad)
         return _embeddings(features, rows, quarantine)
 
@@ -79,7 +79,7 @@ class Embedder:
         kept = cache.place(self._digest, self.encoder.side, catalog) if keep else None
         if kept and (found := cache.read(kept)):
             return found
-        decoded = decode(catalog.files(), catalog.boxes(), self.encoder.side, workers=self.workers)
+        decoded = self._decoded(catalog.files(), catalog.boxes())
         chunks = _counted(decoded, len(catalog), f"embed with {self.encoder.name}")
         features, rows, bad = self._embed(chunks, len(catalog))
         reasons, paths = dict(bad), enumerate(path for _, path in catalog.located())
@@ -90,6 +90,9 @@ class Embedder:
         if kept and not any(passing(image.reason) for image in quarantine):  # else those are tried again
             try_to_keep(kept, made.write)
         return made
+
+    def _decoded(self, images: Sequence[ImageLike], boxes: Sequence[Box | None] | None) -> Iterator[Chunk]:
+        return decode(images, boxes, self.encoder.side, fit=self.encoder.frame or "crop", workers=self.workers)
 
     def _embed(self, chunks: Iterable[Chunk], n: int) -> tuple[Floats, Ints, list[tuple[int, str]]]:
         """Features (m, d) of the readable ones of n images, their positions (m,), and (position, reason) of the others."""

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from repr.models.backbones import BACKBONES
 from repr.models.encoder import Encoder
 
 PIXELS = 8 * 160 * 160  # a piece on a processor: its widest layers then fit the cache; see above
@@ -22,9 +23,25 @@ PIXELS = 8 * 160 * 160  # a piece on a processor: its widest layers then fit the
 def prepared(encoder: Encoder, device: torch.device) -> Encoder:
     """A copy of the encoder on `device`, in eval mode, folded: its features are equal but for float32's rounding."""
     fast = copy.deepcopy(encoder).to(device).eval()
-    fold(fast.network)
+    if encoder.arch in BACKBONES or _folds(fast):
+        fold(fast.network)
     fast.network.to(memory_format=torch.channels_last)  # up to twice as fast on every device
     return fast
+
+
+def _folds(encoder: Encoder) -> bool:
+    """Whether folding leaves the features of an encoder as they are: networks that we do not know may use their layers in another order."""
+    if not any(isinstance(module, _BatchNorm) for module in encoder.network.modules()):
+        return True
+    network = copy.deepcopy(encoder.network)
+    try:
+        fold(network)
+    except (RuntimeError, ValueError):  # shapes that do not fit
+        return False
+    images = torch.rand((1, 3, encoder.size, encoder.size), generator=torch.Generator().manual_seed(0)).to(encoder._shift.device)
+    with torch.inference_mode():
+        before, after = encoder.network(images), network(images)
+    return bool(torch.allclose(before, after, rtol=1e-3, atol=1e-4 * float(before.abs().max())))
 
 
 def piece(encoder: Encoder, device: torch.device) -> int:
@@ -35,7 +52,7 @@ def piece(encoder: Encoder, device: torch.device) -> int:
 def fold(network: nn.Module) -> None:
     """Fold, in place, each batch norm that is registered right after a convolution into it; what a norm did beside (timm's acts) stays.
 
-    The architectures of backbones.py register them in the order of use; a test compares each before and after.
+    Those of BACKBONES register them in the order of use; a test compares each before and after. Of others one image is asked (`_folds`).
     """
     names = list(network._modules)
     for first, second in itertools.pairwise(names):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from repr.evaluation.task import Task, read_vectors, task
 from repr.evaluation.words import percent
 from repr.images.decoded import Quarantined
 from repr.models.devices import pick_device
+from repr.models.encoder import Encoder
 from repr.models.leaks import Leak, leaks
 from repr.models.names import apart
 from repr.models.weights import Weights, load_encoder
+from repr.records import Json
 from repr.vectors import normalised
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class Evaluation:
 
     part: the readable images; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
     labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised. leaks: weights that
-    have seen what was searched for, or may have.
+    have seen what was searched for, or may have. resolved: what of the arguments was left open and came to.
     """
 
     rows: list[Row]
@@ -51,6 +53,7 @@ class Evaluation:
     quarantine: tuple[Quarantined, ...]
     vectors: dict[str, Floats] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
+    resolved: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def leave_one_out(self) -> bool:
@@ -113,7 +116,20 @@ def evaluate(
         quarantine,
         vectors,
         tuple(leaks(weights, part.select(asked))),
+        _resolved(rows, encoders, whole, str(target)),
     )
+
+
+def _resolved(rows: Sequence[Row], encoders: Sequence[Encoder], whole: Task, device: str) -> dict[str, Json]:
+    """What was left open and came to, one entry an encoder where each has its own."""
+    return {
+        "weights": [row.name for row in rows],
+        "size": [encoder.size for encoder in encoders],
+        "crops": [list(encoder.crops) for encoder in encoders],
+        "level": whole.level,
+        "leave_one_out": whole.queries is None,
+        "device": device,
+    }
 
 
 def warn_of_one_class(name: str, labels: Ints) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from repr.evaluation.statistics import Metric
 
+ENOUGH = 3  # values whose interval is shown in reports
 NONE = "–"
 
 
@@ -15,6 +16,11 @@ def percent(rate: float | None, half: float | None = None) -> str:
 def rate(metric: Metric | None) -> str:
     """`percent` of a metric that is a fraction; "–" where there is none."""
     return percent(metric.mean, metric.ci95) if metric else NONE
+
+
+def enough(metric: Metric) -> bool:
+    """Whether an interval says something: of two values it is as wide as a guess, of one there is none."""
+    return sum(value is not None for value in metric.values) >= ENOUGH
 
 
 def points(difference: float | None, half: float | None = None) -> str:

@@ -7,7 +7,8 @@
                "synthetic": false, "redrawn": 0.0, "error": "", "note": ""}, …],
      "comparisons": [{"a": 1, "b": 0, "against": "weights", "metric": "acc_all", "difference": 0.01, "ci95": …, "p": …, "n": 2}, …],
      "weights": [{"name": "runs/mine", "arch": "resnet18", "made": […], "sizes": [64], "crops": [1.0]}],
-     "shown": ["acc_all", …], "named": ["learner", "weights"], "alike": ["learner"], "notes": […], "about": {…}}
+     "shown": ["acc_all", …], "named": ["learner", "weights"], "alike": ["learner"], "notes": […], "about": {…},
+     "leaks": [{"weights": "runs/mine", "kind": "seen", "text": "'runs/mine' has seen 12 of 100 test images: …", "share": 0.12}]}
 
 Metrics that apply to no seed of a row are left out; one that applies to some has null for the others. A row that could not be run has no
 metrics and no trials, and says why in "error".
@@ -22,6 +23,7 @@ from pathlib import Path
 from repr.errors import UserError
 from repr.evaluation.statistics import Metric
 from repr.files import read_json, write_json
+from repr.models.leaks import Leak
 from repr.records import Json, Scalar, from_json, to_json
 from repr.runs import Run
 
@@ -106,7 +108,7 @@ class Document:
 
     shown: the metrics that a table shows, all of them fractions 0-1, the most important first. named: the settings of a row that stand in
     every table; others do where they differ. alike: rows that are equal in these settings are worth comparing across documents.
-    notes: what a reader must know. about: facts of the run by name.
+    notes: what a reader must know. about: facts of the run by name. leaks: weights that have seen what they are measured on, or may have.
     """
 
     command: str
@@ -120,6 +122,7 @@ class Document:
     alike: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     about: Mapping[str, Value] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:

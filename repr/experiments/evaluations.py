@@ -36,7 +36,9 @@ def evaluated(
     ]
     about = {**constants.about(), "quarantined": len(evaluation.quarantine) if evaluation else 0}
     synthetic = any(row.synthetic for row in rows)
-    return Document(COMMAND, data, synthetic, tuple(made), shown=SHOWN, named=("weights",), alike=("weights", "level"), about=about)
+    leaks = evaluation.leaks if evaluation else ()
+    kinds = {"shown": SHOWN, "named": ("weights",), "alike": ("weights", "level")}
+    return Document(COMMAND, data, synthetic, tuple(made), about=about, leaks=leaks, **kinds)
 
 
 def _images_key(evaluation: Evaluation | None, row: Row) -> str:

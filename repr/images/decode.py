@@ -11,6 +11,7 @@ import numpy as np
 
 from repr.images.boxes import Box
 from repr.images.decoded import Chunk
+from repr.images.frames import Frame
 from repr.images.reader import MARGIN, Fit, ImageLike, Unreadable, read_image, square
 from repr.machine import cores
 
@@ -22,7 +23,7 @@ def decode(
     boxes: Sequence[Box | None] | None,
     size: int,
     *,
-    fit: Fit = "crop",
+    fit: Fit | Frame = "crop",
     margin: float = MARGIN,
     workers: int | None = None,
     start: int = 0,
@@ -30,6 +31,7 @@ def decode(
     """Decode images[start:] to squares of `size` pixels, in order, some at a time.
 
     images: files, or what else `read_image` takes. boxes: one an image, None for the whole image; None for all of them.
+    fit: as for `square`; with a frame nothing is decoded smaller, since its library does not.
     workers: cores to use; default all that this process may use; 0 or 1 decodes in the calling thread. Broken images come back in
     `bad`, with their reason.
 
@@ -62,7 +64,7 @@ def decode(
 
 
 def decode_chunk(
-    images: Sequence[ImageLike], boxes: Sequence[Box | None] | None, size: int, *, fit: Fit, margin: float, first: int
+    images: Sequence[ImageLike], boxes: Sequence[Box | None] | None, size: int, *, fit: Fit | Frame, margin: float, first: int
 ) -> Chunk:
     """Decode a few images here and now; `first` is the position of the first of them."""
     pixels = np.empty((len(images), size, size, 3), dtype=np.uint8)
@@ -70,7 +72,7 @@ def decode_chunk(
     bad: list[tuple[int, str]] = []
     for i, source in enumerate(images):
         try:
-            image = read_image(source, short_side=size, box=boxes[i] if boxes else None, margin=margin)
+            image = read_image(source, short_side=None if isinstance(fit, Frame) else size, box=boxes[i] if boxes else None, margin=margin)
             pixels[len(good)] = square(image, size, fit)
         except Unreadable as error:
             bad.append((first + i, error.reason))

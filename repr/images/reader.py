@@ -24,6 +24,7 @@ from repr.arrays import Pixels
 from repr.errors import UserError
 from repr.images.boxes import Box, placed
 from repr.images.formats import FORMATS
+from repr.images.frames import Frame
 
 log = logging.getLogger(__name__)
 
@@ -228,12 +229,14 @@ def crop_square(image: Image.Image, box: Box, *, margin: float = MARGIN, shrunk:
     return crop.resize((edge, edge), Image.Resampling.BICUBIC, box=(x - left, y - top, x - left + side, y - top + side))
 
 
-def square(image: Image.Image, size: int, fit: Fit = "crop") -> Pixels:
+def square(image: Image.Image, size: int, fit: Fit | Frame = "crop") -> Pixels:
     """An image as a (size, size, 3) uint8 array.
 
     fit: "crop" fills the square and cuts the longer side's ends off; "pad" shows all of it on white;
-    "squash" changes the aspect ratio. Bicubic with antialiasing.
+    "squash" changes the aspect ratio. Bicubic with antialiasing. Or the frame of a library of others.
     """
+    if isinstance(fit, Frame):
+        return fit.square(image, size)
     width, height = image.size
     if fit == "pad" and width != height:
         scale = size / max(width, height)

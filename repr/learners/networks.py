@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import torch
 from torch import nn
 
+from repr.errors import UserError
+from repr.images.frames import Frame
 from repr.learners.stored import Arrays, Stored, Value
-from repr.models.backbones import BACKBONES, check_size, empty
+from repr.models.backbones import check_size, empty
 from repr.models.encoder import Encoder
+from repr.records import from_json, to_json
 from repr.training.precision import laid_out
 
-DESCRIBED = ("arch", "size", "crops", "mean", "std", "name", "identity", "synthetic")  # arguments of `Encoder`
+DESCRIBED = ("arch", "size", "crops", "mean", "std", "name", "identity", "synthetic")  # arguments of `Encoder`, and its frame, as text
 
 
 def described(encoder: Encoder) -> dict[str, Value]:
     """What an encoder is beside its tensors, JSON-able."""
     values = {name: getattr(encoder, name) for name in DESCRIBED}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    frame = json.dumps(to_json(encoder.frame)) if encoder.frame else ""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()} | {"frame": frame}
 
 
 def rebuilt(about: object, stored: Stored) -> Encoder:
     """The encoder of `described` and `network_arrays`, in eval mode on the CPU. Raises UserError for what does not fit."""
-    if not isinstance(about, dict) or about.keys() != set(DESCRIBED) or about["arch"] not in BACKBONES:
+    if not isinstance(about, dict) or about.keys() != {*DESCRIBED, "frame"}:
         raise stored.misfit("it does not say what its encoder is")
     try:
         check_size(about["arch"], about["size"])
         tuples = {name: tuple(map(float, about[name])) for name in ("crops", "mean", "std")}
-        encoder = Encoder(empty(about["arch"]), **{**about, **tuples})
-    except (TypeError, ValueError) as error:
+        frame = from_json(Frame, json.loads(about["frame"])) if about["frame"] else None
+        encoder = Encoder(empty(about["arch"]), **{**about, **tuples, "frame": frame})
+    except (TypeError, ValueError, UserError) as error:
         raise stored.misfit(f"it does not say rightly what its encoder is ({error})") from None
     restore_network(encoder.network, stored)
     return encoder.eval()

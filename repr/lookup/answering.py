@@ -12,18 +12,21 @@ import os
 import threading
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from repr.arrays import Floats
 from repr.errors import UserError
+from repr.files import content_key
 from repr.learners.taught import Taught, load
 from repr.lookup.answers import Answerer, searches
 from repr.lookup.asked import Asked
 from repr.lookup.cache import Matrix
 from repr.lookup.gallery import Gallery, sampled
+from repr.lookup.info import MadeWith
 from repr.lookup.ranking import Search
 from repr.lookup.settling import Settled, settle
 from repr.lookup.store import Store
@@ -47,9 +50,17 @@ class Stamp:
 
 
 def settled_of(store: Store) -> Settled:
-    """How an index answers; by the nearest neighbour, without probabilities that were calibrated, before that is settled."""
+    """How an index answers: by the nearest neighbour, with probabilities that are not calibrated, before that is settled, and where the
+    features are of other weights since."""
     content = store.setting(SETTING)
-    return Settled() if content is None else from_json(Settled, content, store.file)
+    settled = Settled() if content is None else from_json(Settled, content, store.file)
+    return settled if settled.made_with == _made_with(store) else Settled(asked=settled.asked, accept=settled.accept)
+
+
+def _made_with(store: Store) -> str:
+    """The weights, size and crops of an index's features."""
+    made = cast(MadeWith, store.setting("weights"))
+    return content_key(made["identity"], made["size"], made["crops"])
 
 
 def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
@@ -62,9 +73,11 @@ def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
         ids, products = store.owners()
         rows = sampled(products)
         wanted = ids[rows]
+        made_with = _made_with(store)
         parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
     features = np.concatenate([np.empty((0, dim), np.float32), *parts])
-    settled = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
+    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
+    settled = replace(found, made_with=made_with)
     with store.change("settle") as change:
         change.settings({SETTING: to_json(settled)})
     return settled

@@ -22,14 +22,14 @@ from repr.lookup.info import MadeWith
 from repr.lookup.store import FILE, Store
 from repr.models.backbones import backbone
 from repr.models.weights import Weights, read_weights, write_weights
-from repr.search.ivf import check_enough
+from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 BUILD = "repr index build"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE)
+OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE, "milvus.json")
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,16 @@ class Look:
         return self.weights if isinstance(self.weights, Weights) else read_weights(self.weights)
 
 
-def begin(folder: Path, stock: Stock, look: Look, *, root: Path | None = None, ivf_seed: int | None = None) -> Catalog | None:
+def begin(
+    folder: Path, stock: Stock, look: Look, *, root: Path | None = None, recall: float = RECALL, store: str | None = None
+) -> Catalog | None:
     """Make an empty index, or find the same one unfinished; returns the images that it is to hold, None where no data are named.
 
-    root: what paths of images are relative to, by default the folder of the data, else the working folder. ivf_seed: search inverted lists,
-    whose centres are drawn by this seed. Raises UserError when there is something else at `folder`.
+    root: what paths of images are relative to, by default the folder of the data, else the working folder. recall: share of the ten
+    nearest that a search of many images is to find; 1 for the exact search. store: the address where vectors are searched, if not here.
+    Raises UserError when there is something else at `folder`.
     """
     catalog = stock.catalog() if stock.data else None
-    if ivf_seed is not None:
-        check_enough(len(catalog or ()))
     weights = look.read()
     if (folder / FILE).is_file():
         _check_unfinished(folder, stock.command(), look, weights)
@@ -105,7 +106,8 @@ def begin(folder: Path, stock: Stock, look: Look, *, root: Path | None = None, i
         "root": str(start.expanduser().absolute()),
         "synthetic": weights.synthetic or (catalog is not None and catalog.synthetic),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "ivf_seed": ivf_seed,
+        "recall": recall,
+        "store": store,
         "unfinished": stock.command() if catalog is not None else "",
     }
     write_weights(folder / WEIGHTS, weights)

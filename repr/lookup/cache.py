@@ -13,10 +13,12 @@ import fcntl
 import json
 import os
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -35,13 +37,17 @@ TAIL = 64  # rows in memory from which a reader writes them to the files
 
 @dataclass(frozen=True)
 class State:
-    """What cache.json says: of which index, how many rows count, and CRC-32 of their ids and of their vectors."""
+    """What cache.json says: of which index, how many rows count, and CRC-32 of their ids and of their vectors.
+
+    written: when the vectors' file was last changed (ns); where it was not since, its checksum is not computed again.
+    """
 
     index: str
     dim: int
     rows: int = 0
     ids: int = 0
     vectors: int = 0
+    written: int = 0
     version: int = VERSION
 
     def of_same(self, other: State) -> bool:
@@ -67,9 +73,14 @@ class Matrix:
         return len(self.ids)
 
     @cached_property
+    def counts(self) -> Ints:
+        """(p,) how many images each product has, by its number."""
+        return np.bincount(self.products[self.alive])
+
+    @property
     def n_products(self) -> int:
         """How many products have an image."""
-        return len(np.unique(self.products[self.alive]))
+        return int(np.count_nonzero(self.counts))
 
     def rows(self, positions: Ints) -> Floats:
         """(m, d) the vectors at some positions, copied."""
@@ -81,16 +92,49 @@ class Matrix:
         return found
 
 
-def load(folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None) -> Matrix:
+class OtherIndex(Exception):
+    """The store is of another index than it was thought to be: its features are of other weights now."""
+
+
+class Elsewhere:
+    """Vectors that are not in memory, in the place of a piece: read by their images' ids when they are asked for.
+
+    ids: (n,). read: ids (m,) → (m, d) float32 of length 1. Of the whole it makes an array, as numpy asks for one.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, ids: Ints, read: Callable[[Ints], Floats], dim: int) -> None:
+        self.ids, self.read, self.shape = ids, read, (len(ids), dim)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, rows: Ints | slice) -> Floats:
+        return self.read(self.ids[rows])
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Floats:
+        return self.read(self.ids)
+
+
+def load(
+    folder: Path, store: Store, *, index: str, dim: int, before: Matrix | None = None, read: Callable[[Ints], Floats] | None = None
+) -> Matrix:
     """The vectors as the store has them now.
 
     index: the index's own name, so that files of another one are never taken for its. before: what this process has already, which is then
-    extended by what came since and masked by what went.
+    extended by what came since and masked by what went. read: how vectors are read by their ids, where they are not to be in memory, nor
+    in files. Raises OtherIndex when the store says that it has another name now.
     """
     with store.reading():
+        if store.setting("name") not in (None, index):
+            raise OtherIndex
         revision = store.revision
         if before is not None and before.revision == revision:
             return before
+        if read is not None:
+            matrix = _extended(before or _empty(store), store, revision, dim, features=False)
+            return replace(matrix, pieces=(cast(Floats, Elsewhere(matrix.ids, read, dim)),))
         known = State(index, dim)
         mapped = before if before is not None else _mapped(folder, known, store)
         matrix = _extended(mapped, store, revision, dim)
@@ -108,29 +152,46 @@ def drop(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _extended(matrix: Matrix, store: Store, revision: int, dim: int) -> Matrix:
+def _empty(store: Store) -> Matrix:
+    none = np.empty(0, np.int64)
+    return Matrix(none, none, (), np.empty(0, bool), store.revision)
+
+
+def _extended(matrix: Matrix, store: Store, revision: int, dim: int, *, features: bool = True) -> Matrix:
     """The matrix with what the store has above its last id, and without what was removed since its revision."""
     last = int(matrix.ids[-1]) if len(matrix) else 0
     ids, products = store.owners(above=last)
-    pieces = [*matrix.pieces[1:], *(normalised(features) for _, features in store.features(above=last, dim=dim))]
+    new = store.features(above=last, dim=dim) if features else ()
+    pieces = [*matrix.pieces[1:], *(normalised(part) for _, part in new)]
     if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
         pieces = [np.concatenate(pieces)] if pieces else []
-    alive = matrix.alive.copy()
-    alive[np.isin(matrix.ids, store.removed(since=matrix.revision))] = False
-    return Matrix(
-        np.concatenate([matrix.ids, ids]),
-        np.concatenate([matrix.products, products]),
-        (*matrix.pieces[:1], *pieces),
-        np.concatenate([alive, np.ones(len(ids), bool)]),
-        revision,
+    gone = _places(matrix, store.removed(since=matrix.revision))
+    alive = np.concatenate([matrix.alive, np.ones(len(ids), bool)])
+    alive[gone] = False
+    made = Matrix(
+        np.concatenate([matrix.ids, ids]), np.concatenate([matrix.products, products]), (*matrix.pieces[:1], *pieces), alive, revision
     )
+    if len(matrix):  # counted on from before: counting all takes longer than a search
+        counts = np.zeros(max(len(matrix.counts), int(products.max(initial=0)) + 1), np.int64)
+        counts[: len(matrix.counts)] = matrix.counts
+        np.add.at(counts, products, 1)
+        np.subtract.at(counts, matrix.products[gone], 1)
+        made.__dict__["counts"] = counts
+    return made
+
+
+def _places(matrix: Matrix, removed: list[int]) -> Ints:
+    """The living rows among `removed` ids."""
+    wanted = np.array(sorted(removed), np.int64)
+    places = np.searchsorted(matrix.ids, wanted)
+    known = places < len(matrix)
+    known[known] = (matrix.ids[places[known]] == wanted[known]) & matrix.alive[places[known]]
+    return np.asarray(places[known], dtype=np.int64)
 
 
 def _mapped(folder: Path, known: State, store: Store) -> Matrix:
     """What the files hold; nothing where they are missing, of another index, or do not agree with cache.json or the store."""
-    none = np.empty(0, np.int64)
-    empty = Matrix(none, none, (), np.empty(0, bool), store.revision)
-    state = _state(folder)
+    empty, state = _empty(store), _state(folder)
     if state is None or not state.of_same(known) or not state.rows:
         return empty
     try:
@@ -138,7 +199,9 @@ def _mapped(folder: Path, known: State, store: Store) -> Matrix:
         vectors = np.memmap(folder / VECTORS, np.float32, "r", shape=(state.rows, known.dim))
     except (OSError, ValueError):
         return empty
-    if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids or zlib.crc32(vectors.data) != state.vectors:
+    if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids:
+        return empty
+    if (folder / VECTORS).stat().st_mtime_ns != state.written and zlib.crc32(vectors.data) != state.vectors:
         return empty
     stored, owners = store.owners()
     stored, owners = stored[stored <= ids[-1]], owners[: int((stored <= ids[-1]).sum())]
@@ -208,6 +271,7 @@ def _write(folder: Path, matrix: Matrix, known: State, *, anew: bool) -> bool:
         if fresh:
             for path in paths:
                 path.unlink(missing_ok=True)
+    now = replace(now, written=(folder / VECTORS).stat().st_mtime_ns)
     with replacing(folder / STATE) as temporary:
         temporary.write_text(json.dumps(asdict(now)), encoding="utf-8")
     return True

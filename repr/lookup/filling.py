@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from repr import progress
 from repr.arrays import Floats
 from repr.embedding.embedder import Embedder
+from repr.errors import UserError
 from repr.images.decoded import Quarantined
 from repr.images.reader import name_of
 from repr.lookup.plan import Incoming, Plan, plan
@@ -60,11 +61,13 @@ def fill(
     what: str,
     whole: bool = False,
     dry_run: bool = False,
+    index: str = "",
 ) -> Changes:
     """Store images and what is known of their products; returns what was done.
 
     embedder: makes the encoder ready, which is not needed where nothing is new. stored: what the store has of these products (all of
-    it with `whole`). exists, whole: as for `plan`. what: the command, for the store's log. dry_run: only say what would be done.
+    it with `whole`). exists, whole: as for `plan`. what: the command, for the store's log. dry_run: only say what would be done. index: its
+    name, which changes with its weights. Raises UserError when that happens meanwhile.
     """
     todo = plan(incoming, stored, exists, whole=whole)
     changes = Changes(moved=len(todo.moved), removed=len(todo.removed), unchanged=todo.unchanged)
@@ -77,7 +80,7 @@ def fill(
         with store.change(what) as change:
             change.move(todo.moved)
             change.remove_images(todo.removed)
-    _embed(store, embedder, incoming, products, todo, changes, what)
+    _embed(store, embedder, incoming, products, todo, changes, what, index)
     _describe(store, products, what, whole=whole)
     return changes
 
@@ -90,6 +93,7 @@ def _embed(
     todo: Plan,
     changes: Changes,
     what: str,
+    index: str,
 ) -> None:
     """Embed and store the new images, and find out why others cannot be read."""
     positions = sorted([*todo.new, *todo.unreadable])
@@ -103,6 +107,8 @@ def _embed(
             new = {row: _stored(incoming[row], features) for row, features in read if incoming[row].content is not None}
             old = [todo.replaces[row] for row in new if row in todo.replaces]
             with store.change(what) as change:
+                if store.setting("name") != index:
+                    raise UserError("the index was made anew with other weights meanwhile", store.file.parent, "Give the command again")
                 change.put_products({image.product: products[image.product] for image in new.values()}.values())
                 change.add(list(new.values()))
                 change.remove_images(old)

@@ -4,61 +4,56 @@ index.db                       the truth: products, images, their features, sett
 weights.safetensors            a copy of the weights
 images/                        photographs that were given as pixels or bytes, and so lie nowhere else
 vectors.f32, ids.i64, cache.*  what is searched, made again from index.db when it is missing (`repr.lookup.cache`)
-ivf.faiss, lists.npz           the same of an index that is searched by inverted lists (`repr.lookup.lists`)
+search.faiss, search.json      the same of many images, which are not searched one by one (`repr.lookup.lists`)
 learner.safetensors            what the learner that answers knows, made again likewise (`repr.lookup.answering`)
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import cast, overload
-
-import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name, normal
 from repr.catalog.table import Catalog
-from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import answering, building, cache, keeping, lists, uploads
+from repr.lookup import answering, building, cache, keeping, lists, reindex, uploads
 from repr.lookup.answering import Answering, settle_store, settled_of
 from repr.lookup.asked import Asked
-from repr.lookup.building import WEIGHTS, Look, Stock
+from repr.lookup.building import Look, Stock
 from repr.lookup.catalogs import incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
-from repr.lookup.info import Info, MadeWith
-from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.info import Info
+from repr.lookup.matches import Answer, Match, Search, hits
+from repr.lookup.opened import Opened
 from repr.lookup.plan import Incoming
+from repr.lookup.reindex import made_ready
+from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settling import Settled
-from repr.lookup.store import WAIT, Product, Store
-from repr.models.weights import Weights, load_encoder, read_weights
+from repr.lookup.store import WAIT, Product
+from repr.models.weights import Weights
+from repr.search.calibrated import RECALL, is_fast_exact
 from repr.vectors import check_finite, normalised
 
 log = logging.getLogger(__name__)
 
+Chosen = lists.Calibrated | Remote
 
-class Index:
+
+class Index(Opened):
     """An index folder, opened. Many threads and processes may read it while one writes; each sees a change when it is committed."""
 
-    def __init__(self, folder: Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> None:
-        """As `open`."""
-        self.folder = Path(folder)
-        self.device, self.workers, self.wait = device, workers, wait
-        self._own = threading.local()
+    def _forget(self) -> None:
         self._matrix: cache.Matrix | None = None
-        self._lists: lists.Inverted | None = None
-        self._embedding = threading.Lock()
-        self.weights = cast(MadeWith, self.store.setting("weights"))
-        self.name = str(self.store.setting("name"))
+        self._lists: lists.Calibrated | None = None
+        self._remote: Remote | None = None
         self._answering = Answering(self.folder, self.name, self.weights["identity"])
 
     def __repr__(self) -> str:
@@ -80,7 +75,8 @@ class Index:
         root: str | Path | None = None,
         learner: str = Asked.learner,
         accept: float = Asked.accept,
-        ivf_seed: int | None = None,
+        recall: float = RECALL,
+        store: str | None = None,
         prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
@@ -90,14 +86,15 @@ class Index:
 
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
-        folder. learner, accept: as for `settle`. ivf_seed: search inverted lists, whose centres are drawn by this seed. prefix: as for
+        folder. learner, accept: as for `settle`. recall: share of the ten nearest that a search of many images is to find, 1 for the exact
+        search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for
         `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
         stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
         look = Look(weights, size, tuple(crops))
         place = None if root is None else Path(root)
-        catalog = building.begin(Path(folder), stock, look, root=place, ivf_seed=ivf_seed)
+        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall, store=store and checked_address(store))
         index = cls(Path(folder), device=device, workers=workers, wait=wait)
         with building.finish(index.folder):
             if catalog is not None:
@@ -113,59 +110,6 @@ class Index:
         seconds that a change waits for another. Raises UserError when it is not one.
         """
         return cls(Path(folder), device=device, workers=workers, wait=wait)
-
-    # -- what it is made of
-
-    @property
-    def store(self) -> Store:
-        """This thread's own connection to index.db; a forked child opens another."""
-        if getattr(self._own, "process", 0) != os.getpid():
-            self._own.inherited = getattr(self._own, "store", None)  # not closed: its locks are the parent's
-            self._own.store, self._own.process = Store(self.folder, wait=self.wait), os.getpid()
-        return cast(Store, self._own.store)
-
-    def close(self) -> None:
-        """Close this thread's connection; the next call opens another."""
-        self.store.close()
-        self._own.process = 0
-
-    @property
-    def root(self) -> Path:
-        """What paths of images are relative to."""
-        return Path(str(self.store.setting("root")))
-
-    def file(self, image: str, root: Path | None = None) -> Path:
-        """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
-        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
-
-    def check_weights(self, weights: str | Path | Weights | None) -> None:
-        """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
-        if weights is None:
-            return
-        given, own = weights if isinstance(weights, Weights) else read_weights(weights), self.weights
-        if given.identity != own["identity"]:
-            raise UserError(
-                f"the index was made with the weights {own['name']} ({own['identity']}), not with {given.name} ({given.identity})",
-                self.folder,
-                "Leave `weights` out, or build another index with these weights",
-            )
-
-    @property
-    def embedder(self) -> Embedder:
-        """The weights that the index was made with, made ready once, at its own image size and crops.
-
-        Raises UserError when they were changed, and when the device is not there.
-        """
-        with self._embedding:
-            return self._embedder
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        made, file = self.weights, self.folder / WEIGHTS
-        encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
-        if encoder.identity != made["identity"]:
-            raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
-        return Embedder(encoder, device=self.device, workers=self.workers)
 
     # -- change
 
@@ -222,6 +166,8 @@ class Index:
         whole: bool = False,
         dry_run: bool = False,
     ) -> Changes:
+        if self.store.setting("name") != self.name:
+            self._renew()
         stored = list(self.store.images(product=of))
         if whole and not any(one.content for one in incoming):
             raise UserError("not one image can be read, and all that is stored would go", where, "Check `data`")
@@ -235,10 +181,14 @@ class Index:
             what=what,
             whole=whole,
             dry_run=dry_run,
+            index=self.name,
         )
         if not changes.usable and not whole:
             raise NoneReadable(changes.quarantine, where)
-        if of is None and what != "build" and not dry_run and settled_of(self.store).outgrown(self.store.counts()[1]):
+        if dry_run:
+            return changes
+        self._tune(anew=of is None)
+        if of is None and what != "build" and settled_of(self.store).outgrown(self.store.counts()[1]):
             self.settle()
         return changes
 
@@ -271,12 +221,31 @@ class Index:
         with self.store.change("move") as change:
             change.settings({"root": str(root)})
 
+    def _known(self, product: str) -> None:
+        if not self.store.has_product(product):
+            known = [one.id for one in self.store.products().values()]
+            raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
+
+    def reindex(self, weights: str | Path | Weights, *, size: int | None = None, crops: Sequence[float] = ()) -> int:
+        """Embed every stored image with other weights, or at another size or other crops; returns how many there are.
+
+        The index answers as before until the end, when all is switched at once; the same call goes on after an interruption. Raises
+        UserError, and leaves the index as it was, when an image cannot be read or has changed since it was stored.
+        """
+        made = reindex.begin(self.store, self.folder, Look(weights, size, tuple(crops)))
+        embedder = made_ready(self.folder, made, device=self.device, workers=self.workers)
+        done = reindex.run(self.store, self.folder, made, embedder, self.file)
+        self._renew()
+        self._tune(anew=True)
+        self.settle()
+        return done
+
     def settle(self, learner: str | None = None, accept: float | None = None) -> Settled:
         """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
 
         learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
-        unknown; by itself as last time. Done at the end of `create`, and when `add_catalog` or `sync` have changed the number of images
-        to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
+        unknown; by itself as last time. Done at the end of `create` and `reindex`, and when `add_catalog` or `sync` have changed the number
+        of images to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
         """
         last = settled_of(self.store)
         asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
@@ -285,12 +254,21 @@ class Index:
             log.info(line)
         return settled
 
-    def _known(self, product: str) -> None:
-        if not self.store.has_product(product):
-            known = [one.id for one in self.store.products().values()]
-            raise UserError(f"no product {product!r} in the index", self.folder, nearest(product, known) if known else "It is empty")
-
     # -- care
+
+    def compact(self) -> None:
+        """Give the space of what was removed back to the disk."""
+        self.store.compact()
+        cache.drop(self.folder)
+        answering.drop(self.folder)
+        self._forget()
+        self._tune(anew=True)
+
+    @classmethod
+    def restore(cls, file: str | Path, folder: str | Path) -> Index:
+        """The index of a backup, in a folder that is not there yet. Raises UserError when the file is none."""
+        keeping.restore(Path(file), Path(folder))
+        return cls.open(folder)
 
     def check(self, data: str | Path | Sequence[str | Path] | Stock | None = None) -> Checked:
         """How good it is: what it answers on its own images, held out, or on those of `data`, and which of its images look wrong."""
@@ -301,42 +279,7 @@ class Index:
         given = Given.of(catalog, made, [unknown for _, unknown in self.answer(made, 1)])
         return check_store(self.store, self.weights["dim"], self.file, given, workers=self.workers)
 
-    def verify(self, *, images: bool = True) -> list[str]:
-        """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
-        return keeping.problems(self.store, self.folder, self.file if images else None, self.weights["identity"])
-
-    def compact(self) -> None:
-        """Give the space of what was removed back to the disk."""
-        self.store.compact()
-        cache.drop(self.folder)
-        answering.drop(self.folder)
-        self._matrix = self._lists = None
-        self._load()
-
-    def backup(self, file: str | Path) -> None:
-        """Write all that cannot be made again into one file (tar), as it is now, while others read and write."""
-        keeping.backup(self.store, self.folder, Path(file))
-
-    @classmethod
-    def restore(cls, file: str | Path, folder: str | Path) -> Index:
-        """The index of a backup, in a folder that is not there yet. Raises UserError when the file is none."""
-        keeping.restore(Path(file), Path(folder))
-        return cls.open(folder)
-
-    def export(self, file: str | Path) -> int:
-        """Write a row an image to a .csv, or, with the features, to a .parquet file; returns how many. Raises UserError for others."""
-        return keeping.export(self.store, Path(file), self.weights["dim"])
-
     # -- search
-
-    def gallery(self) -> tuple[Floats, list[str], Ints]:
-        """Features (n, d) float32 as the encoder gave them, ids of products, and ids (n,) of all stored images, for learners."""
-        with self.store.reading():
-            parts = list(self.store.features(dim=self.weights["dim"]))
-            ids, numbers = self.store.owners()
-            products = self.store.products()
-        features = np.concatenate([np.empty((0, self.weights["dim"]), np.float32), *(part for _, part in parts)])
-        return features, [products[int(number)].id for number in numbers], ids
 
     def search(self, vectors: Floats, k: int = 10, *, per_image: bool = False) -> list[list[Match]]:
         """For each vector (q, d) the k best products with their best image, best first; per_image: the k best images.
@@ -347,18 +290,55 @@ class Index:
         if vectors.ndim != 2 or vectors.shape[1] != dim:
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
-        matrix, inverted = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=inverted.search if inverted else None)
+        matrix, chosen = self._load()
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=_search_of(matrix, chosen))
         return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
-    def _load(self) -> tuple[cache.Matrix, lists.Inverted | None]:
-        """The vectors as they were last committed, by whomever."""
-        matrix = cache.load(self.folder, self.store, index=self.name, dim=self.weights["dim"], before=self._matrix)
-        seed, inverted = self.store.setting("ivf_seed"), None
-        if isinstance(seed, int):
-            inverted = self._lists if matrix is self._matrix and self._lists else lists.load(self.folder, matrix, seed, before=self._lists)
-        self._matrix, self._lists = matrix, inverted
-        return matrix, inverted
+    def _load(self) -> tuple[cache.Matrix, Chosen | None]:
+        """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
+        while True:
+            try:
+                address = self.store.setting("store")
+                matrix = cache.load(
+                    self.folder,
+                    self.store,
+                    index=self.name,
+                    dim=self.weights["dim"],
+                    before=self._matrix,
+                    read=self._vectors if address else None,
+                )
+                break
+            except cache.OtherIndex:
+                self._renew()
+        chosen: Chosen | None = None
+        if address:
+            chosen = self._remote or Remote.open(str(address), self.name, dim=self.weights["dim"], recall=self._recall)
+            chosen.follow(self.store, self.folder)
+            self._remote = chosen
+        else:
+            chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
+            self._lists = chosen
+        self._matrix = matrix
+        return matrix, chosen
+
+    def _vectors(self, ids: Ints) -> Floats:
+        """Stored vectors by the ids of their images, from index.db."""
+        return normalised(self.store.features_of(ids, self.weights["dim"]))
+
+    @property
+    def _recall(self) -> float:
+        recall = self.store.setting("recall")
+        assert isinstance(recall, int | float)
+        return recall
+
+    def _tune(self, *, anew: bool) -> None:
+        """Bring the search of many images to what is stored now."""
+        if self.store.setting("store"):
+            matrix, chosen = self._load()
+            if anew and isinstance(chosen, Remote):
+                chosen.measure(self.store, matrix, self.folder)
+        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+            lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
     def lookup(  # type: ignore[overload-overlap]
@@ -378,10 +358,16 @@ class Index:
         """
         several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
         given = cast("Sequence[ImageLike]", images if several else [images])
-        made = self.embed(given)
+        name, made = self.name, self.embed(given)
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
-        told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
+        try:
+            told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
+        except UserError:
+            if self.name == name:
+                raise
+        if self.name != name:  # of other weights since
+            return self.lookup(images, k, per_image=per_image)
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [
@@ -393,8 +379,8 @@ class Index:
     def answer(self, made: Embeddings, k: int = 10, *, per_image: bool = False) -> list[tuple[list[Match], bool]]:
         """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
         with self._answering.lock:
-            matrix, inverted = self._load()
-            answerer = self._answering.answerer(self.store, matrix, inverted.search if inverted else None)
+            matrix, chosen = self._load()
+            answerer = self._answering.answerer(self.store, matrix, _search_of(matrix, chosen))
             found = answerer.answers(made.features, k)
         if not per_image:
             return [(matches_of_answer(self.store, one), one.unknown) for one in found]
@@ -407,5 +393,15 @@ class Index:
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        lists_made = self._load()[1] if self.store.setting("ivf_seed") is not None else None
-        return keeping.info(self.store, self.folder, self.weights, lists_made)
+        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        if self.store.setting("store") or not few:
+            matrix, chosen = self._load()
+            outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
+        search = keeping.search_info(chosen, self.weights["dim"], outgrown=outgrown)
+        return keeping.info(self.store, self.folder, self.weights, search)
+
+
+def _search_of(matrix: cache.Matrix, chosen: Chosen | None) -> Search | None:
+    """The search that was chosen, of the rows of the matrix; None for the exact one."""
+    exact = chosen is None or (isinstance(chosen, lists.Calibrated) and chosen.cells is None)
+    return None if exact else partial(cast(Chosen, chosen).search, matrix)

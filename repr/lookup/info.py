@@ -20,12 +20,19 @@ class MadeWith(TypedDict):
 
 
 class SearchInfo(TypedDict):
-    """How vectors are searched. kind: "exact", or "ivf" with the lists, those probed, and the recall measured against the exact search."""
+    """How vectors are searched: exactly ("exact"), by lists of them ("ivf"), or of 8 bits a number ("ivf8"), and how many are probed;
+    or by a server ("milvus").
+
+    recall_at_10, queries_a_second: as measured against the exact search when it was chosen. outgrown: it is to be chosen anew.
+    """
 
     kind: str
     recall_at_10: float
-    nlist: int | None
-    nprobe: int | None
+    lists: int | None
+    probes: int | None
+    queries_a_second: float | None
+    bytes_a_vector: float
+    outgrown: bool
 
 
 class ChangeInfo(TypedDict):
@@ -86,15 +93,17 @@ class Info(TypedDict):
 def described(content: Info) -> list[str]:
     """The same in words, a line each."""
     weights, search = content["weights"], content["search"]
-    inverted = f"{search['nprobe']} of {search['nlist']} inverted lists, recall@10 {search['recall_at_10']:.1%}"
+    probed = f", {search['probes']} of {search['lists']} lists" if search["lists"] else ""
+    by_lists = f"{search['kind']}{probed}, recall@10 {search['recall_at_10']:.1%}"
+    slow = " - outgrown: compacting the index chooses anew" if search["outgrown"] else ""
     synthetic = " - synthetic: not real products" if content["synthetic"] else ""
     last = content["changes"][0] if content["changes"] else None
-    anew = " - chosen on far other images: settle it anew" if content["outgrown"] else ""
+    other = " - chosen on far other images: to be chosen anew" if content["outgrown"] else ""
     return [
         f"{content['products']} products in {content['images']} images{synthetic}",
         f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(tuple(weights['crops']))}, {weights['identity']})",
-        f"search   {'exact' if search['kind'] == 'exact' else inverted}",
-        f"learner  {content['learner']}{anew}",
+        f"search   {'exact' if search['kind'] == 'exact' else by_lists}{slow}",
+        f"learner  {content['learner']}{other}",
         f"unknown  {_unknown(content['accept'])}",
         f"root     {content['root']}",
         f"size     {content['bytes'] / 2**20:.1f} MiB",

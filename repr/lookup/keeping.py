@@ -24,7 +24,9 @@ from repr.lookup import cache, uploads
 from repr.lookup.answering import settled_of
 from repr.lookup.building import WEIGHTS
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
-from repr.lookup.lists import Inverted
+from repr.lookup.lists import Calibrated
+from repr.lookup.reindex import weights_file
+from repr.lookup.remote import Remote
 from repr.lookup.settling import Settled
 from repr.lookup.store import FILE, VERSION, Store
 from repr.models.weights import read_weights
@@ -39,7 +41,7 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     with suppress(UserError):
         cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
     try:
-        if read_weights(folder / WEIGHTS).identity != identity:
+        if read_weights(weights_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
     except UserError as error:
         wrong.append(str(error))
@@ -69,7 +71,7 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(folder / WEIGHTS, WEIGHTS)
+            archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
             if (folder / uploads.FOLDER).is_dir():
                 archive.add(folder / uploads.FOLDER, uploads.FOLDER)
 
@@ -124,13 +126,24 @@ def export(store: Store, file: Path, dim: int) -> int:
     return len(images)
 
 
-def info(store: Store, folder: Path, made: MadeWith, inverted: Inverted | None) -> Info:
-    """What an index holds and was made with. inverted: its lists, where it is searched by those."""
-    exact: SearchInfo = {"kind": "exact", "recall_at_10": 1.0, "nlist": None, "nprobe": None}
-    search = exact
-    if inverted is not None:
-        numbers = inverted.numbers
-        search = {"kind": "ivf", "recall_at_10": numbers.recall_at_10, "nlist": numbers.nlist, "nprobe": numbers.nprobe}
+def search_info(chosen: Calibrated | Remote | None, dim: int, *, outgrown: bool) -> SearchInfo:
+    """How vectors of `dim` numbers are searched. chosen: None for exactly. outgrown: it should be chosen anew."""
+    found: SearchInfo = {
+        **{"kind": "exact", "recall_at_10": 1.0, "lists": None, "probes": None, "queries_a_second": None},  # type: ignore[typeddict-item]
+        "bytes_a_vector": 4.0 * dim,
+        "outgrown": outgrown,
+    }
+    if isinstance(chosen, Remote):
+        found |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
+    elif chosen is not None:
+        of = chosen.state.chosen
+        found |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
+        found |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
+    return found
+
+
+def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info:
+    """What an index holds and was made with."""
     products, images = store.counts()
     settled, begun = settled_of(store), str(store.setting("unfinished") or "")
     changes = [

@@ -13,7 +13,10 @@ from repr.images.boxes import Box
 from repr.lookup.cache import Matrix
 from repr.search.exact import pieces, top_k_of
 
-Search = Callable[[Floats, int], tuple[Floats, Ints]]  # queries (q, d) and k → scores and rows (q, k), best first, -1 where there is none
+Search = Callable[[Floats, int], tuple[Floats, Ints]]  # queries (q, d) and k → scores and rows (q, k), best first; END, GONE
+
+
+END, GONE = -1, -2  # in the place of a row: there is no more; it was removed
 
 
 class MatchJson(TypedDict):
@@ -92,21 +95,23 @@ def hits(matrix: Matrix, queries: Floats, k: int, *, per_image: bool = False, se
     """For each query (q, d), of length 1, its hits (m, 2) float64: row of the matrix and cosine, best first.
 
     The k best products with their best image; per_image: the k best images. m is below k where there are fewer. Images that were removed
-    are passed over. search: another search than the exact one, of the same rows.
+    are passed over. search: another search than the exact one, of the same rows; who gets too few from it is answered by the exact one.
     """
     n, living = len(matrix), int(matrix.alive.sum())
     wanted = min(k, living if per_image else matrix.n_products)
     found, todo = [np.empty((0, 2))] * len(queries), np.arange(len(queries))
     depth = min(n, (wanted if per_image else 4 * wanted) + (0 if living == n else wanted))
     while len(todo) and wanted:
-        unfinished: list[int] = []
+        unfinished, short = list[int](), list[int]()
         for part in pieces(len(todo), depth):
             rows = todo[part]
             scores, positions = search(queries[rows], depth) if search else top_k_of(queries[rows], matrix.pieces, depth)
             for row, s, p in zip(rows, scores, positions, strict=True):
                 found[row], ended = best(s, p, matrix, wanted, per_image=per_image)
-                if not ended and len(found[row]) < wanted and depth < n:
-                    unfinished.append(row)
+                if len(found[row]) < wanted and (ended or depth < n):
+                    (short if ended and search else unfinished).append(row)
+        for row, better in zip(short, hits(matrix, queries[short], k, per_image=per_image) if short else [], strict=True):
+            found[row] = better
         todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
     return found
 
@@ -116,8 +121,8 @@ def best(scores: Floats, positions: Ints, matrix: Matrix, wanted: int, *, per_im
 
     scores, positions: (depth,), best first. Returns (m, 2) float64, position and score in a row, m up to `wanted`.
     """
-    real = positions >= 0  # FAISS fills short lists with -1, which only a search of inverted lists can have
-    ended = not real.all()
+    real = positions >= 0
+    ended = bool((positions == END).any())  # which only a search of lists can have
     real[real] = matrix.alive[positions[real]]
     positions, scores = positions[real], scores[real]
     if not per_image:

@@ -26,7 +26,7 @@ class Settled:
 
     learner: by its name, with settings. asked: what it was chosen by ("auto", or its own name). temperature: what scores are divided by for
     probabilities. gate: None where strangers cannot be told. images: stored then. measured: those held out. trials: of `auto`. seconds:
-    what it took.
+    what it took. made_with: whose features (a key of weights, size and crops).
     """
 
     learner: str = PLAIN
@@ -38,6 +38,7 @@ class Settled:
     measured: int = 0
     trials: tuple[Trial, ...] = ()
     seconds: float = 0.0
+    made_with: str = ""
 
     def outgrown(self, images: int) -> bool:
         """Whether it should be settled anew, now that so many images are stored."""

@@ -14,78 +14,55 @@ from __future__ import annotations
 import getpass
 import json
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
+from repr.lookup.change import Change
 from repr.lookup.refused import refused
+from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
+
+__all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
 
 VERSION = 1
 FILE = "index.db"
 WAIT = 30.0  # seconds that a writer waits for another
-SCHEMA = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE products (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT, barcode TEXT,
-  category TEXT NOT NULL DEFAULT '[]', added TEXT NOT NULL
-) STRICT;
-CREATE TABLE images (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  product INTEGER NOT NULL REFERENCES products (number) ON DELETE CASCADE,
-  path TEXT NOT NULL, box TEXT, content BLOB NOT NULL, added TEXT NOT NULL, who TEXT NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX same_image ON images (content, product, ifnull(box, ''));
-CREATE INDEX images_of_product ON images (product);
-CREATE INDEX images_at_path ON images (path);
-CREATE TABLE features (
-  image INTEGER PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE, numbers BLOB NOT NULL
-) STRICT;
-CREATE TABLE removed (image INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
-CREATE TABLE log (revision INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
-"""
 
 
-@dataclass(frozen=True)
-class Product:
-    """A product as stored. id: any text but the empty one. category: names from the top down."""
+class Connection(sqlite3.Connection):
+    """SQLite's, which raises UserError, in words, where the disk or another writer refuses."""
 
-    id: str
-    name: str | None = None
-    barcode: str | None = None
-    category: tuple[str, ...] = ()
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """As SQLite's."""
+        try:
+            return super().execute(*arguments)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
 
+    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+        """As SQLite's."""
+        try:
+            return super().executemany(*arguments)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
 
-@dataclass(frozen=True)
-class StoredImage:
-    """An image as stored.
+    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]
+        """As SQLite's."""
+        try:
+            return super().executescript(script)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.file) from None
 
-    path: relative to the root of the index's images, with /. content: SHA-256 of the file. box: x, y, w, h in pixels of the upright file.
-    """
-
-    id: int
-    product: str
-    path: str
-    content: bytes
-    box: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image to store: as `StoredImage`, with its features (d,) float32 as the encoder gave them."""
-
-    product: str
-    path: str
-    content: bytes
-    features: Floats
-    box: tuple[float, ...] | None = None
+    @property
+    def file(self) -> str:
+        """Where its database lies."""
+        return str(super().execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -113,7 +90,7 @@ class Store:
         folder = Path(folder)
         if (folder / FILE).exists():
             raise UserError("there is an index here already", folder, "Name another folder, or add to it")
-        with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None)) as fresh:
+        with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None, factory=Connection)) as fresh:
             fresh.execute("PRAGMA journal_mode = WAL")
             fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             change = Change(fresh, 1, _user())
@@ -126,11 +103,13 @@ class Store:
     def _connect(self, wait: float) -> None:
         """Open for reading and writing; where the folder cannot be written to, for reading alone."""
         for mode in ("mode=rw", "mode=ro", "immutable=1"):  # the last is for a folder without the files that readers share
-            self.db = sqlite3.connect(f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True)
+            self.db = sqlite3.connect(
+                f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True, factory=Connection
+            )
             try:
                 self.db.execute("SELECT 1 FROM sqlite_master").fetchone()
                 break
-            except sqlite3.OperationalError:
+            except (sqlite3.OperationalError, UserError):
                 self.close()
             except sqlite3.DatabaseError as error:
                 self.close()
@@ -177,24 +156,18 @@ class Store:
 
         Another writer is waited for. Raises UserError when it takes longer, when the disk is full or the folder read-only.
         """
-        try:
-            self.db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
+        self.db.execute("BEGIN IMMEDIATE")
         try:
             change = Change(self.db, self.revision + 1, who or _user())
             yield change
             change.log(what)
             self.db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._rollback()
-            raise refused(error, self.file) from None
         except BaseException:
             self._rollback()
             raise
 
     def _rollback(self) -> None:
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, UserError):
             self.db.execute("ROLLBACK")
 
     def products(self, numbers: Iterable[int] | None = None) -> dict[int, Product]:
@@ -244,6 +217,29 @@ class Store:
                 raise UserError(f"features that are not of {dim} numbers", self.file, "Restore a backup, or build the index again")
             yield np.array([row[0] for row in rows], np.int64), np.frombuffer(blob, "<f4").reshape(len(rows), dim).astype(np.float32)
 
+    def features_of(self, ids: Ints, dim: int) -> Floats:
+        """(n, dim) features of images by their ids; zeros for those that are not there."""
+        rows = self.db.execute(
+            "SELECT image, numbers FROM features WHERE image IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
+        )
+        found = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
+        none = np.zeros(dim, np.float32)
+        return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
+
+    @property
+    def last(self) -> int:
+        """The id of the last image that is stored; 0 without any."""
+        return int(str(self._one("SELECT ifnull(max(id), 0) FROM images")))
+
+    def next_count(self) -> int:
+        """How many images have features of the next weights (`repr.lookup.reindex`)."""
+        return int(str(self._one("SELECT count(*) FROM next_features")))
+
+    def without_next(self, most: int, *, besides: Collection[int] = ()) -> list[StoredImage]:
+        """Images, up to `most`, that have no features of the next weights, but for some ids."""
+        rest = "WHERE images.id NOT IN (SELECT image FROM next_features) AND images.id NOT IN (SELECT value FROM json_each(?))"
+        return list(self._images(f"{rest} ORDER BY images.id LIMIT ?", json.dumps(list(besides)), most))
+
     def removed(self, *, since: int) -> list[int]:
         """Ids of images removed by changes after revision `since`."""
         return [row[0] for row in self.db.execute("SELECT image FROM removed WHERE revision > ?", (since,))]
@@ -259,8 +255,11 @@ class Store:
 
     def backup(self, target: Path) -> None:
         """A copy of the file as it is now, while others read and write (SQLite's online backup)."""
-        with closing(sqlite3.connect(target)) as copy:
-            self.db.backup(copy)
+        try:
+            with closing(sqlite3.connect(target)) as copy:
+                self.db.backup(copy)
+        except sqlite3.OperationalError as error:
+            raise refused(error, target) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""
@@ -275,110 +274,8 @@ class Store:
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-class Change:
-    """One transaction: what it does is counted for the log by name."""
-
-    def __init__(self, db: sqlite3.Connection, revision: int, who: str) -> None:
-        self.db, self.revision, self.who = db, revision, who
-        self.counts: dict[str, int] = {}
-
-    def _count(self, what: str, n: int) -> int:
-        if n:
-            self.counts[what] = self.counts.get(what, 0) + n
-        return n
-
-    def log(self, what: str) -> None:
-        """Write the change into the log, if it changed something. Done by `Store.change` at its end."""
-        if self.counts:
-            detail = json.dumps(self.counts, ensure_ascii=False)
-            self.db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (self.revision, _now(), self.who, what, detail))
-
-    def settings(self, values: dict[str, object]) -> None:
-        """Set JSON values by name."""
-        rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in values.items()]
-        self.db.executemany("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", rows)
-        self._count("settings", len(rows))
-
-    def put_products(self, products: Iterable[Product]) -> None:
-        """Store products; of known ones, name, barcode and category are replaced where they are given."""
-        now = _now()
-        rows = [(p.id, p.name, p.barcode, json.dumps(list(p.category), ensure_ascii=False), now) for p in products]
-        self.db.executemany(
-            "INSERT INTO products (id, name, barcode, category, added) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET name = ifnull(excluded.name, name), "
-            "barcode = ifnull(excluded.barcode, barcode), category = iif(excluded.category = '[]', category, excluded.category)",
-            rows,
-        )
-        self._count("products", len(rows))
-
-    def describe(self, product: Product) -> None:
-        """Store a product, or all that is known of it anew: what is not given is forgotten."""
-        self.put_products([product])
-        self.db.execute(
-            "UPDATE products SET name = ?, barcode = ?, category = ? WHERE id = ?",
-            (product.name, product.barcode, json.dumps(list(product.category), ensure_ascii=False), product.id),
-        )
-
-    def add(self, images: Sequence[NewImage]) -> int:
-        """Store images of stored products. Those whose content and box the product has already only get their path.
-
-        Returns how many are new.
-        """
-        new = 0
-        for image in images:
-            box = None if image.box is None else json.dumps(list(image.box))
-            row = self.db.execute(
-                "INSERT INTO images (product, path, box, content, added, who) "
-                "SELECT number, ?, ?, ?, ?, ? FROM products WHERE id = ? ON CONFLICT DO NOTHING RETURNING id",
-                (image.path, box, image.content, _now(), self.who, image.product),
-            ).fetchone()
-            if row is None:
-                self.db.execute(
-                    "UPDATE images SET path = ? WHERE content = ? AND ifnull(box, '') = ifnull(?, '') "
-                    "AND product = (SELECT number FROM products WHERE id = ?)",
-                    (image.path, image.content, box, image.product),
-                )
-                continue
-            self.db.execute("INSERT INTO features VALUES (?, ?)", (row[0], np.asarray(image.features, "<f4").tobytes()))
-            new += 1
-        return self._count("added", new)
-
-    def move(self, paths: dict[int, str]) -> int:
-        """Give images, by id, other paths."""
-        self.db.executemany("UPDATE images SET path = ? WHERE id = ?", [(path, id_) for id_, path in paths.items()])
-        return self._count("moved", len(paths))
-
-    def remove_images(self, ids: Sequence[int]) -> int:
-        """Remove images by id; returns how many there were."""
-        there = [id_ for id_ in ids if self.db.execute("DELETE FROM images WHERE id = ?", (id_,)).rowcount]
-        self.db.executemany("INSERT INTO removed VALUES (?, ?)", [(id_, self.revision) for id_ in there])
-        return self._count("removed", len(there))
-
-    def remove_products(self, ids: Sequence[str]) -> int:
-        """Remove products with their images. Returns how many images went."""
-        gone = 0
-        for id_ in ids:
-            of = "product = (SELECT number FROM products WHERE id = ?)"
-            gone += self.remove_images([row[0] for row in self.db.execute(f"SELECT id FROM images WHERE {of}", (id_,))])
-            self._count("products_removed", self.db.execute("DELETE FROM products WHERE id = ?", (id_,)).rowcount)
-        return gone
-
-    def remove_empty_products(self) -> int:
-        """Remove products without an image; returns how many."""
-        query = "DELETE FROM products WHERE number NOT IN (SELECT product FROM images)"
-        return self._count("products_removed", self.db.execute(query).rowcount)
-
-    def rename(self, old: str, new: str) -> None:
-        """Give a product another id; its images stay. The caller makes sure that `new` is free."""
-        self._count("renamed", self.db.execute("UPDATE products SET id = ? WHERE id = ?", (new, old)).rowcount)
-
-
 def _box(text: str | None) -> tuple[float, ...] | None:
     return None if text is None else tuple(map(float, json.loads(text)))
-
-
-def _now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
 
 
 def _user() -> str:

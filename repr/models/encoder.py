@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from repr.crops import WHOLE, checked
+from repr.images.frames import Frame
 from repr.images.views import middle, plain
 from repr.models.backbones import backbone
 
@@ -17,7 +18,8 @@ class Encoder(nn.Module):
 
     network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
     sees; crops: the shares of the image that it sees of that size and averages when it embeds (`repr.crops`); mean, std: its
-    normalisation, by default the architecture's usual; name, identity, synthetic: of the weights it was made from.
+    normalisation, by default the architecture's usual; frame: how images are made square before, None for our way; name, identity,
+    synthetic: of the weights it was made from.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Encoder(nn.Module):
         name: str = "none",
         identity: str = "",
         synthetic: bool = False,
+        frame: Frame | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -44,6 +47,7 @@ class Encoder(nn.Module):
         self.name = name
         self.identity = identity
         self.synthetic = synthetic
+        self.frame = frame
         # Not in the state dict: they belong to the weights' metadata.
         self.register_buffer("_shift", torch.tensor(self.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_scale", torch.tensor(self.std).view(1, 3, 1, 1), persistent=False)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from repr.errors import UserError
+from repr.models.architecture import called
 from repr.models.encoder import Encoder
 from repr.models.provenance import MIX, Provenance, Record, versions
 from repr.models.weights import Weights
@@ -18,13 +19,13 @@ def mix(a: Weights, b: Weights, alpha: float) -> Weights:
     """Weights between two of one architecture: (1 - alpha) a + alpha b (WiSE-FT, Wortsman et al., CVPR 2022, equation 1).
 
     Batch-norm statistics are interpolated too; `repr.models.batchnorm` measures them anew. The head is kept only when both have
-    the same classes. Image size: the larger one; crops: those of `a`, else of `b`. Raises UserError when
+    the same classes. Image size: the larger one; crops: those of `a`, else of `b`; the frame is that of `a`. Raises UserError when
     architecture or normalisation differ, or alpha is not in 0..1.
     """
     if not 0 <= alpha <= 1:
         raise UserError(f"an alpha of {alpha}", "", "Give a number from 0 (all of the first) to 1 (all of the second)", argument="alpha")
     if a.arch != b.arch:
-        raise UserError(f"cannot mix {a.arch} with {b.arch}", f"{a.name}, {b.name}", "Mix weights of one architecture")
+        raise UserError(f"cannot mix {called(a.arch)} with {called(b.arch)}", f"{a.name}, {b.name}", "Mix weights of one architecture")
     if a.mean != b.mean or a.std != b.std:
         raise UserError("the two normalise images differently", f"{a.name}, {b.name}", "Mix weights that share a start")
     record = Record(MIX, (a.as_parent(1 - alpha), b.as_parent(alpha)), versions=versions())
@@ -41,6 +42,8 @@ def mix(a: Weights, b: Weights, alpha: float) -> Weights:
         provenance,
         name=f"{a.name}+{alpha:g} {b.name}",
         crops=a.crops or b.crops,
+        frame=a.frame,
+        licence=a.licence if a.licence == b.licence else "",
     )
 
 

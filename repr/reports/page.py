@@ -32,6 +32,13 @@ SYNTHETIC_NOTICE = (
 )
 
 
+SCROLLS = """<script>
+const told = () => document.querySelectorAll(".scroll").forEach(
+  part => part.classList.toggle("more", part.scrollWidth > part.clientWidth + 1));
+addEventListener("resize", told); addEventListener("load", told); told();
+</script>"""  # says of what does not fit that it scrolls; without scripts it scrolls all the same
+
+
 class Page:
     """A page that is filled from top to bottom and written once.
 
@@ -151,14 +158,16 @@ class Page:
             "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
             f"<title>{escape(self.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
             f"{banner}<h1>{escape(self.title)}</h1>\n{contents}\n<main>\n{body}\n</main>\n"
-            f"<footer>Made with product-repr {_version()}.</footer>\n</body>\n</html>\n"
+            f"<footer>Made with product-repr {_version()}.</footer>\n{SCROLLS}\n</body>\n</html>\n"
         )
 
 
 def in_words(value: object) -> str:
     """A value of an option in words."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {in_words(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(in_words, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -41,7 +41,7 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
     thumb: side of a small image in pixels. An image that cannot be read leaves an empty frame. Returns an RGB image.
     """
     assert rows, "a contact sheet needs a row"
-    font = _font(12)
+    font = typeface(12)
     line = 15
     cell_h = thumb + LINES * line + GAP
     columns = 1 + max(len(row.matches) for row in rows)
@@ -76,7 +76,7 @@ def thumbnail(image: ImageLike, side: int) -> Image.Image:
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     for name in CHINESE_FONTS:
         try:
             return ImageFont.truetype(name, size)

@@ -39,6 +39,8 @@ def write(run: Run) -> Path:
     settings = run.settings
     page = Page(f"Pretraining: {settings.get('method', 'a run')} on {config['data']}", config["synthetic"])
     page.text(_summary(run))
+    page.section("What to do next")
+    _next(page, run)
     rows = run.metrics()
     if rows:
         page.section("How it went")
@@ -53,8 +55,6 @@ def write(run: Run) -> Path:
     if preview.is_file():
         page.section("What the network saw")
         page.images(read_image(preview), "Training images, and below each two of its random views.")
-    page.section("What to do next")
-    _next(page, run)
     if (run.path / WEIGHTS).is_file():
         page.section("How the weights came about")
         page.table(["step by step"], [[line] for line in Provenance.of_file(run.path / WEIGHTS).lines()], words=True)
@@ -82,7 +82,8 @@ def _summary(run: Run) -> str:
     begun = "from random weights" if start == "none" else f"from `{start}`"
     state = {
         "done": "It is finished.",
-        "stopped": "It was stopped before its end.",
+        "stopped": "**It was stopped before its end.**",
+        "failed": f"**It failed**: {(config.get('result') or {}).get('error', 'nobody knows why')}.",
         "running": "It was still running when this was written.",
     }
     return (
@@ -156,6 +157,10 @@ def next_commands(run: Run) -> list[str]:
 
 
 def _next(page: Page, run: Run) -> None:
+    if run.config["status"] != "done":
+        page.text("Go on from the last checkpoint, where there is one:")
+        page.code(command_line("repr pretrain", resume=True, out=run.path))
+        return
     page.text("Measure these weights, transfer them to new products, or look products up with them:")
     page.code("\n".join(next_commands(run)))
     page.text(

@@ -1,1 +1,1 @@
-"""Nearest neighbours by FAISS: exact, and by inverted lists measured against the exact search."""
+"""Nearest neighbours by FAISS: exact, and by lists, chosen and measured against the exact search."""

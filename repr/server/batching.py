@@ -97,7 +97,8 @@ class Batcher:
         return batch
 
     async def close(self) -> None:
-        """Answer those who wait, and end the thread."""
+        """Answer those who wait, and end the thread; who asks after that gets another."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         self._pool.shutdown()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lookup")

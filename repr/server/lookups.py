@@ -29,7 +29,10 @@ async def lookup(request: Request, service: Served, k: Annotated[int, Query(ge=1
     given, _ = await photographs(request, service.limits)
     refuse_all_bad([one.wrong for one in given])
     good = [one for one in given if one.wrong is None]
-    answers = dict(zip([id(one) for one in good], await service.lookup([one.data for one in good], k), strict=True))
+    found = await service.lookup([one.data for one in good], k)
+    named = [replace(answer, query=photograph.name) for photograph, answer in zip(good, found, strict=True)]
+    service.remember([one.data for one in good], named)
+    answers = dict(zip(map(id, good), named, strict=True))
     of = [answers.get(id(one)) for one in given]
     problems = [problem_of(photograph, answer) for photograph, answer in zip(given, of, strict=True)]
     for problem in problems:
@@ -47,7 +50,7 @@ def _results(service: Service, given: Sequence[Photograph], answers: Sequence[An
             assert problem is not None
             results.append(of_bad(photograph, problem))
         else:
-            results.append(told(replace(answer, query=photograph.name).as_json(), store, 200))
+            results.append(told(answer.as_json(), store, 200))
     return results
 
 

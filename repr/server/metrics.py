@@ -20,6 +20,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)  # memory and open files
         named = {"registry": self.registry}
         self.requests = Counter("repr_requests_total", "Requests answered", ["route", "method", "status"], **named)
+        self.working = Gauge("repr_requests_in_work", "Requests that are being answered", **named)
         self.seconds = Histogram("repr_request_seconds", "Time to answer", ["route"], buckets=SECONDS, **named)
         self.photographs = Counter("repr_photographs_total", "Photographs looked up", ["outcome"], **named)
         self.batch = Histogram("repr_batch_photographs", "Photographs a forward pass", buckets=SIZES, **named)
@@ -40,6 +41,7 @@ class Measured:
             await self.app(scope, receive, send)
             return
         begun, status = time.perf_counter(), 500
+        self.metrics.working.inc()
 
         async def _send(message: Message) -> None:
             nonlocal status
@@ -50,6 +52,7 @@ class Measured:
         try:
             await self.app(scope, receive, _send)
         finally:
+            self.metrics.working.dec()
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.metrics.requests.labels(route, method, str(status)).inc()

@@ -51,7 +51,10 @@ class Service:
             await self.read(lambda: self.index.lookup([np.full((64, 64, 3), 128, np.uint8)]))
         except UserError as error:
             self.failed = error
-            log.error(str(error))
+            on_failure()
+        except Exception:
+            log.exception("The index cannot answer")
+            self.failed = UserError("the index cannot answer", self.index.folder, "The reason stands above")
             on_failure()
         else:
             self.ready.set()
@@ -61,13 +64,15 @@ class Service:
         if self.failed is not None:
             raise Problem(503, "not-ready", "the index cannot answer", "See the server's log")
         try:
-            answers = await self.batcher.answers(photographs, k)
+            return await self.batcher.answers(photographs, k)
         except Full as full:
             what = f"{len(self.batcher)} photographs are waiting"
             raise Problem(429, "busy", what, "Come again after the time in Retry-After", {"Retry-After": str(full.after)}) from None
+
+    def remember(self, photographs: Sequence[bytes], answers: Sequence[Answer]) -> None:
+        """Keep those that a person should look at, when the answer is on its way; nothing where nobody may act on it."""
         if self.keys.write is not None:
             self._afterwards(lambda: self.doubts.keep(photographs, answers))
-        return answers
 
     async def read(self, ask: Callable[[], T]) -> T:
         """Run in a thread for reading."""

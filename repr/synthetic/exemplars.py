@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from repr.arrays import Array
-from repr.synthetic.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, finish, look, pose, shadow, turned
+from repr.synthetic.camera import FACE_DOWN, FACE_UP, HEAD_DOWN, SPACING, UPRIGHT, Camera, Light, Sprite, finish, look, pose, shadow, turned
 from repr.synthetic.identity import Product
 from repr.synthetic.packages import build
 from repr.synthetic.surface import Cloud
@@ -52,23 +52,28 @@ def rest(product: Product, back: bool) -> Array:
 
 def draw_exemplars(product: Product, wanted: list[Shot], rng: np.random.Generator) -> list[tuple[Image.Image, tuple[int, int, int, int]]]:
     """An image and the product's box (x, y, width, height) for every shot."""
+    return [(image, sprite.box) for image, sprite in draw_sprites(product, wanted, rng)]
+
+
+def draw_sprites(product: Product, wanted: list[Shot], rng: np.random.Generator) -> list[tuple[Image.Image, Sprite]]:
+    """As `draw_exemplars`, with the product as it was pasted, whose alpha is its true mask."""
     clouds: dict[float, Cloud] = {}
     drawn = []
     for shot in wanted:
         zoom = 1.0
         for _ in range(3):
-            image, box = _exemplar(product, shot, zoom, clouds, np.random.default_rng(rng.integers(2**63)))
-            share = box[2] * box[3] / (SIZE[0] * SIZE[1])
+            image, sprite = _exemplar(product, shot, zoom, clouds, np.random.default_rng(rng.integers(2**63)))
+            share = sprite.box[2] * sprite.box[3] / (SIZE[0] * SIZE[1])
             if SHARES[0] <= share <= SHARES[1]:
                 break
             zoom *= (min(max(share, SHARES[0] * 1.15), SHARES[1] * 0.88) / share) ** 0.5
-        drawn.append((image, box))
+        drawn.append((image, sprite))
     return drawn
 
 
 def _exemplar(
     product: Product, shot: Shot, zoom: float, clouds: dict[float, Cloud], rng: np.random.Generator
-) -> tuple[Image.Image, tuple[int, int, int, int]]:
+) -> tuple[Image.Image, Sprite]:
     if zoom not in clouds:
         clouds[zoom] = build(product, SPACING / (_SCALE * zoom), rng)
     angle = 2 * np.pi * shot.turn / TURNS + rng.normal(0, 0.02)
@@ -84,7 +89,7 @@ def _exemplar(
     image = Image.composite(Image.new("RGB", SIZE, (48, 50, 54)), image, dark)
     sprite = look(cloud, camera, light, product.form.gloss, rng.uniform(0.2, 0.7))
     image.paste(sprite.image, (sprite.left, sprite.top), sprite.image)
-    return finish(image, rng, light.tint), sprite.box
+    return finish(image, rng, light.tint), sprite
 
 
 @cache

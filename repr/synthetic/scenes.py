@@ -24,7 +24,7 @@ LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 _COVER = {"easy": 0.06, "medium": 0.12, "hard": 0.20}
 _SCALE = 8.2  # pixels a centimetre on the counter, when there is room
 _FULL = 0.28  # of the counter that the products may cover before the camera stands back
-_TURNED = 1.5  # concentration of the products' turns: most lie more or less towards the clerk, some any way round
+_TURNED = 3.0  # concentration of the products' turns: most lie more or less towards the clerk, some any way round
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def _rest(product: Product, rng: np.random.Generator) -> Array:
         return FACE_UP @ turned("y", rng.normal(0, 0.75) if rng.random() < 0.75 else rng.uniform(-np.pi, np.pi))
     if form.solid == "tube":
         return FACE_UP if chance < 0.8 else FACE_DOWN
-    if chance < 0.72:
+    if chance < 0.86:
         return FACE_UP
-    return FACE_DOWN if chance < 0.90 or not form.stands else turned("y", np.pi / 2)
+    return FACE_DOWN if chance < 0.95 or not form.stands else turned("y", np.pi / 2)
 
 
 def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np.random.Generator) -> tuple[Image.Image, list[Placed]]:

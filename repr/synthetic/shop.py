@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VERSION = 1  # of the drawing; another number draws anew into the cache
+VERSION = 2  # of the drawing; another number draws anew into the cache
 PARTS = ("mep3m", "rpc")  # the web shop and the checkout, each a folder
 
 
@@ -41,7 +41,7 @@ class Scale:
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
-    "demo": Scale(1600, 8, 6, 30, 80_000_000),
+    "demo": Scale(1600, 6, 48, 24, 80_000_000),
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 

@@ -24,6 +24,7 @@ from repr.training.rates import Schedule
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs, logits, labels → scalar
 MOMENTUM = 0.9  # of SGD, as in lightly's and torchvision's own loops
+WEIGHT_DECAY = 5e-4  # but on norms and biases; as Wide ResNets on CIFAR (Zagoruyko and Komodakis 2016)
 
 
 class EncoderWithHead(nn.Module):
@@ -61,7 +62,7 @@ def fit_classifier(
     pixels: uint8 (n, h, h, 3). labels: int64 (n,) in 0..classes-1. head: features (b, dim) → logits (b, classes).
     generator: on the CPU; order and views follow it. views: random views of each batch; None for the evaluation transform.
     loss: of (inputs float (b, 3, s, s), logits (b, classes), labels (b,)), instead of cross-entropy. SGD, cosine schedule a
-    step, decay 5e-4 but on norms and biases. epochs 0 changes nothing.
+    step, WEIGHT_DECAY but on norms and biases. epochs 0 changes nothing.
     Raises UserError when there is no image, a label is outside 0..classes-1, or the loss is not finite.
     """
     device = torch.device(device)
@@ -75,7 +76,7 @@ def fit_classifier(
     with _seeded_layers(generator, device):
         _loop(
             EncoderWithHead(encoder, head), [encoder, head], _viewer(views, encoder.size, generator), pixels, labels,
-            epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=5e-4,
+            epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=WEIGHT_DECAY,
             loss=loss or _cross_entropy, generator=generator, device=device,
         )  # fmt: skip
 

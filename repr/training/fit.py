@@ -24,6 +24,7 @@ from repr.images.pack import open_pack
 from repr.images.views import plain, preset
 from repr.methods import load
 from repr.methods.method import Method
+from repr.models.architecture import called
 from repr.models.backbones import check_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
@@ -143,7 +144,8 @@ def starting_weights(settings: Settings) -> Weights:
     none = settings.init == "none"
     weights = fresh(settings.arch or NONE_ARCH, NONE_SIZE, settings.seed) if none else read_weights(settings.init)
     if settings.arch and settings.arch != weights.arch:
-        raise UserError(f"{settings.init} are weights of {weights.arch}, not {settings.arch}", "", "Leave `arch` out", argument="init")
+        theirs = called(weights.arch)
+        raise UserError(f"{settings.init} are weights of {theirs}, not {settings.arch}", "", "Leave `arch` out", argument="init")
     check_size(weights.arch, settings.size or weights.size)
     return replace(weights, size=settings.size or weights.size, crops=())  # crops are of embedding, not of training
 
@@ -283,7 +285,7 @@ def _introduce(settings: Settings, material: Material, saved: Checkpoint | None)
     synthetic = " (synthetic: drawn, an illustration)" if material.synthetic else ""
     held = f", {len(material.val):,} held out to watch" if len(material.val) else ""
     classes = f", {len(material.classes)} classes" if load(settings.method).needs_labels else ""
-    what = f"{settings.method}: {settings.arch} at {settings.size} px on {material.data}{synthetic}"
+    what = f"{settings.method}: {called(settings.arch or NONE_ARCH)} at {settings.size} px on {material.data}{synthetic}"
     log.info(f"{what}: {len(material.train):,} images{classes}{held}.")
     if saved:
         log.info(f"Going on from step {saved.step}.")

@@ -81,6 +81,10 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
                 return pretrain(catalog, settings, run, resume=resume, divided=divided, team=team)
             except Stopped:
                 raise stopped(out) from None
+            except Exception as error:
+                if team.rank == 0:
+                    run.finish("failed", {"error": str(error)})
+                raise
             finally:
                 if team.rank == 0:
                     run.drop_if_empty()

@@ -17,8 +17,6 @@ from repr.records import Json, Scalar
 from repr.settings import check, declared, setting
 from repr.shared import Labelled, Machine, Seeded
 
-ARCHS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg19", "inception_v3", "tf_efficientnet_lite0")
-
 # What may differ between a run and its continuation: where it runs, not what it computes.
 MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
 UNSET = MethodSettings()  # stands for the defaults of whatever method it is
@@ -40,11 +38,23 @@ class Settings(Labelled, Seeded, Machine):
         metavar="NAME[:SETTING=VALUE,…]",
         group="what",
     )
-    arch: str | None = setting(None, "The network.", choices=ARCHS, usual="that of the start, else resnet18", group="model")
+    arch: str | None = setting(
+        None,
+        "The network: resnet18 to resnet152, vgg19, inception_v3, or any of timm's by name.",
+        usual="that of the start, else resnet18",
+        metavar="NAME",
+        group="model",
+    )
     size: int | None = setting(
         None, "Side of the views in pixels.", low=16, usual="that of the start, else 64", metavar="PX", group="model"
     )
-    init: str = setting("none", "Start: none (from scratch), imagenet, a run folder or a weights file.", metavar="WEIGHTS", group="model")
+    init: str = setting(
+        "none",
+        "Start: none (from scratch), imagenet, imagenet-lite2, a run folder, a weights file, a folder as timm, open_clip or transformers "
+        "write it, or a network of timm's by name.",
+        metavar="WEIGHTS",
+        group="model",
+    )
     epochs: int = setting(20, "Times every image is seen.", low=1, group="training")
     batch_size: int = setting(64, "Images a step, over all devices.", low=1, group="training")
     lr: float | None = setting(None, "Base learning rate.", low=0, usual="the method's, scaled to the batch size", group="training")

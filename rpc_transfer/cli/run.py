@@ -17,6 +17,7 @@ from rpc_transfer.settings import Settings
 @options.of(Settings, bare={"reject": 0.95})
 @options.out_option("the run folder; an unfinished run there goes on")
 @options.config_option
+@options.download_option
 @options.json_option
 def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
     """Teach base products, take in novel ones from a few images each, and measure what is then recognised.
@@ -35,10 +36,15 @@ def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
         for name in LEARNERS:
             click.echo("\n    ".join([name, *(explained(name) or ["no settings of its own"])]))
         return
-    from rpc_transfer import experiment, paper, summary
+    from rpc_transfer import experiment, paper, report, summary
 
     settings = Settings(**(paper.fixed(arguments) if arguments["preset"] else arguments))
-    results = experiment.run(settings, out)
+    try:
+        results = experiment.run(settings, out)
+    except BaseException:  # stopped or failed, it has a page too
+        if (folder := out or experiment.unfinished(settings)) and (page := report.write_unfinished(folder)):
+            console.say(f"What is kept: {page}")
+        raise
     if as_json:
         console.emit(results.document.as_json())
         return

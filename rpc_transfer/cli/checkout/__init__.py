@@ -8,6 +8,8 @@ from repr import console
 
 COMMANDS = {
     "evaluate": "rpc_transfer.cli.checkout.evaluate:command",
+    "synthesize": "rpc_transfer.cli.checkout.synthesize:command",
+    "predict": "rpc_transfer.cli.checkout.predict:command",
 }
 
 

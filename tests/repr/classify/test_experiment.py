@@ -57,7 +57,7 @@ def test_trials_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_pat
     first = run(lambda *_: shop, rows[:1], [0, 1], tmp_path)
     ran: list[Settings] = []
     original = experiment.run_trial
-    monkeypatch.setattr(experiment, "run_trial", lambda data, settings: ran.append(settings) or original(data, settings))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(experiment, "run_trial", lambda data, settings, keep: ran.append(settings) or original(data, settings, keep))  # type: ignore[func-returns-value]
     again = run(lambda *_: shop, rows, [0, 1], tmp_path)
     assert ran == [replace(rows[1], seed=seed) for seed in (0, 1)]
     assert [trial.metrics for trial in trials(again)[:2]] == [trial.metrics for trial in trials(first)]
@@ -85,7 +85,7 @@ def test_what_is_damaged_or_gone_is_made_again(shop: Catalog, tmp_path: Path, fo
 
 
 def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(data: Data, settings: Settings) -> None:
+    def refuse(data: Data, settings: Settings, keep: Path | None) -> None:
         raise NotRun("no weights") if settings.level == 1 else UserError("broken", "here", "mend")
 
     monkeypatch.setattr(experiment, "run_trial", refuse)
@@ -99,7 +99,7 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
 
 
 def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> None:
-    def opened(seed: int, part: str) -> Catalog:
+    def opened(seed: int, part: str, split: str) -> Catalog:
         if part == "meats":
             raise UserError("no such part", part, "choose")
         return shop
@@ -114,7 +114,7 @@ def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> Non
 def test_trials_of_one_seed_and_level_share_a_split_whatever_they_read(shop: Catalog) -> None:
     rows = [Settings(level=1), Settings(level=1, mask=True), Settings(level=2)]
     of = {seed: shop.select(np.arange(len(shop)) != seed) for seed in (0, 1)}
-    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, _: of[seed], rows, [0, 1])]
+    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, *_: of[seed], rows, [0, 1])]
     assert splits[0] == splits[1] != splits[2] and len({*splits[0], *splits[2]}) == 4
 
 

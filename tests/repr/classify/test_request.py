@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from repr.catalog.table import Catalog
+from repr.catalog.union import with_split
 from repr.classify import request
 from repr.classify.grid import Request
 from repr.cli.classify import command
@@ -21,6 +23,13 @@ def data(shop: Catalog, tmp_path: Path) -> Path:
     """The shop, which brings its own split, as a catalog file."""
     shop.write(tmp_path / "shop.parquet")
     return tmp_path / "shop.parquet"
+
+
+@pytest.fixture
+def flat(shop: Catalog, tmp_path: Path) -> Path:
+    """The shop without its split."""
+    with_split(shop, np.full(len(shop), "", object)).write(tmp_path / "flat.parquet")
+    return tmp_path / "flat.parquet"
 
 
 def ask(data: Path, *typed: str) -> request.Answer:
@@ -48,7 +57,9 @@ def test_a_split_of_the_data_is_called_their_own(data: Path) -> None:
     [
         (("table", "4", "--hierarchy", "flat"), "nets: table 4 settles this"),
         (("table", "5", "--fine-share", "0.5"), "shares: table 5 settles this"),
-        (("table", "5", "--end-to-end"), "end_to_end: table 5 settles this"),
+        (("table", "6", "--end-to-end"), "end_to_end: table 6 settles this"),
+        (("table", "5", "--layers", "1"), "layers: table 5 settles this"),
+        (("--model", "ngram", "--layers", "1"), "layers: none of the rows"),
         (("table", "8", "--subset", "meats"), "subset: table 8 settles this"),
         (("--model", "bilstm", "--text-encoder", "bert"), "text_encoder: none of the rows"),
         (("--model", "ngram", "--bert", "folder"), "bert: none of the rows"),
@@ -116,7 +127,15 @@ def test_a_table_tells_its_number_and_what_the_paper_prints(data: Path, tmp_path
     file = tmp_path / "paper.csv"
     file.write_text("table,row,level,top1,source\n4,ngram,1,0.5,made up\n", encoding="utf-8")
     answer = ask(data, "table", "4", "--model", "ngram", "--level", "1", "--paper", str(file), "--out", str(tmp_path / "out"))
-    assert answer.document.about == {"table": "4", "paper": (0.5, None)} and answer.document.command == "repr classify table 4"
+    about = answer.document.about
+    assert (about["table"], about["paper_top1"], about["paper_f1"], about["paper_source"]) == (
+        "4",
+        (0.5, None),
+        (None, None),
+        ("made up", None),
+    )
+    assert answer.document.command == "repr classify table 4"
+    assert {row.config.preset for row in answer.rows} == {"paper"}
     assert document.read(tmp_path / "out").about == answer.document.about
 
 
@@ -145,3 +164,10 @@ def test_none_is_the_start_of_a_named_network_too(data: Path, monkeypatch: pytes
     monkeypatch.setattr(request, "run", lambda _, rows, seeds, out: pytest.fail(str([row.weights for row in rows])))
     with pytest.raises(pytest.fail.Exception, match=r"\[''\]"):
         ask(data, "--model", "resnet50", "--weights", "none")
+
+
+def test_two_presets_stand_side_by_side(flat: Path, tmp_path: Path) -> None:
+    """Each divides data without a split in its own way, and rows are compared with those of their own preset alone."""
+    answer = ask(flat, "--level", "1", "--preset", "paper", "--preset", "grouped", "--epochs", "1", "--out", str(tmp_path / "out"))
+    assert [(row.config.preset, row.config.split) for row in answer.rows] == [("paper", "random"), ("grouped", "grouped")]
+    assert answer.rows[0].trials[0].split != answer.rows[1].trials[0].split and "split random, grouped" in answer.document.notes[0]

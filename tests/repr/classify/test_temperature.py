@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from repr.catalog.table import Catalog
-from repr.classify import flat_rows, tree_rows
+from repr.classify import fitted, flat_rows, tree_rows
 from repr.classify.data import Data
 from repr.classify.settings import Settings
 from repr.evaluation.calibration import fit_temperature
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Array]:
         labels.append(of)
         return fit_temperature(logits, of)
 
-    monkeypatch.setattr(flat_rows, "fit_temperature", noted)
+    monkeypatch.setattr(fitted, "fit_temperature", noted)
     monkeypatch.setattr(tree_rows, "fit_temperature", noted)
     return labels
 

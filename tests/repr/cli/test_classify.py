@@ -83,12 +83,18 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
 def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
     typed = ("table", "4", "--model", "ngram", "--level", 1, "--level", 3, "--data", shop, "--out", tmp_path)
     result = call(*typed)
-    head, _, first, *_ = (line.split() for line in result.stdout.splitlines())
-    assert first[head.index("paper")] == "–" and "hierarchy" not in head
-    assert "ngram (masked)" in result.stdout and "not in the package's sources" in result.stdout
+    head = result.stdout.splitlines()[0].split()
+    assert "paper" not in head and "hierarchy" not in head, "rows of ours alone"
+    assert "ngram (masked)" in result.stdout and "which averages" in result.stdout
     assert (tmp_path / "table-4.html").exists()
     found = json.loads(call(*typed, "--json").stdout)
-    assert found["about"] == {"table": "4", "paper": [None] * 4}
+    assert found["about"]["table"] == "4" and found["about"]["paper_top1"] == [None] * 4
+
+
+def test_the_papers_figures_beside_ours_and_ours_below_a_line(shop: Path, tmp_path: Path) -> None:
+    typed = ("table", "4", "--model", "ngram", "--model", "lstm", "--keep-class-words", "--data", shop, "--out", tmp_path, "--epochs", 1)
+    head, _, first, line, *_ = call(*typed).stdout.splitlines()
+    assert first.split()[0] == "lstm" and "89.1" in first and "91." not in line and line.startswith("— ours —") and "paper F1" in head
 
 
 def test_where_no_subset_is_there_the_largest_classes_stand_in(shop: Path, tmp_path: Path) -> None:
@@ -99,9 +105,9 @@ def test_where_no_subset_is_there_the_largest_classes_stand_in(shop: Path, tmp_p
 
 
 def test_rows_that_cannot_be_run_are_lines_below_the_table(shop: Path, tmp_path: Path) -> None:
-    typed = ("table", "5", "--model", "vgg19", "--level", 1, "--level", 2, "--data", shop, "--out", tmp_path)
+    typed = ("table", "6", "--model", "resnet50", "--hierarchy", "flat", "--level", 1, "--level", 2, "--data", shop, "--out", tmp_path)
     result = call(*typed)
-    assert result.exit_code == 0 and "Not run: vgg19 (2 rows): no weights" in result.stdout and "top-1" not in result.stdout
+    assert result.exit_code == 0 and "Not run: resnet50 (2 rows): no weights" in result.stdout and "top-1" not in result.stdout
     rows = json.loads(call(*typed, "--json").stdout)["rows"]
     assert [row["error"].partition(" (")[0] for row in rows] == ["no weights"] * 2 and not any(row["metrics"] for row in rows)
     with pytest.raises(UserError, match=r"none of the rows could be run\. Not run: ngram, bilstm: .*no labels on level 3"):

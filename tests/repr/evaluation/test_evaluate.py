@@ -26,6 +26,8 @@ from repr.experiments.document import Document
 from repr.models.provenance import NOT_KNOWN, Provenance, Record, learned_from
 from repr.models.weights import Weights, fresh, write_weights
 
+pytestmark = pytest.mark.usefixtures("thin")
+
 
 def call(*arguments: str | Path) -> Result:
     result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
@@ -77,6 +79,12 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
     assert {name: found.about[name] for name in ("knn_k", "knn_temperature", "linear_epochs", "linear_seed")} == {
         "knn_k": 200, "knn_temperature": 0.1, "linear_epochs": 20, "linear_seed": 0
     }  # fmt: skip
+    config = json.loads((out / "config.json").read_text())
+    assert config["typed"]["size"] is None and config["typed"]["k"] == 200
+    assert {name: config["resolved"][name] for name in ("weights", "size", "k", "level", "device", "data_seed", "linear_lr")} == {
+        "weights": ["none", "none (2)"], "size": [32, 32], "k": [32], "level": 2, "device": "cpu", "data_seed": 0,
+        "linear_lr": [0.1 * 32 / 256]
+    }  # fmt: skip
     kept = document.read(out)
     assert [[trial.file for trial in row.trials] for row in kept.rows] == [["none.npz"], ["none-2.npz"], [""]]
     assert [row.metrics for row in kept.rows] == [row.metrics for row in found.rows] and (out / "none-2.npz").is_file()
@@ -104,6 +112,21 @@ def test_crops_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: P
     assert json.loads((tmp_path / "run" / "config.json").read_text())["typed"]["crops"] == [1.0, 0.4]
     (again,) = asked("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again").rows
     assert again.metrics == close.metrics
+
+
+def test_weights_that_saw_the_test_images_are_told_in_json_and_page(tmp_path: Path, shop: Path) -> None:
+    catalog = open_data([shop])
+    learned = learned_from(catalog, np.arange(len(catalog)))
+    provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
+    write_weights(tmp_path / "C+C.safetensors", replace(fresh("resnet18", 32, 0), provenance=provenance, name="C+C"))
+    options = ["--data", shop, "--no-raw-pixels", "--device", "cpu", "--epochs", "1", "--weights"]
+    found = asked(*options, tmp_path / "C+C.safetensors", "--out", tmp_path / "run")
+    (leak,) = found.leaks
+    assert (leak.kind, leak.share) == ("seen", 1.0) and "has seen all 16 test images" in leak.text
+    assert document.read(tmp_path / "run").leaks == found.leaks
+    assert "has seen all 16 test images" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    write_weights(tmp_path / "clean.safetensors", fresh("resnet18", 32, 0))
+    assert asked(*options, tmp_path / "clean.safetensors").leaks == ()
 
 
 def test_vectors_alone(tmp_path: Path) -> None:

@@ -172,12 +172,6 @@ def test_a_image_that_stays_broken_is_no_error_of_an_addition(tmp_path: Path, sh
     assert (added["added"], added["unchanged"], added["quarantined"], added["complete"]) == (0, 18, 1, True)
 
 
-def test_too_few_images_for_inverted_lists_are_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Path) -> None:
-    error = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", tmp_path / "i", "--ivf")
-    assert "18 vectors are too few" in error.message
-    assert not (tmp_path / "i").exists()
-
-
 def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "i"
     monkeypatch.setattr(filling, "PIECE", 7)

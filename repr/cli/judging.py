@@ -1,0 +1,102 @@
+"""`repr index`, the part that judges one: how good it is, and who answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repr import console, options
+from repr.lookup.asked import Asked
+
+
+@options.command()
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.shared("data", "subset")
+@options.option(
+    "--part",
+    "parts",
+    type=click.Choice(["train", "val", "test"]),
+    multiple=True,
+    section="data",
+    help="Only images of this part of the data.  [repeatable]",
+)
+@options.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_flag=False,
+    flag_value="check.html",
+    section="output",
+    help="Write one page with images.  [bare: check.html]",
+)
+@options.shared("device", "workers")
+@options.json_option
+def check(
+    folder: Path | None,
+    words: tuple[str, ...],
+    data: tuple[str, ...],
+    subset: str | None,
+    parts: tuple[str, ...],
+    report: Path | None,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Say how good the index is: what it answers on its own images, held out, or on those of --data; and which images look wrong.
+
+    \b
+    Examples:
+      repr index check shop.index --report check.html
+      repr index check shop.index --data photos/ --json
+    """
+    from repr.lookup.building import Stock
+    from repr.lookup.index import Index
+    from repr.reports import check_report
+
+    index = Index.open(options.index_alone(folder, words), device=device, workers=workers)
+    checked = index.check(Stock(data, parts, subset) if data else None)
+    if report is not None:
+        written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
+        console.say(f"Report: {written}")
+    if as_json:
+        console.emit({"index": str(index.folder), **checked.as_json()})
+    else:
+        click.echo("\n".join(checked.lines()))
+
+
+@options.command()
+@options.index_option
+@click.argument("words", nargs=-1, metavar="[DIR]")
+@options.of(Asked)
+@options.option(
+    "--wait",
+    type=options.Between(0),
+    default=30.0,
+    metavar="SECONDS",
+    section="machine",
+    help="How long to wait for another that writes to the index.  [default: 30]",
+)
+@options.json_option
+@click.pass_context
+def learner(
+    ctx: click.Context, folder: Path | None, words: tuple[str, ...], learner: str, accept: float, wait: float, as_json: bool
+) -> None:
+    """Choose on the stored images who answers, and from where on a photograph is unknown; what is not typed is as last time.
+
+    \b
+    Examples:
+      repr index learner shop.index
+      repr index learner shop.index --learner lda-root --accept 0.9
+    """
+    from repr.lookup.index import Index
+    from repr.lookup.info import described
+
+    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
+    index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
+    content = index.info()
+    if as_json:
+        console.emit({"index": str(index.folder), **content})
+    else:
+        click.echo("\n".join(described(content)))

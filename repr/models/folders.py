@@ -1,0 +1,39 @@
+"""Folders of weights as timm, open_clip and transformers write them: which of the three it is, by the files in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repr.errors import UserError
+from repr.files import read_json
+from repr.models import open_clip_towers, timm_networks, transformers_towers
+from repr.models.found import Found
+from repr.models.tensors import OPEN_CLIP_FILES, TIMM_FILES, TRANSFORMERS_FILES
+from repr.models.transformers_towers import TOKENIZERS
+
+LOCAL = "local-dir:"  # as timm and open_clip write a folder where a name is wanted
+NEITHER = "Give the run folder of a finished `repr pretrain`, a folder of timm, open_clip or transformers, or a weights file"
+
+
+def read_folder(folder: Path) -> Found:
+    """What a folder of others holds. Raises UserError that names the file that is missing, and for files that do not fit each other."""
+    there = {file.name for file in folder.iterdir()}
+    weights = {*TIMM_FILES, *TRANSFORMERS_FILES} & there
+    if open_clip_towers.CONFIG in there and (not weights or set(OPEN_CLIP_FILES) & there):
+        return open_clip_towers.read_folder(folder)
+    if "config.json" in there:
+        content = read_json(folder / "config.json")
+        if isinstance(content, dict) and "architecture" in content:
+            return timm_networks.read_folder(folder)
+        if isinstance(content, dict) and "model_type" in content:
+            if not weights and set(TOKENIZERS) & there:
+                raise UserError("a tokenizer, and no weights", folder, f"Fetch the whole folder: {TRANSFORMERS_FILES[0]} is missing")
+            return transformers_towers.read_folder(folder)
+        raise UserError("says neither an architecture (timm) nor a model_type (transformers)", folder / "config.json", "Fetch it again")
+    if set(OPEN_CLIP_FILES) & there:
+        raise UserError(f"no {open_clip_towers.CONFIG} in this folder", folder, "Fetch the whole folder: it says which network it is")
+    if weights:
+        raise UserError("no config.json in this folder", folder, "Fetch the whole folder: it says which network it is")
+    if set(TOKENIZERS) & there:
+        raise UserError("a tokenizer, and no weights", folder, "Give the folder of a whole model")
+    raise UserError("no weights.safetensors in this folder", folder, NEITHER)

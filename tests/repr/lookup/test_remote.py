@@ -1,0 +1,76 @@
+"""Vectors in Milvus (its Lite server, the same client): the same answers as here, whatever comes and goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repr.arrays import Pixels
+from repr.errors import UserError
+from repr.lookup.index import Index
+from repr.lookup.remote import STATE, checked_address
+from repr.models.weights import Weights, fresh
+
+pytest.importorskip("pymilvus")
+pytest.importorskip("milvus_lite")
+
+
+def pixels(seed: int) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return fresh("resnet18", 32, 0)
+
+
+def test_the_same_answers_as_here_through_all_changes(tmp_path: Path, weights: Weights) -> None:
+    for seed in range(12):
+        file = tmp_path / "shop" / f"p{seed % 4}" / f"{seed}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(seed)).save(file)
+    made = {"weights": weights, "data": tmp_path / "shop", "crops": [1], "device": "cpu", "learner": "neighbour", "recall": 1.0}
+    here = Index.create(tmp_path / "here", **made)  # type: ignore[arg-type]
+    there = Index.create(tmp_path / "there", store=f"milvus://{tmp_path}/vectors.db", **made)  # type: ignore[arg-type]
+    other = Index.open(there.folder, device="cpu")
+
+    def same() -> None:
+        questions = [pixels(seed) for seed in (*range(12), 70, 71)]
+        for index in (there, other):
+            for one, expected in zip(index.lookup(questions, k=3), here.lookup(questions, k=3), strict=True):
+                assert [m.product for m in one.matches] == [m.product for m in expected.matches]
+                assert [m.image for m in one.matches] == [m.image for m in expected.matches]
+                np.testing.assert_allclose([m.score for m in one.matches], [m.score for m in expected.matches], atol=1e-5)
+
+    same()
+    assert there.info()["search"]["kind"] == "milvus" and there.info()["search"]["recall_at_10"] == 1.0
+    assert not list(there.folder.glob("vectors*")) and there.verify() == []
+    for change in (
+        lambda index: index.add("new", pixels(70)),
+        lambda index: index.remove(["p1"]),
+        lambda index: index.rename("p2", "renamed"),
+        lambda index: index.compact(),
+    ):
+        for index in (here, there):
+            change(index)
+        same()
+    (there.folder / STATE).unlink()  # what is known of the collection is lost: all is sent again
+    other = Index.open(there.folder, device="cpu")
+    same()
+
+
+def test_a_milvus_that_does_not_answer_and_no_address_are_told(tmp_path: Path, weights: Weights) -> None:
+    for address in ("milvus://", "http://host", "host:19530"):
+        with pytest.raises(UserError, match="no store"):
+            checked_address(address)
+    Image.fromarray(pixels(0)).save(tmp_path / "a.png")
+    index = Index.create(tmp_path / "i", weights=weights, store=f"milvus://{tmp_path}/nowhere/v.db", crops=[1], device="cpu")
+    with pytest.raises(UserError, match="Milvus does not answer"):
+        index.add("p", tmp_path / "a.png")
+    assert index.store.counts() == (1, 1), "what was stored stays; the same again goes on when it answers"
+    (tmp_path / "nowhere").mkdir()
+    assert index.add("p", tmp_path / "a.png").unchanged == 1
+    assert index.lookup(pixels(0), k=1).matches[0].product == "p"

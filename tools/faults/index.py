@@ -1,0 +1,250 @@
+"""Whether an index keeps what it said it has: killed at random moments, and with writes that fail.
+
+    python tools/faults/index.py [--kills 1000] [--writes 1000] [--seed 0] [--json]
+
+kills: a process does one step after another (build, add, remove, rename, sync, reindex, compact, search) and is killed by SIGKILL at a
+random moment; then the index is opened as it is: every step that had returned must be there, the one under way wholly or not at all (the
+long ones by whole pieces), searched vectors must be found, and the same step given again must end as if nothing had happened.
+writes: each write of each step, in turn, fails as on a full disk, as on a bad block, or writes half. Needs a C compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads to wait for
+
+from shop import PIECE, Shop, Step, folder_of, prepare, told
+
+from repr.errors import UserError
+from repr.models.weights import Weights
+
+LIFE = 25  # kills until the index is built anew
+BUILDS = 3.0  # times the seconds of a build after which a process is killed at the latest; half live a quarter of it
+KINDS = {"full disk": (1, errno.ENOSPC), "bad block": (2, errno.EIO), "short write": (3, 0)}
+UNDER_WRITES = ("build", "add", "remove", "rename", "sync", "take", "reindex", "compact", "search")
+
+
+def child(work: object) -> int:
+    """Start a forked process that does `work`; returns its id."""
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 2)
+        code = work()  # type: ignore[operator]
+    finally:
+        os._exit(code)
+
+
+def first(generator: random.Random) -> Step:
+    """The build of a new index."""
+    return {"do": "build", "folder": folder_of(generator, 6)}
+
+
+def warm(weights: tuple[Weights, Weights]) -> float:
+    """Do a step of each kind here, so that no child has to import anything; returns the seconds of a build."""
+    generator, seconds = random.Random(0), 0.0
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as place:
+            shop, begun = Shop(Path(place), weights), time.perf_counter()
+            for step in [first(generator), *(_of(shop, do, generator) for do in ("search", "compact"))]:
+                shop.spread(step)
+                shop.do(step)
+                shop.settle(step)
+                seconds = time.perf_counter() - begun if step["do"] == "build" else seconds
+            shop.check()
+    return seconds
+
+
+def living(shop: Shop, log: Path, seed: int, pending: Step | None) -> int:
+    """Do steps until the end, which comes from outside: begun and done are written to a log."""
+    generator = random.Random(seed)
+    with log.open("ab", buffering=0) as stream:
+        while True:
+            step = pending or shop.draw(generator)
+            pending = None
+            stream.write(f"{told(step)}\n".encode())
+            shop.spread(step)
+            shop.do(step)
+            stream.write(b"done\n")
+            shop.settle(step)
+
+
+def replay(shop: Shop, log: Path) -> Step | None:
+    """Take note of the steps that the log says were done; returns the one that was not."""
+    step: Step | None = None
+    for line in log.read_text().splitlines():
+        if line == "done":
+            assert step is not None
+            shop.settle(step)
+            step = None
+        else:
+            step = json.loads(line)
+            shop.folder = step.get("folder", shop.folder)
+    return step
+
+
+def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float) -> tuple[Counter[str], list[str]]:
+    """What was under way at each kill, and what was wrong afterwards."""
+    generator, under, wrong = random.Random(seed), Counter[str](), list[str]()
+    shop, pending = None, None
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(kills):
+            if number % LIFE == 0:
+                folder = Path(place) / f"life {number}"
+                folder.mkdir()
+                shop, pending = Shop(folder, weights), first(generator)
+            assert shop is not None
+            log = shop.place / f"log {number}"
+            log.touch()
+            begun = generator.randrange(10**9)
+            process = child(lambda shop=shop, log=log, begun=begun, pending=pending: living(shop, log, begun, pending))
+            time.sleep(generator.random() ** 2 * longest)
+            os.kill(process, signal.SIGKILL)
+            _, status = os.waitpid(process, 0)
+            pending = replay(shop, log)
+            under[pending["do"] if pending else "between"] += 1
+            said = "" if os.WIFSIGNALED(status) else "the process ended by itself"
+            if shop.built:
+                said = said or shop.check(pending)
+            elif shop.state:
+                said = said or "there is no index any more"
+            if said:
+                wrong.append(f"kill {number}, during {told(pending) if pending else 'nothing'}: {said}")
+                shutil.copytree(shop.place, Path(tempfile.gettempdir()) / f"faults-{number}", dirs_exist_ok=True)
+                pending, shop = first(generator), Shop(Path(tempfile.mkdtemp(dir=place)), weights)
+    return under, wrong
+
+
+def preloaded() -> ctypes.CDLL | None:
+    """fail.c, loaded before all else: the program starts itself again with it. None where there is no compiler."""
+    if "FAULTS" in os.environ:
+        return ctypes.CDLL(os.environ["FAULTS"])
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    library = Path(tempfile.mkdtemp()) / "fail.so"
+    source = Path(__file__).with_name("fail.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library), "FAULTS": str(library)}
+    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+
+
+def failing(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int, report: int) -> int:
+    """Do a step with a write that fails. Exit code 0: done, 3: refused in words; 4: as no program should end."""
+    mode, code = KINDS[kind]
+    library.faults_arm(mode, nth, code, str(shop.index).encode())
+    try:
+        shop.do(step)
+        ended = 0
+    except (UserError, OSError):
+        ended = 3
+    except BaseException as error:
+        os.write(report, repr(error).encode())
+        ended = 4
+    finally:
+        seen = library.faults_seen()
+        library.faults_arm(0, 0, 0, b"")
+    return ended if seen >= nth else 5  # the step has no such write
+
+
+def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> tuple[int, str]:
+    """The exit code of a step whose n-th write fails, and what is wrong afterwards; then the step is done again."""
+    shop.spread(step)
+    reading, writing = os.pipe()
+    process = child(lambda: failing(shop, step, library, kind, nth, writing))
+    _, status = os.waitpid(process, 0)
+    os.close(writing)
+    text = os.read(reading, 4096).decode()
+    os.close(reading)
+    ended = os.waitstatus_to_exitcode(status)
+    said = "" if ended in (0, 3, 5) else f"ended by {text or ended}"
+    if shop.built:
+        said = said or shop.check(step)
+    if ended == 3:
+        process = child(lambda: shop.do(step) or 0)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        said = said or ("" if code == 0 else f"given again, it ends with {code}")
+    shop.settle(step)
+    return ended, said or shop.check()
+
+
+def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """How steps ended under failing writes, and what was wrong afterwards."""
+    generator, ends, wrong = random.Random(seed), Counter[str](), list[str]()
+    turn = 0
+    with tempfile.TemporaryDirectory() as place:
+        while sum(ends.values()) < writes:
+            do, kind = UNDER_WRITES[turn % len(UNDER_WRITES)], list(KINDS)[turn // len(UNDER_WRITES) % len(KINDS)]
+            turn += 1
+            shop, nth = Shop(Path(tempfile.mkdtemp(dir=place)), weights), 1
+            if do != "build":
+                build = first(generator)
+                shop.spread(build)
+                process = child(lambda shop=shop, build=build: shop.do(build) or 0)
+                os.waitpid(process, 0)
+                shop.settle(build)
+            while sum(ends.values()) < writes:
+                step = first(generator) if do == "build" else _of(shop, do, generator)
+                ended, said = once(shop, step, library, kind, nth)
+                if ended == 5:
+                    break
+                ends[f"{kind}: {'done' if ended == 0 else 'refused'}"] += 1
+                if said:
+                    wrong.append(f"{kind}, write {nth} of {told(step)}: {said}")
+                    break
+                nth += 1 + generator.randrange(4 if writes < 200 else 1)
+                if do == "build":
+                    shop = Shop(Path(tempfile.mkdtemp(dir=place)), weights)
+            shutil.rmtree(shop.place, ignore_errors=True)
+    return ends, wrong
+
+
+def _of(shop: Shop, do: str, generator: random.Random) -> Step:
+    while (step := shop.draw(generator))["do"] != do:
+        pass
+    return step
+
+
+def main() -> int:
+    """Run both, print what happened; 1 when anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--writes", type=int, default=1000, help="writes that fail")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    library = preloaded() if arguments.writes else None
+    weights, begun = prepare(), time.perf_counter()
+    longest = BUILDS * warm(weights)
+    under, wrong = kill(weights, arguments.kills, arguments.seed, longest)
+    ends = Counter[str]()
+    if library is not None:
+        ends, more = fail(weights, library, arguments.writes, arguments.seed)
+        wrong += more
+    result = {
+        "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends), "wrong": wrong,
+        "seconds": time.perf_counter() - begun, "piece": PIECE,
+    }  # fmt: skip
+    print(json.dumps(result, indent=None if arguments.json else 1))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
