@@ -104,7 +104,7 @@ def replace(file: Path, source: str) -> None:
             return compile(source, str(file), "exec", dont_inherit=True)
         return original(self, fullname)
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":
