@@ -145,8 +145,8 @@ def _ladder(page: Page, view: View) -> None:
     for name, label in (("acc_novel", "novel products"), ("acc_base", "base products"), ("forgetting_base", "forgetting of base products")):
         if any(name in row.metrics for row in rows):
             caption = f"Accuracy on {label}, per cent." if name.startswith("acc") else FORGETTING
-            lines = "" if view.few else " Lines: 95 % interval of the mean over the seeds."
-            page.figure(_bars(view, name, f"{label}, per cent"), f"{caption}{lines}")
+            bars = "" if view.few else " Lines: 95 % interval of the mean over the seeds."
+            page.figure(_bars(view, name, f"{label}, per cent"), f"{caption}{bars}")
     _compared(page, view)
     if lines := weights_rows(view.results.document.weights, view.names):
         page.table(HEADER, lines, f"{CAPTION}.")

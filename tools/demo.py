@@ -20,7 +20,7 @@ from repr.commands import command_line
 FIRST = 3  # stages up to the first result
 PARTS = ("--part", "train", "--part", "val")  # what the shop has photographed; photographs to look up come from test
 LOOK = ("--size", "128", "--crops", "1,0.5")  # smaller than the weights' own, in two thirds of the time
-SHOTS = 6  # photographs of a product
+SHOTS = 4  # photographs of a product at the checkout
 NOVEL = 34  # of 200 products, as in the MEP-3M paper
 
 
@@ -29,29 +29,17 @@ def plan(out: Path, seed: int) -> list[Stage]:
     shop, index, weights, transfer = out / "synthetic", out / "shop.index", out / "pretrained", out / "transfer"
     at, draw = str(seed), ("repr", "synthetic", "--out", f"{shop}", "--scale", "demo", "--seed", str(seed), "--part")
     page = (sys.executable, str(Path(__file__).with_name("demo_page.py")))
-    pretrain = (
-        "--method",
-        "supervised",
-        "--arch",
-        "resnet18",
-        "--views",
-        "product-rotate",
-        "--size",
-        "64",
-        "--epochs",
-        "8",
-        "--lr",
-        "0.05",
-    )
-    measure = ("--novel", str(NOVEL), "--shots", str(SHOTS), "--seeds", "1", "--size", "64", "--epochs", "6", "--lr", "0.05")
+    net = ("--size", "64", "--lr", "0.05", "--seed", at)
+    pretrain = ("--method", "supervised", "--arch", "resnet18", "--views", "product-rotate", "--epochs", "8", *net)
+    measure = ("--novel", str(NOVEL), "--shots", str(SHOTS), "--shots-from", "val", "--seeds", "1", "--epochs", "9", *net)
     return [
-        Stage("products", "Draw 200 products and a checkout", ((*draw, "rpc"),), ("synthetic",), 25),
+        Stage("products", "Draw 200 products and a checkout", ((*draw, "rpc"),), ("synthetic",), 21),
         Stage(
             "index",
             "Store their photographs",
             (("repr", "index", "build", "--data", f"{shop / 'rpc'}", *PARTS, *LOOK, "--out", f"{index}"),),
             ("shop.index",),
-            18,
+            24,
         ),
         Stage(
             "lookup",
@@ -64,30 +52,30 @@ def plan(out: Path, seed: int) -> list[Stage]:
             ("photos",),
             14,
         ),
-        Stage("web", "Draw a web shop", ((*draw, "mep3m"),), ("synthetic/mep3m",), 25),
+        Stage("web", "Draw a web shop", ((*draw, "mep3m"),), ("synthetic/mep3m",), 20),
         Stage(
             "pretrain",
             "Pretrain on the web shop",
             (
-                ("repr", "pretrain", "--data", f"{shop / 'mep3m'}", *pretrain, "--seed", at, "--out", f"{weights}"),
+                ("repr", "pretrain", "--data", f"{shop / 'mep3m'}", *pretrain, "--out", f"{weights}"),
                 (*page, "page", f"{out}"),
             ),
             ("pretrained",),
-            65,
+            52,
         ),
         Stage(
             "transfer",
             f"Take in {NOVEL} new products",
             (
                 (
-                    *("rpc_transfer", "run", "--root", f"{shop / 'rpc'}", *measure, "--seed", at, "--weights", f"{weights}"),
+                    *("rpc_transfer", "run", "--root", f"{shop / 'rpc'}", *measure, "--weights", f"{weights}"),
                     *("--learner", "lda", "--features", "base-trained", "--out", f"{transfer}"),
                 ),
                 ("rpc_transfer", "report", f"{transfer}"),
                 (*page, "page", f"{out}"),
             ),
             ("transfer",),
-            100,
+            110,
         ),
     ]
 

@@ -12,11 +12,10 @@ import numpy as np
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
-from repr.console import SCHEMA
 from repr.evaluation.words import rate
 from repr.files import read_json, write_json
 from repr.images.reader import read_image
-from repr.records import to_json
+from repr.records import SCHEMA, to_json
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
@@ -34,10 +33,25 @@ OWN_IMAGES = (
 )
 LOOKING_UP = (
     command_line("repr synthetic", out="synthetic", scale="demo"),
-    command_line("repr index build", data="synthetic/rpc", part=("train",), out="shop.index"),
+    command_line("repr index build", data="synthetic/rpc", part=("train", "val"), size=128, crops="1,0.5", out="shop.index"),
     command_line("repr lookup", "photo.jpg", index="shop.index", k=5, sheet="lookup.png"),
 )
-OF_RUNS = ("data", "method", "arch", "size", "epochs", "lr", "views", "novel", "shots", "seeds", "weights", "features", "learner")
+OF_RUNS = (
+    "data",
+    "method",
+    "arch",
+    "size",
+    "epochs",
+    "lr",
+    "views",
+    "novel",
+    "shots",
+    "shots_from",
+    "seeds",
+    "weights",
+    "features",
+    "learner",
+)
 RELOAD = "<script>setTimeout(() => location.reload(), 10000)</script>"  # while later stages fill it
 LEARNED = ("acc_novel", "acc_base", "acc_all")
 ELSEWHERE = (
@@ -138,10 +152,10 @@ def _lookup(made: Page, out: Path) -> None:
     made.section("1. Products found by photograph")
     counts, boxes, keys = looked(out), catalog.boxes(), catalog.product_keys()
     where = {str(path): row for row, path in enumerate(catalog.column("path"))}
-    stored = len(catalog.in_split("train"))
+    stored = int((catalog.column("split") != "test").sum())
     made.text(
-        f"An index of {len(set(keys))} products, {stored:,} photographs from a turntable, was made with ImageNet's weights as installed. "
-        f"Then {counts.asked} photographs were looked up, each cut out of an image of a checkout: "
+        f"An index of {len(set(keys))} products, {stored:,} photographs from a turntable and a checkout, was made with ImageNet's "
+        f"weights as installed. Then {counts.asked} photographs were looked up, each cut out of another image of the checkout: "
         f"**{counts.first_right} have their product first, {counts.top5_right} among the first five**."
     )
     rows = []

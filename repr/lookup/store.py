@@ -52,7 +52,7 @@ class Connection(sqlite3.Connection):
         except sqlite3.OperationalError as error:
             raise refused(error, self.file) from None
 
-    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]
+    def executescript(self, script: str) -> sqlite3.Cursor:
         """As SQLite's."""
         try:
             return super().executescript(script)
@@ -60,9 +60,9 @@ class Connection(sqlite3.Connection):
             raise refused(error, self.file) from None
 
     @property
-    def file(self) -> str:
+    def file(self) -> Path:
         """Where its database lies."""
-        return str(super().execute("PRAGMA database_list").fetchone()[2])
+        return Path(super().execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -226,6 +226,15 @@ class Store:
         none = np.zeros(dim, np.float32)
         return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
 
+    def features_of_same(self, content: bytes, box: tuple[float, ...] | None) -> Floats | None:
+        """(d,) features of a stored image of this content and box, whichever its product; None where there is none."""
+        blob = self._one(
+            "SELECT numbers FROM features JOIN images ON images.id = features.image WHERE content = ? AND ifnull(box, '') = ? LIMIT 1",
+            content,
+            "" if box is None else json.dumps(list(box)),
+        )
+        return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
+
     @property
     def last(self) -> int:
         """The id of the last image that is stored; 0 without any."""
@@ -259,7 +268,7 @@ class Store:
             with closing(sqlite3.connect(target)) as copy:
                 self.db.backup(copy)
         except sqlite3.OperationalError as error:
-            raise refused(error, target) from None
+            raise refused(error, Path(target)) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""

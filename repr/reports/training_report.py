@@ -157,7 +157,7 @@ def next_commands(run: Run) -> list[str]:
 
 
 def _next(page: Page, run: Run) -> None:
-    if run.config["status"] != "done":
+    if run.config["status"] in ("stopped", "failed"):
         page.text("Go on from the last checkpoint, where there is one:")
         page.code(command_line("repr pretrain", resume=True, out=run.path))
         return

@@ -1,14 +1,14 @@
 """Who a product is: brand, item, flavour and the small things that tell it from its neighbours on the shelf.
 
-A brand fixes name, base colour, lettering and emblem; a SKU adds item (its motif), flavour (its colour band) and a dress of its own:
-pattern, layout and the colours beside the ground. Dresses are of one kind everywhere, so that the web shop's products, which come from
-the same brands but are never one of the 200 SKUs, teach what tells the SKUs apart.
+A brand fixes palette, emblem, pattern and layout; a SKU adds item (its motif) and flavour (its colour band). So two SKUs of one
+brand share most of their look, which is what makes the shop hard. MEP-3M's products come from the same brands but are never
+one of the 200 SKUs.
 """
 
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,8 +19,6 @@ from repr.synthetic.vocabulary import FLAVOURS, FORMS, SUB_CLASSES, SUPERCATEGOR
 LAYOUTS = ("logo top", "logo left", "band middle", "diagonal", "frame")
 EMBLEMS = ("ellipse", "shield", "ribbon", "disc", "hexagon", "plate")
 BRANDS_A_SUPERCATEGORY = 4
-LEANING = 0.7  # of a package's ground towards its flavour's colour; the rest is the brand's
-PATTERNS = tuple(sorted({pattern for supercategory in SUPERCATEGORIES for pattern in supercategory.patterns}))
 _FIRST, _MIDDLE, _LAST = "云禾麦稻星月晨青悦乐橙松竹溪岚帆", "小満里间上边见知有吾半又", "屋坊集社铺仓舍园匠记"
 
 
@@ -67,20 +65,10 @@ class Product:
     @property
     def ground(self) -> Colour:
         """The brand's base colour, leaning towards the flavour's, as bright and as full as the brand's."""
-        mixed = [(1 - LEANING) * b + LEANING * f for b, f in zip(self.brand.base, self.band, strict=True)]
+        mixed = [0.5 * b + 0.5 * f for b, f in zip(self.brand.base, self.band, strict=True)]
         hue = colorsys.rgb_to_hsv(*mixed)[0]
         _, saturation, value = colorsys.rgb_to_hsv(*self.brand.base)
         return colour(hue, saturation * 0.95, value / 255)
-
-    @property
-    def dress(self) -> Brand:
-        """The brand as this product's package shows it: with a pattern, a layout, a second colour and an accent that are its own."""
-        rng = np.random.default_rng([self.look, 17])
-        hue = rng.random()
-        second = colour(hue, rng.uniform(0.25, 0.65), rng.uniform(0.82, 1.0))
-        accent = colour(hue + rng.uniform(0.35, 0.65), 0.85, rng.uniform(0.55, 0.9))
-        pattern, layout = PATTERNS[int(rng.integers(len(PATTERNS)))], LAYOUTS[int(rng.integers(len(LAYOUTS)))]
-        return replace(self.brand, second=second, accent=accent, pattern=pattern, layout=layout)
 
     @property
     def size(self) -> tuple[float, float, float]:

@@ -83,7 +83,7 @@ def _scaled(box: Box, width: int, height: int) -> Box:
 
 def _front(product: Product, image: Image.Image) -> None:
     rng = np.random.default_rng([product.look, 1])
-    brand, draw = product.dress, ImageDraw.Draw(image)
+    brand, draw = product.brand, ImageDraw.Draw(image)
     width, height = image.size
     layout = (_WIDE if width > 1.25 * height else _UPRIGHT)[brand.layout]
     _pattern(product, draw, width, height)
@@ -106,7 +106,7 @@ def _front(product: Product, image: Image.Image) -> None:
 
 def _title(product: Product, draw: Draw, box: Box) -> None:
     """The item's word large, on an outline so that it reads on any ground, with the flavour's word below it."""
-    brand = product.dress
+    brand = product.brand
     left, top, right, bottom = box
     upright = bottom - top > right - left
     cut = 0.70
@@ -119,7 +119,7 @@ def _title(product: Product, draw: Draw, box: Box) -> None:
 
 
 def _logo(product: Product, draw: Draw, box: Box) -> None:
-    brand = product.dress
+    brand = product.brand
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
     half_width, half_height = (right - left) / 2, (bottom - top) / 2
@@ -161,12 +161,12 @@ def _motifs(product: Product, draw: Draw, layout: Layout, width: int, height: in
     side = min(width, height)
     x, y, r = layout.motif[0] * width, layout.motif[1] * height, layout.motif[2] * side
     x, y = x + rng.uniform(-0.03, 0.03) * side, y + rng.uniform(-0.03, 0.03) * side
-    main, other = product.band, product.dress.accent
+    main, other = product.band, product.brand.accent
     plate = {"one": 0.0, "pair": 0.0, "ring": 1.0, "row": 0.0, "scatter": 1.15}[product.arrangement]
     if plate:
-        draw.ellipse((x - r * plate, y - r * plate, x + r * plate, y + r * plate), fill=shade(product.dress.second, 0.4))
+        draw.ellipse((x - r * plate, y - r * plate, x + r * plate, y + r * plate), fill=shade(product.brand.second, 0.4))
     if product.arrangement == "one":
-        draw.ellipse((x - r * 1.05, y - r * 1.05, x + r * 1.05, y + r * 1.05), outline=shade(product.dress.second, 0.5), width=3)
+        draw.ellipse((x - r * 1.05, y - r * 1.05, x + r * 1.05, y + r * 1.05), outline=shade(product.brand.second, 0.5), width=3)
         paint(draw, x, y, r * 0.9, main, other)
     elif product.arrangement == "pair":
         paint(draw, x - r * 0.42, y - r * 0.35, r * 0.62, main, other)
@@ -186,7 +186,7 @@ def _motifs(product: Product, draw: Draw, layout: Layout, width: int, height: in
 
 
 def _mark(product: Product, draw: Draw, x: float, y: float, r: float) -> None:
-    fill = (214, 40, 36) if product.dress.accent[0] < 170 else (250, 206, 40)
+    fill = (214, 40, 36) if product.brand.accent[0] < 170 else (250, 206, 40)
     if product.mark == "disc":
         draw.ellipse((x - r, y - r, x + r, y + r), fill=fill, outline=(250, 250, 246))
     elif product.mark == "star":
@@ -199,7 +199,7 @@ def _mark(product: Product, draw: Draw, x: float, y: float, r: float) -> None:
 
 def _pattern(product: Product, draw: Draw, width: int, height: int) -> None:
     """The brand's ground behind everything else."""
-    brand = product.dress
+    brand = product.brand
     light, side = brand.second, max(width, height)
     middle = (width * 0.5, height * 0.6)
     if brand.pattern == "rays":
@@ -274,7 +274,7 @@ def _window(product: Product, draw: Draw, width: int, height: int) -> None:
 def _back(product: Product, image: Image.Image) -> None:
     """The back is much the same on every package: small print, a table, a bar code; brand and flavour show at the edges."""
     rng = np.random.default_rng([product.look, 4])
-    brand, draw = product.dress, ImageDraw.Draw(image)
+    brand, draw = product.brand, ImageDraw.Draw(image)
     width, height = image.size
     side = min(width, height)
     edge = 0.05 * side
@@ -309,15 +309,15 @@ def _side(product: Product, image: Image.Image) -> None:
         if height > width
         else (width * 0.08, height * 0.2, width * 0.5, height * 0.7)
     )
-    write(draw, product.dress.name, box, product.dress.ink, 0.14)
+    write(draw, product.brand.name, box, product.brand.ink, 0.14)
     if height > width * 1.4:
-        small_print(draw, (width * 0.15, height * 0.52, width * 0.85, height * 0.76), product.dress.ink, rng, max(3.0, short * 0.08))
+        small_print(draw, (width * 0.15, height * 0.52, width * 0.85, height * 0.76), product.brand.ink, rng, max(3.0, short * 0.08))
 
 
 def _lid(product: Product, image: Image.Image) -> None:
     draw = ImageDraw.Draw(image)
     _pattern(product, draw, 160, 160)
     draw.pieslice((0, 0, 160, 160), 20, 160, fill=product.band)
-    MOTIFS[product.motif](draw, 108, 62, 30, product.band, product.dress.accent)
+    MOTIFS[product.motif](draw, 108, 62, 30, product.band, product.brand.accent)
     _logo(product, draw, (18, 34, 84, 66))
     write(draw, product.item, (30, 104, 130, 142), (252, 252, 248), 0.15)

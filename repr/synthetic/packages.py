@@ -117,7 +117,7 @@ def _box(product: Product, labels: Labels, spacing: float) -> Cloud:
 def _gable(product: Product, labels: Labels, roof: float, spacing: float) -> list[Cloud]:
     """The top of a milk carton from the height `roof` on: two slopes, their folded ends and the seam that stands on the ridge."""
     width, height, depth = (s / 2 for s in product.size)
-    ridge, fold = height * 0.90, _plain(shade(product.dress.second, -0.05))
+    ridge, fold = height * 0.90, _plain(shade(product.brand.second, -0.05))
     paint = labels.front[: max(8, labels.front.shape[0] // 5)]
     faces = []
     for sign in (1, -1):
@@ -192,7 +192,7 @@ def _round(product: Product, labels: Labels, spacing: float, rng: np.random.Gene
     flat_up = up.ravel()
     colour = np.where((flat_up >= low) & (flat_up <= high), colour, np.array(body, dtype=np.float32)[:, None])
     is_cap = flat_up >= cap if cap > 0 else flat_up <= -cap
-    cap_colour = product.dress.accent if kind in ("cup", "bowl") else product.band
+    cap_colour = product.brand.accent if kind in ("cup", "bowl") else product.band
     ridges = 0.88 + 0.12 * np.sign(np.sin(turn.ravel() * 26))
     colour = np.where(is_cap, np.array(cap_colour, dtype=np.float32)[:, None] * ridges, colour).astype(np.float32)
     shell = _cloud(x, y, z, colour)

@@ -99,7 +99,7 @@ def _banner(image: Image.Image, product: Product, rng: np.random.Generator) -> s
         )
         words += text
     if rng.random() < 0.24:
-        write(draw, product.brand.name, (side * 0.03, side * 0.03, side * 0.30, side * 0.12), product.dress.accent, 0.16)
+        write(draw, product.brand.name, (side * 0.03, side * 0.03, side * 0.30, side * 0.12), product.brand.accent, 0.16)
     if rng.random() < 0.2:
         x, y, r = side * 0.86, side * 0.15, side * 0.11
         draw.polygon(petals(x, y, r * 1.15, 12, 0.15), fill=red)

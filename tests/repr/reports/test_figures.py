@@ -22,6 +22,25 @@ def test_ladder_draws_means_intervals_and_nothing_for_what_was_not_run() -> None
     assert sorted(text.get_text() for text in axes.texts) == ["-1.0", "30.0", "40.0"]
 
 
+def test_without_intervals_there_are_points_and_no_bars() -> None:
+    values = {"none": [(30.0, 0.0), None], "ours": [(40.0, 0.0), (50.0, 0.0)]}
+    axes = figures.ladder(["ncm", "lda"], values, xlabel="novel, per cent").axes[0]
+    assert not axes.patches and [sorted(line.get_xdata()) for line in axes.lines] == [[30], [40, 50]]
+
+
+def test_shares_stay_within_nought_and_a_hundred() -> None:
+    bars = figures.ladder(["ncm"], {"none": [(98.0, 9.0)], "ours": [(2.0, 9.0)]}, xlabel="novel, per cent").axes[0]
+    curves = figures.against({"a": [(1, 98.0, 9.0), (2, 1.0, 9.0)]}, xlabel="shots", ylabel="novel, per cent").axes[0]
+    plain = figures.lines([1, 2], {"a": [0.0, 100.0]}, xlabel="epoch", ylabel="accuracy, per cent").axes[0]
+    for low, high in (bars.get_xlim(), curves.get_ylim(), plain.get_ylim()):
+        assert -0.5 <= low < high <= 100.5
+    ends = np.concatenate([segment[:, 0] for part in bars.collections for segment in part.get_segments()])
+    band = curves.collections[0].get_paths()[0].vertices[:, 1]
+    assert ends.min() >= 0 and ends.max() <= 100 and band.min() >= 0 and band.max() <= 100
+    gained = figures.ladder(["ncm"], {"none": [(-3.0, 1.0)]}, xlabel="forgetting, per cent").axes[0]
+    assert gained.get_xlim()[0] < -3, "differences may lie below"
+
+
 def test_against_sorts_by_x() -> None:
     axes = figures.against({"a": [(10, 3.0, 1.0), (1, 1.0, 1.0)]}, xlabel="shots", ylabel="novel", log_x=True).axes[0]
     assert list(axes.lines[0].get_xdata()) == [1, 10]

@@ -51,3 +51,14 @@ def test_training_report_of_a_run_without_an_epoch(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", synthetic=True)
     html = training_report.write(run).read_text(encoding="utf-8")
     assert "No epoch was finished" in html and "(synthetic)" in html
+
+
+def test_a_run_that_failed_has_a_page_that_says_why_and_how_to_go_on(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", "repr pretrain", {"method": "simclr"}, data="shop", synthetic=False)
+    run.log({"epoch": 1, "loss": 2.0})
+    run.finish("failed", {"error": "the disk is full"})
+    html = training_report.write(Run.open(run.path)).read_text(encoding="utf-8")
+    assert "It failed" in html and "the disk is full" in html
+    assert escape(command_line("repr pretrain", resume=True, out=run.path), quote=False) in html
+    run.finish("stopped")
+    assert "It was stopped before its end" in training_report.write(Run.open(run.path)).read_text(encoding="utf-8")

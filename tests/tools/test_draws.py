@@ -1,0 +1,48 @@
+"""What several draws of the demo have in common."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from repr.synthetic import shop
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+@pytest.fixture
+def draws(monkeypatch: pytest.MonkeyPatch) -> object:
+    for folder in ("experiments", ""):
+        monkeypatch.syspath_prepend(TOOLS / folder)
+    return importlib.import_module("draws")
+
+
+def test_figures_of_one_draw_and_of_all(draws: object, tmp_path: Path) -> None:
+    def draw(seed: int, none: float, ours: float, right: int) -> dict[str, float]:
+        folder = tmp_path / str(seed)
+        (folder / "logs").mkdir(parents=True)
+        results = [{"query": f"0-product-{n}.jpg", "matches": [{"product": str(n if n < right else -n)}]} for n in range(1, 11)]
+        (folder / "logs" / "lookup-1.out").write_text(json.dumps({"results": results}))
+        rows = [("none", none), ("runs/ours", ours), ("imagenet", 0.5)]
+        told = [{"config": {"weights": name}, "metrics": {"acc_novel": {"mean": value}}} for name, value in rows]
+        (folder / "summary.json").write_text(json.dumps({"transfer": told}))
+        return dict(draws.figures(folder))  # type: ignore[attr-defined]
+
+    found = [draw(0, 0.1, 0.3, 9), draw(1, 0.2, 0.3, 10), draw(2, 0.1, 0.25, 8)]
+    assert found[0]["lookup, first right"] == pytest.approx(80) and found[0]["pretrained over scratch"] == pytest.approx(20)
+    gain = draws.together(found)["pretrained over scratch"]  # type: ignore[attr-defined]
+    assert gain["mean"] == pytest.approx(15) and gain["asked"] == 8
+    assert gain["ci95"] == pytest.approx(stats.t.ppf(0.975, 2) * np.std([20, 10, 15], ddof=1) / np.sqrt(3))
+
+
+def test_by_pixels_a_shop_is_hard_but_not_hopeless(draws: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 2, 12, 6, 1_000_000))
+    folder = shop.draw_shop(tmp_path / "shop", scale="tiny", parts=["rpc"])
+    assert 0 <= draws.by_pixels(folder / "rpc") < 30  # type: ignore[attr-defined]
+    assert "demo" in sys.modules

@@ -1,0 +1,89 @@
+"""Whether the demo's story is one of the synthetic shop or of one draw of it: its stages over several seeds of the shop.
+
+    python tools/experiments/draws.py --out runs/draws            five draws, some five minutes each on two free cores
+
+Asked: pretrained at least 8 points above from scratch on novel products, the interval above zero; lookup at least 80 % first right; by raw
+pixels less than 30 %. An interrupted call goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+
+from repr.catalog.sources import open_sources
+from repr.evaluation.pixels import pixel_features
+from repr.evaluation.statistics import interval
+from repr.files import read_json
+from repr.search.exact import top_k
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the demo's own stages
+
+import demo
+from stages import run_all
+
+ASKED = {"pretrained over scratch": 8.0, "lookup, first right": 80.0}
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/draws"), show_default=True, help="A folder a draw goes here.")
+@click.option("--draws", type=click.IntRange(1), default=5, show_default=True, help="How many seeds of the shop.")
+@click.option("--lookup-only", is_flag=True, help="The first result alone.")
+def main(out: Path, draws: int, lookup_only: bool) -> None:
+    """Run the demo on several draws of the shop, and print what they have in common as JSON."""
+    found = []
+    for seed in range(draws):
+        folder = out / f"draw-{seed}"
+        stages = demo.plan(folder, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        run_all(stages[: demo.FIRST] if lookup_only else stages, folder)
+        if not lookup_only:
+            demo.summarise(stages, folder, 0)
+        found.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
+        click.echo(json.dumps({"seed": seed, **found[-1]}), err=True)
+    click.echo(json.dumps(together(found), indent=1))
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """What one draw shows, in per cent and points."""
+    from demo_page import looked  # loads what --help does without
+
+    counts = looked(folder)
+    told = {"lookup, first right": 100 * counts.first_right / counts.asked, "lookup, among five": 100 * counts.top5_right / counts.asked}
+    if (folder / "summary.json").is_file():
+        rows = read_json(folder / "summary.json")["transfer"]
+        novel = {row["config"]["weights"]: 100 * row["metrics"]["acc_novel"]["mean"] for row in rows if row["metrics"].get("acc_novel")}
+        pretrained = next(value for name, value in novel.items() if name not in ("none", "imagenet"))
+        told |= {f"novel, {name}": novel[name] for name in ("none", "imagenet") if name in novel}
+        told |= {"novel, pretrained": pretrained, "pretrained over scratch": pretrained - novel["none"]}
+    return told
+
+
+def by_pixels(data: Path) -> float:
+    """How often the nearest stored image by raw pixels is of the right product, of all that a checkout shows, in per cent."""
+    catalog = open_sources((str(data),), default="rpc")
+    stored, asked = catalog.select(np.flatnonzero(catalog.column("split") != "test")), catalog.in_split("test")
+    (gallery, of_stored), (queries, of_asked) = pixel_features(stored), pixel_features(asked)
+    unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (queries, gallery)]
+    _, nearest = top_k(unit[0], unit[1], 1)
+    right = stored.product_keys()[of_stored][nearest[:, 0]] == asked.product_keys()[of_asked]
+    return 100 * float(np.mean(right))
+
+
+def together(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, object]]:
+    """Mean, half the 95 % interval and values of each figure over the draws."""
+    judged = {name: interval([one[name] for one in found]) for name in found[0]}
+    return {
+        name: {"mean": of.mean, "ci95": of.ci95, "values": list(of.values), **({"asked": ASKED[name]} if name in ASKED else {})}
+        for name, of in judged.items()
+        if of is not None
+    }
+
+
+if __name__ == "__main__":
+    main()
