@@ -104,8 +104,7 @@ def command(
             write(answer)
             if drawn:
                 drawn.add(answer)
-            if as_json:
-                told.append(answer)
+            told += [answer] if as_json else []
             _tell(answer, synthetic, shown=not as_json and out is None)
     _noted(counts["most"], k, per_image, drawn.files if drawn else ())
     if as_json:
