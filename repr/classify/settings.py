@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from repr.classify import ENCODERS, IMAGES, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
@@ -198,8 +198,7 @@ class Settings(Shared):
         between drops scale with the epochs.
         """
         if self.preset != "rakuten":
-            plain: Recipe = {**self.training(epochs)}  # type: ignore[typeddict-item]  # its other keys may be lacking
-            return plain
+            return cast(Recipe, self.training(epochs))
         whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
         if modality == "image" and self.method == "dcl":
             whole = 80
