@@ -95,9 +95,9 @@ def repeat(shop: Shop, step: Step) -> int:
     return 0
 
 
-def replay(shop: Shop, log: Path) -> Step | None:
-    """Take note of the steps that the log says were done; returns the one that was not."""
-    step: Step | None = None
+def replay(shop: Shop, log: Path, pending: Step | None) -> Step | None:
+    """Take note of the steps that the log says were done; returns the one that was not. pending: to be done first, begun or not."""
+    step = pending
     for line in log.read_text().splitlines():
         if line == "done":
             assert step is not None
@@ -127,7 +127,7 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float
             time.sleep(generator.random() ** 2 * longest)
             os.kill(process, signal.SIGKILL)
             _, status = os.waitpid(process, 0)
-            pending = replay(shop, log)
+            pending = replay(shop, log, pending)
             under[pending["do"] if pending else "between"] += 1
             said = "" if os.WIFSIGNALED(status) else "the process ended by itself"
             if shop.built:
