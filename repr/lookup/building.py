@@ -92,7 +92,7 @@ def begin(
     if (folder / FILE).is_file():
         _check_unfinished(folder, stock.command(), look, weights)
         return catalog
-    if folder.exists() and (not folder.is_dir() or any(file.name not in OWN for file in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(file.name not in OWN and not _half(file) for file in folder.iterdir())):
         raise _there(folder)
     weights = _looking(weights, look, catalog)
     made: MadeWith = {
@@ -134,6 +134,11 @@ def finish(folder: Path) -> Iterator[None]:
         raise
     with closing(Store(folder)) as store, store.change("build") as change:
         change.settings({"unfinished": ""})
+
+
+def _half(file: Path) -> bool:
+    """Whether it is what `files.replacing` was writing when its process was killed."""
+    return file.name.startswith(".") and ".part" in file.name
 
 
 def take_back(folder: Path) -> None:
