@@ -12,11 +12,10 @@ import numpy as np
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
-from repr.console import SCHEMA
 from repr.evaluation.words import rate
 from repr.files import read_json, write_json
 from repr.images.reader import read_image
-from repr.records import to_json
+from repr.records import SCHEMA, to_json
 from repr.reports import figures
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
