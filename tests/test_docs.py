@@ -51,7 +51,7 @@ def parse(line: str) -> None:
     program, *arguments = shlex.split(line, comments=True)
     command = GROUPS[program]
     ctx = click.Context(command, info_name=program)
-    while isinstance(command, click.Group) and not (arguments and arguments[0].startswith("-")):
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
         name, child, arguments = command.resolve_command(ctx, arguments)
         assert child is not None and name is not None
         command, ctx = child, click.Context(child, parent=ctx, info_name=name)

@@ -83,7 +83,7 @@ def parse(line: str) -> None:
     program, *arguments = shlex.split(line, comments=True)
     command: click.Command = {"repr": repr_group, "rpc_transfer": transfer_group}[program]
     ctx = click.Context(command, info_name=program)
-    while isinstance(command, click.Group) and not (arguments and arguments[0].startswith("-")):
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
         name, child, arguments = command.resolve_command(ctx, arguments)
         assert child is not None
         command, ctx = child, click.Context(child, parent=ctx, info_name=name)

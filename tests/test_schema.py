@@ -69,6 +69,10 @@ BADLY = [
     "repr index learner nowhere lda",
     "rpc_transfer checkout evaluate nowhere.json nowhere.json",
     "rpc_transfer checkout synthesize nowhere",
+    "rpc_transfer checkout predict nowhere",
+    "repr embed --data nowhere",
+    "repr classify ensemble nowhere",
+    "repr index reindex nowhere",
     "rpc_transfer report nowhere",
     "rpc_transfer run --novel 0",
 ]

@@ -39,7 +39,7 @@ def found(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
     """The command that words name, and the words behind its name."""
     command = PROGRAMS[words[0]]
     context, rest = click.Context(command, info_name=words[0]), words[1:]
-    while isinstance(command, click.Group) and not (rest and rest[0].startswith("-")):
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name, child, rest = command.resolve_command(context, rest)
         assert child is not None
         command, context = child, click.Context(child, parent=context, info_name=name)

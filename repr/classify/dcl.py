@@ -69,6 +69,9 @@ class Construction(nn.Module):
     Raises UserError for a network without a map of features before its pooling.
     """
 
+    where: nn.Conv2d
+    _generator: torch.Generator
+
     def __init__(self, encoder: Encoder, classes: int, grid: int, *, both: bool, generator: torch.Generator) -> None:
         super().__init__()
         pools = [one for one in encoder.modules() if isinstance(one, nn.AdaptiveAvgPool2d) or type(one).__name__ == "SelectAdaptivePool2d"]

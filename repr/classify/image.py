@@ -199,7 +199,7 @@ class ImageFeatures:
             vectors[made.rows], present[made.rows] = made.features, True
             quarantine = made.quarantine
         except NoneReadable as error:
-            quarantine = error.quarantine
+            quarantine = tuple(error.quarantine)
         if data.readable is None:
             log_left_out(quarantine)
         data.readable = present

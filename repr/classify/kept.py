@@ -25,7 +25,7 @@ from repr.classify.settings import Settings
 from repr.classify.state import Restored, State
 from repr.errors import UserError
 from repr.files import read_json, replacing
-from repr.learners.stored import Stored
+from repr.learners.stored import Arrays, Stored
 from repr.settings import from_mapping, values
 
 VERSION = 1
@@ -86,7 +86,7 @@ def described(data: Data, settings: Settings, problem: Problem, fitted: Fitted) 
 def write(folder: Path, kept: Kept) -> None:
     """Write the folder, whole or not at all."""
     fitted = kept.fitted
-    arrays = {"counts": fitted.counts, "trained": fitted.trained, "nothing": fitted.nothing}
+    arrays: Arrays = {"counts": fitted.counts, "trained": fitted.trained, "nothing": fitted.nothing}
     state = fitted.model.state().under("model") | State(arrays)
     facts = {
         "version": VERSION,
@@ -104,7 +104,7 @@ def write(folder: Path, kept: Kept) -> None:
         save_file({name: np.asarray(array, order="C") for name, array in state.arrays.items()}, temporary / ARRAYS)
         if kept.tested:
             told = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
-            answers = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": told}
+            answers: Arrays = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": told}
             save_file(answers, temporary / TESTED)
         for name, content in ((WORDS, state.words), (FACTS, facts)):
             (temporary / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -129,7 +129,7 @@ def read(folder: Path) -> Kept:
     restored = Restored(state, str(folder))
     taken = restored.arrays
     counts, trained = taken.ints("counts", len(named)), taken.ints("trained", None)
-    taken.require(len(paths) == len(named) and (np.isin(trained, np.arange(len(named)))).all(), "its classes do not fit")
+    taken.require(len(paths) == len(named) and bool(np.isin(trained, np.arange(len(named))).all()), "its classes do not fit")
     nothing = taken.floats("nothing", len(trained))
     model = load(settings)
     model.restore(restored.below("model"))

@@ -23,13 +23,8 @@ TENTH = 0.1  # of the flagged rows: 2,120 of 21,200, Bi, Wang and Fan, SIGIR eCo
 class Request(Shared, Part, Source, Seeded):
     """Which rows are looked at, by which model. split: None for the preset's. level: None for the data's own."""
 
-    model: str = setting("ngram", "What classifies.", choices=tuple(MODELS), group="what")
-    preset: str = setting(
-        "grouped",
-        "paper: random 8:2, halved rates; rakuten: as its winners.",
-        choices=PRESETS,
-        group="what",
-    )
+    model: str = setting("ngram", f"What classifies: {', '.join(MODELS)}.", choices=tuple(MODELS), metavar="NAME", group="what")
+    preset: str = setting("grouped", "paper: random 8:2, halved rates; rakuten: as its winners.", choices=PRESETS, group="what")
     folds: int = setting(4, "Models, each trained without one fold.", low=2, high=100, group="what")
     drop: str = setting("tenth", "flagged (all), tenth (of the flagged, worst first), or N% of the flagged.", metavar="SHARE", group="what")
     level: int | None = setting(None, "Class level.", low=1, high=3, usual="the usual one", group="data")

@@ -22,7 +22,9 @@ from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
 from repr.experiments.trials import Found
+from repr.models.devices import pick_device
 from repr.models.names import weights_names
+from repr.records import Json
 from repr.runs import claim
 from repr.settings import values
 
@@ -93,9 +95,30 @@ def ask(number: str, request: Request, out: Path | None) -> Answer:
     arguments = values(request) | ({"number": number} if number else {})
     read = plan.opened.read
     with recording(plan.out, plan.command, arguments, data=read.name, synthetic=read.synthetic) as record:
+        record.resolve(_resolved(plan))
         answer = _answer(plan)
         finish(record, answer.document)
     return answer
+
+
+def _resolved(plan: _Plan) -> dict[str, Json]:
+    """What of the request was left open and came to. The epochs and widths are each model's own, where none were typed."""
+    rows, request = plan.rows, plan.request
+    rates = {row.preset: row.training(1) for row in rows}
+    first = request.seed if request.data_seed is None else request.data_seed
+    return {
+        "models": list(dict.fromkeys(row.model for row in rows)),
+        "levels": sorted({row.level for row in rows}),
+        "weights": list(dict.fromkeys(row.weights or "the model's own" for row in rows if "image" in row.modality)),
+        "text_encoder": list(dict.fromkeys(row.encoder for row in rows if row.encoder)),
+        "presets": list(rates),
+        "split": list(dict.fromkeys(row.split for row in rows)),
+        "data_seed": first,
+        "lr": list(dict.fromkeys(of["lr"] for of in rates.values())),
+        "batch_size": list(dict.fromkeys(of["batch_size"] for of in rates.values())),
+        "halve_every": {preset: of["halve_every"] for preset, of in rates.items()},
+        "device": str(pick_device(request.device)),
+    }
 
 
 def _plan(number: str, request: Request, out: Path | None) -> _Plan:

@@ -10,8 +10,9 @@ from repr.catalog import parts
 from repr.classify.bert import check_folder
 from repr.classify.combinations import combine
 from repr.classify.grid import Request
-from repr.classify.image import NETWORKS, known_weights
-from repr.classify.settings import WHOLE, Settings, Shared
+from repr.classify.image import known_weights
+from repr.classify.late import FUSERS
+from repr.classify.settings import NETWORKS, WHOLE, Settings, Shared
 from repr.classify.tables import TEXTS, Choice, rows_of
 from repr.errors import UserError
 from repr.models.devices import pick_device
@@ -72,7 +73,11 @@ def _check_used(rows: Sequence[Settings], request: Request) -> None:
     idle = {
         "text_encoder": request.text_encoder and not any(row.modality.startswith("image+text") for row in rows),
         "bert": request.bert and not any("bert" in (row.model, row.encoder) for row in rows),
-        "end_to_end": request.end_to_end is not None and all(row.model not in WHOLE or row.hierarchy for row in rows),
+        "pooling": request.pooling != "mean" and not any("bert" in (row.model, row.encoder) for row in rows),
+        "pieces": request.pieces and not any("bert" in (row.model, row.encoder) for row in rows),
+        "method": request.method != "plain" and not any(row.whole or row.model in FUSERS for row in rows),
+        "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
+        "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
         "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
         "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
         "mask": request.mask and not any("text" in row.modality for row in rows),

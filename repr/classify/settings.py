@@ -32,6 +32,7 @@ class RowConfig:
 
     modality: image, text or image+text, and +ocr. masked: whether class names leave the texts. weights: as named, "" for the model's own.
     text_encoder, weak: "" where the row has none. held_out: whether the validation rows were taken from the training part.
+    image_model: of late fusion, else "".
     """
 
     model: str
@@ -58,6 +59,8 @@ class RowConfig:
     scale: float
     limit: int
     held_out: bool = False
+    method: str = "plain"
+    image_model: str = ""
 
 
 class Training(TypedDict):
@@ -183,6 +186,8 @@ class Settings(Shared):
             masked=self.masked,
             text_encoder=self.encoder,
             weak=self.weak if self.hierarchy else "",
+            method=self.method if self.whole or self.model in FUSERS else "plain",
+            image_model=self.image_model if self.model in FUSERS else "",
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
@@ -193,7 +198,8 @@ class Settings(Shared):
         between drops scale with the epochs.
         """
         if self.preset != "rakuten":
-            return {**self.training(epochs)}
+            plain: Recipe = {**self.training(epochs)}  # type: ignore[typeddict-item]  # its other keys may be lacking
+            return plain
         whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
         if modality == "image" and self.method == "dcl":
             whole = 80
@@ -230,7 +236,7 @@ class Settings(Shared):
             drop += OF_IMAGES
         if "text" not in seen:
             drop += ["ocr", "mask", "bert"]
-        if "bert" not in (self.model, self.encoder, self.text_encoder) or "text" not in seen:
+        if "bert" not in (self.model, self.encoder):
             drop += ["pooling", "pieces"]
         if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
             drop += ["end_to_end", "layers"]

@@ -12,8 +12,9 @@ from repr import console, options, tables
 @options.command("ensemble")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @options.shared("seed")
+@options.out_option("the figures as JSON (default: print)")
 @options.json_option
-def command(file: Path, seed: int, as_json: bool) -> None:
+def command(file: Path, seed: int, out: Path | None, as_json: bool) -> None:
     """Join the kept runs that a file names, one a line: majority vote and mean probability on their test rows.
 
     Macro-F1 with 95 % bootstrap intervals, and the differences to every member. Runs of different splits are refused.
@@ -23,8 +24,12 @@ def command(file: Path, seed: int, as_json: bool) -> None:
       repr classify ensemble members.txt
     """
     from repr.classify.ensemble import join
+    from repr.files import write_json
 
     joined = join(file, seed)
+    if out:
+        write_json(out, joined.as_json())
+        console.say(f"Wrote {out}")
     if as_json:
         console.emit(joined.as_json())
         return

@@ -69,6 +69,7 @@ def command() -> None:
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
+@options.option("--onnx", is_flag=True, section="machine", help="Export the encoder too, for `repr lookup --onnx`.")
 @options.download_option
 @options.json_option
 def build(
@@ -87,6 +88,7 @@ def build(
     device: str,
     workers: int | None,
     wait: float,
+    onnx: bool,
     as_json: bool,
 ) -> None:
     """Embed every product image of --data and store it under --out; then choose on these images who answers.
@@ -113,6 +115,10 @@ def build(
         assert catalog is not None
         changes = index.add_catalog(catalog, prefix=prefix, what="build")
         index.settle(asked.learner, asked.accept)
+    if onnx:
+        from repr.lookup.encoder_file import write_encoder
+
+        write_encoder(out)
     _report(index, changes, as_json)
 
 

@@ -25,8 +25,8 @@ from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError
 from repr.files import content_key, held, read_json, replacing, write_json
 from repr.images.boxes import Box
+from repr.images.decoded import Quarantined
 from repr.images.known import fingerprints
-from repr.images.pack import Quarantined
 from repr.machine import cores
 from repr.models.weights import Weights, load_encoder
 
@@ -95,7 +95,8 @@ def embed_catalog(catalog: Catalog, look: Look, out: Path, *, run: Run = here, s
             for number, made in run(look, [block for block in blocks if block.number not in done]):
                 made.write(_place(folder, number))
                 bar.update(len(blocks[number].files))
-        whole = _joined([made for block in blocks if (made := _read(folder, block.number)) is not None], size)
+        kept = [_read(folder, block.number) for block in blocks]
+        whole = _joined([made for made in kept if made is not None], size)
         if not len(whole):
             raise NoneReadable(whole.quarantine, catalog.name)
         _write(out, catalog, whole)
@@ -149,8 +150,7 @@ def _joined(parts: Sequence[Embeddings], size: int) -> Embeddings:
 
 def _write(out: Path, catalog: Catalog, whole: Embeddings) -> None:
     paths = np.array([path for _, path in catalog.located()])[whole.rows]
-    arrays = {"embeddings": whole.vectors, "norms": whole.norms, "rows": whole.rows}
     labels = catalog.column("product").astype(str)[whole.rows]
     left_out = np.array(json.dumps([[image.path, image.reason] for image in whole.quarantine]))
     with replacing(out) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays, labels=labels, paths=paths, quarantine=left_out)
+        np.savez(stream, embeddings=whole.vectors, norms=whole.norms, rows=whole.rows, labels=labels, paths=paths, quarantine=left_out)

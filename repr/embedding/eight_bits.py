@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from repr.arrays import Pixels
-from repr.embedding.portable import INPUT
+from repr.embedding.graph import INPUT
 from repr.errors import UserError
 from repr.files import replacing
 

@@ -19,7 +19,8 @@ from repr.catalog.table import Catalog
 from repr.crops import WHOLE
 from repr.embedding.card import card
 from repr.embedding.eight_bits import quantised
-from repr.embedding.portable import Graph, write_onnx, write_torchscript
+from repr.embedding.graph import Graph
+from repr.embedding.portable import write_onnx, write_torchscript
 from repr.errors import UserError
 from repr.files import replacing, write_json
 from repr.images.decode import decode
@@ -181,7 +182,7 @@ def _write(weights: Weights, encoder: Encoder, kind: Kind, path: Path) -> Embed:
         return Graph(path).features
     if kind == "torchscript":
         write_torchscript(encoder, path)
-        loaded = torch.jit.load(str(path))
+        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
         return lambda squares: cast(Floats, loaded(torch.from_numpy(squares)).detach().numpy())
     if kind == "safetensors":
         write_weights(path, weights)

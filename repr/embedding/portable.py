@@ -6,25 +6,19 @@ Whoever runs it has to make images square (`repr.images`) and nothing else, so t
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from repr.arrays import Floats, Pixels
+from repr.embedding.graph import INPUT, OUTPUT, About
 from repr.embedding.inference import prepared
 from repr.errors import UserError
 from repr.files import replacing
 from repr.models.encoder import Encoder
-from repr.records import Json, to_json
 
-INPUT, OUTPUT = "squares", "features"
 OPSET = 18
 
 
@@ -65,26 +59,9 @@ def resizing(side: int, size: int) -> Tensor:
     return interpolate(torch.eye(side)[None, None], (size, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
 
 
-@dataclass(frozen=True)
-class About:
-    """What a program must know to use an exported graph: written into it as metadata."""
-
-    name: str
-    identity: str
-    arch: str
-    dim: int
-    side: int
-    frame: Json
-
-    @classmethod
-    def of(cls, encoder: Encoder) -> About:
-        """Of an encoder."""
-        frame = to_json(encoder.frame) if encoder.frame is not None else None
-        return cls(encoder.name, encoder.identity, encoder.arch, encoder.dim, encoder.side, frame)
-
-    def texts(self) -> dict[str, str]:
-        """As names and JSON texts."""
-        return {name: json.dumps(value) for name, value in vars(self).items()}
+def about(encoder: Encoder) -> About:
+    """What is written into an exported file of an encoder."""
+    return About(encoder.name, encoder.identity, encoder.arch, encoder.dim, encoder.size, encoder.side, encoder.crops, encoder.frame)
 
 
 def example(encoder: Encoder) -> Tensor:
@@ -113,7 +90,7 @@ def write_onnx(encoder: Encoder, path: Path) -> None:
         )
     assert program is not None, "the exporter that is asked for returns one"
     model = program.model_proto
-    for key, value in About.of(encoder).texts().items():
+    for key, value in about(encoder).texts().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     with replacing(path) as temporary:
@@ -122,30 +99,6 @@ def write_onnx(encoder: Encoder, path: Path) -> None:
 
 def write_torchscript(encoder: Encoder, path: Path) -> None:
     """Write a TorchScript file, which torch runs without this package."""
-    traced = torch.jit.trace(Portable(encoder), (example(encoder),))
+    traced = torch.jit.trace(Portable(encoder), (example(encoder),))  # type: ignore[no-untyped-call]
     with replacing(path) as temporary:
-        torch.jit.save(traced, str(temporary), _extra_files=dict(About.of(encoder).texts()))
-
-
-class Graph:
-    """An ONNX file, opened: (n, side, side, 3) uint8 → (n, dim) float32."""
-
-    def __init__(self, path: Path, *, threads: int = 0) -> None:
-        """threads: for one operation; 0 for what ONNX Runtime finds. Raises UserError when it is missing, or cannot read the file."""
-        try:
-            import onnxruntime
-        except ModuleNotFoundError:
-            raise UserError("ONNX files need the package onnxruntime", path, "Install it with `pip install 'product-repr[onnx]'`") from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors; it warns of what it could not fold
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no class of their own
-            raise UserError(f"not a readable ONNX file ({str(error).partition(chr(10))[0]})", path, "Export it again") from None
-        self.about: Mapping[str, str] = dict(self.session.get_modelmeta().custom_metadata_map)
-
-    def features(self, squares: Pixels) -> Floats:
-        """(n, side, side, 3) uint8 → (n, dim) float32."""
-        found = self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(squares)})[0]
-        return np.asarray(found, dtype=np.float32)
+        torch.jit.save(traced, str(temporary), _extra_files=dict(about(encoder).texts()))

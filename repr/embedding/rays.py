@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,19 @@ def on_ray(address: str, *, workers: int | None = None) -> Run:
 
 
 def _connect(address: str, workers: int | None) -> None:
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
             count = workers or cores()
-            ray.init(address="local", num_cpus=count, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
+            ray.init(
+                address="local",
+                num_cpus=count,
+                object_store_memory=STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
         else:
-            ray.init(address=address, **quiet)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"no Ray cluster answers ({error})", address, "Check the address, or use `local`", argument="ray") from None
 
@@ -58,8 +65,8 @@ def _embedded(look: Look, blocks: Iterable[Block]) -> Iterator[tuple[int, Embedd
     """Blocks as they are done; a few more than there are workers are under way at a time."""
     task = ray.remote(max_retries=TRIES, num_gpus=int(look.device != "cpu"))(embed_block)
     shared, todo = ray.put(look), iter(list(blocks))
-    most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    under_way: dict[ray.ObjectRef, int] = {}
+    most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    under_way: dict[ray.ObjectRef[Embeddings], int] = {}
     while True:
         for block in todo:
             under_way[task.remote(shared, block)] = block.number

@@ -37,8 +37,9 @@ def evaluated(
     about = {**constants.about(), "quarantined": len(evaluation.quarantine) if evaluation else 0}
     synthetic = any(row.synthetic for row in rows)
     leaks = evaluation.leaks if evaluation else ()
-    kinds = {"shown": SHOWN, "named": ("weights",), "alike": ("weights", "level")}
-    return Document(COMMAND, data, synthetic, tuple(made), about=about, leaks=leaks, **kinds)
+    return Document(
+        COMMAND, data, synthetic, tuple(made), about=about, leaks=leaks, shown=SHOWN, named=("weights",), alike=("weights", "level")
+    )
 
 
 def _images_key(evaluation: Evaluation | None, row: Row) -> str:

@@ -16,12 +16,14 @@ from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup import answering, cache, lists, uploads
+from repr.lookup import answering, cache, cold, lists, uploads
 from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.store import FILE, Store
 from repr.models.backbones import backbone
+from repr.models.leaks import leaks
 from repr.models.weights import Weights, read_weights, write_weights
+from repr.records import to_json
 from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,10 @@ log = logging.getLogger(__name__)
 WEIGHTS = "weights.safetensors"
 BUILD = "repr index build"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
-OWN = (*(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")), WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE, "milvus.json")
+OWN = (
+    *(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")),
+    *(WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE, cold.ENCODER, "milvus.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def begin(
         "recall": recall,
         "store": store,
         "unfinished": stock.command() if catalog is not None else "",
+        "leaks": to_json(leaks([weights], catalog, "images stored at the build")) if catalog is not None else [],
     }
     write_weights(folder / WEIGHTS, weights)
     Store.create(folder, settings).close()

@@ -76,11 +76,13 @@ def fill(
         changes.quarantine = [Quarantined(name_of(incoming[row].source, row), "cannot be read") for row in todo.unreadable]
         changes.added, changes.updated = len(todo.new) - len(todo.replaces), len(todo.replaces)
         return changes
-    if todo.moved or todo.removed:
+    if todo.moved:
         with store.change(what) as change:
             change.move(todo.moved)
-            change.remove_images(todo.removed)
     _embed(store, embedder, incoming, products, todo, changes, what, index)
+    if todo.removed:  # last, so that what only changes its product keeps its features
+        with store.change(what) as change:
+            change.remove_images(todo.removed)
     _describe(store, products, what, whole=whole)
     return changes
 
@@ -101,10 +103,13 @@ def _embed(
         for start in range(0, len(positions), PIECE):
             rows = positions[start : start + PIECE]
             images = [incoming[row] for row in rows]
-            made = embedder().images([image.source for image in images], [image.drawn for image in images])
-            changes.quarantine += made.quarantine
-            read = [(rows[place], features) for place, features in zip(made.rows, made.features, strict=True)]
-            new = {row: _stored(incoming[row], features) for row, features in read if incoming[row].content is not None}
+            read = {row: known for row, image in zip(rows, images, strict=True) if (known := _known(store, image)) is not None}
+            fresh = [row for row in rows if row not in read]
+            if fresh:
+                made = embedder().images([incoming[row].source for row in fresh], [incoming[row].drawn for row in fresh])
+                changes.quarantine += made.quarantine
+                read |= {fresh[place]: features for place, features in zip(made.rows, made.features, strict=True)}
+            new = {row: _stored(incoming[row], features) for row, features in read.items() if incoming[row].content is not None}
             old = [todo.replaces[row] for row in new if row in todo.replaces]
             with store.change(what) as change:
                 if store.setting("name") != index:
@@ -115,6 +120,11 @@ def _embed(
             changes.updated += len(old)
             changes.added += len(new) - len(old)
             bar.update(len(rows))
+
+
+def _known(store: Store, one: Incoming) -> Floats | None:
+    """The features of an image that the index has of another product already, such as a file that was moved to another folder."""
+    return None if one.content is None else store.features_of_same(one.content, one.box)
 
 
 def _stored(one: Incoming, features: Floats) -> NewImage:

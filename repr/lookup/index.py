@@ -298,26 +298,18 @@ class Index(Opened):
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
         while True:
             try:
-                address = self.store.setting("store")
-                matrix = cache.load(
-                    self.folder,
-                    self.store,
-                    index=self.name,
-                    dim=self.weights["dim"],
-                    before=self._matrix,
-                    read=self._vectors if address else None,
-                )
+                address, dim = self.store.setting("store"), self.weights["dim"]
+                read = self._vectors if address else None
+                matrix = cache.load(self.folder, self.store, index=self.name, dim=dim, before=self._matrix, read=read)
                 break
             except cache.OtherIndex:
                 self._renew()
         chosen: Chosen | None = None
         if address:
-            chosen = self._remote or Remote.open(str(address), self.name, dim=self.weights["dim"], recall=self._recall)
-            chosen.follow(self.store, self.folder)
-            self._remote = chosen
+            chosen = self._remote = self._remote or Remote.open(str(address), self.name, dim=dim, recall=self._recall)
+            self._remote.follow(self.store, self.folder)
         else:
-            chosen = lists.load(self.folder, matrix, self.name, before=self._lists)
-            self._lists = chosen
+            chosen = self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
         self._matrix = matrix
         return matrix, chosen
 

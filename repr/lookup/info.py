@@ -65,6 +65,15 @@ class TrialInfo(TypedDict):
     gain_ci95: float | None
 
 
+class LeakInfo(TypedDict):
+    """That the weights have seen the images of the build, or may have (`repr.models.leaks.Leak`): figures made on these flatter them."""
+
+    weights: str
+    kind: str
+    text: str
+    share: float | None
+
+
 class Info(TypedDict):
     """What an index holds. unfinished: the commands that are to be given again. accept: None where the index cannot tell strangers.
 
@@ -80,6 +89,7 @@ class Info(TypedDict):
     trials: list[TrialInfo]
     outgrown: bool
     weights: MadeWith
+    leaks: list[LeakInfo]
     root: str
     bytes: int
     complete: bool
@@ -102,6 +112,7 @@ def described(content: Info) -> list[str]:
     return [
         f"{content['products']} products in {content['images']} images{synthetic}",
         f"weights  {weights['name']} ({weights['arch']}, {weights['size']} px{suffix(tuple(weights['crops']))}, {weights['identity']})",
+        *(f"note     {leak['text']}" for leak in content["leaks"]),
         f"search   {'exact' if search['kind'] == 'exact' else by_lists}{slow}",
         f"learner  {content['learner']}{other}",
         f"unknown  {_unknown(content['accept'])}",

@@ -159,6 +159,7 @@ def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info
         "trials": [asdict(trial) for trial in settled.trials],  # type: ignore[misc]
         "outgrown": settled.outgrown(images),
         "weights": made,
+        "leaks": store.setting("leaks") or [],  # type: ignore[typeddict-item]
         "root": str(store.setting("root")),
         "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
         "complete": not begun,

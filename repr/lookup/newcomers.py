@@ -15,7 +15,8 @@ from typing import Literal
 
 from repr.catalog.names import normal
 from repr.images.reader import Unreadable, read_image, square
-from repr.lookup.check import BLURRED, DOUBLE, EMPTY, sharpness_of
+from repr.lookup.check import BLURRED, DOUBLE, EMPTY, look_of
+from repr.lookup.checking import SIDE
 from repr.lookup.index import Index
 from repr.lookup.matches import Match
 
@@ -48,7 +49,6 @@ def inspect(index: Index, images: Sequence[bytes], product: str = "") -> list[In
     product, made = normal(product), index.embed(images)
     near = dict(zip(made.rows.tolist(), index.search(made.vectors, NEAREST), strict=True))
     reasons = {broken.path: broken.reason for broken in made.quarantine}
-    side = index.weights["size"]
     seen: dict[bytes, int] = {}
     inspected = []
     for place, data in enumerate(images):
@@ -57,14 +57,14 @@ def inspect(index: Index, images: Sequence[bytes], product: str = "") -> list[In
             found = [Finding("unreadable", reasons.get(f"image {place + 1}", "cannot be read"))]
         else:
             twin = [Finding("doubled", f"the same file as photograph {first + 1}")] if first != place else []
-            found = [*_spoilt(data, side), *(twin or _like(near[place], product))]
+            found = [*_spoilt(data), *(twin or _like(near[place], product))]
         inspected.append(Inspected(tuple(found)))
     return inspected
 
 
-def _spoilt(data: bytes, side: int) -> list[Finding]:
+def _spoilt(data: bytes) -> list[Finding]:
     try:
-        deviation, sharpness = sharpness_of(square(read_image(data, short_side=side), side))
+        deviation, sharpness = look_of(square(read_image(data, short_side=SIDE), SIDE))
     except Unreadable:  # it could be read a moment ago
         return []
     if deviation < EMPTY:

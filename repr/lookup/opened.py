@@ -16,8 +16,9 @@ from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup import keeping, uploads
 from repr.lookup.info import MadeWith
-from repr.lookup.reindex import made_ready, weights_file
+from repr.lookup.reindex import made_ready, read_encoder, weights_file
 from repr.lookup.store import WAIT, Store
+from repr.models.encoder import Encoder
 from repr.models.weights import Weights, read_weights
 
 
@@ -90,6 +91,11 @@ class Opened:
     @cached_property
     def _embedder(self) -> Embedder:
         return made_ready(self.folder, self.weights, device=self.device, workers=self.workers)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the index's weights as they are read, at its own image size and crops. Raises UserError when they were changed."""
+        return read_encoder(self.folder, self.weights)
 
     def verify(self, *, images: bool = True) -> list[str]:
         """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from repr import progress
 from repr.catalog.passed import PassedOver, Tally
 from repr.catalog.tree import images
 from repr.errors import UserError
 from repr.files import replacing
-from repr.lookup.index import Index
 from repr.lookup.matches import Answer
 
 PIECE = 256  # photographs embedded at a time
@@ -23,6 +22,13 @@ FORMATS = (".csv", ".jsonl")
 COLUMNS = ("query", "unknown", "rank", "product", "name", "barcode", "category", "probability", "score", "image", "error")
 
 Write = Callable[[Answer], None]
+
+
+class Asked(Protocol):
+    """An index that can be asked: `repr.lookup.index.Index`, `repr.lookup.cold.Cold`."""
+
+    def lookup(self, images: Sequence[Path], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+        """An answer for each image."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Photographs:
         return cls(tuple(files), passed.list())
 
 
-def answers(index: Index, photographs: Sequence[Path], k: int = 10, *, per_image: bool = False) -> Iterator[Answer]:
+def answers(index: Asked, photographs: Sequence[Path], k: int = 10, *, per_image: bool = False) -> Iterator[Answer]:
     """The answer to each, in order, found a piece at a time. k, per_image: as for `Index.lookup`."""
     with progress.bar(len(photographs), "Looking up", "photograph") as bar:
         for start in range(0, len(photographs), PIECE):

@@ -24,6 +24,7 @@ from repr.lookup.filling import PIECE
 from repr.lookup.info import MadeWith
 from repr.lookup.store import Store, StoredImage
 from repr.models.backbones import backbone
+from repr.models.encoder import Encoder
 from repr.models.weights import load_encoder, write_weights
 
 log = logging.getLogger(__name__)
@@ -122,11 +123,16 @@ def _beside(folder: Path, identity: str) -> Path:
     return folder / f"weights-{identity}.safetensors"
 
 
-def made_ready(folder: Path, made: MadeWith, *, device: str, workers: int | None) -> Embedder:
-    """The weights of an index, current or next, as an embedder. Raises UserError when they were changed."""
+def read_encoder(folder: Path, made: MadeWith) -> Encoder:
+    """The encoder of an index's weights, current or next, at its own image size and crops. Raises UserError when they were changed."""
     beside = _beside(folder, made["identity"])
     file = beside if beside.is_file() else folder / WEIGHTS
     encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
     if encoder.identity != made["identity"]:
         raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
-    return Embedder(encoder, device=device, workers=workers)
+    return encoder
+
+
+def made_ready(folder: Path, made: MadeWith, *, device: str, workers: int | None) -> Embedder:
+    """The same, as an embedder."""
+    return Embedder(read_encoder(folder, made), device=device, workers=workers)

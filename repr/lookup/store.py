@@ -52,7 +52,7 @@ class Connection(sqlite3.Connection):
         except sqlite3.OperationalError as error:
             raise refused(error, self.file) from None
 
-    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]
+    def executescript(self, script: str) -> sqlite3.Cursor:
         """As SQLite's."""
         try:
             return super().executescript(script)
@@ -60,9 +60,9 @@ class Connection(sqlite3.Connection):
             raise refused(error, self.file) from None
 
     @property
-    def file(self) -> str:
+    def file(self) -> Path:
         """Where its database lies."""
-        return str(super().execute("PRAGMA database_list").fetchone()[2])
+        return Path(super().execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -226,6 +226,15 @@ class Store:
         none = np.zeros(dim, np.float32)
         return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
 
+    def features_of_same(self, content: bytes, box: tuple[float, ...] | None) -> Floats | None:
+        """(d,) features of a stored image of this content and box, whichever its product; None where there is none."""
+        blob = self._one(
+            "SELECT numbers FROM features JOIN images ON images.id = features.image WHERE content = ? AND ifnull(box, '') = ? LIMIT 1",
+            content,
+            "" if box is None else json.dumps(list(box)),
+        )
+        return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
+
     @property
     def last(self) -> int:
         """The id of the last image that is stored; 0 without any."""
@@ -259,7 +268,7 @@ class Store:
             with closing(sqlite3.connect(target)) as copy:
                 self.db.backup(copy)
         except sqlite3.OperationalError as error:
-            raise refused(error, target) from None
+            raise refused(error, Path(target)) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""
@@ -272,18 +281,6 @@ class Store:
         """Give the space of what was removed back to the disk."""
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def refused(error: sqlite3.OperationalError, file: str | Path) -> UserError:
-    """What SQLite says, in words."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return UserError("another process is writing to the index", file, "Wait for it, or give a longer `wait`")
-    if "full" in text:
-        return UserError("the disk is full", file, "Free some space and say the same again")
-    if "readonly" in text:
-        return UserError("the index cannot be written to", file, "Check the permissions of its folder")
-    return UserError(f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")
 
 
 def _box(text: str | None) -> tuple[float, ...] | None:

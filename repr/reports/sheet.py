@@ -77,6 +77,7 @@ def thumbnail(image: ImageLike, side: int) -> Image.Image:
 
 @functools.cache
 def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The first of CHINESE_FONTS that this machine has, in pixels; Pillow's own where it has none."""
     for name in CHINESE_FONTS:
         try:
             return ImageFont.truetype(name, size)

@@ -38,7 +38,8 @@ FEWEST = 1000  # vectors; below this lists of them are not worth trying, whateve
 
 @dataclass(frozen=True)
 class Tried:
-    """A setting and what was measured: recall@10 with its standard error, queries a second (in one batch), bytes a vector."""
+    """A setting and what was measured: recall@10 with its standard error, queries a second of a core (in one batch, by processor
+    time, which others on the machine do not change), bytes a vector."""
 
     kind: SearchKind
     lists: int
@@ -130,9 +131,9 @@ class Probe:
     def of(cls, vectors: Floats, ids: Ints, own: Ints) -> Probe:
         """own: positions (q,) of the vectors that ask."""
         queries = np.ascontiguousarray(vectors[own])
-        begun = time.perf_counter()
+        begun = time.process_time()
         _, positions = neighbours(queries, vectors, 10, own)
-        rate = len(own) / (time.perf_counter() - begun)
+        rate = len(own) / max(time.process_time() - begun, 1e-9)
         exact = Tried("exact", 0, 0, 1.0, 0.0, rate, 4.0 * vectors.shape[1])
         return cls(queries, ids[own], ids[positions], lambda wanted: vectors[np.searchsorted(ids, wanted)], exact)
 
@@ -140,9 +141,9 @@ class Probe:
         """What these cells find, and how fast."""
         k = self.nearest.shape[1]
         rescored(cells, self.rows, self.queries[:8], k + 1)  # the first touch of memory is not the search's
-        begun = time.perf_counter()
+        begun = time.process_time()
         _, found = rescored(cells, self.rows, self.queries, k + 1)
-        rate = len(self.queries) / (time.perf_counter() - begun)
+        rate = len(self.queries) / max(time.process_time() - begun, 1e-9)
         pairs = zip(found, self.own, self.nearest, strict=True)
         shares = np.array([len(np.intersect1d(some[some != own][:k], best)) / k for some, own, best in pairs])
         error = float(shares.std() / np.sqrt(len(shares)))

@@ -16,17 +16,16 @@ class Metrics:
     """What a service counts, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)  # memory and open files
-        named = {"registry": self.registry}
-        self.requests = Counter("repr_requests_total", "Requests answered", ["route", "method", "status"], **named)
-        self.working = Gauge("repr_requests_in_work", "Requests that are being answered", **named)
-        self.seconds = Histogram("repr_request_seconds", "Time to answer", ["route"], buckets=SECONDS, **named)
-        self.photographs = Counter("repr_photographs_total", "Photographs looked up", ["outcome"], **named)
-        self.batch = Histogram("repr_batch_photographs", "Photographs a forward pass", buckets=SIZES, **named)
-        self.waiting = Gauge("repr_waiting_photographs", "Photographs in the queue", **named)
-        self.products = Gauge("repr_products", "Products in the index", **named)
-        self.images = Gauge("repr_images", "Images in the index", **named)
+        kept = self.registry = CollectorRegistry()
+        ProcessCollector(registry=kept)  # memory and open files
+        self.requests = Counter("repr_requests_total", "Requests answered", ["route", "method", "status"], registry=kept)
+        self.working = Gauge("repr_requests_in_work", "Requests that are being answered", registry=kept)
+        self.seconds = Histogram("repr_request_seconds", "Time to answer", ["route"], buckets=SECONDS, registry=kept)
+        self.photographs = Counter("repr_photographs_total", "Photographs looked up", ["outcome"], registry=kept)
+        self.batch = Histogram("repr_batch_photographs", "Photographs a forward pass", buckets=SIZES, registry=kept)
+        self.waiting = Gauge("repr_waiting_photographs", "Photographs in the queue", registry=kept)
+        self.products = Gauge("repr_products", "Products in the index", registry=kept)
+        self.images = Gauge("repr_images", "Images in the index", registry=kept)
 
 
 class Measured:

@@ -36,13 +36,13 @@ class Thing:
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
         return float(self.left + column), float(self.top + row)
 
-    def polygons(self) -> list[list[float]]:
+    def polygons(self) -> list[list[int]]:
         """Outlines along the edges of pixels, as COCO has them: x, y, x, y, …"""
         # At twice the size, an outline's left and upper pixels are even, its right and lower ones odd: the edges between pixels.
         twice = np.kron(self.mask.astype(np.uint8), np.ones((2, 2), np.uint8))
         outlines = cv2.findContours(twice, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
         edges = [(outline[:, 0].astype(np.int64) + 1) // 2 + [self.left, self.top] for outline in outlines]
-        return [[float(n) for n in edge.ravel()] for edge in edges if len(edge) > 3]
+        return [edge.ravel().tolist() for edge in edges if len(edge) > 3]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _cast(image: Pixels, alpha: Pixels, left: int, top: int, light: Light) -> No
 
 def _paste(image: Pixels, turned: Pixels, left: int, top: int, gain: float) -> None:
     part = image[top : top + turned.shape[0], left : left + turned.shape[1]]
-    alpha: Floats = turned[..., 3:].astype(np.float32) / 255
+    alpha: Floats = np.asarray(turned[..., 3:], np.float32) / np.float32(255)
     lit: Floats = np.minimum(turned[..., :3].astype(np.float32) * np.float32(gain), 255)
     part[:] = np.asarray(lit * alpha + part * (1 - alpha), np.uint8)
 

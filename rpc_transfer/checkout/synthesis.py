@@ -8,6 +8,7 @@ out/instances_<split>2019.json   written last, from the parts; then the two fold
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -185,7 +186,7 @@ def _part_file(stage: Stage, part: Sequence[Scene]) -> Path:
 
 def draw_part(stage: Stage, part: Sequence[Scene]) -> None:
     """Draw and write some scenes, and then what is on them."""
-    files.write_json(_part_file(stage, part), [draw_scene(stage, scene) for scene in part])
+    _write(_part_file(stage, part), [draw_scene(stage, scene) for scene in part])
 
 
 def draw_scene(stage: Stage, scene: Scene) -> Json:
@@ -204,6 +205,12 @@ def draw_scene(stage: Stage, scene: Scene) -> Json:
     with files.replacing(stage.folder / f"{settings.split}2019" / name) as temporary:
         temporary.write_bytes(data.tobytes())
     return {"file_name": name, "level": scene.level, "objects": [_object(thing) for thing in found]}
+
+
+def _write(file: Path, content: Json) -> None:
+    """Write JSON without blanks: outlines are long, and a line a number would be ten times that."""
+    with files.replacing(file) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def _object(thing: Thing) -> Json:
@@ -260,7 +267,7 @@ def _join(stage: Stage, table: Categories, annotations: Path, catalog: Catalog) 
     about = {"description": f"Scenes composed of exemplars of {catalog.name}", "version": f"scenes-{VERSION}"}
     if catalog.synthetic:
         files.write_json(stage.folder / "synthetic.json", {"synthetic": True, "note": "Drawn images of products that do not exist."})
-    files.write_json(annotations, {"info": about, "licenses": [], **table.as_json(), "images": images, "annotations": boxes})
+    _write(annotations, {"info": about, "licenses": [], **table.as_json(), "images": images, "annotations": boxes})
     for folder in ("parts", "cutouts"):
         shutil.rmtree(stage.folder / folder, ignore_errors=True)
 

@@ -13,12 +13,12 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "tools" / "mutants" / "run.py"
+FILE = ROOT / "tools" / "mutants" / "mutants.py"
 
 
 @pytest.fixture(scope="module")
 def run() -> ModuleType:
-    spec = spec_from_file_location("mutants_run", FILE)
+    spec = spec_from_file_location("mutants", FILE)
     assert spec and spec.loader
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -46,10 +46,10 @@ def test_a_line_that_is_no_longer_there_is_an_error(run: ModuleType) -> None:
 ALONE = """
 import sys
 sys.path.insert(0, {folder!r})
-import run
-run.HEAVY = ()
-run.read_list = lambda: [run.Mutant({mutant})]
-sys.exit(run.main([]))
+import mutants
+mutants.HEAVY = ()
+mutants.read_list = lambda: [mutants.Mutant({mutant})]
+sys.exit(mutants.main([]))
 """
 
 

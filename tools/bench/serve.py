@@ -50,6 +50,7 @@ def service(folder: Path) -> Iterator[tuple[int, int]]:
             if " at http://" in line:
                 port = int(line.partition("127.0.0.1:")[2].partition("/")[0])
                 break
+        assert port, "the service did not begin to listen"
         while ask(HTTPConnection("127.0.0.1", port), "GET", "/readyz") != 200:
             time.sleep(0.1)
         yield process.pid, port

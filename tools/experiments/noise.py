@@ -1,6 +1,6 @@
 """Noise pruning measured: labels of the training part made wrong, what is flagged and dropped, and what that does for the test part.
 
-    python tools/experiments/noise.py DATA --out results/noise-fashion.json --seeds 5
+    python tools/experiments/noise.py DATA/fashion --out tools/experiments/noise/fashion.json --seeds 5
 
 A share of the training part's labels is swapped, at random or as an n-gram model confuses the classes out of fold; validation rows are
 swapped with them, test rows never. A seed that is in the file already is not computed again.
@@ -48,7 +48,7 @@ def of_seed(data: Data, settings: Settings, kind: str) -> Figures:
     rng = np.random.default_rng([settings.seed, 9])
     fold = divide(problem, data.titles, FOLDS, settings.seed)
     clean = out_of_fold(data, settings, problem, fold).probabilities.argmax(axis=1)
-    confusion = np.zeros((len(problem.names),) * 2)
+    confusion = np.zeros((len(problem.names),) * 2, np.float32)
     np.add.at(confusion, (problem.labels[problem.train], clean), 1)
     np.fill_diagonal(confusion, 0)
     noisy = replace(problem, labels=swapped(problem, kind, confusion, rng))

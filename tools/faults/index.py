@@ -27,8 +27,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads to wait for
 
-from shop import PIECE, Shop, Step, folder_of, prepare, told
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where this is the program
 
+from faults.shop import PIECE, Shop, Step, folder_of, prepare, told
 from repr.errors import UserError
 from repr.models.weights import Weights
 
@@ -178,7 +179,7 @@ def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> t
     if shop.built:
         said = said or shop.check(step)
     if ended == 3:
-        process = child(lambda: shop.do(step) or 0)
+        process = child(lambda: shop.do(step))
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         said = said or ("" if code == 0 else f"given again, it ends with {code}")
     shop.settle(step)

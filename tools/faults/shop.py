@@ -73,7 +73,7 @@ def prepare() -> tuple[Weights, Weights]:
         return next(one for one in both if one.identity == path.read_text())
 
     building.write_weights = reindex.write_weights = write  # type: ignore[attr-defined]
-    keeping.read_weights = read  # type: ignore[attr-defined]
+    keeping.read_weights = read  # type: ignore[attr-defined, assignment]
 
     def made_ready(folder: Path, made: MadeWith, **machine: object) -> Embedder:
         return cast(Embedder, Hashing(made["identity"]))

@@ -15,7 +15,7 @@ from repr.learners.stored import Arrays
 ROUNDS = 30  # one tree a class in each
 RATE = 0.1
 LEAVES = 15
-FIELDS = {
+FIELDS: dict[str, type[np.float64] | type[np.int64]] = {
     "value": np.float64,
     "feature_idx": np.int64,
     "num_threshold": np.float64,

@@ -9,6 +9,7 @@ import torch
 
 from repr.arrays import Floats, Ints
 from repr.classify.late.boosting import Boosting
+from repr.classify.late.fuser import Fuser
 from repr.classify.late.layers import Layers
 from repr.classify.late.mean import WeightedMean
 from repr.classify.late.stacking import Stacking
@@ -24,7 +25,7 @@ class Committee:
 
     def __init__(self, settings: Settings) -> None:
         deep = replace(settings, model="layers")
-        self.members_ = (
+        self.members_: tuple[Fuser, ...] = (
             Layers(replace(settings, model="layer")), Layers(deep), Layers(replace(deep, fuse_hidden=WIDER * settings.fuse_hidden)),
             WeightedMean(settings), Stacking(settings), Boosting(settings),
         )  # fmt: skip

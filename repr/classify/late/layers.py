@@ -41,7 +41,7 @@ class Layers:
         """Learn from (m, n, c) and labels (n,): FOLDS networks, each without one fold of the rows."""
         inputs, truth = beside(probabilities), torch.from_numpy(labels)
         fold = torch.randperm(len(labels), generator=generator) % FOLDS
-        self.networks_ = []
+        self.networks_: list[nn.Module] = []
         for number in range(FOLDS):
             with seeded(generator):
                 network = fusion_network(inputs.shape[1], self._hidden, probabilities.shape[2])

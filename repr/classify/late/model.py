@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,27 +18,13 @@ from repr.classify.data import Data, Problem, hold_out
 from repr.classify.fitted import Fitted, fit, load
 from repr.classify.folds import FOLDS, divide, out_of_fold
 from repr.classify.late import FUSERS
+from repr.classify.late.fuser import Fuser
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.state import Restored, State
+from repr.learners.stored import Arrays
 
 TINY = 1e-12  # of a probability, before its logarithm
-
-
-class Fuser(Protocol):
-    """What is learnt on the probabilities (m, n, c) of m models."""
-
-    def fit(self, probabilities: Floats, labels: Ints, generator: torch.Generator) -> Fuser:
-        """Learn from rows with labels (n,) in 0..c-1, and return itself."""
-
-    def fuse(self, probabilities: Floats) -> Floats:
-        """(n, c) that sum to one."""
-
-    def state(self) -> State:
-        """What it has learnt."""
-
-    def restore(self, state: Restored) -> Fuser:
-        """Take over what `state` gave, and return itself."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +76,12 @@ class Late:
         """What it has learnt: the base models, and what was learnt on them."""
         state = self.fuser_.state().under("fuser") | State({"classes": np.array(self.classes_)})
         for settings, base in zip(self._members, self.bases_, strict=True):
-            of_base = {"counts": base.counts, "trained": base.trained, "nothing": base.nothing, "temperature": np.array(base.temperature)}
+            of_base: Arrays = {
+                "counts": base.counts,
+                "trained": base.trained,
+                "nothing": base.nothing,
+                "temperature": np.array(base.temperature),
+            }
             state |= (State(of_base) | base.model.state().under("model")).under(settings.model)
         return state
 

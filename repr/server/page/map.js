@@ -2,7 +2,7 @@
 import { busy, failure, h, many, title } from "./dom.js";
 import { get, stored_image } from "./api.js";
 
-const COLOURS = ["#0f766e", "#c2410c", "#4f46e5", "#b91c5c", "#a16207", "#0369a1", "#65a30d", "#7e22ce"];
+const COLOURS = ["#14998c", "#e8702f", "#6f76f2", "#e0558f", "#c0930f", "#2f97cf", "#7bb022", "#a763e0"];
 const OTHERS = "#8b95a1", RADIUS = 5, EDGE = 18;
 
 export function view() {
@@ -65,8 +65,8 @@ function go(state, point) {
   if (!point) return;
   state.tip.replaceChildren(stored_image(point.image_id, "", 192), h("strong", {}, title(point)), point.name ? h("div", { class: "path" }, point.product) : "");
   const [x, y] = place(state, point), room = state.canvas.clientWidth, wide = 152;
-  state.tip.style.left = `${Math.min(Math.max(x + 14, 0), room - wide)}px`;
-  state.tip.style.top = `${y > state.canvas.clientHeight / 2 ? y - 210 : y + 14}px`;
+  state.tip.style.left = `${Math.min(Math.max(x + 32, 0), room - wide)}px`;
+  state.tip.style.top = `${y > state.canvas.clientHeight / 2 ? y - 200 : y + 32}px`;
 }
 
 function listen(state) {

@@ -42,10 +42,10 @@ def test_shuffled_tiles_are_those_of_a_loop(side: int, grid: int) -> None:
 
 
 def test_a_side_that_the_grid_does_not_divide() -> None:
-    images = torch.rand(2, 3, 50, 50)
+    images = torch.linspace(0, 1, 50).expand(2, 3, 50, 50)  # smooth, so that stretching and back changes little
     order = torch.arange(49).expand(2, 49)
     assert shuffled(images, order).shape == images.shape
-    assert (shuffled(images, order) - images).abs().mean() < 0.1
+    assert (shuffled(images, order) - images).abs().mean() < 0.01
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -100,7 +100,5 @@ def test_trained_measured_kept_and_asked(shop: Catalog, tmp_path, adversary: str
 
 
 def test_only_networks_that_are_trained_can_be_destroyed() -> None:
-    with pytest.raises(UserError, match="is for images trained end to end"):
-        Settings(model="ngram", method="dcl")
     with pytest.raises(UserError, match="is for images trained end to end"):
         Settings(model="encoder", method="dcl")

@@ -57,7 +57,7 @@ def test_trials_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_pat
     first = run(lambda *_: shop, rows[:1], [0, 1], tmp_path)
     ran: list[Settings] = []
     original = experiment.run_trial
-    monkeypatch.setattr(experiment, "run_trial", lambda data, settings: ran.append(settings) or original(data, settings))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(experiment, "run_trial", lambda data, settings, keep: ran.append(settings) or original(data, settings, keep))  # type: ignore[func-returns-value]
     again = run(lambda *_: shop, rows, [0, 1], tmp_path)
     assert ran == [replace(rows[1], seed=seed) for seed in (0, 1)]
     assert [trial.metrics for trial in trials(again)[:2]] == [trial.metrics for trial in trials(first)]
@@ -85,7 +85,7 @@ def test_what_is_damaged_or_gone_is_made_again(shop: Catalog, tmp_path: Path, fo
 
 
 def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(data: Data, settings: Settings) -> None:
+    def refuse(data: Data, settings: Settings, keep: Path | None) -> None:
         raise NotRun("no weights") if settings.level == 1 else UserError("broken", "here", "mend")
 
     monkeypatch.setattr(experiment, "run_trial", refuse)

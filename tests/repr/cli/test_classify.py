@@ -72,6 +72,10 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for section in ("Row against row", "When a modality is missing", "The long tail", "Are the probabilities right?"):
         assert section in page
+    config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
+    assert (config["typed"]["lr"], config["typed"]["levels"]) == (None, [])
+    wanted = {"lr": [1e-3], "batch_size": [64], "weights": ["none"], "text_encoder": ["ngram"], "presets": ["grouped"], "data_seed": 0}
+    assert wanted.items() <= config["resolved"].items() and config["resolved"]["halve_every"] == {"grouped": 0}
     tables = sorted((tmp_path / "out" / "per_class").iterdir())
     assert len(tables) == len(list((tmp_path / "out" / "trials").iterdir())) == 6
     with tables[0].open(encoding="utf-8") as file:

@@ -19,7 +19,8 @@ from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.cli.weights import command
 from repr.embedding.exporting import Exported, export
-from repr.embedding.portable import Graph, resizing
+from repr.embedding.graph import Graph
+from repr.embedding.portable import resizing
 from repr.errors import UserError
 from repr.images.views import plain
 from repr.models.weights import fresh, load_encoder, read_weights, write_weights
@@ -66,7 +67,7 @@ def test_an_onnx_file_runs_without_torch_and_takes_any_number(onnx: Exported, tm
         expected = encoder.encode(torch.from_numpy(squares)).numpy()
     np.testing.assert_allclose(np.load(tmp_path / "features.npy"), expected, rtol=1e-3, atol=1e-4)
     about = Graph(onnx.path).about
-    assert json.loads(about["identity"]) == onnx.identity and json.loads(about["side"]) == encoder.side and about["frame"] == "null"
+    assert (about.identity, about.side, about.crops, about.frame) == (onnx.identity, encoder.side, (1.0, 0.6), None)
 
 
 def test_eight_bits_are_smaller_and_their_loss_is_told(onnx: Exported) -> None:

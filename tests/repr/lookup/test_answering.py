@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -43,9 +44,18 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["lda-root", "neighbour"])
-def index(request: pytest.FixtureRequest, tmp_path: Path, shop: Path, weights: Weights) -> Index:
-    return Index.create(tmp_path / "i", weights=weights, data=shop, crops=[1], learner=request.param, device="cpu")
+@pytest.fixture(scope="module", params=["lda-root", "neighbour"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shop: Path, weights: Weights) -> Index:
+    folder = tmp_path_factory.mktemp("made") / "i"
+    return Index.create(folder, weights=weights, data=shop, crops=[1], learner=request.param, device="cpu")
+
+
+@pytest.fixture
+def index(made: Index, tmp_path: Path) -> Index:
+    """A copy that can be changed."""
+    made.close()
+    shutil.copytree(made.folder, tmp_path / "i")
+    return Index.open(tmp_path / "i", device="cpu")
 
 
 QUERIES = [pixels(product, 99) for product in range(PRODUCTS)]
@@ -163,17 +173,17 @@ def test_threads_ask_while_products_come_and_go(index: Index) -> None:
 
     def ask() -> None:
         try:
-            for _ in range(6):
+            for _ in range(3):
                 answer = index.lookup(QUERIES[5], k=3)
                 if answer.matches[0].product != "p5":
                     wrong.append(answer)
         except Exception as error:
             wrong.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for number in range(4):
+    for number in range(2):
         index.add(f"more{number}", pixels(30 + number, 0))
         index.remove([f"more{number}"])
     for thread in threads:

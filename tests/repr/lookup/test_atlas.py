@@ -25,10 +25,10 @@ def test_like_images_are_near(tmp_path: Path) -> None:
         assert draw(store, 16).points == ()
         with store.change("build") as change:
             change.put_products([Product(str(number), category=("food",)) for number in range(3)])
-            features = [centres[n % 3] + rng.standard_normal(16).astype(np.float32) / 20 for n in range(30)]
+            features = [centres[n % 3] + rng.standard_normal(16).astype(np.float32) / 20 for n in range(120)]
             change.add([NewImage(str(n % 3), f"{n}.png", bytes([n]), feature) for n, feature in enumerate(features)])
         atlas = draw(store, 16)
-        assert (atlas.revision, atlas.images, len(draw(store, 16, most=7).points)) == (store.revision, 30, 7)
+        assert (atlas.revision, atlas.images, len(draw(store, 16, most=7).points)) == (store.revision, 120, 7)
     places = np.array([(point.x, point.y) for point in atlas.points])
     owners = np.array([int(point.product.id) for point in atlas.points])
     middles = np.array([places[owners == number].mean(axis=0) for number in range(3)])

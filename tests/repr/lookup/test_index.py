@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup.index import Index
 from repr.models.weights import Weights, fresh, write_weights
@@ -74,6 +75,15 @@ def test_it_follows_a_folder(index: Index, shop: Path) -> None:
     again = index.sync(shop)
     assert (again.unchanged, again.added + again.updated + again.moved + again.removed) == (5, 0)
     assert {p.id for p in index.store.products().values()} == {"tea", "jam", "rice"}
+
+
+def test_a_file_moved_to_another_product_keeps_its_features(index: Index, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(map(tuple, index.gallery()[0].tolist()))
+    (shop / "jam" / "b.png").rename(shop / "tea" / "c.png")
+    monkeypatch.setattr(Embedder, "images", lambda *arguments: pytest.fail("nothing is to be embedded"))
+    done = index.sync(shop)
+    assert (done.added, done.removed, done.unchanged) == (1, 1, 4)
+    assert sorted(map(tuple, index.gallery()[0].tolist())) == before and "tea:tea/c.png" in paths(index)
 
 
 def test_a_folder_without_a_readable_image_empties_nothing(index: Index, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ N, DIM = 3000, 16
 def _lists_from_a_thousand_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a thousand were many, and the exact search slow."""
     monkeypatch.setattr(calibrated, "EXACT", 1000 * DIM)
+    monkeypatch.setattr(calibrated, "WORTH", 0.0)
     monkeypatch.setattr(calibrated, "_cheaper", lambda one, other: other.kind == "exact")
 
 

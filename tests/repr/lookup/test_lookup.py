@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from repr import embed, load
+from repr.catalog.sources import open_sources
 from repr.cli.index import command as index_command
 from repr.cli.lookup import command as lookup_command
 from repr.crops import typed
@@ -25,6 +26,7 @@ from repr.lookup import filling
 from repr.lookup.building import BUILD, CROPS
 from repr.lookup.catalogs import command_of
 from repr.lookup.index import Index
+from repr.models.provenance import Provenance, Record, learned_from
 from repr.models.weights import fresh, write_weights
 
 pytestmark = pytest.mark.usefixtures("thin")
@@ -329,3 +331,18 @@ def test_two_products_of_one_id_are_refused(tmp_path: Path, weights: Path) -> No
     lists = ["--data", tmp_path / "a" / "a.csv", "--data", tmp_path / "b" / "b.csv"]
     error = fails(index_command, "build", *lists, "--weights", weights, "--out", tmp_path / "i", "--device", "cpu")
     assert error.message == "both have a product 17 (tea and soap)" and error.where == "a and b"
+
+
+def test_weights_that_saw_the_stored_images_are_told(shop: Path, tmp_path: Path) -> None:
+    catalog = open_sources([shop])
+    learned = learned_from(catalog, np.arange(len(catalog)))
+    provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
+    write_weights(tmp_path / "-1.safetensors", replace(fresh("resnet18", 64, 0), provenance=provenance))
+    for name in ("-1", "clean"):
+        if name == "clean":
+            write_weights(tmp_path / "clean.safetensors", fresh("resnet18", 64, 0))
+        index = tmp_path / f"of {name}"
+        call(index_command, "build", "--data", shop, "--weights", tmp_path / f"{name}.safetensors", "--out", index, "--device", "cpu")
+        told = json.loads(call(index_command, "info", index, "--json").stdout)["leaks"]
+        assert [leak["kind"] for leak in told] == ([] if name == "clean" else ["seen"])
+        assert ("images stored at the build" in call(index_command, "info", index).stdout) == (name != "clean")

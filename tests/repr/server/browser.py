@@ -84,7 +84,7 @@ class Browser:
     def settled(self) -> None:
         """Wait until every image in view is there."""
         self.run("window.scrollBy(0, 1); window.scrollBy(0, -1)")
-        self.gone("main .busy")
+        self.gone("body:not(:has(dialog[open])) main .busy")
         time.sleep(0.3)
 
     def messages(self) -> list[str]:

@@ -45,7 +45,7 @@ def test_every_method_goes_on_from_it(method: str, layout: str, train: Train, ma
 @pytest.mark.parametrize("layout", ["open_clip", "dinov2", "dinov3_vit", "convnext", "timm cnn, cropped"])
 def test_other_layouts_are_fine_tuned_and_interpolated(layout: str, train: Train, shop: Catalog, layouts: Any, tmp_path: Path) -> None:
     layouts[layout](tmp_path / "model")
-    weights = train(shop, tmp_path / "run", method="supervised", init=str(tmp_path / "model"), epochs=1, lr=0.05)["weights"]
+    weights = train(shop, tmp_path / "run", method="supervised", init=str(tmp_path / "model"), size=64, epochs=1, lr=0.05)["weights"]
     tuned, start = read_weights(Path(weights)), read_weights(tmp_path / "model")
     assert tuned.classes and set(head_names(tuned.arch)) <= set(tuned.tensors)
     half = mix(start, tuned, 0.5)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Does a test notice? Each of the one-line changes in list.toml must make the test that it names fail.
 
-    .venv/bin/python tools/mutants/run.py            all of them, within two minutes on two cores
-    .venv/bin/python tools/mutants/run.py skip-connection bic-held-out
+    .venv/bin/python tools/mutants/mutants.py            all of them, within two minutes on two cores
+    .venv/bin/python tools/mutants/mutants.py skip-connection bic-held-out
 
 Nothing on the disk is changed: every change is tried in a fork of a process that has loaded the libraries and none of the packages, and
 that reads the changed source in place of the file's. A test that starts programs of its own does not see the change, so none is named.
@@ -104,7 +104,7 @@ def replace(file: Path, source: str) -> None:
             return compile(source, str(file), "exec", dont_inherit=True)
         return original(self, fullname)
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""An index that is asked without PyTorch, by the encoder.onnx that lies in its folder: for a program that starts, answers and ends.
+
+Nothing here may import PyTorch: loading it takes longer than all the rest. Changes of an index are made through `repr.lookup.index`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from repr.arrays import Floats, Ints
+from repr.catalog.names import as_name
+from repr.embedding.graph import Graph
+from repr.errors import UserError
+from repr.images.decode import decode
+from repr.images.reader import ImageLike, name_of
+from repr.lookup import cache, uploads
+from repr.lookup.answering import Answering
+from repr.lookup.info import MadeWith
+from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
+from repr.lookup.store import Store
+from repr.machine import cores
+from repr.vectors import check_finite, normalised
+
+ENCODER = "encoder.onnx"  # in the index's folder; can be deleted at any time
+BATCH = 16  # images a pass
+
+
+class NoEncoder(UserError):
+    """There is no encoder.onnx of the weights that the index was made with."""
+
+
+class Cold:
+    """An index folder, opened to be asked."""
+
+    def __init__(self, folder: str | Path, *, workers: int | None = None) -> None:
+        """Raises UserError when it is no index, and NoEncoder when it has no encoder.onnx of its weights."""
+        self.folder, self.workers = Path(folder), workers
+        self.store = Store(self.folder)
+        self.made = cast(MadeWith, self.store.setting("weights"))
+        self.name = str(self.store.setting("name"))
+        file = self.folder / ENCODER
+        if not file.is_file():
+            raise NoEncoder("there is none yet", file, "Export the index's encoder")
+        self.graph = Graph(file, threads=cores())
+        about = self.graph.about
+        if (about.identity, about.size, list(about.crops)) != (self.made["identity"], self.made["size"], self.made["crops"]):
+            raise NoEncoder("of other weights than the index", file, "Export the index's encoder again")
+        self._answering = Answering(self.folder, self.name, self.made["identity"])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the synthetic shop has a part in it."""
+        return bool(self.store.setting("synthetic"))
+
+    def file(self, image: str, root: Path | None = None) -> Path:
+        """Where the file of a stored image is, by its path in the index. root: what paths are relative to, if not as stored."""
+        return uploads.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
+
+    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+        """As `Index.lookup` of several images; stored vectors are searched exactly."""
+        features, rows, bad = self._embed(images)
+        check_finite(features, self.made["name"])
+        with self._answering.lock:
+            matrix = cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
+            found = self._answering.answerer(self.store, matrix, None).answers(features, k)
+        told = [matches_of_answer(self.store, one) for one in found]
+        if per_image:
+            nearest = [matches_of_hits(self.store, matrix, near) for near in hits(matrix, normalised(features), k, per_image=True)]
+            told = [with_chances(self.store, matches, one) for matches, one in zip(nearest, found, strict=True)]
+        answered = {int(row): (matches, one.unknown) for row, matches, one in zip(rows, told, found, strict=True)}
+        return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
+
+    def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
+        """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""
+        about, features, rows, bad = self.graph.about, list[Floats](), list[Ints](), dict[int, str]()
+        boxes = boxes_of(self.store, Path(str(self.store.setting("root"))), images)
+        for chunk in decode(images, boxes, about.side, fit=about.frame or "crop", workers=self.workers):
+            bad.update(chunk.bad)
+            rows.append(chunk.positions)
+            features += [self.graph.features(chunk.pixels[at : at + BATCH]) for at in range(0, len(chunk.pixels), BATCH)]
+        none = np.empty((0, about.dim), np.float32)
+        return np.concatenate([none, *features]), np.concatenate([np.empty(0, np.int64), *rows]), bad
+
+
+def _answer(name: str, answered: tuple[list[Match], bool] | None, reason: str) -> Answer:
+    return Answer(name, error=reason) if answered is None else Answer(name, tuple(answered[0]), answered[1])
