@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,9 @@ class About:
         return {name: json.dumps(to_json(value)) for name, value in vars(self).items()}
 
 
+NAMES = frozenset(field.name for field in fields(About))
+
+
 class Graph:
     """An ONNX file, opened: (n, side, side, 3) uint8 → (n, dim) float32."""
 
@@ -55,7 +58,7 @@ class Graph:
         except Exception as error:  # its errors have no class of their own
             raise UserError(f"not a readable ONNX file ({str(error).partition(chr(10))[0]})", path, "Export it again") from None
         texts = self.session.get_modelmeta().custom_metadata_map
-        self.about = from_json(About, {name: json.loads(text) for name, text in texts.items()}, path)
+        self.about = from_json(About, {name: json.loads(text) for name, text in texts.items() if name in NAMES}, path)
 
     def features(self, squares: Pixels) -> Floats:
         """(n, side, side, 3) uint8 → (n, dim) float32."""

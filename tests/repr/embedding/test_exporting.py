@@ -90,7 +90,8 @@ def test_transformers_are_exported(name: str, layouts: Any, catalog: Catalog, tm
     layouts[name](tmp_path / "model")
     done = export(tmp_path / "model", "torchscript", tmp_path / "m.pt", catalog)
     assert done.measured.least >= 0.9999
-    assert "not known: the file does not say" in done.card.read_text() and "Unknown: their files do not say" in done.card.read_text()
+    licence = "apache-2.0" if name == "timm vit" else "Unknown: their files do not say"
+    assert "not known: the file does not say" in done.card.read_text() and f"| licence | {licence}" in done.card.read_text()
     loaded = torch.jit.load(str(tmp_path / "m.pt"))
     encoder = load_encoder(tmp_path / "model")
     batch = torch.randint(0, 256, (3, encoder.side, encoder.side, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
