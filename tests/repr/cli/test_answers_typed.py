@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from repr import console
 from repr.cli.index import command
 from repr.cli.lookup import command as lookup
 from repr.errors import UserError
@@ -52,7 +53,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     index = tmp_path_factory.mktemp("i") / "shop.index"
     typed = ("build", "--data", shop, "--weights", "none", "--size", 32, "--crops", 1, "--device", "cpu", "--accept", 0.9, "--out", index)
-    result = run(command, *typed, "--json")
+    with console.told():  # what the library tells goes to stderr, as in the program
+        result = run(command, *typed, "--json")
     assert result.exit_code == 0, result.exception
     return index, result
 
