@@ -72,7 +72,6 @@ def command(
     \b
     Examples:
       repr lookup --index shop.index photo.jpg -k 5 --sheet matches.png
-      repr lookup shop.index photo.jpg
       repr lookup shop.index photos/ --out answers.csv
 
     Probability: of its being this product, if it is one of the index's; "unknown" where it rather is none of them. Score: cosine to

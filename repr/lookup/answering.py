@@ -28,11 +28,11 @@ from repr.lookup.cache import Matrix
 from repr.lookup.gallery import Gallery, sampled
 from repr.lookup.info import MadeWith
 from repr.lookup.ranking import Search
+from repr.lookup.schema import LEARNER
 from repr.lookup.settling import Settled, settle
 from repr.lookup.store import Store
 from repr.records import from_json, to_json
 
-FILE = "learner.safetensors"
 SETTING = "answers"
 TAIL, SHARE = 64, 0.02  # images come or gone since it was written, and their share of all, from which it is written again
 
@@ -88,7 +88,7 @@ class Answering:
 
     def __init__(self, folder: Path, index: str, weights: str) -> None:
         """index: the index's own name. weights: the identity of those that it was made with."""
-        self.file, self.index, self.weights = folder / FILE, index, weights
+        self.file, self.index, self.weights = folder / LEARNER, index, weights
         self._answerer: Answerer | None = None
         self._matrix: Matrix | None = None
         self._written = 0  # images that the file was taught
@@ -201,4 +201,4 @@ def _crc(taught: Taught) -> int:
 
 def drop(folder: Path) -> None:
     """Delete the file; it is made again when it is needed."""
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / LEARNER).unlink(missing_ok=True)

@@ -16,9 +16,10 @@ from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup import answering, cache, cold, lists, uploads
+from repr.lookup import cache, lists, uploads
 from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
+from repr.lookup.schema import ENCODER, LEARNER
 from repr.lookup.store import FILE, Store
 from repr.models.backbones import backbone
 from repr.models.leaks import leaks
@@ -33,7 +34,7 @@ BUILD = "repr index build"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
 OWN = (
     *(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")),
-    *(WEIGHTS, *cache.FILES, *lists.FILES, answering.FILE, cold.ENCODER, "milvus.json"),
+    *(WEIGHTS, *cache.FILES, *lists.FILES, LEARNER, ENCODER, "milvus.json"),
 )
 
 

@@ -22,11 +22,11 @@ from repr.lookup.answering import Answering
 from repr.lookup.info import MadeWith
 from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
+from repr.lookup.schema import ENCODER
 from repr.lookup.store import Store
 from repr.machine import cores
 from repr.vectors import check_finite, normalised
 
-ENCODER = "encoder.onnx"  # in the index's folder; can be deleted at any time
 BATCH = 16  # images a pass
 
 

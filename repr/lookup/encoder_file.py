@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from repr.embedding.portable import write_onnx
-from repr.lookup.cold import ENCODER
 from repr.lookup.index import Index
+from repr.lookup.schema import ENCODER
 
 
 def write_encoder(folder: Path) -> Path:

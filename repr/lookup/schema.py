@@ -9,6 +9,7 @@ from repr.arrays import Floats
 NEXT_FEATURES = """CREATE TABLE next_features (
   image INTEGER PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE, numbers BLOB NOT NULL
 ) STRICT"""
+LEARNER, ENCODER = "learner.safetensors", "encoder.onnx"  # beside index.db; can be deleted at any time
 SCHEMA = f"""
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE products (

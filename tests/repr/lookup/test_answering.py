@@ -14,9 +14,10 @@ from scipy.special import softmax
 from repr.errors import UserError
 from repr.learners import make
 from repr.lookup import answering
-from repr.lookup.answering import FILE, settled_of
+from repr.lookup.answering import settled_of
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
+from repr.lookup.schema import LEARNER
 from repr.models.weights import Weights, fresh
 
 PRODUCTS, IMAGES = 7, 6
@@ -129,7 +130,7 @@ def test_what_was_removed_can_come_back(index: Index) -> None:
 @pytest.mark.parametrize("harm", ["none", "gone", "torn", "another"])
 def test_the_file_of_the_learner_is_a_cache(index: Index, harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = index.lookup(QUERIES)
-    file = index.folder / FILE
+    file = index.folder / LEARNER
     if settled_of(index.store).learner == "neighbour":
         assert not file.exists(), "a neighbour has nothing to keep"
         return

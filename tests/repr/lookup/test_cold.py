@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from repr.cli.lookup import command
-from repr.lookup.cold import ENCODER, Cold, NoEncoder
+from repr.lookup.cold import Cold, NoEncoder
 from repr.lookup.encoder_file import write_encoder
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
+from repr.lookup.schema import ENCODER
 from repr.models.weights import fresh
 
 pytest.importorskip("onnxscript")
