@@ -69,7 +69,7 @@ def command() -> None:
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
 @wait_option
-@options.option("--onnx", is_flag=True, section="machine", help="Export the encoder too, for `repr lookup --onnx`.")
+@options.option("--onnx", is_flag=True, section="machine", help="Export the encoder too, for lookups without PyTorch.")
 @options.download_option
 @options.json_option
 def build(

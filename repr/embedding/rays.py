@@ -58,7 +58,7 @@ def _connect(address: str, workers: int | None) -> None:
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"no Ray cluster answers ({error})", address, "Check the address, or use `local`", argument="ray") from None
+        raise UserError(f"no Ray cluster answers ({error})", address, "Check the address, or say local", argument="ray") from None
 
 
 def _embedded(look: Look, blocks: Iterable[Block]) -> Iterator[tuple[int, Embeddings]]:
