@@ -37,6 +37,7 @@ def thin() -> Iterator[None]:
     import torchvision
     from torch import nn
 
+    from repr.classify.image import known_weights
     from repr.models.backbones import expected_shapes
 
     def resnet18(weights: None = None, num_classes: int = 1000) -> nn.Module:
@@ -53,8 +54,10 @@ def thin() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torchvision.models, "resnet18", resnet18)
         expected_shapes.cache_clear()
+        known_weights.cache_clear()
         yield
     expected_shapes.cache_clear()
+    known_weights.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_ten_lines_from_a_folder_to_an_answer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    assert len([line for line in first.splitlines() if line]) == 10
+    assert len([line for line in first.splitlines() if line]) <= 10
     exec(compile(first, str(PAGE), "exec"), {})
     lines = [line for line in capsys.readouterr().out.splitlines() if line != "not one of ours"]
     assert {line.split()[0] for line in lines[:4]} == {"p0", "p1", "p2", "oat-milk"}

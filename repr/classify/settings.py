@@ -51,7 +51,6 @@ class RowConfig:
     split: str
     bert: str
     end_to_end: bool | None
-    layers: int | None
     epochs: int | None
     lr: float | None
     batch_size: int | None
@@ -59,6 +58,7 @@ class RowConfig:
     scale: float
     limit: int
     held_out: bool = False
+    layers: int | None = None
     method: str = "plain"
     image_model: str = ""
 

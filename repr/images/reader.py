@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +98,25 @@ def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | N
         shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
         upright = _upright(_rgb(image), _orientation(image))
     return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
+
+
+class Header(NamedTuple):
+    """What a file says of itself before a pixel is decoded: width and height in pixels, the format's name, whether it moves."""
+
+    width: int
+    height: int
+    format: str
+    animated: bool
+
+
+def header(data: bytes) -> Header:
+    """What the bytes of a file say at their start.
+
+    Raises what Pillow does: UnidentifiedImageError for what is no image, Image.DecompressionBombError for far too many pixels, and
+    whatever a broken start makes it trip over.
+    """
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return Header(*image.size, image.format or "", bool(getattr(image, "is_animated", False)))
 
 
 def ending(data: bytes) -> str:

@@ -75,8 +75,7 @@ def resolved(arguments: Mapping[str, object], evaluation: Evaluation | None, oth
     rows = [*(evaluation.rows if evaluation else ()), *others]
     batches = sorted({min(BATCH, row.bank) for row in rows if row.linear_top1 is not None})
     probe: dict[str, Json] = {"linear_lr": [RATE * batch / BATCH for batch in batches], "linear_weight_decay": 0.0} if batches else {}
-    seed = arguments["seed"] if arguments["data_seed"] is None else arguments["data_seed"]
-    assert isinstance(seed, int)
+    seed = next((value for name in ("data_seed", "seed") if isinstance(value := arguments.get(name), int)), None)
     return {**(evaluation.resolved if evaluation else {}), "k": sorted({row.knn_k for row in rows}), "data_seed": seed, **probe}
 
 

@@ -40,8 +40,8 @@ class Engine(Protocol):
     def train(self, vectors: Floats, /) -> None:
         """Learn the range of each number, for 8 bits."""
 
-    def search(self, queries: Floats, k: int, /, *, params: object) -> tuple[Floats, Ints]:
-        """Scores and ids (q, k), best first; -1 where there is no more."""
+    def search_c(self, n: int, queries: object, k: int, scores: object, ids: object, params: object, /) -> None:
+        """Scores and ids (n, k), best first, -1 where there is no more; all arrays given as bare pointers."""
 
     def add_core(self, n: int, vectors: object, ids: object, lists: object, /) -> None:
         """Take in n vectors with their ids and lists, all given as bare pointers."""
@@ -82,8 +82,13 @@ class Cells:
 
     def search(self, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Scores and ids (q, k), best first; -1 where there is no more. Of 8 bits the scores are near the cosine, not equal to it."""
-        parameters = load_faiss().SearchParametersIVF(nprobe=self.probes)
-        return self.engine.search(packed(queries), k, params=parameters)
+        faiss = load_faiss()
+        queries, pointer = packed(queries), faiss.swig_ptr
+        scores, ids = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+        # Not `search`: other packages put one in its place that takes no parameters (faiss.contrib.torch_utils).
+        settings = faiss.SearchParametersIVF(nprobe=self.probes)
+        self.engine.search_c(len(queries), pointer(queries), k, pointer(scores), pointer(ids), settings)
+        return scores, ids
 
     def fill(self, vectors: Floats, ids: Ints, lists: Ints) -> None:
         """Put vectors (n, d) with their ids (n,) into their lists (n,)."""

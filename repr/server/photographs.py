@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from repr.images.formats import FORMATS
+from repr.images.reader import header
 from repr.server.problems import Problem
 from repr.server.settings import Limits
 
@@ -91,9 +91,7 @@ def wrong_with(data: bytes, limits: Limits) -> Problem | None:
     if not data:
         return Problem(422, "empty-file", "an empty file", "Send the bytes of an image file")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            kind, moving = image.format, image.format in MOVING and bool(getattr(image, "is_animated", False))
+        width, height, kind, animated = header(data)
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         if isinstance(error, Image.DecompressionBombError):
             return _too_many("more pixels", limits)
@@ -102,7 +100,7 @@ def wrong_with(data: bytes, limits: Limits) -> Problem | None:
         return Problem(422, "broken-image", "broken at its start", "Send the whole file")
     if width * height > limits.pixels or max(width, height) > LONGEST_SIDE:
         return _too_many(f"{width} × {height} pixels", limits)
-    if moving:
+    if animated and kind in MOVING:
         return Problem(422, "animated", f"a {kind} of several frames", "Send a single photograph")
     return None
 

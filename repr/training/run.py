@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -83,7 +83,8 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
                 raise stopped(out) from None
             except Exception as error:
                 if team.rank == 0:
-                    run.finish("failed", {"error": str(error)})
+                    with suppress(OSError):  # a full disk: the first reason is the one to tell
+                        run.finish("failed", {"error": str(error)})
                 raise
             finally:
                 if team.rank == 0:

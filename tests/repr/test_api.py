@@ -63,7 +63,7 @@ def test_the_first_image_that_cannot_be_read_is_named(tmp_path: Path, embedder: 
 def test_what_there_is_and_what_there_is_not() -> None:
     import repr as package
 
-    assert package.Index is Index and package.__all__ == ["Index", "embed", "load"]
+    assert package.Index is Index and package.__all__ == ["Classifier", "Index", "embed", "load"]
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
 

@@ -55,8 +55,10 @@ def test_a_synthetic_run_is_called_so() -> None:
 
 
 def test_rates_of_a_row_stand_in_cells() -> None:
-    ran = TransferRow(CONFIG, Row(CONFIG.as_config(), {"acc_all": Metric(0.5, 0.02, (0.48, 0.52))}))
+    ran = TransferRow(CONFIG, Row(CONFIG.as_config(), {"acc_all": Metric(0.5, 0.02, (0.48, 0.5, 0.52))}))
     assert cells(ran, {"acc_all": "all", "acc_novel": "novel"}) == ["50.0 ± 2.0", "–"]
+    few = TransferRow(CONFIG, Row(CONFIG.as_config(), {"acc_all": Metric(0.5, 0.25, (0.48, 0.52))}))
+    assert cells(few, {"acc_all": "all"}) == ["50.0 (48.0, 52.0)"], "two seeds are points, no interval"
     assert cells(typed(None, "gone"), {"acc_all": "all", "acc_novel": "novel"}) == ["not run", ""]
 
 
@@ -77,5 +79,5 @@ def test_other_figures_are_plain(metric: Metric | None, text: str) -> None:
 
 
 def test_bars_are_in_per_cent() -> None:
-    assert percent(Metric(0.25, 0.5, (0.25,))) == (25.0, 50.0) and percent(Metric(0.25, None, (0.25,))) == (25.0, 0.0)
+    assert percent(Metric(0.25, 0.5, (0.2, 0.25, 0.3))) == (25.0, 50.0) and percent(Metric(0.25, None, (0.25,))) == (25.0, 0.0)
     assert (images(1), images(5)) == ("1 image", "5 images")

@@ -1,9 +1,8 @@
-"""What was acknowledged is there, after kills at random moments and writes that fail: the short form of tools/faults/index.py."""
+"""What was acknowledged is there, after kills at random moments: the short form of tools/faults/index.py."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,3 @@ def run(*options: str) -> dict[str, object]:
 
 def test_killed_fifty_times() -> None:
     assert run("--kills", "50", "--writes", "0")["kills"] == 50
-
-
-def test_writes_that_fail() -> None:
-    assert run("--kills", "0", "--writes", "40")["writes"] == (40 if shutil.which("cc") else 0)

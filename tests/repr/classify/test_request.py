@@ -170,4 +170,7 @@ def test_two_presets_stand_side_by_side(flat: Path, tmp_path: Path) -> None:
     """Each divides data without a split in its own way, and rows are compared with those of their own preset alone."""
     answer = ask(flat, "--level", "1", "--preset", "paper", "--preset", "grouped", "--epochs", "1", "--out", str(tmp_path / "out"))
     assert [(row.config.preset, row.config.split) for row in answer.rows] == [("paper", "random"), ("grouped", "grouped")]
-    assert answer.rows[0].trials[0].split != answer.rows[1].trials[0].split and "split random, grouped" in answer.document.notes[0]
+    assert (
+        answer.document.rows[0].trials[0].split != answer.document.rows[1].trials[0].split
+        and "split random, grouped" in answer.document.notes[0]
+    )

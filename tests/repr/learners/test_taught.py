@@ -280,7 +280,7 @@ def test_files_that_are_cut_or_something_else(tmp_path: Path, plane: tuple[Array
     ("about", "said"),
     [
         ({}, "does not say what its encoder is"),
-        ({"arch": "resnet99"}, "does not say what its encoder is"),
+        ({"arch": "resnet99"}, "no such architecture: resnet99"),
         ({"arch": "resnet34"}, "there is no array start/layer1.2"),
         ({"arch": "resnet50"}, "the array start/layer1.0.conv1.weight is float32"),
         ({"size": 3}, "needs images of 16 px"),

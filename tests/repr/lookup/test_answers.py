@@ -20,6 +20,12 @@ LEARNERS = ["neighbour", "ncm", "lda-root", "linear:steps=30"]
 def same(ours: list[Found], theirs: list[Found], tolerance: float = 1e-4) -> None:
     for one, other in zip(ours, theirs, strict=True):
         assert one.unknown == other.unknown
+        if tolerance > 0.1:  # a learner that stops within its tolerance may change places of products that are nearly alike
+            assert one.candidates[0].product == other.candidates[0].product
+            theirs_by_product = {c.product: c.probability for c in other.candidates}
+            pairs = [(c.probability, theirs_by_product[c.product]) for c in one.candidates if c.product in theirs_by_product]
+            assert len(pairs) > 1 and all(abs(a - b) < tolerance for a, b in pairs)
+            continue
         assert [c.product for c in one.candidates] == [c.product for c in other.candidates]
         assert [c.image for c in one.candidates] == [c.image for c in other.candidates]
         for field in ("probability", "score", "cosine"):

@@ -178,7 +178,7 @@ def test_training_looks_at_whole_images(tmp_path: Path) -> None:
 
 def test_images_too_small_for_the_network_are_refused() -> None:
     with pytest.raises(UserError, match="inception_v3 needs images of 75 px at least, not 64"):
-        fit.starting_weights(Settings(arch="inception_v3"))
+        fit.starting_weights(Settings(arch="inception_v3", size=64))
 
 
 def test_a_share_is_held_out_where_there_is_no_val_split(train: Train, make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
