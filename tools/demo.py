@@ -20,7 +20,7 @@ from repr.commands import command_line
 FIRST = 3  # stages up to the first result
 PARTS = ("--part", "train", "--part", "val")  # what the shop has photographed; photographs to look up come from test
 LOOK = ("--size", "128", "--crops", "1,0.5")  # smaller than the weights' own, in two thirds of the time
-SHOTS = 4  # photographs of a product at the checkout
+SHOTS = 2  # photographs of a product at the checkout
 NOVEL = 34  # of 200 products, as in the MEP-3M paper
 
 
