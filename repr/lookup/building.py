@@ -96,15 +96,7 @@ def begin(
     if folder.exists() and (not folder.is_dir() or any(file.name not in OWN and not _half(file) for file in folder.iterdir())):
         raise _there(folder)
     weights = _looking(weights, look, catalog)
-    made: MadeWith = {
-        "identity": weights.identity,
-        "name": weights.name,
-        "arch": weights.arch,
-        "size": weights.size,
-        "crops": list(weights.crops),
-        "dim": backbone(weights.arch).dim,
-        "synthetic": weights.synthetic,
-    }
+    made = made_with(weights)
     start = root or (common_root(catalog) if catalog else Path.cwd())
     settings: dict[str, object] = {
         "name": uuid.uuid4().hex,
@@ -151,6 +143,19 @@ def take_back(folder: Path) -> None:
         kept.rmdir()
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def made_with(weights: Weights) -> MadeWith:
+    """What an index notes of the weights that it is made with."""
+    return {
+        "identity": weights.identity,
+        "name": weights.name,
+        "arch": weights.arch,
+        "size": weights.size,
+        "crops": list(weights.crops),
+        "dim": backbone(weights.arch).dim,
+        "synthetic": weights.synthetic,
+    }
 
 
 def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) -> None:

@@ -19,11 +19,10 @@ from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.images.boxes import Box
 from repr.images.contents import file_digests
-from repr.lookup.building import CROPS, WEIGHTS, Look
+from repr.lookup.building import CROPS, WEIGHTS, Look, made_with
 from repr.lookup.filling import PIECE
 from repr.lookup.info import MadeWith
 from repr.lookup.store import Store, StoredImage
-from repr.models.backbones import backbone
 from repr.models.encoder import Encoder
 from repr.models.weights import load_encoder, write_weights
 
@@ -46,15 +45,7 @@ def begin(store: Store, folder: Path, look: Look) -> MadeWith:
     """Note what is made of which weights; what was begun of others is dropped. Raises UserError where nothing would change."""
     weights = look.read()
     weights = replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or CROPS)
-    made: MadeWith = {
-        "identity": weights.identity,
-        "name": weights.name,
-        "arch": weights.arch,
-        "size": weights.size,
-        "crops": list(weights.crops),
-        "dim": backbone(weights.arch).dim,
-        "synthetic": weights.synthetic,
-    }
+    made = made_with(weights)
     now = cast(MadeWith, store.setting("weights"))
     if now == made:
         raise UserError(f"the index is of the weights {made['name']} already, at {made['size']} px", folder, "Name others")
