@@ -26,7 +26,7 @@ ROOMS = {
     ],
 }
 PACKAGES = tuple(ROOMS)
-MAX_DEPTH = 18  # steps from the top of the longest chain of imports, those inside functions too, to its end
+MAX_DEPTH = 12  # steps from the top of the longest chain of imports, those inside functions too, to its end
 MAX_LINES = 60  # of a function
 COMMAND_LINE = ("repr.console", "repr.options")  # what commands share: for them alone
 Function = ast.FunctionDef | ast.AsyncFunctionDef
