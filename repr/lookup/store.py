@@ -91,13 +91,14 @@ class Store:
         if (folder / FILE).exists():
             raise UserError("there is an index here already", folder, "Name another folder, or add to it")
         with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None, factory=Connection)) as fresh:
-            fresh.execute("PRAGMA journal_mode = WAL")
             fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             change = Change(fresh, 1, _user())
             fresh.execute("BEGIN")
             change.settings(settings)
             change.log("create")
             fresh.execute("COMMIT")
+            # Last: what stands in a -wal is not renamed with its file, and what closing fails to carry over from there is lost in silence.
+            fresh.execute("PRAGMA journal_mode = WAL")
         return cls(folder)
 
     def _connect(self, wait: float) -> None:

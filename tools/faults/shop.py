@@ -18,10 +18,12 @@ import torch
 
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings
+from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup import building, cache, filling, index, keeping, lists, opened, reindex
 from repr.lookup.index import Index
 from repr.lookup.info import MadeWith
+from repr.lookup.uploads import place
 from repr.models.provenance import Provenance
 from repr.models.weights import Weights
 from repr.search import calibrated
@@ -207,9 +209,14 @@ class Shop:
 
     def check(self, step: Step | None = None) -> str:
         """What is wrong, "" for nothing, when all steps but perhaps `step` were done: opened as it is, nothing repaired."""
-        shop = Index.open(self.index, device="cpu")
+        try:
+            shop = Index.open(self.index, device="cpu")
+        except UserError as error:
+            return f"cannot be opened: {error}"
         try:
             return self._wrong(shop, step)
+        except UserError as error:
+            return f"cannot be read: {error}"
         finally:
             shop.close()
 
@@ -224,7 +231,7 @@ class Shop:
                 return "images are neither as before nor as after"
         elif stored not in (before, after):
             return f"holds {stored}, not {before} or {after}"
-        if problems := shop.verify(images=False):
+        if problems := [*shop.verify(images=False), *lost(shop)]:
             return "; ".join(problems)
         identity = shop.weights["identity"]
         allowed = {self.weights[self.made].identity, *([self.weights[step["weights"]].identity] if step and "weights" in step else [])}
@@ -239,6 +246,17 @@ class Shop:
             if match.score < 0.9999:
                 return f"a stored image of {products[row]} is not found: {match}"
         return ""
+
+
+def lost(shop: Index) -> list[str]:
+    """Images that the index keeps itself and has no whole file of."""
+    own = [(image, file) for image in shop.store.images() if (file := place(shop.folder, image.path)) is not None]
+    return [f"{image.path} is not there" for image, file in own if not file.is_file() or digest(file) != image.content]
+
+
+def digest(file: Path) -> bytes:
+    """SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def told(step: Step) -> str:
