@@ -1,11 +1,12 @@
 """Whether an index keeps what it said it has: killed at random moments, and with writes that fail.
 
-    python tools/faults/index.py [--kills 1000] [--writes 1000] [--seed 0] [--json]
+    python tools/faults/index.py [--kills 1000] [--writes 1000] [--served 1000] [--seed 0] [--json]
 
 kills: a process does one step after another (build, add, remove, rename, sync, reindex, compact, search) and is killed by SIGKILL at a
 random moment; then the index is opened as it is: every step that had returned must be there, the one under way wholly or not at all (the
 long ones by whole pieces), searched vectors must be found, and the same step given again must end as if nothing had happened.
-writes: each write of each step, in turn, fails as on a full disk, as on a bad block, or writes half. Needs a C compiler.
+writes: writes of each step fail as on a full disk, as on a bad block, or write half. Needs a C compiler.
+served: a service is killed while several clients store, describe and remove products (`service`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where this is the program
 
+from faults import service
 from faults.forked import child
 from faults.shop import PIECE, Shop, Step, folder_of, prepare, told
 from repr.errors import UserError
@@ -248,6 +250,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--writes", type=int, default=1000, help="writes that fail")
+    parser.add_argument("--served", type=int, default=1000, help="kills of a service")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
@@ -259,8 +262,11 @@ def main() -> int:
     if library is not None:
         ends, more = fail(weights, library, arguments.writes, arguments.seed)
         wrong += more
+    answered, more = service.kill(weights, arguments.served, arguments.seed)
+    wrong += more
     result = {
-        "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends), "wrong": wrong,
+        "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends),
+        "served": arguments.served, "answered": dict(answered), "wrong": wrong,
         "seconds": time.perf_counter() - begun, "piece": PIECE,
     }  # fmt: skip
     print(json.dumps(result, indent=None if arguments.json else 1))

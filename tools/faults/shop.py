@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +39,11 @@ ATOMIC = ("add", "remove", "rename", "search", "compact")  # all or nothing; oth
 
 
 def bytes_of(number: int) -> bytes:
-    """An image that no decoder is asked about."""
-    return b"image %d " % number * 20
+    """A PNG of one pixel, so that a service takes it; no decoder is asked about it."""
+    header, pixel = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0), zlib.compress(b"\0" + number.to_bytes(3, "big"))
+    parts = [(b"IHDR", header), (b"IDAT", pixel), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 NUMBERS = {hashlib.sha256(bytes_of(number)).digest(): number for number in range(4000)}
@@ -58,7 +63,7 @@ class Hashing:
 
     def images(self, images: list[Any], boxes: object = None) -> Embeddings:
         """As an embedder's."""
-        contents = [image if isinstance(image, bytes) else Path(image).read_bytes() for image in images]
+        contents = [Path(image).read_bytes() if isinstance(image, str | Path) else bytes(image) for image in images]
         features = np.array([features_of(self.identity, one) for one in contents], np.float32).reshape(len(images), DIM)
         return Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), np.arange(len(images)))
 
