@@ -25,8 +25,8 @@ class Settled:
     """How an index answers.
 
     learner: by its name, with settings. asked: what it was chosen by ("auto", or its own name). temperature: what scores are divided by for
-    probabilities. gate: None where strangers cannot be told. images, products: stored then. measured: those held out. trials: of `auto`. seconds:
-    what it took. made_with: whose features (a key of weights, size and crops).
+    probabilities. gate: None where strangers cannot be told. images, products: stored then. measured: images held out. trials: of `auto`.
+    seconds: what it took. made_with: whose features (a key of weights, size and crops).
     """
 
     learner: str = PLAIN
