@@ -64,7 +64,8 @@ class Gallery:
         It is not made anew: of 500,000 images that takes some twenty times as long as an answer.
         """
         made, n = self.__class__.__new__(self.__class__), len(self)
-        names = [*self.names, *map(str, range(len(self.names), int(products.max(initial=-1)) + 1))]
+        end = int(products.max(initial=-1)) + 1
+        names = [*self.names, *map(str, range(len(self.names), end))] if end > len(self.names) else self.names
         room, (columns, all_norms) = extended(self._room, (self.columns, self.norms), (products, norms))
         made._set(pieces, all_norms, names, ids)
         made.columns, made._room = columns, room
