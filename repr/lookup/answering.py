@@ -8,6 +8,7 @@ images were removed since, or anything does not agree, it is made again. A folde
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import zlib
@@ -32,6 +33,8 @@ from repr.lookup.schema import LEARNER
 from repr.lookup.settling import Settled, settle
 from repr.lookup.store import Store
 from repr.records import from_json, to_json
+
+log = logging.getLogger(__name__)
 
 SETTING = "answers"
 TAIL, SHARE = 64, 0.02  # images come or gone since it was written, and their share of all, from which it is written again
@@ -63,24 +66,41 @@ def _made_with(store: Store) -> str:
     return content_key(made["identity"], made["size"], made["crops"])
 
 
-def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
-    """Choose who answers on the stored images, of which many are represented by a sample, and store that.
+def settle_store(store: Store, dim: int, learner: str | None = None, accept: float | None = None) -> Settled:
+    """Choose who answers on the stored images, of which many are represented by a sample; store that, and log it.
 
-    Raises UserError for an unknown learner, and as learners do for images too few.
+    learner, accept: as `Asked` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for images
+    too few.
     """
-    asked.checked()
+    last = settled_of(store)
+    asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
     with store.reading():
         ids, products = store.owners()
         rows = sampled(products)
         wanted = ids[rows]
-        made_with = _made_with(store)
+        made_with, stored = _made_with(store), store.counts()[0]
         parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
     features = np.concatenate([np.empty((0, dim), np.float32), *parts])
     found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
-    settled = replace(found, made_with=made_with)
+    settled = replace(found, made_with=made_with, products=stored)
     with store.change("settle") as change:
         change.settings({SETTING: to_json(settled)})
+    for line in settled.lines():
+        log.info(line)
     return settled
+
+
+def settle_if_outgrown(store: Store, dim: int) -> Settled | None:
+    """The same where images or products have become twice or half as many since; None where they have not, or are too few for it."""
+    products, images = store.counts()
+    if not settled_of(store).outgrown(images, products):
+        return None
+    log.info(f"Who answers is chosen anew, now that there are {products:,} products in {images:,} images.")
+    try:
+        return settle_store(store, dim)
+    except UserError as error:
+        log.warning(f"Who answers stays as it was: {error}")
+        return None
 
 
 class Answering:
@@ -110,7 +130,7 @@ class Answering:
             answerer = self._opened(store, matrix, settled, search)
         else:
             answerer.settled = settled
-            if answerer.follow(self._gallery(store, matrix, answerer.gallery, settled), search):
+            if answerer.follow(self._grown(store, matrix, settled) or self._gallery(store, matrix, answerer.gallery, settled), search):
                 self._write_if_grown(answerer, matrix)
             else:
                 answerer = self._taught(store, matrix, settled, search)
@@ -136,6 +156,20 @@ class Answering:
         answerer = Answerer(self._gallery(store, matrix, None, settled), settled, search=search)
         self._write(answerer, matrix)
         return answerer
+
+    def _grown(self, store: Store, matrix: Matrix, settled: Settled) -> Gallery | None:
+        """The answerer's gallery with the images that came since; None where some went too."""
+        if self._answerer is None or self._matrix is None or matrix.room is None or matrix.room is not self._matrix.room:
+            return None
+        before, n = self._answerer.gallery, len(self._matrix)
+        norms = np.full(len(matrix) - n, np.nan, np.float32)
+        if not searches(settled.learner) and n:
+            for ids, features in store.features(above=int(matrix.ids[n - 1]), dim=matrix.pieces[0].shape[1]):
+                there = np.isin(matrix.ids[n:], ids)
+                norms[there] = np.linalg.norm(features[np.isin(ids, matrix.ids[n:])], axis=1)
+            if np.isnan(norms).any():  # removed this very moment
+                return None
+        return before.grown(matrix.pieces, matrix.products[n:], matrix.ids, norms) if n else None
 
     def _gallery(self, store: Store, matrix: Matrix, before: Gallery | None, settled: Settled, *, above: int | None = None) -> Gallery:
         """The matrix as a gallery, with the norms of images above `above`, by itself those that `before` has not; others as there.

@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -185,17 +187,35 @@ def test_files_that_are_no_index(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path) -> None:
-    put(store := Store.create(tmp_path, {}), "a", 1)
-    store.close()
-    (tmp_path / FILE).chmod(0o444)
-    tmp_path.chmod(0o555)
+def as_nobody(work: Callable[[], None]) -> int:
+    """The exit code of work that is done by a user who may write nowhere."""
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     try:
-        if os.access(tmp_path, os.W_OK):
-            pytest.skip("this user may write anywhere")
-        reader = Store(tmp_path)
-        assert reader.counts() == (1, 1)
-        with pytest.raises(UserError, match="cannot be written to"), reader.change("add") as change:
-            change.put_products([Product("b")])
+        if os.geteuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+        work()
+        os._exit(0)
     finally:
-        tmp_path.chmod(0o755)
+        os._exit(1)
+
+
+def test_a_folder_that_cannot_be_written_to_is_read() -> None:
+    with tempfile.TemporaryDirectory() as place:  # others cannot get to pytest's own
+        folder = Path(place)
+        put(store := Store.create(folder, {}), "a", 1)
+        store.close()
+        (folder / FILE).chmod(0o444)
+        folder.chmod(0o555)
+
+        def _look() -> None:
+            reader = Store(folder)
+            assert reader.counts() == (1, 1) and reader.verify() == [] and reader.strays() == []
+            with pytest.raises(UserError, match="cannot be written to"), reader.change("add") as change:
+                change.put_products([Product("b")])
+
+        assert as_nobody(_look) == 0
+        folder.chmod(0o755)
+    assert not folder.exists()
