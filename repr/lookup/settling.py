@@ -1,58 +1,24 @@
 """Settling how an index answers: who ranks, by which temperature probabilities are made, and from where on something is unknown.
 
-All of it is found on stored images that are held out, and stands in index.db (`Settled`); what the learner knows is made from these
-images at any time (`repr.lookup.answering`).
+All of it is found on stored images that are held out, and stands in index.db (`repr.lookup.settled`); what the learner knows is made
+from these images at any time (`repr.lookup.answering`).
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from repr.evaluation.calibration import fit_temperature
 from repr.lookup.asked import Asked
-from repr.lookup.choose import CANDIDATES, PLAIN, Choice, Trial, choose
-from repr.lookup.gallery import Gallery
-from repr.lookup.unknown import Gate, fit_gate
-
-GROWN = 2.0  # times the images that it was settled with, from which on, or down to which, it should be anew
-
-
-@dataclass(frozen=True)
-class Settled:
-    """How an index answers.
-
-    learner: by its name, with settings. asked: what it was chosen by ("auto", or its own name). temperature: what scores are divided by for
-    probabilities. gate: None where strangers cannot be told. images: stored then. measured: those held out. trials: of `auto`. seconds:
-    what it took. made_with: whose features (a key of weights, size and crops).
-    """
-
-    learner: str = PLAIN
-    asked: str = Asked.learner
-    accept: float = Asked.accept
-    temperature: float = 1.0
-    gate: Gate | None = None
-    images: int = 0
-    measured: int = 0
-    trials: tuple[Trial, ...] = ()
-    seconds: float = 0.0
-    made_with: str = ""
-
-    def outgrown(self, images: int) -> bool:
-        """Whether it should be settled anew, now that so many images are stored."""
-        return images > 0 and not self.images / GROWN < images < self.images * GROWN
-
-    def lines(self) -> list[str]:
-        """In words: the table that it was chosen by, what is unknown, and what that took."""
-        told = Choice(self.learner, self.trials, self.measured, None).lines() if self.asked != self.learner else []
-        if self.gate is None:
-            gate = "Nothing is called unknown: the images are too few to tell strangers by"
-        else:
-            rejected, accepted = (f"{100 * share:.1f} %" for share in (self.gate.known_rejected, self.gate.strangers_accepted))
-            gate = f"Called unknown: {rejected} of known photographs; not so: {accepted} of products left out (AUROC {self.gate.auroc:.2f})"
-        return [*told, gate, f"Settled on stored images in {self.seconds:.0f} s"]
+from repr.lookup.choose import CANDIDATES, choose
+from repr.lookup.gallery import Gallery, sampled
+from repr.lookup.settled import SETTING, Settled, made_with
+from repr.lookup.store import Store
+from repr.lookup.strangers import fit_gate
+from repr.records import to_json
 
 
 def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
@@ -70,3 +36,23 @@ def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str
     return Settled(
         choice.learner, asked.learner, asked.accept, temperature, gate, images, choice.images, choice.trials, time.monotonic() - start
     )
+
+
+def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
+    """Choose who answers on the stored images, of which many are represented by a sample, and store that.
+
+    Raises UserError for an unknown learner, and as learners do for images too few.
+    """
+    asked.checked()
+    with store.reading():
+        ids, products = store.owners()
+        rows = sampled(products)
+        wanted = ids[rows]
+        features_of = made_with(store)
+        parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
+    features = np.concatenate([np.empty((0, dim), np.float32), *parts])
+    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
+    settled = replace(found, made_with=features_of)
+    with store.change("settle") as change:
+        change.settings({SETTING: to_json(settled)})
+    return settled

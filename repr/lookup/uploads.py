@@ -14,8 +14,7 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.images.reader import ImageLike, ending
-from repr.lookup.catalogs import relative_to_root
-from repr.lookup.plan import Incoming
+from repr.lookup.plan import Incoming, relative_to_root
 
 FOLDER = "images"
 MARK = "index:"  # what the path of an image begins with that lies in the index's own folder
