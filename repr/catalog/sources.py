@@ -15,6 +15,7 @@ from repr.catalog import folders, listing, mep3m, parts, rakuten, rpc, splits
 from repr.catalog.announce import announce
 from repr.catalog.division import OWN, Division
 from repr.catalog.table import VERSION, Catalog
+from repr.catalog.translated import translated
 from repr.catalog.union import union, with_split
 from repr.commands import command_line
 from repr.errors import UserError
@@ -61,6 +62,16 @@ def open_sources(data: Sequence[str | Path], *, default: Kind = "mep3m", subset:
         catalog = parts.subset(catalog, subset)
     announce(catalog)
     return catalog
+
+
+def open_named(data: Sequence[str | Path], *, subset: str | None = None, names: Path | None = None) -> Catalog:
+    """As `open_sources`, with the classes called as a user's table has it (`translated`), if one is given; its note is said too."""
+    catalog = open_sources(data, subset=subset)
+    if names is None:
+        return catalog
+    renamed = translated(catalog, names)
+    log.info(f"Note: {renamed.notes[-1]}.")
+    return renamed
 
 
 def open_each(data: Sequence[str | Path], *, default: Kind = "mep3m") -> list[Catalog]:

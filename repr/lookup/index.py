@@ -22,7 +22,7 @@ from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import answering, building, cache, keeping, lists, reindex, uploads
+from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
 from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
@@ -213,7 +213,7 @@ class Index(Opened):
     def move(self, root: str | Path) -> None:
         """Say where the images are now. Raises UserError when not one of them is there."""
         root = Path(root).expanduser().absolute()
-        paths = [image.path for image in self.store.images() if uploads.place(self.folder, image.path) is None]
+        paths = [image.path for image in self.store.images() if own.place(self.folder, image.path) is None]
         if paths and not any((root / as_name(path)).is_file() for path in paths):
             raise UserError(
                 f"not one of the {len(paths):,} images is there, such as {paths[0]}", root, "Name the folder that they start from"
@@ -256,13 +256,15 @@ class Index(Opened):
 
     # -- care
 
-    def compact(self) -> None:
-        """Give the space of what was removed back to the disk."""
+    def compact(self) -> int:
+        """Give the space of what was removed back to the disk; returns how many files went that an interruption had left over."""
+        swept = self.store.sweep()
         self.store.compact()
         cache.drop(self.folder)
         answering.drop(self.folder)
         self._forget()
         self._tune(anew=True)
+        return swept
 
     @classmethod
     def restore(cls, file: str | Path, folder: str | Path) -> Index:

@@ -18,7 +18,7 @@ class Incoming:
     """An image that an index is to hold.
 
     product: its product's id. path: as the index keeps it. content: SHA-256 of its file, None where it cannot be read. box: on the upright
-    file. source: what is embedded, cut out by drawn.
+    file. source: what is embedded, cut out by drawn. kept: where it is to be written, being bytes that lie nowhere.
     """
 
     product: str
@@ -27,6 +27,7 @@ class Incoming:
     source: ImageLike
     box: tuple[float, ...] | None = None
     drawn: Box | None = None
+    kept: Path | None = None
 
 
 def relative_to_root(file: Path, root: Path) -> str:
