@@ -186,7 +186,7 @@ def test_what_goes_wrong(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_the_synthetic_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
     content, code = printed("repr synthetic --out drawn --scale tiny --workers 1", capsys, monkeypatch)
     assert code == 0
     check(content)

@@ -71,6 +71,11 @@ def ask(number: str, request: Request, out: Path | None) -> Answer:
     return answer
 
 
+def command_of(number: str) -> str:
+    """The command that runs a table, or a grid where `number` is ""."""
+    return f"{COMMAND} table {number}" if number else COMMAND
+
+
 def _resolved(plan: _Plan) -> dict[str, Json]:
     """What of the request was left open and came to. The epochs and widths are each model's own, where none were typed."""
     rows, request = plan.rows, plan.request
@@ -93,7 +98,7 @@ def _resolved(plan: _Plan) -> dict[str, Json]:
 
 def _plan(number: str, request: Request, out: Path | None) -> _Plan:
     """Check what is asked for and open the data."""
-    command = f"{COMMAND} table {number}" if number else COMMAND
+    command = command_of(number)
     if out:
         claim(out, command)
     check(number, request)
