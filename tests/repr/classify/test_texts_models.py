@@ -167,7 +167,8 @@ def test_a_row_goes_stale_with_its_bert_and_its_images(shop: Catalog, tiny_bert:
 
 
 def test_ocr_text_gets_room(tiny_bert: Path) -> None:
-    from repr.classify.bert import length, open_folder, tokens
+    from repr.classify.bert import length, open_folder
+    from repr.classify.pieces import tokens
 
     tokenizer, _ = open_folder(tiny_bert)
     found = [tokens(tokenizer, ["red " * 300], length(Settings(model="bert", ocr=ocr))).shape[1] for ocr in (False, True)]
