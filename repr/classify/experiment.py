@@ -112,12 +112,12 @@ def _worst(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
 
 
 def run_trial(data: Data, settings: Settings, keep: Path | None = None) -> Trial:
-    """Train and measure one row with its seed, and keep the model of a flat one in the folder `keep`.
+    """Train and measure one row with its seed, and keep the model in the folder `keep`.
 
     Raises NotRun where a model lacks what it needs, UserError for a level without labels.
     """
     outcome = (run_tree if settings.hierarchy else run_flat)(data, settings)
-    if keep and outcome.fitted:
+    if keep:
         kept.write(keep, kept.described(data, settings, outcome.problem, outcome.fitted))
     trial = as_trial(settings, data, outcome)
     note = f"; {trial.note}" if trial.note else ""

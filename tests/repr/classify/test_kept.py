@@ -45,6 +45,29 @@ def test_predictions_are_those_of_the_measured_run_to_the_bit(shop: Catalog, tmp
     assert {file.name for file in (tmp_path / "model").iterdir()} == {kept.ARRAYS, kept.WORDS, kept.FACTS, kept.TESTED}
 
 
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize(
+    ("model", "further"),
+    [
+        ("ngram", {"hierarchy": "coarse-to-fine", "weak": "residual", "fine_share": 0.5}),
+        ("concat", {"hierarchy": "rnn", "weights": "none", "size": 32, "text_encoder": "bilstm", "adjust": 1.0}),
+    ],
+)
+def test_hierarchical_rows_are_kept_too(shop: Catalog, tmp_path: Path, model: str, further: dict[str, object], level: int) -> None:
+    settings = Settings(model=model, level=level, epochs=1, **further)  # type: ignore[arg-type]
+    trial = run_trial(Data(shop), settings, tmp_path / "model")
+    tested = shop.select(trial.arrays["rows"])
+    classifier = Classifier.load(tmp_path / "model")
+    assert np.array_equal(classifier.probabilities(tested).max(axis=1), trial.arrays["confidence"])
+    assert classifier.classes == tuple(trial.arrays["class"])
+    found = classifier.predict("boots", shop.file(2) if model == "concat" else None)
+    assert len(found.path) == level and found.path[-1] == found.answer
+    arrays = load_file(tmp_path / "model" / kept.ARRAYS)
+    save_file({**arrays, "model/place": np.array(7)}, tmp_path / "model" / kept.ARRAYS)
+    with pytest.raises(UserError, match="its level is none of the net's"):
+        kept.read(tmp_path / "model")
+
+
 def test_masked_words_are_those_of_the_training_catalog(shop: Catalog, tmp_path: Path) -> None:
     trial = run_trial(Data(shop, mask=True), Settings(model="ngram", level=2, mask=True), tmp_path / "model")
     bare = replace(shop.select(trial.arrays["rows"]), classes=((), (), ()))
