@@ -119,13 +119,13 @@ def _plan(number: str, request: Request, out: Path | None) -> _Plan:
 
 def _answer(plan: _Plan) -> Answer:
     request, read = plan.request, plan.opened.read
-    found = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
+    ran = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
     by_seed = request.data_seed is None
     share = request.test_share or usual_share(read)
     rows = tuple(
-        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, found, strict=True)
+        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, ran.found, strict=True)
     )
-    _check_ran(rows, found)
+    _check_ran(rows, ran.found)
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
     if plan.number:
@@ -135,7 +135,7 @@ def _answer(plan: _Plan) -> Answer:
     of_document = tuple(row.row for row in rows)
     made = Document(
         plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
-        notes=tuple(notes), about=about,
+        notes=tuple(notes), about=about, leaks=ran.leaks,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
 
