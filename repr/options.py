@@ -303,6 +303,12 @@ def index_option(function: Function) -> Function:
     return option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)(function)
 
 
+def detector_option(function: Function) -> Function:
+    """--detector FILE|classical."""
+    text = "Who finds products on a counter: a detector's file or the folder of its training, or classical, which needs none."
+    return option("--detector", metavar="FILE|classical", default="classical", show_default=True, section="model", help=text)(function)
+
+
 def index_and_words(folder: Path | None, words: Sequence[str]) -> tuple[Path, Sequence[str]]:
     """The index folder, from --index or else as the first word, and the other words. Raises UserError when none is named."""
     if folder is not None:

@@ -33,6 +33,7 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
     section="data",
     help="Where the key stands that is needed to change the index.  [default: no changes]",
 )
+@options.detector_option
 @options.of(Limits)
 @options.shared("device", "workers")
 def command(
@@ -42,11 +43,13 @@ def command(
     port: int,
     read_key: str | None,
     write_key: str | None,
+    detector: str,
     device: str,
     workers: int | None,
     **limits: Any,
 ) -> None:
-    """Answer over HTTP which stored products a photograph shows; the page for people is at /, the schema at /openapi.json.
+    """Answer over HTTP which stored products a photograph shows, or lie on a counter; the page for people is at /, the schema at
+    /openapi.json.
 
     \b
     Examples:
@@ -63,6 +66,7 @@ def command(
         import uvicorn
     except ModuleNotFoundError as error:
         raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
+    from repr.checkout.choice import proposer_of
     from repr.lookup.index import Index
     from repr.server.app import create_app
     from repr.server.keys import Keys
@@ -71,6 +75,7 @@ def command(
 
     keys = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key"))
     held = Limits(**limits)
+    proposer = proposer_of(detector, device=device)
     index = Index.open(place, device=device, workers=workers, wait=held.timeout / 2)
     if keys.write is not None:
         check_writable(index)
@@ -84,7 +89,7 @@ def command(
     def _stop() -> None:
         server.should_exit = True
 
-    app = create_app(index, limits=held, keys=keys, on_failure=_stop)
+    app = create_app(index, limits=held, keys=keys, proposer=proposer, on_failure=_stop)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
     )

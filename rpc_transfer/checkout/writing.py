@@ -18,7 +18,7 @@ from repr.files import replacing, write_json
 from repr.images.reader import read_image
 from repr.records import Json
 from repr.reports.sheet import readable, typeface
-from rpc_transfer.checkout.basket import Basket
+from repr.checkout.basket import Basket
 from rpc_transfer.checkout.files import read_counter
 
 UNKNOWN = 0  # the category id of what is no product of the index

@@ -6,19 +6,17 @@ The index is that of `repr lookup`, with its learner and its judgement of what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from PIL import Image
 
+from repr.checkout.proposal import Proposal, Proposer
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike, Unreadable, crop_square, name_of, read_image
-from repr.lookup.index import Index
 from repr.lookup.matches import Match, MatchJson
-from rpc_transfer.checkout.proposals import Proposal, propose
-
-Proposer = Callable[[Image.Image], list[Proposal]]
+from repr.lookup.photographs import Asked
 
 
 class ItemJson(TypedDict):
@@ -118,7 +116,7 @@ class Basket:
         return {"query": self.query, "width": width, "height": height, "basket": lines, "unknown": self.unknown, "items": items}
 
 
-def baskets(pictures: Iterable[ImageLike], index: Index, *, k: int = 5, proposer: Proposer = propose) -> Iterator[Basket]:
+def baskets(pictures: Iterable[ImageLike], index: Asked, proposer: Proposer, *, k: int = 5) -> Iterator[Basket]:
     """The basket of each picture, one by one as they come; k products are kept for each box.
 
     A picture that cannot be read has an error. Raises UserError for an index without images.
@@ -130,17 +128,12 @@ def baskets(pictures: Iterable[ImageLike], index: Index, *, k: int = 5, proposer
         except Unreadable as error:
             yield Basket(name, error=error.reason)
             continue
-        yield Basket(name, image.size, tuple(items_of(image, proposer(image), index, k)))
+        yield Basket(name, image.size, tuple(named(image, proposer(image), index, k)))
 
 
-def items_of(image: Image.Image, proposals: list[Proposal], index: Index, k: int) -> list[Item]:
-    """Name what is in the boxes, all of them in one batch."""
-    if not proposals:
-        return []
+def named(image: Image.Image, proposals: Sequence[Proposal], index: Asked, k: int = 5) -> list[Item]:
+    """Name what is in boxes of an upright RGB image, all of them in one batch; k products are kept for each."""
     crops = [crop_square(image, proposal.box) for proposal in proposals]
-    answers = index.answer(index.embedder.images(crops), k)
-    return [
-        Item(proposal.box, proposal.score, unknown, tuple(matches))
-        for proposal, (matches, unknown) in zip(proposals, answers, strict=True)
-        if matches
-    ]
+    answers = index.lookup(crops, k) if crops else []
+    pairs = zip(proposals, answers, strict=True)
+    return [Item(proposal.box, proposal.score, bool(answer.unknown), answer.matches) for proposal, answer in pairs if answer.matches]
