@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from PIL import Image
 
@@ -16,7 +16,9 @@ from repr.checkout.proposal import Proposal, Proposer
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike, Unreadable, crop_square, name_of, read_image
 from repr.lookup.matches import Match, MatchJson
-from repr.lookup.photographs import Asked
+
+if TYPE_CHECKING:
+    from repr.lookup.photographs import Asked
 
 
 class ItemJson(TypedDict):

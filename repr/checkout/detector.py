@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from repr.checkout.cold import FILE
 from repr.checkout.network import Build, Finder
 from repr.checkout.proposal import Proposal
 from repr.checkout.squares import proposals_of, squared
@@ -30,7 +31,7 @@ from repr.records import from_json, to_json
 
 VERSION = 1
 KIND = "detector"
-FILE = "detector.safetensors"  # in a run folder
+
 AGAIN, NAME_IT = "Write the file again", "Give the file of a detector that was trained, or classical"
 
 

@@ -38,7 +38,9 @@ def write_onnx(trained: Trained, path: Path) -> None:
         )
     assert program is not None, "the exporter that is asked for returns one"
     model = program.model_proto
-    for key, value in About(trained.name, trained.identity, build.side, build.classes, trained.threshold, trained.synthetic).texts().items():
+    for key, value in (
+        About(trained.name, trained.identity, build.side, build.classes, trained.threshold, trained.synthetic).texts().items()
+    ):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     with replacing(path) as temporary:

@@ -31,9 +31,8 @@ from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
 from repr.lookup.matches import Answer, Match, Search, hits
-from repr.lookup.opened import Opened
+from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
-from repr.lookup.reindex import made_ready
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settling import Settled

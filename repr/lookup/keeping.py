@@ -22,13 +22,12 @@ from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, uploads
 from repr.lookup.answering import settled_of
-from repr.lookup.building import WEIGHTS
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
-from repr.lookup.reindex import weights_file
 from repr.lookup.remote import Remote
 from repr.lookup.settling import Settled
 from repr.lookup.store import FILE, VERSION, Store
+from repr.lookup.weights import WEIGHTS, weights_file
 from repr.models.weights import read_weights
 
 NAMED = 5  # images of a kind that are named one by one

@@ -16,8 +16,8 @@ from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup import keeping, uploads
 from repr.lookup.info import MadeWith
-from repr.lookup.reindex import made_ready, read_encoder, weights_file
 from repr.lookup.store import WAIT, Store
+from repr.lookup.weights import read_encoder, weights_file
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, read_weights
 
@@ -117,3 +117,8 @@ class Opened:
             products = self.store.products()
         features = np.concatenate([np.empty((0, self.weights["dim"]), np.float32), *(part for _, part in parts)])
         return features, [products[int(number)].id for number in numbers], ids
+
+
+def made_ready(folder: Path, made: MadeWith, *, device: str, workers: int | None) -> Embedder:
+    """The encoder of an index's weights, current or next, as an embedder. Raises UserError as `read_encoder`."""
+    return Embedder(read_encoder(folder, made), device=device, workers=workers)

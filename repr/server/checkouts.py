@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-
 from PIL import Image
 
 from repr.checkout.basket import Basket, baskets
@@ -29,7 +28,11 @@ router = APIRouter(dependencies=[Depends(reader)])
 
 
 @router.post(
-    "/v1/checkout", response_model=models.Checkout, responses=errors(415), openapi_extra=BODY, summary="What lies on a counter, and how many"
+    "/v1/checkout",
+    response_model=models.Checkout,
+    responses=errors(415),
+    openapi_extra=BODY,
+    summary="What lies on a counter, and how many",
 )
 async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge=1, le=MOST)] = 5) -> Response:
     """The list of each photograph of a counter, and its boxes with the k products most like each.

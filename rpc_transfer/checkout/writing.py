@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 from repr.catalog.jsonfile import id_text
 from repr.catalog.names import normal
 from repr.catalog.passed import Tally
+from repr.checkout.basket import Basket
 from repr.errors import UserError
 from repr.files import replacing, write_json
 from repr.images.reader import read_image
 from repr.records import Json
 from repr.reports.sheet import readable, typeface
-from repr.checkout.basket import Basket
 from rpc_transfer.checkout.files import read_counter
 
 UNKNOWN = 0  # the category id of what is no product of the index
