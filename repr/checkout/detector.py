@@ -1,7 +1,6 @@
 """A trained detector: its file, and the boxes that it finds.
 
-A file is a .safetensors with the tensors of `Finder` and metadata: version, kind, identity, name, build, threshold, provenance, each but the names
-as JSON.
+A file is a .safetensors with the tensors of `Finder` and metadata: version, kind, identity, name, and as JSON build, threshold, provenance.
 """
 
 from __future__ import annotations

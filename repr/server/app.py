@@ -44,7 +44,8 @@ def create_app(
     proposer: Proposer = propose,
     on_failure: Callable[[], object] = lambda: None,
 ) -> FastAPI:
-    """The application. proposer: who finds the products of a counter. on_failure: called when the index turns out to be unable to answer, with the reason in the log."""
+    """The application. proposer: who finds the products of a counter. on_failure: called when the index turns out to be unable to answer,
+    with the reason in the log."""
     limits, keys = limits or Limits(), keys or Keys()
     service = Service(index, limits, keys, proposer)
 

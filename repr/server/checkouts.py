@@ -32,7 +32,7 @@ router = APIRouter(dependencies=[Depends(reader)])
     response_model=models.Checkout,
     responses=errors(415),
     openapi_extra=BODY,
-    summary="What lies on a counter, and how many",
+    summary="What is on a counter, how many",
 )
 async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge=1, le=MOST)] = 5) -> Response:
     """The list of each photograph of a counter, and its boxes with the k products most like each.

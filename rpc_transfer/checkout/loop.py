@@ -15,6 +15,7 @@ from torch import Tensor
 
 from repr import progress
 from repr.checkout.network import Build, Finder
+from repr.checkout.proposal import Proposal
 from repr.checkout.squares import LEAST, proposals_of
 from repr.errors import UserError
 from repr.models.devices import autocast_dtype, pick_device
@@ -145,19 +146,20 @@ class Loop:
 
     def look(self) -> Finding:
         """How well products of held-out scenes are found now."""
-        network = self.network.eval()
-        some = np.unique(np.linspace(0, len(self.watched) - 1, min(WATCHED, len(self.watched))).astype(np.int64))
-        side = network.made.side
-        answers = []
-        for row in some.tolist():
-            with torch.inference_mode():
-                boxes, scores = network(torch.from_numpy(self.watched.pixels[row : row + 1].copy()).to(self.device))
-            found = proposals_of(
-                boxes[0].float().cpu().numpy(), scores[0].float().cpu().numpy(), network.made.classes, 1.0, (side, side), LEAST
-            )
-            corners = self.watched.boxes[row].astype(np.float64)
-            answers.append((found, np.column_stack([corners[:, :2], corners[:, 2:] - corners[:, :2]])))
-        return finding(answers)
+        n = len(self.watched)
+        rows = np.unique(np.linspace(0, n - 1, min(WATCHED, n)).astype(np.int64)).tolist()
+        true = [self.watched.boxes[row].astype(np.float64) for row in rows]
+        return finding(
+            (self.found(row), np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])) for row, boxes in zip(rows, true, strict=True)
+        )
+
+    def found(self, row: int) -> list[Proposal]:
+        """Boxes on a held-out scene, in pixels of its square, of whatever score."""
+        network, made = self.network.eval(), self.network.made
+        with torch.inference_mode():
+            boxes, scores = network(torch.from_numpy(np.array(self.watched.pixels[row : row + 1])).to(self.device))
+        answer = boxes[0].float().cpu().numpy(), scores[0].float().cpu().numpy()
+        return proposals_of(*answer, made.classes, 1.0, (made.side, made.side), LEAST)
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights as they are now, on the CPU."""

@@ -27,6 +27,7 @@ from repr.training.stop import Stop, Stopped
 from rpc_transfer.checkout.finding import Finding
 from rpc_transfer.checkout.loop import Loop
 from rpc_transfer.checkout.material import Scenes, held_out, read_scenes
+from rpc_transfer.checkout.seen import SEEN, draw_seen
 from rpc_transfer.checkout.settings import MACHINE, Training
 
 COMMAND = "rpc_transfer checkout train"
@@ -90,6 +91,8 @@ def _trained(catalog: Catalog, settings: Training, run: Run) -> Learnt:
         last = loop.fit(stop)
     trained = Trained(loop.tensors(), loop.network.made, last.threshold, _provenance(settings, scenes, start), run.path.name)
     write_detector(run.path / FILE, trained)
+    shown = [(watched.pixels[row], watched.boxes[row], loop.found(row)) for row in range(min(SEEN, len(watched)))]
+    draw_seen(run.path, shown, last.threshold)
     told = {"ap": last.ap, "recall": last.recall, "precision": last.precision, "threshold": last.threshold}
     run.finish("done", {"detector": FILE, **told})
     passed = (*scenes.passed_over, *(watched.passed_over if watched.key != scenes.key else ()))

@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from repr.checkout.basket import Basket, Item, baskets
+from repr.checkout.classical import propose
+from repr.checkout.proposal import Proposal
 from repr.errors import UserError
 from repr.lookup.index import Index
 from repr.lookup.matches import Match
 from repr.models.weights import fresh
 from rpc_transfer.checkout import writing
-from rpc_transfer.checkout.basket import Basket, Item, baskets
-from rpc_transfer.checkout.proposals import Proposal
 from rpc_transfer.checkout.settings import Scenes
 from rpc_transfer.checkout.synthesis import synthesize
 from rpc_transfer.cli import group
@@ -48,7 +49,7 @@ def test_true_boxes_are_named_in_one_batch(index: Index, scenes: Path) -> None:
     content = json.loads((scenes / "instances_train2019.json").read_text())
     true = [one for one in content["annotations"] if one["image_id"] == 1]
     proposals = [Proposal(tuple(one["bbox"]), 0.5) for one in true]
-    (basket,) = baskets([scenes / "train2019" / "scene-000000.jpg"], index, k=3, proposer=lambda image: proposals)
+    (basket,) = baskets([scenes / "train2019" / "scene-000000.jpg"], index, lambda image: proposals, k=3)
     assert [list(item.box) for item in basket.items] == [one["bbox"] for one in true]
     assert all(len(item.matches) == 3 and item.matches[0].probability is not None for item in basket.items)
     right = np.mean([item.matches[0].product == str(one["category_id"]) for item, one in zip(basket.items, true, strict=True)])
@@ -59,7 +60,7 @@ def test_true_boxes_are_named_in_one_batch(index: Index, scenes: Path) -> None:
 def test_an_empty_counter_is_an_empty_list(index: Index, tmp_path: Path) -> None:
     Image.new("RGB", (120, 90), (200, 200, 198)).save(tmp_path / "empty.png")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
-    empty, broken, missing = baskets([tmp_path / "empty.png", tmp_path / "broken.jpg", tmp_path / "none.jpg"], index)
+    empty, broken, missing = baskets([tmp_path / "empty.png", tmp_path / "broken.jpg", tmp_path / "none.jpg"], index, propose)
     assert (empty.items, empty.lines, empty.unknown, empty.error) == ((), [], 0, "")
     assert broken.error and missing.error == "no such file"
     stdout, stderr, code = run(index.folder, tmp_path, "--json")
