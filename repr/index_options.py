@@ -46,6 +46,15 @@ detector_option = option(
     help="Who finds products on a counter: a detector's file, the folder of its training, or classical, which needs none.",
 )
 
+threshold_option = option(
+    "--threshold",
+    type=Between(0, 1),
+    metavar="T",
+    section="model",
+    help="Call unknown what has less confidence (box × probability), such as `checkout evaluate` chooses on validation scenes.  "
+    "[default: what the index calls so]",
+)
+
 
 def k_option(default: int, what: str) -> Decorator:
     """-k N: how many products to name for each `what`."""

@@ -117,10 +117,10 @@ def _cold(folder: Path, workers: int | None) -> Cold:
     """The index without PyTorch, which is loaded only where its encoder has to be exported first."""
     from repr.lookup.cold import opened
 
-    def _export() -> None:
+    def _export(of: Path) -> None:
         from repr.lookup.encoder_file import write_encoder
 
-        write_encoder(folder)
+        write_encoder(of)
 
     return opened(folder, _export, workers=workers)
 

@@ -34,6 +34,7 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
     help="Where the key stands that is needed to change the index.  [default: no changes]",
 )
 @index_options.detector_option
+@index_options.threshold_option
 @options.of(Limits)
 @options.shared("device", "workers")
 def command(
@@ -44,6 +45,7 @@ def command(
     read_key: str | None,
     write_key: str | None,
     detector: str,
+    threshold: float | None,
     device: str,
     workers: int | None,
     **limits: Any,
@@ -89,7 +91,7 @@ def command(
     def _stop() -> None:
         server.should_exit = True
 
-    app = create_app(index, limits=held, keys=keys, proposer=proposer, on_failure=_stop)
+    app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_failure=_stop)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
     )

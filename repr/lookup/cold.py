@@ -90,13 +90,13 @@ class Cold:
         return np.concatenate([none, *features]), np.concatenate([np.empty(0, np.int64), *rows]), bad
 
 
-def opened(folder: Path, export: Callable[[], None], *, workers: int | None = None) -> Cold:
+def opened(folder: Path, export: Callable[[Path], None], *, workers: int | None = None) -> Cold:
     """The index, by its encoder.onnx; where there is none of its weights yet, `export` is called, once, to write it."""
     try:
         return Cold(folder, workers=workers)
     except NoEncoder as missing:
         log.info(f"Exporting the index's encoder, once: {missing}")
-        export()
+        export(folder)
         return Cold(folder, workers=workers)
 
 

@@ -24,7 +24,7 @@ from repr.server import checkouts, health, lookups, maps, problems, reviews, she
 from repr.server.keys import Keys
 from repr.server.limits import Limited
 from repr.server.metrics import Measured
-from repr.server.service import Service
+from repr.server.service import Counting, Service
 from repr.server.settings import Limits
 
 ROUTERS = (lookups.router, checkouts.router, shelves.router, reviews.router, maps.router, health.router)
@@ -42,12 +42,13 @@ def create_app(
     limits: Limits | None = None,
     keys: Keys | None = None,
     proposer: Proposer = propose,
+    threshold: float | None = None,
     on_failure: Callable[[], object] = lambda: None,
 ) -> FastAPI:
-    """The application. proposer: who finds the products of a counter. on_failure: called when the index turns out to be unable to answer,
-    with the reason in the log."""
+    """The application. proposer, threshold: who finds the products of a counter, and the confidence below which one is unknown, None for
+    what the index says. on_failure: called when the index turns out to be unable to answer, with the reason in the log."""
     limits, keys = limits or Limits(), keys or Keys()
-    service = Service(index, limits, keys, proposer)
+    service = Service(index, limits, keys, Counting(proposer, threshold))
 
     @asynccontextmanager
     async def _life(_: FastAPI) -> AsyncIterator[None]:

@@ -41,7 +41,7 @@ async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge
     """
     given, texts = await photographs(request, service.limits)
     refuse_all_bad([one.wrong for one in given])
-    proposer = _drawn(given, texts) or service.proposer
+    proposer = _drawn(given, texts) or service.counting.proposer
     found = await service.count(lambda: [_basket(service, one, proposer, k) for one in given])
     refuse_all_bad([broken(one.error) if one.error else None for one in found])
     return documented({"results": [one.as_json() for one in found], "synthetic": service.synthetic})
@@ -50,7 +50,7 @@ async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge
 def _basket(service: Service, photograph: Photograph, proposer: Proposer, k: int) -> Basket:
     if photograph.wrong is not None:
         return Basket(photograph.name, error=photograph.wrong.detail)
-    (basket,) = baskets([photograph.data], service.index, proposer, k=k)
+    (basket,) = baskets([photograph.data], service.index, proposer, k=k, threshold=service.counting.threshold)
     return replace(basket, query=photograph.name)
 
 

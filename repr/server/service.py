@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import anyio
@@ -31,12 +32,19 @@ T = TypeVar("T")
 READERS = 8  # threads, each with a connection to index.db
 
 
+@dataclass(frozen=True)
+class Counting:
+    """How counters are counted: who finds their products, and the confidence below which one is unknown (None: as the index says)."""
+
+    proposer: Proposer
+    threshold: float | None = None
+
+
 class Service:
     """One index, served. failed: why it could not be made warm."""
 
-    def __init__(self, index: Index, limits: Limits, keys: Keys, proposer: Proposer) -> None:
-        """proposer: who finds the products of a counter."""
-        self.index, self.limits, self.keys, self.proposer = index, limits, keys, proposer
+    def __init__(self, index: Index, limits: Limits, keys: Keys, counting: Counting) -> None:
+        self.index, self.limits, self.keys, self.counting = index, limits, keys, counting
         self.synthetic = bool(index.store.setting("synthetic"))
         self.metrics, self.doubts = Metrics(), Doubts(index.folder)
         self.batcher = Batcher(self._ask, most=limits.batch, room=limits.queue, seen=self.metrics.batch.observe)

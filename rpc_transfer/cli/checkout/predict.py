@@ -26,6 +26,10 @@ FILE = click.Path(path_type=Path)
 @click.argument("words", nargs=-1, metavar="[DIR] PICTURE...")
 @index_options.k_option(5, "box")
 @index_options.detector_option
+@index_options.threshold_option
+@options.option(
+    "--by-detector", is_flag=True, section="model", help="Name by the classes of a detector that was trained --per-class, without an index."
+)
 @options.option(
     "--format",
     "kind",
@@ -54,6 +58,8 @@ def command(
     words: tuple[str, ...],
     k: int,
     detector: str,
+    threshold: float | None,
+    by_detector: bool,
     kind: str,
     like: Path | None,
     sheet: Path | None,
@@ -76,7 +82,9 @@ def command(
     from repr.checkout.basket import baskets
     from rpc_transfer.checkout import writing
 
-    place, named = index_options.index_and_words(folder, words)
+    place, named = (None, words) if by_detector else index_options.index_and_words(folder, words)
+    if by_detector and folder is not None:
+        raise UserError("an index would do nothing: the detector's own classes name", "--index", "Leave it out, or --by-detector")
     if not named:
         raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
     if onnx:
@@ -84,13 +92,13 @@ def command(
     index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers)
     ids = writing.Ids.like(like) if like is not None else None
     found: list[Basket] = []
-    for basket in baskets(_pictures(named), index, proposer, k=k):
+    for basket in baskets(_pictures(named), index, proposer, k=k, threshold=threshold):
         found.append(basket)
         if basket.error:
             console.say(f"left out: {basket.query}: {basket.error}")
         elif not as_json:
             click.echo(_text(basket))
-    synthetic = bool(index.store.setting("synthetic"))
+    synthetic = index is not None and bool(index.store.setting("synthetic"))
     if out is not None:
         writing.write(out, [basket for basket in found if not basket.error], kind, ids)
     if sheet is not None:
@@ -100,22 +108,23 @@ def command(
     ctx.exit(3 if any(basket.error for basket in found) else 0)
 
 
-def _warm(folder: Path, detector: str, device: str, workers: int | None) -> tuple[Index, Proposer]:
+def _warm(folder: Path | None, detector: str, device: str, workers: int | None) -> tuple[Index | None, Proposer]:
     from repr.checkout.choice import proposer_of
     from repr.lookup.index import Index
 
-    return Index.open(folder, device=device, workers=workers), proposer_of(detector, device=device)
+    index = Index.open(folder, device=device, workers=workers) if folder is not None else None
+    return index, proposer_of(detector, device=device)
 
 
-def _cold(folder: Path, detector: str, workers: int | None) -> tuple[Cold, Proposer]:
+def _cold(folder: Path | None, detector: str, workers: int | None) -> tuple[Cold | None, Proposer]:
     """Both without PyTorch, which is loaded only where something has to be exported first."""
     from repr.checkout import cold
     from repr.lookup.cold import opened
 
-    def _export_encoder() -> None:
+    def _export_encoder(of: Path) -> None:
         from repr.lookup.encoder_file import write_encoder
 
-        write_encoder(folder)
+        write_encoder(of)
 
     def _export_detector(path: Path, file: Path) -> None:
         from repr.checkout.detector import read_detector
@@ -123,7 +132,8 @@ def _cold(folder: Path, detector: str, workers: int | None) -> tuple[Cold, Propo
 
         write_onnx(read_detector(path), file)
 
-    return opened(folder, _export_encoder, workers=workers), cold.opened(detector, _export_detector)
+    index = opened(folder, _export_encoder, workers=workers) if folder is not None else None
+    return index, cold.opened(detector, _export_detector)
 
 
 def _pictures(words: Sequence[str]) -> Iterator[Path]:

@@ -93,7 +93,7 @@ def test_results_have_the_ids_of_the_truth(tmp_path: Path) -> None:
     truth: dict[str, Any] = {"categories": [{"id": 2, "name": "2_x"}], "annotations": []}
     (tmp_path / "gt.json").write_text(json.dumps({**truth, "images": [{"id": 55, "file_name": "1.jpg", "width": 100, "height": 80}]}))
     like = writing.results([basket], writing.Ids.like(tmp_path / "gt.json"))
-    assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, writing.UNKNOWN)]  # type: ignore[call-overload,index]
+    assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, "x")]  # type: ignore[call-overload,index]
     with pytest.raises(UserError, match="not in the list of images"):
         writing.results([Basket("other.jpg")], writing.Ids.like(tmp_path / "gt.json"))
 
