@@ -113,11 +113,11 @@ def main(results: Path) -> None:
     click.echo(f"`{content['command']}`, {content['written']}\n")
     for part in (levels, losses, unknowns, additions):
         click.echo(part(trials) + "\n")
-    rows = [
-        [name, *(f"{one[key]:.3f}" for key in ("ap", "recall", "precision", "threshold"))] for name, one in content["detectors"].items()
-    ]
-    click.echo(table(["detector", "AP50", "recall", "precision", "threshold"], rows) + "\n")
-    real = [[one["boxes"], *(f"{one[key]:.2f}" for key in ("a scene", "equal", "within one", "difference"))] for one in content["real"]]
+    shown = ("ap", "recall", "precision", "threshold")
+    rows = [[name, *(f"{one[key]:.3f}" for key in shown)] for name, one in content["detectors"].items()]
+    click.echo(table(["detector", "AP50", *shown[1:]], rows) + "\n")
+    agreed = ("a scene", "equal", "within one", "difference")
+    real = [[one["boxes"], *(f"{one[key]:.2f}" for key in agreed)] for one in content["real"]]
     click.echo(table(["boxes", "boxes a scene", "pairs equal", "within one", "mean difference"], real))
 
 
