@@ -2,9 +2,10 @@
 
     python tools/experiments/checkout.py --shop SHOP/rpc --fruits FRUITS --exemplars RPC_EXEMPLARS --work runs/checkout
 
-Detectors are trained on scenes pasted from exemplars, at 256 px. The threshold of the strict numbers is chosen on other scenes than those
-of the test. Seeds of naming draw the ten exemplars a product that are in the index. Every step leaves a file in --work and is not done
-again; what is there after --minutes is gathered in results/checkout.json, which docs/checkout.md prints.
+One detector is trained for all sets, on scenes pasted from exemplars of their train parts; another without the shop's novel products. The
+threshold of the strict numbers is chosen on other scenes than those of the test. Seeds draw the ten exemplars a product that are in the
+index. Every step leaves a file in --work and is not done again; what is there after --minutes is gathered in results/checkout.json, which
+docs/checkout.md prints.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import shlex
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -35,11 +36,13 @@ from repr.images.reader import read_image
 from repr.lookup.matches import Match
 from repr.models.weights import fresh, load_encoder, read_weights
 from repr.runs import environment
+from repr.training.stop import Stopped
 from rpc_transfer.checkout.settings import Training
 from rpc_transfer.checkout.training import train
 from rpc_transfer.checkout.writing import write_sheet
 
 log = logging.getLogger("rpc_transfer.experiment")
+SIDE, BATCH = 224, 4  # of the detectors: small ones, so that many steps are made in minutes
 RESULTS = Path(__file__).parent / "results" / "checkout.json"
 
 
@@ -59,13 +62,14 @@ class Work:
         if time.monotonic() > self.end:
             raise Late
 
-    def detector(self, of: Set, kind: str, epochs: int, seed: int) -> Path:
-        """The run folder of a detector, trained where it is not."""
-        out = self.folder / f"{of.name}-{kind}-{seed}"
+    def detector(self, kind: str, scenes: Sequence[Path], epochs: int) -> Detector:
+        """A detector, trained where it is not; it goes on where the last call was stopped."""
+        out = self.folder / f"detector-{kind}"
         if not (out / "detector.safetensors").is_file():
             self.check()
-            train([of.scenes[kind]], Training(side=256, epochs=epochs, seed=seed, device="cpu"), out, resume=out.exists())
-        return out
+            settings = Training(side=SIDE, batch_size=BATCH, epochs=epochs, device="cpu")
+            train(list(scenes), settings, out, resume=(out / "checkpoint").exists())
+        return Detector(read_detector(out), device="cpu")
 
 
 def grounds(work: Work, of: Set, weights: str, finders: dict[str, Proposer | None], most: int) -> Ground:
@@ -122,25 +126,24 @@ def _boxed(scene: Path, finder: Proposer) -> Basket:
     return Basket(str(scene), image.size, tuple(items))
 
 
-def measured(work: Work, sets: Iterator[Set], real: Path | None, weights: tuple[str, ...], seeds: int, most: int, epochs: int) -> None:
+def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequence[str], seeds: int, most: int, epochs: int) -> None:
     """All trials, a file each. Raises Late."""
-    for of in sets:
-        finders: dict[str, Proposer | None] = {TRUE: None, "classical": propose}
-        for kind in of.scenes:
-            finders[kind] = Detector(read_detector(work.detector(of, kind, epochs, 0)), device="cpu")
-        for name in weights:
-            missing = [seed for seed in range(seeds) if not _file(work, of, name, seed).is_file()]
-            ground = grounds(work, of, name, finders, most) if missing else None
-            for seed in missing:
-                work.check()
-                assert ground is not None
-                told = {"data": of.name, "weights": Path(name).name, "seed": seed, "rows": trial(ground, seed)}
-                write_json(_file(work, of, name, seed), {**told, "added": added(ground, seed) if of.novel else []})
-                log.info(f"{of.name}, {name}, seed {seed}")
-        if of.name == "exemplars" and real is not None:
-            trained = finders["trained"]
-            assert trained is not None
-            real_scenes(work, real, {"classical": propose, "trained": trained})
+    trained = work.detector("trained", [of.scenes for of in sets], epochs)
+    if real is not None:
+        real_scenes(work, real, {"classical": propose, "trained": trained})
+    for name, of in itertools.product(weights, sets):
+        missing = [seed for seed in range(seeds) if not _file(work, of, name, seed).is_file()]
+        if not missing:
+            continue
+        finders: dict[str, Proposer | None] = {TRUE: None, "classical": propose, "trained": trained}
+        if of.base is not None:
+            finders["base"] = work.detector("base", [one.base or one.scenes for one in sets], epochs)
+        ground = grounds(work, of, name, finders, most)
+        for seed in missing:
+            work.check()
+            told = {"data": of.name, "weights": Path(name).name, "seed": seed, "rows": trial(ground, seed)}
+            write_json(_file(work, of, name, seed), {**told, "added": added(ground, seed) if of.novel else []})
+            log.info(f"{of.name}, {name}, seed {seed}")
 
 
 def _file(work: Work, of: Set, weights: str, seed: int) -> Path:
@@ -164,10 +167,10 @@ def gathered(work: Work) -> dict[str, object]:
 @click.option("--fruits", "fruits_folder", type=click.Path(path_type=Path), help="Fruits in RPC's layout.")
 @click.option("--exemplars", type=click.Path(path_type=Path), help="Real exemplars, backgrounds and scenes without labels.")
 @click.option("--work", "folder", type=click.Path(path_type=Path), required=True, help="Where files are kept between calls.")
-@click.option("--seeds", type=int, default=5, show_default=True, help="Of naming; of the detector there is one.")
+@click.option("--seeds", type=int, default=5, show_default=True, help="Of naming; of each detector there is one.")
 @click.option("--most", type=int, default=90, show_default=True, help="Scenes to choose on, and to test on.")
-@click.option("--scenes", type=int, default=240, show_default=True, help="Scenes to train a detector on.")
-@click.option("--epochs", type=int, default=8, show_default=True, help="Of a detector.")
+@click.option("--scenes", type=int, default=120, show_default=True, help="Scenes of a set to train detectors on.")
+@click.option("--epochs", type=int, default=10, show_default=True, help="Of a detector.")
 @click.option("--minutes", type=float, default=60, show_default=True, help="Time after which nothing is begun.")
 @click.option("--weights", multiple=True, default=("imagenet", "none"), show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
@@ -188,17 +191,16 @@ def main(
     logging.basicConfig(level=logging.INFO)
     work = Work(folder, minutes)
 
-    def _sets() -> Iterator[Set]:
-        if shop_folder is not None:
-            yield shop(shop_folder, work.folder, scenes)
-        if exemplars is not None:
-            yield real_exemplars(exemplars, work.folder, scenes, most)
-        if fruits_folder is not None:
-            yield fruits(fruits_folder, work.folder, scenes, most, [exemplars / "background"] if exemplars is not None else [])
-
+    sets = []
+    if fruits_folder is not None:
+        sets.append(fruits(fruits_folder, work.folder, scenes, most, [exemplars / "background"] if exemplars is not None else []))
+    if exemplars is not None:
+        sets.append(real_exemplars(exemplars, work.folder, scenes, most))
+    if shop_folder is not None:
+        sets.append(shop(shop_folder, work.folder, scenes))
     try:
-        measured(work, _sets(), exemplars, weights, seeds, most, epochs)
-    except Late:
+        measured(work, sets, exemplars, weights, seeds, most, epochs)
+    except (Late, Stopped):
         click.echo("The time is up; the same command goes on.")
     write_json(results, gathered(work))
     click.echo(json.dumps({"written": str(results)}))

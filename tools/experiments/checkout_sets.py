@@ -27,6 +27,7 @@ from rpc_transfer.checkout.synthesis import synthesize
 SIDE = 640  # pixels of pasted scenes
 INSIDE = 4  # pixels inside the box: the real exemplars have it drawn on
 NOVEL = 34
+POOL = 14  # exemplars of a product of the shop, of which seeds draw
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Set:
-    """exemplars: for the index; scenes: folders to train detectors on, by what these are called; novel: products that one leaves out."""
+    """exemplars: for the index; scenes: to train a detector on; novel: products that come later; base: scenes to train on without these."""
 
     name: str
     exemplars: Catalog
-    scenes: dict[str, Path]
+    scenes: Path
     val: Part
     test: Part
     novel: frozenset[str] = frozenset()
+    base: Path | None = None
 
 
 def pasted(
@@ -76,13 +78,16 @@ def shop(folder: Path, out: Path, n: int) -> Set:
     products = np.unique(exemplars.product_keys().astype(str))
     novel = frozenset(np.random.default_rng(0).permutation(products)[: min(NOVEL, len(products) // 4)].tolist())
     base = without(folder, novel, out / "shop-base")
-    scenes = {"trained": pasted(out / "shop-scenes", folder, n, "train", 1), "base": pasted(out / "base-scenes", base, n, "train", 2)}
-    return Set("shop", exemplars, scenes, Part.of(folder, "val"), Part.of(folder, "test"), novel)
+    scenes = [pasted(out / f"{name}-scenes", data, n, "train", 1) for name, data in (("shop", folder), ("base", base))]
+    keys, rng = exemplars.product_keys().astype(str), np.random.default_rng(1)
+    pool = [rng.permutation(np.flatnonzero(keys == product))[:POOL] for product in products]
+    some = exemplars.select(np.sort(np.concatenate(pool)))
+    return Set("shop", some, scenes[0], Part.of(folder, "val"), Part.of(folder, "test"), novel, scenes[1])
 
 
 def fruits(folder: Path, out: Path, n: int, tests: int, backgrounds: Sequence[Path]) -> Set:
     """Real photographs of eight fruits from all sides, on real counters where there are any."""
-    scenes = {"trained": pasted(out / "fruits-scenes", folder, n, "train", 1, backgrounds=backgrounds)}
+    scenes = pasted(out / "fruits-scenes", folder, n, "train", 1, backgrounds=backgrounds)
     val = pasted(out / "fruits-val", folder, tests, "val", 2, backgrounds=backgrounds)
     test = pasted(out / "fruits-test", folder, tests, "test", 3, part="test", backgrounds=backgrounds)
     return Set("fruits", open_sources([folder]).in_split("train"), scenes, Part.of(val, "val"), Part.of(test, "test"))
@@ -96,7 +101,7 @@ def real_exemplars(folder: Path, out: Path, n: int, tests: int) -> Set:
         for split, count, seed in (("train", n, 1), ("val", tests, 2), ("test", tests, 3))
     }
     parts = [Part.of(made[split], split) for split in ("val", "test")]
-    return Set("exemplars", open_sources([crops]), {"trained": made["train"]}, parts[0], parts[1])
+    return Set("exemplars", open_sources([crops]), made["train"], parts[0], parts[1])
 
 
 def crops_of(folder: Path, out: Path) -> Path:
