@@ -38,6 +38,17 @@ class Build:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
 
+def points(side: int) -> Tensor:
+    """(n, 4) x0, y0, x1, y1: the square of a stride's size around each point of each stride, row by row, as FCOS has them."""
+    found = []
+    for stride in STRIDES:
+        steps = torch.arange(0, side, stride, dtype=torch.float32)
+        y, x = torch.meshgrid(steps, steps, indexing="ij")
+        middles = torch.stack([x, y, x, y], -1).reshape(-1, 4)
+        found.append(middles + torch.tensor([-stride, -stride, stride, stride]) / 2)
+    return torch.cat(found)
+
+
 class Finder(nn.Module):
     """Squares (b, side, side, 3) uint8 → boxes (b, n, 4) x0, y0, x1, y1 in their pixels and scores (b, n, classes) in 0..1, of n points."""
 
@@ -55,9 +66,7 @@ class Finder(nn.Module):
         classes = max(1, len(made.classes))
         head = FCOSHead(made.channels, 1, classes, made.convs)
         self.fcos = FCOS(stages, classes, anchor_generator=generator, head=head)
-        grids = [[made.side // stride] * 2 for stride in STRIDES]
-        strides = [[torch.tensor(stride)] * 2 for stride in STRIDES]
-        self.register_buffer("anchors", torch.cat(generator.grid_anchors(grids, strides)), persistent=False)
+        self.register_buffer("anchors", points(made.side), persistent=False)
         self.register_buffer("shift", torch.tensor(made.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor(made.std).view(1, 3, 1, 1), persistent=False)
 

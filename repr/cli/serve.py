@@ -61,13 +61,9 @@ def command(
     Ctrl-C or SIGTERM: requests that are in work are answered first.
     """
     place = index_options.index_alone(folder, words)
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn
-    except ModuleNotFoundError as error:
-        raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
+    _check_installed()
+    import uvicorn
+
     from repr.checkout.choice import proposer_of
     from repr.lookup.index import Index
     from repr.server.app import create_app
@@ -102,6 +98,16 @@ def command(
     if app.state.service.failed is not None:
         raise app.state.service.failed
     console.say("Stopped.")
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
 
 
 def _warn(address: str, keys: Keys) -> None:

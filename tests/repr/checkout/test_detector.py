@@ -87,7 +87,7 @@ def test_a_step_on_one_scene_lowers_the_loss() -> None:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        said.append(float(loss))
+        said.append(loss.item())
     assert said[-1] < said[0]
 
 
