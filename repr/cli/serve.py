@@ -50,8 +50,7 @@ def command(
     workers: int | None,
     **limits: Any,
 ) -> None:
-    """Answer over HTTP which stored products a photograph shows, or lie on a counter; the page for people is at /, the schema at
-    /openapi.json.
+    """Answer over HTTP which stored products a photograph shows, or a counter; the page for people is at /, the schema at /openapi.json.
 
     \b
     Examples:
@@ -71,8 +70,7 @@ def command(
     from repr.server.keys import read_key as key_of
     from repr.server.listening import check_writable, listen
 
-    keys = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key"))
-    held = Limits(**limits)
+    keys, held = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key")), Limits(**limits)
     proposer = proposer_of(detector, device=device)
     index = Index.open(place, device=device, workers=workers, wait=held.timeout / 2)
     if keys.write is not None:
@@ -82,7 +80,6 @@ def command(
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     _warn(address[0], keys)
     products, images = index.store.counts()
-    server: uvicorn.Server
 
     def _stop() -> None:
         server.should_exit = True

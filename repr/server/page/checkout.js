@@ -40,6 +40,7 @@ class Counter {
     const url = URL.createObjectURL(file);
     this.image.onload = () => URL.revokeObjectURL(url);
     this.image.src = url;
+    this.stage.style.maxWidth = `calc(75vh * ${found.width / found.height})`; // all of it in view
     this.stage.append(this.image);
     this.drawing();
     this.element = h("div", { class: "counter" },

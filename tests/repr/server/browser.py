@@ -112,7 +112,7 @@ class Browser:
 def browser() -> Iterator[Browser]:
     """A window, closed with the block, and all that was started for it."""
     assert DRIVER and BROWSER
-    with socket.socket() as free, tempfile.TemporaryDirectory() as profile:
+    with socket.socket() as free, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
