@@ -70,7 +70,7 @@ class Counter {
     const name = item.product ? title(item.product) : "not one of ours";
     const style = `left:${(100 * x) / this.width}%;top:${(100 * y) / this.height}%;width:${(100 * w) / this.width}%;height:${(100 * h_) / this.height}%`;
     const made = h("button", { type: "button", class: `box${item.product ? "" : " unknown"}`, "aria-pressed": String(item === this.chosen), "aria-label": name,
-      onclick: () => { this.chosen = item === this.chosen ? null : item; this.show(); this.panel.querySelector("button")?.focus({ preventScroll: true }); } },
+      onclick: () => { this.chosen = item === this.chosen ? null : item; this.show(); this.panel.querySelector("button")?.focus({ preventScroll: true }); this.panel.scrollIntoView({ block: "nearest" }); } },
     h("span", {}, name));
     made.style.cssText = style; // by the object model, which the page's policy allows
     return made;
