@@ -27,6 +27,7 @@ FILE = click.Path(path_type=Path)
 @index_options.k_option(5, "box")
 @index_options.detector_option
 @index_options.threshold_option
+@index_options.same_weights_option
 @options.option(
     "--by-detector", is_flag=True, section="model", help="Name by the classes of a detector that was trained --per-class, without an index."
 )
@@ -59,6 +60,7 @@ def command(
     k: int,
     detector: str,
     threshold: float | None,
+    weights: str | None,
     by_detector: bool,
     kind: str,
     like: Path | None,
@@ -83,13 +85,13 @@ def command(
     from rpc_transfer.checkout import writing
 
     place, named = (None, words) if by_detector else index_options.index_and_words(folder, words)
-    if by_detector and folder is not None:
-        raise UserError("an index would do nothing: the detector's own classes name", "--index", "Leave it out, or --by-detector")
+    if by_detector:
+        options.refuse_typed(ctx, ("folder", "weights"), "the detector's own classes name", "Leave it out, or --by-detector")
     if not named:
         raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
     if onnx:
-        options.refuse_typed(ctx, ("device",), "ONNX files are run on the processor", "Leave it out, or --onnx")
-    index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers)
+        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
+    index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers, weights)
     ids = writing.Ids.like(like) if like is not None else None
     found: list[Basket] = []
     for basket in baskets(_pictures(named), index, proposer, k=k, threshold=threshold):
@@ -108,11 +110,13 @@ def command(
     ctx.exit(3 if any(basket.error for basket in found) else 0)
 
 
-def _warm(folder: Path | None, detector: str, device: str, workers: int | None) -> tuple[Index | None, Proposer]:
+def _warm(folder: Path | None, detector: str, device: str, workers: int | None, weights: str | None) -> tuple[Index | None, Proposer]:
     from repr.checkout.choice import proposer_of
     from repr.lookup.index import Index
 
     index = Index.open(folder, device=device, workers=workers) if folder is not None else None
+    if index is not None:
+        index.check_weights(weights)
     return index, proposer_of(detector, device=device)
 
 
