@@ -90,6 +90,7 @@ BADLY = [
     "repr index learner nowhere lda",
     "rpc_transfer checkout evaluate nowhere.json nowhere.json",
     "rpc_transfer checkout synthesize nowhere",
+    "rpc_transfer checkout train --data nowhere",
     "rpc_transfer checkout predict nowhere",
     "repr embed --data nowhere",
     "repr classify ensemble nowhere",
