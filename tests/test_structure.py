@@ -16,8 +16,8 @@ ROOMS = {
     "repr": [
         *("__main__", "cli", "server", "api", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search"),
         *("embedding", "training", "methods", "models", "catalog", "synthetic", "images"),
-        *("runs", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker", "vectors", "records"),
-        *("arrays", "commands", "crops", "errors"),
+        *("runs", "index_options", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker"),
+        *("vectors", "records", "arrays", "commands", "crops", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_errors", "report_images", "view", "summary", "experiment", "bench", "paper", "configs", "weights"),
@@ -26,9 +26,9 @@ ROOMS = {
     ],
 }
 PACKAGES = tuple(ROOMS)
-MAX_DEPTH = 18  # steps from the top of the longest chain of imports, those inside functions too, to its end
+MAX_DEPTH = 12  # steps from the top of the longest chain of imports, those inside functions too, to its end
 MAX_LINES = 60  # of a function
-COMMAND_LINE = ("repr.console", "repr.options")  # what commands share: for them alone
+COMMAND_LINE = ("repr.console", "repr.options", "repr.index_options")  # what commands share: for them alone
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

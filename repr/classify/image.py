@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from repr.classify.dcl import Construction
 from repr.classify.prior import blank
 from repr.classify.settings import NETWORKS, Recipe, Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
+from repr.classify.weights import known_weights
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import NoneReadable, log_left_out
@@ -32,8 +32,9 @@ from repr.models.architecture import called
 from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import Leak, leaks
-from repr.models.weights import Weights, fresh, load_encoder, read_weights
+from repr.models.leaks import leaks
+from repr.models.provenance import Leak
+from repr.models.weights import Weights, fresh, load_encoder
 from repr.training.finetune import EncoderWithHead, fit_network
 
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
@@ -245,12 +246,6 @@ def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
         with suppress(UserError):
             weights.append(known_weights(named))
     return leaks(weights, catalog.in_split("test"))
-
-
-@cache
-def known_weights(spec: str) -> Weights:
-    """`read_weights`, each once a process."""
-    return read_weights(spec)
 
 
 def side(settings: Settings, arch: str, usual: int = 0) -> int:

@@ -10,10 +10,10 @@ from repr.catalog import parts
 from repr.classify.bert import check_folder
 from repr.classify.combinations import combine
 from repr.classify.grid import Request
-from repr.classify.image import known_weights
 from repr.classify.late import FUSERS
 from repr.classify.settings import NETWORKS, WHOLE, Settings, Shared
 from repr.classify.tables import TEXTS, Choice, rows_of
+from repr.classify.weights import known_weights
 from repr.errors import UserError
 from repr.models.devices import pick_device
 from repr.settings import declared
@@ -22,11 +22,6 @@ from repr.settings import declared
 def presets(number: str, request: Request) -> tuple[str, ...]:
     """The presets asked for; else the paper's for its own tables."""
     return request.presets or ("grouped" if number in ("", "rakuten") else "paper",)
-
-
-def split_of(preset: str, split: str | None) -> str:
-    """How data without a split of their own are divided: as asked for, else by the preset."""
-    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")
 
 
 def list_rows(number: str, request: Request, splits: Mapping[str, str], levels: Mapping[str, int]) -> list[Settings]:

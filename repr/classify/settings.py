@@ -264,3 +264,8 @@ class Settings(Shared):
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}
+
+
+def split_of(preset: str, split: str | None) -> str:
+    """How data without a split of their own are divided: as asked for, else by the preset."""
+    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")

@@ -14,8 +14,8 @@ from repr.classify import MODELS, SUBSETS
 from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
-from repr.classify.image import known_weights
 from repr.classify.settings import Settings
+from repr.classify.weights import known_weights
 from repr.errors import UserError
 
 NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, options, tables
+from repr import console, index_options, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
 @options.option("-k", "k", type=click.IntRange(1), default=10, help="Products to name for each photograph.  [default: 10]")
 @options.option("--per-image", is_flag=True, help="Name the k nearest images, also several of one product.")
-@options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
+@index_options.same_weights_option
 @options.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -81,7 +81,7 @@ def command(
     from repr.lookup.photographs import Photographs, answers, writing
     from repr.reports.lookup_sheet import Sheets
 
-    place, named = options.index_and_words(folder, words)
+    place, named = index_options.index_and_words(folder, words)
     if not named:
         raise UserError("no photograph named", "", "Name image files, or folders of them, after the index")
     if onnx:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repr import console, options
+from repr import console, index_options, options
 from repr.errors import UserError
 from repr.server.settings import Limits
 
@@ -20,7 +20,7 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.option("--host", default="127.0.0.1", metavar="ADDRESS", section="machine", help="Where to listen.  [default: 127.0.0.1]")
 @options.option("--port", type=click.IntRange(0, 65535), default=8000, help="Where to listen; 0 for a free one.  [default: 8000]")
@@ -55,7 +55,7 @@ def command(
 
     Ctrl-C or SIGTERM: requests that are in work are answered first.
     """
-    place = options.index_alone(folder, words)
+    place = index_options.index_alone(folder, words)
     try:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401

@@ -11,6 +11,7 @@ features (`repr.learners`). Temperature and gate stay as they were settled.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
@@ -23,8 +24,10 @@ from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import SHORTLIST
 from repr.lookup.ranking import Ranking, Search, best_products, image_search, nearest_products
-from repr.lookup.settling import Settled
 from repr.lookup.unknown import signals_of
+
+if TYPE_CHECKING:
+    from repr.lookup.settling import Settled
 
 STEP = 65_536  # images that a learner is taught at a time
 

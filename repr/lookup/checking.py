@@ -17,7 +17,6 @@ from repr.embedding.embeddings import Embeddings
 from repr.images.boxes import Box
 from repr.images.decode import decode
 from repr.lookup.answering import settled_of
-from repr.lookup.catalogs import own_ids
 from repr.lookup.check import Confused, Report, Suspect, check, look_of
 from repr.lookup.gallery import Gallery
 from repr.lookup.store import Store, StoredImage
@@ -39,7 +38,7 @@ class Given:
     @classmethod
     def of(cls, catalog: Catalog, made: Embeddings, unknown: Sequence[bool]) -> Given:
         """Those images of a catalog that could be read. unknown: of each."""
-        ids, paths, rows = own_ids(catalog), [path for _, path in catalog.located()], made.rows.tolist()
+        ids, paths, rows = list(map(str, catalog.column("product"))), [path for _, path in catalog.located()], made.rows.tolist()
         flags = np.array(unknown, dtype=np.bool_)
         return cls(tuple(ids[row] for row in rows), tuple(paths[row] for row in rows), made.features, flags)
 

@@ -17,7 +17,7 @@ from repr.embedding.graph import Graph
 from repr.errors import UserError
 from repr.images.decode import decode
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import cache, uploads
+from repr.lookup import cache, own
 from repr.lookup.answering import Answering
 from repr.lookup.info import MadeWith
 from repr.lookup.matches import Answer, Match, hits
@@ -59,7 +59,7 @@ class Cold:
 
     def file(self, image: str, root: Path | None = None) -> Path:
         """Where the file of a stored image is, by its path in the index. root: what paths are relative to, if not as stored."""
-        return uploads.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
+        return own.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
 
     def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
         """As `Index.lookup` of several images; stored vectors are searched exactly."""

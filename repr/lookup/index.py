@@ -22,7 +22,7 @@ from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import answering, building, cache, keeping, lists, reindex, uploads
+from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
 from repr.lookup.answering import Answering, settle_store, settled_of
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
@@ -31,9 +31,8 @@ from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
 from repr.lookup.matches import Answer, Match, Search, hits
-from repr.lookup.opened import Opened
+from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
-from repr.lookup.reindex import made_ready
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settling import Settled
@@ -213,7 +212,7 @@ class Index(Opened):
     def move(self, root: str | Path) -> None:
         """Say where the images are now. Raises UserError when not one of them is there."""
         root = Path(root).expanduser().absolute()
-        paths = [image.path for image in self.store.images() if uploads.place(self.folder, image.path) is None]
+        paths = [image.path for image in self.store.images() if own.place(self.folder, image.path) is None]
         if paths and not any((root / as_name(path)).is_file() for path in paths):
             raise UserError(
                 f"not one of the {len(paths):,} images is there, such as {paths[0]}", root, "Name the folder that they start from"
@@ -256,13 +255,15 @@ class Index(Opened):
 
     # -- care
 
-    def compact(self) -> None:
-        """Give the space of what was removed back to the disk."""
+    def compact(self) -> int:
+        """Give the space of what was removed back to the disk; returns how many files went that an interruption had left over."""
+        swept = self.store.sweep()
         self.store.compact()
         cache.drop(self.folder)
         answering.drop(self.folder)
         self._forget()
         self._tune(anew=True)
+        return swept
 
     @classmethod
     def restore(cls, file: str | Path, folder: str | Path) -> Index:

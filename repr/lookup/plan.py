@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike
@@ -15,7 +16,7 @@ class Incoming:
     """An image that an index is to hold.
 
     product: its product's id. path: as the index keeps it. content: SHA-256 of its file, None where it cannot be read. box: on the upright
-    file. source: what is embedded, cut out by drawn.
+    file. source: what is embedded, cut out by drawn. kept: where it is to be written, being bytes that lie nowhere.
     """
 
     product: str
@@ -24,6 +25,7 @@ class Incoming:
     source: ImageLike
     box: tuple[float, ...] | None = None
     drawn: Box | None = None
+    kept: Path | None = None
 
 
 @dataclass

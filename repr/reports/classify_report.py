@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from repr.arrays import Array, Doubles
+from repr.classify.answer import Answer
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.request import Answer
 from repr.classify.summary import ClassifyRow, name, title
 from repr.evaluation.calibration import BINS, Bin
 from repr.evaluation.words import NONE, p_value, percent, points, rate

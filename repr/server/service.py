@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -13,7 +13,6 @@ import numpy as np
 from fastapi import Depends, Request
 
 from repr.errors import UserError
-from repr.lookup.index import Index
 from repr.lookup.matches import Answer
 from repr.server.batching import Batcher, Full
 from repr.server.doubts import Doubts
@@ -21,6 +20,9 @@ from repr.server.keys import Keys
 from repr.server.metrics import Metrics
 from repr.server.problems import Problem
 from repr.server.settings import Limits
+
+if TYPE_CHECKING:
+    from repr.lookup.index import Index
 
 log = logging.getLogger(__name__)
 

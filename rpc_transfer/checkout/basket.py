@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from PIL import Image
 
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike, Unreadable, crop_square, name_of, read_image
-from repr.lookup.index import Index
 from repr.lookup.matches import Match, MatchJson
 from rpc_transfer.checkout.proposals import Proposal, propose
+
+if TYPE_CHECKING:
+    from repr.lookup.index import Index
 
 Proposer = Callable[[Image.Image], list[Proposal]]
 

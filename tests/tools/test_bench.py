@@ -23,6 +23,7 @@ SLOW = [
     "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
     "naive.py --set '220 px' --images 40 --method supervised --size 32 --rounds 1 --device cpu",
     "naive.py --set '2592 x 1944 px' --images 16 --method simclr --size 32 --rounds 1 --device cpu",
+    "serve.py --images 24 --clients 4 --requests 100 --seconds 2",
     "titles.py --records 1200 --epochs 1",
     "training.py --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",
     "training.py --arch tf_efficientnet_lite0 --method vicreg --size 32 --batch-size 4 --steps 2 --rounds 1 --device cpu",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, options, tables
+from repr import console, index_options, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FILE = click.Path(path_type=Path)
 
 
 @options.command("predict")
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PICTURE...")
 @options.option("-k", "k", type=click.IntRange(1), default=5, help="Products to keep for each box.  [default: 5]")
 @options.option(
@@ -70,7 +70,7 @@ def command(
     from rpc_transfer.checkout import writing
     from rpc_transfer.checkout.basket import baskets
 
-    place, named = options.index_and_words(folder, words)
+    place, named = index_options.index_and_words(folder, words)
     if not named:
         raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
     index = Index.open(place, device=device, workers=workers)

@@ -161,7 +161,7 @@ def test_an_index_that_another_writes_to_or_that_cannot_be_written(opened: Open,
     def _full(*_: object) -> None:
         raise OSError(28, "No space left on device", "/secret/place")
 
-    monkeypatch.setattr("repr.lookup.uploads.os.fsync", _full)
+    monkeypatch.setattr("repr.lookup.own.os.fsync", _full)
     full = problem(client.post("/v1/products/x/images", files=files(photograph(5)), headers=AS_WRITER), 507)
     assert "secret" not in json.dumps(full) and index.store.counts() == (3, 5)
 
