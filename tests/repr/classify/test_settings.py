@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repr.classify import ENCODERS, MODELS
@@ -80,6 +80,7 @@ def test_adamw_is_for_bert_end_to_end_where_no_preset_says_otherwise() -> None:
     assert replace(row, preset="rakuten").recipe(3, "text")["lr"] == 3e-5
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_what_a_row_does_not_look_at_is_not_its_identity(row: Settings) -> None:
     own = row.relevant()
@@ -92,6 +93,7 @@ def test_what_a_row_does_not_look_at_is_not_its_identity(row: Settings) -> None:
     assert replace(row, level=row.level % 3 + 1).relevant() != own
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_the_config_in_results_is_read_back(row: Settings) -> None:
     config = row.config
