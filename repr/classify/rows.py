@@ -76,6 +76,7 @@ def _check_used(rows: Sequence[Settings], request: Request) -> None:
         "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
         "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
         "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
+        "optimiser": request.optimiser != "adam" and not any(row.tunes_text for row in rows),
         "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
         "mask": request.mask and not any("text" in row.modality for row in rows),
         "ocr": request.ocr and not any("text" in row.modality for row in rows),
