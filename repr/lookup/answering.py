@@ -1,6 +1,6 @@
 """The answerer of an index, kept equal to what is stored, and learner.safetensors: what its learner knows. Can be deleted at any time.
 
-How an index answers stands in index.db (`settling.Settled`), and what a learner was taught follows from the images there. So the file only
+How an index answers stands in index.db (`settled.Settled`), and what a learner was taught follows from the images there. So the file only
 saves the time of teaching: it says up to which image, and at which revision, it was taught; what came since is taught on top, and where
 images were removed since, or anything does not agree, it is made again. A folder that cannot be written to is no reason to fail.
 """
@@ -8,35 +8,27 @@ images were removed since, or anything does not agree, it is made again. A folde
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from repr.arrays import Floats
 from repr.errors import UserError
-from repr.files import content_key
 from repr.learners.taught import Taught, load
 from repr.lookup.answers import Answerer, searches
-from repr.lookup.asked import Asked
 from repr.lookup.cache import Matrix
-from repr.lookup.gallery import Gallery, sampled
-from repr.lookup.info import MadeWith
+from repr.lookup.gallery import Gallery
 from repr.lookup.ranking import Search
 from repr.lookup.schema import LEARNER
-from repr.lookup.settling import Settled, settle
+from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import Store
 from repr.records import from_json, to_json
 
-log = logging.getLogger(__name__)
-
-SETTING = "answers"
 TAIL, SHARE = 64, 0.02  # images come or gone since it was written, and their share of all, from which it is written again
 
 
@@ -50,57 +42,6 @@ class Stamp:
     revision: int
     last: int
     crc: int
-
-
-def settled_of(store: Store) -> Settled:
-    """How an index answers: by the nearest neighbour, with probabilities that are not calibrated, before that is settled, and where the
-    features are of other weights since."""
-    content = store.setting(SETTING)
-    settled = Settled() if content is None else from_json(Settled, content, store.file)
-    return settled if settled.made_with == _made_with(store) else Settled(asked=settled.asked, accept=settled.accept)
-
-
-def _made_with(store: Store) -> str:
-    """The weights, size and crops of an index's features."""
-    made = cast(MadeWith, store.setting("weights"))
-    return content_key(made["identity"], made["size"], made["crops"])
-
-
-def settle_store(store: Store, dim: int, learner: str | None = None, accept: float | None = None) -> Settled:
-    """Choose who answers on the stored images, of which many are represented by a sample; store that, and log it.
-
-    learner, accept: as `Asked` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for images
-    too few.
-    """
-    last = settled_of(store)
-    asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
-    with store.reading():
-        ids, products = store.owners()
-        rows = sampled(products)
-        wanted = ids[rows]
-        made_with, stored = _made_with(store), store.counts()[0]
-        parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
-    features = np.concatenate([np.empty((0, dim), np.float32), *parts])
-    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
-    settled = replace(found, made_with=made_with, products=stored)
-    with store.change("settle") as change:
-        change.settings({SETTING: to_json(settled)})
-    for line in settled.lines():
-        log.info(line)
-    return settled
-
-
-def settle_if_outgrown(store: Store, dim: int) -> Settled | None:
-    """The same where images or products have become twice or half as many since; None where they have not, or are too few for it."""
-    products, images = store.counts()
-    if not settled_of(store).outgrown(images, products):
-        return None
-    log.info(f"Who answers is chosen anew, now that there are {products:,} products in {images:,} images.")
-    try:
-        return settle_store(store, dim)
-    except UserError as error:
-        log.warning(f"Who answers stays as it was: {error}")
-        return None
 
 
 class Answering:

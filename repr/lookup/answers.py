@@ -22,12 +22,11 @@ from repr.errors import UserError
 from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
-from repr.lookup.held_out import SHORTLIST
-from repr.lookup.ranking import Ranking, Search, best_products, image_search, nearest_products
+from repr.lookup.ranking import SHORTLIST, Ranking, Search, best_products, image_search, nearest_products
 from repr.lookup.unknown import signals_of
 
 if TYPE_CHECKING:
-    from repr.lookup.settling import Settled
+    from repr.lookup.settled import Settled
 
 STEP = 65_536  # images that a learner is taught at a time
 
@@ -135,9 +134,9 @@ class Answerer:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""
         if self.settled.gate is None:
             return np.zeros(len(features), dtype=np.float32)
-        return self.settled.gate.scores(
-            signals_of(features, ranking, self.gallery, temperature=self.settled.temperature, usual=self.settled.gate.usual)
-        )
+        gate, learner = self.settled.gate, self.taught.learner if self.taught else None
+        signals = signals_of(features, ranking, self.gallery, learner, temperature=self.settled.temperature, usual=gate.usual)
+        return gate.scores(signals)
 
     def _candidates(self, query: Floats, numbers: Array, scores: Floats, chances: Floats) -> tuple[Candidate, ...]:
         made = []

@@ -23,7 +23,7 @@ from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
 from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
-from repr.lookup.answering import Answering, settle_if_outgrown, settle_store
+from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
 from repr.lookup.catalogs import incoming_of
@@ -35,7 +35,8 @@ from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
-from repr.lookup.settling import Settled
+from repr.lookup.settled import Settled
+from repr.lookup.settling import settle_if_outgrown, settle_store
 from repr.lookup.store import WAIT, Product
 from repr.models.weights import Weights
 from repr.search.calibrated import RECALL, is_fast_exact

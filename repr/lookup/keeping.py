@@ -21,11 +21,10 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, own
-from repr.lookup.answering import settled_of
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
 from repr.lookup.remote import Remote
-from repr.lookup.settling import Settled
+from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
 from repr.lookup.weights import WEIGHTS, weights_file
 from repr.models.weights import read_weights

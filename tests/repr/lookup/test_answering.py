@@ -14,10 +14,10 @@ from scipy.special import softmax
 from repr.errors import UserError
 from repr.learners import make
 from repr.lookup import answering
-from repr.lookup.answering import settled_of
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
 from repr.lookup.schema import LEARNER
+from repr.lookup.settled import settled_of
 from repr.models.weights import Weights, fresh
 
 PRODUCTS, IMAGES = 7, 6

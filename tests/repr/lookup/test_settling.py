@@ -9,8 +9,9 @@ from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
 from repr.lookup.asked import Asked
 from repr.lookup.held_out import held_out
-from repr.lookup.settling import Settled, settle
-from repr.lookup.unknown import fit_gate
+from repr.lookup.settled import Settled
+from repr.lookup.settling import settle
+from repr.lookup.strangers import fit_gate
 from repr.records import from_json, to_json
 from tests.repr.lookup.galleries import shop
 
