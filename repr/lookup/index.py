@@ -26,7 +26,7 @@ from repr.lookup import answering, building, cache, keeping, lists, own, reindex
 from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
-from repr.lookup.catalogs import incoming_of
+from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
@@ -149,9 +149,11 @@ class Index(Opened):
     def sync(self, data: str | Path | Sequence[str | Path] | Stock, *, dry_run: bool = False, prefix: bool = False) -> Changes:
         """Make the index equal to the data: add what is new, replace what has changed, take out what is not there any more.
 
-        dry_run: only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images at all.
+        What was given as bytes or pixels, or on the page, stays: it lies nowhere but in the index. So do products without images. dry_run:
+        only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images, or folders that do not open.
         """
         catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        check_opened(catalog)
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what="sync", where=catalog.name, whole=True, dry_run=dry_run)
 
