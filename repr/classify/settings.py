@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
-from repr.classify import ENCODERS, IMAGES, MODELS, PRESETS
+from repr.classify import ENCODERS, FUSIONS, IMAGES, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.late import FUSERS
 from repr.errors import UserError
@@ -32,7 +32,7 @@ class RowConfig:
 
     modality: image, text or image+text, and +ocr. masked: whether class names leave the texts. weights: as named, "" for the model's own.
     text_encoder, weak: "" where the row has none. held_out: whether the validation rows were taken from the training part.
-    image_model: of late fusion, else "".
+    image_model: of late fusion, towers: of feature-level fusion, else "".
     """
 
     model: str
@@ -61,6 +61,7 @@ class RowConfig:
     layers: int | None = None
     method: str = "plain"
     image_model: str = ""
+    towers: str = ""
     optimiser: str = "adam"
 
 
@@ -104,6 +105,9 @@ class Shared(Machine):
     )
     grid: int = setting(7, "Tiles along a side, of dcl.", low=2, high=32, metavar="N", group="training")
     adversary: str = setting("classes", "What tells shuffled images apart, of dcl.", choices=("classes", "two"), group="training")
+    towers: str = setting(
+        "frozen", "Below feature fusion: frozen, trained (each alone) or joint.", choices=("frozen", "trained", "joint"), group="training"
+    )
     image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
     fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
@@ -141,11 +145,13 @@ class Settings(Shared):
     def __post_init__(self) -> None:
         """Raises UserError for values beyond their limits."""
         check(self)
-        if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
-            remedy = "Add `end_to_end`, choose another `model`, or leave it out"
+        if self.method == "dcl" and "image" in self.modality and not self._trains_images:
+            remedy = "Add `end_to_end`, choose another `model` or `towers` trained, or leave it out"
             raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
         if self.hierarchy and self.model in FUSERS:
             raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
+        if self.hierarchy and self.model in FUSIONS and self.towers != "frozen":
+            raise UserError("hierarchical nets stand on frozen features", "", "Leave it out", argument="towers")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
 
@@ -155,6 +161,11 @@ class Settings(Shared):
         if MODELS[self.model].modality != "image":
             return False
         return self.end_to_end if self.end_to_end is not None else self.model in NETWORKS
+
+    @property
+    def _trains_images(self) -> bool:
+        """Whether it has, or may have, an image network that is trained for the classes by itself."""
+        return self.whole or self.model in FUSERS or (self.model in FUSIONS and self.towers == "trained")
 
     @property
     def tunes_text(self) -> bool:
@@ -195,8 +206,9 @@ class Settings(Shared):
             masked=self.masked,
             text_encoder=self.encoder,
             weak=self.weak if self.hierarchy else "",
-            method=self.method if self.whole or self.model in FUSERS else "plain",
+            method=self.method if self._trains_images else "plain",
             image_model=self.image_model if self.model in FUSERS else "",
+            towers=self.towers if self.model in FUSIONS else "",
             optimiser=self.optimiser if self.tunes_text else "adam",
         )
 
@@ -259,8 +271,10 @@ class Settings(Shared):
             drop += ["image_model", "fuse_hidden"]
         if not self.tunes_text:
             drop += ["optimiser"]
-        if not self.whole and self.model not in FUSERS:
+        if not self._trains_images:
             drop += ["method", "grid", "adversary"]
+        if self.model not in FUSIONS:
+            drop += ["towers"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

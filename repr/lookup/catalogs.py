@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from repr.catalog.names import as_text
 from repr.catalog.once import once
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests
 from repr.images.reader import Unreadable, upright_box
-from repr.lookup.plan import Incoming
+from repr.lookup.plan import Incoming, relative_to_root
 from repr.lookup.store import Product
 
 
@@ -85,11 +84,6 @@ def _category(catalog: Catalog, codes: Sequence[int], id_: str) -> tuple[str, ..
     """The names of a row's classes from the top down, without one that is the product itself."""
     entries = [level[code] for level, code in zip(catalog.classes, codes, strict=True) if code >= 0]
     return tuple(entry.name for entry in entries if id_ not in (entry.id, entry.name))
-
-
-def relative_to_root(file: Path, root: Path) -> str:
-    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
-    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
 
 
 def _on_file(file: Path, box: Box | None) -> tuple[float, ...] | None:

@@ -21,11 +21,10 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, own
-from repr.lookup.answering import settled_of
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
 from repr.lookup.remote import Remote
-from repr.lookup.settling import Settled
+from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
 from repr.lookup.weights import WEIGHTS, weights_file
 from repr.models.weights import read_weights
@@ -157,7 +156,7 @@ def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info
         "learner": settled.learner,
         "accept": accept_of(settled),
         "trials": [asdict(trial) for trial in settled.trials],  # type: ignore[misc]
-        "outgrown": settled.outgrown(images),
+        "outgrown": settled.outgrown(images, products),
         "weights": made,
         "leaks": store.setting("leaks") or [],  # type: ignore[typeddict-item]
         "root": str(store.setting("root")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from repr.catalog.names import as_text
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike
 from repr.lookup.store import StoredImage
@@ -26,6 +28,11 @@ class Incoming:
     box: tuple[float, ...] | None = None
     drawn: Box | None = None
     kept: Path | None = None
+
+
+def relative_to_root(file: Path, root: Path) -> str:
+    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
 
 
 @dataclass

@@ -13,9 +13,8 @@ from PIL import Image
 from repr.errors import UserError
 from repr.images.contents import file_digests
 from repr.images.reader import ImageLike, ending
-from repr.lookup.catalogs import relative_to_root
 from repr.lookup.own import MARK, place
-from repr.lookup.plan import Incoming
+from repr.lookup.plan import Incoming, relative_to_root
 
 
 def incoming(product: str, image: ImageLike, folder: Path, root: Path) -> Incoming:
