@@ -21,7 +21,7 @@ from repr.reports.weights_table import CAPTION, HEADER, weights_rows
 from repr.runs import Run
 from rpc_transfer import metrics, report_errors, report_images, results
 from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
-from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
+from rpc_transfer.summary import COLUMNS, PAPER, RUNS, is_rpc, memory, references
 from rpc_transfer.view import Interval, Point, View, cells, images, percent, plain, share
 
 
@@ -94,7 +94,7 @@ def _table_9(page: Page, view: View) -> None:
     ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
-        "They are on RPC too, but with another choice of novel products, images and settings, and one seed."
+        f"They are on RPC too, but with another choice of novel products, images and settings, and {RUNS}."
         if is_rpc(view.results.about) and not view.results.document.synthetic
         else "They are on RPC, another set than this run's: they show the size of the effect, not a target."
     )

@@ -37,7 +37,7 @@ def thin() -> Iterator[None]:
     import torchvision
     from torch import nn
 
-    from repr.classify.image import known_weights
+    from repr.classify.weights import known_weights
     from repr.models.backbones import expected_shapes
 
     def resnet18(weights: None = None, num_classes: int = 1000) -> nn.Module:

@@ -6,10 +6,6 @@ a linear layer. Without weights the networks can only be trained end to end, fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -21,6 +17,7 @@ from repr.classify.dcl import Construction
 from repr.classify.prior import blank
 from repr.classify.settings import NETWORKS, Recipe, Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
+from repr.classify.weights import known_weights
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import NoneReadable, log_left_out
@@ -32,8 +29,7 @@ from repr.models.architecture import called
 from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import Leak, leaks
-from repr.models.weights import Weights, fresh, load_encoder, read_weights
+from repr.models.weights import Weights, fresh, load_encoder
 from repr.training.finetune import EncoderWithHead, fit_network
 
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
@@ -63,16 +59,10 @@ class Image:
             )  # fmt: skip
             self.note = f"frozen {features.name}"
             return self
-        weights, encoder = self._start()
+        weights, encoder = start(settings)
         self.note = f"end to end from {weights.name}" if weights.provenance.records else "end to end from scratch"
         self._train(data, encoder, rows, labels, generator)
         return self
-
-    def _start(self) -> tuple[Weights, Encoder]:
-        """What is trained end to end begins from."""
-        settings = self.settings
-        weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
-        return weights, load_encoder(weights, size=side(settings, weights.arch, weights.size))
 
     def state(self) -> State:
         """What it has learnt; of a frozen network, which one it was."""
@@ -83,7 +73,7 @@ class Image:
         """Take over what `state` gave. Raises UserError for what does not fit, and where the frozen network's weights are others now."""
         settings = self.settings
         if self.settings.whole:
-            self.look_, encoder = None, self._start()[1]
+            self.look_, encoder = None, start(settings)[1]
             self.classes_ = len(state.arrays.floats("head.weight", None, encoder.dim))
             encoder.size = self.size_ = encoder.size * (LARGER if settings.method == "dcl" else 1)
             self.network_ = into_network(self._headed(encoder, torch.Generator()), state.arrays)
@@ -238,19 +228,10 @@ def starting_weights(settings: Settings) -> Weights | None:
     return weights
 
 
-def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
-    """Which of the weights that rows name have seen the catalog's test images, or may have. Those that cannot be read are passed over."""
-    weights = []
-    for named in dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality):
-        with suppress(UserError):
-            weights.append(known_weights(named))
-    return leaks(weights, catalog.in_split("test"))
-
-
-@cache
-def known_weights(spec: str) -> Weights:
-    """`read_weights`, each once a process."""
-    return read_weights(spec)
+def start(settings: Settings) -> tuple[Weights, Encoder]:
+    """What is trained end to end begins from: the weights that a row names, else a network of its own from scratch."""
+    weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
+    return weights, load_encoder(weights, size=side(settings, weights.arch, weights.size))
 
 
 def side(settings: Settings, arch: str, usual: int = 0) -> int:

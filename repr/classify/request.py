@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.splits import usual_share
 from repr.classify import challenge
+from repr.classify.answer import Answer
 from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
 from repr.classify.paper import METRICS, Paper, Printed, of_paper, read_paper
-from repr.classify.rows import check, list_rows, presets, split_of
-from repr.classify.settings import Settings
+from repr.classify.rows import check, list_rows, presets
+from repr.classify.settings import Settings, split_of
 from repr.classify.summary import SHOWN, ClassifyRow, caption, comparisons, left_out, summarise
-from repr.classify.tables import TITLES, remarks
+from repr.classify.tables import remarks
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
 from repr.experiments.trials import Found
 from repr.models.devices import pick_device
-from repr.models.names import weights_names
 from repr.records import Json
 from repr.runs import claim
 from repr.settings import values
@@ -39,35 +38,6 @@ ALIKE = (
     "masked",
     "preset",
 )  # in rows worth comparing with those of another run
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was found. document: its "about" holds, of a table, the "table"'s number and what the paper prints for each row:
-    "paper_top1" and so on, fractions, None for rows of ours and for what it does not say.
-    rows: those of the document, typed, with their trials. number: of the table, "" for a grid. out: the run folder, or None."""
-
-    document: Document
-    rows: tuple[ClassifyRow, ...]
-    number: str = ""
-    out: Path | None = None
-
-    @property
-    def title(self) -> str:
-        """What was run, in words."""
-        return TITLES[self.number] if self.number else "Classification"
-
-    @property
-    def papers(self) -> tuple[float | None, ...]:
-        """What the paper prints as each row's top-1, a fraction; None of rows of ours."""
-        printed = self.document.about.get("paper_top1")
-        found = printed if isinstance(printed, tuple) else ()
-        return tuple(value if isinstance(value, float) else None for value in found) or (None,) * len(self.rows)
-
-    @cached_property
-    def weights(self) -> dict[str, str]:
-        """Short names for the weights of the rows."""
-        return weights_names(row.config.weights for row in self.rows if row.config.weights)
 
 
 @dataclass(frozen=True)
@@ -149,13 +119,13 @@ def _plan(number: str, request: Request, out: Path | None) -> _Plan:
 
 def _answer(plan: _Plan) -> Answer:
     request, read = plan.request, plan.opened.read
-    found = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
+    ran = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
     by_seed = request.data_seed is None
     share = request.test_share or usual_share(read)
     rows = tuple(
-        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, found, strict=True)
+        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, ran.found, strict=True)
     )
-    _check_ran(rows, found)
+    _check_ran(rows, ran.found)
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
     if plan.number:
@@ -165,7 +135,7 @@ def _answer(plan: _Plan) -> Answer:
     of_document = tuple(row.row for row in rows)
     made = Document(
         plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
-        notes=tuple(notes), about=about,
+        notes=tuple(notes), about=about, leaks=ran.leaks,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from repr.arrays import Array, Doubles
+from repr.classify.answer import Answer
 from repr.classify.longtail import BUCKETS, FEW, MANY
-from repr.classify.request import Answer
 from repr.classify.summary import ClassifyRow, name, title
 from repr.commands import command_line
 from repr.evaluation.calibration import BINS, Bin
@@ -136,6 +136,8 @@ def _numbers(page: Page, answer: Answer) -> None:
         page.table(*_only(header, cells, [column for column in header if column not in MORE]), caption)
     for line in others:
         page.text(line)
+    if answer.document.leaks:
+        page.text("\n".join(f"- {leak}." for leak in answer.document.leaks))
     if answer.number == "6":
         for words, nets, changes in improvements(answer.rows, answer.papers, answer.weights):
             page.table(nets, changes, words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,26 @@ def test_a_run_is_kept_and_asked(shop: Path, tmp_path: Path) -> None:
     assert "Leek" in call("predict", run, "--title", "green leek").stdout
     with pytest.raises(UserError, match="one product or data"):
         call("predict", run)
+
+
+def test_a_submission_has_a_code_for_every_product_however_unsure(
+    tmp_path: Path, write_rakuten: Callable[..., Path], offers: Sequence[object]
+) -> None:
+    train, test = write_rakuten(tmp_path / "train", "ens", offers[:80]), write_rakuten(tmp_path / "test", "ens", offers[80:], part="test")
+    (test / "Y_test_CVw08PX.csv").unlink()
+    call("--data", train, "--out", tmp_path / "run")
+    typed = (
+        "predict",
+        tmp_path / "run",
+        "--data",
+        test / "X_test_update.csv",
+        "--threshold",
+        1,
+        "--submission",
+        tmp_path / "y.csv",
+        "--json",
+    )
+    assert json.loads(call(*typed).stdout)["unsure"] == 40
+    lines = (tmp_path / "y.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",prdtypecode" and [line.split(",")[0] for line in lines[1:]] == [str(n) for n in range(40)]
+    assert {line.split(",")[1] for line in lines[1:]} <= {"10", "1281", "2280", "2583"}
