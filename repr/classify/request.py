@@ -159,7 +159,7 @@ def _answer(plan: _Plan) -> Answer:
         about = _printed(plan.number, of_paper(plan.number, [row.config for row in rows], plan.paper))
     of_document = tuple(row.row for row in rows)
     made = Document(
-        plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
+        plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows, challenge.METRIC if plan.number == "rakuten" else "top1")), shown=SHOWN, named=NAMED, alike=ALIKE,
         notes=tuple(notes), about=about, leaks=ran.leaks,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
