@@ -31,8 +31,10 @@ def kind_of(model: str, modality: str) -> str:
 
 
 def remarks(rows: Sequence[ClassifyRow]) -> list[str]:
-    """The paper's numbers beside our best of each kind, and what decision-level fusion gains, the paper's two layers and our best row of it,
-    paired by seed: plainly, if nothing."""
+    """The paper's numbers beside our best of each kind, and what decision-level fusion gains, paired by seed: plainly, if nothing.
+
+    Told of the paper's two layers, and of our best row of decision-level fusion.
+    """
     best: dict[str, ClassifyRow] = {}
     for row in rows:
         kind = kind_of(row.config.model, row.config.modality)
