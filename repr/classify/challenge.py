@@ -11,7 +11,7 @@ from repr.experiments.summary import paired_rows
 
 METRIC = "f1_macro"
 FEATURE = ("concat", "sum", "attention", "gated")  # rows of feature-level fusion
-DECISION = ("vote", "mean", "layer", "layers", "stacking", "boosting")
+DECISION = ("vote", "mean", "product", "layer", "layers", "stacking", "boosting")
 PAPER = {
     "image": "69.21 / –",
     "text": "89.93 / –",
