@@ -247,6 +247,12 @@ def out_option(what: str, default: Path | None = None) -> Decorator:
     return option("--out", type=WRITTEN, metavar="PATH", section="output", default=default, help=text)
 
 
+def size_option(function: Function) -> Function:
+    """--size: the side of images in pixels, where it is not that of the weights."""
+    text = "Image side.  [default: that of the weights]"
+    return option("--size", type=click.IntRange(16), metavar="PX", section="model", help=text)(function)
+
+
 def json_option(function: Function) -> Function:
     """--json: the result as exactly one JSON object on stdout."""
     text = "Print the result as one JSON object on standard output."
@@ -295,29 +301,6 @@ def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: s
     options = {param.name: param.opts[0] for param in ctx.command.params}
     if useless := sorted(options[name] for name in typed(ctx) & set(names)):
         raise UserError(f"{' and '.join(useless)} would do nothing: {why}", "", remedy)
-
-
-def index_option(function: Function) -> Function:
-    """--index DIR, in the place of the first word."""
-    text = "The index folder; or name it first, without --index."
-    return option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)(function)
-
-
-def index_and_words(folder: Path | None, words: Sequence[str]) -> tuple[Path, Sequence[str]]:
-    """The index folder, from --index or else as the first word, and the other words. Raises UserError when none is named."""
-    if folder is not None:
-        return folder, words
-    if not words:
-        raise UserError("no index named", "--index", "Name its folder first, or with --index DIR")
-    return Path(words[0]), words[1:]
-
-
-def index_alone(folder: Path | None, words: Sequence[str]) -> Path:
-    """The index folder, of a command that takes no other words. Raises UserError when there are some."""
-    index, others = index_and_words(folder, words)
-    if others:
-        raise UserError(f"one word too many: {others[0]}", "", "Name one index; images come with --data")
-    return index
 
 
 class Between(click.FloatRange):

@@ -31,7 +31,8 @@ from repr.learners import learner_class, make
 from repr.learners.memory import Memory
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import Leak, leaks
+from repr.models.leaks import leaks
+from repr.models.provenance import Leak
 from repr.runs import Run, claim, default_out, newest_unfinished
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench

@@ -14,10 +14,23 @@ ROOT = Path(__file__).resolve().parents[1]
 # Top to bottom: a room imports itself and rooms after it. A module straight below the package is a room of its own.
 ROOMS = {
     "repr": [
-        *("__main__", "cli", "server", "api", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search"),
+        *(
+            "__main__",
+            "cli",
+            "server",
+            "api",
+            "checkout",
+            "reports",
+            "lookup",
+            "classify",
+            "experiments",
+            "evaluation",
+            "learners",
+            "search",
+        ),
         *("embedding", "training", "methods", "models", "catalog", "synthetic", "images"),
-        *("runs", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker", "vectors", "records"),
-        *("arrays", "commands", "crops", "errors"),
+        *("runs", "index_options", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker"),
+        *("vectors", "records", "arrays", "commands", "crops", "errors"),
     ],
     "rpc_transfer": [
         *("cli", "report", "report_errors", "report_images", "view", "summary", "experiment", "bench", "paper", "configs", "weights"),
@@ -26,9 +39,9 @@ ROOMS = {
     ],
 }
 PACKAGES = tuple(ROOMS)
-MAX_DEPTH = 18  # steps from the top of the longest chain of imports, those inside functions too, to its end
+MAX_DEPTH = 12  # steps from the top of the longest chain of imports, those inside functions too, to its end
 MAX_LINES = 60  # of a function
-COMMAND_LINE = ("repr.console", "repr.options")  # what commands share: for them alone
+COMMAND_LINE = ("repr.console", "repr.options", "repr.index_options")  # what commands share: for them alone
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -81,7 +81,7 @@ class Bert:
                 torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
         self.folder_ = folder
-        self.note = f"end to end from {folder.name}, rate {training['lr']:g}"
+        self.note = f"end to end from {folder.name}, {training.get('optimiser', 'adam')} at {training['lr']:g}"
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from repr.classify import MODELS
-from repr.classify.image import known_weights
 from repr.classify.settings import NETWORKS, Settings
+from repr.models.weights import known_weights
 
 
 def combine(

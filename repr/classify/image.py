@@ -6,10 +6,6 @@ a linear layer. Without weights the networks can only be trained end to end, fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -32,8 +28,7 @@ from repr.models.architecture import called
 from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import Leak, leaks
-from repr.models.weights import Weights, fresh, load_encoder, read_weights
+from repr.models.weights import Weights, fresh, known_weights, load_encoder
 from repr.training.finetune import EncoderWithHead, fit_network
 
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
@@ -232,25 +227,10 @@ def starting_weights(settings: Settings) -> Weights | None:
     return weights
 
 
-def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
-    """Which of the weights that rows name have seen the catalog's test images, or may have. Those that cannot be read are passed over."""
-    weights = []
-    for named in dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality):
-        with suppress(UserError):
-            weights.append(known_weights(named))
-    return leaks(weights, catalog.in_split("test"))
-
-
 def start(settings: Settings) -> tuple[Weights, Encoder]:
     """What is trained end to end begins from: the weights that a row names, else a network of its own from scratch."""
     weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
     return weights, load_encoder(weights, size=side(settings, weights.arch, weights.size))
-
-
-@cache
-def known_weights(spec: str) -> Weights:
-    """`read_weights`, each once a process."""
-    return read_weights(spec)
 
 
 def side(settings: Settings, arch: str, usual: int = 0) -> int:

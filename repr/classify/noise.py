@@ -21,8 +21,7 @@ from repr.classify.folds import OutOfFold, divide, out_of_fold
 from repr.classify.metrics import check_sums
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
-from repr.classify.rows import split_of
-from repr.classify.settings import Settings, Shared
+from repr.classify.settings import Settings, Shared, split_of
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import held, replacing, write_json

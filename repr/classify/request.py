@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.splits import usual_share
 from repr.classify import challenge
+from repr.classify.answer import Answer
 from repr.classify.experiment import Refused, run
 from repr.classify.grid import Request
 from repr.classify.opening import Opened
 from repr.classify.paper import METRICS, Paper, Printed, of_paper, read_paper
-from repr.classify.rows import check, list_rows, presets, split_of
-from repr.classify.settings import Settings
+from repr.classify.rows import check, list_rows, presets
+from repr.classify.settings import Settings, split_of
 from repr.classify.summary import SHOWN, ClassifyRow, caption, comparisons, left_out, summarise
-from repr.classify.tables import TITLES, remarks
+from repr.classify.tables import remarks
 from repr.errors import UserError
 from repr.experiments.document import Document, Value
 from repr.experiments.recording import finish, recording
 from repr.experiments.trials import Found
 from repr.models.devices import pick_device
-from repr.models.names import weights_names
 from repr.records import Json
 from repr.runs import claim
 from repr.settings import values
@@ -39,35 +38,6 @@ ALIKE = (
     "masked",
     "preset",
 )  # in rows worth comparing with those of another run
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was found. document: its "about" holds, of a table, the "table"'s number and what the paper prints for each row:
-    "paper_top1" and so on, fractions, None for rows of ours and for what it does not say.
-    rows: those of the document, typed, with their trials. number: of the table, "" for a grid. out: the run folder, or None."""
-
-    document: Document
-    rows: tuple[ClassifyRow, ...]
-    number: str = ""
-    out: Path | None = None
-
-    @property
-    def title(self) -> str:
-        """What was run, in words."""
-        return TITLES[self.number] if self.number else "Classification"
-
-    @property
-    def papers(self) -> tuple[float | None, ...]:
-        """What the paper prints as each row's top-1, a fraction; None of rows of ours."""
-        printed = self.document.about.get("paper_top1")
-        found = printed if isinstance(printed, tuple) else ()
-        return tuple(value if isinstance(value, float) else None for value in found) or (None,) * len(self.rows)
-
-    @cached_property
-    def weights(self) -> dict[str, str]:
-        """Short names for the weights of the rows."""
-        return weights_names(row.config.weights for row in self.rows if row.config.weights)
 
 
 @dataclass(frozen=True)
@@ -101,6 +71,11 @@ def ask(number: str, request: Request, out: Path | None) -> Answer:
     return answer
 
 
+def command_of(number: str) -> str:
+    """The command that runs a table, or a grid where `number` is ""."""
+    return f"{COMMAND} table {number}" if number else COMMAND
+
+
 def _resolved(plan: _Plan) -> dict[str, Json]:
     """What of the request was left open and came to. The epochs and widths are each model's own, where none were typed."""
     rows, request = plan.rows, plan.request
@@ -123,7 +98,7 @@ def _resolved(plan: _Plan) -> dict[str, Json]:
 
 def _plan(number: str, request: Request, out: Path | None) -> _Plan:
     """Check what is asked for and open the data."""
-    command = f"{COMMAND} table {number}" if number else COMMAND
+    command = command_of(number)
     if out:
         claim(out, command)
     check(number, request)

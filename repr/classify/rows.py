@@ -11,23 +11,18 @@ from repr.classify import FUSIONS
 from repr.classify.bert import check_folder
 from repr.classify.combinations import combine
 from repr.classify.grid import Request
-from repr.classify.image import known_weights
 from repr.classify.late import FUSERS
 from repr.classify.settings import NETWORKS, WHOLE, Settings, Shared
 from repr.classify.tables import TEXTS, Choice, rows_of
 from repr.errors import UserError
 from repr.models.devices import pick_device
+from repr.models.weights import known_weights
 from repr.settings import declared
 
 
 def presets(number: str, request: Request) -> tuple[str, ...]:
     """The presets asked for; else the paper's for its own tables."""
     return request.presets or ("grouped" if number in ("", "rakuten") else "paper",)
-
-
-def split_of(preset: str, split: str | None) -> str:
-    """How data without a split of their own are divided: as asked for, else by the preset."""
-    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")
 
 
 def list_rows(number: str, request: Request, splits: Mapping[str, str], levels: Mapping[str, int]) -> list[Settings]:
@@ -81,6 +76,7 @@ def _check_used(rows: Sequence[Settings], request: Request) -> None:
         "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
         "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
         "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
+        "optimiser": request.optimiser != "adam" and not any(row.tunes_text for row in rows),
         "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
         "mask": request.mask and not any("text" in row.modality for row in rows),
         "ocr": request.ocr and not any("text" in row.modality for row in rows),

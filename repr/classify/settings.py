@@ -62,6 +62,7 @@ class RowConfig:
     method: str = "plain"
     image_model: str = ""
     towers: str = ""
+    optimiser: str = "adam"
 
 
 class Training(TypedDict):
@@ -113,6 +114,9 @@ class Shared(Machine):
     epochs: int | None = setting(None, "Times every row is seen.", low=1, usual="by model", group="training")
     lr: float | None = setting(None, "Learning rate of Adam.", low=0, above=True, usual="0.001", group="training")
     batch_size: int | None = setting(None, "Rows a step.", low=1, usual="64", group="training")
+    optimiser: str = setting(
+        "adam", "Of BERT end to end; adamw: with a warm-up and a linear decay.", choices=("adam", "adamw"), group="training"
+    )
     adjust: float = setting(0.0, "Divide by the class frequencies to this power.", low=0, metavar="TAU", group="training")
 
 
@@ -164,6 +168,11 @@ class Settings(Shared):
         return self.whole or self.model in FUSERS or (self.model in FUSIONS and self.towers == "trained")
 
     @property
+    def tunes_text(self) -> bool:
+        """Whether it is BERT, trained end to end by a preset that leaves the optimiser open."""
+        return self.model == "bert" and not self.hierarchy and bool(self.end_to_end) and self.preset != "rakuten"
+
+    @property
     def modality(self) -> str:
         """image, text or image+text, and +ocr where the text holds the OCR text too."""
         seen = MODELS[self.model].modality
@@ -200,6 +209,7 @@ class Settings(Shared):
             method=self.method if self._trains_images else "plain",
             image_model=self.image_model if self.model in FUSERS else "",
             towers=self.towers if self.model in FUSIONS else "",
+            optimiser=self.optimiser if self.tunes_text else "adam",
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
@@ -207,10 +217,14 @@ class Settings(Shared):
 
         Images: SGD at 0.01, a tenth every 12 epochs, 60 epochs; texts: AdamW at 3e-5 in batches of 64, 40 epochs, a warm-up and linear
         decay (Bi, Wang and Fan, SIGIR eCom 2020, section 4.1, which does not tell the warm-up's length: 0.06, RoBERTa's). The epochs
-        between drops scale with the epochs.
+        between drops scale with the epochs. AdamW of other presets: decay 0.01, warm-up over a tenth of the steps, linear decay
+        (google-research/bert, optimization.py and run_classifier.py).
         """
         if self.preset != "rakuten":
-            return cast(Recipe, self.training(epochs))
+            usual = cast(Recipe, self.training(epochs))
+            if not (self.tunes_text and self.optimiser == "adamw"):
+                return usual
+            return {**usual, "halve_every": 0, "optimiser": "adamw", "weight_decay": 0.01, "schedule": linear(0.1)}
         whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
         if modality == "image" and self.method == "dcl":
             whole = 80
@@ -255,6 +269,8 @@ class Settings(Shared):
             drop += OF_FUSION
         if self.model not in FUSERS:
             drop += ["image_model", "fuse_hidden"]
+        if not self.tunes_text:
+            drop += ["optimiser"]
         if not self._trains_images:
             drop += ["method", "grid", "adversary"]
         if self.model not in FUSIONS:
@@ -262,3 +278,8 @@ class Settings(Shared):
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}
+
+
+def split_of(preset: str, split: str | None) -> str:
+    """How data without a split of their own are divided: as asked for, else by the preset."""
+    return split or {"paper": "random", "rakuten": "random"}.get(preset, "grouped")

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
-from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
-from repr.classify.image import known_weights
 from repr.classify.settings import Settings
 from repr.errors import UserError
+from repr.models.weights import known_weights
 
 NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
@@ -27,6 +26,8 @@ TITLES = {
     "fig8": "Fig. 8: accuracy against training samples, level 3",
     "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
+FEATURE = ("concat", "sum", "attention", "gated")  # of Rakuten's, rows of feature-level fusion
+DECISION = ("vote", "mean", "product", "layer", "layers", "stacking", "boosting")
 TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
 

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, options
-from repr.errors import UserError
+from repr import index_options, options
 
 if TYPE_CHECKING:
-    from repr.lookup.index import Index
-
-wait_option = options.option(
-    "--wait",
-    type=options.Between(0),
-    default=30.0,
-    metavar="SECONDS",
-    section="machine",
-    help="How long to wait for another that writes to the index.  [default: 30]",
-)
+    pass
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.option("--weights", metavar="W", section="model", required=True, help="Run folder, .safetensors, .pth or imagenet.")
-@options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
+@options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5")
 @options.shared("device", "workers")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def reindex(
     folder: Path | None,
@@ -51,13 +41,15 @@ def reindex(
     """
     from repr.lookup.index import Index
 
-    index = Index.open(options.index_alone(folder, words), device=device, workers=workers, wait=wait)
+    index = Index.open(index_options.index_alone(folder, words), device=device, workers=workers, wait=wait)
     done = index.reindex(weights, size=size, crops=crops)
-    _done(index, {**index.info(), "embedded": done}, f"{done} images are embedded with {index.weights['name']} now.", as_json)
+    index_options.finish(
+        index.folder, {**index.info(), "embedded": done}, f"{done} images are embedded with {index.weights['name']} now.", as_json=as_json
+    )
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
 @options.json_option
@@ -71,16 +63,19 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
     """
     from repr.lookup.index import Index
 
-    index = Index.open(options.index_alone(folder, words))
-    problems = index.verify(images=images)
-    _done(index, {"problems": problems}, "\n".join(problems) or "Nothing is wrong.", as_json)
+    index = Index.open(index_options.index_alone(folder, words))
+    problems, strays = index.verify(images=images), len(index.store.strays())
+    said = problems or ["Nothing is wrong."]
+    if strays:
+        said = [*said, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
+    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(said), as_json=as_json)
     ctx.exit(3 if problems else 0)
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Give the space of what was removed back to the disk.
@@ -91,15 +86,16 @@ def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: b
     """
     from repr.lookup.index import Index
 
-    index = Index.open(options.index_alone(folder, words), wait=wait)
+    index = Index.open(index_options.index_alone(folder, words), wait=wait)
     before = index.info()["bytes"]
-    index.compact()
+    strays = index.compact()
     after = index.info()["bytes"]
-    _done(index, {"before": before, "after": after}, f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now.", as_json)
+    said = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
+    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, said, as_json=as_json)
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] FILE")
 @options.json_option
 def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
@@ -109,13 +105,16 @@ def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     Example:
       repr index backup shop.index shop.tar
     """
-    index, file = _with_file(folder, words, "the backup's file")
+    from repr.lookup.index import Index
+
+    place, file = index_options.index_and_file(folder, words, "the backup's file")
+    index = Index.open(place)
     index.backup(file)
-    _done(index, {"file": str(file)}, f"Backup: {file} ({file.stat().st_size / 2**20:.1f} MiB)", as_json)
+    index_options.finish(index.folder, {"file": str(file)}, f"Backup: {file} ({file.stat().st_size / 2**20:.1f} MiB)", as_json=as_json)
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] FILE")
 @options.json_option
 def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
@@ -127,16 +126,19 @@ def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """
     from repr.lookup.index import Index
 
-    place, names = options.index_and_words(folder, words)
-    if len(names) != 1:
-        raise UserError("the backup's file is needed", "", "Name it after the index")
-    index = Index.restore(names[0], place)
+    place, file = index_options.index_and_file(folder, words, "the backup's file")
+    index = Index.restore(file, place)
     products, images = index.store.counts()
-    _done(index, {"products": products, "images": images}, f"{products} products in {images} images are back in {place}.", as_json)
+    index_options.finish(
+        index.folder,
+        {"products": products, "images": images},
+        f"{products} products in {images} images are back in {place}.",
+        as_json=as_json,
+    )
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] FILE")
 @options.json_option
 def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
@@ -146,22 +148,9 @@ def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     Example:
       repr index export shop.index shop.csv
     """
-    index, file = _with_file(folder, words, "the file to write")
-    rows = index.export(file)
-    _done(index, {"file": str(file), "rows": rows}, f"{rows} rows: {file}", as_json)
-
-
-def _with_file(folder: Path | None, words: tuple[str, ...], what: str, wait: float = 30.0) -> tuple[Index, Path]:
     from repr.lookup.index import Index
 
-    place, names = options.index_and_words(folder, words)
-    if len(names) != 1:
-        raise UserError(f"{what} is needed", "", "Name it after the index")
-    return Index.open(place, wait=wait), Path(names[0])
-
-
-def _done(index: Index, result: Any, said: str, as_json: bool) -> None:
-    if as_json:
-        console.emit({"index": str(index.folder), **result})
-    else:
-        click.echo(said)
+    place, file = index_options.index_and_file(folder, words, "the file to write")
+    index = Index.open(place)
+    rows = index.export(file)
+    index_options.finish(index.folder, {"file": str(file), "rows": rows}, f"{rows} rows: {file}", as_json=as_json)

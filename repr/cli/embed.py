@@ -16,7 +16,7 @@ from repr.errors import UserError
 @options.option(
     "--weights", section="model", metavar="W", default="imagenet", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]"
 )
-@options.option("--size", section="model", type=click.IntRange(16), metavar="PX", help="Image side.  [default: that of the weights]")
+@options.size_option
 @options.shared("crops")
 @options.out_option("the vectors, an .npz (needed)")
 @options.option("--ray", section="machine", metavar="ADDRESS", help="On the Ray cluster there; local: one of this machine's own.")

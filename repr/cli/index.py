@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repr import console, options
+from repr import console, index_options, options
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.lookup.asked import Asked
@@ -19,24 +19,6 @@ if TYPE_CHECKING:
 
 CARE = {name: f"repr.cli.care:{name}" for name in ("reindex", "verify", "compact", "backup", "restore", "export")}
 JUDGING = {name: f"repr.cli.judging:{name}" for name in ("check", "learner")}
-PARTS = click.Choice(["train", "val", "test"])
-part_option = options.option(
-    "--part", "parts", type=PARTS, multiple=True, section="data", help="Only images of this part of the data.  [repeatable]"
-)
-prefix_option = options.option(
-    "--prefix", is_flag=True, section="data", help="Put the source's name before the ids of products, where two sources have the same."
-)
-wait_option = options.option(
-    "--wait",
-    type=options.Between(0),
-    default=30.0,
-    metavar="SECONDS",
-    section="machine",
-    help="How long to wait for another that writes to the index.  [default: 30]",
-)
-same_weights_option = options.option(
-    "--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these."
-)
 
 
 @click.group(cls=console.LazyGroup, table={**JUDGING, **CARE})
@@ -46,15 +28,15 @@ def command() -> None:
 
 @command.command(cls=options.Command)
 @options.shared("data", "subset")
-@part_option
-@prefix_option
+@index_options.part_option
+@index_options.prefix_option
 @options.option(
     "--weights",
     metavar="W",
     section="model",
     help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
 )
-@options.option("--size", type=click.IntRange(16), metavar="PX", section="model", help="Image side.  [default: that of the weights]")
+@options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
 @options.option(
@@ -68,7 +50,7 @@ def command() -> None:
 @options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers")
-@wait_option
+@index_options.wait_option
 @options.option("--onnx", is_flag=True, section="machine", help="Export the encoder too, for lookups without PyTorch.")
 @options.download_option
 @options.json_option
@@ -123,14 +105,14 @@ def build(
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.shared("data", "subset")
-@part_option
-@prefix_option
-@same_weights_option
+@index_options.part_option
+@index_options.prefix_option
+@index_options.same_weights_option
 @options.shared("device", "workers")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def add(
     folder: Path | None,
@@ -157,15 +139,15 @@ def add(
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.shared("data", "subset")
-@part_option
-@prefix_option
-@same_weights_option
+@index_options.part_option
+@index_options.prefix_option
+@index_options.same_weights_option
 @options.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @options.shared("device", "workers")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def sync(
     folder: Path | None,
@@ -195,9 +177,9 @@ def sync(
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Take every PRODUCT (by its id) out of the index.
@@ -209,19 +191,19 @@ def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
     """
     from repr.lookup.index import Index
 
-    place, products = options.index_and_words(folder, words)
+    place, products = index_options.index_and_words(folder, words)
     if not products:
         raise UserError("no product named", "", "Name the products to remove, by their ids")
     index = Index.open(place, wait=wait)
     gone = index.remove(products)
     said = f"Removed {gone} images of {len(set(products))} products; {index.store.counts()[0]} products stay."
-    _done(index, {"removed": gone}, said, as_json)
+    index_options.finish(index.folder, {"removed": gone}, said, as_json=as_json)
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] OLD NEW")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Give the product OLD the id NEW.
@@ -232,18 +214,18 @@ def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
     """
     from repr.lookup.index import Index
 
-    place, names = options.index_and_words(folder, words)
+    place, names = index_options.index_and_words(folder, words)
     if len(names) != 2:
         raise UserError("a product's id and its new one are needed", "", "Give both: repr index rename shop.index OLD NEW")
     index = Index.open(place, wait=wait)
     index.rename(names[0], names[1])
-    _done(index, {"renamed": list(names)}, f"{names[0]} is {names[1]} now.", as_json)
+    index_options.finish(index.folder, {"renamed": list(names)}, f"{names[0]} is {names[1]} now.", as_json=as_json)
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] ROOT")
-@wait_option
+@index_options.wait_option
 @options.json_option
 def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Say that the images lie under ROOT now.
@@ -252,13 +234,16 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
     Example:
       repr index move shop.index /data/shop
     """
-    index, root = _with_file(folder, words, "the images' new root", wait)
+    from repr.lookup.index import Index
+
+    place, root = index_options.index_and_file(folder, words, "the images' new root")
+    index = Index.open(place, wait=wait)
     index.move(root)
-    _done(index, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json)
+    index_options.finish(index.folder, {"root": str(index.root)}, f"Images are looked for under {index.root}.", as_json=as_json)
 
 
 @command.command(cls=options.Command)
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.json_option
 def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
@@ -272,9 +257,9 @@ def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     from repr.lookup.index import Index
     from repr.lookup.info import described
 
-    index = Index.open(options.index_alone(folder, words))
+    index = Index.open(index_options.index_alone(folder, words))
     content = index.info()
-    _done(index, content, "\n".join(described(content)), as_json)
+    index_options.finish(index.folder, content, "\n".join(described(content)), as_json=as_json)
 
 
 def _opened(
@@ -290,25 +275,9 @@ def _opened(
     from repr.lookup.building import Stock
     from repr.lookup.index import Index
 
-    index, stock = Index.open(options.index_alone(folder, words), **machine), Stock(data, parts, subset)
+    index, stock = Index.open(index_options.index_alone(folder, words), **machine), Stock(data, parts, subset)
     index.check_weights(weights)
     return index, stock
-
-
-def _with_file(folder: Path | None, words: tuple[str, ...], what: str, wait: float = 30.0) -> tuple[Index, Path]:
-    from repr.lookup.index import Index
-
-    place, names = options.index_and_words(folder, words)
-    if len(names) != 1:
-        raise UserError(f"{what} is needed", "", "Name it after the index")
-    return Index.open(place, wait=wait), Path(names[0])
-
-
-def _done(index: Index, result: Any, said: str, as_json: bool) -> None:
-    if as_json:
-        console.emit({"index": str(index.folder), **result})
-    else:
-        click.echo(said)
 
 
 def _report(index: Index, changes: Changes, as_json: bool) -> None:
@@ -317,9 +286,6 @@ def _report(index: Index, changes: Changes, as_json: bool) -> None:
 
     log_left_out(changes.quarantine)
     content = index.info()
-    if as_json:
-        console.emit({"index": str(index.folder), **content, **changes.as_json()})
-        return
-    click.echo(changes.words())
-    click.echo("\n".join(described(content)))
-    click.echo(f"Next: {command_line('repr lookup', 'photo.jpg', index=index.folder)}")
+    following = f"Next: {command_line('repr lookup', 'photo.jpg', index=index.folder)}"
+    said = "\n".join([changes.words(), *described(content), following])
+    index_options.finish(index.folder, {**content, **changes.as_json()}, said, as_json=as_json)

@@ -6,22 +6,15 @@ from pathlib import Path
 
 import click
 
-from repr import console, options
+from repr import console, index_options, options
 from repr.lookup.asked import Asked
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.shared("data", "subset")
-@options.option(
-    "--part",
-    "parts",
-    type=click.Choice(["train", "val", "test"]),
-    multiple=True,
-    section="data",
-    help="Only images of this part of the data.  [repeatable]",
-)
+@index_options.part_option
 @options.option(
     "--report",
     type=click.Path(path_type=Path),
@@ -55,29 +48,19 @@ def check(
     from repr.lookup.index import Index
     from repr.reports import check_report
 
-    index = Index.open(options.index_alone(folder, words), device=device, workers=workers)
+    index = Index.open(index_options.index_alone(folder, words), device=device, workers=workers)
     checked = index.check(Stock(data, parts, subset) if data else None)
     if report is not None:
         written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
         console.say(f"Report: {written}")
-    if as_json:
-        console.emit({"index": str(index.folder), **checked.as_json()})
-    else:
-        click.echo("\n".join(checked.lines()))
+    index_options.finish(index.folder, checked.as_json(), "\n".join(checked.lines()), as_json=as_json)
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.of(Asked)
-@options.option(
-    "--wait",
-    type=options.Between(0),
-    default=30.0,
-    metavar="SECONDS",
-    section="machine",
-    help="How long to wait for another that writes to the index.  [default: 30]",
-)
+@index_options.wait_option
 @options.json_option
 @click.pass_context
 def learner(
@@ -88,15 +71,12 @@ def learner(
     \b
     Examples:
       repr index learner shop.index
-      repr index learner shop.index --learner lda-root --accept 0.9
+      repr index learner shop.index --learner lda-unit --accept 0.9
     """
     from repr.lookup.index import Index
     from repr.lookup.info import described
 
-    index, typed = Index.open(options.index_alone(folder, words), wait=wait), options.typed(ctx)
+    index, typed = Index.open(index_options.index_alone(folder, words), wait=wait), options.typed(ctx)
     index.settle(learner if "learner" in typed else None, accept if "accept" in typed else None)
     content = index.info()
-    if as_json:
-        console.emit({"index": str(index.folder), **content})
-    else:
-        click.echo("\n".join(described(content)))
+    index_options.finish(index.folder, content, "\n".join(described(content)), as_json=as_json)

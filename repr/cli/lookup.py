@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repr import console, options, tables
+from repr import console, index_options, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @options.command()
-@options.index_option
+@index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
-@options.option("-k", "k", type=click.IntRange(1), default=10, help="Products to name for each photograph.  [default: 10]")
+@index_options.k_option(10, "photograph")
 @options.option("--per-image", is_flag=True, help="Name the k nearest images, also several of one product.")
-@options.option("--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these.")
+@index_options.same_weights_option
 @options.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
     section="output",
     help="Write the answers to FILE: .csv, a row a match, or .jsonl.",
 )
-@options.option(
-    "--sheet",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    section="output",
-    help="Draw contact sheets of photographs and matches, fifty a page: FILE, FILE-2, …",
-)
+@index_options.sheet_option("contact sheets of photographs and matches, fifty a page: FILE, FILE-2, …")
 @options.option(
     "--images-root",
     type=click.Path(path_type=Path),
@@ -46,9 +40,7 @@ if TYPE_CHECKING:
     section="data",
     help="Where the index's images are now, for --sheet.  [default: where they were stored from]",
 )
-@options.option(
-    "--onnx", is_flag=True, section="machine", help="Embed by ONNX Runtime: starts in a third of the time. Exports the encoder once."
-)
+@index_options.onnx_option
 @options.shared("device", "workers")
 @options.json_option
 @click.pass_context
@@ -77,11 +69,11 @@ def command(
     Probability: of its being this product, if it is one of the index's; "unknown" where it rather is none of them. Score: cosine to
     the nearest stored image, 1 is the same image. Exit code 3: some could not be read.
     """
-    from repr.catalog.sources import announce
+    from repr.catalog.announce import announce
     from repr.lookup.photographs import Photographs, answers, writing
     from repr.reports.lookup_sheet import Sheets
 
-    place, named = options.index_and_words(folder, words)
+    place, named = index_options.index_and_words(folder, words)
     if not named:
         raise UserError("no photograph named", "", "Name image files, or folders of them, after the index")
     if onnx:
@@ -123,16 +115,14 @@ def _warm(folder: Path, device: str, workers: int | None, weights: str | None) -
 
 def _cold(folder: Path, workers: int | None) -> Cold:
     """The index without PyTorch, which is loaded only where its encoder has to be exported first."""
-    from repr.lookup.cold import Cold, NoEncoder
+    from repr.lookup.cold import opened
 
-    try:
-        return Cold(folder, workers=workers)
-    except NoEncoder as missing:
+    def _export(of: Path) -> None:
         from repr.lookup.encoder_file import write_encoder
 
-        console.say(f"Exporting the index's encoder, once: {missing}")
-        write_encoder(folder)
-        return Cold(folder, workers=workers)
+        write_encoder(of)
+
+    return opened(folder, _export, workers=workers)
 
 
 def _tell(answer: Answer, synthetic: bool, *, shown: bool) -> None:

@@ -24,8 +24,9 @@ from repr.evaluation.words import percent
 from repr.images.decoded import Quarantined
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import Leak, leaks
+from repr.models.leaks import leaks
 from repr.models.names import apart
+from repr.models.provenance import Leak
 from repr.models.weights import Weights, load_encoder
 from repr.records import Json
 from repr.vectors import normalised

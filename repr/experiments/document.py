@@ -23,7 +23,7 @@ from pathlib import Path
 from repr.errors import UserError
 from repr.evaluation.statistics import Metric
 from repr.files import read_json, write_json
-from repr.models.leaks import Leak
+from repr.models.provenance import Leak
 from repr.records import Json, Scalar, from_json, to_json
 from repr.runs import Run
 

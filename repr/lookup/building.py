@@ -16,12 +16,12 @@ from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup import cache, lists, uploads
+from repr.lookup import cache, lists, own
 from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.schema import ENCODER, LEARNER
 from repr.lookup.store import FILE, Store
-from repr.models.backbones import backbone
+from repr.lookup.weights import CROPS, WEIGHTS, made_with
 from repr.models.leaks import leaks
 from repr.models.weights import Weights, read_weights, write_weights
 from repr.records import to_json
@@ -29,9 +29,7 @@ from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = "weights.safetensors"
 BUILD = "repr index build"
-CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
 OWN = (
     *(f"{FILE}{ending}" for ending in ("", "-wal", "-shm")),
     *(WEIGHTS, *cache.FILES, *lists.FILES, LEARNER, ENCODER, "milvus.json"),
@@ -138,24 +136,11 @@ def take_back(folder: Path) -> None:
     """Delete an index that came to nothing, and its folder where nothing else is in it."""
     for name in OWN:
         (folder / name).unlink(missing_ok=True)
-    kept = folder / uploads.FOLDER
+    kept = folder / own.FOLDER
     if kept.is_dir() and not any(kept.iterdir()):
         kept.rmdir()
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def made_with(weights: Weights) -> MadeWith:
-    """What an index notes of the weights that it is made with."""
-    return {
-        "identity": weights.identity,
-        "name": weights.name,
-        "arch": weights.arch,
-        "size": weights.size,
-        "crops": list(weights.crops),
-        "dim": backbone(weights.arch).dim,
-        "synthetic": weights.synthetic,
-    }
 
 
 def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) -> None:

@@ -66,7 +66,7 @@ class TrialInfo(TypedDict):
 
 
 class LeakInfo(TypedDict):
-    """That the weights have seen the images of the build, or may have (`repr.models.leaks.Leak`): figures made on these flatter them."""
+    """A `repr.models.provenance.Leak`: the weights have seen images of the build, or may have; figures made on these flatter them."""
 
     weights: str
     kind: str

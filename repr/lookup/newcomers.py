@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from repr.catalog.names import normal
 from repr.images.reader import Unreadable, read_image, square
 from repr.lookup.check import BLURRED, DOUBLE, EMPTY, look_of
 from repr.lookup.checking import SIDE
-from repr.lookup.index import Index
 from repr.lookup.matches import Match
+
+if TYPE_CHECKING:
+    from repr.lookup.index import Index
 
 RESEMBLES = 0.9  # cosine to another product's image from which on a person should look at both
 NEAREST = 2  # products that are looked at: its own may be among them

@@ -14,10 +14,10 @@ from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
-from repr.lookup import keeping, uploads
+from repr.lookup import keeping, own
 from repr.lookup.info import MadeWith
-from repr.lookup.reindex import made_ready, read_encoder, weights_file
 from repr.lookup.store import WAIT, Store
+from repr.lookup.weights import read_encoder, weights_file
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, read_weights
 
@@ -65,7 +65,7 @@ class Opened:
 
     def file(self, image: str, root: Path | None = None) -> Path:
         """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
-        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
+        return own.place(self.folder, image) or (root or self.root) / as_name(image)
 
     def check_weights(self, weights: str | Path | Weights | None) -> None:
         """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""
@@ -117,3 +117,8 @@ class Opened:
             products = self.store.products()
         features = np.concatenate([np.empty((0, self.weights["dim"]), np.float32), *(part for _, part in parts)])
         return features, [products[int(number)].id for number in numbers], ids
+
+
+def made_ready(folder: Path, made: MadeWith, *, device: str, workers: int | None) -> Embedder:
+    """The encoder of an index's weights, current or next, as an embedder. Raises UserError as `read_encoder`."""
+    return Embedder(read_encoder(folder, made), device=device, workers=workers)

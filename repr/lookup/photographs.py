@@ -15,6 +15,7 @@ from repr.catalog.passed import PassedOver, Tally
 from repr.catalog.tree import images
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.reader import ImageLike
 from repr.lookup.matches import Answer
 
 PIECE = 256  # photographs embedded at a time
@@ -27,13 +28,13 @@ Write = Callable[[Answer], None]
 class Asked(Protocol):
     """An index that can be asked: `repr.lookup.index.Index`, `repr.lookup.cold.Cold`."""
 
-    def lookup(self, images: Sequence[Path], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
         """An answer for each image."""
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Files to be looked up, and what lay in their folders beside them (`repr.catalog.sources.announce`)."""
+    """Files to be looked up, and what lay in their folders beside them (`repr.catalog.announce`)."""
 
     files: tuple[Path, ...]
     passed_over: tuple[PassedOver, ...] = ()

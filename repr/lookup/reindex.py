@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -19,26 +18,17 @@ from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.images.boxes import Box
 from repr.images.contents import file_digests
-from repr.lookup.building import CROPS, WEIGHTS, Look, made_with
+from repr.lookup.building import Look
 from repr.lookup.filling import PIECE
 from repr.lookup.info import MadeWith
 from repr.lookup.store import Store, StoredImage
-from repr.models.encoder import Encoder
-from repr.models.weights import load_encoder, write_weights
+from repr.lookup.weights import CROPS, beside, made_with, weights_file
+from repr.models.weights import write_weights
 
 log = logging.getLogger(__name__)
 
 NEXT = "next"  # the setting that says which weights features are made of meanwhile
 NAMED = 3  # images that are named one by one
-
-
-def weights_file(folder: Path, identity: str) -> Path:
-    """Where the weights of an index of this identity are; those of a switch that was just committed get their name first."""
-    beside = _beside(folder, identity)
-    if beside.is_file():
-        with suppress(OSError):  # a read-only folder, or another process was faster
-            beside.replace(folder / WEIGHTS)
-    return beside if beside.is_file() else folder / WEIGHTS
 
 
 def begin(store: Store, folder: Path, look: Look) -> MadeWith:
@@ -49,17 +39,17 @@ def begin(store: Store, folder: Path, look: Look) -> MadeWith:
     now = cast(MadeWith, store.setting("weights"))
     if now == made:
         raise UserError(f"the index is of the weights {made['name']} already, at {made['size']} px", folder, "Name others")
-    if store.setting(NEXT) == made and (now["identity"] == made["identity"] or _beside(folder, made["identity"]).is_file()):
+    if store.setting(NEXT) == made and (now["identity"] == made["identity"] or beside(folder, made["identity"]).is_file()):
         log.info(f"Going on: {store.next_count():,} images are embedded anew already.")
         return made
     if now["identity"] != made["identity"]:
-        write_weights(_beside(folder, made["identity"]), weights)
+        write_weights(beside(folder, made["identity"]), weights)
     before = cast("MadeWith | None", store.setting(NEXT))
     with store.change("reindex") as change:
         change.clear_next()
         change.settings({NEXT: made})
     if before and before["identity"] not in (made["identity"], now["identity"]):
-        _beside(folder, before["identity"]).unlink(missing_ok=True)
+        beside(folder, before["identity"]).unlink(missing_ok=True)
     return made
 
 
@@ -75,7 +65,7 @@ def run(store: Store, folder: Path, made: MadeWith, embedder: Embedder, file: Ca
             if images:
                 lost |= _embed(store, embedder, images, file)
                 bar.update(len(images))
-            elif lost:
+            elif lost := {id_: path for id_, path in lost.items() if store.image(id_) is not None}:
                 break
             elif _switched(store, made):
                 weights_file(folder, made["identity"])
@@ -108,22 +98,3 @@ def _switched(store: Store, made: MadeWith) -> bool:
         change.switch_to_next()
         change.settings({"weights": made, "name": uuid.uuid4().hex, NEXT: None})
     return True
-
-
-def _beside(folder: Path, identity: str) -> Path:
-    return folder / f"weights-{identity}.safetensors"
-
-
-def read_encoder(folder: Path, made: MadeWith) -> Encoder:
-    """The encoder of an index's weights, current or next, at its own image size and crops. Raises UserError when they were changed."""
-    beside = _beside(folder, made["identity"])
-    file = beside if beside.is_file() else folder / WEIGHTS
-    encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
-    if encoder.identity != made["identity"]:
-        raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
-    return encoder
-
-
-def made_ready(folder: Path, made: MadeWith, *, device: str, workers: int | None) -> Embedder:
-    """The same, as an embedder."""
-    return Embedder(read_encoder(folder, made), device=device, workers=workers)

@@ -7,7 +7,6 @@ import re
 import torch
 
 from repr.errors import UserError
-from repr.models.backbones import backbone
 
 
 def pick_device(name: str) -> torch.device:
@@ -31,21 +30,17 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def autocast_dtype(device: torch.device, arch: str) -> torch.dtype | None:
-    """The precision in which training this architecture gains on this device: bfloat16, or None for plain float32.
+def autocast_dtype(device: torch.device, *, depthwise: bool) -> torch.dtype | None:
+    """The precision in which training a network gains on this device: bfloat16, or None for plain float32.
 
-    On a CPU bfloat16 is for units made for it
+    depthwise: whether most of its convolutions are depthwise. On a CPU bfloat16 is for units made for it
     (AMX or AVX512-BF16): without them ResNet-18 at 64 px takes twice the time of float32, with them 0.5 to 0.6 of it
     (ResNet-18 and 50); EfficientNet-Lite0 then takes 1.4 of it, for its depthwise convolutions.
     """
     if device.type == "cuda":
         major, _ = torch.cuda.get_device_capability(device)
         return torch.bfloat16 if major >= 8 else None  # Ampere is the first with bfloat16 units
-    if (
-        device.type == "cpu"
-        and not backbone(arch).depthwise
-        and (_cpu_has("_is_amx_tile_supported") or _cpu_has("_is_avx512_bf16_supported"))
-    ):
+    if device.type == "cpu" and not depthwise and (_cpu_has("_is_amx_tile_supported") or _cpu_has("_is_avx512_bf16_supported")):
         return torch.bfloat16
     return None
 

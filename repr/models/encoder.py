@@ -16,10 +16,10 @@ from repr.models.backbones import backbone
 class Encoder(nn.Module):
     """Images in 0..1 → pooled features.
 
-    network: the backbone with an Identity head; arch, dim: its architecture and feature width; size: the side in pixels it
-    sees; crops: the shares of the image that it sees of that size and averages when it embeds (`repr.crops`); mean, std: its
-    normalisation, by default the architecture's usual; frame: how images are made square before, None for our way; name, identity,
-    synthetic: of the weights it was made from.
+    network: the backbone with an Identity head; arch, dim, depthwise: its architecture, feature width, and whether most of its
+    convolutions are depthwise; size: the side in pixels it sees; crops: the shares of the image that it sees of that size and averages
+    when it embeds (`repr.crops`); mean, std: its normalisation, by default the architecture's usual; frame: how images are made square
+    before, None for our way; name, identity, synthetic: of the weights it was made from.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.network = network
         self.arch = arch
-        self.dim = backbone(arch).dim
+        self.dim, self.depthwise = backbone(arch).dim, backbone(arch).depthwise
         self.size = size
         self.crops = checked(crops)
         self.mean = tuple(mean) or backbone(arch).mean

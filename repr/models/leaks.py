@@ -10,35 +10,17 @@ which are not at hand. Weights of which any part is not known are said to be unk
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from repr.arrays import Hashes
 from repr.catalog.table import Catalog
 from repr.images.contents import Overlap, Sketch, image_hashes
-from repr.models.provenance import Data, Provenance
+from repr.models.provenance import Data, Leak, Provenance
 from repr.models.weights import Weights
 
 TESTS = "test images"
 ENOUGH = 60  # images that a sketch tells of: with none found among them, fewer than 1 in 20 were seen (0.95^60 = 5 %)
-
-
-@dataclass(frozen=True)
-class Leak:
-    """What a check found of some weights.
-
-    weights: their name. kind: "seen" (the images, or some, were learned from), "untold" (too few of them can be told) or "unknown" (a
-    part of the weights' making is not known). text: in words. share: of the images that were seen, 0 to 1, None where it is not known.
-    """
-
-    weights: str
-    kind: str
-    text: str
-    share: float | None = None
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def leaks(weights: Sequence[Weights], images: Catalog, what: str = TESTS) -> list[Leak]:

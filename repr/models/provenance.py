@@ -231,3 +231,20 @@ def learned_from(catalog: Catalog, rows: Ints, divisions: Sequence[Division] = (
 def _setting(setting: tuple[str, Scalar]) -> str:
     name, value = setting
     return f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What a check found of some weights (`repr.models.leaks`).
+
+    weights: their name. kind: "seen" (the images, or some, were learned from), "untold" (too few of them can be told) or "unknown" (a
+    part of the weights' making is not known). text: in words. share: of the images that were seen, 0 to 1, None where it is not known.
+    """
+
+    weights: str
+    kind: str
+    text: str
+    share: float | None = None
+
+    def __str__(self) -> str:
+        return self.text

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from repr.errors import UserError
-from repr.lookup.index import Index
+
+if TYPE_CHECKING:
+    from repr.lookup.index import Index
 
 WAITING = 1024  # connections that the system holds until they are taken
 

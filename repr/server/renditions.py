@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from repr.images.boxes import Box
 from repr.images.reader import Unreadable, read_image
-from repr.lookup.index import Index
 from repr.server.problems import Problem
+
+if TYPE_CHECKING:
+    from repr.lookup.index import Index
 
 SMALLEST, LARGEST = 16, 2048
 QUALITY = 85

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,10 +18,12 @@ from torch.nn.functional import cross_entropy
 from repr.arrays import Array
 from repr.errors import UserError
 from repr.images.views import Views, plain
-from repr.models.encoder import Encoder
 from repr.training import optim
 from repr.training.precision import as_channels_last, autocast, laid_out
 from repr.training.rates import Schedule
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # inputs, logits, labels → scalar
 MOMENTUM = 0.9  # of SGD, as in lightly's and torchvision's own loops

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from repr.models.devices import autocast_dtype
-from repr.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
 
 SMALL = 32  # pixels
 
@@ -19,7 +23,7 @@ def precision(device: torch.device, encoder: Encoder) -> torch.dtype:
     """
     if device.type == "cpu" and encoder.size <= SMALL:
         return torch.float32
-    return autocast_dtype(device, encoder.arch) or torch.float32
+    return autocast_dtype(device, depthwise=encoder.depthwise) or torch.float32
 
 
 def autocast(device: torch.device, encoder: Encoder) -> torch.autocast:

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from repr import options
+from repr import index_options, options
 from repr.errors import UserError
 from repr.settings import check, setting
 
@@ -188,14 +188,14 @@ def test_shared_options_say_the_default_of_their_command() -> None:
     [(Path("i"), ("a", "b"), (Path("i"), ("a", "b"))), (None, ("i", "a"), (Path("i"), ("a",))), (None, ("i",), (Path("i"), ()))],
 )
 def test_an_index_is_named_first_or_by_its_option(folder: Path | None, words: tuple[str, ...], found: tuple[Path, tuple[str, ...]]) -> None:
-    assert options.index_and_words(folder, words) == found
+    assert index_options.index_and_words(folder, words) == found
     if found[1]:
         with pytest.raises(UserError, match="one word too many: "):
-            options.index_alone(folder, words)
+            index_options.index_alone(folder, words)
     else:
-        assert options.index_alone(folder, words) == found[0]
+        assert index_options.index_alone(folder, words) == found[0]
     with pytest.raises(UserError, match="no index named"):
-        options.index_and_words(None, ())
+        index_options.index_and_words(None, ())
 
 
 @pytest.mark.parametrize(("typed", "right"), [("0.5", True), ("nan", False), ("inf", False), ("2", False)])

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from repr.classify.challenge import DECISION, FEATURE, PAPER, kind_of, remarks
+from repr.classify.challenge import PAPER, kind_of, remarks
 from repr.classify.grid import Request
 from repr.classify.request import Answer, ask
 from repr.classify.settings import Settings
 from repr.classify.summary import ClassifyRow, summarise
+from repr.classify.tables import DECISION, FEATURE
 from repr.experiments.trials import Trial, Wanted
 from repr.reports.classify_report import table, write
 

@@ -118,7 +118,7 @@ def test_the_pooled_output_is_the_models(folder: Path) -> None:
 def test_a_local_folder_with_descriptions_as_the_winners_train_it(shop: Catalog, folder: Path, end_to_end: bool) -> None:
     settings = Settings(model="bert", bert=str(folder), pooling="pooled", preset="rakuten", end_to_end=end_to_end, epochs=2, level=2)
     trial = run_trial(Data(described(shop)), settings)
-    assert trial.metrics["top1"] is not None and ("rate 3e-05" in trial.note) == end_to_end
+    assert trial.metrics["top1"] is not None and ("adamw at 3e-05" in trial.note) == end_to_end
 
 
 def test_the_winners_recipes() -> None:

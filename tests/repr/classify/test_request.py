@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
 from repr.classify import request
+from repr.classify.answer import Answer
 from repr.classify.grid import Request
 from repr.cli.classify import command
 from repr.errors import UserError
@@ -35,11 +36,11 @@ def flat(shop: Catalog, tmp_path: Path) -> Path:
     return tmp_path / "flat.parquet"
 
 
-def ask(data: Path, *typed: str) -> request.Answer:
+def ask(data: Path, *typed: str) -> Answer:
     """What the command would be answered."""
-    kept: list[request.Answer] = []
+    kept: list[Answer] = []
 
-    def call(number: str, asked: Request, out: Path | None) -> request.Answer:
+    def call(number: str, asked: Request, out: Path | None) -> Answer:
         kept.append(original(number, asked, out))
         return kept[0]
 

@@ -118,6 +118,12 @@ def test_bert_from_a_folder(shop: Catalog, tiny_bert: Path, whole: bool) -> None
     assert run_trial(Data(shop, mask=True), settings).metrics["top1"] > 0.8
 
 
+def test_bert_with_a_warm_up(shop: Catalog, tiny_bert: Path) -> None:
+    settings = Settings(model="bert", bert=str(tiny_bert), end_to_end=True, epochs=15, lr=0.01, optimiser="adamw")
+    trial = run_trial(Data(shop, mask=True), settings)
+    assert trial.metrics["top1"] > 0.8 and "adamw at 0.01" in trial.note and settings.config.optimiser == "adamw"
+
+
 def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(model="bert", bert=str(tiny_bert))
     first = bert_features(Data(shop), settings)

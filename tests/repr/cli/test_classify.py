@@ -73,6 +73,8 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for section in ("Row against row", "When a modality is missing", "The long tail", "Are the probabilities right?"):
         assert section in page
+    first, second = page.index("What to try next"), page.index("Row against row")
+    assert first < second and "--seeds 5" in page[first:second] and "repr classify predict" in page[first:second]
     config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
     assert (config["typed"]["lr"], config["typed"]["levels"]) == (None, [])
     wanted = {"lr": [1e-3], "batch_size": [64], "weights": ["none"], "text_encoder": ["ngram"], "presets": ["grouped"], "data_seed": 0}
@@ -83,6 +85,17 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
         assert len(list(csv.DictReader(file))) == 3
     again = call(*typed, "--seeds", 2, "--out", tmp_path / "out")
     assert again.stdout == result.stdout and "3 of 3 trials are already there" in again.stderr
+
+
+def test_a_stopped_one_has_a_page_too(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repr.classify.request.summarise", stop)
+    result = CliRunner().invoke(command, ["--model", "ngram", "--data", str(shop), "--out", str(tmp_path / "out")])
+    assert result.exit_code and "What is kept" in result.stderr
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "stopped before its end" in page and "repr classify --config" in page
 
 
 def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ def test_other_names_are_refused(name: str) -> None:
 def test_half_precision_only_where_it_gains(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
     monkeypatch.setattr(devices, "_cpu_has", lambda probe: False)
-    assert autocast_dtype(cpu, "resnet18") is None
+    assert autocast_dtype(cpu, depthwise=False) is None
     monkeypatch.setattr(devices, "_cpu_has", lambda probe: probe == "_is_avx512_bf16_supported")
-    assert autocast_dtype(cpu, "resnet50") == torch.bfloat16
-    assert autocast_dtype(cpu, "tf_efficientnet_lite0") is None
+    assert autocast_dtype(cpu, depthwise=False) == torch.bfloat16
+    assert autocast_dtype(cpu, depthwise=True) is None
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert autocast_dtype(torch.device("cuda"), "resnet50") is None
+    assert autocast_dtype(torch.device("cuda"), depthwise=False) is None
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    assert autocast_dtype(torch.device("cuda"), "tf_efficientnet_lite0") == torch.bfloat16
+    assert autocast_dtype(torch.device("cuda"), depthwise=True) == torch.bfloat16

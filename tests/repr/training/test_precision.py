@@ -23,14 +23,14 @@ def encoder(size: int = 16) -> Encoder:
 
 def test_small_images_are_trained_in_float32_on_a_cpu() -> None:
     assert precision(CPU, encoder(32)) == torch.float32
-    assert precision(CPU, encoder(33)) == (autocast_dtype(CPU, "resnet18") or torch.float32)
+    assert precision(CPU, encoder(33)) == (autocast_dtype(CPU, depthwise=False) or torch.float32)
     with autocast(CPU, encoder(32)):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_context_is_of_the_precision(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repr.training.precision.autocast_dtype", lambda *_: torch.bfloat16)
+    monkeypatch.setattr("repr.training.precision.autocast_dtype", lambda *_, **__: torch.bfloat16)
     assert precision(torch.device(device), encoder(64)) == torch.bfloat16
     assert precision(torch.device("cuda"), encoder(16)) == torch.bfloat16, "the fault is the CPU's"
     with autocast(CPU, encoder(64)):
