@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import logging
 import shlex
 import sys
@@ -23,7 +22,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from checkout_naming import TRUE, Ground, added, boxes_of, trial, truth_of
+from checkout_naming import TRUE, Ground, added, answering, boxes_of, trial, truth_of
+from checkout_report import draw_errors, write_report
 from checkout_sets import Set, fruits, real_exemplars, shop
 
 from repr.checkout.basket import Basket, Item
@@ -144,6 +144,7 @@ def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequen
             told = {"data": of.name, "weights": Path(name).name, "seed": seed, "rows": trial(ground, seed)}
             write_json(_file(work, of, name, seed), {**told, "added": added(ground, seed) if of.novel else []})
             log.info(f"{of.name}, {name}, seed {seed}")
+        draw_errors(ground, answering(ground, 0), "trained", work.folder / f"errors-{of.name}-{Path(name).name}.jpg")
 
 
 def _file(work: Work, of: Set, weights: str, seed: int) -> Path:
@@ -203,7 +204,7 @@ def main(
     except (Late, Stopped):
         click.echo("The time is up; the same command goes on.")
     write_json(results, gathered(work))
-    click.echo(json.dumps({"written": str(results)}))
+    click.echo(f"{results}, {write_report(work.folder)}")
 
 
 if __name__ == "__main__":

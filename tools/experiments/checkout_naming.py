@@ -140,17 +140,23 @@ class Ground:
     test: dict[str, Boxes]
 
 
+def answering(ground: Ground, seed: int, learner: str = AUTO) -> Answerer:
+    """Who answers from the exemplars that a seed draws."""
+    keys = ground.of.exemplars.product_keys().astype(str)
+    rows = drawn(keys, seed)
+    gallery = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
+    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(rows)))
+
+
 def trial(ground: Ground, seed: int) -> list[dict[str, object]]:
     """Rows of one seed: learner, kind of boxes, and who says what is unknown."""
     of, truths, val = ground.of, ground.truths, ground.val
     keys = of.exemplars.product_keys().astype(str)
-    rows, classes = drawn(keys, seed), dict(zip(keys.tolist(), of.exemplars.column("class_1").tolist(), strict=True))
-    gallery = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
+    classes = dict(zip(keys.tolist(), of.exemplars.column("class_1").tolist(), strict=True))
     above = {number: str(classes.get(id_, "")) for id_, number in truths[1].categories.items()}
     told = list[dict[str, object]]()
     for learner in LEARNERS:
-        settled = settle(gallery, Asked(learner=learner), images=len(rows))
-        answerer = Answerer(gallery, settled)
+        answerer = answering(ground, seed, learner)
         for kind, boxes in ground.test.items():
             names = [named(answerer, one.features) for one in (val[kind], boxes)]
             for unknown in UNKNOWNS:
@@ -158,7 +164,7 @@ def trial(ground: Ground, seed: int) -> list[dict[str, object]]:
                 found = detected(truths[1], boxes, names[1], unknown)
                 measured = measure(truths[1], found, threshold, with_map=True)
                 levels = {mode: {level: vars(row) for level, row in one.items()} for mode, one in measured.items()}
-                row = {"learner": learner, "chosen": settled.learner, "boxes": kind, "unknown": unknown, "levels": levels}
+                row = {"learner": learner, "chosen": answerer.settled.learner, "boxes": kind, "unknown": unknown, "levels": levels}
                 told.append({**row, "errors": errors(truths[1], found, threshold, above), "flagged": float(names[1].unknown.mean())})
     return told
 
