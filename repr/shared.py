@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from repr.crops import CLOSEST
 from repr.settings import setting
 
+SPLITS = ("random", "stratified", "grouped")  # ways to divide data
 SEEDS = 2**32 - 1  # the largest seed that every library takes
 
 
@@ -40,9 +41,7 @@ class Part:
 class Divided:
     """How a source without a split of its own is divided into training and test."""
 
-    split: str = setting(
-        "grouped", "How to divide a source without a split of its own.", choices=("random", "stratified", "grouped"), group="data"
-    )
+    split: str = setting("grouped", "How to divide a source without a split of its own.", choices=SPLITS, group="data")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The preset "paper": what section 7 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
+"""The preset "paper": what section 7.2 of the MEP-3M paper states, the choices where it is silent, and how far a run departs from it.
 
 MEP-3M: Pattern Recognition 140, 2023.
 """
@@ -18,14 +18,15 @@ from rpc_transfer.weights import InitialWeights
 
 log = logging.getLogger(__name__)
 
+SHOTS = 10
 SAYS: dict[str, tuple[Value, str]] = {
     "novel": (34, "two SKUs of each of RPC's 17 supercategories are novel"),
-    "shots": ((10,), "10 random images a class"),
+    "shots": ((SHOTS,), "10 random images for each class"),
+    "base_shots": (None, "of each base class too"),
     "learner": (("finetune",), "a ResNet is trained on the base classes, then transferred to all"),
     "increments": ("34", "all novel classes at once"),
 }
 SILENT: dict[str, tuple[Value, str]] = {
-    "base_shots": (None, "base classes have 10 images too"),
     "memory": (None, "base images are seen again with the novel ones"),
     "shots_from": ("train", "images are exemplars, cropped to their box"),
     "test_on": ("validation", "tested on the exemplars that are not shots"),
@@ -43,6 +44,8 @@ def fixed(given: Mapping[str, Value]) -> Keywords:
     given: settings by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
     """
     values: Keywords = dict(given)
+    if values["base_shots"] == SHOTS:
+        values["base_shots"] = None  # as many as of a novel class
     typed = {name for name, one in declared(Settings).items() if values[name] != one.default}
     log.info("Preset paper, stated by the MEP-3M paper:")
     for name, (value, why) in SAYS.items():
@@ -51,7 +54,7 @@ def fixed(given: Mapping[str, Value]) -> Keywords:
         values[name] = value
         log.info(f"  {why}")
     log.info("Our choice where it is silent (each can be given):")
-    of_split = () if values["split"] in ("random", "grouped") else ("base_shots", "shots_from", "test_on", "split_seed", "seeds")
+    of_split = () if values["split"] in ("random", "grouped") else ("shots_from", "test_on", "split_seed", "seeds")
     for name, (value, why) in SILENT.items():
         if name in typed:
             log.info(f"  {name.replace('_', ' ')}: {values[name]}, as given")
@@ -96,6 +99,8 @@ def departures(settings: Settings, split: Split, weights: Sequence[InitialWeight
             f"{few if few == many else f'{few} to {many}'} novel products in each of {len(each)} supercategories, "
             f"not 2 in each of {SUPERCATEGORIES}"
         )
+    if split.base_shots not in (None, SHOTS):
+        found.append(f"{split.base_shots} images of each base product, not {SHOTS}")
     if split.unknown:
         found.append(f"{len(split.unknown)} products are never taught (`unknown`)")
     if not any(one.random for one in weights):

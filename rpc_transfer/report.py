@@ -14,7 +14,6 @@ from repr.commands import command_line
 from repr.crops import suffix
 from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
-from repr.experiments.document import TRIALS
 from repr.files import read_json
 from repr.reports import figures
 from repr.reports.page import Page
@@ -22,7 +21,7 @@ from repr.reports.weights_table import CAPTION, HEADER, weights_rows
 from repr.runs import Run
 from rpc_transfer import metrics, report_errors, report_images, results
 from rpc_transfer.results import AGAINST_WEIGHTS, TransferRow
-from rpc_transfer.summary import COLUMNS, PAPER, is_rpc, memory, references
+from rpc_transfer.summary import COLUMNS, PAPER, RUNS, is_rpc, memory, references
 from rpc_transfer.view import Interval, Point, View, cells, images, percent, plain, share
 
 
@@ -83,23 +82,6 @@ def _next(page: Page, view: View, run: Run) -> None:
     page.code("\n".join(lines))
 
 
-def write_unfinished(folder: Path) -> Path | None:
-    """Write report.html of a run that was stopped or failed: what happened, what is kept, how it goes on. None where nothing is kept."""
-    if not (folder / "config.json").is_file():
-        return None
-    run = Run.open(folder)
-    if run.config["command"] != results.COMMAND or run.config["status"] not in ("stopped", "failed"):
-        return None
-    kept, failed = len(list((folder / TRIALS).glob("*.json"))), run.config["status"] == "failed"
-    page = Page(f"Taking in new products: {run.config['data']}, not finished", run.config["synthetic"])
-    why = f"**The run failed**: {run.config['result']['error']}." if failed else "**The run was stopped before its end.**"
-    page.text(f"{why} {kept} parts are finished and kept; the same command goes on from there:")
-    page.code(command_line("rpc_transfer run", config=folder / "config.json", out=folder))
-    page.section("How it was done")
-    page.options(run)
-    return page.write(folder / "report.html")
-
-
 def _table_9(page: Page, view: View) -> None:
     """The paper's comparison, where its learner was run: full fine-tuning from one start or another."""
     rows = [row for row in view.rows if row.config.learner == "finetune"]
@@ -112,7 +94,7 @@ def _table_9(page: Page, view: View) -> None:
     ]
     body += [[f"the paper's, {name}", f"{both:.2f}", "–", f"{novel:.2f}", "–"] for name, (both, novel) in PAPER.items()]
     same = (
-        "They are on RPC too, but with another choice of novel products, images and settings, and one seed."
+        f"They are on RPC too, but with another choice of novel products, images and settings, and {RUNS}."
         if is_rpc(view.results.about) and not view.results.document.synthetic
         else "They are on RPC, another set than this run's: they show the size of the effect, not a target."
     )

@@ -12,8 +12,9 @@ from repr.tables import table
 from rpc_transfer.results import AGAINST_JOINT, AGAINST_USUAL, AGAINST_WEIGHTS, About, Results, TransferRow
 
 COLUMNS = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic"}
-# Zhang et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
+# Liu et al., MEP-3M, Pattern Recognition 140 (2023) 109519, Table 9: accuracy over all and over novel products, per cent.
 PAPER = {"without pretraining": (59.63, 52.05), "with MEP-for-RPC": (64.40, 64.01)}
+RUNS = "it does not say of how many runs"
 RPC = (166, 34)  # its base and novel products in the paper
 # What every row is measured against, by `against` of a comparison, as a column and as a caption says it.
 AGAINST = {AGAINST_JOINT: ("joint", "joint training from the same weights"), AGAINST_USUAL: ("linear", "linear on imagenet as it came")}
@@ -43,7 +44,7 @@ def lines(found: Results) -> list[str]:
     out += ["", f"{caption}:", table(header, body)] if body else []
     if is_rpc(about) and about.supercategories == 17:
         figures = "; ".join(f"{name} {a:.2f} all, {b:.2f} novel" for name, (a, b) in PAPER.items())
-        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC, one seed, other images and settings: {figures}."]
+        out += ["", f"The MEP-3M paper's Table 9, its own figures on RPC ({RUNS}), other images and settings: {figures}."]
     return out
 
 

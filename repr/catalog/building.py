@@ -10,6 +10,7 @@ from pathlib import Path
 
 from repr import progress
 from repr.catalog import mep3m, sources
+from repr.catalog.announce import announce
 from repr.catalog.passed import PassedOver
 from repr.errors import UserError
 from repr.records import Json, to_json
@@ -57,14 +58,14 @@ def build_catalog(root: Path | None, *, out: Path, annotations: Path | None = No
         raise UserError("is what would be read, and writing there would lose it", out, "Choose another `out`")
     if annotations:
         built = _stream(annotations, out, info or mep3m.info_in(annotations.parent))
-        sources.announce(built)
+        announce(built)
         seconds = time.monotonic() - begun
         return Build(out, built.records, built.quarantined, built.quarantine, seconds, peak_mb(), built.passed_over)
     assert root
     if info:
         raise UserError("`info` belongs to MEP-3M's annotations, which are not there", root, "Leave `info` out")
     catalog = sources.read_source(root)
-    sources.announce(catalog)
+    announce(catalog)
     catalog.write(out)
     return Build(out, len(catalog), 0, None, time.monotonic() - begun, peak_mb(), catalog.passed_over)
 

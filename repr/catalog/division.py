@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OWN = "own"
+OWN, WHOLE = "own", "none"
 
 
 @dataclass(frozen=True)
 class Division:
     """How one source was divided.
 
-    split: OWN where it brings a split, "random" or "grouped" where rows were drawn, "" where that is not known; seed: of the drawing;
-    subset: the part of the source that was read, "" for all of it.
+    split: OWN where it brings a split, "random" or "grouped" where rows were drawn, WHOLE where every row is for training, "" where that
+    is not known; seed: of the drawing; subset: the part of the source that was read, "" for all of it.
     """
 
     split: str = ""
@@ -21,5 +21,6 @@ class Division:
 
     def __str__(self) -> str:
         """In words; "" where there is nothing to say."""
-        words = "its own split" if self.split == OWN else f"{self.split} split by seed {self.seed}" if self.split else ""
+        named = {OWN: "its own split", WHOLE: "every image, none held out", "": ""}
+        words = named.get(self.split, f"{self.split} split by seed {self.seed}")
         return "; ".join(filter(None, [f"the part {self.subset!r}" if self.subset else "", words]))

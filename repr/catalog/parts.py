@@ -1,7 +1,8 @@
 """Named parts of a catalog: the MEP-3M papers' subsets, from editable CSV files of class ids, and any such file of one's own.
 
 A file has a column `subsub_class_id`, `sub_class_id` or `class_id`. With the column of names beside it (`sub_class_name`) a class
-is taken only when its name agrees too. A column `status` that says "proposed" anywhere makes the subset a proposal, and the
+is taken only when its name agrees too. A column `rpc_meta` names the supercategories of RPC that a class corresponds to, separated by
+semicolons. A column `status` that says "proposed" anywhere makes the subset a proposal, and the
 catalog's notes say so. Further columns are for the reader.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from repr.catalog.table import Catalog, ClassName
 from repr.errors import UserError, nearest
 
 LEVELS = {"subsub_class_id": 3, "sub_class_id": 2, "class_id": 1}
-# Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7.
+# Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7; of MEP-for-RPC section 7.1.
 PAPER = {
     "mep-for-rpc": (26, 118_170),
     "outdoors": (17, 82_187),
@@ -38,6 +39,7 @@ class Subset:
     ids: dict[str, str]  # id → name, "" for any
     archives: tuple[str, ...]  # the sub-classes whose archives hold its images; empty when the file does not say
     proposed: bool
+    counterparts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # id → RPC's supercategories (column rpc_meta), where given
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def load(name: str) -> Subset:
         file = resources.files("repr.catalog").joinpath("subsets", f"{name}.csv")
         text, where = file.read_text(encoding="utf-8"), name
     elif Path(name).is_file():
-        text, where = _text(Path(name)), name
+        text, where = read_text(Path(name)), name
     elif Path(name).suffix.lower() == ".csv":
         raise UserError("there is no such file", name, "Check the path")
     else:
@@ -92,12 +94,17 @@ def load(name: str) -> Subset:
     ids = {row[column].strip(): (row.get(column.replace("_id", "_name")) or "").strip() for row in rows}
     holder = {3: "parent_id", 2: "sub_class_id", 1: ""}[LEVELS[column]]
     archives = tuple(dict.fromkeys(row[holder].strip() for row in rows if row.get(holder)))
-    return Subset(Path(name).stem, LEVELS[column], ids, archives, any("proposed" in (row.get("status") or "") for row in rows))
+    proposed = any("proposed" in (row.get("status") or "") for row in rows)
+    counterparts = {row[column].strip(): tuple(map(str.strip, row["rpc_meta"].split(";"))) for row in rows if row.get("rpc_meta")}
+    return Subset(Path(name).stem, LEVELS[column], ids, archives, proposed, counterparts)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a CSV file of a user's. Raises UserError where it is not there or not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError("there is no such file", path, "Check the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
 
@@ -135,8 +142,8 @@ def differences(part: Subset, classes: int, rows: int) -> list[str]:
     if classes != len(part.ids):
         notes.append(f"subset {part.name}: {classes} of its {len(part.ids)} classes occur in these data")
     if part.name in PAPER and (classes, rows) != PAPER[part.name]:
-        there = PAPER[part.name]
+        there, place = PAPER[part.name], "section 7.1" if part.level == 2 else "Table 7"
         notes.append(
-            f"subset {part.name}: {classes} classes and {rows:,} products here, {there[0]} and {there[1]:,} in the paper (Table 7)"
+            f"subset {part.name}: {classes} classes and {rows:,} products here, {there[0]} and {there[1]:,} in the paper ({place})"
         )
     return notes

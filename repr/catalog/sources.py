@@ -6,20 +6,20 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from repr.arrays import Bools
 from repr.catalog import folders, listing, mep3m, parts, rakuten, rpc, splits
+from repr.catalog.announce import announce
 from repr.catalog.division import OWN, Division
-from repr.catalog.passed import SYSTEM, PassedOver
 from repr.catalog.table import VERSION, Catalog
+from repr.catalog.translated import translated
 from repr.catalog.union import union, with_split
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import cache_dir, content_key, try_to_keep
-from repr.images.sniff import NOT_IMAGES
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,6 @@ READERS: dict[str, Callable[[Path], Catalog]] = {
 }
 Kind = Literal["mep3m", "rpc"]  # whose variable names the data where the user does not
 VARIABLES: dict[Kind, str] = {"mep3m": "MEP3M_ROOT", "rpc": "RPC_ROOT"}
-QUIET = frozenset({SYSTEM, NOT_IMAGES})  # what nobody misses among images
 BIG = 64 << 20  # bytes of annotations from which the parsed catalog is kept in the cache
 
 
@@ -65,25 +64,14 @@ def open_sources(data: Sequence[str | Path], *, default: Kind = "mep3m", subset:
     return catalog
 
 
-class Announced(Protocol):
-    """What a reader has to say."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know."""
-
-    @property
-    def passed_over(self) -> tuple[PassedOver, ...]:
-        """What lay among the data and was not read."""
-
-
-def announce(catalog: Announced) -> None:
-    """Say the catalog's notes and what was passed over; as a warning where it is more than what systems put beside images."""
-    for note in catalog.notes:
-        log.info(f"Note: {note}.")
-    for one in catalog.passed_over:
-        level = logging.INFO if one.reason in QUIET else logging.WARNING
-        log.log(level, f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})  # in their JSON, too, for programs that attach
+def open_named(data: Sequence[str | Path], *, subset: str | None = None, names: Path | None = None) -> Catalog:
+    """As `open_sources`, with the classes called as a user's table has it (`translated`), if one is given; its note is said too."""
+    catalog = open_sources(data, subset=subset)
+    if names is None:
+        return catalog
+    renamed = translated(catalog, names)
+    log.info(f"Note: {renamed.notes[-1]}.")
+    return renamed
 
 
 def open_each(data: Sequence[str | Path], *, default: Kind = "mep3m") -> list[Catalog]:

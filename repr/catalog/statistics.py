@@ -1,7 +1,7 @@
 """A catalog in numbers: the counts that the MEP-3M papers print and draw.
 
 Liu et al., Pattern Recognition 140 (2023) 109519: Table 2 (samples and sub-classes a class), the long-tail curve,
-resolutions, title lengths, and the share of records with OCR text (1,404,146 of 3,012,959 = 46.6 %).
+resolutions, title lengths, formats and storage (section 3.3), and the share of records with OCR text (1,404,146 of 3,012,959 = 46.6 %).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repr.catalog.storage import Storage, storage
 from repr.catalog.table import Catalog
 from repr.records import Json
 from repr.tables import table
@@ -50,10 +51,11 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Titles:
-    """Lengths in characters, over the rows that have a title. histogram: (first length of the bin, rows)."""
+    """Lengths in characters, over the rows that have a title. characters: of all together. histogram: (first length of the bin, rows)."""
 
     titles: int
     distinct: int
+    characters: int
     mean: float
     median: float
     shortest: int
@@ -78,6 +80,7 @@ class Statistics:
     ocr_empty: int  # rows whose OCR is an empty text
     ocr_none: int  # rows without OCR ("FALSE")
     formats: dict[str, int]  # by the ending of the file name
+    storage: Storage
     splits: dict[str, int]
     scenes: dict[str, int]  # boxes by level of clutter
     notes: tuple[str, ...]
@@ -116,11 +119,12 @@ class Statistics:
         if self.titles:
             t = self.titles
             out.append(
-                f"titles: {t.titles:,}, {t.distinct:,} of them distinct; {t.shortest} to {t.longest} characters, "
+                f"titles: {t.titles:,}, {t.distinct:,} of them distinct; {t.characters:,} characters, {t.shortest} to {t.longest} each, "
                 f"mean {t.mean:.1f}, median {t.median:.0f}"
             )
         out.append(f"OCR: text on {100 * self.ocr_share:.1f} %; {self.ocr_empty:,} empty, {self.ocr_none:,} without")
-        out.append("formats: " + ", ".join(f"{name} {n:,}" for name, n in self.formats.items()))
+        shares = ", ".join(f"{name} {n:,} ({100 * n / self.rows:.2f} %)" for name, n in self.formats.items())
+        out += [f"formats: {shares}", self.storage.line()]
         if self.scenes:
             out.append("boxes in scenes: " + ", ".join(f"{name} {n:,}" for name, n in self.scenes.items()))
         return out
@@ -131,7 +135,7 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
     level = level or catalog.default_level
     labels, names = catalog.labels(level)
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
-    order, ids = np.argsort(-counts, kind="stable"), _ids(catalog, level)
+    order, ids = np.argsort(-counts, kind="stable"), class_ids(catalog, level)
     ocr = catalog.table["ocr"]
     empty = int(pc.sum(pc.equal(ocr, "")).as_py() or 0)
     return Statistics(
@@ -148,13 +152,14 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
         ocr_empty=empty,
         ocr_none=ocr.null_count,
         formats=_tally(pc.utf8_lower(pc.replace_substring_regex(catalog.table["path"], r"^.*\.", ""))),
+        storage=storage(catalog),
         splits=_tally(catalog.table["split"]),
         scenes=_tally(catalog.table["scene"].drop_null()),
         notes=catalog.notes,
     )
 
 
-def _ids(catalog: Catalog, level: int) -> list[str]:
+def class_ids(catalog: Catalog, level: int) -> list[str]:
     """The ids of the classes that `catalog.labels(level)` names, in its order."""
     codes = catalog.column(f"class_{level}").astype(np.int64)
     entries = list(catalog.classes[level - 1])
@@ -196,6 +201,7 @@ def _titles(catalog: Catalog) -> Titles | None:
     return Titles(
         titles=len(lengths),
         distinct=int(pc.count_distinct(titles).as_py()),
+        characters=int(lengths.sum()),
         mean=float(lengths.mean()),
         median=float(np.median(lengths)),
         shortest=int(lengths.min()),

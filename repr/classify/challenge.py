@@ -10,8 +10,6 @@ from repr.evaluation.words import points
 from repr.experiments.summary import paired_rows
 
 METRIC = "f1_macro"
-FEATURE = ("concat", "sum", "attention", "gated")  # rows of feature-level fusion
-DECISION = ("vote", "mean", "layer", "layers", "stacking", "boosting")
 PAPER = {
     "image": "69.21 / –",
     "text": "89.93 / –",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from repr.catalog.parts import PAPER as SIZES
 from repr.classify import MODELS, SUBSETS
-from repr.classify.challenge import DECISION, FEATURE
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
 from repr.classify.settings import Settings
@@ -27,6 +26,8 @@ TITLES = {
     "fig8": "Fig. 8: accuracy against training samples, level 3",
     "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
+FEATURE = ("concat", "sum", "attention", "gated")  # of Rakuten's, rows of feature-level fusion
+DECISION = ("vote", "mean", "layer", "layers", "stacking", "boosting")
 TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
 

@@ -68,7 +68,8 @@ def command(
         raise UserError("both --s-content and --derive are given", "", "Give one of them")
     from repr.catalog import mapping as file
     from repr.catalog.align import align
-    from repr.catalog.sources import announce, open_each
+    from repr.catalog.announce import announce
+    from repr.catalog.sources import open_each
 
     catalogs = open_each([*paths, *data])
     for catalog in catalogs:

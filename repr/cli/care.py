@@ -64,8 +64,11 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
     from repr.lookup.index import Index
 
     index = Index.open(index_options.index_alone(folder, words))
-    problems = index.verify(images=images)
-    index_options.finish(index.folder, {"problems": problems}, "\n".join(problems) or "Nothing is wrong.", as_json=as_json)
+    problems, strays = index.verify(images=images), len(index.store.strays())
+    said = problems or ["Nothing is wrong."]
+    if strays:
+        said = [*said, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
+    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(said), as_json=as_json)
     ctx.exit(3 if problems else 0)
 
 
@@ -85,11 +88,10 @@ def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: b
 
     index = Index.open(index_options.index_alone(folder, words), wait=wait)
     before = index.info()["bytes"]
-    index.compact()
+    strays = index.compact()
     after = index.info()["bytes"]
-    index_options.finish(
-        index.folder, {"before": before, "after": after}, f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now.", as_json=as_json
-    )
+    said = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
+    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, said, as_json=as_json)
 
 
 @options.command()

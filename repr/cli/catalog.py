@@ -20,6 +20,13 @@ TABLE = {
 }
 FILE, WRITTEN = click.Path(path_type=Path), options.WRITTEN
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
+names_option = options.option(
+    "--names",
+    type=FILE,
+    metavar="FILE",
+    section="data",
+    help="A CSV of ids and other names for classes, such as English ones.",
+)
 
 
 @click.command(cls=console.LazyGroup, table=TABLE)
@@ -60,28 +67,36 @@ def build_command(root: Path | None, annotations: Path | None, info: Path | None
 @options.command("stats")
 @paths_argument
 @options.shared("data", "level", "subset")
+@names_option
 @options.out_option("the figures (a folder)")
 @options.json_option
 def stats_command(
-    paths: tuple[str, ...], data: tuple[str, ...], level: int | None, subset: str | None, out: Path | None, as_json: bool
+    paths: tuple[str, ...],
+    data: tuple[str, ...],
+    level: int | None,
+    subset: str | None,
+    names: Path | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Count classes, resolutions, titles and OCR, as the MEP-3M papers do; with --out draw them.
+    """Count classes, resolutions, titles and OCR, as the MEP-3M papers do; with --out draw them, and the images.
 
     \b
-    Example:
+    Examples:
       repr catalog stats mep3m.parquet --out figures
+      repr catalog stats mep3m.parquet --subset mep-for-rpc --names en.csv --out figures
     """
-    from repr.catalog.sources import open_sources
+    from repr.catalog.parts import load
+    from repr.catalog.sources import open_named
     from repr.catalog.statistics import statistics
 
-    catalog = open_sources([*paths, *data], subset=subset)
+    catalog = open_named([*paths, *data], subset=subset, names=names)
     numbers = statistics(catalog, level)
     written = []
     if out:
-        from repr.catalog.characters import characters
-        from repr.reports.catalog_figures import draw
+        from repr.reports.catalog_page import draw
 
-        written = draw(numbers, characters(catalog), out)
+        written = draw(catalog, numbers, out, load(subset).counterparts if subset else None)
     if as_json:
         console.emit(numbers.as_json() | {"figures": [str(file) for file in written]})
         return
@@ -94,11 +109,19 @@ def stats_command(
 @options.command("show")
 @paths_argument
 @options.shared("data", "level", "subset")
+@names_option
 @options.option("-n", "--rows", type=click.IntRange(0), default=5, show_default=True, help="How many rows to print.")
 @options.option("--class", "wanted", metavar="CLASS", help="Only rows of this class, by name or id.")
 @options.json_option
 def show_command(
-    paths: tuple[str, ...], data: tuple[str, ...], level: int | None, subset: str | None, rows: int, wanted: str | None, as_json: bool
+    paths: tuple[str, ...],
+    data: tuple[str, ...],
+    level: int | None,
+    subset: str | None,
+    names: Path | None,
+    rows: int,
+    wanted: str | None,
+    as_json: bool,
 ) -> None:
     """Show what a catalog holds, and its first rows.
 
@@ -107,9 +130,9 @@ def show_command(
       repr catalog show mep3m.parquet --class 304 -n 3
     """
     from repr.catalog.showing import show
-    from repr.catalog.sources import open_sources
+    from repr.catalog.sources import open_named
 
-    shown = show(open_sources([*paths, *data], subset=subset), rows=rows, level=level, wanted=wanted)
+    shown = show(open_named([*paths, *data], subset=subset, names=names), rows=rows, level=level, wanted=wanted)
     if as_json:
         console.emit(shown.as_json())
         return

@@ -69,7 +69,7 @@ def command(
     Probability: of its being this product, if it is one of the index's; "unknown" where it rather is none of them. Score: cosine to
     the nearest stored image, 1 is the same image. Exit code 3: some could not be read.
     """
-    from repr.catalog.sources import announce
+    from repr.catalog.announce import announce
     from repr.lookup.photographs import Photographs, answers, writing
     from repr.reports.lookup_sheet import Sheets
 

@@ -53,11 +53,10 @@ def command(
     filled = fill(catalog, out, engine=engine, confidence=confidence, workers=workers)
     written = []
     if figures:
-        from repr.catalog.characters import characters
         from repr.catalog.statistics import statistics
-        from repr.reports.catalog_figures import draw
+        from repr.reports.catalog_page import draw
 
-        written = draw(statistics(filled.catalog), characters(filled.catalog), figures)
+        written = draw(filled.catalog, statistics(filled.catalog), figures)
     if as_json:
         console.emit(filled.as_json() | {"figures": [str(file) for file in written]})
         return

@@ -10,11 +10,13 @@ import click
 from repr import console, options, tables, worker
 from repr.errors import UserError
 from repr.methods import METHODS
-from repr.training.settings import Settings
+from repr.training.settings import DividedOrWhole, Settings
 
 
 @options.command(lists={"Settings of methods": options.listed({name: method.settings for name, method in METHODS.items()})})
-@options.shared("data", "subset", "split", "data_seed")
+@options.shared("data", "subset")
+@options.of(DividedOrWhole)
+@options.shared("data_seed")
 @options.of(Settings)
 @options.option("--resume", is_flag=True, section="what", help="Go on from the checkpoint in --out, with the options it was started with.")
 @options.out_option("the run folder (default runs/pretrain-TIME)")
@@ -36,6 +38,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     Examples:
       repr pretrain
       repr pretrain --data shop/ --method supervised --arch resnet18 --epochs 30 --out runs/shop
+      repr pretrain --data MEP-3M --subset mep-for-rpc --split none --epochs 30
       repr pretrain --data shop/ --method joint:projector=true,contrast=0.3 --init imagenet --size 128
       repr pretrain --resume --out runs/shop
 

@@ -1,6 +1,6 @@
 """The answerer of an index, kept equal to what is stored, and learner.safetensors: what its learner knows. Can be deleted at any time.
 
-How an index answers stands in index.db (`settling.Settled`), and what a learner was taught follows from the images there. So the file only
+How an index answers stands in index.db (`settled.Settled`), and what a learner was taught follows from the images there. So the file only
 saves the time of teaching: it says up to which image, and at which revision, it was taught; what came since is taught on top, and where
 images were removed since, or anything does not agree, it is made again. A folder that cannot be written to is no reason to fail.
 """
@@ -12,28 +12,23 @@ import os
 import threading
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from repr.arrays import Floats
 from repr.errors import UserError
-from repr.files import content_key
 from repr.learners.taught import Taught, load
 from repr.lookup.answers import Answerer, searches
-from repr.lookup.asked import Asked
 from repr.lookup.cache import Matrix
-from repr.lookup.gallery import Gallery, sampled
-from repr.lookup.info import MadeWith
+from repr.lookup.gallery import Gallery
 from repr.lookup.ranking import Search
 from repr.lookup.schema import LEARNER
-from repr.lookup.settling import Settled, settle
+from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import Store
 from repr.records import from_json, to_json
 
-SETTING = "answers"
 TAIL, SHARE = 64, 0.02  # images come or gone since it was written, and their share of all, from which it is written again
 
 
@@ -47,40 +42,6 @@ class Stamp:
     revision: int
     last: int
     crc: int
-
-
-def settled_of(store: Store) -> Settled:
-    """How an index answers: by the nearest neighbour, with probabilities that are not calibrated, before that is settled, and where the
-    features are of other weights since."""
-    content = store.setting(SETTING)
-    settled = Settled() if content is None else from_json(Settled, content, store.file)
-    return settled if settled.made_with == _made_with(store) else Settled(asked=settled.asked, accept=settled.accept)
-
-
-def _made_with(store: Store) -> str:
-    """The weights, size and crops of an index's features."""
-    made = cast(MadeWith, store.setting("weights"))
-    return content_key(made["identity"], made["size"], made["crops"])
-
-
-def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
-    """Choose who answers on the stored images, of which many are represented by a sample, and store that.
-
-    Raises UserError for an unknown learner, and as learners do for images too few.
-    """
-    asked.checked()
-    with store.reading():
-        ids, products = store.owners()
-        rows = sampled(products)
-        wanted = ids[rows]
-        made_with = _made_with(store)
-        parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
-    features = np.concatenate([np.empty((0, dim), np.float32), *parts])
-    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
-    settled = replace(found, made_with=made_with)
-    with store.change("settle") as change:
-        change.settings({SETTING: to_json(settled)})
-    return settled
 
 
 class Answering:
@@ -110,7 +71,7 @@ class Answering:
             answerer = self._opened(store, matrix, settled, search)
         else:
             answerer.settled = settled
-            if answerer.follow(self._gallery(store, matrix, answerer.gallery, settled), search):
+            if answerer.follow(self._grown(store, matrix, settled) or self._gallery(store, matrix, answerer.gallery, settled), search):
                 self._write_if_grown(answerer, matrix)
             else:
                 answerer = self._taught(store, matrix, settled, search)
@@ -136,6 +97,20 @@ class Answering:
         answerer = Answerer(self._gallery(store, matrix, None, settled), settled, search=search)
         self._write(answerer, matrix)
         return answerer
+
+    def _grown(self, store: Store, matrix: Matrix, settled: Settled) -> Gallery | None:
+        """The answerer's gallery with the images that came since; None where some went too."""
+        if self._answerer is None or self._matrix is None or matrix.room is None or matrix.room is not self._matrix.room:
+            return None
+        before, n = self._answerer.gallery, len(self._matrix)
+        norms = np.full(len(matrix) - n, np.nan, np.float32)
+        if not searches(settled.learner) and n:
+            for ids, features in store.features(above=int(matrix.ids[n - 1]), dim=matrix.pieces[0].shape[1]):
+                there = np.isin(matrix.ids[n:], ids)
+                norms[there] = np.linalg.norm(features[np.isin(ids, matrix.ids[n:])], axis=1)
+            if np.isnan(norms).any():  # removed this very moment
+                return None
+        return before.grown(matrix.pieces, matrix.products[n:], matrix.ids, norms) if n else None
 
     def _gallery(self, store: Store, matrix: Matrix, before: Gallery | None, settled: Settled, *, above: int | None = None) -> Gallery:
         """The matrix as a gallery, with the norms of images above `above`, by itself those that `before` has not; others as there.

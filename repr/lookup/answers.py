@@ -22,12 +22,11 @@ from repr.errors import UserError
 from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
-from repr.lookup.held_out import SHORTLIST
-from repr.lookup.ranking import Ranking, Search, best_products, image_search, nearest_products
+from repr.lookup.ranking import SHORTLIST, Ranking, Search, best_products, image_search, nearest_products
 from repr.lookup.unknown import signals_of
 
 if TYPE_CHECKING:
-    from repr.lookup.settling import Settled
+    from repr.lookup.settled import Settled
 
 STEP = 65_536  # images that a learner is taught at a time
 
@@ -89,12 +88,14 @@ class Answerer:
         Returns whether that could be done: not where the norms of images are missing that the learner has to be given. search: as before.
         """
         if self.taught is not None:
-            came, gone = _only_in(gallery, self.gallery), _only_in(self.gallery, gallery)
+            came, gone = _difference(gallery, self.gallery)
             products = np.unique(self.gallery.columns[gone])
-            own = np.isin(self.gallery.columns[self.gallery.alive], products)
-            needed = {"nothing": gone[:0], "removed": self.gallery.alive[own], "remaining": self.gallery.alive[~own]}
-            given = needed[self.taught.learner.removal_needs] if len(products) else gone[:0]
-            again = gallery.alive[np.isin(gallery.columns[gallery.alive], products)] if len(products) else gone[:0]
+            given = again = gone[:0]
+            if len(products):
+                own = np.isin(self.gallery.columns[self.gallery.alive], products)
+                needed = {"nothing": given, "removed": self.gallery.alive[own], "remaining": self.gallery.alive[~own]}
+                given = needed[self.taught.learner.removal_needs]
+                again = gallery.alive[np.isin(gallery.columns[gallery.alive], products)]
             new = np.union1d(came, again)
             if np.isnan(self.gallery.norms[given]).any() or np.isnan(gallery.norms[new]).any():
                 return False
@@ -133,9 +134,9 @@ class Answerer:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""
         if self.settled.gate is None:
             return np.zeros(len(features), dtype=np.float32)
-        return self.settled.gate.scores(
-            signals_of(features, ranking, self.gallery, temperature=self.settled.temperature, usual=self.settled.gate.usual)
-        )
+        gate, learner = self.settled.gate, self.taught.learner if self.taught else None
+        signals = signals_of(features, ranking, self.gallery, learner, temperature=self.settled.temperature, usual=gate.usual)
+        return gate.scores(signals)
 
     def _candidates(self, query: Floats, numbers: Array, scores: Floats, chances: Floats) -> tuple[Candidate, ...]:
         made = []
@@ -156,6 +157,13 @@ class Answerer:
 def searches(learner: str) -> bool:
     """Whether a learner, by its name, is the nearest neighbour: searched, and taught nothing."""
     return issubclass(learners.learner_class(learner), Neighbour)
+
+
+def _difference(now: Gallery, before: Gallery) -> tuple[Ints, Ints]:
+    """Rows of `now` whose images came since, and rows of `before` whose images went."""
+    if now.extends(before):
+        return np.arange(len(before), len(now)), np.zeros(0, dtype=np.int64)
+    return _only_in(now, before), _only_in(before, now)
 
 
 def _only_in(one: Gallery, other: Gallery) -> Ints:

@@ -16,7 +16,7 @@ from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.crops import WHOLE, suffix
 from repr.errors import UserError
-from repr.lookup import cache, lists, uploads
+from repr.lookup import cache, lists, own
 from repr.lookup.catalogs import command_of, common_root, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.schema import ENCODER, LEARNER
@@ -136,7 +136,7 @@ def take_back(folder: Path) -> None:
     """Delete an index that came to nothing, and its folder where nothing else is in it."""
     for name in OWN:
         (folder / name).unlink(missing_ok=True)
-    kept = folder / uploads.FOLDER
+    kept = folder / own.FOLDER
     if kept.is_dir() and not any(kept.iterdir()):
         kept.rmdir()
     if not any(folder.iterdir()):

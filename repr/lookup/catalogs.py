@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from repr.catalog.names import as_text
 from repr.catalog.once import once
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests
 from repr.images.reader import Unreadable, upright_box
-from repr.lookup.plan import Incoming
+from repr.lookup.plan import Incoming, relative_to_root
 from repr.lookup.store import Product
 
 
@@ -87,11 +86,6 @@ def _category(catalog: Catalog, codes: Sequence[int], id_: str) -> tuple[str, ..
     return tuple(entry.name for entry in entries if id_ not in (entry.id, entry.name))
 
 
-def relative_to_root(file: Path, root: Path) -> str:
-    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
-    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
-
-
 def _on_file(file: Path, box: Box | None) -> tuple[float, ...] | None:
     """The box on the upright image of the file, as the index keeps it; as it is where that cannot be told, which decoding then says."""
     if not isinstance(box, DrawnBox):
@@ -108,26 +102,44 @@ def own_ids(catalog: Catalog, *, prefix: bool = False) -> list[str]:
     """The id of every row's product as its own source has it, so that an index knows it whatever else is given; with `prefix`, behind
     the source's name and a colon.
 
-    Raises UserError when two sources have one id for what cannot be one product: of different names, or two sets in MEP-3M's form,
-    where the ids are paths.
+    Raises UserError when two sources have one id for what need not be one product: they call it differently, or have neither its name,
+    its barcode nor an image of it in common. So a source may be given twice, or two that overlap.
     """
     ids = [str(id_) for id_ in catalog.column("product")]
+    sources = catalog.column("source").tolist()
     if prefix:
-        return [f"{catalog.sources[source].name}:{id_}" for source, id_ in zip(catalog.column("source").tolist(), ids, strict=True)]
-    if len(catalog.sources) == 1:
-        return ids
-    names: dict[str, tuple[int, str | None]] = {}
-    for id_, source, name in zip(ids, catalog.column("source").tolist(), catalog.column("name").tolist(), strict=True):
-        first, called = names.setdefault(id_, (source, name))
-        if first == source:
-            continue
-        of_paths = any(catalog.sources[one].kind == "mep3m" for one in (first, source))
-        if of_paths or (called and name and called != name):
-            where = f"{catalog.sources[first].name} and {catalog.sources[source].name}"
-            words = f" ({called} and {name})" if called and name else ""
-            raise UserError(
-                f"both have a product {id_}{words}",
-                where,
-                "Give the products other ids, or put the source's name before them with `prefix`",
-            )
+        return [f"{catalog.sources[source].name}:{id_}" for source, id_ in zip(sources, ids, strict=True)]
+    of: dict[str, dict[int, list[int]]] = {}
+    for row, (id_, source) in enumerate(zip(ids, sources, strict=True)) if len(catalog.sources) > 1 else ():
+        of.setdefault(id_, {}).setdefault(source, []).append(row)
+    for id_, rows in of.items():
+        if len(rows) > 1:
+            _check_one_product(catalog, id_, rows)
     return ids
+
+
+def _check_one_product(catalog: Catalog, id_: str, rows: dict[int, list[int]]) -> None:
+    """Raise UserError unless the rows of an id, by their sources, are of one product."""
+    (first, before), *others = rows.items()
+    for source, more in others:
+        (called, known), (name, new) = _called(catalog, before), _called(catalog, more)
+        differ = called and name and called != name
+        if differ or not (known & new or _images(catalog, before) & _images(catalog, more)):
+            raise UserError(
+                f"both have a product {id_}{f' ({called} and {name})' if differ else ''}",
+                f"{catalog.sources[first].name} and {catalog.sources[source].name}",
+                "Give the products other ids, or put the source's name before them with `prefix`; if they are one, add one source, "
+                "then the other",
+            )
+        before = before + more
+
+
+def _called(catalog: Catalog, rows: Sequence[int]) -> tuple[str, set[tuple[str, str]]]:
+    """The first name among some rows, "" for none, and all names and barcodes, each with what it is."""
+    found = [(kind, text) for kind in ("name", "barcode") for text in catalog.table.column(kind).take(rows).to_pylist() if text]
+    return next((text for kind, text in found if kind == "name"), ""), set(found)
+
+
+def _images(catalog: Catalog, rows: Sequence[int]) -> set[bytes]:
+    """SHA-256 of the files of some rows."""
+    return {content for content in file_digests([catalog.file(row) for row in rows]) if content}

@@ -15,11 +15,12 @@ from repr.lookup.schema import NEXT_FEATURES, NewImage, Product
 
 
 class Change:
-    """One transaction: what it does is counted for the log by name."""
+    """One transaction: what it does is counted for the log by name. released: paths of the images that it removed."""
 
     def __init__(self, db: sqlite3.Connection, revision: int, who: str) -> None:
         self.db, self.revision, self.who = db, revision, who
         self.counts: dict[str, int] = {}
+        self.released: list[str] = []
 
     def _count(self, what: str, n: int) -> int:
         if n:
@@ -89,7 +90,9 @@ class Change:
 
     def remove_images(self, ids: Sequence[int]) -> int:
         """Remove images by id; returns how many there were."""
-        there = [id_ for id_ in ids if self.db.execute("DELETE FROM images WHERE id = ?", (id_,)).rowcount]
+        rows = {id_: self.db.execute("DELETE FROM images WHERE id = ? RETURNING path", (id_,)).fetchone() for id_ in ids}
+        there = [id_ for id_, row in rows.items() if row is not None]
+        self.released += [rows[id_][0] for id_ in there]
         self.db.executemany("INSERT INTO removed VALUES (?, ?)", [(id_, self.revision) for id_ in there])
         return self._count("removed", len(there))
 

@@ -11,15 +11,17 @@ from typing import cast
 import numpy as np
 
 from repr import progress
-from repr.arrays import Bools, Doubles, Floats
+from repr.arrays import Bools, Doubles, Floats, Ints
+from repr.catalog.fingerprints import CHUNK, Prints, near_pairs
+from repr.catalog.fingerprints import SIDE as SMALL
+from repr.catalog.fingerprints import look as fingerprint
 from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings
 from repr.images.boxes import Box
 from repr.images.decode import decode
-from repr.lookup.answering import settled_of
-from repr.lookup.catalogs import own_ids
 from repr.lookup.check import Confused, Report, Suspect, check, look_of
 from repr.lookup.gallery import Gallery
+from repr.lookup.settled import settled_of
 from repr.lookup.store import Store, StoredImage
 from repr.records import Json, to_json
 
@@ -39,7 +41,7 @@ class Given:
     @classmethod
     def of(cls, catalog: Catalog, made: Embeddings, unknown: Sequence[bool]) -> Given:
         """Those images of a catalog that could be read. unknown: of each."""
-        ids, paths, rows = own_ids(catalog), [path for _, path in catalog.located()], made.rows.tolist()
+        ids, paths, rows = list(map(str, catalog.column("product"))), [path for _, path in catalog.located()], made.rows.tolist()
         flags = np.array(unknown, dtype=np.bool_)
         return cls(tuple(ids[row] for row in rows), tuple(paths[row] for row in rows), made.features, flags)
 
@@ -135,23 +137,28 @@ def check_store(store: Store, dim: int, place: Callable[[str], Path], given: Giv
     features = np.concatenate([np.empty((0, dim), np.float32), *(part for _, part in parts)])
     stored = [images[id_] for id_ in ids.tolist()]
     gallery, learner = Gallery(features, [image.product for image in stored], ids), settled_of(store).learner
-    contents, looks = [f"{image.content.hex()} {image.box}" for image in stored], _looks(stored, place, workers)
+    contents = [f"{image.content.hex()} {image.box}" for image in stored]
+    looks, twins = _looks(stored, place, workers)
     if given is None:
-        return Checked(check(gallery, learner, contents=contents, looks=looks), images)
+        return Checked(check(gallery, learner, contents=contents, looks=looks, twins=twins), images)
     known = np.isin(given.products, gallery.names)
     products, paths = ([texts[row] for row in np.flatnonzero(known)] for texts in (given.products, given.paths))
-    report = check(gallery, learner, contents=contents, looks=looks, given=(given.features[known], products))
+    report = check(gallery, learner, contents=contents, looks=looks, twins=twins, given=(given.features[known], products))
     strangers = Strangers(int((~known).sum()), int(given.unknown[~known].sum()))
     return Checked(report, images, tuple(paths), strangers)
 
 
-def _looks(images: Sequence[StoredImage], place: Callable[[str], Path], workers: int | None) -> Doubles:
-    """(n, 2) `look_of` each image; NaN where it cannot be read."""
+def _looks(images: Sequence[StoredImage], place: Callable[[str], Path], workers: int | None) -> tuple[Doubles, Ints]:
+    """(n, 2) `look_of` each image, NaN where it cannot be read, and pairs (m, 2) of those whose pixels are nearly the same."""
     found = np.full((len(images), 2), np.nan)
+    bits, thumbs = np.zeros((len(images), 4), np.uint64), np.zeros((len(images), SMALL, SMALL, 3), np.uint8)
     boxes = [cast("Box | None", image.box) for image in images]
     with progress.bar(len(images), "Looking at images", "image") as bar:
         for chunk in decode([place(image.path) for image in images], boxes, SIDE, workers=workers):
             for position, pixels in zip(chunk.positions.tolist(), chunk.pixels, strict=True):
                 found[position] = look_of(pixels)
+                bits[position], thumbs[position] = fingerprint(pixels)
             bar.update(len(chunk.positions) + len(chunk.bad))
-    return found
+    content = np.where(np.isnan(found[:, 0]), -1, np.arange(len(images)))
+    parts = [thumbs[start : start + CHUNK] for start in range(0, len(thumbs), CHUNK)]
+    return found, near_pairs(Prints(content, bits, parts))

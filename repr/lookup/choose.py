@@ -10,27 +10,11 @@ from repr.learners import read
 from repr.lookup.asked import AUTO
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, HeldOut, held_out
+from repr.lookup.settled import PLAIN, Trial
 
-PLAIN = "neighbour"  # what answers where nothing is surely better
-CANDIDATES = (PLAIN, "ncm", "lda-root", "linear")
+CANDIDATES = (PLAIN, "ncm", "lda-unit", "linear")
 TRAINED = ("linear",)  # those whose teaching takes images × products
 HEAVY = 2_000_000  # images × products beyond which those are not tried: they are trained anew at each addition
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A row of the table: shares (0-1) of the products' held-out images that were first right and right among five, means over products.
-
-    ci95: half width of the interval of top1, products being the units, since photographs of one are alike. gain, gain_ci95: over the
-    nearest neighbour, product by product. None where fewer than two products could be asked.
-    """
-
-    learner: str
-    top1: float
-    top5: float
-    ci95: float | None
-    gain: float
-    gain_ci95: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +25,6 @@ class Choice:
     trials: tuple[Trial, ...]
     images: int
     held: HeldOut | None
-
-    def lines(self) -> list[str]:
-        """The table in words, a line a learner, in per cent, the chosen one with a star."""
-        if not self.trials:
-            return ["The nearest image answers: no product has two images to choose a learner by"]
-        lines = [f"Held out: {self.images:,} stored images; first right and among five, means over products, per cent"]
-        for trial in self.trials:
-            star = "*" if trial.learner == self.learner else " "
-            wide = "" if trial.ci95 is None else f" ± {100 * trial.ci95:.1f}"
-            lines.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
-        return lines
 
 
 def choose(gallery: Gallery, learner: str = AUTO, candidates: Sequence[str] = CANDIDATES, folds: int = FOLDS) -> Choice:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,10 +19,10 @@ from repr.embedding.graph import Graph
 from repr.errors import UserError
 from repr.images.decode import decode
 from repr.images.reader import ImageLike, name_of
-from repr.lookup import cache, uploads
+from repr.lookup import cache, lists, own
 from repr.lookup.answering import Answering
 from repr.lookup.info import MadeWith
-from repr.lookup.matches import Answer, Match, hits
+from repr.lookup.matches import Answer, Match, Search, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.schema import ENCODER
 from repr.lookup.store import Store
@@ -53,6 +54,7 @@ class Cold:
         about = self.graph.about
         if (about.identity, about.size, list(about.crops)) != (self.made["identity"], self.made["size"], self.made["crops"]):
             raise NoEncoder("of other weights than the index", file, "Export the index's encoder again")
+        self._lists: lists.Calibrated | None = None
         self._answering = Answering(self.folder, self.name, self.made["identity"])
 
     @property
@@ -62,21 +64,29 @@ class Cold:
 
     def file(self, image: str, root: Path | None = None) -> Path:
         """Where the file of a stored image is, by its path in the index. root: what paths are relative to, if not as stored."""
-        return uploads.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
+        return own.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
 
     def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
-        """As `Index.lookup` of several images; stored vectors are searched exactly."""
-        features, rows, bad = self._embed(images)
+        """As `Index.lookup` of several images, by the same search of many vectors; exactly where a server has them."""
+        features, places, bad = self._embed(images)
         check_finite(features, self.made["name"])
         with self._answering.lock:
             matrix = cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
-            found = self._answering.answerer(self.store, matrix, None).answers(features, k)
+            search = self._search(matrix)
+            found = self._answering.answerer(self.store, matrix, search).answers(features, k)
         told = [matches_of_answer(self.store, one) for one in found]
         if per_image:
-            nearest = [matches_of_hits(self.store, matrix, near) for near in hits(matrix, normalised(features), k, per_image=True)]
+            nearest = [
+                matches_of_hits(self.store, matrix, near) for near in hits(matrix, normalised(features), k, per_image=True, search=search)
+            ]
             told = [with_chances(self.store, matches, one) for matches, one in zip(nearest, found, strict=True)]
-        answered = {int(row): (matches, one.unknown) for row, matches, one in zip(rows, told, found, strict=True)}
+        answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, told, found, strict=True)}
         return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
+
+    def _search(self, matrix: cache.Matrix) -> Search | None:
+        """The search that was chosen for the index, of the rows of the matrix; None for the exact one."""
+        self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
+        return None if self._lists is None or self._lists.cells is None else partial(self._lists.search, matrix)
 
     def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
         """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""

@@ -12,6 +12,7 @@ from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.images.decoded import Quarantined
 from repr.images.reader import name_of
+from repr.lookup import own
 from repr.lookup.plan import Incoming, Plan, plan
 from repr.lookup.store import NewImage, Product, Store, StoredImage
 
@@ -76,8 +77,11 @@ def fill(
         changes.quarantine = [Quarantined(name_of(incoming[row].source, row), "cannot be read") for row in todo.unreadable]
         changes.added, changes.updated = len(todo.new) - len(todo.replaces), len(todo.replaces)
         return changes
-    if todo.moved:
+    there = {*todo.moved.values(), *(image.path for image in stored)}
+    lost = [one for one in incoming if one.kept and one.path in there and not one.kept.is_file()]
+    if todo.moved or lost:
         with store.change(what) as change:
+            _keep(lost)
             change.move(todo.moved)
     _embed(store, embedder, incoming, products, todo, changes, what, index)
     if todo.removed:  # last, so that what only changes its product keeps its features
@@ -114,12 +118,21 @@ def _embed(
             with store.change(what) as change:
                 if store.setting("name") != index:
                     raise UserError("the index was made anew with other weights meanwhile", store.file.parent, "Give the command again")
+                _keep([incoming[row] for row in new])
                 change.put_products({image.product: products[image.product] for image in new.values()}.values())
                 change.add(list(new.values()))
                 change.remove_images(old)
             changes.updated += len(old)
             changes.added += len(new) - len(old)
             bar.update(len(rows))
+
+
+def _keep(images: Sequence[Incoming]) -> None:
+    """Write those that lie nowhere else into the index's folder; within a change of it, see `repr.lookup.own`."""
+    for one in images:
+        if one.kept is not None:
+            assert isinstance(one.source, bytes)
+            own.keep(one.kept, one.source)
 
 
 def _known(store: Store, one: Incoming) -> Floats | None:

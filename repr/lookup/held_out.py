@@ -22,10 +22,10 @@ from repr.learners import make
 from repr.learners.arrays import unit
 from repr.learners.learner import Learner
 from repr.lookup.gallery import Gallery
+from repr.lookup.ranking import SHORTLIST
 
 FOLDS = 5
 GROUPED = 500  # images of a product that are grouped: the distances of all pairs are held
-SHORTLIST = 20  # products whose scores count for a probability, in a big shop as in a small one
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,12 +20,11 @@ import pyarrow.parquet as pq
 from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
-from repr.lookup import cache, uploads
-from repr.lookup.answering import settled_of
+from repr.lookup import cache, own
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
 from repr.lookup.remote import Remote
-from repr.lookup.settling import Settled
+from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
 from repr.lookup.weights import WEIGHTS, weights_file
 from repr.models.weights import read_weights
@@ -65,14 +64,15 @@ def _made(store: Store) -> MadeWith:
 
 def backup(store: Store, folder: Path, file: Path) -> None:
     """Write index.db, the weights and the index's own images into a tar file, whole or not at all."""
-    with replacing(file) as temporary, tempfile.TemporaryDirectory(dir=file.absolute().parent) as place:
+    with own.standing(folder), replacing(file) as temporary, tempfile.TemporaryDirectory(dir=file.absolute().parent) as place:
         copy = Path(place) / FILE
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
             archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
-            if (folder / uploads.FOLDER).is_dir():
-                archive.add(folder / uploads.FOLDER, uploads.FOLDER)
+            for image in own.files(folder):
+                if not image.name.startswith("."):  # being written just now
+                    archive.add(image, f"{own.FOLDER}/{image.name}")
 
 
 def restore(file: Path, folder: Path) -> None:
@@ -156,7 +156,7 @@ def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info
         "learner": settled.learner,
         "accept": accept_of(settled),
         "trials": [asdict(trial) for trial in settled.trials],  # type: ignore[misc]
-        "outgrown": settled.outgrown(images),
+        "outgrown": settled.outgrown(images, products),
         "weights": made,
         "leaks": store.setting("leaks") or [],  # type: ignore[typeddict-item]
         "root": str(store.setting("root")),

@@ -14,7 +14,7 @@ from repr.arrays import Floats, Ints
 from repr.catalog.names import as_name
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
-from repr.lookup import keeping, uploads
+from repr.lookup import keeping, own
 from repr.lookup.info import MadeWith
 from repr.lookup.store import WAIT, Store
 from repr.lookup.weights import read_encoder, weights_file
@@ -65,7 +65,7 @@ class Opened:
 
     def file(self, image: str, root: Path | None = None) -> Path:
         """Where the file of a stored image is, by its path in the index. root: where they lie now, if not where they were stored from."""
-        return uploads.place(self.folder, image) or (root or self.root) / as_name(image)
+        return own.place(self.folder, image) or (root or self.root) / as_name(image)
 
     def check_weights(self, weights: str | Path | Weights | None) -> None:
         """Raise UserError when the index was made with other weights than these; None for whatever it was made with."""

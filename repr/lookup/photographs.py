@@ -34,7 +34,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Photographs:
-    """Files to be looked up, and what lay in their folders beside them (`repr.catalog.sources.announce`)."""
+    """Files to be looked up, and what lay in their folders beside them (`repr.catalog.announce`)."""
 
     files: tuple[Path, ...]
     passed_over: tuple[PassedOver, ...] = ()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from repr.catalog.names import as_text
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike
 from repr.lookup.store import StoredImage
@@ -15,7 +18,7 @@ class Incoming:
     """An image that an index is to hold.
 
     product: its product's id. path: as the index keeps it. content: SHA-256 of its file, None where it cannot be read. box: on the upright
-    file. source: what is embedded, cut out by drawn.
+    file. source: what is embedded, cut out by drawn. kept: where it is to be written, being bytes that lie nowhere.
     """
 
     product: str
@@ -24,6 +27,12 @@ class Incoming:
     source: ImageLike
     box: tuple[float, ...] | None = None
     drawn: Box | None = None
+    kept: Path | None = None
+
+
+def relative_to_root(file: Path, root: Path) -> str:
+    """The path of an image as the index keeps it: relative to the root, with /; `..` when it lies elsewhere."""
+    return as_text(Path(os.path.relpath(file.absolute(), root)).as_posix())
 
 
 @dataclass

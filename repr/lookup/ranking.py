@@ -16,6 +16,7 @@ from repr.vectors import normalised
 # Queries (q, d) of length 1 and k → cosines and rows of the gallery, (q, k) each, the best first; −1 where there are no more.
 Search = Callable[[Floats, int], tuple[Floats, Ints]]
 
+SHORTLIST = 20  # products whose scores count for a probability, in a big shop as in a small one
 END = -1  # in the place of a row: there is no more
 
 

@@ -65,7 +65,7 @@ def run(store: Store, folder: Path, made: MadeWith, embedder: Embedder, file: Ca
             if images:
                 lost |= _embed(store, embedder, images, file)
                 bar.update(len(images))
-            elif lost:
+            elif lost := {id_: path for id_, path in lost.items() if store.image(id_) is not None}:
                 break
             elif _switched(store, made):
                 weights_file(folder, made["identity"])

@@ -15,8 +15,8 @@ from repr.images.boxes import Box
 from repr.images.reader import ImageLike
 from repr.lookup.answers import Found
 from repr.lookup.cache import Matrix
-from repr.lookup.catalogs import relative_to_root
 from repr.lookup.matches import Match
+from repr.lookup.plan import relative_to_root
 from repr.lookup.store import Store
 
 

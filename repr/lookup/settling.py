@@ -1,58 +1,28 @@
 """Settling how an index answers: who ranks, by which temperature probabilities are made, and from where on something is unknown.
 
-All of it is found on stored images that are held out, and stands in index.db (`Settled`); what the learner knows is made from these
-images at any time (`repr.lookup.answering`).
+All of it is found on stored images that are held out, and stands in index.db (`repr.lookup.settled`); what the learner knows is made
+from these images at any time (`repr.lookup.answering`).
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
+from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
 from repr.lookup.asked import Asked
-from repr.lookup.choose import CANDIDATES, PLAIN, Choice, Trial, choose
-from repr.lookup.gallery import Gallery
-from repr.lookup.unknown import Gate, fit_gate
+from repr.lookup.choose import CANDIDATES, choose
+from repr.lookup.gallery import Gallery, sampled
+from repr.lookup.settled import SETTING, Settled, made_with, settled_of
+from repr.lookup.store import Store
+from repr.lookup.strangers import fit_gate
+from repr.records import to_json
 
-GROWN = 2.0  # times the images that it was settled with, from which on, or down to which, it should be anew
-
-
-@dataclass(frozen=True)
-class Settled:
-    """How an index answers.
-
-    learner: by its name, with settings. asked: what it was chosen by ("auto", or its own name). temperature: what scores are divided by for
-    probabilities. gate: None where strangers cannot be told. images: stored then. measured: those held out. trials: of `auto`. seconds:
-    what it took. made_with: whose features (a key of weights, size and crops).
-    """
-
-    learner: str = PLAIN
-    asked: str = Asked.learner
-    accept: float = Asked.accept
-    temperature: float = 1.0
-    gate: Gate | None = None
-    images: int = 0
-    measured: int = 0
-    trials: tuple[Trial, ...] = ()
-    seconds: float = 0.0
-    made_with: str = ""
-
-    def outgrown(self, images: int) -> bool:
-        """Whether it should be settled anew, now that so many images are stored."""
-        return images > 0 and not self.images / GROWN < images < self.images * GROWN
-
-    def lines(self) -> list[str]:
-        """In words: the table that it was chosen by, what is unknown, and what that took."""
-        told = Choice(self.learner, self.trials, self.measured, None).lines() if self.asked != self.learner else []
-        if self.gate is None:
-            gate = "Nothing is called unknown: the images are too few to tell strangers by"
-        else:
-            rejected, accepted = (f"{100 * share:.1f} %" for share in (self.gate.known_rejected, self.gate.strangers_accepted))
-            gate = f"Called unknown: {rejected} of known photographs; not so: {accepted} of products left out (AUROC {self.gate.auroc:.2f})"
-        return [*told, gate, f"Settled on stored images in {self.seconds:.0f} s"]
+log = logging.getLogger(__name__)
 
 
 def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
@@ -70,3 +40,40 @@ def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str
     return Settled(
         choice.learner, asked.learner, asked.accept, temperature, gate, images, choice.images, choice.trials, time.monotonic() - start
     )
+
+
+def settle_store(store: Store, dim: int, learner: str | None = None, accept: float | None = None) -> Settled:
+    """Choose who answers on the stored images, of which many are represented by a sample; store that, and log it.
+
+    learner, accept: as `Asked` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for images
+    too few.
+    """
+    last = settled_of(store)
+    asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
+    with store.reading():
+        ids, products = store.owners()
+        rows = sampled(products)
+        wanted = ids[rows]
+        features_of, stored = made_with(store), store.counts()[0]
+        parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
+    features = np.concatenate([np.empty((0, dim), np.float32), *parts])
+    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
+    settled = replace(found, made_with=features_of, products=stored)
+    with store.change("settle") as change:
+        change.settings({SETTING: to_json(settled)})
+    for line in settled.lines():
+        log.info(line)
+    return settled
+
+
+def settle_if_outgrown(store: Store, dim: int) -> Settled | None:
+    """The same where images or products have become twice or half as many since; None where they have not, or are too few for it."""
+    products, images = store.counts()
+    if not settled_of(store).outgrown(images, products):
+        return None
+    log.info(f"Who answers is chosen anew, now that there are {products:,} products in {images:,} images.")
+    try:
+        return settle_store(store, dim)
+    except UserError as error:
+        log.warning(f"Who answers stays as it was: {error}")
+        return None

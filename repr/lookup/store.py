@@ -24,6 +24,7 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
+from repr.lookup import own
 from repr.lookup.change import Change
 from repr.lookup.refused import refused
 from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
@@ -91,13 +92,14 @@ class Store:
         if (folder / FILE).exists():
             raise UserError("there is an index here already", folder, "Name another folder, or add to it")
         with replacing(folder / FILE) as temporary, closing(sqlite3.connect(temporary, isolation_level=None, factory=Connection)) as fresh:
-            fresh.execute("PRAGMA journal_mode = WAL")
             fresh.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             change = Change(fresh, 1, _user())
             fresh.execute("BEGIN")
             change.settings(settings)
             change.log("create")
             fresh.execute("COMMIT")
+            # Last: what stands in a -wal is not renamed with its file, and what closing fails to carry over from there is lost in silence.
+            fresh.execute("PRAGMA journal_mode = WAL")
         return cls(folder)
 
     def _connect(self, wait: float) -> None:
@@ -165,6 +167,36 @@ class Store:
         except BaseException:
             self._rollback()
             raise
+        with suppress(UserError, OSError):  # else `sweep` finds them
+            self._release(change.released)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no other process changes anything; nor does this one. Raises UserError as `change`."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            self._rollback()
+
+    def _release(self, paths: Iterable[str]) -> None:
+        """Delete the files that the index kept of images that have gone, unless others are of the same content."""
+        kept = {path: file for path in paths if (file := own.place(self.file.parent, path)) is not None}
+        if kept:
+            with self.alone():
+                gone = [file for path, file in kept.items() if self._one("SELECT 1 FROM images WHERE path = ?", path) is None]
+                own.delete(self.file.parent, gone)
+
+    def strays(self) -> list[Path]:
+        """Files in the index's own folder of images that belong to none: left over when a process was interrupted."""
+        rows = self.db.execute("SELECT path FROM images WHERE path LIKE ?", (f"{own.MARK}%",))
+        wanted = {own.place(self.file.parent, row[0]) for row in rows}
+        return [file for file in own.files(self.file.parent) if file not in wanted]
+
+    def sweep(self) -> int:
+        """Delete the strays; returns how many there were. Raises UserError as `change`."""
+        with self.alone():
+            return own.delete(self.file.parent, self.strays())
 
     def _rollback(self) -> None:
         with suppress(sqlite3.Error, UserError):

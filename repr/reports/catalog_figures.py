@@ -1,22 +1,18 @@
-"""The figures of a catalog, as the MEP-3M papers draw them, and the page that holds them."""
+"""The figures of a catalog, as the MEP-3M papers draw them; those of its images: `catalog_images`."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from html import escape
-from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from repr.catalog.characters import Characters
 from repr.catalog.statistics import BIN, Statistics
-from repr.files import replacing
+from repr.catalog.title_terms import TitleTerms
 from repr.reports import figures
-from repr.reports.page import Page
 
 SHOWN = 12  # resolutions drawn; the rest are one bar
 NAMED = 40  # characters written beside their points
+BARS = 30  # terms drawn as bars
 
 
 @figures.styled
@@ -106,45 +102,8 @@ def _bars(names: list[str], values: list[float] | list[int], label: str) -> Figu
     return figure
 
 
-def draw(numbers: Statistics, counted: Characters, out: Path) -> list[Path]:
-    """Write the figures that the data allow as SVG files, and catalog.html with all of them, into the folder `out`. The files written.
-
-    numbers, counted: `statistics` and `characters` of one catalog.
-    """
-    mark = " (synthetic, not real)" if numbers.synthetic else ""
-    kinds: dict[str, tuple[Callable[[Statistics], Figure], str]] = {
-        "long_tail": (long_tail, f"Images a class of level {numbers.level}{mark}")
-    }
-    if len(numbers.classes) > 1:
-        kinds["classes"] = (classes, f"Images and sub-classes a class{mark}")
-    if numbers.resolutions:
-        kinds["resolutions"] = (resolutions, f"Resolutions{mark}")
-    if numbers.titles:
-        kinds["title_lengths"] = (title_lengths, f"Title lengths{mark}")
-    drawn = {name: (function(numbers), caption) for name, (function, caption) in kinds.items()}
-    if numbers.ocr_text:
-        drawn["ocr"] = (ocr(numbers), f"Share with OCR text: {100 * numbers.ocr_share:.1f} % over all{mark}")
-    if numbers.ocr_text and numbers.titles:
-        only = int((counted.titles == 0).sum()), int((counted.ocr == 0).sum())
-        caption = f"Characters of titles against OCR; {only[0]:,} stand in OCR only, {only[1]:,} in titles only{mark}"
-        drawn["characters"] = (characters(counted), caption)
-    out.mkdir(parents=True, exist_ok=True)
-    page = Page(f"Catalog {numbers.data}", numbers.synthetic)
-    page.table(["Class", "Images", "Sub-classes"], [[r.name, f"{r.samples:,}", str(r.sub_classes)] for r in numbers.classes], "Classes")
-    written = []
-    for name, (figure, caption) in drawn.items():
-        page.figure(figure, caption)
-        with replacing(out / f"{name}.svg") as temporary:
-            temporary.write_text(_alone(figures.svg(figure, name, caption), caption), encoding="utf-8")
-        written.append(out / f"{name}.svg")
-    page.write(out / "catalog.html")
-    return [*written, out / "catalog.html"]
-
-
-def _alone(svg: str, title: str) -> str:
-    """A figure of a page as a file of its own: with a title and colours that no page supplies."""
-    head, _, body = svg.partition(">")
-    if "xmlns=" not in head:
-        head += ' xmlns="http://www.w3.org/2000/svg"'
-    body = body.replace("var(--line)", "#d0d0d0").replace("var(--ground)", "#ffffff")
-    return f"{head}><title>{escape(title)}</title>{body}"
+@figures.styled
+def title_terms(counted: TitleTerms) -> Figure:
+    """The most frequent terms of titles as bars: what stands for the cloud where no font of this machine has their letters."""
+    shown = counted.terms[:BARS]
+    return _bars([term for term, _ in shown], [n for _, n in shown], "titles that have the term")

@@ -34,7 +34,7 @@ def write(file: Path, name: str, checked: Checked, place: Callable[[str], Path],
     if not report.confused:
         page.text("None.")
     else:
-        page.table(["product", "answered with", "times"], [[pair.product, pair.other, str(pair.count)] for pair in report.confused])
+        page.table(["product → answered with", "times"], [[f"{pair.product} → {pair.other}", str(pair.count)] for pair in report.confused])
         rows = [row for pair in report.confused[:PAIRS] if (row := _pair(pair, checked, place))]
         page.neighbours(rows, "An image of the product, and images of the one that was answered.", thumb=THUMB)
     page.section("Images that look wrong")
@@ -63,7 +63,7 @@ def _summary(page: Page, checked: Checked) -> None:
         more = "" if gain is None else f" One more photograph of every product would give about {100 * gain:+.1f} points."
         page.table(["images a product, at most", "first right, %"], rows, f"Held out, mean over products.{more}")
     if report.few:
-        page.text(f"{len(report.few)} products have fewer than three images: {', '.join(report.few[:LISTED])}")
+        page.text(f"Fewer than three images ({len(report.few)}): {', '.join(report.few[:LISTED])}")
 
 
 def _products(page: Page, report: Report) -> None:

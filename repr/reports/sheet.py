@@ -56,7 +56,7 @@ def contact_sheet(rows: Sequence[SheetRow], thumb: int = 96) -> Image.Image:
             small = thumbnail(image, thumb)
             sheet.paste(small, (left + (thumb - small.width) // 2, top + (thumb - small.height) // 2))
             _frame(draw, (left, top, left + thumb - 1, top + thumb - 1), good, query=c == 0)
-            for n, words in enumerate(_wrap(readable(text, font), font, thumb, LINES)):
+            for n, words in enumerate(wrapped(readable(text, font), font, thumb, LINES)):
                 draw.text((left, top + thumb + 2 + n * line), words, INK, font)
         if r:
             draw.line((GAP, top - GAP // 2, width - GAP, top - GAP // 2), SOFT)
@@ -104,22 +104,22 @@ def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, character: str) -> 
     return bytes(font.getmask(character)) != bytes(font.getmask("\U0010fffe"))
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:
+def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:
     """The text in at most `lines` lines of `width` pixels, broken between characters; the last ends in … when cut."""
-    wrapped: list[str] = []
+    found: list[str] = []
     for part in text.splitlines():
-        while part and len(wrapped) < lines:
+        while part and len(found) < lines:
             n = len(part)
             while n > 1 and font.getlength(part[:n]) > width:
                 n -= 1
             if n < len(part) and " " in part[1:n]:
                 n = part.rindex(" ", 1, n) + 1
-            wrapped.append(part[:n].rstrip())
+            found.append(part[:n].rstrip())
             part = part[n:].lstrip()
         if part:
-            wrapped[-1] = wrapped[-1][:-1] + "…"
+            found[-1] = found[-1][:-1] + "…"
             break
-    return wrapped
+    return found
 
 
 def _frame(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], good: bool | None, *, query: bool) -> None:

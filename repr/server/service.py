@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -53,6 +54,7 @@ class Service:
         self.failed: UserError | None = None
         self._readers, self._writer, self._counter = (anyio.CapacityLimiter(n) for n in (READERS, 1, 1))
         self._later: set[asyncio.Task[None]] = set()
+        self._settling = threading.Lock()
 
     def _ask(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
         return self.index.lookup(list(photographs), k)
@@ -85,6 +87,18 @@ class Service:
         """Keep those that a person should look at, when the answer is on its way; nothing where nobody may act on it."""
         if self.keys.write is not None:
             self._afterwards(lambda: self.doubts.keep(photographs, answers))
+
+    def settle(self) -> None:
+        """Choose anew who answers, where so much has come that it should be; the one of before answers meanwhile."""
+        if not self._settling.locked():
+            self._afterwards(self._settle)
+
+    def _settle(self) -> None:
+        with self._settling:
+            try:
+                self.index.settle_if_outgrown()
+            except UserError as error:
+                log.warning(f"Who answers stays as it was: {error}")
 
     async def read(self, ask: Callable[[], T]) -> T:
         """Run in a thread for reading."""

@@ -54,7 +54,7 @@ def prepare(catalog: Catalog, settings: Settings, divided: Sequence[Division] = 
     """Choose rows and labels and pack the images, at MARGIN times the views' size (`settings.size`, an int by now).
 
     divided: how each source was divided, for the weights' provenance. Training rows are those of split "train", in classes of at
-    least `settings.min_images`. Watched rows are those of split "val"; where there is none, `settings.val_share` of the training
+    least `settings.min_images`. Watched rows are those of split "val"; where there is none, `settings.held_out` of the training
     rows, whole groups of `splits.find_links` so that no twin is on both sides. Test rows are not touched. Raises UserError when
     nothing is left, and when the labels do not do (`check_labels`), before packing if it can be known.
     """
@@ -70,8 +70,8 @@ def prepare(catalog: Catalog, settings: Settings, divided: Sequence[Division] = 
         train, val = train[labels[train] >= 0], val[labels[val] >= 0]
     train = train[_in_big_classes(labels[train], settings.min_images)]  # before any are held out, so that no class is lost by chance
     rng = np.random.default_rng(stream(settings.seed, HOLDOUT))
-    if len(train) and not len(val) and settings.val_share and labels[train].max() >= 0:  # nothing is watched without labels
-        train, val = hold_out(splits.find_links(catalog).groups(), train, labels, settings.val_share, rng)
+    if len(train) and not len(val) and settings.held_out and labels[train].max() >= 0:  # nothing is watched without labels
+        train, val = hold_out(splits.find_links(catalog).groups(), train, labels, settings.held_out, rng)
     val = np.sort(rng.permutation(val)[:WATCHED])
     if not len(train):
         raise UserError(f"no class has {settings.min_images} training images", catalog.name, "Lower `min_images`")

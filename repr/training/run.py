@@ -11,12 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import click
+import numpy as np
 
 from repr import worker
-from repr.catalog.division import Division
+from repr.catalog.division import WHOLE, Division
 from repr.catalog.fallback import or_synthetic
 from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.catalog.table import Catalog
+from repr.catalog.union import with_split
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import held, read_json, write_json
@@ -135,10 +137,14 @@ def _check_free(out: Path | None, *, resume: bool) -> None:
 
 
 def _catalog(arguments: Arguments, settings: Settings) -> tuple[Catalog, Sequence[Division]]:
-    """The data, and how each source was divided."""
+    """The data, and how each source was divided; with `split` WHOLE not at all, its own division included."""
     data_seed = arguments.get("data_seed")
     data_seed = settings.seed if data_seed is None else data_seed
     sources = open_sources(arguments["data"], subset=arguments["subset"])
+    if arguments["split"] == WHOLE:
+        whole = np.full(len(sources), "train", dtype=object)
+        log.info(f"All {len(sources):,} images are for training, and none is held out: what is measured on them later says nothing.")
+        return with_split(sources, whole), [Division(WHOLE, None, arguments["subset"] or "")] * len(sources.sources)
     divided = divisions(sources, arguments["split"], data_seed, arguments["subset"])
     return fill_split(sources, arguments["split"], data_seed), divided
 

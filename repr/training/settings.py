@@ -9,17 +9,31 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
+from repr.catalog.division import WHOLE
 from repr.errors import UserError
 from repr.methods import METHODS, entry, load, read
 from repr.methods.recipe import Recipe
 from repr.methods.settings import MethodSettings
 from repr.records import Json, Scalar
 from repr.settings import check, declared, setting
-from repr.shared import Labelled, Machine, Seeded
+from repr.shared import SPLITS, Divided, Labelled, Machine, Seeded
 
 # What may differ between a run and its continuation: where it runs, not what it computes.
 MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
 UNSET = MethodSettings()  # stands for the defaults of whatever method it is
+VAL_SHARE = 0.05  # of the training images, where nothing else is said
+
+
+@dataclass(frozen=True, kw_only=True)
+class DividedOrWhole(Divided):
+    """As other commands divide data, or not at all: then every image is trained on, those of the source's own val and test splits too."""
+
+    split: str = setting(
+        "grouped",
+        f"How to divide a source without a split of its own; {WHOLE}: train on every image of all sources, and hold nothing out.",
+        choices=(*SPLITS, WHOLE),
+        group="data",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +81,15 @@ class Settings(Labelled, Seeded, Machine):
     schedule: Literal["cosine", "step", "constant"] = setting("cosine", "The rate after warm-up.", group="training")
     balanced: bool = setting(False, "Draw every class equally often.", group="data")
     min_images: int = setting(1, "Leave out classes with fewer.", low=1, group="data")
-    val_share: float = setting(0.05, "Share held out to watch, if the data have no val split.", low=0, high=0.5, below=True, group="data")
+    val_share: float | None = setting(
+        None,
+        "Share held out to watch, if the data have no val split.",
+        low=0,
+        high=0.5,
+        below=True,
+        usual=f"{VAL_SHARE}; 0 with `split` {WHOLE}",
+        group="data",
+    )
     ema: float = setting(0.0, "Write the moving average of the weights.", low=0, high=1, below=True, metavar="DECAY", group="training")
     views: str | None = setting(
         None,
@@ -99,8 +121,16 @@ class Settings(Labelled, Seeded, Machine):
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> Self:
-        """From arguments by name, as typed or as config.json has them: the method with its settings in one text. Others are passed over."""
+        """From arguments by name, as typed or as config.json has them: the method with its settings in one text. Others are passed over.
+
+        Raises UserError as the constructor does, and where nothing is to be held out (`split` WHOLE) and a share of it is.
+        """
         given = {name: value for name, value in arguments.items() if name in declared(cls)}
+        if arguments.get("split") == WHOLE:
+            if given.get("val_share"):
+                held = f"a share of {given['val_share']:g} is to be held out, and `split` {WHOLE} trains on every image"
+                raise UserError(held, "", f"Leave out one of `val_share` and `split` {WHOLE}", argument="val_share")
+            given["val_share"] = 0.0
         if "method" in given:
             given["method"], given["own"] = read(given["method"])
         return cls(**given)
@@ -114,8 +144,13 @@ class Settings(Labelled, Seeded, Machine):
         """The base rate: the one given, else the method's, scaled to the batch size."""
         return self.lr if self.lr is not None else self.recipe.rate(self.batch_size, from_weights=self.init != "none")
 
+    @property
+    def held_out(self) -> float:
+        """The share of the training images that are held out to watch, where the data have no val split."""
+        return VAL_SHARE if self.val_share is None else self.val_share
+
     def resolved(self) -> Self:
-        """The same with the method's own rate, optimiser, weight decay, warm-up and views where none were set."""
+        """The same with the method's own rate, optimiser, weight decay, warm-up and views where none were set, and the share held out."""
         recipe = self.recipe
         return replace(
             self,
@@ -124,6 +159,7 @@ class Settings(Labelled, Seeded, Machine):
             weight_decay=recipe.weight_decay if self.weight_decay is None else self.weight_decay,
             warmup=min(recipe.warmup, self.epochs / 10) if self.warmup is None else self.warmup,
             views=self.views or load(self.method).default_views,
+            val_share=self.held_out,
         )
 
     def in_force(self) -> dict[str, Scalar]:

@@ -24,10 +24,13 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
     made = fixed(values)
     assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "validation", 2)
     told = capsys.readouterr().err
-    assert "two SKUs of each" in told and "seeds: 2, as given" in told
+    assert (
+        "two SKUs of each" in told and "10 random images for each class\n  of each base class too" in told and "seeds: 2, as given" in told
+    )
     assert fixed({**values, "increments": "34"})["increments"] == "34"
     assert fixed({**values, "split": "split.json", "test_on": "test"})["test_on"] == "test"  # whatever the file says
-    for name, value in (("novel", 20), ("shots", (5,)), ("learner", ("ncm",)), ("increments", "17x2")):
+    assert fixed({**values, "base_shots": 10})["base_shots"] is None
+    for name, value in (("novel", 20), ("shots", (5,)), ("base_shots", 20), ("learner", ("ncm",)), ("increments", "17x2")):
         with pytest.raises(UserError, match="the paper says otherwise") as refused:
             fixed({**values, name: value})
         assert refused.value.argument == name
@@ -50,6 +53,8 @@ def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Ca
     assert departures(settings, split, [*WEIGHTS, lite]) == []  # shown beside every run
     found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
     assert [words.split()[0] for words in found] == ["8", "1", "1", "no", "imagenet"]
+    (all_base,) = departures(settings, replace(split, base_shots="all"), WEIGHTS)
+    assert all_base == "all images of each base product, not 10"
     stranger = next(key for key in split.base if split.supercategories[key] != split.supercategories[split.novel[0]])
     uneven = replace(split, novel=(stranger, *split.novel[1:]))
     assert "novel products in each of" in departures(settings, uneven, WEIGHTS)[0]

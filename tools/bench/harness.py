@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from repr.files import write_json
+from repr.runs import environment
 
 # As MEP-3M's larger images, and as RPC's exemplars: a small product in the middle, about 200 KB each.
 SIZES = {"220 px": (220, 220), "2592 x 1944 px": (2592, 1944)}
@@ -41,6 +46,13 @@ def report(seconds: float) -> None:
     """What a side prints when it is done: its seconds, and the peak memory of its process and of the largest of its workers."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
+
+
+def keep(file: Path, rows: Sequence[Mapping[str, object]], words: Sequence[str] = ()) -> None:
+    """Write figures with the command, the day and the machine that they are of. words: the command, if it is not this program's own."""
+    command = shlex.join(words or ["python", f"tools/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    today = datetime.now(UTC).date().isoformat()
+    write_json(file, {"command": command, "written": today, "environment": environment(), "rows": list(rows)})
 
 
 def measure(script: str, side: str, options: Sequence[str]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What an index of many images costs to search, to open and to add to.
 
-    python tools/bench/index.py [--only search,added,singly,large] [--json]
+    python tools/bench/index.py [--only search,added,singly,large] [--json] [--keep FILE]
 
 Made-up vectors: 20,000 standard normal centres, plus 0.6 x noise (1.5 x beside it), scaled to length 1; queries are others of their kind.
 
@@ -23,9 +23,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import harness
 import numpy as np
 
 from repr.arrays import Floats
+from repr.embedding.embeddings import Embeddings
 from repr.lookup.index import Index
 from repr.lookup.store import NewImage, Product
 from repr.models.weights import fresh
@@ -115,9 +117,10 @@ def put(index: Index, vectors: Floats, start: int, *, at_once: int) -> None:
 
 
 def timed(index: Index, query: Floats) -> float:
-    """Seconds of one answer."""
+    """Seconds of one answer to a photograph whose features are there."""
+    made = Embeddings(query, np.ones(1, np.float32), np.arange(1))
     begun = time.perf_counter()
-    index.search(query)
+    index.answer(made)
     return time.perf_counter() - begun
 
 
@@ -186,10 +189,13 @@ def main() -> None:
     parser.add_argument("--only", default="search,added,singly", help=f"parts, with commas, of {', '.join(PARTS)} (default: %(default)s)")
     parser.add_argument("--share", type=float, default=1.0, help="of the vectors, to try it (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
     run = {"search": (search, 1_000_000), "added": (added, 500_000), "singly": (singly, 10_000), "large": (large, 3_000_000)}
     wanted = [run[part] for part in arguments.only.split(",")]
     rows = [row for part, n in wanted for row in part(int(n * arguments.share))]
+    if arguments.keep is not None:
+        harness.keep(arguments.keep, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return

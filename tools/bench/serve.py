@@ -1,16 +1,17 @@
 """`repr serve` under load, beside `repr.embed` in bulk, on this machine's loopback.
 
-    python tools/bench/serve.py [--weights imagenet] [--images 400] [--clients 64] [--requests 10000] [--seconds 15] [--json]
+    python tools/bench/serve.py [--weights imagenet] [--images 200] [--clients 64] [--requests 10000] [--seconds 15] [--json] [--keep FILE]
 
-The index holds 200 of the drawn photographs (220 px, about 20 KB). Measured one after the other:
+The index holds the drawn photographs (220 px, about 20 KB). Measured one after the other:
 
 bulk      images a second of `repr.embed` on bytes of the same photographs, all at once
 full      --clients at once, each with its next photograph as soon as it has its answer, for --seconds: images a second, errors
 half      requests at half of that rate, evenly spaced, for --seconds: p50, p99
-flat      --requests in all, mostly listings and lookups: memory and open files of the service after a tenth of them and at the end
+flat      --requests in all, a tenth of them lookups: memory and open files of the service after a tenth of them and at the end
 
 The clients are threads of one process of their own, which take their share of the cores. Bars: no error, full ≥ 0.8 × bulk,
-p99 ≤ 3 × p50, memory and open files flat (≤ 10 % and ≤ 8 more).
+p99 ≤ 3 × p50, memory and open files flat (≤ 10 % and ≤ 8 more). Bulk is measured before and after, and the mean of both taken.
+--keep writes the figures with command, day and machine, as they stand in tools/bench/results.
 """
 
 from __future__ import annotations
@@ -27,31 +28,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
 
 import harness
 
 ROOT = Path(__file__).resolve().parents[2]
-STORED = 200
+PATIENCE = 120  # seconds until a request, or the beginning of the service, is given up
+Row = dict[str, str | float]
 HEADERS = {"Content-Type": "application/octet-stream"}
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[tuple[int, int]]:
-    """Process id and port of a warm service of an index."""
+def service(folder: Path, log: Path) -> Iterator[tuple[int, int]]:
+    """Process id and port of a warm service of an index, which writes to a log: a pipe that nobody reads would stop it when it is full."""
     command = [sys.executable, "-m", "repr", "serve", str(folder), "--port", "0", "--device", "cpu"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stderr=stream, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
-        assert process.stderr is not None
-        port = 0
-        for line in process.stderr:
-            if " at http://" in line:
-                port = int(line.partition("127.0.0.1:")[2].partition("/")[0])
-                break
-        assert port, "the service did not begin to listen"
-        while ask(HTTPConnection("127.0.0.1", port), "GET", "/readyz") != 200:
+        end, port = time.monotonic() + PATIENCE, 0
+        while not (port and ask(HTTPConnection("127.0.0.1", port), "GET", "/readyz") == 200):
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"The service did not begin:\n{log.read_text()}")
+            port = int(log.read_text().partition(" at http://127.0.0.1:")[2].partition("/")[0] or 0)
             time.sleep(0.1)
         yield process.pid, port
     finally:
@@ -66,7 +65,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: bytes | None =
         answer = connection.getresponse()
         answer.read()
         return answer.status
-    except OSError:
+    except (OSError, HTTPException):
         connection.close()
         return 0
 
@@ -75,7 +74,7 @@ def crowd(port: int, clients: int, work: Callable[[HTTPConnection, int], None]) 
     """Run `work` in so many threads at once, each with a connection of its own."""
 
     def _client(number: int) -> None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         work(connection, number)
         connection.close()
 
@@ -173,49 +172,49 @@ def bulk(folder: Path, weights: str) -> float:
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.split()[-1])
 
 
-def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """All four, one after the other."""
+def measure(arguments: argparse.Namespace, scratch: Path) -> list[Row]:
+    """All four, one after the other; ratio: to the bar of the first three, what was at the beginning for the last."""
     from repr.lookup.index import Index
 
     folder = scratch / "photographs"
     harness.draw(folder, harness.SIZES["220 px"], arguments.images)
-    files = sorted(folder.rglob("*.jpg"))
-    index = Index.create(scratch / "index", weights=arguments.weights, device="cpu")
-    for kind in sorted(folder.iterdir()):
-        index.add(kind.name, [file for file in files[:STORED] if file.parent == kind] or files[-1:])
-    photographs = [file.read_bytes() for file in files]
+    Index.create(scratch / "index", weights=arguments.weights, data=folder, device="cpu").close()
+    photographs = [file.read_bytes() for file in sorted(folder.rglob("*.jpg"))]
     before = bulk(folder, arguments.weights)
-    with service(scratch / "index") as (pid, port):
+    with service(scratch / "index", scratch / "log") as (pid, port):
         most = full(port, photographs, arguments.clients, arguments.seconds)
         half = steady(port, photographs, most["images_a_second"] / 2, arguments.seconds)
         even = flat(pid, port, photographs, arguments.requests)
-    embedded = (before + bulk(folder, arguments.weights)) / 2
-    return {"bulk": embedded, "full": {**most, "ratio": most["images_a_second"] / embedded}, "half": half, "flat": even}
+    after = bulk(folder, arguments.weights)
+    embedded = (before + after) / 2
+    return [
+        {"name": "bulk", "images_a_second": embedded, "before": before, "after": after, "ratio": 1.0},
+        {"name": "full", **most, "ratio": most["images_a_second"] / embedded},
+        {"name": "half", **half},
+        {"name": "flat", **even, "ratio": even["mb_after"] / even["mb_before"]},
+    ]
 
 
 def main() -> None:
     """Print a line a measurement, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="imagenet")
-    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        found = measure(arguments, Path(scratch))
+        rows = measure(arguments, Path(scratch))
+    if arguments.keep is not None:
+        harness.keep(arguments.keep, rows)
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps({"rows": rows}))
         return
-    most, half, even = found["full"], found["half"], found["flat"]
-    print(f"bulk  {found['bulk']:.0f} images a second by repr.embed")
-    print(f"full  {most['images_a_second']:.0f} a second: {most['ratio']:.2f} x bulk, {most['errors']:.0f} of {most['asked']:.0f} failed")
-    print(f"half  {half['rate']:.0f} a second: p50 {1000 * half['p50']:.0f} ms, p99 {1000 * half['p99']:.0f} ms, {half['ratio']:.1f} x")
-    print(
-        f"flat  {even['requests']:.0f} requests: {even['mb_before']:.0f} -> {even['mb_after']:.0f} MB, "
-        f"{even['files_before']:.0f} -> {even['files_after']:.0f} open files"
-    )
+    for row in rows:
+        print(", ".join(f"{name} {value:,.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()))
 
 
 if __name__ == "__main__":

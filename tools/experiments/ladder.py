@@ -129,6 +129,8 @@ def _rows(experiments: Sequence[Experiment]) -> Iterator[Transferred]:
                 config = row.config
                 if "acc_novel" not in row.metrics or config["test_on"] != "test" or config["shots"] != 10:
                     continue
+                if "{data}/" not in step.run:  # the synthetic shop's say nothing of real products
+                    continue
                 target = step.run.split("{data}/")[1].split()[0]
                 weights, size, crops = str(config["weights"]), config["size"], config["crops"]
                 assert isinstance(size, int) and isinstance(crops, tuple)

@@ -22,6 +22,7 @@ from repr.records import from_json
 RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_mean": "harmonic", "forgetting_base": "forgetting"}
 EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "recall@5": "recall@5", "map@r": "map@r"}
 CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
+LOOKED = {"first": "first right", "five": "among five", "unknown": "called unknown", "calibration": "calibration error"}
 KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds", "run")
 OF_CLASSIFIED = ("model", "hierarchy", "modality", "level", "masked", "seeds")
 OWN = ("train_acc", "val_acc", "val_ncm", "loss")  # how good weights are at their own task
@@ -41,6 +42,7 @@ def markdown(experiment: Experiment) -> list[str]:
     out = [f"**{experiment.title}** ({experiment.written})", "", *transferred(experiment.steps, starts)]
     out += evaluated([row for step in experiment.steps for row in _rows(step, "knn_top1")])
     out += classified([row for step in experiment.steps for row in _rows(step, "top1")])
+    out += looked_up([row for step in experiment.steps for row in _rows(step, "first")])
     for step in experiment.steps:
         out += _differences(step.found) if step.found else []
     out += against(experiment.compared, starts)
@@ -83,6 +85,13 @@ def classified(rows: Sequence[Row]) -> list[str]:
         known = [*(row.config[name] for name in OF_CLASSIFIED[:4]), "yes" if row.config["masked"] else "no", len(row.seeds)]
         lines.append([*known, *(rate(row.metrics.get(name)) for name in CLASSIFIED)])
     return _table([*OF_CLASSIFIED, *CLASSIFIED.values()], lines) if lines else []
+
+
+def looked_up(rows: Sequence[Row]) -> list[str]:
+    """A table of the rows of lookups; none when there are none."""
+    known = [[row.config["set"], row.config["learner"], row.config["size"], row.config.get("shots", "all")] for row in rows]
+    lines = [[*of, *(rate(row.metrics.get(name)) for name in LOOKED)] for of, row in zip(known, rows, strict=True)]
+    return _table(["set", "learner", "px", "images a product", *LOOKED.values()], lines) if lines else []
 
 
 def evaluated(rows: Sequence[Row]) -> list[str]:

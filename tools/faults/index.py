@@ -1,11 +1,12 @@
 """Whether an index keeps what it said it has: killed at random moments, and with writes that fail.
 
-    python tools/faults/index.py [--kills 1000] [--writes 1000] [--seed 0] [--json]
+    python tools/faults/index.py [--kills 1000] [--writes 1000] [--served 1000] [--seconds S] [--seed 0] [--json]
 
 kills: a process does one step after another (build, add, remove, rename, sync, reindex, compact, search) and is killed by SIGKILL at a
 random moment; then the index is opened as it is: every step that had returned must be there, the one under way wholly or not at all (the
 long ones by whole pieces), searched vectors must be found, and the same step given again must end as if nothing had happened.
-writes: each write of each step, in turn, fails as on a full disk, as on a bad block, or writes half. Needs a C compiler.
+writes: writes of each step fail as on a full disk, as on a bad block, or write half. Needs a C compiler.
+served: a service is killed while several clients store, describe and remove products (`service`).
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads to wait for
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where this is the program
 
+from faults import service
+from faults.forked import child
 from faults.shop import PIECE, Shop, Step, folder_of, prepare, told
 from repr.errors import UserError
 from repr.models.weights import Weights
@@ -38,20 +42,6 @@ LIFE = 25  # kills until the index is built anew
 BUILDS = 3.0  # times the seconds of a build after which a process is killed at the latest; half live a quarter of it
 KINDS = {"full disk": (1, errno.ENOSPC), "bad block": (2, errno.EIO), "short write": (3, 0)}
 UNDER_WRITES = ("build", "add", "remove", "rename", "sync", "take", "reindex", "compact", "search")
-
-
-def child(work: object) -> int:
-    """Start a forked process that does `work`; returns its id."""
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 2)
-        code = work()  # type: ignore[operator]
-    finally:
-        os._exit(code)
 
 
 def first(generator: random.Random) -> Step:
@@ -109,12 +99,14 @@ def replay(shop: Shop, log: Path, pending: Step | None) -> Step | None:
     return step
 
 
-def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float) -> tuple[Counter[str], list[str]]:
-    """What was under way at each kill, and what was wrong afterwards."""
+def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float, end: float) -> tuple[Counter[str], list[str]]:
+    """What was under way at each kill, until so many or a moment (of `time.monotonic`), and what was wrong afterwards."""
     generator, under, wrong = random.Random(seed), Counter[str](), list[str]()
     shop, pending = None, None
     with tempfile.TemporaryDirectory() as place:
         for number in range(kills):
+            if time.monotonic() > end:
+                break
             if number % LIFE == 0:
                 folder = Path(place) / f"life {number}"
                 folder.mkdir()
@@ -170,7 +162,7 @@ def failing(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int, r
     finally:
         seen = library.faults_seen()
         library.faults_arm(0, 0, 0, b"")
-    return ended if seen >= nth else 5  # the step has no such write
+    return ended if seen >= nth else 5  # it went another way than when its writes were counted
 
 
 def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> tuple[int, str]:
@@ -194,35 +186,62 @@ def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> t
     return ended, said or shop.check()
 
 
-def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """How steps ended under failing writes, and what was wrong afterwards."""
+def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int, end: float) -> tuple[Counter[str], list[str]]:
+    """How steps ended under failing writes, spread evenly over all steps and kinds of failure, and what was wrong afterwards. end: as for
+    `kill`."""
     generator, ends, wrong = random.Random(seed), Counter[str](), list[str]()
-    turn = 0
-    with tempfile.TemporaryDirectory() as place:
-        while sum(ends.values()) < writes:
-            do, kind = UNDER_WRITES[turn % len(UNDER_WRITES)], list(KINDS)[turn // len(UNDER_WRITES) % len(KINDS)]
-            turn += 1
-            shop, nth = Shop(Path(tempfile.mkdtemp(dir=place)), weights), 1
-            if do != "build":
-                build = first(generator)
-                shop.spread(build)
-                process = child(lambda shop=shop, build=build: shop.do(build) or 0)
-                os.waitpid(process, 0)
-                shop.settle(build)
-            while sum(ends.values()) < writes:
-                step = first(generator) if do == "build" else _of(shop, do, generator)
-                ended, said = once(shop, step, library, kind, nth)
-                if ended == 5:
-                    break
+    turns = [(do, kind) for kind in KINDS for do in UNDER_WRITES]
+    for turn, (do, kind) in enumerate(turns):
+        with tempfile.TemporaryDirectory() as place:
+            before = prepared(Path(place) / "now", weights, do, generator)
+            step = first(generator) if do == "build" else _of(before, do, generator)
+            there = range(1, written(fresh(before), step, library) + 1)
+            share = (turn + 1) * writes // len(turns) - turn * writes // len(turns)
+            for nth in sorted(generator.sample(there, min(share, len(there)))):
+                if time.monotonic() > end:
+                    return ends, wrong
+                ended, said = once(fresh(before), step, library, kind, nth)
                 ends[f"{kind}: {'done' if ended == 0 else 'refused'}"] += 1
                 if said:
                     wrong.append(f"{kind}, write {nth} of {told(step)}: {said}")
-                    break
-                nth += 1 + generator.randrange(4 if writes < 200 else 1)
-                if do == "build":
-                    shop = Shop(Path(tempfile.mkdtemp(dir=place)), weights)
-            shutil.rmtree(shop.place, ignore_errors=True)
     return ends, wrong
+
+
+def prepared(place: Path, weights: tuple[Weights, Weights], do: str, generator: random.Random) -> Shop:
+    """A shop in which a step of a kind can be done, nothing for a build, else a built one; kept for `fresh`."""
+    place.mkdir()
+    shop = Shop(place, weights)
+    if do != "build":
+        build = first(generator)
+        shop.spread(build)
+        os.waitpid(child(lambda: shop.do(build) or 0), 0)
+        shop.settle(build)
+    shutil.copytree(place, place.with_name("before"))
+    return shop
+
+
+def fresh(before: Shop) -> Shop:
+    """A shop as it was when it was prepared, whatever was done to it."""
+    shutil.rmtree(before.place)
+    shutil.copytree(before.place.with_name("before"), before.place)
+    return replace(before, state={product: set(numbers) for product, numbers in before.state.items()})
+
+
+def written(shop: Shop, step: Step, library: ctypes.CDLL) -> int:
+    """How many writes a step makes."""
+    shop.spread(step)
+    reading, writing = os.pipe()
+
+    def _count() -> int:
+        library.faults_arm(2, 0, 0, str(shop.index).encode())  # none is the 0th
+        shop.do(step)
+        return os.write(writing, str(library.faults_seen()).encode()) * 0
+
+    os.waitpid(child(_count), 0)
+    os.close(writing)
+    number = os.read(reading, 20)
+    os.close(reading)
+    return int(number)
 
 
 def _of(shop: Shop, do: str, generator: random.Random) -> Step:
@@ -236,19 +255,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--writes", type=int, default=1000, help="writes that fail")
+    parser.add_argument("--served", type=int, default=1000, help="kills of a service")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which each of the three ends, done or not")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     library = preloaded() if arguments.writes else None
     weights, begun = prepare(), time.perf_counter()
     longest = BUILDS * warm(weights)
-    under, wrong = kill(weights, arguments.kills, arguments.seed, longest)
+    under, wrong = kill(weights, arguments.kills, arguments.seed, longest, time.monotonic() + arguments.seconds)
     ends = Counter[str]()
     if library is not None:
-        ends, more = fail(weights, library, arguments.writes, arguments.seed)
+        ends, more = fail(weights, library, arguments.writes, arguments.seed, time.monotonic() + arguments.seconds)
         wrong += more
+    served, answered, more = service.kill(weights, arguments.served, arguments.seed, time.monotonic() + arguments.seconds)
+    wrong += more
     result = {
-        "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends), "wrong": wrong,
+        "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends),
+        "served": served, "answered": dict(answered), "wrong": wrong,
         "seconds": time.perf_counter() - begun, "piece": PIECE,
     }  # fmt: skip
     print(json.dumps(result, indent=None if arguments.json else 1))

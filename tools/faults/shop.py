@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +20,12 @@ import torch
 
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings
+from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup import building, cache, filling, index, keeping, lists, opened, reindex
 from repr.lookup.index import Index
 from repr.lookup.info import MadeWith
+from repr.lookup.uploads import place
 from repr.models.provenance import Provenance
 from repr.models.weights import Weights
 from repr.search import calibrated
@@ -35,8 +39,11 @@ ATOMIC = ("add", "remove", "rename", "search", "compact")  # all or nothing; oth
 
 
 def bytes_of(number: int) -> bytes:
-    """An image that no decoder is asked about."""
-    return b"image %d " % number * 20
+    """A PNG of one pixel, so that a service takes it; no decoder is asked about it."""
+    header, pixel = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0), zlib.compress(b"\0" + number.to_bytes(3, "big"))
+    parts = [(b"IHDR", header), (b"IDAT", pixel), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 NUMBERS = {hashlib.sha256(bytes_of(number)).digest(): number for number in range(4000)}
@@ -56,7 +63,7 @@ class Hashing:
 
     def images(self, images: list[Any], boxes: object = None) -> Embeddings:
         """As an embedder's."""
-        contents = [image if isinstance(image, bytes) else Path(image).read_bytes() for image in images]
+        contents = [Path(image).read_bytes() if isinstance(image, str | Path) else bytes(image) for image in images]
         features = np.array([features_of(self.identity, one) for one in contents], np.float32).reshape(len(images), DIM)
         return Embeddings(normalised(features), np.linalg.norm(features, axis=1).astype(np.float32), np.arange(len(images)))
 
@@ -207,9 +214,14 @@ class Shop:
 
     def check(self, step: Step | None = None) -> str:
         """What is wrong, "" for nothing, when all steps but perhaps `step` were done: opened as it is, nothing repaired."""
-        shop = Index.open(self.index, device="cpu")
+        try:
+            shop = Index.open(self.index, device="cpu")
+        except UserError as error:
+            return f"cannot be opened: {error}"
         try:
             return self._wrong(shop, step)
+        except UserError as error:
+            return f"cannot be read: {error}"
         finally:
             shop.close()
 
@@ -224,7 +236,7 @@ class Shop:
                 return "images are neither as before nor as after"
         elif stored not in (before, after):
             return f"holds {stored}, not {before} or {after}"
-        if problems := shop.verify(images=False):
+        if problems := [*shop.verify(images=False), *lost(shop)]:
             return "; ".join(problems)
         identity = shop.weights["identity"]
         allowed = {self.weights[self.made].identity, *([self.weights[step["weights"]].identity] if step and "weights" in step else [])}
@@ -239,6 +251,17 @@ class Shop:
             if match.score < 0.9999:
                 return f"a stored image of {products[row]} is not found: {match}"
         return ""
+
+
+def lost(shop: Index) -> list[str]:
+    """Images that the index keeps itself and has no whole file of."""
+    own = [(image, file) for image in shop.store.images() if (file := place(shop.folder, image.path)) is not None]
+    return [f"{image.path} is not there" for image, file in own if not file.is_file() or digest(file) != image.content]
+
+
+def digest(file: Path) -> bytes:
+    """SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def told(step: Step) -> str:

@@ -46,6 +46,7 @@ def test_a_source_with_some_splits_keeps_them() -> None:
         (Division(), ""),
         (Division(OWN), "its own split"),
         (Division("grouped", 0), "grouped split by seed 0"),
+        (Division("none", None, "tea"), "the part 'tea'; every image, none held out"),
         (Division("random", 7, "C+C"), "the part 'C+C'; random split by seed 7"),
         (Division(subset="nan"), "the part 'nan'"),
     ],

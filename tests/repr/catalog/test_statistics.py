@@ -19,7 +19,9 @@ def test_the_public_sample(shared: Path) -> None:
     assert numbers.formats == {"jpg": 884, "png": 116}
     assert numbers.titles
     assert (numbers.titles.shortest, numbers.titles.longest, numbers.titles.median, numbers.titles.distinct) == (14, 76, 47, 905)
-    assert round(numbers.titles.mean, 1) == 47.6
+    records = json.loads((shared / "mep3m" / "annotations-1k.json").read_bytes())
+    assert numbers.titles.characters == sum(len(record["title"]) for record in records)
+    assert round(numbers.titles.mean, 1) == 47.6 and numbers.storage.missing == 1000 and numbers.storage.bytes == 0
     assert sum(n for _, n in numbers.titles.histogram) == 1000
 
 
@@ -47,5 +49,6 @@ def test_a_source_without_titles_or_ocr(shared: Path) -> None:
 
 def test_words(shared: Path) -> None:
     said = "\n".join(statistics(mep3m.read(shared / "mep3m")).lines())
+    assert "formats: jpg 884 (88.40 %), png 116 (11.60 %)" in said and "storage: none of the image files is there" in said
     assert "OCR: text on 81.5 %" in said and "220×220 58.7 %" in said and "mean 47.6" in said
     assert np.all([not line.endswith(" ") for line in said.splitlines()])

@@ -39,10 +39,23 @@ def test_stats_draws_the_papers_figures(fashion: Path, tmp_path: Path) -> None:
     value = as_json("stats", fashion, "--out", tmp_path)
     assert value["rows"] == 20_000 and value["ocr"]["share"] == 0
     drawn = {Path(file).name for file in value["figures"]}
-    assert drawn == {"long_tail.svg", "classes.svg", "resolutions.svg", "title_lengths.svg", "catalog.html"}
+    of_numbers = {"long_tail.svg", "classes.svg", "resolutions.svg", "title_lengths.svg", "tree.svg", "catalog.html"}
+    assert drawn == of_numbers | {"title_cloud.png", "classes_shown.png", "lookalikes.png"}
+    assert value["titles"]["characters"] > 20_000 and value["storage"]["files"] == 20_000 and value["storage"]["bytes"] > 1e6
     for file in tmp_path.glob("*.svg"):
         assert file.read_text(encoding="utf-8").startswith("<svg") and "var(--" not in file.read_text(encoding="utf-8")
     assert "Topwear" in run("stats", "--data", fashion).stdout
+
+
+def test_classes_are_called_as_a_table_has_them(shared: Path, tmp_path: Path) -> None:
+    names = tmp_path / "en.csv"
+    names.write_text("class_id,sub_class_id,name\n7,,Mother and baby\n7,1,Maternity milk powder\n", encoding="utf-8")
+    value = as_json("stats", shared / "mep3m", "--names", names)
+    assert value["classes"][0]["name"] == "Mother and baby" and value["long_tail"][0]["name"] == "Maternity milk powder"
+    assert "Maternity milk powder" in run("show", shared / "mep3m", "--names", names, "-n", 1).stdout
+    names.write_text("sub_class_id,name\n1,a\n1,b\n", encoding="utf-8")
+    with pytest.raises(UserError, match="class 1 a second time"):
+        run("stats", shared / "mep3m", "--names", names)
 
 
 def test_stats_by_level(fashion: Path) -> None:

@@ -10,7 +10,8 @@ from repr.learners import make
 from repr.lookup.answers import Answerer, Found
 from repr.lookup.asked import Asked
 from repr.lookup.gallery import Gallery
-from repr.lookup.settling import Settled, settle
+from repr.lookup.settled import Settled
+from repr.lookup.settling import settle
 from repr.vectors import normalised
 from tests.repr.lookup.galleries import drawn, named, shop
 

@@ -68,7 +68,9 @@ def test_doubles_are_found_by_content_and_by_vector() -> None:
     contents = [str(row) for row in range(len(y))]
     contents[20] = contents[2]
     assert reasons(gallery, "doubled", contents=contents) == {9: 3, 20: 2}
+    assert reasons(gallery, "doubled", twins=np.array([[15, 6], [3, 9], [6, 21]])) == {9: 3, 15: 6, 21: 6}
     rest = Gallery.of_numbers(gallery.pieces, y, np.arange(len(y)), y > 0, gallery.norms)
+    assert reasons(rest, "doubled", twins=np.array([[1, 15]])) == {}
     assert reasons(rest, "doubled", contents=contents) == {}
 
 
@@ -83,6 +85,17 @@ def test_blurred_and_empty_images_are_found() -> None:
     assert reasons(gallery, "unreadable", looks=looks) == {102: None}
     assert reasons(gallery, "empty", looks=looks) == {104: None}
     assert reasons(gallery, "blurred", looks=looks) == {107: None}
+
+
+def test_an_image_is_soft_beside_those_of_its_own_product() -> None:
+    gallery = shop(3, 4)
+    looks = np.column_stack([np.full(12, 50.0), np.repeat([1000.0, 100.0, 1000.0], 4)])
+    looks[[2, 5, 11], 1] = [110.0, 90.0, 125.0]  # of the first product a tenth of the others, of the second as they are
+    assert reasons(gallery, "blurred", looks=looks) == {102: None}
+    few = Gallery.of_numbers(gallery.pieces, gallery.columns, gallery.ids, np.isin(np.arange(12), [2, 3, 4, 5, 8, 9]), gallery.norms)
+    assert reasons(few, "blurred", looks=looks) == {}, "of two images each: beside all six, of which the median is 555"
+    looks[5, 1] = 50.0
+    assert reasons(few, "blurred", looks=looks) == {105: None}
 
 
 def test_sharpness_is_that_of_scipys_laplacian() -> None:

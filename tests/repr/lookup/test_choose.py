@@ -10,6 +10,7 @@ from repr.lookup import gallery as gallery_module
 from repr.lookup.choose import choose
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import held_out
+from repr.lookup.settled import table
 from tests.repr.lookup.galleries import named, shop
 
 
@@ -27,7 +28,7 @@ def test_it_takes_what_is_best_on_the_stored_images() -> None:
     assert choice.images == 240
     by_name = {trial.learner: trial for trial in choice.trials}
     assert by_name["lda"].top1 == max(trial.top1 for trial in choice.trials)
-    assert choice.lines()[3].startswith("* lda")
+    assert table(choice.learner, choice.trials, choice.images)[3].startswith("* lda")
 
 
 def test_the_table_is_of_products_with_their_interval() -> None:
@@ -50,7 +51,7 @@ def test_where_nothing_is_surely_better_the_neighbour_answers() -> None:
 def test_with_one_image_a_product_there_is_nothing_to_choose_by() -> None:
     choice = choose(shop(10, 1))
     assert (choice.learner, choice.trials, choice.held) == ("neighbour", (), None)
-    assert "no product has two images" in choice.lines()[0]
+    assert "no product has two images" in table(choice.learner, choice.trials, choice.images)[0]
 
 
 def test_in_a_big_shop_what_trains_anew_at_each_addition_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:

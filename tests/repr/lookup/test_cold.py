@@ -15,12 +15,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from repr.cli.lookup import command
+from repr.lookup import lists
 from repr.lookup.cold import Cold, NoEncoder
 from repr.lookup.encoder_file import write_encoder
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
 from repr.lookup.schema import ENCODER
 from repr.models.weights import fresh
+from repr.search import calibrated
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
@@ -88,6 +90,29 @@ def test_answers_are_those_of_the_index(folder: Path, photographs: list[Path], p
         for one, other in zip(a.matches, b.matches, strict=True):
             assert one.score == pytest.approx(other.score, abs=1e-4) and one.probability == pytest.approx(other.probability, abs=1e-3)
     assert cold[-1].error and not cold[0].error
+
+
+def test_many_vectors_are_searched_as_the_index_does(
+    folder: Path, photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrated, "EXACT", 1)  # as if twenty images were many, and the exact search slow
+    monkeypatch.setattr(calibrated, "FEWEST", 2)
+    monkeypatch.setattr(calibrated, "_lists", lambda n, d: [2])
+    monkeypatch.setattr(calibrated, "WORTH", 0.0)
+    monkeypatch.setattr(calibrated, "_cheaper", lambda one, other: other.kind == "exact")
+    copy = tmp_path / "copy.index"
+    shutil.copytree(folder, copy)
+    index = Index.open(copy, device="cpu")
+    index.settle("neighbour")
+    index.compact()
+    assert index.info()["search"]["kind"] != "exact"
+    found: list[int] = []
+    search = lists.Calibrated.search
+    monkeypatch.setattr(lists.Calibrated, "search", lambda self, *given: found.append(1) or search(self, *given))
+    for per_image in (False, True):
+        cold = Cold(copy).lookup(photographs[:2], 3, per_image=per_image)
+        assert list(map(named, cold)) == list(map(named, index.lookup(photographs[:2], 3, per_image=per_image)))
+    assert found
 
 
 def test_pytorch_is_not_loaded(folder: Path, photographs: list[Path]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup.index import Index
+from repr.lookup.own import standing
 from repr.models.weights import Weights, fresh, write_weights
 
 
@@ -110,6 +111,42 @@ def test_products_one_by_one(index: Index, shop: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none of the 1 images"):
         index.add("bad", b"no image")
     assert index.store.counts() == (2, 3)
+
+
+def kept(index: Index) -> list[str]:
+    return sorted(file.name for file in (index.folder / "images").iterdir())
+
+
+def test_files_of_its_own_go_with_the_last_image_of_them(index: Index) -> None:
+    with pytest.raises(UserError, match="none of the 1 images"):
+        index.add("bad", b"no image")
+    assert not (index.folder / "images").exists(), "what cannot be read is not kept"
+    index.add("egg", [pixels(61), pixels(62)])
+    index.add("nest", pixels(62))
+    assert len(kept(index)) == 2 and index.store.strays() == []
+    index.remove(["egg"])
+    [path] = [image.path for image in index.store.images(product="nest")]
+    assert kept(index) == [path.removeprefix("index:")] and index.verify() == []
+    index.file(path).unlink()
+    assert index.add("nest", pixels(62)).unchanged == 1 and index.verify() == [], "a file that was lost is written again"
+    index.remove(["nest"])
+    assert kept(index) == []
+
+
+def test_files_that_an_interruption_left_over_are_counted_and_swept(index: Index) -> None:
+    index.add("egg", pixels(61))
+    for name in ("f" * 64 + ".png", ".half.png.1.part"):
+        (index.folder / "images" / name).write_bytes(b"left over")
+    assert len(index.store.strays()) == 2 and index.verify() == [] and index.compact() == 2
+    assert index.store.strays() == [] and len(kept(index)) == 1 and index.verify() == []
+
+
+def test_no_file_goes_while_the_folder_is_copied(index: Index) -> None:
+    index.add("egg", pixels(61))
+    with standing(index.folder):
+        index.remove(["egg"])
+        assert len(kept(index)) == 1
+    assert index.compact() == 1 and kept(index) == []
 
 
 @pytest.mark.parametrize("product", ["a/b", "-1", " spaces ", "x" * 1000, "牛奶", "..", "'; DROP TABLE images; --"])

@@ -319,9 +319,21 @@ def test_a_changed_file_takes_the_place_of_what_it_was_and_a_copy_is_none(tmp_pa
 
 def test_a_product_is_known_by_its_own_id_whatever_else_is_given(tmp_path: Path, weights: Path) -> None:
     shop, new, index = images_of(tmp_path / "shop", "tea", "jam"), images_of(tmp_path / "new", "tea", "oil", seed=1), tmp_path / "i"
+    shutil.copy(shop / "tea" / "0.png", new / "tea" / "7.png")  # by which both teas are one
     call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--device", "cpu")
     added = json.loads(call(index_command, "add", "--index", index, "--data", shop, "--data", new, "--device", "cpu", "--json").stdout)
     assert (added["added"], added["unchanged"], added["products"]) == (4, 4, 3)
+    twice = json.loads(call(index_command, "sync", index, "--data", shop, "--data", shop, "--device", "cpu", "--json").stdout)
+    assert (twice["unchanged"], twice["removed"], twice["products"]) == (4, 4, 2)
+
+
+def test_two_sources_that_have_one_id_and_nothing_else_in_common(tmp_path: Path, weights: Path) -> None:
+    sources = ["--data", images_of(tmp_path / "a", "milk", "tea"), "--data", images_of(tmp_path / "b", "milk", seed=1)]
+    options = ["--weights", weights, "--device", "cpu"]
+    error = fails(index_command, "build", *sources, *options, "--out", tmp_path / "i")
+    assert (error.message, error.where) == ("both have a product milk", "a and b") and not (tmp_path / "i").exists()
+    made = json.loads(call(index_command, "build", *sources, *options, "--out", tmp_path / "i", "--prefix", "--json").stdout)
+    assert made["products"] == 3 and matches(tmp_path / "i", tmp_path / "b" / "milk" / "0.png")[0][0]["product"] == "b:milk"
 
 
 def test_two_products_of_one_id_are_refused(tmp_path: Path, weights: Path) -> None:

@@ -58,7 +58,7 @@ def test_letters_that_the_font_lacks_become_one_ellipsis() -> None:
 
 def test_long_text_is_cut_to_its_lines() -> None:
     font = ImageFont.load_default(12)
-    found = sheet._wrap("one two three four five six seven eight nine ten", font, 60, 3)
+    found = sheet.wrapped("one two three four five six seven eight nine ten", font, 60, 3)
     assert len(found) == 3 and found[-1].endswith("…")
     assert all(font.getlength(line) <= 75 for line in found)
-    assert sheet._wrap("short", font, 60, 3) == ["short"]
+    assert sheet.wrapped("short", font, 60, 3) == ["short"]

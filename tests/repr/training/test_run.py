@@ -11,11 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from repr.catalog.table import Catalog
+from repr.catalog.union import with_split
 from repr.errors import UserError
 from repr.files import held
+from repr.models.leaks import leaks
+from repr.models.weights import read_weights
 from repr.runs import Run
 from repr.training import fit, run
 from repr.training.launch import Killed
@@ -41,6 +45,33 @@ def options(make_shop: Callable[..., Catalog], tmp_path: Path) -> dict[str, Any]
 def test_bad_input_leaves_no_run(options: dict[str, Any], tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         execute(options | change, out=tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
+    """Those that the source keeps for validation too; the weights tell, and so does a check for leaks."""
+    whole = make_shop(tmp_path / "whole", per_class=6, val=3)
+    split = np.resize(np.array(["train", "val", "test"], dtype=object), len(whole))
+    with_split(whole, split).write(tmp_path / "whole.parquet")
+    asked = options | {"data": (str(tmp_path / "whole.parquet"),)}
+    done = execute(asked | {"split": "none"}, out=tmp_path / "all", resume=False)
+    weights = read_weights(done["weights"])
+    record = weights.provenance.last
+    assert record is not None
+    (data,) = record.data
+    assert data.trained.n == data.whole.n == len(whole) == 36 and data.held_out == 0 and data.division.split == "none"
+    assert "every image, none held out" in weights.provenance.lines()[0] and record.settings["val_share"] == 0
+    (leak,) = leaks([weights], whole)
+    assert leak.kind == "seen" and leak.share == 1
+    assert "val_acc" not in done["metrics"]
+    (data,) = read_weights(execute(asked, out=tmp_path / "part", resume=False)["weights"]).provenance.last.data  # type: ignore[union-attr]
+    assert data.trained.n == 12 and data.held_out == 12
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_nothing_and_a_share_cannot_both_be_held_out(options: dict[str, Any], tmp_path: Path, share: float) -> None:
+    with pytest.raises(UserError, match=f"a share of {share} is to be held out, and `split` none trains on every image"):
+        execute(options | {"split": "none", "val_share": share}, out=tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
 
 
