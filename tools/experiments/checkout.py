@@ -42,7 +42,7 @@ from rpc_transfer.checkout.training import train
 from rpc_transfer.checkout.writing import write_sheet
 
 log = logging.getLogger("rpc_transfer.experiment")
-SIDE, BATCH = 224, 4  # of the detectors: small ones, so that many steps are made in minutes
+SIDE, BATCH = 192, 4  # of the detectors: small ones, so that many steps are made in minutes
 RESULTS = Path(__file__).parent / "results" / "checkout.json"
 
 
@@ -128,7 +128,7 @@ def _boxed(scene: Path, finder: Proposer) -> Basket:
 
 def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequence[str], seeds: int, most: int, epochs: int) -> None:
     """All trials, a file each. Raises Late."""
-    trained = work.detector("trained", [of.scenes for of in sets], epochs)
+    trained = work.detector("trained", [of.scenes for of in sets if of.scenes is not None], epochs)
     if real is not None:
         real_scenes(work, real, {"classical": propose, "trained": trained})
     for name, of in itertools.product(weights, sets):
@@ -137,7 +137,7 @@ def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequen
             continue
         finders: dict[str, Proposer | None] = {TRUE: None, "classical": propose, "trained": trained}
         if of.base is not None:
-            finders["base"] = work.detector("base", [one.base or one.scenes for one in sets], epochs)
+            finders["base"] = work.detector("base", [scenes for one in sets if (scenes := one.base or one.scenes) is not None], epochs)
         ground = grounds(work, of, name, finders, most)
         for seed in missing:
             work.check()
@@ -171,6 +171,7 @@ def gathered(work: Work) -> dict[str, object]:
 @click.option("--seeds", type=int, default=5, show_default=True, help="Of naming; of each detector there is one.")
 @click.option("--most", type=int, default=90, show_default=True, help="Scenes to choose on, and to test on.")
 @click.option("--scenes", type=int, default=120, show_default=True, help="Scenes of a set to train detectors on.")
+@click.option("--shop-scenes", type=int, default=120, show_default=True, help="The same of the shop; 0: no detector sees it.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Of a detector.")
 @click.option("--minutes", type=float, default=60, show_default=True, help="Time after which nothing is begun.")
 @click.option("--weights", multiple=True, default=("imagenet", "none"), show_default=True)
@@ -183,6 +184,7 @@ def main(
     seeds: int,
     most: int,
     scenes: int,
+    shop_scenes: int,
     epochs: int,
     minutes: float,
     weights: tuple[str, ...],
@@ -198,7 +200,7 @@ def main(
     if exemplars is not None:
         sets.append(real_exemplars(exemplars, work.folder, scenes, most))
     if shop_folder is not None:
-        sets.append(shop(shop_folder, work.folder, scenes))
+        sets.append(shop(shop_folder, work.folder, shop_scenes))
     try:
         measured(work, sets, exemplars, weights, seeds, most, epochs)
     except (Late, Stopped):

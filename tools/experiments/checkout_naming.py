@@ -177,7 +177,7 @@ def best_threshold(truth: Truth, found: Detected) -> float:
 def added(ground: Ground, seed: int) -> list[dict[str, object]]:
     """cAcc, and recall of novel and base products, before and after the novel ones came by the index alone, and with all at once.
 
-    The first two with the boxes of the detector that was trained without the novel products, and with the true ones.
+    The first two with the boxes of a detector that was trained without the novel products, and with the true ones.
     """
     of, truths = ground.of, ground.truths
     keys = of.exemplars.product_keys().astype(str)
@@ -190,7 +190,8 @@ def added(ground: Ground, seed: int) -> list[dict[str, object]]:
     later, at_once = (Answerer(everything, one) for one in settled.values())
     ways = {"before": Answerer(base, settled["later"]), "later": later, "at once": at_once}
     told = list[dict[str, object]]()
-    for way, kinds in (("before", ("base", TRUE)), ("later", ("base", TRUE)), ("at once", ("trained", TRUE))):
+    unseen = "base" if "base" in ground.test else "trained"
+    for way, kinds in (("before", (unseen, TRUE)), ("later", (unseen, TRUE)), ("at once", ("trained", TRUE))):
         for kind in kinds:
             names = [named(ways[way], one[kind].features) for one in (ground.val, ground.test)]
             threshold = best_threshold(truths[0], detected(truths[0], ground.val[kind], names[0], "scenes"))
