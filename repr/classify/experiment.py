@@ -11,8 +11,8 @@ from repr.catalog.table import Catalog
 from repr.classify import kept
 from repr.classify.data import Data
 from repr.classify.flat_rows import run_flat
-from repr.classify.image import leaks_of
 from repr.classify.kept import FOLDER
+from repr.classify.leaks import leaks_of
 from repr.classify.settings import Settings
 from repr.classify.tree_rows import run_tree
 from repr.classify.trials import as_trial, wanted, write_per_class
@@ -20,7 +20,7 @@ from repr.errors import UserError
 from repr.experiments.document import TRIALS
 from repr.experiments.trials import Found, NotRun, Store, Trial, Wanted
 from repr.experiments.trials import run as run_wanted
-from repr.models.leaks import Leak
+from repr.models.provenance import Leak
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from repr.classify import MODELS, SUBSETS
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
 from repr.classify.settings import Settings
-from repr.classify.weights import known_weights
 from repr.errors import UserError
+from repr.models.weights import known_weights
 
 NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
