@@ -9,7 +9,7 @@ import click
 
 from repr import console
 from repr.errors import UserError
-from repr.options import Between, Function, option
+from repr.options import Between, Decorator, Function, option
 
 WAIT = 30.0  # seconds
 part_option = option(
@@ -34,6 +34,36 @@ wait_option = option(
     section="machine",
     help=f"How long to wait for another that writes to the index.  [default: {WAIT:g}]",
 )
+
+
+onnx_option = option("--onnx", is_flag=True, section="machine", help="Run by ONNX Runtime, without PyTorch. Exports what it needs once.")
+detector_option = option(
+    "--detector",
+    metavar="FILE|classical",
+    default="classical",
+    show_default=True,
+    section="model",
+    help="Who finds products on a counter: a detector's file, the folder of its training, or classical, which needs none.",
+)
+
+threshold_option = option(
+    "--threshold",
+    type=Between(0, 1),
+    metavar="T",
+    section="model",
+    help="Call unknown what has less confidence (box × probability), such as `checkout evaluate` chooses on validation scenes.  "
+    "[default: what the index calls so]",
+)
+
+
+def k_option(default: int, what: str) -> Decorator:
+    """-k N: how many products to name for each `what`."""
+    return option("-k", "k", type=click.IntRange(1), default=default, help=f"Products to name for each {what}.  [default: {default}]")
+
+
+def sheet_option(what: str) -> Decorator:
+    """--sheet FILE for `what`."""
+    return option("--sheet", type=click.Path(path_type=Path), metavar="FILE", section="output", help=f"Draw {what}.")
 
 
 def index_option(function: Function) -> Function:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from repr.crops import CLOSEST
 from repr.settings import setting
 
-SPLITS, WHOLE = ("random", "stratified", "grouped"), "none"  # ways to divide data; none: every row is for training
+SPLITS = ("random", "stratified", "grouped")  # ways to divide data
 SEEDS = 2**32 - 1  # the largest seed that every library takes
 
 

@@ -14,7 +14,6 @@ from repr.commands import command_line
 from repr.crops import suffix
 from repr.evaluation.statistics import interval
 from repr.evaluation.words import p_value, points, rate
-from repr.experiments.document import TRIALS
 from repr.files import read_json
 from repr.reports import figures
 from repr.reports.page import Page
@@ -81,23 +80,6 @@ def _next(page: Page, view: View, run: Run) -> None:
     lines.append(command_line("rpc_transfer run", data=data, split=run.path / "split.json", learner="frozen"))
     page.section("What to try next")
     page.code("\n".join(lines))
-
-
-def write_unfinished(folder: Path) -> Path | None:
-    """Write report.html of a run that was stopped or failed: what happened, what is kept, how it goes on. None where nothing is kept."""
-    if not (folder / "config.json").is_file():
-        return None
-    run = Run.open(folder)
-    if run.config["command"] != results.COMMAND or run.config["status"] not in ("stopped", "failed"):
-        return None
-    kept, failed = len(list((folder / TRIALS).glob("*.json"))), run.config["status"] == "failed"
-    page = Page(f"Taking in new products: {run.config['data']}, not finished", run.config["synthetic"])
-    why = f"**The run failed**: {run.config['result']['error']}." if failed else "**The run was stopped before its end.**"
-    page.text(f"{why} {kept} parts are finished and kept; the same command goes on from there:")
-    page.code(command_line("rpc_transfer run", config=folder / "config.json", out=folder))
-    page.section("How it was done")
-    page.options(run)
-    return page.write(folder / "report.html")
 
 
 def _table_9(page: Page, view: View) -> None:

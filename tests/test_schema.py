@@ -90,6 +90,7 @@ BADLY = [
     "repr index learner nowhere lda",
     "rpc_transfer checkout evaluate nowhere.json nowhere.json",
     "rpc_transfer checkout synthesize nowhere",
+    "rpc_transfer checkout train --data nowhere",
     "rpc_transfer checkout predict nowhere",
     "repr embed --data nowhere",
     "repr classify ensemble nowhere",
@@ -186,7 +187,7 @@ def test_what_goes_wrong(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_the_synthetic_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
     content, code = printed("repr synthetic --out drawn --scale tiny --workers 1", capsys, monkeypatch)
     assert code == 0
     check(content)

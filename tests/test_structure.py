@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parents[1]
 # Top to bottom: a room imports itself and rooms after it. A module straight below the package is a room of its own.
 ROOMS = {
     "repr": [
-        *("__main__", "cli", "server", "api", "reports", "lookup", "classify", "experiments", "evaluation", "learners", "search"),
+        *(
+            "__main__",
+            "cli",
+            "server",
+            "api",
+            "checkout",
+            "reports",
+            "lookup",
+            "classify",
+            "experiments",
+            "evaluation",
+            "learners",
+            "search",
+        ),
         *("embedding", "training", "methods", "models", "catalog", "synthetic", "images"),
         *("runs", "index_options", "options", "console", "shared", "files", "settings", "tables", "progress", "machine", "worker"),
         *("vectors", "records", "arrays", "commands", "crops", "errors"),

@@ -151,7 +151,7 @@ def _lookup(made: Page, out: Path) -> None:
     catalog = open_sources((str(out / "synthetic" / "rpc"),), default="rpc")
     made.section("1. Products found by photograph")
     counts, boxes, keys = looked(out), catalog.boxes(), catalog.product_keys()
-    where = {str(path): row for row, path in enumerate(catalog.column("path"))}
+    where = {(str(path), str(key)): row for row, (path, key) in enumerate(zip(catalog.column("path"), keys, strict=True))}
     stored = int((catalog.column("split") != "test").sum())
     made.text(
         f"An index of {len(set(keys))} products, {stored:,} photographs from a turntable and a checkout, was made with ImageNet's "
@@ -162,7 +162,7 @@ def _lookup(made: Page, out: Path) -> None:
     for result in answers(out)[:SHOWN]:
         matches = []
         for match in result["matches"][:5]:
-            row = where[match["image"]]
+            row = where[match["image"], match["product"]]  # a checkout image shows several products
             image = read_image(catalog.file(row), short_side=96, box=boxes[row])
             matches.append((image, f"{match['product']}  {match['score']:.2f}", match["product"] == truth(result)))
         rows.append(SheetRow(Path(result["query"]), f"photo of {truth(result)}", matches))
@@ -172,7 +172,7 @@ def _lookup(made: Page, out: Path) -> None:
 
 def _shop(made: Page, out: Path) -> None:
     made.section("2. Two sets of images")
-    made.text("A web shop sells other products of the same kinds and makers. None of them is among the 200 that the checkout sells.")
+    made.text("A web shop sells other products of the same kinds and makers. None of them is among those that the checkout sells.")
     rng, rows = np.random.default_rng(1), []
     for part, words in (("mep3m", "The web shop, as in MEP-3M"), ("rpc", "The checkout's products, as in RPC")):
         catalog: Catalog = open_sources((str(out / "synthetic" / part),), default="rpc")

@@ -1,7 +1,7 @@
 """Stages of a longer piece of work, one after the other: what is done is not repeated, what was interrupted goes on.
 
-Each stage runs commands in processes of their own and keeps their words in <out>/logs. A stage that is done is stamped in <out>/stamps
-with what it was told and the seconds it took.
+Each stage runs commands in processes of their own (`forked`) and keeps their words in <out>/logs. A stage that is done is stamped in
+<out>/stamps with what it was told and the seconds it took.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import click
+import forked
 
 from repr import console
 from repr.errors import UserError
 from repr.files import content_key, read_json, write_json
 
-VERSION = 3  # of what stages do; another number repeats them
+VERSION = 4  # of what stages do; another number repeats them
 BIN = Path(sys.executable).parent
 BAR = 24  # characters
 EVERY = 15.0  # seconds between the lines that tell how far it is, where no terminal is
@@ -48,7 +49,7 @@ def run_all(stages: Sequence[Stage], out: Path, after: Callable[[Stage], None] =
     progress = Progress(stages)
     key = ""
     for place, stage in enumerate(stages):
-        key = content_key(VERSION, key, [[Path(word).name if word == sys.executable else word for word in c] for c in stage.commands])
+        key = content_key(VERSION, key, list(map(list, stage.commands)))
         done, begun = out / "stamps" / f"{stage.name}.done.json", out / "stamps" / f"{stage.name}.begun.json"
         if _stamped(done, key) and all((out / name).exists() for name in stage.makes):
             progress.skip(stage)
@@ -94,32 +95,32 @@ def _resumed(command: Sequence[str]) -> list[str]:
 def run_command(words: Sequence[str], log: Path, stage: Stage, progress: Progress) -> None:
     """Run one command; its standard output goes to <log>.out, its words to <log>.err, of which the bar shows the last."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    program = words[0] if Path(words[0]).is_absolute() else str(BIN / words[0])
-    with log.with_suffix(".out").open("wb") as out, log.with_suffix(".err").open("wb") as err:
-        child = subprocess.Popen([program, *words[1:]], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        try:
-            while child.poll() is None:
-                progress.show(stage, last_words(log.with_suffix(".err")))
-                time.sleep(0.2)
-        except KeyboardInterrupt:
-            _stop(child)
-            raise
-    if child.returncode == 130:
-        raise KeyboardInterrupt
-    if child.returncode:
-        reason = last_words(log.with_suffix(".err")) or f"exit code {child.returncode}"
-        remedy = "Read that file; the same command goes on from here"
-        raise UserError(f"the stage {stage.name} failed: {reason}", log.with_suffix(".err"), remedy)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Give the command, which has had the same Ctrl-C when a terminal sent it, time to keep its checkpoint."""
-    child.send_signal(signal.SIGINT)
+    told = log.with_suffix(".err")
+    child = forked.start(words, log.with_suffix(".out"), told)
     try:
-        child.wait(timeout=20)
-    except subprocess.TimeoutExpired:
+        forked.load(lambda: progress.show(stage, ""))
+        while child.is_alive():
+            progress.show(stage, last_words(told) if told.exists() else "")
+            child.join(0.2)
+    except BaseException:
+        _stop(child)
+        raise
+    if child.exitcode == 130:
+        raise KeyboardInterrupt
+    if child.exitcode:
+        reason = last_words(told) or f"exit code {child.exitcode}"
+        raise UserError(f"the stage {stage.name} failed: {reason}", told, "Read that file; the same command goes on from here")
+
+
+def _stop(child: BaseProcess) -> None:
+    """Give the command time to keep its checkpoint. It has had the same Ctrl-C where a terminal sent it; else it is sent one."""
+    child.join(3)
+    if child.pid is not None and child.is_alive():
+        os.kill(child.pid, signal.SIGINT)
+    child.join(20)
+    if child.is_alive():
         child.kill()
-        child.wait()
+        child.join()
 
 
 def last_words(file: Path) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repr.shared import WHOLE
-
-OWN = "own"
+OWN, WHOLE = "own", "none"
 
 
 @dataclass(frozen=True)

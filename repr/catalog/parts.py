@@ -20,7 +20,7 @@ from repr.catalog.table import Catalog, ClassName
 from repr.errors import UserError, nearest
 
 LEVELS = {"subsub_class_id": 3, "sub_class_id": 2, "class_id": 1}
-# Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7.
+# Classes and products as printed: Pattern Recognition 140 (2023) 109519, Table 7; of MEP-for-RPC section 7.1.
 PAPER = {
     "mep-for-rpc": (26, 118_170),
     "outdoors": (17, 82_187),
@@ -142,8 +142,8 @@ def differences(part: Subset, classes: int, rows: int) -> list[str]:
     if classes != len(part.ids):
         notes.append(f"subset {part.name}: {classes} of its {len(part.ids)} classes occur in these data")
     if part.name in PAPER and (classes, rows) != PAPER[part.name]:
-        there = PAPER[part.name]
+        there, place = PAPER[part.name], "section 7.1" if part.level == 2 else "Table 7"
         notes.append(
-            f"subset {part.name}: {classes} classes and {rows:,} products here, {there[0]} and {there[1]:,} in the paper (Table 7)"
+            f"subset {part.name}: {classes} classes and {rows:,} products here, {there[0]} and {there[1]:,} in the paper ({place})"
         )
     return notes

@@ -135,7 +135,7 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
     level = level or catalog.default_level
     labels, names = catalog.labels(level)
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
-    order, ids = np.argsort(-counts, kind="stable"), _ids(catalog, level)
+    order, ids = np.argsort(-counts, kind="stable"), class_ids(catalog, level)
     ocr = catalog.table["ocr"]
     empty = int(pc.sum(pc.equal(ocr, "")).as_py() or 0)
     return Statistics(
@@ -159,7 +159,7 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
     )
 
 
-def _ids(catalog: Catalog, level: int) -> list[str]:
+def class_ids(catalog: Catalog, level: int) -> list[str]:
     """The ids of the classes that `catalog.labels(level)` names, in its order."""
     codes = catalog.column(f"class_{level}").astype(np.int64)
     entries = list(catalog.classes[level - 1])

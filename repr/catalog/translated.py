@@ -37,13 +37,13 @@ def translated(catalog: Catalog, file: Path) -> Catalog:
     if not used:
         raise UserError("names none of the classes of these data", file, f"Check its ids; a class of these data is {_example(catalog)}")
     first, second, third = levels
-    notes = [f"{file.name}: {len(used)} class names taken from it"]
+    notes = [f"{file.name}: names taken of {len(used)} classes"]
     bare = [one for level in _present(catalog) for one in level if one not in used]
     if bare:
         level, identity = bare[0]
-        notes.append(f"{len(bare)} classes keep their own names, since the table has none for them, such as {identity} of level {level}")
+        notes.append(f"classes without a name there, which keep their own: {len(bare)}, such as {identity} of level {level}")
     if len(table) > len(used):
-        notes.append(f"{len(table) - len(used)} names of the table are of classes that are not among the data")
+        notes.append(f"names there of no class among the data: {len(table) - len(used)}")
     return replace(catalog, classes=(first, second, third), notes=(*catalog.notes, "; ".join(notes)))
 
 

@@ -37,6 +37,7 @@ MODELS = {
     **{name: Entry("image+text", "repr.classify.late.model:Late") for name in FUSERS},
 }
 IMAGES = tuple(name for name, entry in MODELS.items() if entry.modality == "image")
+FUSIONS = tuple(name for name, entry in MODELS.items() if entry.place.endswith(":Fusion"))  # on the features of two towers
 ENCODERS = ("ngram", "bert", "lstm", "bilstm")  # of the titles, in image + text rows
 PRESETS = ("paper", "grouped", "rakuten")
 SUBSETS = ("outdoors", "meats", "accessories", "jewelries")  # the four of Table 8, Pattern Recognition 140 (2023) 109519

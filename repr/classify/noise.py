@@ -18,6 +18,7 @@ from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
 from repr.classify.data import Data, Problem
 from repr.classify.folds import OutOfFold, divide, out_of_fold
+from repr.classify.metrics import check_sums
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
 from repr.classify.settings import Settings, Shared, split_of
@@ -162,14 +163,6 @@ def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
     found = find_label_issues(own, scores, return_indices_ranked_by="normalized_margin", n_jobs=1)
     order = judged[np.asarray(found, np.int64)]
     return order[np.argsort(-margin(labels[order], probabilities[order])[1], kind="stable")]
-
-
-def check_sums(probabilities: Floats) -> None:
-    """Raise UserError for rows (n, c) that are no probabilities: below 0, or not 1 in all."""
-    wrong = np.flatnonzero((np.abs(probabilities.sum(axis=1) - 1) > 1e-3) | (probabilities.min(axis=1) < 0) | np.isnan(probabilities[:, 0]))
-    if len(wrong):
-        message = f"the probabilities of {len(wrong):,} rows do not sum to one, such as row {wrong[0]}"
-        raise UserError(message, "", "Give the probabilities of all classes")
 
 
 def margin(labels: Ints, probabilities: Floats) -> tuple[Ints, Floats]:

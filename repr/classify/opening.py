@@ -63,7 +63,10 @@ class Opened:
         return {part: self._below(self._named(part), part).default_level for part in named or ("",)}
 
     def own_parts(self) -> tuple[str, ...]:
-        """Where no two classes of any of SUBSETS are in the data: the largest classes with several below them, to stand in; else ()."""
+        """Where no two classes of any of SUBSETS are in the data: the largest classes with several below them, to stand in; else ().
+
+        Raises UserError where there are none of these either.
+        """
         for name in SUBSETS:
             try:
                 part = self._named(name)
@@ -71,7 +74,12 @@ class Opened:
                 continue
             if len(part.labels()[1]) > 1:
                 return ()
-        return largest(self.read, len(SUBSETS))
+        stand_ins = largest(self.read, len(SUBSETS))
+        if not stand_ins:
+            listed = ", ".join(SUBSETS)
+            lacking = f"none of the subsets {listed} is in it, and no class has two or more below it to stand in for them"
+            raise UserError(lacking, self.read.name, "Give data whose classes have classes below them, or choose another table")
+        return stand_ins
 
     def _named(self, part: str) -> Catalog:
         subset = part if part in SUBSETS else self.subset

@@ -71,6 +71,11 @@ def ask(number: str, request: Request, out: Path | None) -> Answer:
     return answer
 
 
+def command_of(number: str) -> str:
+    """The command that runs a table, or a grid where `number` is ""."""
+    return f"{COMMAND} table {number}" if number else COMMAND
+
+
 def _resolved(plan: _Plan) -> dict[str, Json]:
     """What of the request was left open and came to. The epochs and widths are each model's own, where none were typed."""
     rows, request = plan.rows, plan.request
@@ -93,7 +98,7 @@ def _resolved(plan: _Plan) -> dict[str, Json]:
 
 def _plan(number: str, request: Request, out: Path | None) -> _Plan:
     """Check what is asked for and open the data."""
-    command = f"{COMMAND} table {number}" if number else COMMAND
+    command = command_of(number)
     if out:
         claim(out, command)
     check(number, request)
@@ -114,13 +119,13 @@ def _plan(number: str, request: Request, out: Path | None) -> _Plan:
 
 def _answer(plan: _Plan) -> Answer:
     request, read = plan.request, plan.opened.read
-    found = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
+    ran = run(plan.opened, plan.rows, range(request.seed, request.seed + request.seeds), plan.out)
     by_seed = request.data_seed is None
     share = request.test_share or usual_share(read)
     rows = tuple(
-        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, found, strict=True)
+        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, ran.found, strict=True)
     )
-    _check_ran(rows, found)
+    _check_ran(rows, ran.found)
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
     if plan.number:
@@ -130,7 +135,7 @@ def _answer(plan: _Plan) -> Answer:
     of_document = tuple(row.row for row in rows)
     made = Document(
         plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
-        notes=tuple(notes), about=about,
+        notes=tuple(notes), about=about, leaks=ran.leaks,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)
 

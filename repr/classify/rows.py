@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repr.catalog import parts
+from repr.classify import FUSIONS
 from repr.classify.bert import check_folder
 from repr.classify.combinations import combine
 from repr.classify.grid import Request
@@ -70,10 +71,12 @@ def _check_used(rows: Sequence[Settings], request: Request) -> None:
         "bert": request.bert and not any("bert" in (row.model, row.encoder) for row in rows),
         "pooling": request.pooling != "mean" and not any("bert" in (row.model, row.encoder) for row in rows),
         "pieces": request.pieces and not any("bert" in (row.model, row.encoder) for row in rows),
-        "method": request.method != "plain" and not any(row.whole or row.model in FUSERS for row in rows),
+        "method": request.method != "plain" and not any(row.config.method == request.method for row in rows),
+        "towers": request.towers != "frozen" and not any(row.model in FUSIONS for row in rows),
         "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
         "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
         "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
+        "optimiser": request.optimiser != "adam" and not any(row.tunes_text for row in rows),
         "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
         "mask": request.mask and not any("text" in row.modality for row in rows),
         "ocr": request.ocr and not any("text" in row.modality for row in rows),

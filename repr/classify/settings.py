@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
-from repr.classify import ENCODERS, IMAGES, MODELS, PRESETS
+from repr.classify import ENCODERS, FUSIONS, IMAGES, MODELS, PRESETS
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.late import FUSERS
 from repr.errors import UserError
@@ -32,7 +32,7 @@ class RowConfig:
 
     modality: image, text or image+text, and +ocr. masked: whether class names leave the texts. weights: as named, "" for the model's own.
     text_encoder, weak: "" where the row has none. held_out: whether the validation rows were taken from the training part.
-    image_model: of late fusion, else "".
+    image_model: of late fusion, towers: of feature-level fusion, else "".
     """
 
     model: str
@@ -61,6 +61,8 @@ class RowConfig:
     layers: int | None = None
     method: str = "plain"
     image_model: str = ""
+    towers: str = ""
+    optimiser: str = "adam"
 
 
 class Training(TypedDict):
@@ -103,12 +105,18 @@ class Shared(Machine):
     )
     grid: int = setting(7, "Tiles along a side, of dcl.", low=2, high=32, metavar="N", group="training")
     adversary: str = setting("classes", "What tells shuffled images apart, of dcl.", choices=("classes", "two"), group="training")
+    towers: str = setting(
+        "frozen", "Below feature fusion: frozen, trained (each alone) or joint.", choices=("frozen", "trained", "joint"), group="training"
+    )
     image_model: str = setting("encoder", "The image model of late fusion.", choices=IMAGES, group="model")
     fuse_hidden: int = setting(6, "Hidden size of late fusion in two layers.", low=1, metavar="N", group="model")
     weak: str = setting("children", "What nets make of rows without fine labels.", choices=WEAK, group="model")
     epochs: int | None = setting(None, "Times every row is seen.", low=1, usual="by model", group="training")
     lr: float | None = setting(None, "Learning rate of Adam.", low=0, above=True, usual="0.001", group="training")
     batch_size: int | None = setting(None, "Rows a step.", low=1, usual="64", group="training")
+    optimiser: str = setting(
+        "adam", "Of BERT end to end; adamw: with a warm-up and a linear decay.", choices=("adam", "adamw"), group="training"
+    )
     adjust: float = setting(0.0, "Divide by the class frequencies to this power.", low=0, metavar="TAU", group="training")
 
 
@@ -137,11 +145,13 @@ class Settings(Shared):
     def __post_init__(self) -> None:
         """Raises UserError for values beyond their limits."""
         check(self)
-        if self.method == "dcl" and "image" in self.modality and not (self.whole or self.model in FUSERS):
-            remedy = "Add `end_to_end`, choose another `model`, or leave it out"
+        if self.method == "dcl" and "image" in self.modality and not self._trains_images:
+            remedy = "Add `end_to_end`, choose another `model` or `towers` trained, or leave it out"
             raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
         if self.hierarchy and self.model in FUSERS:
             raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
+        if self.hierarchy and self.model in FUSIONS and self.towers != "frozen":
+            raise UserError("hierarchical nets stand on frozen features", "", "Leave it out", argument="towers")
         if not self.hierarchy and self.fine_share < 1:
             raise UserError("a share of fine labels is for hierarchical nets", "", "Name one with `hierarchy`", argument="fine_share")
 
@@ -151,6 +161,16 @@ class Settings(Shared):
         if MODELS[self.model].modality != "image":
             return False
         return self.end_to_end if self.end_to_end is not None else self.model in NETWORKS
+
+    @property
+    def _trains_images(self) -> bool:
+        """Whether it has, or may have, an image network that is trained for the classes by itself."""
+        return self.whole or self.model in FUSERS or (self.model in FUSIONS and self.towers == "trained")
+
+    @property
+    def tunes_text(self) -> bool:
+        """Whether it is BERT, trained end to end by a preset that leaves the optimiser open."""
+        return self.model == "bert" and not self.hierarchy and bool(self.end_to_end) and self.preset != "rakuten"
 
     @property
     def modality(self) -> str:
@@ -186,8 +206,10 @@ class Settings(Shared):
             masked=self.masked,
             text_encoder=self.encoder,
             weak=self.weak if self.hierarchy else "",
-            method=self.method if self.whole or self.model in FUSERS else "plain",
+            method=self.method if self._trains_images else "plain",
             image_model=self.image_model if self.model in FUSERS else "",
+            towers=self.towers if self.model in FUSIONS else "",
+            optimiser=self.optimiser if self.tunes_text else "adam",
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
@@ -195,10 +217,14 @@ class Settings(Shared):
 
         Images: SGD at 0.01, a tenth every 12 epochs, 60 epochs; texts: AdamW at 3e-5 in batches of 64, 40 epochs, a warm-up and linear
         decay (Bi, Wang and Fan, SIGIR eCom 2020, section 4.1, which does not tell the warm-up's length: 0.06, RoBERTa's). The epochs
-        between drops scale with the epochs.
+        between drops scale with the epochs. AdamW of other presets: decay 0.01, warm-up over a tenth of the steps, linear decay
+        (google-research/bert, optimization.py and run_classifier.py).
         """
         if self.preset != "rakuten":
-            return cast(Recipe, self.training(epochs))
+            usual = cast(Recipe, self.training(epochs))
+            if not (self.tunes_text and self.optimiser == "adamw"):
+                return usual
+            return {**usual, "halve_every": 0, "optimiser": "adamw", "weight_decay": 0.01, "schedule": linear(0.1)}
         whole, rate = (60, 0.01) if modality == "image" else (40, 3e-5)
         if modality == "image" and self.method == "dcl":
             whole = 80
@@ -243,8 +269,12 @@ class Settings(Shared):
             drop += OF_FUSION
         if self.model not in FUSERS:
             drop += ["image_model", "fuse_hidden"]
-        if not self.whole and self.model not in FUSERS:
+        if not self.tunes_text:
+            drop += ["optimiser"]
+        if not self._trains_images:
             drop += ["method", "grid", "adversary"]
+        if self.model not in FUSIONS:
+            drop += ["towers"]
         if not self.hierarchy:
             drop += ["fine_share", "weak"]
         return {name: value for name, value in values(self).items() if name not in drop}

@@ -105,7 +105,8 @@ def name(row: RowConfig, weights: Mapping[str, str]) -> str:
     """A row's model, weights, hierarchy and treatment of the long tail in a few words. weights: short names (`weights_names`)."""
     weak = f"{100 * row.fine_share:g} % {row.weak}" if row.fine_share < 1 else ""
     layers = "" if row.layers is None else f"{row.layers} hidden layers" if row.layers != 1 else "1 hidden layer"
-    words = [row.model, weights.get(row.weights, ""), layers, row.hierarchy, weak, "balanced" if row.balanced else ""]
+    towers = f"{row.towers} towers" if row.towers not in ("", "frozen") else ""
+    words = [row.model, weights.get(row.weights, ""), towers, layers, row.hierarchy, weak, "balanced" if row.balanced else ""]
     return " ".join(filter(None, [*words, f"adjusted {row.adjust:g}" if row.adjust else ""]))
 
 

@@ -78,11 +78,17 @@ def table(ctx: click.Context, /, number: str, as_json: bool, out: Path | None, *
 
 
 def _run(ctx: click.Context, number: str, as_json: bool, out: Path | None, arguments: dict[str, Any]) -> None:
-    from repr.classify.request import ask
+    from repr.classify.request import ask, command_of
+    from repr.reports import unfinished
     from repr.reports.classify_report import table, write
     from repr.reports.table_six import improvements
 
-    answer = ask(number, Request(**arguments), out)
+    try:
+        answer = ask(number, Request(**arguments), out)
+    except BaseException:  # stopped or failed, it has a page too
+        if page := unfinished.write(out, command_of(number)):
+            console.say(f"What is kept: {page}")
+        raise
     if answer.out:
         console.say(f"Report: {write(answer)}")
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from repr import console, options, tables
+from repr.errors import UserError
 
 SHARED = ("level", "leave_one_out", "size", "crops", "raw_pixels", "batch_size", "device", "workers")  # with `evaluate`
 OF_IMAGES = (*SHARED, "subset", "split", "data_seed")
@@ -88,7 +89,14 @@ def command(ctx: click.Context, /, out: Path | None, as_json: bool, **arguments:
         data_seed = arguments["seed"] if arguments["data_seed"] is None else arguments["data_seed"]
         divided = {"subset": arguments["subset"], "split": arguments["split"], "seed": data_seed}
         catalog = open_data(arguments["data"], default="rpc", **divided)
-        evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
+        try:
+            evaluation = evaluate(catalog, weights, constants, **{name: arguments[name] for name in SHARED})
+        except BaseException as error:  # stopped or failed, it has a page too; what was refused never began
+            if out is not None and not isinstance(error, UserError):
+                from repr.reports import evaluation_report
+
+                console.say(f"What is kept: {evaluation_report.save_unfinished(out, arguments, catalog, error)}")
+            raise
         announce(evaluation)
     others = evaluate_vectors(files, constants)
     if out is not None:

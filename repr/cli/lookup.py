@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.command()
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
-@options.option("-k", "k", type=click.IntRange(1), default=10, help="Products to name for each photograph.  [default: 10]")
+@index_options.k_option(10, "photograph")
 @options.option("--per-image", is_flag=True, help="Name the k nearest images, also several of one product.")
 @index_options.same_weights_option
 @options.option(
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
     section="output",
     help="Write the answers to FILE: .csv, a row a match, or .jsonl.",
 )
-@options.option(
-    "--sheet",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    section="output",
-    help="Draw contact sheets of photographs and matches, fifty a page: FILE, FILE-2, …",
-)
+@index_options.sheet_option("contact sheets of photographs and matches, fifty a page: FILE, FILE-2, …")
 @options.option(
     "--images-root",
     type=click.Path(path_type=Path),
@@ -46,9 +40,7 @@ if TYPE_CHECKING:
     section="data",
     help="Where the index's images are now, for --sheet.  [default: where they were stored from]",
 )
-@options.option(
-    "--onnx", is_flag=True, section="machine", help="Embed by ONNX Runtime: starts in a third of the time. Exports the encoder once."
-)
+@index_options.onnx_option
 @options.shared("device", "workers")
 @options.json_option
 @click.pass_context
@@ -123,16 +115,14 @@ def _warm(folder: Path, device: str, workers: int | None, weights: str | None) -
 
 def _cold(folder: Path, workers: int | None) -> Cold:
     """The index without PyTorch, which is loaded only where its encoder has to be exported first."""
-    from repr.lookup.cold import Cold, NoEncoder
+    from repr.lookup.cold import opened
 
-    try:
-        return Cold(folder, workers=workers)
-    except NoEncoder as missing:
+    def _export(of: Path) -> None:
         from repr.lookup.encoder_file import write_encoder
 
-        console.say(f"Exporting the index's encoder, once: {missing}")
-        write_encoder(folder)
-        return Cold(folder, workers=workers)
+        write_encoder(of)
+
+    return opened(folder, _export, workers=workers)
 
 
 def _tell(answer: Answer, synthetic: bool, *, shown: bool) -> None:

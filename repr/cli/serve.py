@@ -33,6 +33,8 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
     section="data",
     help="Where the key stands that is needed to change the index.  [default: no changes]",
 )
+@index_options.detector_option
+@index_options.threshold_option
 @options.of(Limits)
 @options.shared("device", "workers")
 def command(
@@ -42,11 +44,13 @@ def command(
     port: int,
     read_key: str | None,
     write_key: str | None,
+    detector: str,
+    threshold: float | None,
     device: str,
     workers: int | None,
     **limits: Any,
 ) -> None:
-    """Answer over HTTP which stored products a photograph shows; the page for people is at /, the schema at /openapi.json.
+    """Answer over HTTP which stored products a photograph shows, or a counter; the page for people is at /, the schema at /openapi.json.
 
     \b
     Examples:
@@ -56,21 +60,18 @@ def command(
     Ctrl-C or SIGTERM: requests that are in work are answered first.
     """
     place = index_options.index_alone(folder, words)
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn
-    except ModuleNotFoundError as error:
-        raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
+    _check_installed()
+    import uvicorn
+
+    from repr.checkout.choice import proposer_of
     from repr.lookup.index import Index
     from repr.server.app import create_app
     from repr.server.keys import Keys
     from repr.server.keys import read_key as key_of
     from repr.server.listening import check_writable, listen
 
-    keys = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key"))
-    held = Limits(**limits)
+    keys, held = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key")), Limits(**limits)
+    proposer = proposer_of(detector, device=device)
     index = Index.open(place, device=device, workers=workers, wait=held.timeout / 2)
     if keys.write is not None:
         check_writable(index)
@@ -79,12 +80,11 @@ def command(
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     _warn(address[0], keys)
     products, images = index.store.counts()
-    server: uvicorn.Server
 
     def _stop() -> None:
         server.should_exit = True
 
-    app = create_app(index, limits=held, keys=keys, on_failure=_stop)
+    app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_failure=_stop)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
     )
@@ -95,6 +95,16 @@ def command(
     if app.state.service.failed is not None:
         raise app.state.service.failed
     console.say("Stopped.")
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError(f"the package {error.name} is not installed", "", "Install it with `pip install 'product-repr[serve]'`") from None
 
 
 def _warn(address: str, keys: Keys) -> None:

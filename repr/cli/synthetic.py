@@ -16,7 +16,7 @@ from repr import console, options
     type=click.Choice(["full", "demo", "tiny"]),
     default="full",
     show_default=True,
-    help="full (about 110 MB, a minute), demo (half as long) or tiny (for a first look).",
+    help="full (about 110 MB, a minute), demo (80 of 200 products, a third of the time) or tiny (for a first look).",
 )
 @options.option(
     "--part",

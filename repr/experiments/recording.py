@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 def recording(folder: Path, command: str, arguments: Mapping[str, Json], *, data: str, synthetic: bool) -> Iterator[Run]:
     """Make the run folder, or take an existing one over, for this process alone while the block computes trials below it.
 
-    Ends as "stopped" when the block raises; a folder that was made for it and holds no trial goes again: bad input leaves nothing
-    half-written. The block ends well by `finish`. Raises UserError when another process writes there, or another command's run is there.
+    Ends as "stopped" when it is interrupted, as "failed" when the block raises; then a folder that was made for it and holds no trial goes
+    again: bad input leaves nothing half-written. The block ends well by `finish`. Raises UserError when another process writes there, or
+    another command's run is there.
     """
     existed = folder.exists()
     with held(folder):
@@ -30,10 +31,12 @@ def recording(folder: Path, command: str, arguments: Mapping[str, Json], *, data
         try:
             yield record
         except BaseException as error:
-            record.finish("stopped")
-            if isinstance(error, KeyboardInterrupt):
+            if not isinstance(error, Exception):
+                record.finish("stopped")
                 log.info(f"The finished trials are in {folder}.")
-            elif not existed and not (folder / TRIALS).exists():
+                raise
+            record.finish("failed", {"error": str(error)})
+            if not existed and not (folder / TRIALS).exists():
                 shutil.rmtree(folder)
             raise
 

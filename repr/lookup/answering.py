@@ -71,7 +71,7 @@ class Answering:
             answerer = self._opened(store, matrix, settled, search)
         else:
             answerer.settled = settled
-            if answerer.follow(self._gallery(store, matrix, answerer.gallery, settled), search):
+            if answerer.follow(self._grown(store, matrix, settled) or self._gallery(store, matrix, answerer.gallery, settled), search):
                 self._write_if_grown(answerer, matrix)
             else:
                 answerer = self._taught(store, matrix, settled, search)
@@ -97,6 +97,20 @@ class Answering:
         answerer = Answerer(self._gallery(store, matrix, None, settled), settled, search=search)
         self._write(answerer, matrix)
         return answerer
+
+    def _grown(self, store: Store, matrix: Matrix, settled: Settled) -> Gallery | None:
+        """The answerer's gallery with the images that came since; None where some went too."""
+        if self._answerer is None or self._matrix is None or matrix.room is None or matrix.room is not self._matrix.room:
+            return None
+        before, n = self._answerer.gallery, len(self._matrix)
+        norms = np.full(len(matrix) - n, np.nan, np.float32)
+        if not searches(settled.learner) and n:
+            for ids, features in store.features(above=int(matrix.ids[n - 1]), dim=matrix.pieces[0].shape[1]):
+                there = np.isin(matrix.ids[n:], ids)
+                norms[there] = np.linalg.norm(features[np.isin(ids, matrix.ids[n:])], axis=1)
+            if np.isnan(norms).any():  # removed this very moment
+                return None
+        return before.grown(matrix.pieces, matrix.products[n:], matrix.ids, norms) if n else None
 
     def _gallery(self, store: Store, matrix: Matrix, before: Gallery | None, settled: Settled, *, above: int | None = None) -> Gallery:
         """The matrix as a gallery, with the norms of images above `above`, by itself those that `before` has not; others as there.

@@ -88,12 +88,14 @@ class Answerer:
         Returns whether that could be done: not where the norms of images are missing that the learner has to be given. search: as before.
         """
         if self.taught is not None:
-            came, gone = _only_in(gallery, self.gallery), _only_in(self.gallery, gallery)
+            came, gone = _difference(gallery, self.gallery)
             products = np.unique(self.gallery.columns[gone])
-            own = np.isin(self.gallery.columns[self.gallery.alive], products)
-            needed = {"nothing": gone[:0], "removed": self.gallery.alive[own], "remaining": self.gallery.alive[~own]}
-            given = needed[self.taught.learner.removal_needs] if len(products) else gone[:0]
-            again = gallery.alive[np.isin(gallery.columns[gallery.alive], products)] if len(products) else gone[:0]
+            given = again = gone[:0]
+            if len(products):
+                own = np.isin(self.gallery.columns[self.gallery.alive], products)
+                needed = {"nothing": given, "removed": self.gallery.alive[own], "remaining": self.gallery.alive[~own]}
+                given = needed[self.taught.learner.removal_needs]
+                again = gallery.alive[np.isin(gallery.columns[gallery.alive], products)]
             new = np.union1d(came, again)
             if np.isnan(self.gallery.norms[given]).any() or np.isnan(gallery.norms[new]).any():
                 return False
@@ -154,6 +156,13 @@ class Answerer:
 def searches(learner: str) -> bool:
     """Whether a learner, by its name, is the nearest neighbour: searched, and taught nothing."""
     return issubclass(learners.learner_class(learner), Neighbour)
+
+
+def _difference(now: Gallery, before: Gallery) -> tuple[Ints, Ints]:
+    """Rows of `now` whose images came since, and rows of `before` whose images went."""
+    if now.extends(before):
+        return np.arange(len(before), len(now)), np.zeros(0, dtype=np.int64)
+    return _only_in(now, before), _only_in(before, now)
 
 
 def _only_in(one: Gallery, other: Gallery) -> Ints:

@@ -24,6 +24,7 @@ import numpy as np
 
 from repr.arrays import Bools, Floats, Ints
 from repr.files import replacing
+from repr.lookup.room import Room, extended
 from repr.lookup.store import Store
 from repr.vectors import normalised
 
@@ -61,6 +62,7 @@ class Matrix:
 
     ids: (n,) int64, ascending. products: (n,) int64, the numbers of their products. pieces: arrays (n_i, d) float32 of length 1 that
     follow each other, the first memory-mapped. alive: (n,) False for rows whose image was removed. revision: of the store that they show.
+    room: where ids, products and alive are; a matrix in the same one differs by rows at its end alone.
     """
 
     ids: Ints
@@ -68,6 +70,7 @@ class Matrix:
     pieces: tuple[Floats, ...]
     alive: Bools
     revision: int
+    room: Room | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -138,7 +141,7 @@ def load(
         known = State(index, dim)
         mapped = before if before is not None else _mapped(folder, known, store)
         matrix = _extended(mapped, store, revision, dim)
-    if len(matrix) and (~matrix.alive).mean() > STALE:
+    if len(matrix) - np.count_nonzero(matrix.alive) > STALE * len(matrix):
         return _written(folder, _living(matrix), known, anew=True)
     in_memory = sum(map(len, matrix.pieces[1:])) if before is not None else len(matrix) - len(mapped)
     torn = before is None and not len(mapped)
@@ -166,11 +169,10 @@ def _extended(matrix: Matrix, store: Store, revision: int, dim: int, *, features
     if sum(map(len, pieces)) <= SMALL:  # one after another they would be many
         pieces = [np.concatenate(pieces)] if pieces else []
     gone = _places(matrix, store.removed(since=matrix.revision))
-    alive = np.concatenate([matrix.alive, np.ones(len(ids), bool)])
+    rows, more = (matrix.ids, matrix.products, matrix.alive), (ids, products, np.ones(len(ids), bool))
+    room, (all_ids, all_products, alive) = extended(None if len(gone) else matrix.room, rows, more)
     alive[gone] = False
-    made = Matrix(
-        np.concatenate([matrix.ids, ids]), np.concatenate([matrix.products, products]), (*matrix.pieces[:1], *pieces), alive, revision
-    )
+    made = Matrix(all_ids, all_products, (*matrix.pieces[:1], *pieces), alive, revision, room)
     if len(matrix):  # counted on from before: counting all takes longer than a search
         counts = np.zeros(max(len(matrix.counts), int(products.max(initial=0)) + 1), np.int64)
         counts[: len(matrix.counts)] = matrix.counts

@@ -5,7 +5,8 @@ Nothing here may import PyTorch: loading it takes longer than all the rest. Chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,8 @@ from repr.lookup.schema import ENCODER
 from repr.lookup.store import Store
 from repr.machine import cores
 from repr.vectors import check_finite, normalised
+
+log = logging.getLogger(__name__)
 
 BATCH = 16  # images a pass
 
@@ -95,6 +98,16 @@ class Cold:
             features += [self.graph.features(chunk.pixels[at : at + BATCH]) for at in range(0, len(chunk.pixels), BATCH)]
         none = np.empty((0, about.dim), np.float32)
         return np.concatenate([none, *features]), np.concatenate([np.empty(0, np.int64), *rows]), bad
+
+
+def opened(folder: Path, export: Callable[[Path], None], *, workers: int | None = None) -> Cold:
+    """The index, by its encoder.onnx; where there is none of its weights yet, `export` is called, once, to write it."""
+    try:
+        return Cold(folder, workers=workers)
+    except NoEncoder as missing:
+        log.info(f"Exporting the index's encoder, once: {missing}")
+        export(folder)
+        return Cold(folder, workers=workers)
 
 
 def _answer(name: str, answered: tuple[list[Match], bool] | None, reason: str) -> Answer:

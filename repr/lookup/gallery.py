@@ -11,10 +11,12 @@ import numpy as np
 from repr.arrays import Array, Bools, Doubles, Floats, Ints
 from repr.errors import UserError, nearest
 from repr.learners.arrays import as_features
+from repr.lookup.room import Room, extended
 from repr.vectors import normalised
 
 GONE = -1  # the product's number of an image that was removed
 MOST = 20_000  # images measured with: what is chosen by more is the same
+LATE = 4096  # images that are looked through for those of a product
 CELLS = 40_000_000  # images measured with × their products: scores of all of them are held, 160 MB
 
 
@@ -40,6 +42,8 @@ class Gallery:
 
     def _set(self, pieces: Sequence[Floats], norms: Floats, names: list[str], ids: Ints) -> None:
         self.pieces, self.norms, self.names, self.ids = pieces, norms, names, ids
+        self._room: Room | None = None
+        self._living: Room | None = None
         self._ends = np.cumsum([0, *map(len, pieces)])
 
     @classmethod
@@ -53,6 +57,30 @@ class Gallery:
         made._set(pieces, np.full(len(ids), np.nan, np.float32) if norms is None else norms, names, ids)
         made.columns = np.where(alive, products, GONE)
         return made
+
+    def grown(self, pieces: Sequence[Floats], products: Ints, ids: Ints, norms: Floats) -> Self:
+        """With images more behind its own: products (m,) by number and norms (m,) of these, pieces and ids of all.
+
+        It is not made anew: of 500,000 images that takes some twenty times as long as an answer.
+        """
+        made, n = self.__class__.__new__(self.__class__), len(self)
+        end = int(products.max(initial=-1)) + 1
+        names = [*self.names, *map(str, range(len(self.names), end))] if end > len(self.names) else self.names
+        room, (columns, all_norms) = extended(self._room, (self.columns, self.norms), (products, norms))
+        made._set(pieces, all_norms, names, ids)
+        made.columns, made._room = columns, room
+        made._living, (made.alive,) = extended(self._living, (self.alive,), (np.arange(n, n + len(products)),))
+        counts = np.zeros(len(names), dtype=np.int64)
+        counts[: len(self.counts)] = self.counts
+        np.add.at(counts, products, 1)
+        made.counts = counts
+        if n + len(products) - self._by_product[2] <= LATE:
+            made._by_product = self._by_product
+        return made
+
+    def extends(self, other: Gallery) -> bool:
+        """Whether it is `other`, but for images behind."""
+        return self._room is not None and self._room is other._room and len(self) >= len(other)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -95,14 +123,16 @@ class Gallery:
 
     def rows_of(self, number: int) -> Ints:
         """(m,) the rows of a product, ascending."""
-        order, starts = self._by_product
-        return order[starts[number] : starts[number + 1]]
+        order, starts, n = self._by_product
+        early = order[starts[number] : starts[number + 1]] if number + 1 < len(starts) else order[:0]
+        late = n + np.flatnonzero(self.columns[n:] == number)
+        return np.concatenate([early, late]) if len(late) else early
 
     @cached_property
-    def _by_product(self) -> tuple[Ints, Ints]:
-        """The rows by product, and where each product's begin."""
+    def _by_product(self) -> tuple[Ints, Ints, int]:
+        """The rows by product, where each product's begin, and how many rows were sorted: later ones (`grown`) are looked through."""
         order = self.alive[np.argsort(self.columns[self.alive], kind="stable")]
-        return order, np.concatenate([[0], np.cumsum(self.counts)])
+        return order, np.concatenate([[0], np.cumsum(self.counts)]), len(self)
 
     def unit(self, rows: Ints) -> Floats:
         """(m, d) the directions of some rows' features, a copy: length 1, or 0 where a feature is all zeros."""

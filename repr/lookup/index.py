@@ -35,8 +35,8 @@ from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
-from repr.lookup.settled import Settled, settled_of
-from repr.lookup.settling import settle_store
+from repr.lookup.settled import Settled
+from repr.lookup.settling import settle_if_outgrown, settle_store
 from repr.lookup.store import WAIT, Product
 from repr.models.weights import Weights
 from repr.search.calibrated import RECALL, is_fast_exact
@@ -87,8 +87,7 @@ class Index(Opened):
         weights: as for `repr.load`; kept as a copy. data, parts, subset: what to store (`Stock`). size, crops: how the index looks at
         images, if not as the weights say. root: what paths of images are relative to, by default the folder of the data, else the working
         folder. learner, accept: as for `settle`. recall: share of the ten nearest that a search of many images is to find, 1 for the exact
-        search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for
-        `add_catalog`. Others as for `open`.
+        search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
         stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
@@ -121,11 +120,12 @@ class Index(Opened):
         name: str | None = None,
         barcode: str | None = None,
         category: Sequence[str] = (),
+        settle: bool = True,
     ) -> Changes:
         """Store images of one product, which need not be there yet. What it has already is left as it is, or gets its new path.
 
         images: paths, which are looked at where they are; or bytes, Pillow's images, (h, w, 3) uint8 pixels, which are kept in the
-        folder. Raises UserError for an empty id, and when not one image can be read.
+        folder. settle: False where the caller sees to `settle_if_outgrown`. Raises UserError for no id, and when no image can be read.
         """
         product = normal(product)
         if not product:
@@ -134,17 +134,17 @@ class Index(Opened):
         given = cast("Sequence[ImageLike]", images if several else [images])
         incoming = [uploads.incoming(product, image, self.folder, self.root) for image in given]
         products = {product: Product(product, name, barcode, tuple(category))}
-        return self._fill(incoming, products, what="add", where=product, of=product)
+        return self._fill(incoming, products, what="add", where=product, of=product, settle=settle)
 
     def add_catalog(self, catalog: Catalog, *, prefix: bool = False, what: str = "add") -> Changes:
         """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
 
         A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
         every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
-        two sources call different products by one id.
+        two sources have one id for what need not be one product.
         """
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
-        return self._fill(incoming, products, what=what, where=catalog.name)
+        return self._fill(incoming, products, what=what, where=catalog.name, settle=what != "build")
 
     def sync(self, data: str | Path | Sequence[str | Path] | Stock, *, dry_run: bool = False, prefix: bool = False) -> Changes:
         """Make the index equal to the data: add what is new, replace what has changed, take out what is not there any more.
@@ -163,6 +163,7 @@ class Index(Opened):
         what: str,
         where: str,
         of: str | None = None,
+        settle: bool = True,
         whole: bool = False,
         dry_run: bool = False,
     ) -> Changes:
@@ -188,8 +189,8 @@ class Index(Opened):
         if dry_run:
             return changes
         self._tune(anew=of is None)
-        if of is None and what != "build" and settled_of(self.store).outgrown(self.store.counts()[1]):
-            self.settle()
+        if settle:
+            self.settle_if_outgrown()
         return changes
 
     def remove(self, products: Sequence[str]) -> int:
@@ -244,15 +245,14 @@ class Index(Opened):
         """Choose on the stored images who answers, calibrate its probabilities, and set from where on a photograph is unknown.
 
         learner: "auto", or one by its name, with settings ("lda:shrinkage=0.5"); accept: the share of known photographs not to be called
-        unknown; by itself as last time. Done at the end of `create` and `reindex`, and when `add_catalog` or `sync` have changed the number
-        of images to twice or half of what it was done with. Raises UserError for an unknown learner, and as it does for images too few.
+        unknown; by itself as last time. Done at the end of `create` and `reindex`, and by whoever adds when images or products have become
+        twice or half as many. Raises UserError for an unknown learner, and as it does for images too few.
         """
-        last = settled_of(self.store)
-        asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept)
-        settled = settle_store(self.store, asked, self.weights["dim"])
-        for line in settled.lines():
-            log.info(line)
-        return settled
+        return settle_store(self.store, self.weights["dim"], learner, accept)
+
+    def settle_if_outgrown(self) -> Settled | None:
+        """The same where images or products have become twice or half as many since; else, and where they are too few for it, None."""
+        return settle_if_outgrown(self.store, self.weights["dim"])
 
     # -- care
 

@@ -156,7 +156,7 @@ def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info
         "learner": settled.learner,
         "accept": accept_of(settled),
         "trials": [asdict(trial) for trial in settled.trials],  # type: ignore[misc]
-        "outgrown": settled.outgrown(images),
+        "outgrown": settled.outgrown(images, products),
         "weights": made,
         "leaks": store.setting("leaks") or [],  # type: ignore[typeddict-item]
         "root": str(store.setting("root")),

@@ -97,7 +97,7 @@ def hits(matrix: Matrix, queries: Floats, k: int, *, per_image: bool = False, se
     The k best products with their best image; per_image: the k best images. m is below k where there are fewer. Images that were removed
     are passed over. search: another search than the exact one, of the same rows; who gets too few from it is answered by the exact one.
     """
-    n, living = len(matrix), int(matrix.alive.sum())
+    n, living = len(matrix), int(np.count_nonzero(matrix.alive))
     wanted = min(k, living if per_image else matrix.n_products)
     found, todo = [np.empty((0, 2))] * len(queries), np.arange(len(queries))
     depth = min(n, (wanted if per_image else 4 * wanted) + (0 if living == n else wanted))

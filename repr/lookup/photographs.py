@@ -15,6 +15,7 @@ from repr.catalog.passed import PassedOver, Tally
 from repr.catalog.tree import images
 from repr.errors import UserError
 from repr.files import replacing
+from repr.images.reader import ImageLike
 from repr.lookup.matches import Answer
 
 PIECE = 256  # photographs embedded at a time
@@ -27,7 +28,7 @@ Write = Callable[[Answer], None]
 class Asked(Protocol):
     """An index that can be asked: `repr.lookup.index.Index`, `repr.lookup.cold.Cold`."""
 
-    def lookup(self, images: Sequence[Path], k: int = 10, *, per_image: bool = False) -> list[Answer]:
+    def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
         """An answer for each image."""
 
 

@@ -8,11 +8,12 @@ from typing import Literal
 
 from repr.errors import UserError
 
-Kind = Literal["busy", "full", "read-only", "broken"]
+Kind = Literal["busy", "full", "read-only", "broken", "away"]
 
 
 class Refused(UserError):
-    """A change that the file did not take: nothing of it was done. kind: why."""
+    """What the index could not do. kind: why; "away": vectors lie in Milvus, which does not answer, else index.db did not take a change,
+    of which nothing was done."""
 
     def __init__(self, kind: Kind, message: str, where: str | Path, remedy: str) -> None:
         super().__init__(message, where, remedy)

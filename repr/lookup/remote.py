@@ -25,6 +25,7 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup.cache import Matrix
 from repr.lookup.matches import END, GONE
+from repr.lookup.refused import Refused
 from repr.lookup.store import Store
 from repr.search.exact import top_k
 from repr.vectors import normalised
@@ -174,4 +175,4 @@ def _answering(address: str) -> Iterator[None]:
     except Exception as error:  # pymilvus', grpc's and its lite server's have no base of their own
         told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         remedy = "Start it, or check the address; then give the command again: it goes on"
-        raise UserError(f"Milvus does not answer ({told})", address, remedy) from None
+        raise Refused("away", f"Milvus does not answer ({told})", address, remedy) from None

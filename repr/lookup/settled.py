@@ -20,7 +20,7 @@ from repr.records import from_json
 
 PLAIN = "neighbour"  # the learner that answers where nothing is surely better
 SETTING = "answers"
-GROWN = 2.0  # times the images that it was settled with, from which on, or down to which, it should be anew
+GROWN = 2.0  # times the images or products that it was settled with, from which on, or down to which, it should be anew
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Settled:
     """How an index answers.
 
     learner: by its name, with settings. asked: what it was chosen by ("auto", or its own name). temperature: what scores are divided by for
-    probabilities. gate: None where strangers cannot be told. images: stored then. measured: those held out. trials: of `auto`. seconds:
-    what it took. made_with: whose features (a key of weights, size and crops).
+    probabilities. gate: None where strangers cannot be told. images, products: stored then. measured: images held out. trials: of `auto`.
+    seconds: what it took. made_with: whose features (a key of weights, size and crops).
     """
 
     learner: str = PLAIN
@@ -81,10 +81,12 @@ class Settled:
     trials: tuple[Trial, ...] = ()
     seconds: float = 0.0
     made_with: str = ""
+    products: int = 0
 
-    def outgrown(self, images: int) -> bool:
-        """Whether it should be settled anew, now that so many images are stored."""
-        return images > 0 and not self.images / GROWN < images < self.images * GROWN
+    def outgrown(self, images: int, products: int) -> bool:
+        """Whether it should be settled anew, now that so many images and products are stored."""
+        pairs = ((images, self.images), (products, self.products))
+        return images > 0 and any(not settled / GROWN < now < settled * GROWN for now, settled in pairs)
 
     def lines(self) -> list[str]:
         """In words: the table that it was chosen by, what is unknown, and what that took."""

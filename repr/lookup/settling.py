@@ -6,20 +6,24 @@ from these images at any time (`repr.lookup.answering`).
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 
 import numpy as np
 
+from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
 from repr.lookup.asked import Asked
 from repr.lookup.choose import CANDIDATES, choose
 from repr.lookup.gallery import Gallery, sampled
 from repr.lookup.held_out import HeldOut, held_out_arrays, scattered
-from repr.lookup.settled import SETTING, Settled, made_with
+from repr.lookup.settled import SETTING, Settled, made_with, settled_of
 from repr.lookup.store import Store
 from repr.lookup.strangers import fit_gate
 from repr.records import to_json
+
+log = logging.getLogger(__name__)
 
 
 def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
@@ -50,21 +54,38 @@ def _temperature(gallery: Gallery, learner: str, held: HeldOut) -> float:
     return fit_temperature(logits, np.zeros(len(logits), dtype=np.int64))
 
 
-def settle_store(store: Store, asked: Asked, dim: int) -> Settled:
-    """Choose who answers on the stored images, of which many are represented by a sample, and store that.
+def settle_store(store: Store, dim: int, learner: str | None = None, accept: float | None = None) -> Settled:
+    """Choose who answers on the stored images, of which many are represented by a sample; store that, and log it.
 
-    Raises UserError for an unknown learner, and as learners do for images too few.
+    learner, accept: as `Asked` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for images
+    too few.
     """
-    asked.checked()
+    last = settled_of(store)
+    asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
     with store.reading():
         ids, products = store.owners()
         rows = sampled(products)
         wanted = ids[rows]
-        features_of = made_with(store)
+        features_of, stored = made_with(store), store.counts()[0]
         parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
     features = np.concatenate([np.empty((0, dim), np.float32), *parts])
     found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
-    settled = replace(found, made_with=features_of)
+    settled = replace(found, made_with=features_of, products=stored)
     with store.change("settle") as change:
         change.settings({SETTING: to_json(settled)})
+    for line in settled.lines():
+        log.info(line)
     return settled
+
+
+def settle_if_outgrown(store: Store, dim: int) -> Settled | None:
+    """The same where images or products have become twice or half as many since; None where they have not, or are too few for it."""
+    products, images = store.counts()
+    if not settled_of(store).outgrown(images, products):
+        return None
+    log.info(f"Who answers is chosen anew, now that there are {products:,} products in {images:,} images.")
+    try:
+        return settle_store(store, dim)
+    except UserError as error:
+        log.warning(f"Who answers stays as it was: {error}")
+        return None

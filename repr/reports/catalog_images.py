@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from repr.arrays import Floats, Ints
+from repr.catalog.statistics import class_ids
 from repr.catalog.table import Catalog
 from repr.evaluation.lookalikes import closest_groups, shared_looks
 from repr.evaluation.pixels import SIZE, pixel_features
@@ -34,7 +35,8 @@ class Shown:
 def image_figures(catalog: Catalog, level: int, generator: np.random.Generator) -> list[Shown]:
     """The figures that a catalog's images allow, of at most LOOKED_AT images drawn by chance; none where no image file is there.
 
-    level: of the classes. Copies of the paper's Fig. 4 (OCR), 11 (classes of a subset) and 7 (look-alikes).
+    level: of the classes, which are named with their ids, as the paper does: they can be read with any font. As its Fig. 4 (OCR), 11
+    (classes of a subset) and 7 (look-alikes).
     """
     there = _there(catalog, generator)
     if not len(there):
@@ -42,6 +44,7 @@ def image_figures(catalog: Catalog, level: int, generator: np.random.Generator) 
     part = catalog.select(there)
     found = [one for one in (_read_texts(part),) if one is not None]
     labels, names = part.labels(level)
+    names = tuple(one if one == name else f"{one} {name}" for one, name in zip(class_ids(part, level), names, strict=True))
     known = part.select(labels >= 0)
     if len(names) > 1:
         features, rows = pixel_features(known)

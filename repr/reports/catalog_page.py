@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -98,8 +99,10 @@ def _of_titles(catalog: Catalog, numbers: Statistics) -> Drawn:
 def _of_pairs(catalog: Catalog, counterparts: Mapping[str, tuple[str, ...]]) -> Drawn:
     """Fig. 12, where the classes of a subset are said to correspond to something; classes by the names that the catalog has."""
     level = catalog.default_level - 1
-    names = {one.id.rpartition(":")[2]: one.name for one in catalog.classes[level]}
-    pairs = {names.get(identity, identity): partners for identity, partners in counterparts.items()}
+    known = {one.id.rpartition(":")[2]: one.name for one in catalog.classes[level]}
+    names = {identity: known.get(identity, identity) for identity in counterparts}
+    twice = {name for name, n in Counter(names.values()).items() if n > 1}
+    pairs = {f"{name} ({one})" if name in twice else name: counterparts[one] for one, name in names.items()}
     if not pairs:
         return {}
     return {"correspondence": (correspondence.drawing(pairs), "Supercategories of RPC and the classes of the subset, as its list has them")}

@@ -13,6 +13,7 @@ from repr.arrays import Array, Doubles
 from repr.classify.answer import Answer
 from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import ClassifyRow, name, title
+from repr.commands import command_line
 from repr.evaluation.calibration import BINS, Bin
 from repr.evaluation.words import NONE, p_value, percent, points, rate
 from repr.experiments.document import TRIALS
@@ -23,6 +24,7 @@ from repr.reports.page import Page
 from repr.reports.table_six import improvements
 from repr.runs import Run
 
+SEEDS = 5  # as many as an interval wants
 CURVES = 6  # rows in one reliability figure
 COLUMNS = {
     "top-1": "top1",
@@ -94,6 +96,7 @@ def write(answer: Answer) -> Path:
     assert answer.out is not None
     page = Page(f"{answer.title}: {answer.document.data}", answer.document.synthetic)
     done = [row for row in answer.rows if row.ran]
+    _next(page, answer)
     page.section("Numbers")
     _numbers(page, answer)
     _differences(page, answer)
@@ -109,6 +112,20 @@ def write(answer: Answer) -> Path:
     return page.write(answer.out / (f"table-{answer.number}.html" if answer.number else "report.html"))
 
 
+def _next(page: Page, answer: Answer) -> None:
+    """What to type next: first of all, since few read a page to its end."""
+    assert answer.out is not None
+    run = Run.open(answer.out)
+    lines = []
+    if len(answer.document.seeds) < SEEDS:
+        lines.append(command_line(run.config["command"], config=answer.out / "config.json", seeds=SEEDS, out=f"{answer.out}-{SEEDS}"))
+    if not answer.number and any(row.ran for row in answer.rows):
+        lines.append(command_line("repr classify predict", answer.out, data="new", out="predictions.csv"))
+    lines.append(command_line("repr compare", answer.out, "ANOTHER_RUN", out="compared.html"))
+    page.section("What to try next")
+    page.code("\n".join(lines))
+
+
 def _numbers(page: Page, answer: Answer) -> None:
     """The printed table and what is said below it; the averages that few ask for in a table of their own."""
     header, cells = table(answer)
@@ -119,6 +136,8 @@ def _numbers(page: Page, answer: Answer) -> None:
         page.table(*_only(header, cells, [column for column in header if column not in MORE]), caption)
     for line in others:
         page.text(line)
+    if answer.document.leaks:
+        page.text("\n".join(f"- {leak}." for leak in answer.document.leaks))
     if answer.number == "6":
         for words, nets, changes in improvements(answer.rows, answer.papers, answer.weights):
             page.table(nets, changes, words)

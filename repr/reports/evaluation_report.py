@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from repr.arrays import Ints
+from repr.catalog.table import Catalog
 from repr.commands import command_line
 from repr.evaluation.evaluate import BY_LEVEL, Evaluation, caption, level_table, table
 from repr.evaluation.linear import BATCH, RATE
@@ -23,6 +24,7 @@ from repr.experiments.recording import finish
 from repr.images.decode import decode
 from repr.images.reader import Unreadable, read_image
 from repr.records import Json
+from repr.reports import unfinished
 from repr.reports.embedding_map import map_fragment
 from repr.reports.page import Page
 from repr.reports.sheet import SheetRow
@@ -68,6 +70,17 @@ def save(
     path = page.write(run.path / "report.html")
     finish(run, found)
     return path
+
+
+def save_unfinished(out: Path, arguments: Mapping[str, object], catalog: Catalog, error: BaseException) -> Path | None:
+    """Write the run folder of an evaluation that did not reach its end, and return the path of its page. Vectors are in the cache."""
+    typed = {name: _plain(value) for name, value in arguments.items()}
+    run = Run.create(out, COMMAND, typed, data=catalog.name, synthetic=catalog.synthetic)
+    if isinstance(error, Exception):
+        run.finish("failed", {"error": str(error)})
+    else:
+        run.finish("stopped")
+    return unfinished.write(out, COMMAND)
 
 
 def resolved(arguments: Mapping[str, object], evaluation: Evaluation | None, others: Sequence[Row]) -> dict[str, Json]:

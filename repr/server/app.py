@@ -17,15 +17,17 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
+from repr.checkout.classical import propose
+from repr.checkout.proposal import Proposer
 from repr.lookup.index import Index
-from repr.server import health, lookups, maps, problems, reviews, shelves
+from repr.server import checkouts, health, lookups, maps, problems, reviews, shelves
 from repr.server.keys import Keys
 from repr.server.limits import Limited
 from repr.server.metrics import Measured
-from repr.server.service import Service
+from repr.server.service import Counting, Service
 from repr.server.settings import Limits
 
-ROUTERS = (lookups.router, shelves.router, reviews.router, maps.router, health.router)
+ROUTERS = (lookups.router, checkouts.router, shelves.router, reviews.router, maps.router, health.router)
 PAGE = Path(__file__).parent / "page"
 PAGE_HEADERS = {  # nothing from elsewhere, nothing inline
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'",
@@ -35,11 +37,18 @@ DESCRIPTION = "Which products of a shop a photograph shows."
 
 
 def create_app(
-    index: Index, *, limits: Limits | None = None, keys: Keys | None = None, on_failure: Callable[[], object] = lambda: None
+    index: Index,
+    *,
+    limits: Limits | None = None,
+    keys: Keys | None = None,
+    proposer: Proposer = propose,
+    threshold: float | None = None,
+    on_failure: Callable[[], object] = lambda: None,
 ) -> FastAPI:
-    """The application. on_failure: called when the index turns out to be unable to answer, with the reason in the log."""
+    """The application. proposer, threshold: who finds the products of a counter, and the confidence below which one is unknown, None for
+    what the index says. on_failure: called when the index turns out to be unable to answer, with the reason in the log."""
     limits, keys = limits or Limits(), keys or Keys()
-    service = Service(index, limits, keys)
+    service = Service(index, limits, keys, Counting(proposer, threshold))
 
     @asynccontextmanager
     async def _life(_: FastAPI) -> AsyncIterator[None]:

@@ -43,6 +43,57 @@ class Lookup(BaseModel):
     passed_over: list[str]
 
 
+class Named(BaseModel):
+    """A product in a box, as `repr lookup --json` has it."""
+
+    product: str
+    name: str | None
+    barcode: str | None
+    category: list[str]
+    probability: float | None
+    score: float
+    image: str
+
+
+class Item(BaseModel):
+    """A box on a counter, x, y, width, height in pixels of the upright photograph; score: how surely it is one product."""
+
+    box: list[float]
+    score: float
+    unknown: bool
+    matches: list[Named]
+
+
+class Line(BaseModel):
+    """How many of one product."""
+
+    product: str
+    name: str | None
+    barcode: str | None
+    count: int
+
+
+class Counter(BaseModel):
+    """A counter: the list, how many are unknown, and the boxes; error: only where the photograph cannot be read."""
+
+    query: str
+    width: int = 0
+    height: int = 0
+    basket: list[Line] = []
+    unknown: int = 0
+    items: list[Item] = []
+    error: str | None = None
+
+
+class Checkout(BaseModel):
+    """The counters, in the order of the photographs."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+    schema_: int = Field(alias="schema")
+    results: list[Counter]
+    synthetic: bool
+
+
 class Finding(BaseModel):
     """What is odd about a photograph that is to be stored."""
 

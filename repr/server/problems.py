@@ -19,13 +19,14 @@ from repr.lookup.refused import Refused
 log = logging.getLogger(__name__)
 
 MEDIA = "application/problem+json"
-REFUSALS = {"busy": 503, "full": 507, "read-only": 403, "broken": 500}
+REFUSALS = {"busy": 503, "full": 507, "read-only": 403, "broken": 500, "away": 503}
 DISK = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EACCES: "read-only", errno.EROFS: "read-only", errno.EPERM: "read-only"}
 WORDS = {
     "busy": ("another process is writing to the index", "Say the same again in a moment"),
     "full": ("the disk is full", "Free some space on the server and say the same again"),
     "read-only": ("the index cannot be written to", "Check the permissions of its folder on the server"),
     "broken": ("the index cannot be used", "See the server's log"),
+    "away": ("the store of vectors does not answer", "Come again in a moment"),
 }
 REMEDIES = {
     404: "See /openapi.json for what there is",
@@ -71,8 +72,8 @@ def of_user_error(error: UserError) -> Problem:
 
 
 def refused(kind: str) -> Problem:
-    """A change that the index did not take."""
-    headers = {"Retry-After": "1"} if kind == "busy" else {}
+    """What the index could not do."""
+    headers = {"Retry-After": "1"} if REFUSALS[kind] == 503 else {}
     return Problem(REFUSALS[kind], kind, *WORDS[kind], headers)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import anyio
@@ -12,6 +14,7 @@ import anyio.to_thread
 import numpy as np
 from fastapi import Depends, Request
 
+from repr.checkout.proposal import Proposer
 from repr.errors import UserError
 from repr.lookup.matches import Answer
 from repr.server.batching import Batcher, Full
@@ -30,19 +33,28 @@ T = TypeVar("T")
 READERS = 8  # threads, each with a connection to index.db
 
 
+@dataclass(frozen=True)
+class Counting:
+    """How counters are counted: who finds their products, and the confidence below which one is unknown (None: as the index says)."""
+
+    proposer: Proposer
+    threshold: float | None = None
+
+
 class Service:
     """One index, served. failed: why it could not be made warm."""
 
-    def __init__(self, index: Index, limits: Limits, keys: Keys) -> None:
-        self.index, self.limits, self.keys = index, limits, keys
+    def __init__(self, index: Index, limits: Limits, keys: Keys, counting: Counting) -> None:
+        self.index, self.limits, self.keys, self.counting = index, limits, keys, counting
         self.synthetic = bool(index.store.setting("synthetic"))
         self.metrics, self.doubts = Metrics(), Doubts(index.folder)
         self.batcher = Batcher(self._ask, most=limits.batch, room=limits.queue, seen=self.metrics.batch.observe)
         self.metrics.waiting.set_function(lambda: len(self.batcher))
         self.ready = asyncio.Event()
         self.failed: UserError | None = None
-        self._readers, self._writer = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(1)
+        self._readers, self._writer, self._counter = (anyio.CapacityLimiter(n) for n in (READERS, 1, 1))
         self._later: set[asyncio.Task[None]] = set()
+        self._settling = threading.Lock()
 
     def _ask(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
         return self.index.lookup(list(photographs), k)
@@ -76,9 +88,28 @@ class Service:
         if self.keys.write is not None:
             self._afterwards(lambda: self.doubts.keep(photographs, answers))
 
+    def settle(self) -> None:
+        """Choose anew who answers, where so much has come that it should be; the one of before answers meanwhile."""
+        if not self._settling.locked():
+            self._afterwards(self._settle)
+
+    def _settle(self) -> None:
+        with self._settling:
+            try:
+                self.index.settle_if_outgrown()
+            except UserError as error:
+                log.warning(f"Who answers stays as it was: {error}")
+
     async def read(self, ask: Callable[[], T]) -> T:
         """Run in a thread for reading."""
         return await anyio.to_thread.run_sync(ask, limiter=self._readers)
+
+    async def count(self, ask: Callable[[], T]) -> T:
+        """Run in the thread for counters, one after another. Raises Problem when too many wait already."""
+        waiting = self._counter.statistics().tasks_waiting
+        if waiting >= self.limits.queue:
+            raise Problem(429, "busy", f"{waiting} counters are waiting", "Come again after the time in Retry-After", {"Retry-After": "1"})
+        return await anyio.to_thread.run_sync(ask, limiter=self._counter)
 
     async def write(self, change: Callable[[], T]) -> T:
         """Run in the thread for writing, one change after another; it has ended, and is on the disk, when this returns."""

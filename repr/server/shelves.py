@@ -92,9 +92,10 @@ async def add_images(request: Request, service: Served, id: Id) -> Response:
     known = {image.content for image in before[1]} if before else set()
     name, barcode = texts.get("name") or None, texts.get("barcode") or None
     try:
-        await service.write(lambda: service.index.add(id, good, name=name, barcode=barcode))
+        await service.write(lambda: service.index.add(id, good, name=name, barcode=barcode, settle=False))
     except NoneReadable as error:
         raise Problem(422, "broken-image", error.quarantine[0].reason, "Send an image that can be read") from None
+    service.settle()
     after = await service.read(lambda: products.one(service.index.store, id))
     stored = {image.content: image.id for image in after[1]} if after else {}
     results = _stored(given, known, stored)

@@ -51,8 +51,8 @@ def barcode(category: int) -> int:
     return int(digits + str(-(odd + 3 * even) % 10))
 
 
-def plan(scenes: dict[str, int], seed: int) -> list[Scene]:
-    """The checkout images of val and test; scenes a split must be a multiple of six (three levels, two takes)."""
+def plan(scenes: dict[str, int], categories: list[int], seed: int) -> list[Scene]:
+    """The checkout images of val and test, of these SKUs; scenes a split must be a multiple of six (three levels, two takes)."""
     planned = []
     for order, (split, total) in enumerate(scenes.items()):
         rng = np.random.default_rng([seed, 5, order])
@@ -60,7 +60,7 @@ def plan(scenes: dict[str, int], seed: int) -> list[Scene]:
         levels = [LEVEL_NAMES[i % 3] for i in range(lists)]
         time = datetime(2018, 8, 24, 13, 40) + timedelta(days=order * 19)
         number = 0
-        for shopping_list, (level, basket) in enumerate(zip(levels, shopping_lists(sorted(skus(seed)), levels, rng), strict=True), start=1):
+        for shopping_list, (level, basket) in enumerate(zip(levels, shopping_lists(categories, levels, rng), strict=True), start=1):
             for _ in range(TAKES):
                 time += timedelta(seconds=int(rng.integers(9, 70)))
                 name = f"{time:%Y%m%d-%H-%M-%S}-{shopping_list}.jpg"
@@ -98,8 +98,8 @@ def folders(folder: Path) -> None:
         (folder / f"{split}2019").mkdir(parents=True)
 
 
-def write_annotations(folder: Path, split: str, drawn: list[Drawn], seed: int) -> None:
-    """Write instances_<split>2019.json."""
+def write_annotations(folder: Path, split: str, drawn: list[Drawn], categories: list[int], seed: int) -> None:
+    """Write instances_<split>2019.json, which names these SKUs."""
     images: list[Mapping[str, Json]] = []
     annotations: list[Mapping[str, Json]] = []
     for image_id, image in enumerate(drawn):
@@ -118,13 +118,13 @@ def write_annotations(folder: Path, split: str, drawn: list[Drawn], seed: int) -
                     "point_xy": list(point),
                 }
             )
-    content = {**_head(seed), "images": images, "annotations": annotations}
+    content = {**_head(categories, seed), "images": images, "annotations": annotations}
     (folder / f"instances_{split}2019.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def _head(seed: int) -> dict[str, Json]:
+def _head(categories: list[int], seed: int) -> dict[str, Json]:
     """What all three files say of the products, under RPC's keys."""
-    products = skus(seed)
+    products = {category: skus(seed)[category] for category in categories}
     supercategories = {supercategory.name: supercategory for supercategory in SUPERCATEGORIES}
     names = {category: f"{category}_{product.supercategory}" for category, product in products.items()}
     return {

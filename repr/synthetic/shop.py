@@ -30,18 +30,19 @@ PARTS = ("mep3m", "rpc")  # the web shop and the checkout, each a folder
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most."""
+    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most, SKUs."""
 
     records: int
     exemplars: int
     val: int
     test: int
     room: int
+    products: int = 200  # of RPC's 200, evenly over the supercategories
 
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
-    "demo": Scale(1600, 4, 72, 24, 80_000_000),
+    "demo": Scale(800, 4, 36, 18, 50_000_000, 80),
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 
@@ -125,12 +126,15 @@ def _draw_web(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
 
 def _draw_checkout(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
     rpc.folders(folder)
-    categories, scenes = sorted(skus(seed)), rpc.plan({"val": scale.val, "test": scale.test}, seed)
+    every = sorted(skus(seed))
+    categories = [every[place * len(every) // scale.products] for place in range(scale.products)]
+    scenes = rpc.plan({"val": scale.val, "test": scale.test}, categories, seed)
     exemplars = [partial(rpc.draw_sku, folder, category, scale.exemplars, seed) for category in categories]
-    rpc.write_annotations(folder, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), seed)
+    rpc.write_annotations(folder, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), categories, seed)
     drawn = draw([partial(rpc.draw_checkout, folder, scene, seed) for scene in scenes], len(scenes), "Drawing checkouts")
     for split in ("val", "test"):
-        rpc.write_annotations(folder, split, [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split], seed)
+        of_split = [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split]
+        rpc.write_annotations(folder, split, of_split, categories, seed)
 
 
 @contextmanager

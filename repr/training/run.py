@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from repr import worker
-from repr.catalog.division import Division
+from repr.catalog.division import WHOLE, Division
 from repr.catalog.fallback import or_synthetic
 from repr.catalog.sources import divisions, fill_split, open_sources
 from repr.catalog.table import Catalog
@@ -23,7 +23,6 @@ from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import held, read_json, write_json
 from repr.runs import Config, Run, claim, default_out
-from repr.shared import WHOLE
 from repr.training.checkpoint import FILE
 from repr.training.fit import WEIGHTS, Trained, pretrain, train_device
 from repr.training.launch import Killed, launch

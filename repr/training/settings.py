@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
+from repr.catalog.division import WHOLE
 from repr.errors import UserError
 from repr.methods import METHODS, entry, load, read
 from repr.methods.recipe import Recipe
 from repr.methods.settings import MethodSettings
 from repr.records import Json, Scalar
 from repr.settings import check, declared, setting
-from repr.shared import SPLITS, WHOLE, Divided, Labelled, Machine, Seeded
+from repr.shared import SPLITS, Divided, Labelled, Machine, Seeded
 
 # What may differ between a run and its continuation: where it runs, not what it computes.
 MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})

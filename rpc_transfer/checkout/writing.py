@@ -13,15 +13,14 @@ from PIL import Image, ImageDraw
 from repr.catalog.jsonfile import id_text
 from repr.catalog.names import normal
 from repr.catalog.passed import Tally
+from repr.checkout.basket import Basket
 from repr.errors import UserError
 from repr.files import replacing, write_json
 from repr.images.reader import read_image
 from repr.records import Json
 from repr.reports.sheet import readable, typeface
-from rpc_transfer.checkout.basket import Basket
 from rpc_transfer.checkout.files import read_counter
 
-UNKNOWN = 0  # the category id of what is no product of the index
 COLUMNS = ("picture", "product", "name", "barcode", "count")
 SIDE = 900  # pixels of a drawn picture's longer side
 COLOURS = ((0, 114, 178), (213, 94, 0))  # Okabe and Ito's blue for what is known, vermillion for what is not
@@ -43,7 +42,8 @@ class Ids:
 
 
 def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
-    """COCO's results: a box with the category of its best name each, UNKNOWN where it is unknown.
+    """COCO's results: a box with the category of its best name each, and its confidence: what is unknown keeps its best name, since the
+    threshold by which results are measured decides what counts.
 
     ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for a picture that the truth lacks.
     """
@@ -55,7 +55,7 @@ def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
         image = ids.images[name] if ids is not None else name
         for item in basket.items:
             product = item.matches[0].product
-            category = UNKNOWN if item.unknown else ids.categories.get(product, product) if ids else _number(product)
+            category = ids.categories.get(product, product) if ids else _number(product)
             rows.append({"image_id": image, "category_id": category, "bbox": list(item.box), "score": item.confidence})
     return rows
 

@@ -36,13 +36,15 @@ def command(as_json: bool, out: Path | None, **arguments: Any) -> None:
         for name in LEARNERS:
             click.echo("\n    ".join([name, *(explained(name) or ["no settings of its own"])]))
         return
-    from rpc_transfer import experiment, paper, report, summary
+    from repr.reports import unfinished
+    from rpc_transfer import experiment, paper, summary
+    from rpc_transfer.results import COMMAND
 
     settings = Settings(**(paper.fixed(arguments) if arguments["preset"] else arguments))
     try:
         results = experiment.run(settings, out)
     except BaseException:  # stopped or failed, it has a page too
-        if (folder := out or experiment.unfinished(settings)) and (page := report.write_unfinished(folder)):
+        if page := unfinished.write(out or experiment.unfinished(settings), COMMAND):
             console.say(f"What is kept: {page}")
         raise
     if as_json:

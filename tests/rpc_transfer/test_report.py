@@ -269,15 +269,3 @@ def test_the_results_of_another_command_are_refused(tmp_path: Path) -> None:
     document.write(tmp_path, Document("repr classify", "shop", False, ()))
     with pytest.raises(UserError, match="the results of `repr classify`, not of a transfer run"):
         report.write(tmp_path)
-
-
-def test_a_stopped_run_has_a_page_and_a_finished_one_keeps_its_own(tmp_path: Path) -> None:
-    record = Run.create(tmp_path / "run", results.COMMAND, {"data": ["goods"], "novel": 3}, data="goods", synthetic=False)
-    assert report.write_unfinished(record.path) is None, "it is still running"
-    record.finish("failed", {"error": "no space"})
-    page = report.write_unfinished(record.path)
-    assert page is not None and "no space" in page.read_text(encoding="utf-8") and "--config" in page.read_text(encoding="utf-8")
-    record.finish("stopped")
-    assert "stopped before its end" in report.write_unfinished(record.path).read_text(encoding="utf-8")  # type: ignore[union-attr]
-    record.finish("done")
-    assert report.write_unfinished(record.path) is None and report.write_unfinished(tmp_path) is None

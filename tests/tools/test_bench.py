@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import shlex
@@ -37,3 +38,13 @@ def test_a_benchmark_prints_its_rows(command: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(done.stdout)["rows"]
     assert rows and all(row["name"] and math.isfinite(row["ratio"]) and row["ratio"] > 0 for row in rows)
+
+
+def test_what_a_benchmark_found_is_kept_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    keep = importlib.import_module("keep")
+    assert keep.main(["increment", "--products", "0", "--learner", "ncm"], tmp_path) == 0
+    kept = json.loads((tmp_path / "increment.json").read_text(encoding="utf-8"))
+    assert kept["command"] == "python tools/bench/increment.py --products 0 --learner ncm"
+    assert [row["products"] for row in kept["rows"]] == [166, 166] and kept["environment"]["cpus"] >= 1 and kept["written"]
+    assert keep.main(["increment", "--learner", "nobody"], tmp_path / "none") == 2 and not (tmp_path / "none").exists()

@@ -41,7 +41,7 @@ def page() -> ModuleType:
 
 
 def script(out: Path, name: str, body: str = "") -> tuple[str, ...]:
-    """A command that writes <out>/<name> and counts in <out>/count how often it ran."""
+    """A command of the system that writes <out>/<name> and counts in <out>/count how often it ran."""
     code = f"import pathlib, sys; out = pathlib.Path({str(out)!r})\nwith (out / 'count').open('a') as f: f.write({name!r} + ' ')\n{body}\n"
     return (sys.executable, "-S", "-c", code + f"(out / {name!r}).write_text('made')")
 

@@ -42,7 +42,7 @@ def test_figures_of_one_draw_and_of_all(draws: object, tmp_path: Path) -> None:
 
 
 def test_by_pixels_a_shop_is_hard_but_not_hopeless(draws: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 2, 12, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 2, 12, 6, 1_000_000, 60))
     folder = shop.draw_shop(tmp_path / "shop", scale="tiny", parts=["rpc"], workers=1)
     assert 0 <= draws.by_pixels(folder / "rpc") < 30  # type: ignore[attr-defined]
     assert "demo" in sys.modules

@@ -48,9 +48,9 @@ def report(seconds: float) -> None:
     print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024}))
 
 
-def keep(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write figures with the command, the day and the machine that they are of."""
-    command = shlex.join(["python", f"tools/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+def keep(file: Path, rows: Sequence[Mapping[str, object]], words: Sequence[str] = ()) -> None:
+    """Write figures with the command, the day and the machine that they are of. words: the command, if it is not this program's own."""
+    command = shlex.join(words or ["python", f"tools/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     today = datetime.now(UTC).date().isoformat()
     write_json(file, {"command": command, "written": today, "environment": environment(), "rows": list(rows)})
 

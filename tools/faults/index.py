@@ -1,6 +1,6 @@
 """Whether an index keeps what it said it has: killed at random moments, and with writes that fail.
 
-    python tools/faults/index.py [--kills 1000] [--writes 1000] [--served 1000] [--seed 0] [--json]
+    python tools/faults/index.py [--kills 1000] [--writes 1000] [--served 1000] [--seconds S] [--seed 0] [--json]
 
 kills: a process does one step after another (build, add, remove, rename, sync, reindex, compact, search) and is killed by SIGKILL at a
 random moment; then the index is opened as it is: every step that had returned must be there, the one under way wholly or not at all (the
@@ -99,12 +99,14 @@ def replay(shop: Shop, log: Path, pending: Step | None) -> Step | None:
     return step
 
 
-def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float) -> tuple[Counter[str], list[str]]:
-    """What was under way at each kill, and what was wrong afterwards."""
+def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float, end: float) -> tuple[Counter[str], list[str]]:
+    """What was under way at each kill, until so many or a moment (of `time.monotonic`), and what was wrong afterwards."""
     generator, under, wrong = random.Random(seed), Counter[str](), list[str]()
     shop, pending = None, None
     with tempfile.TemporaryDirectory() as place:
         for number in range(kills):
+            if time.monotonic() > end:
+                break
             if number % LIFE == 0:
                 folder = Path(place) / f"life {number}"
                 folder.mkdir()
@@ -184,8 +186,9 @@ def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> t
     return ended, said or shop.check()
 
 
-def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """How steps ended under failing writes, spread evenly over all steps and kinds of failure, and what was wrong afterwards."""
+def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int, end: float) -> tuple[Counter[str], list[str]]:
+    """How steps ended under failing writes, spread evenly over all steps and kinds of failure, and what was wrong afterwards. end: as for
+    `kill`."""
     generator, ends, wrong = random.Random(seed), Counter[str](), list[str]()
     turns = [(do, kind) for kind in KINDS for do in UNDER_WRITES]
     for turn, (do, kind) in enumerate(turns):
@@ -195,6 +198,8 @@ def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, se
             there = range(1, written(fresh(before), step, library) + 1)
             share = (turn + 1) * writes // len(turns) - turn * writes // len(turns)
             for nth in sorted(generator.sample(there, min(share, len(there)))):
+                if time.monotonic() > end:
+                    return ends, wrong
                 ended, said = once(fresh(before), step, library, kind, nth)
                 ends[f"{kind}: {'done' if ended == 0 else 'refused'}"] += 1
                 if said:
@@ -251,22 +256,23 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--writes", type=int, default=1000, help="writes that fail")
     parser.add_argument("--served", type=int, default=1000, help="kills of a service")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which each of the three ends, done or not")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     library = preloaded() if arguments.writes else None
     weights, begun = prepare(), time.perf_counter()
     longest = BUILDS * warm(weights)
-    under, wrong = kill(weights, arguments.kills, arguments.seed, longest)
+    under, wrong = kill(weights, arguments.kills, arguments.seed, longest, time.monotonic() + arguments.seconds)
     ends = Counter[str]()
     if library is not None:
-        ends, more = fail(weights, library, arguments.writes, arguments.seed)
+        ends, more = fail(weights, library, arguments.writes, arguments.seed, time.monotonic() + arguments.seconds)
         wrong += more
-    answered, more = service.kill(weights, arguments.served, arguments.seed)
+    served, answered, more = service.kill(weights, arguments.served, arguments.seed, time.monotonic() + arguments.seconds)
     wrong += more
     result = {
         "kills": sum(under.values()), "during": dict(under), "writes": sum(ends.values()), "ended": dict(ends),
-        "served": arguments.served, "answered": dict(answered), "wrong": wrong,
+        "served": served, "answered": dict(answered), "wrong": wrong,
         "seconds": time.perf_counter() - begun, "piece": PIECE,
     }  # fmt: skip
     print(json.dumps(result, indent=None if arguments.json else 1))

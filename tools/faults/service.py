@@ -90,12 +90,15 @@ def serving(index: Path, listening: socket.socket) -> int:
     return 0
 
 
-def kill(weights: tuple[Weights, Weights], kills: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """How many changes were answered, by their kind, and what was wrong after a kill."""
-    generator, answered, wrong = random.Random(seed), Counter[str](), list[str]()
+def kill(weights: tuple[Weights, Weights], kills: int, seed: int, end: float) -> tuple[int, Counter[str], list[str]]:
+    """How many kills there were until a moment (of `time.monotonic`), how many changes were answered, by their kind, and what was wrong."""
+    generator, answered, wrong, done = random.Random(seed), Counter[str](), list[str](), 0
     shop, held = None, dict[str, Held]()
     with tempfile.TemporaryDirectory() as place:
         for number in range(kills):
+            if time.monotonic() > end:
+                break
+            done += 1
             if shop is None or number % LIFE == 0:
                 shop, held = Shop(Path(tempfile.mkdtemp(dir=place)), weights), {}
                 Index.create(shop.index, weights=weights[0], crops=[1], device="cpu", learner="neighbour").close()
@@ -107,7 +110,7 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int) -> tuple[Count
             if said:
                 wrong.append(f"kill {number}: {said}")
                 shop = None
-    return answered, wrong
+    return done, answered, wrong
 
 
 def _round(shop: Shop, clients: list[Client], generator: random.Random) -> list[str]:

@@ -13,8 +13,10 @@ from repr.arrays import Floats, Ints
 from repr.classify.hierarchy import NETS, WEAK
 from repr.classify.hierarchy.tree import Tree
 from repr.classify.hierarchy.weak import joint_loss, residual_labels, widths, without_residual
+from repr.classify.state import Restored, State, into_network, of_network, zeros
 from repr.errors import UserError, nearest
 from repr.learners.heads import Standardised, seeded
+from repr.models.devices import pick_device
 from repr.training.finetune import fit_network
 
 ROWS = 4096  # rows predicted at a time
@@ -52,6 +54,27 @@ class HierarchicalModel:
                 given = scores.softmax(dim=1).cpu().numpy()
                 parts[level].append(without_residual(given, level, self.tree) if self.weak == "residual" else given)
         return [np.concatenate(level) for level in parts]
+
+    def state(self) -> State:
+        """The net and its tree."""
+        parents = {str(level): above for level, above in enumerate(self.tree.parents)}
+        facts = State(facts={"weak": self.weak, "roots": self.tree.roots, "levels": self.tree.levels})
+        return of_network(self.network).under("network") | State(dict(parents)).under("parents") | facts
+
+
+def restored_hierarchy(kind: str, state: Restored, device: str) -> HierarchicalModel:
+    """What `HierarchicalModel.state` gave of a net of NETS. Raises UserError for what does not fit."""
+    levels, roots, weak = (state.fact(name) for name in ("levels", "roots", "weak"))
+    if not isinstance(levels, int) or not isinstance(roots, int) or weak not in WEAK:
+        raise state.misfit("its tree is not told")
+    above = state.below("parents").arrays
+    tree = Tree(tuple(above.ints(str(level), None) for level in range(levels - 1)), roots)
+    arrays = state.below("network").arrays
+    dim = len(arrays.floats("standardised.mean", None))
+    empty = Joined(_new(kind, dim, widths(tree, weak)), Standardised(zeros(dim)))
+    network = into_network(empty, arrays)
+    assert isinstance(network, Joined)
+    return HierarchicalModel(network.to(pick_device(device)), tree, weak)
 
 
 def fit_hierarchy(

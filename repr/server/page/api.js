@@ -46,6 +46,12 @@ function form(photographs) {
 }
 
 export const lookup = async (photographs) => (await (await call("/v1/lookup?k=6", { method: "POST", body: form(photographs) })).json()).results;
+/** The list of a counter; boxes: [x, y, width, height] that are drawn on it, to be named instead of those that are found. */
+export async function checkout(photograph, boxes = null) {
+  const body = form([photograph]);
+  if (boxes) body.append("boxes", JSON.stringify(boxes));
+  return (await (await call("/v1/checkout?k=5", { method: "POST", body })).json()).results[0];
+}
 export const check = async (photographs, product = "") =>
   (await (await call(`/v1/check?product=${encodeURIComponent(product)}`, { method: "POST", body: form(photographs) })).json()).results;
 export const products = (text, start, limit) => get(`/v1/products?q=${encodeURIComponent(text)}&start=${start}&limit=${limit}`);

@@ -1,12 +1,13 @@
 // The page: views by the address behind #, the key, and what is served.
 import { askWith, get, key, useKey } from "./api.js";
 import { failure, many } from "./dom.js";
+import * as checkout from "./checkout.js";
 import * as find from "./find.js";
 import * as map from "./map.js";
 import * as products from "./products.js";
 import * as review from "./review.js";
 
-const VIEWS = { find, products, review, map };
+const VIEWS = { find, checkout, products, review, map };
 const main = document.getElementById("main");
 const state = { writable: false, refresh };
 let leave = () => {};

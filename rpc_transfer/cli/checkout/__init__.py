@@ -9,6 +9,7 @@ from repr import console
 COMMANDS = {
     "evaluate": "rpc_transfer.cli.checkout.evaluate:command",
     "synthesize": "rpc_transfer.cli.checkout.synthesize:command",
+    "train": "rpc_transfer.cli.checkout.train:command",
     "predict": "rpc_transfer.cli.checkout.predict:command",
 }
 

@@ -13,7 +13,10 @@ from repr import console, index_options, options, tables
 from repr.errors import UserError
 
 if TYPE_CHECKING:
-    from rpc_transfer.checkout.basket import Basket
+    from repr.checkout.basket import Basket
+    from repr.checkout.proposal import Proposer
+    from repr.lookup.cold import Cold
+    from repr.lookup.index import Index
 
 FILE = click.Path(path_type=Path)
 
@@ -21,7 +24,13 @@ FILE = click.Path(path_type=Path)
 @options.command("predict")
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PICTURE...")
-@options.option("-k", "k", type=click.IntRange(1), default=5, help="Products to keep for each box.  [default: 5]")
+@index_options.k_option(5, "box")
+@index_options.detector_option
+@index_options.threshold_option
+@index_options.same_weights_option
+@options.option(
+    "--by-detector", is_flag=True, section="model", help="Name by the classes of a detector that was trained --per-class, without an index."
+)
 @options.option(
     "--format",
     "kind",
@@ -38,8 +47,9 @@ FILE = click.Path(path_type=Path)
     section="data",
     help="An instances_*2019.json: COCO's results get its ids of images and categories.",
 )
-@options.option("--sheet", type=FILE, metavar="FILE", section="output", help="Draw the pictures with boxes, names and lists.")
+@index_options.sheet_option("the pictures with boxes, names and lists")
 @options.out_option("the baskets")
+@index_options.onnx_option
 @options.shared("device", "workers")
 @options.json_option
 @click.pass_context
@@ -48,41 +58,49 @@ def command(
     folder: Path | None,
     words: tuple[str, ...],
     k: int,
+    detector: str,
+    threshold: float | None,
+    weights: str | None,
+    by_detector: bool,
     kind: str,
     like: Path | None,
     sheet: Path | None,
     out: Path | None,
+    onnx: bool,
     device: str,
     workers: int | None,
     as_json: bool,
 ) -> None:
     """Make the shopping list of each PICTURE of a counter: files, folders of them, or - for names on standard input.
 
-    What differs from the counter is boxed, parted where products touch, and named by the index, which is that of `repr lookup`: a
-    new product is a few images in it. Exit code 3: some pictures could not be read.
+    --detector finds products, whoever they are; the index names them, and is that of `repr lookup`: a new product is a few images in
+    it. Exit code 3: some pictures could not be read.
 
     \b
     Examples:
       rpc_transfer checkout predict --index shop.index counter.jpg --sheet basket.png
-      rpc_transfer checkout predict shop.index test2019 --like instances_test2019.json --format coco --out boxes.json
+      rpc_transfer checkout predict shop.index test2019 --detector runs/detector --like instances_test2019.json --format coco --out r.json
     """
-    from repr.lookup.index import Index
+    from repr.checkout.basket import baskets
     from rpc_transfer.checkout import writing
-    from rpc_transfer.checkout.basket import baskets
 
-    place, named = index_options.index_and_words(folder, words)
+    place, named = (None, words) if by_detector else index_options.index_and_words(folder, words)
+    if by_detector:
+        options.refuse_typed(ctx, ("folder", "weights"), "the detector's own classes name", "Leave it out, or --by-detector")
     if not named:
         raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
-    index = Index.open(place, device=device, workers=workers)
+    if onnx:
+        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
+    index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers, weights)
     ids = writing.Ids.like(like) if like is not None else None
     found: list[Basket] = []
-    for basket in baskets(_pictures(named), index, k=k):
+    for basket in baskets(_pictures(named), index, proposer, k=k, threshold=threshold):
         found.append(basket)
         if basket.error:
             console.say(f"left out: {basket.query}: {basket.error}")
         elif not as_json:
             click.echo(_text(basket))
-    synthetic = index.info()["synthetic"]
+    synthetic = index is not None and bool(index.store.setting("synthetic"))
     if out is not None:
         writing.write(out, [basket for basket in found if not basket.error], kind, ids)
     if sheet is not None:
@@ -92,17 +110,48 @@ def command(
     ctx.exit(3 if any(basket.error for basket in found) else 0)
 
 
+def _warm(folder: Path | None, detector: str, device: str, workers: int | None, weights: str | None) -> tuple[Index | None, Proposer]:
+    from repr.checkout.choice import proposer_of
+    from repr.lookup.index import Index
+
+    index = Index.open(folder, device=device, workers=workers) if folder is not None else None
+    if index is not None:
+        index.check_weights(weights)
+    return index, proposer_of(detector, device=device)
+
+
+def _cold(folder: Path | None, detector: str, workers: int | None) -> tuple[Cold | None, Proposer]:
+    """Both without PyTorch, which is loaded only where something has to be exported first."""
+    from repr.checkout import cold
+    from repr.lookup.cold import opened
+
+    def _export_encoder(of: Path) -> None:
+        from repr.lookup.encoder_file import write_encoder
+
+        write_encoder(of)
+
+    def _export_detector(path: Path, file: Path) -> None:
+        from repr.checkout.detector import read_detector
+        from repr.checkout.portable import write_onnx
+
+        write_onnx(read_detector(path), file)
+
+    index = opened(folder, _export_encoder, workers=workers) if folder is not None else None
+    return index, cold.opened(detector, _export_detector)
+
+
 def _pictures(words: Sequence[str]) -> Iterator[Path]:
-    """The files that words name: a folder's, by name, those of standard input, one a line, or the word itself."""
-    from repr.images.sniff import USUAL
+    """The files that words name: a folder's, as `repr lookup` has them, those of standard input, one a line, or the word itself."""
+    from repr.catalog.sources import announce
+    from repr.lookup.photographs import Photographs
 
     for word in words:
         if word == "-":
             yield from (Path(line.rstrip("\n")) for line in sys.stdin if line.strip())
-        elif Path(word).is_dir():
-            yield from sorted(file for file in Path(word).iterdir() if file.suffix.lower() in USUAL)
         else:
-            yield Path(word)
+            photographs = Photographs.of([word])
+            announce(photographs)
+            yield from photographs.files
 
 
 def _text(basket: Basket) -> str:

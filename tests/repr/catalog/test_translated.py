@@ -34,13 +34,13 @@ def test_the_deepest_id_that_is_filled_in_is_named(shop: Catalog, tmp_path: Path
     assert [one.name for one in named.classes[0]] == ["Food", "Appliances"]
     assert [one.name for one in named.classes[1]] == ["Tea", "Wine", "米"]
     assert [one.id for one in named.classes[1]] == ["1", "2", "3"] and named.labels(2)[1] == ("Tea", "Wine")
-    assert named.notes[-1] == "en.csv: 4 class names taken from it; 1 names of the table are of classes that are not among the data"
+    assert named.notes[-1] == "en.csv: names taken of 4 classes; names there of no class among the data: 1"
 
 
 def test_classes_without_a_name_keep_theirs_and_are_counted(shop: Catalog, tmp_path: Path) -> None:
     named = translated(shop, table(tmp_path, "sub_class_id,name_en", "2,Wine"))
     assert named.labels(2)[1] == ("茶", "Wine") and named.labels(1)[1] == ("食品", "家电")
-    assert "3 classes keep their own names, since the table has none for them, such as 1 of level 1" in named.notes[-1]
+    assert "classes without a name there, which keep their own: 3, such as 1 of level 1" in named.notes[-1]
 
 
 def test_a_unions_prefix_does_not_matter(shop: Catalog, tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from sklearn.metrics import f1_score
 
 from repr.catalog.table import Catalog
 from repr.classify.data import Data
 from repr.classify.ensemble import MEAN, VOTE, bootstrap, f1, join, listed
 from repr.classify.experiment import run_trial
-from repr.classify.kept import read_tested
+from repr.classify.kept import TESTED, read_tested
 from repr.classify.settings import Settings
 from repr.errors import UserError
 
@@ -75,6 +77,15 @@ def test_votes_and_means_of_the_members(runs: Path) -> None:
 def test_runs_that_do_not_belong_together(runs: Path, other: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         join(named(runs, "text", other))
+
+
+def test_a_member_whose_probabilities_do_not_sum_to_one(runs: Path, tmp_path: Path) -> None:
+    for name in ("text", "image"):
+        shutil.copytree(runs / name, tmp_path / name)
+    arrays = load_file(tmp_path / "image" / TESTED)
+    save_file({**arrays, "probabilities": 2 * arrays["probabilities"]}, tmp_path / "image" / TESTED)
+    with pytest.raises(UserError, match=r"image/tested\.safetensors: the probabilities of 40 rows do not sum to one"):
+        join(named(tmp_path, "text", "image"))
 
 
 def test_files_that_name_no_ensemble(runs: Path, tmp_path: Path) -> None:

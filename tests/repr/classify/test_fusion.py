@@ -20,6 +20,7 @@ from repr.classify.sum import Sum
 from repr.classify.tfn import TensorFusion, tensor_fusion
 from repr.errors import UserError
 from repr.experiments.trials import Trial
+from repr.learners.heads import Standardised
 
 
 def pair(m: int, n: int, batch: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,7 +77,8 @@ def test_shapes(kind: type[torch.nn.Module]) -> None:
 
 def test_what_is_missing_is_not_looked_at() -> None:
     images, texts = pair(6, 4, 20)
-    network = TwoModalities(images.numpy(), texts.numpy(), Concat(8, 3), 8).eval()
+    first = Standardised(images.numpy()), Standardised(texts.numpy())
+    network = TwoModalities(first, (6, 4), Concat(8, 3), 8).eval()
 
     def ask(image: torch.Tensor, seen: float, text: torch.Tensor, read: float) -> torch.Tensor:
         flags = torch.full((20, 1), seen), torch.full((20, 1), read)

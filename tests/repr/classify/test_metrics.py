@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, top_k_accuracy_score
 
-from repr.classify.metrics import measure
+from repr.classify.metrics import check_sums, measure
+from repr.errors import UserError
 
 
 def scores_of(n: int, classes: int, seed: int, ties: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -49,3 +50,10 @@ def test_by_hand() -> None:
     assert found.f1.tolist() == pytest.approx([2 / 3, 0, 0])
     # confidences .9 right, .6 and .8 wrong, each alone in its bin
     assert found.ece == pytest.approx((0.1 + 0.6 + 0.8) / 3)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.6], [-0.1, 1.1], [np.nan, np.nan]])
+def test_probabilities_that_do_not_sum_to_one_are_refused(wrong: list[float]) -> None:
+    check_sums(np.array([[0.5, 0.5], [1, 0]], np.float32))
+    with pytest.raises(UserError, match="here: the probabilities of 1 rows do not sum to one, such as row 1"):
+        check_sums(np.array([[0.5, 0.5], wrong], np.float32), "here")

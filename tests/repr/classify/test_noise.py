@@ -60,11 +60,6 @@ def test_classes_are_numbered_without_gaps_and_rows_nobody_can_judge_left_out() 
     assert noise.flag(labels, scores, labels != 5).tolist() == [2]
 
 
-def test_probabilities_that_do_not_sum_to_one_are_refused() -> None:
-    with pytest.raises(UserError, match="of 1 rows do not sum to one, such as row 1"):
-        noise.check_sums(np.array([[0.5, 0.5], [0.5, 0.6]], np.float32))
-
-
 @pytest.mark.parametrize(("drop", "expected"), [("flagged", 21), ("tenth", 3), ("50%", 11), ("0%", 0), ("12.5 %", 3)])
 def test_what_is_dropped(drop: str, expected: int) -> None:
     assert to_drop(drop, 21) == expected

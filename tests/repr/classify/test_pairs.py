@@ -12,9 +12,10 @@ import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from repr.catalog.table import Catalog
-from repr.classify.bert import encode, open_folder, pooled, tokens
+from repr.classify.bert import encode, open_folder, pooled
 from repr.classify.data import Data
 from repr.classify.experiment import run_trial
+from repr.classify.pieces import ROWS, STEP, ask_texts, tokens
 from repr.classify.settings import Settings
 from repr.classify.texts import PAIR, Texts
 
@@ -75,6 +76,33 @@ def test_pairs_are_cut_as_the_tokenizer_cuts_them(folder: Path) -> None:
     assert tokens(tokenizer, [f"blue cap{PAIR}{'red ' * 40}"], 8).shape == (1, 8)
 
 
+def test_a_texts_answer_is_the_same_to_the_bit_in_every_company(folder: Path) -> None:
+    """Alone, last among others, in another order: as no plain batch gives it."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(1, 40))) for _ in range(3 * ROWS)]
+    texts[5] += f"{PAIR}fresh and sporty"
+    whole = encode(texts, folder, "cpu", 24)
+    order = rng.permutation(len(texts))
+    assert np.array_equal(encode([texts[i] for i in order], folder, "cpu", 24), whole[order])
+    for row in (0, 5, len(texts) - 1):
+        assert np.array_equal(encode([texts[row]], folder, "cpu", 24)[0], whole[row])
+
+
+def test_batches_have_few_shapes_and_no_text_is_lost() -> None:
+    numbers = torch.full((40, 21), -1)
+    for row in range(40):
+        numbers[row, : 1 + row % 21] = row
+    shapes: set[tuple[int, ...]] = set()
+
+    def ask(batch: torch.Tensor) -> torch.Tensor:
+        shapes.add(tuple(batch.shape))
+        return torch.stack([batch[:, 0], (batch >= 0).sum(dim=1)], dim=1)
+
+    found = ask_texts(ask, numbers, 21)
+    assert found.tolist() == [[row, 1 + row % 21] for row in range(40)]
+    assert shapes == {(ROWS, STEP), (ROWS, 2 * STEP), (ROWS, 21)}
+
+
 def test_the_pooled_output_is_the_models(folder: Path) -> None:
     tokenizer, network = open_folder(folder)
     network.eval()
@@ -90,7 +118,7 @@ def test_the_pooled_output_is_the_models(folder: Path) -> None:
 def test_a_local_folder_with_descriptions_as_the_winners_train_it(shop: Catalog, folder: Path, end_to_end: bool) -> None:
     settings = Settings(model="bert", bert=str(folder), pooling="pooled", preset="rakuten", end_to_end=end_to_end, epochs=2, level=2)
     trial = run_trial(Data(described(shop)), settings)
-    assert trial.metrics["top1"] is not None and ("rate 3e-05" in trial.note) == end_to_end
+    assert trial.metrics["top1"] is not None and ("adamw at 3e-05" in trial.note) == end_to_end
 
 
 def test_the_winners_recipes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from repr.classify.grid import Request
 from repr.cli.classify import command
 from repr.errors import UserError
 from repr.experiments import document
+from repr.models.provenance import Provenance, Record, learned_from
+from repr.models.weights import fresh, write_weights
 from repr.runs import Run
 
 
@@ -175,3 +178,16 @@ def test_two_presets_stand_side_by_side(flat: Path, tmp_path: Path) -> None:
         answer.document.rows[0].trials[0].split != answer.document.rows[1].trials[0].split
         and "split random, grouped" in answer.document.notes[0]
     )
+
+
+def test_weights_that_saw_the_test_images_are_told_in_json_and_page(data: Path, shop: Catalog, tmp_path: Path) -> None:
+    learned = learned_from(shop, np.flatnonzero(shop.column("split") == "test"))
+    provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
+    write_weights(tmp_path / "seen.safetensors", replace(fresh("resnet18", 32, 0), provenance=provenance, name="C+C"))
+    typed = ["--model", "encoder", "--size", "32", "--epochs", "1", "--level", "1", "--seeds", "2", "--out"]
+    answer = ask(data, *typed, str(tmp_path / "out"), "--weights", str(tmp_path / "seen.safetensors"))
+    (leak,) = answer.document.leaks
+    assert (leak.kind, leak.share) == ("seen", 1.0) and "has seen all 40 test images" in leak.text
+    assert document.read(tmp_path / "out").leaks == answer.document.leaks
+    assert "has seen all 40 test images" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ask(data, *typed, str(tmp_path / "clean"), "--weights", "none").document.leaks == ()

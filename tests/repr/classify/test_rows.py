@@ -62,6 +62,8 @@ def test_table_8_runs_the_parts_that_are_named_on_their_own_levels() -> None:
         ("", {"models": ("encoder",), "mask": True}, "mask: none of the rows"),
         ("", {"models": ("ngram",), "size": 64}, "size: none of the rows"),
         ("", {"models": ("gated",), "end_to_end": False}, "end_to_end: none of the rows"),
+        ("", {"models": ("bert",), "optimiser": "adamw"}, "optimiser: none of the rows"),  # frozen, it trains a head alone
+        ("", {"models": ("bert",), "end_to_end": True, "presets": ("rakuten",), "optimiser": "adamw"}, "optimiser: none of the rows"),
         ("", {"device": "foo"}, "no such device"),
         ("", {"subset": "nowhere.csv"}, "nowhere.csv"),
         ("7", {}, "there is no table '7'"),

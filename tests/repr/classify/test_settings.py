@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repr.classify import ENCODERS, MODELS
@@ -66,6 +66,21 @@ def test_training_follows_the_preset_and_the_scale() -> None:
     )
 
 
+def test_adamw_is_for_bert_end_to_end_where_no_preset_says_otherwise() -> None:
+    """Warm-up over a tenth of the steps, then down to 0 in a line, and weights decayed."""
+    row = Settings(model="bert", end_to_end=True, optimiser="adamw", preset="paper")
+    recipe = row.recipe(3, "text")
+    assert (recipe["optimiser"], recipe["weight_decay"], recipe["halve_every"]) == ("adamw", 0.01, 0)
+    assert [round(recipe["schedule"](done), 3) for done in (0.05, 0.1, 0.55, 1.0)] == [0.5, 1.0, 0.5, 0.0]
+    assert (
+        "optimiser" not in replace(row, optimiser="adam").recipe(3, "text") and row.relevant() != replace(row, optimiser="adam").relevant()
+    )
+    for other in (replace(row, end_to_end=False), replace(row, model="ngram"), replace(row, hierarchy="flat")):
+        assert other.config.optimiser == "adam" and other.relevant() == replace(other, optimiser="adam").relevant()
+    assert replace(row, preset="rakuten").recipe(3, "text")["lr"] == 3e-5
+
+
+@settings(deadline=None)
 @given(ROWS)
 def test_what_a_row_does_not_look_at_is_not_its_identity(row: Settings) -> None:
     own = row.relevant()
@@ -78,6 +93,7 @@ def test_what_a_row_does_not_look_at_is_not_its_identity(row: Settings) -> None:
     assert replace(row, level=row.level % 3 + 1).relevant() != own
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_the_config_in_results_is_read_back(row: Settings) -> None:
     config = row.config

@@ -112,27 +112,16 @@ def test_small_sets_are_streamed_more_often(shop: Catalog, monkeypatch: pytest.M
     assert seen == [3, 13]
 
 
-@pytest.fixture(scope="module")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as save_pretrained writes it: two layers of width 16 over a handful of word pieces."""
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "crisp", "sweet", "red", "long", "green", "fresh", "leather", "sole"]
-    words += ["laced", "blue", "visor", "sporty"]
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
-    config = transformers.BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
-    )
-    torch.manual_seed(0)
-    transformers.BertModel(config).save_pretrained(folder)
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True}))
-    return folder
-
-
 @pytest.mark.parametrize("whole", [False, True])
 def test_bert_from_a_folder(shop: Catalog, tiny_bert: Path, whole: bool) -> None:
     settings = Settings(model="bert", bert=str(tiny_bert), end_to_end=whole, epochs=15, lr=0.01)
     assert run_trial(Data(shop, mask=True), settings).metrics["top1"] > 0.8
+
+
+def test_bert_with_a_warm_up(shop: Catalog, tiny_bert: Path) -> None:
+    settings = Settings(model="bert", bert=str(tiny_bert), end_to_end=True, epochs=15, lr=0.01, optimiser="adamw")
+    trial = run_trial(Data(shop, mask=True), settings)
+    assert trial.metrics["top1"] > 0.8 and "adamw at 0.01" in trial.note and settings.config.optimiser == "adamw"
 
 
 def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +156,8 @@ def test_a_row_goes_stale_with_its_bert_and_its_images(shop: Catalog, tiny_bert:
 
 
 def test_ocr_text_gets_room(tiny_bert: Path) -> None:
-    from repr.classify.bert import length, open_folder, tokens
+    from repr.classify.bert import length, open_folder
+    from repr.classify.pieces import tokens
 
     tokenizer, _ = open_folder(tiny_bert)
     found = [tokens(tokenizer, ["red " * 300], length(Settings(model="bert", ocr=ocr))).shape[1] for ocr in (False, True)]

@@ -8,7 +8,7 @@ import pytest
 
 from repr.arrays import Ints
 from repr.catalog.table import Catalog
-from repr.classify import tree_rows
+from repr.classify import tree_model, tree_rows
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import run, run_trial
@@ -17,7 +17,7 @@ from repr.classify.levels import finest, level_labels
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import comparisons, summarise
-from repr.classify.tree_rows import FrozenInputs
+from repr.classify.tree_model import FrozenInputs
 from repr.errors import UserError
 from repr.experiments.trials import Trial
 
@@ -41,11 +41,11 @@ def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
     rows = combine(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"])
-    found = run(lambda *_: shop, rows, [0, 1])
+    found = run(lambda *_: shop, rows, [0, 1]).found
     trials = [trial for of_row in found for _, trial in of_row]
     assert all(isinstance(trial, Trial) and trial.metrics["top1"] > 0.9 and trial.metrics["hF"] > 0.9 for trial in trials)  # type: ignore[operator]
     made = [summarise(row, of_row) for row, of_row in zip(rows, found, strict=True)]
-    flat, deep = made[0].row.metrics["seconds"].values, made[1].row.metrics["seconds"].values
+    flat, deep = made[0].row.metrics["fit_seconds"].values, made[1].row.metrics["fit_seconds"].values
     assert flat == deep and made[0].config.level != made[1].config.level  # trained once for both levels
     assert [(test.a, test.b, test.against, test.n) for test in comparisons(made)] == [(2, 0, "flat", 2), (3, 1, "flat", 2)]
 
@@ -92,7 +92,7 @@ def test_image_and_text_side_by_side(shop: Catalog) -> None:
 def test_what_is_missing_says_nothing(shop: Catalog) -> None:
     """In its place stands the mean of the training rows, and rows with nothing left are not there."""
     data, settings = Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32)
-    inputs = FrozenInputs(data, settings, np.arange(120), np.arange(120) % 4)
+    inputs = FrozenInputs.learn(data, settings, np.arange(120), np.arange(120) % 4)
     whole, blind = inputs(data), inputs(data.without("image"))
     text = whole.vectors.shape[1] - image_features(data, settings).vectors.shape[1]
     np.testing.assert_array_equal(blind.vectors[:, -text:], whole.vectors[:, -text:])
@@ -109,8 +109,8 @@ def test_few_fine_labels(shop: Catalog, weak: str) -> None:
 def test_what_text_features_and_hold_out_may_know(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deepest label a row is known by, and none that --fine-share hides; nor do counts and temperature know those."""
     seen = []
-    original = tree_rows.text_encoder
-    monkeypatch.setattr(tree_rows, "text_encoder", lambda *given: seen.append(given) or original(*given))
+    original = tree_model.text_encoder
+    monkeypatch.setattr(tree_model, "text_encoder", lambda *given: seen.append(given) or original(*given))
     settings = replace(BASE, hierarchy="flat", text_encoder="bert", epochs=1)
     run_trial(Data(shop), settings)
     assert settings.config.text_encoder == "ngram" and len(np.unique(seen[0][3])) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,8 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     for section in ("Row against row", "When a modality is missing", "The long tail", "Are the probabilities right?"):
         assert section in page
+    first, second = page.index("What to try next"), page.index("Row against row")
+    assert first < second and "--seeds 5" in page[first:second] and "repr classify predict" in page[first:second]
     config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
     assert (config["typed"]["lr"], config["typed"]["levels"]) == (None, [])
     wanted = {"lr": [1e-3], "batch_size": [64], "weights": ["none"], "text_encoder": ["ngram"], "presets": ["grouped"], "data_seed": 0}
@@ -82,6 +85,17 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
         assert len(list(csv.DictReader(file))) == 3
     again = call(*typed, "--seeds", 2, "--out", tmp_path / "out")
     assert again.stdout == result.stdout and "3 of 3 trials are already there" in again.stderr
+
+
+def test_a_stopped_one_has_a_page_too(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repr.classify.request.summarise", stop)
+    result = CliRunner().invoke(command, ["--model", "ngram", "--data", str(shop), "--out", str(tmp_path / "out")])
+    assert result.exit_code and "What is kept" in result.stderr
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "stopped before its end" in page and "repr classify --config" in page
 
 
 def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
@@ -168,3 +182,26 @@ def test_a_run_is_kept_and_asked(shop: Path, tmp_path: Path) -> None:
     assert "Leek" in call("predict", run, "--title", "green leek").stdout
     with pytest.raises(UserError, match="one product or data"):
         call("predict", run)
+
+
+def test_a_submission_has_a_code_for_every_product_however_unsure(
+    tmp_path: Path, write_rakuten: Callable[..., Path], offers: Sequence[object]
+) -> None:
+    train, test = write_rakuten(tmp_path / "train", "ens", offers[:80]), write_rakuten(tmp_path / "test", "ens", offers[80:], part="test")
+    (test / "Y_test_CVw08PX.csv").unlink()
+    call("--data", train, "--out", tmp_path / "run")
+    typed = (
+        "predict",
+        tmp_path / "run",
+        "--data",
+        test / "X_test_update.csv",
+        "--threshold",
+        1,
+        "--submission",
+        tmp_path / "y.csv",
+        "--json",
+    )
+    assert json.loads(call(*typed).stdout)["unsure"] == 40
+    lines = (tmp_path / "y.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",prdtypecode" and [line.split(",")[0] for line in lines[1:]] == [str(n) for n in range(40)]
+    assert {line.split(",")[1] for line in lines[1:]} <= {"10", "1281", "2280", "2583"}

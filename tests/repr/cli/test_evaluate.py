@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,22 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     assert "<html" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8") and "Report: " in result.stderr
     without = json.loads(run(*typed, "--no-raw-pixels", "--json").stdout)
     assert without["rows"] == [encoder]
+
+
+def test_a_stopped_one_has_a_page_and_a_refused_one_has_nothing(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(error: BaseException) -> Callable[..., object]:
+        def evaluate(*_: object, **__: object) -> object:
+            raise error
+
+        return evaluate
+
+    typed = ("--data", shop, "--weights", "none", "--out", tmp_path / "out")
+    monkeypatch.setattr("repr.evaluation.evaluate.evaluate", ends(UserError("too small")))
+    assert isinstance(run(*typed).exception, UserError) and not (tmp_path / "out").exists()
+    for error, words in ((RuntimeError("no luck"), "no luck"), (KeyboardInterrupt(), "stopped before its end")):
+        monkeypatch.setattr("repr.evaluation.evaluate.evaluate", ends(error))
+        assert "report.html" in run(*typed).stderr
+        assert words in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("typed", [("-k", 0), ("--temperature", "nan"), ("--temperature", 0), ("--epochs", 0), ("--size", 4)])

@@ -204,13 +204,31 @@ def test_who_answers_can_be_settled_anew(index: Index, tmp_path: Path) -> None:
     assert index.info()["learner"] == "ncm"
 
 
-def test_adding_many_settles_anew_and_adding_one_does_not(tmp_path: Path, shop: Path, weights: Weights) -> None:
+def test_twice_as_many_images_settle_anew_however_they_come(
+    tmp_path: Path, shop: Path, weights: Weights, caplog: pytest.LogCaptureFixture
+) -> None:
     index = Index.create(tmp_path / "i", weights=weights, root=shop, crops=[1], accept=0.9, device="cpu")
-    index.add("p0", pixels(0, 0))
-    assert (settled_of(index.store).images, index.info()["outgrown"], index.lookup(QUERIES[0]).unknown) == (0, True, False)
+    caplog.set_level("INFO")
+    settled_with = list[int]()
+    for number in range(9):
+        index.add(f"p{number % 3}", pixels(number % 3, number))
+        settled_with.append(settled_of(index.store).images)
+    assert settled_with == [1, 2, 2, 4, 4, 4, 4, 8, 8] and caplog.text.count("Who answers is chosen anew") == 4
+    index.add("p9", [pixels(9, number) for number in range(9)], settle=False)
+    assert settled_of(index.store).images == 8 and index.info()["outgrown"]
     index.sync(shop)
     settled = settled_of(index.store)
     assert (settled.images, settled.accept, settled.asked) == (PRODUCTS * IMAGES, 0.9, "auto") and not index.info()["outgrown"]
+
+
+def test_a_learner_that_needs_more_images_refuses_no_addition(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_few(*_: object, **__: object) -> None:
+        raise UserError("too few images", "", "Add some")
+
+    monkeypatch.setattr(answering, "settle", too_few)
+    before = settled_of(index.store)
+    done = index.add("many", [pixels(50 + number, 0) for number in range(2 * PRODUCTS * IMAGES)])
+    assert done.added and settled_of(index.store) == before
 
 
 def test_a_learner_that_is_not_there_is_told_before_anything_is_written(tmp_path: Path, shop: Path, weights: Weights) -> None:

@@ -32,6 +32,32 @@ def test_it_holds_what_was_not_removed(images: list[tuple[int, bool]], cut: int)
             assert gallery.number(str(number)) == number
 
 
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=9), st.lists(st.lists(st.integers(0, 7), max_size=3)))
+def test_grown_it_is_as_if_made_of_all(images: list[tuple[int, bool]], parts: list[list[int]]) -> None:
+    numbers, alive = np.array([number for number, _ in images], np.int64), np.array([there for _, there in images], bool)
+    pieces, norms = [np.eye(len(images), 4, dtype=np.float32)], np.ones(len(images), np.float32)
+    grown = first = Gallery.of_numbers(pieces, numbers, np.arange(len(images)), alive, norms)
+    told = [first.rows_of(number).tolist() for number in range(len(first.names))]
+    for part in parts:
+        before = grown
+        numbers = np.concatenate([numbers, np.array(part, np.int64)])
+        pieces = [*pieces, np.ones((len(part), 4), np.float32)]
+        grown = before.grown(pieces, np.array(part, np.int64), np.arange(len(numbers)), np.full(len(part), 2, np.float32))
+        assert grown.extends(grown) and (before is first or grown.extends(before))
+    alive = np.concatenate([alive, np.ones(len(numbers) - len(alive), bool)])
+    norms = np.where(np.arange(len(numbers)) < len(images), 1, 2).astype(np.float32)
+    whole = Gallery.of_numbers(pieces, numbers, np.arange(len(numbers)), alive, norms)
+    for one in (grown, whole):
+        assert (one.columns.tolist(), one.alive.tolist(), one.counts.tolist()) == (
+            *(whole.columns.tolist(), whole.alive.tolist(), whole.counts.tolist()),
+        )
+        assert [one.rows_of(number).tolist() for number in range(len(one.names))] == [
+            whole.rows_of(number).tolist() for number in range(len(whole.names))
+        ]
+        assert one.features(one.alive).tolist() == whole.features(whole.alive).tolist()
+    assert [first.rows_of(number).tolist() for number in range(len(told))] == told
+
+
 def test_rows_come_from_their_pieces_in_any_order() -> None:
     eye = np.eye(3, dtype=np.float32)
     norms = np.array([1, 1, 1, 5, 5, np.nan], np.float32)

@@ -10,12 +10,14 @@ from PIL import Image
 
 from repr.arrays import Pixels
 from repr.errors import UserError
+from repr.lookup import remote
 from repr.lookup.index import Index
+from repr.lookup.refused import Refused
 from repr.lookup.remote import STATE, checked_address
 from repr.models.weights import Weights, fresh
 
-pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
+MilvusClient = pytest.importorskip("pymilvus").MilvusClient
 
 
 def pixels(seed: int) -> Pixels:
@@ -74,3 +76,27 @@ def test_a_milvus_that_does_not_answer_and_no_address_are_told(tmp_path: Path, w
     (tmp_path / "nowhere").mkdir()
     assert index.add("p", tmp_path / "a.png").unchanged == 1
     assert index.lookup(pixels(0), k=1).matches[0].product == "p"
+
+
+def test_a_milvus_that_goes_away_in_the_middle_of_a_build(tmp_path: Path, weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(9):
+        file = tmp_path / "shop" / f"p{seed}" / "a.png"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(pixels(seed)).save(file)
+    sent, upsert = list[int](), MilvusClient.upsert
+
+    def once(client: MilvusClient, *words: object, **options: object) -> object:
+        sent.append(1)
+        if len(sent) == 2:
+            raise ConnectionError("gone")
+        return upsert(client, *words, **options)
+
+    monkeypatch.setattr(remote, "BATCH", 4)
+    monkeypatch.setattr(MilvusClient, "upsert", once)
+    made = {"weights": weights, "data": tmp_path / "shop", "store": f"milvus://{tmp_path}/v.db", "crops": [1], "device": "cpu"}
+    with pytest.raises(Refused, match=r"does not answer \(gone") as away:
+        Index.create(tmp_path / "i", **made)  # type: ignore[arg-type]
+    assert away.value.kind == "away" and not Index.open(tmp_path / "i").info()["complete"]
+    index = Index.create(tmp_path / "i", **made)  # type: ignore[arg-type]
+    assert index.info()["complete"] and len(sent) == 5 and index.verify() == []
+    assert [index.lookup(pixels(seed), k=1).matches[0].product for seed in range(9)] == [f"p{seed}" for seed in range(9)]

@@ -49,10 +49,11 @@ def test_of_few_images_the_neighbour_answers_and_nothing_is_unknown(products: in
     assert "Nothing is called unknown" in settled.lines()[-2]
 
 
-def test_it_is_outgrown_by_twice_or_half_the_images() -> None:
-    settled = Settled(images=100)
-    assert [settled.outgrown(n) for n in (0, 50, 51, 199, 200)] == [False, True, False, False, True]
-    assert Settled().outgrown(1) and not Settled().outgrown(0)
+def test_it_is_outgrown_by_twice_or_half_the_images_or_products() -> None:
+    settled = Settled(images=100, products=10)
+    assert [settled.outgrown(n, 10) for n in (0, 50, 51, 199, 200)] == [False, True, False, False, True]
+    assert [settled.outgrown(100, n) for n in (5, 6, 19, 20)] == [True, False, False, True]
+    assert Settled().outgrown(1, 1) and not Settled().outgrown(0, 0)
 
 
 @pytest.mark.parametrize(

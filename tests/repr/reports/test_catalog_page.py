@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -110,3 +111,11 @@ def test_the_correspondence_with_rpc_is_that_of_the_list(shared: Path, tmp_path:
     assert {partner for partners in pairs.values() for partner in partners} <= told and len(pairs) == 26
     assert {parts.load("mep-for-rpc").ids[identity] for identity in pairs} <= told or set(pairs) <= told
     assert text.count("stroke-width: 1.1") == sum(map(len, pairs.values()))
+
+
+def test_two_classes_of_one_name_stay_two(tmp_path: Path) -> None:
+    catalog = shop(tmp_path / "shop")
+    named = replace(catalog, classes=((ClassName("1", "milk"), ClassName("2", "milk")), *catalog.classes[1:]))
+    assert "correspondence.svg" in drawn(named, tmp_path / "out", counterparts={"1": ("drink",), "2": ("drink", "dessert")})
+    text = (tmp_path / "out" / "correspondence.svg").read_text(encoding="utf-8")
+    assert "milk (1)" in text and "milk (2)" in text and text.count("stroke-width: 1.1") == 3

@@ -68,6 +68,18 @@ class Browser:
     def click(self, selector: str, text: str = "") -> None:
         self._post(f"element/{self.find(selector, text)}/click")
 
+    def drag(self, selector: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press on an element, move, and let go: places as shares of its width and height."""
+        self.find(selector)
+        self.run(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
+        rect = self.run(
+            f"const r = document.querySelector({selector!r}).getBoundingClientRect(); return [r.left, r.top, r.width, r.height]"
+        )
+        points = [(round(rect[0] + x * rect[2]), round(rect[1] + y * rect[3])) for x, y in (start, end)]
+        moves = [{"type": "pointerMove", "duration": 50, "x": x, "y": y} for x, y in points]
+        steps = [moves[0], {"type": "pointerDown", "button": 0}, moves[1], {"type": "pointerUp", "button": 0}]
+        self._post("actions", actions=[{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": steps}])
+
     def type(self, selector: str, keys: str) -> None:
         self._post(f"element/{self.find(selector)}/value", text=keys)
 
@@ -100,7 +112,7 @@ class Browser:
 def browser() -> Iterator[Browser]:
     """A window, closed with the block, and all that was started for it."""
     assert DRIVER and BROWSER
-    with socket.socket() as free, tempfile.TemporaryDirectory() as profile:
+    with socket.socket() as free, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()

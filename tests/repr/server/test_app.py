@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from repr.cli import group
 from repr.lookup.index import Index
+from repr.lookup.refused import Refused
 from tests.repr.server.shop import AS_WRITER, READ, WRITE, Open, encoded, files, fill, photograph, pixels
 
 STRANGE = ["a/b", "a/images", "two words", "-1", "x" * 1000, "红茶 500g", "../../etc/passwd", "a?b#c", "C:\\x"]
@@ -164,6 +165,17 @@ def test_an_index_that_another_writes_to_or_that_cannot_be_written(opened: Open,
     monkeypatch.setattr("repr.lookup.own.os.fsync", _full)
     full = problem(client.post("/v1/products/x/images", files=files(photograph(5)), headers=AS_WRITER), 507)
     assert "secret" not in json.dumps(full) and index.store.counts() == (3, 5)
+
+
+def test_a_store_of_vectors_that_does_not_answer(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = opened(index := fill(tmp_path))
+
+    def _away(*_: object, **__: object) -> None:
+        raise Refused("away", f"Milvus does not answer ({tmp_path} is locked)", f"milvus://{tmp_path}", "Start it")
+
+    monkeypatch.setattr(index, "lookup", _away)
+    told = client.post("/v1/lookup", files=files(photograph(0)))
+    assert str(tmp_path) not in json.dumps(problem(told, 503)) and told.headers["retry-after"]
 
 
 def test_an_index_whose_weights_were_changed(opened: Open, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from repr.lookup.matches import Answer, Match
 from repr.server.app import PAGE
 from repr.server.doubts import Doubts
 from tests.repr.server.browser import BROWSER, DRIVER, Browser, browser
+from tests.repr.server.counter import counter
 from tests.repr.server.shop import WRITE, encoded, fill, photograph, pixels
 from tests.repr.server.started import Started, started
 
@@ -113,6 +114,32 @@ def test_add_a_product_and_find_it_again(window: Browser, index: Index, tmp_path
     show(window, "find")
     window.type(".drop input[type=file]", str(names[0]))
     assert window.text(".answer h2") == "Soy sauce" and "food › sauces" in window.text(".match")
+
+
+def test_count_a_counter_and_correct_its_boxes(window: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "counter.png"
+    file.write_bytes(counter("tea", "jam", "oil"))
+    show(window, "checkout")
+    window.type(".drop input[type=file]", str(file))
+    window.find(".counter h2", "3 things on the counter")
+    assert window.run("return document.querySelectorAll('.stage .box').length") == 3
+    shot(window, "checkout")
+    window.click(".stage .box")
+    window.click("button.other", "Another product")
+    window.type("dialog input[type=search]", "oil")
+    window.gone("dialog .pick:nth-of-type(2)")
+    window.click("dialog .pick", "oil")
+    window.find(".lines li", "oil")
+    window.click(".stage .box")
+    shot(window, "checkout-box")
+    window.click("button.bad", "Remove the box")
+    window.find(".counter h2", "2 things")
+    window.click("#said button", "Undo")
+    window.find(".counter h2", "3 things")
+    window.drag(".stage img", (0.06, 0.8), (0.3, 0.97))
+    window.find(".counter h2", "4 things")
+    window.click("button", "Not ours")
+    window.find(".lines .unknown", "not one of ours")
 
 
 def test_review_what_was_doubtful(window: Browser, index: Index) -> None:

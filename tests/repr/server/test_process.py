@@ -84,3 +84,22 @@ def test_it_ends_when_what_is_in_work_is_answered_and_durable(service: Started, 
     assert service.process.wait(30) == 0 and sorted(answers) == [200, 200, 201, 201]
     assert "Stopped." in service.errors() and "Traceback" not in service.errors()
     assert len(list(index.store.images(product="n0"))) == len(list(index.store.images(product="n2"))) == 9
+
+
+def test_it_answers_beside_commands_that_change_its_index(tmp_path: Path) -> None:
+    index = fill(tmp_path)
+    (tmp_path / "more" / "egg").mkdir(parents=True)
+    (tmp_path / "more" / "egg" / "a.png").write_bytes(photograph(70))
+    with started(index.folder) as service, httpx.Client(base_url=service.url, timeout=30) as client:
+
+        def _first(seed: int) -> str:
+            answer = client.post("/v1/lookup?k=1", files=files(photograph(seed)))
+            return str(answer.json()["results"][0]["matches"][0]["product"])
+
+        with index.store.change("add"):  # answered while somebody else holds the index
+            assert _first(0) == "tea"
+        for words, found in ((["add", "--data", str(tmp_path / "more")], "egg"), (["rename", "egg", "eggs"], "eggs")):
+            done = CliRunner().invoke(group, ["index", words[0], str(index.folder), *words[1:]], catch_exceptions=False)
+            assert done.exit_code == 0 and _first(70) == found
+        index.remove(["eggs"])
+        assert _first(70) != "eggs" and client.get("/v1/index").json()["products"] == 3

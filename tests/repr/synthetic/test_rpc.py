@@ -18,6 +18,8 @@ from repr.synthetic.rpc import Drawn, Scene, barcode, draw_checkout, draw_sku, f
 from repr.synthetic.scenes import LEVELS
 from repr.synthetic.vocabulary import SUPERCATEGORIES
 
+EVERY = sorted(skus(0))
+
 
 @given(st.integers(0, 99_999))
 def test_bar_codes_are_ean_13_for_a_shops_own_use(category: int) -> None:
@@ -39,7 +41,7 @@ def test_bar_codes_differ() -> None:
 
 @pytest.fixture(scope="module")
 def planned() -> list[Scene]:
-    return plan({"val": 12, "test": 18}, 0)
+    return plan({"val": 12, "test": 18}, EVERY, 0)
 
 
 def test_a_plan_has_the_levels_in_equal_parts_and_two_takes_of_each_list(planned: list[Scene]) -> None:
@@ -63,8 +65,18 @@ def test_scenes_are_named_by_their_time_and_list(planned: list[Scene]) -> None:
 
 
 def test_a_plan_follows_the_seed(planned: list[Scene]) -> None:
-    assert plan({"val": 12, "test": 18}, 0) == planned != plan({"val": 12, "test": 18}, 1)
-    assert plan({"val": 12, "test": 6}, 0)[:12] == planned[:12], "a split does not depend on the next"
+    assert plan({"val": 12, "test": 18}, EVERY, 0) == planned != plan({"val": 12, "test": 18}, EVERY, 1)
+    assert plan({"val": 12, "test": 6}, EVERY, 0)[:12] == planned[:12], "a split does not depend on the next"
+
+
+def test_a_plan_and_its_annotations_keep_to_the_skus_that_are_sold(tmp_path: Path) -> None:
+    sold = EVERY[::40]
+    scenes = plan({"val": 6}, sold, 0)
+    assert {category for scene in scenes for category in scene.basket} <= set(sold)
+    write_annotations(tmp_path, "val", [], sold, 0)
+    content = json.loads((tmp_path / "instances_val2019.json").read_text(encoding="utf-8"))
+    assert [category["id"] for category in content["categories"]] == sold
+    assert [row["category_id"] for row in content["__raw_Chinese_name_df"]] == sold
 
 
 def test_exemplars_are_named_by_code_side_camera_and_turn(tmp_path: Path) -> None:
@@ -103,7 +115,7 @@ DRAWN = [
 
 
 def test_annotations_are_cocos_with_rpcs_own_keys(tmp_path: Path) -> None:
-    write_annotations(tmp_path, "val", DRAWN, 0)
+    write_annotations(tmp_path, "val", DRAWN, EVERY, 0)
     content = json.loads((tmp_path / "instances_val2019.json").read_text(encoding="utf-8"))
     assert list(content) == ["info", "licenses", "categories", "__raw_Chinese_name_df", "images", "annotations"]
     assert content["images"] == [
@@ -120,7 +132,7 @@ def test_annotations_are_cocos_with_rpcs_own_keys(tmp_path: Path) -> None:
 
 
 def test_products_are_named_in_chinese_with_their_codes(tmp_path: Path) -> None:
-    write_annotations(tmp_path, "test", [], 3)
+    write_annotations(tmp_path, "test", [], EVERY, 3)
     content = json.loads((tmp_path / "instances_test2019.json").read_text(encoding="utf-8"))
     chinese = {supercategory.name: supercategory.chinese for supercategory in SUPERCATEGORIES}
     for category, row in zip(content["categories"], content["__raw_Chinese_name_df"], strict=True):

@@ -121,7 +121,7 @@ def test_barcodes_have_a_right_check_digit() -> None:
 
 @pytest.mark.slow
 def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
 
     def drawn(name: str, **options: Any) -> dict[str, bytes]:
         folder = shop.draw_shop(tmp_path / name, scale="tiny", **options)
@@ -132,7 +132,7 @@ def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_parts_drawn_one_after_the_other_are_those_drawn_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
     whole = shop.draw_shop(tmp_path / "whole", scale="tiny")
     folder = shop.draw_shop(tmp_path / "parts", scale="tiny", parts=["rpc"])
     assert sorted(path.name for path in folder.iterdir()) == ["rpc", "synthetic.json"]
@@ -155,7 +155,7 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_another_shop_is_not_drawn_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a user keeps beside the images would go with them."""
-    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000))
+    monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
     folder = shop.draw_shop(tmp_path / "shop", scale="tiny")
     (folder / "part.parquet").write_text("x")
     for other in ({"seed": 1, "scale": "tiny"}, {"scale": "full"}):

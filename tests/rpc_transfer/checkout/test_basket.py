@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from repr.checkout.basket import Basket, Item, baskets
+from repr.checkout.classical import propose
+from repr.checkout.proposal import Proposal
 from repr.errors import UserError
 from repr.lookup.index import Index
 from repr.lookup.matches import Match
 from repr.models.weights import fresh
 from rpc_transfer.checkout import writing
-from rpc_transfer.checkout.basket import Basket, Item, baskets
-from rpc_transfer.checkout.proposals import Proposal
 from rpc_transfer.checkout.settings import Scenes
 from rpc_transfer.checkout.synthesis import synthesize
 from rpc_transfer.cli import group
@@ -48,7 +51,7 @@ def test_true_boxes_are_named_in_one_batch(index: Index, scenes: Path) -> None:
     content = json.loads((scenes / "instances_train2019.json").read_text())
     true = [one for one in content["annotations"] if one["image_id"] == 1]
     proposals = [Proposal(tuple(one["bbox"]), 0.5) for one in true]
-    (basket,) = baskets([scenes / "train2019" / "scene-000000.jpg"], index, k=3, proposer=lambda image: proposals)
+    (basket,) = baskets([scenes / "train2019" / "scene-000000.jpg"], index, lambda image: proposals, k=3)
     assert [list(item.box) for item in basket.items] == [one["bbox"] for one in true]
     assert all(len(item.matches) == 3 and item.matches[0].probability is not None for item in basket.items)
     right = np.mean([item.matches[0].product == str(one["category_id"]) for item, one in zip(basket.items, true, strict=True)])
@@ -59,7 +62,7 @@ def test_true_boxes_are_named_in_one_batch(index: Index, scenes: Path) -> None:
 def test_an_empty_counter_is_an_empty_list(index: Index, tmp_path: Path) -> None:
     Image.new("RGB", (120, 90), (200, 200, 198)).save(tmp_path / "empty.png")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
-    empty, broken, missing = baskets([tmp_path / "empty.png", tmp_path / "broken.jpg", tmp_path / "none.jpg"], index)
+    empty, broken, missing = baskets([tmp_path / "empty.png", tmp_path / "broken.jpg", tmp_path / "none.jpg"], index, propose)
     assert (empty.items, empty.lines, empty.unknown, empty.error) == ((), [], 0, "")
     assert broken.error and missing.error == "no such file"
     stdout, stderr, code = run(index.folder, tmp_path, "--json")
@@ -92,7 +95,7 @@ def test_results_have_the_ids_of_the_truth(tmp_path: Path) -> None:
     truth: dict[str, Any] = {"categories": [{"id": 2, "name": "2_x"}], "annotations": []}
     (tmp_path / "gt.json").write_text(json.dumps({**truth, "images": [{"id": 55, "file_name": "1.jpg", "width": 100, "height": 80}]}))
     like = writing.results([basket], writing.Ids.like(tmp_path / "gt.json"))
-    assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, writing.UNKNOWN)]  # type: ignore[call-overload,index]
+    assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, "x")]  # type: ignore[call-overload,index]
     with pytest.raises(UserError, match="not in the list of images"):
         writing.results([Basket("other.jpg")], writing.Ids.like(tmp_path / "gt.json"))
 
@@ -121,3 +124,56 @@ def test_names_come_from_standard_input(index: Index, scenes: Path) -> None:
         run(index.folder)
     with pytest.raises(UserError, match="no index"):
         run("--index", scenes / "nothing", name)
+
+
+def test_the_threshold_of_scenes_says_what_is_unknown(index: Index, scenes: Path) -> None:
+    picture, box = scenes / "train2019" / "scene-000000.jpg", (20.0, 30.0, 60.0, 60.0)
+    given = [Proposal(box, 0.5), Proposal(box, 0.9)]
+    (all_known,) = baskets([picture], index, lambda image: given, threshold=0.0)
+    assert all_known.unknown == 0 and sum(line.count for line in all_known.lines) == 2
+    low, high = sorted(one.confidence for one in all_known.items)
+    (parted,) = baskets([picture], index, lambda image: given, threshold=(low + high) / 2)
+    assert [one.unknown for one in parted.items] == [True, False]
+
+
+def test_a_detector_may_name_by_itself(scenes: Path) -> None:
+    picture = scenes / "train2019" / "scene-000000.jpg"
+    boxes = [Proposal((1.0, 2.0, 30.0, 40.0), 0.8, "5"), Proposal((50.0, 2.0, 30.0, 40.0), 0.3, "5")]
+    (basket,) = baskets([picture], None, lambda image: boxes, threshold=0.5)
+    assert [(line.product, line.count) for line in basket.lines] == [("5", 1)] and basket.unknown == 1
+    with pytest.raises(UserError, match="no names of its own"):
+        list(baskets([picture], None, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
+    with pytest.raises(UserError, match="would do nothing"):
+        run("--by-detector", "--index", scenes, picture)
+
+
+def test_an_index_without_images_names_nothing(scenes: Path, tmp_path: Path) -> None:
+    empty = Index.create(tmp_path / "empty", weights=fresh("resnet18", 32, 0), device="cpu", workers=1)
+    picture = scenes / "train2019" / "scene-000000.jpg"
+    with pytest.raises(UserError, match="no image"):
+        list(baskets([picture], empty, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 1)])
+def test_odd_pictures_have_a_list(index: Index, size: tuple[int, int], tmp_path: Path) -> None:
+    Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "odd.png")
+    (basket,) = baskets([tmp_path / "odd.png"], index, propose)
+    assert basket.size == size and basket.error == "" and basket.lines == []
+
+
+def test_onnx_gives_the_same_and_loads_no_torch(index: Index, scenes: Path) -> None:
+    pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+    picture = str(scenes / "train2019" / "scene-000000.jpg")
+    warm = json.loads(run(index.folder, picture, "--json")[0])["results"][0]
+    run(index.folder, picture, "--onnx", "--json")  # exports
+    code = (
+        "import sys\nfrom rpc_transfer.cli import group\n"
+        f"group(['checkout', 'predict', {str(index.folder)!r}, {picture!r}, '--onnx', '--json'], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
+    (cold,) = json.loads(said.stdout)["results"]
+    assert [one["box"] for one in cold["items"]] == [one["box"] for one in warm["items"]]
+    for one, other in zip(cold["items"], warm["items"], strict=True):
+        assert one["matches"][0]["product"] == other["matches"][0]["product"]
+        assert one["matches"][0]["score"] == pytest.approx(other["matches"][0]["score"], abs=1e-3)

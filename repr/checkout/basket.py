@@ -6,21 +6,20 @@ The index is that of `repr lookup`, with its learner and its judgement of what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from PIL import Image
 
+from repr.checkout.proposal import Proposal, Proposer
+from repr.errors import UserError
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike, Unreadable, crop_square, name_of, read_image
 from repr.lookup.matches import Match, MatchJson
-from rpc_transfer.checkout.proposals import Proposal, propose
 
 if TYPE_CHECKING:
-    from repr.lookup.index import Index
-
-Proposer = Callable[[Image.Image], list[Proposal]]
+    from repr.lookup.photographs import Asked
 
 
 class ItemJson(TypedDict):
@@ -120,10 +119,13 @@ class Basket:
         return {"query": self.query, "width": width, "height": height, "basket": lines, "unknown": self.unknown, "items": items}
 
 
-def baskets(pictures: Iterable[ImageLike], index: Index, *, k: int = 5, proposer: Proposer = propose) -> Iterator[Basket]:
+def baskets(
+    pictures: Iterable[ImageLike], index: Asked | None, proposer: Proposer, *, k: int = 5, threshold: float | None = None
+) -> Iterator[Basket]:
     """The basket of each picture, one by one as they come; k products are kept for each box.
 
-    A picture that cannot be read has an error. Raises UserError for an index without images.
+    index: None for the names that the detector has itself. threshold: as for `named`. A picture that cannot be read has an error. Raises
+    UserError for an index without images, and a detector without names.
     """
     for place, picture in enumerate(pictures):
         name = name_of(picture, place)
@@ -132,17 +134,32 @@ def baskets(pictures: Iterable[ImageLike], index: Index, *, k: int = 5, proposer
         except Unreadable as error:
             yield Basket(name, error=error.reason)
             continue
-        yield Basket(name, image.size, tuple(items_of(image, proposer(image), index, k)))
+        found = proposer(image)
+        items = _by_detector(found, threshold) if index is None else named(image, found, index, k, threshold)
+        yield Basket(name, image.size, tuple(items))
 
 
-def items_of(image: Image.Image, proposals: list[Proposal], index: Index, k: int) -> list[Item]:
-    """Name what is in the boxes, all of them in one batch."""
-    if not proposals:
-        return []
+def named(image: Image.Image, proposals: Sequence[Proposal], index: Asked, k: int = 5, threshold: float | None = None) -> list[Item]:
+    """Name what is in boxes of an upright RGB image, all of them in one batch; k products are kept for each.
+
+    threshold: the confidence below which an item is unknown; None for what the index says, whose own threshold is of photographs like
+    those that it stores: on a counter, which they are not of, it calls many unknown that it names rightly.
+    """
     crops = [crop_square(image, proposal.box) for proposal in proposals]
-    answers = index.answer(index.embedder.images(crops), k)
-    return [
-        Item(proposal.box, proposal.score, unknown, tuple(matches))
-        for proposal, (matches, unknown) in zip(proposals, answers, strict=True)
-        if matches
-    ]
+    answers = index.lookup(crops, k) if crops else []
+    if not all(answer.matches for answer in answers):
+        raise UserError("the index holds no image", "", "Store some first")
+    pairs = zip(proposals, answers, strict=True)
+    items = [Item(proposal.box, proposal.score, bool(answer.unknown), answer.matches) for proposal, answer in pairs]
+    return [_judged(item, threshold) for item in items]
+
+
+def _by_detector(proposals: Sequence[Proposal], threshold: float | None) -> list[Item]:
+    if any(not one.product for one in proposals):
+        raise UserError("the detector has no names of its own", "", "Give an index, or a detector that was trained with a class a product")
+    items = [Item(one.box, one.score, False, (Match(one.product, one.score, ""),)) for one in proposals]
+    return [_judged(item, threshold) for item in items]
+
+
+def _judged(item: Item, threshold: float | None) -> Item:
+    return item if threshold is None else replace(item, unknown=item.confidence < threshold)

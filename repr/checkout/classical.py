@@ -7,14 +7,12 @@ circle of that depth is nearest. (OpenCV's own watershed floods differences of n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from PIL import Image
 
 from repr.arrays import Bools, Floats, Ints, Pixels
-from repr.images.boxes import Box
+from repr.checkout.proposal import Proposal, distinct
 
 SIDE = 360  # pixels of the longer side at which the counter is looked at
 LIGHTNESS = 0.6  # how much lightness counts beside the two colours: shadows are lightness alone
@@ -24,15 +22,6 @@ SMALLEST = 0.0012  # of the image's area
 EDGE = 20.0  # units of lightness, of Sobel's operator: shadows are softer
 HOLE = 0.001  # of the image's area: smaller gaps in a product are its own
 NEAR, NECK = 0.025, 0.85  # of the side: one middle within that; of the middles' depth: a way less deep leads over a neck
-OVERLAP, INSIDE = 0.5, 0.85  # IoU of two boxes for one product; share of a box in another's for a part of it
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A box, x, y, w, h in pixels of the image, and how surely it is one product, 0 to 1."""
-
-    box: Box
-    score: float
 
 
 def propose(image: Image.Image) -> list[Proposal]:
@@ -50,23 +39,6 @@ def propose(image: Image.Image) -> list[Proposal]:
         if mask.sum() >= SMALLEST * mask.size:
             found.append(_boxed(mask, width / size[0], height / size[1]))
     return distinct(found)
-
-
-def distinct(proposals: list[Proposal]) -> list[Proposal]:
-    """Without doubled boxes, whatever they are of: of boxes that overlap by OVERLAP, or lie in one another, the surest stays."""
-    kept: list[Proposal] = []
-    for one in sorted(proposals, key=lambda proposal: (-proposal.score, proposal.box)):
-        if not any(_same(one.box, other.box) for other in kept):
-            kept.append(one)
-    return kept
-
-
-def _same(one: Box, other: Box) -> bool:
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    common = max(0.0, across) * max(0.0, down)
-    areas = one[2] * one[3], other[2] * other[3]
-    return common > OVERLAP * (sum(areas) - common) or common > INSIDE * min(areas)
 
 
 def _different(pixels: Pixels) -> Bools:

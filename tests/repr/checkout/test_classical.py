@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from repr.checkout.classical import propose
 from repr.images.boxes import Box
-from rpc_transfer.checkout.proposals import Proposal, distinct, propose
 
 
 def counter(side: int = 400) -> Image.Image:
@@ -49,16 +49,6 @@ def test_a_white_product_has_edges() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (9, 3), (2000, 40)])
 def test_odd_sizes_are_no_reason_to_fail(size: tuple[int, int]) -> None:
     assert propose(Image.new("RGB", size, "white")) == []
-
-
-def test_doubled_boxes_count_once() -> None:
-    boxes = [
-        Proposal((0, 0, 100, 100), 0.9),
-        Proposal((5, 5, 100, 100), 0.8),
-        Proposal((10, 10, 20, 20), 0.7),
-        Proposal((90, 0, 100, 100), 0.6),
-    ]
-    assert [one.score for one in distinct(boxes)] == [0.9, 0.6]
 
 
 def test_the_real_counter_is_empty(shared: Path) -> None:
