@@ -20,7 +20,7 @@ from repr.errors import UserError
 from repr.experiments.document import TRIALS
 from repr.experiments.trials import Found, NotRun, Store, Trial, Wanted
 from repr.experiments.trials import run as run_wanted
-from repr.models.leaks import Leak
+from repr.models.provenance import Leak
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,7 +15,9 @@ from repr.errors import UserError
 from repr.files import cache_dir, content_key
 from repr.images.known import ImageFiles
 from repr.images.pack import source_key
-from repr.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -15,7 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from repr.models.backbones import BACKBONES
-from repr.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from repr.models.encoder import Encoder
 
 PIXELS = 8 * 160 * 160  # a piece on a processor: its widest layers then fit the cache; see above
 

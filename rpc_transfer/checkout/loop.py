@@ -18,6 +18,7 @@ from repr.checkout.network import Build, Finder
 from repr.checkout.proposal import Proposal
 from repr.checkout.squares import LEAST, proposals_of
 from repr.errors import UserError
+from repr.models.backbones import backbone
 from repr.models.devices import autocast_dtype, pick_device
 from repr.models.weights import Weights
 from repr.runs import Run
@@ -61,7 +62,7 @@ class Loop:
         self.total = self.an_epoch * int(settings.epochs or 1)
         self.done, self.sums, self.seconds = 0, dict[str, float](), 0.0
         # Half the bits where the device has units for them: on processors without it took eight times as long.
-        self.dtype = autocast_dtype(self.device, made.arch) if self.device.type == "cuda" else None
+        self.dtype = autocast_dtype(self.device, depthwise=backbone(made.arch).depthwise) if self.device.type == "cuda" else None
         self._go_on()
 
     def _go_on(self) -> None:

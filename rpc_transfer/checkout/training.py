@@ -12,7 +12,8 @@ import numpy as np
 from repr.catalog.passed import PassedOver
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
-from repr.checkout.detector import FILE, Trained, write_detector
+from repr.checkout.cold import FILE
+from repr.checkout.detector import Trained, write_detector
 from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import held

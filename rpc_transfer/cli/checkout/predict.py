@@ -142,7 +142,7 @@ def _cold(folder: Path | None, detector: str, workers: int | None) -> tuple[Cold
 
 def _pictures(words: Sequence[str]) -> Iterator[Path]:
     """The files that words name: a folder's, as `repr lookup` has them, those of standard input, one a line, or the word itself."""
-    from repr.catalog.sources import announce
+    from repr.catalog.announce import announce
     from repr.lookup.photographs import Photographs
 
     for word in words:
