@@ -144,7 +144,7 @@ def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Com
     of = images(data, "grocery", size)
     plain = asked(answerer(of.gallery(of.stored), PLAIN), of.features[of.asked], of.products[of.asked])
     learner = str(_json("index", "info", str(index))["learner"])
-    config = {"set": "grocery", "size": size, "asked": len(answers)}
+    config: dict[str, str | int] = {"set": "grocery", "size": size, "asked": len(answers)}
     command = f"repr index build --data {{data}}/grocery --part train --size {size} --out {{out}}/{index.name}"
     return (
         f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json",
@@ -174,7 +174,7 @@ def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
                 by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
                 told = asked(by, of.features[of.asked], of.products[of.asked])
                 values.append({name: told[name] for name in ("first", "five")})  # neither calibrated nor with a threshold
-        config = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
+        config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
         rows += [row({**config, "learner": learner}, values) for learner, values in found.items()]
         test = paired(*([one["first"] for one in found[learner]] for learner in (CHOSEN, PLAIN)))
         a = len(rows) - 1

@@ -117,7 +117,7 @@ def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparis
                     more = [] if views == "none" else list(drawn.views[:, places])
                     x, labels = np.concatenate([of.features[chosen], *more]), np.tile(y[chosen], 1 + len(more))
                     values.append({"first": float((make(learner).learn(x, labels).predict(of.features[asked]) == y[asked]).mean())})
-            config = {"set": name, "size": 160, "learner": learner, "shots": shots, "asked": len(asked)}
+            config: dict[str, str | int] = {"set": name, "size": 160, "learner": learner, "shots": shots, "asked": len(asked)}
             rows += [row({**config, "views": views}, values) for views, values in found.items()]
             test = paired(*([one["first"] for one in found[views]] for views in ("four", "none")))
             tests.append(Comparison(len(rows) - 1, len(rows) - 2, "views", "first", test.difference, test.ci95, test.p, len(SEEDS)))
