@@ -1,7 +1,7 @@
 """How often `repr lookup` is right, what it calls unknown, and what its probabilities are worth: results/lookup.json.
 
-    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224      by the commands, as installed
-    python tools/experiments/lookup.py --data DIR --out runs/lookup few strangers-grocery    from features, over draws
+    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160                by the commands, as installed
+    python tools/experiments/lookup.py --data DIR --out runs/lookup split-224 few …          from features
     python tools/experiments/lookup.py                                                       print the tables of docs/results.md
 
 split: the set's own, every training image stored, every test image asked. few: 1, 2, 5 and 10 training images a product, five draws.
@@ -129,28 +129,33 @@ def row(config: dict[str, str | int], values: Sequence[dict[str, float]]) -> Row
     return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in range(len(values))))
 
 
-def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
-    """By the commands themselves; the nearest neighbour beside it from the same features."""
-    index = out / f"grocery-{size}.index"
-    build = ["index", "build", "--data", str(data / "grocery"), "--part", "train", "--size", str(size), "--out", str(index)]
+def split(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
+    """By the commands themselves; the nearest neighbour beside it from features."""
+    index = out / "grocery-160.index"
     if not (index / "index.db").is_file() or _json("index", "info", str(index))["unfinished"]:
-        _json(*build)
+        _json("index", "build", "--data", str(data / "grocery"), "--part", "train", "--size", "160", "--out", str(index))
     answers = _json("lookup", str(index), str(data / "grocery" / "test2019"), "-k", "5")["results"]
     catalog = open_sources([str(data / "grocery")])
     truth = dict(zip((str(file) for file in catalog.files()), own_ids(catalog), strict=True))
     products = [[match["product"] for match in one["matches"]] for one in answers]
     chances = [one["matches"][0]["probability"] for one in answers]
     found = judged(products, chances, [one["unknown"] for one in answers], [truth[one["query"]] for one in answers])
-    of = images(data, "grocery", size)
-    plain = asked(answerer(of.gallery(of.stored), PLAIN), of.features[of.asked], of.products[of.asked])
+    config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": len(answers)}
     learner = str(_json("index", "info", str(index))["learner"])
-    config: dict[str, str | int] = {"set": "grocery", "size": size, "asked": len(answers)}
-    command = f"repr index build --data {{data}}/grocery --part train --size {size} --out {{out}}/{index.name}"
-    return (
-        f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json",
-        [row({**config, "learner": PLAIN}, [plain]), row({**config, "learner": learner}, [found])],
-        [],
-    )
+    command = f"repr index build --data {{data}}/grocery --part train --size 160 --out {{out}}/{index.name}"
+    rows = [_whole(data, 160, PLAIN), row({**config, "learner": learner}, [found])]
+    return f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json", rows, []
+
+
+def split_by_features(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
+    """The same from features as the index has them."""
+    return "", [_whole(data, size, PLAIN), _whole(data, size, BEST)], []
+
+
+def _whole(data: Path, size: int, learner: str) -> Row:
+    of = images(data, "grocery", size)
+    found = asked(answerer(of.gallery(of.stored), learner), of.features[of.asked], of.products[of.asked])
+    return row({"set": "grocery", "size": size, "asked": int(of.asked.sum()), "learner": learner}, [found])
 
 
 def _json(*words: str) -> dict[str, Any]:
@@ -207,8 +212,8 @@ def _ours(by: Answerer, features: Floats) -> Array:
 
 
 PARTS: dict[str, Callable[[Path, Path], tuple[str, list[Row], list[Comparison]]]] = {
-    "split-160": partial(split, size=160),
-    "split-224": partial(split, size=224),
+    "split-160": split,
+    "split-224": partial(split_by_features, size=224),
     "few": few,
     **{f"strangers-{name}": partial(strangers, name=name) for name in SETS},
 }
