@@ -125,17 +125,20 @@ def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparis
 
 
 @click.command()
+@click.argument("sets", nargs=-1, type=click.Choice(SETS))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="The folder that holds the sets.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/views"), show_default=True, help="Where features are kept.")
-def main(data: Path, out: Path) -> None:
-    """Measure all sets and store what they found."""
-    steps = []
-    for name in SETS:
+def main(sets: tuple[str, ...], data: Path, out: Path) -> None:
+    """Measure SETS (by default all), and store what each has shown as soon as it has."""
+    for name in sets or SETS:
         rows, tests = measured(data, out, name)
-        run = "python tools/experiments/views.py --data {data} --out {out}"
-        steps.append(Step(name, run, found=Document("views", name, False, tuple(rows), tuple(tests))))
-    title, today = f"More views of each stored image, EfficientNet-Lite0 from ImageNet{suffix(CROPS)}", datetime.date.today().isoformat()
-    stored.write(FILE, Experiment(experiment=FILE.stem, title=title, written=today, environment=runs.environment(), steps=tuple(steps)))
+        run = f"python tools/experiments/views.py {name} --data {{data}} --out {{out}}"
+        step = Step(name, run, found=Document("views", name, False, tuple(rows), tuple(tests)))
+        before = {one.step: one for one in stored.read(FILE).steps} if FILE.is_file() else {}
+        steps = tuple(({**before, name: step})[one] for one in SETS if one == name or one in before)
+        title = f"More views of each stored image, EfficientNet-Lite0 from ImageNet{suffix(CROPS)}"
+        today = datetime.date.today().isoformat()
+        stored.write(FILE, Experiment(experiment=FILE.stem, title=title, written=today, environment=runs.environment(), steps=steps))
 
 
 if __name__ == "__main__":
