@@ -63,8 +63,7 @@ class _Request:
         if self.begun:
             return
         if self.complete or not _header(self.scope["headers"], b"content-length"):
-            what = "it took longer than the time limit"
-            await self._refuse(Problem(504, "too-slow", what, "Send less at a time, or come again later", {"Retry-After": "5"}))
+            await self._refuse(self._too_slow())
         else:
             await self._refuse(Problem(408, "slow-body", "the body did not come within the time limit", "Send it again"))
 
@@ -98,6 +97,13 @@ class _Request:
                 return
             read += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
+
+    def _too_slow(self) -> Problem:
+        what, remedy = "it took longer than the time limit", "Send less at a time, or come again later"
+        if self.scope["method"] != "GET" and self.scope.get("state", {}).get("changes"):
+            what = f"{what}: the change may still be made"
+            remedy = "Look in a moment whether it was, before you say the same again"
+        return Problem(504, "too-slow", what, remedy, {"Retry-After": "5"})
 
     def _too_large(self) -> Problem:
         return Problem(413, "too-large", f"a body over {self.owner.limits.body_bytes:,} bytes", "Send fewer or smaller photographs")
