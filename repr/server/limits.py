@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from repr.server.photographs import FORM, STREAM, kind_of
 from repr.server.problems import Problem
 from repr.server.settings import MB, Limits
 
+TEXT_BYTES = 64 * 2**10  # of a body that holds no photographs
 AT_ONCE = 512 * MB  # bytes of bodies in memory, of all requests together
 DRAINED = 256 * MB  # of a body that is too long, read and forgotten, so that its sender hears the answer
 HEADERS = (
@@ -47,11 +49,13 @@ class _Request:
     def __init__(self, owner: Limited, scope: Scope, receive: Receive, send: Send) -> None:
         self.owner, self.scope, self.receive, self.send = owner, scope, receive, send
         self.bytes, self.complete, self.begun = 0, False, False
+        kind = kind_of(_header(scope["headers"], b"content-type"))
+        self.most = owner.limits.body_bytes if kind in (FORM, STREAM) else TEXT_BYTES
 
     async def answer(self) -> None:
         """Refuse it, or let the app answer."""
         declared = _header(self.scope["headers"], b"content-length")
-        if declared.isdigit() and int(declared) > self.owner.limits.body_bytes:
+        if declared.isdigit() and int(declared) > self.most:
             if not _header(self.scope["headers"], b"expect"):  # else its sender waits for a word before it sends
                 await self._drain()
             await self._refuse(self._too_large())
@@ -74,7 +78,7 @@ class _Request:
             self.bytes += size
             self.owner.held += size
             self.complete = not message.get("more_body", False)
-            if self.bytes > self.owner.limits.body_bytes:
+            if self.bytes > self.most:
                 await self._drain()
                 raise self._too_large()
             if self.owner.held > AT_ONCE:
@@ -106,7 +110,8 @@ class _Request:
         return Problem(504, "too-slow", what, remedy, {"Retry-After": "5"})
 
     def _too_large(self) -> Problem:
-        return Problem(413, "too-large", f"a body over {self.owner.limits.body_bytes:,} bytes", "Send fewer or smaller photographs")
+        remedy = f"Send less; photographs as {FORM} or {STREAM}" if self.most == TEXT_BYTES else "Send fewer or smaller photographs"
+        return Problem(413, "too-large", f"a body over {self.most:,} bytes", remedy)
 
     async def _refuse(self, problem: Problem) -> None:
         await problem.response()(self.scope, self.receive, self._marked)
