@@ -48,6 +48,8 @@ class Opened:
     @property
     def store(self) -> Store:
         """This thread's own connection to index.db; a forked child opens another."""
+        if getattr(self._own, "process", 0) == os.getpid() and self._own.store.outdated:
+            self.close()
         if getattr(self._own, "process", 0) != os.getpid():
             self._own.inherited = getattr(self._own, "store", None)  # not closed: its locks are the parent's
             self._own.store, self._own.process = Store(self.folder, wait=self.wait), os.getpid()
@@ -55,7 +57,8 @@ class Opened:
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens another."""
-        self.store.close()
+        if getattr(self._own, "process", 0) == os.getpid():
+            self._own.store.close()
         self._own.process = 0
 
     @property
