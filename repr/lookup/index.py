@@ -333,7 +333,7 @@ class Index(Opened):
             matrix, chosen = self._load()
             if anew and isinstance(chosen, Remote):
                 chosen.measure(self.store, matrix, self.folder)
-        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+        elif not is_fast_exact(self.store.counts()[1], self.weights["dim"]) or (self.folder / lists.STATE).exists():
             lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
@@ -389,7 +389,7 @@ class Index(Opened):
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        few, chosen, outgrown = is_fast_exact(self.store.counts()[1], self.weights["dim"]), None, False
         if self.store.setting("store") or not few:
             matrix, chosen = self._load()
             outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
