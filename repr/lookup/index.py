@@ -197,14 +197,15 @@ class Index(Opened):
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
+        wanted = list(dict.fromkeys(map(normal, products)))
         with self.store.change("remove") as change:
-            for product in products:
+            for product in wanted:
                 self._known(product)
-            return change.remove_products(list(dict.fromkeys(products)))
+            return change.remove_products(wanted)
 
     def rename(self, old: str, new: str) -> None:
         """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
-        new = normal(new)
+        old, new = normal(old), normal(new)
         with self.store.change("rename") as change:
             self._known(old)
             if not new or (new != old and self.store.has_product(new)):

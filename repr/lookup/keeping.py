@@ -116,7 +116,7 @@ def export(store: Store, file: Path, dim: int) -> int:
         "barcode": [product.barcode for product in of],
         "category": [" > ".join(product.category) for product in of],
         "image": [image.path for image in images],
-        "box": [" ".join(f"{number:g}" for number in image.box) if image.box else None for image in images],
+        "box": [" ".join(str(number).removesuffix(".0") for number in image.box) if image.box else None for image in images],
         "content": [image.content.hex() for image in images],
     }
     schema = pa.schema([(name, pa.int64() if name == "id" else pa.string()) for name in columns])

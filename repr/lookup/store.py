@@ -37,7 +37,12 @@ WAIT = 30.0  # seconds that a writer waits for another
 
 
 class Store:
-    """One connection to an index.db. Used from one thread; every thread and process opens its own."""
+    """One connection to an index.db. Used from one thread; every thread and process opens its own.
+
+    who: makes the changes, for the log; "" for the user of the system.
+    """
+
+    who = ""
 
     def __init__(self, folder: Path, *, wait: float = WAIT) -> None:
         """Open an existing one. Raises UserError when there is none, or one of another version or of somebody else."""
@@ -143,14 +148,14 @@ class Store:
             self._rollback()
 
     @contextmanager
-    def change(self, what: str, *, who: str = "") -> Iterator[Change]:
+    def change(self, what: str) -> Iterator[Change]:
         """A change, all of it or nothing; durable when the block has ended. what: the command, for the log.
 
         Another writer is waited for. Raises UserError when it takes longer, when the disk is full or the folder read-only.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            change = Change(self.db, self.revision + 1, who or _user())
+            change = Change(self.db, self.revision + 1, self.who or _user())
             yield change
             change.log(what)
             self.db.execute("COMMIT")
@@ -256,11 +261,6 @@ class Store:
             "" if box is None else json.dumps(list(box)),
         )
         return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
-
-    @property
-    def last(self) -> int:
-        """The id of the last image that is stored; 0 without any."""
-        return int(str(self._one("SELECT ifnull(max(id), 0) FROM images")))
 
     def next_count(self) -> int:
         """How many images have features of the next weights (`repr.lookup.reindex`)."""
