@@ -14,10 +14,10 @@ from __future__ import annotations
 import getpass
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -31,39 +31,70 @@ from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
 
 __all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
 
+T = TypeVar("T")
 VERSION = 1
 FILE = "index.db"
 WAIT = 30.0  # seconds that a writer waits for another
 
 
+class Cursor(sqlite3.Cursor):
+    """SQLite's, which raises UserError, in words, where the disk or another writer refuses, or the file is damaged."""
+
+    def execute(self, *arguments: Any) -> Self:
+        """As SQLite's."""
+        return self._told(super().execute, *arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        """As SQLite's."""
+        return self._told(super().executemany, *arguments)
+
+    def executescript(self, script: str) -> Self:
+        """As SQLite's."""
+        return self._told(super().executescript, script)
+
+    def fetchone(self) -> Any:
+        """As SQLite's."""
+        return self._told(super().fetchone)
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        """As SQLite's."""
+        return self._told(super().fetchmany, size)
+
+    def fetchall(self) -> list[Any]:
+        """As SQLite's."""
+        return self._told(super().fetchall)
+
+    def __next__(self) -> Any:
+        return self._told(super().__next__)
+
+    def _told(self, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return work(*arguments)
+        except sqlite3.DatabaseError as error:
+            if not (isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError):
+                raise  # what only our own mistakes bring about
+            raise refused(error, cast(Connection, self.connection).file) from None
+
+
 class Connection(sqlite3.Connection):
-    """SQLite's, which raises UserError, in words, where the disk or another writer refuses."""
+    """SQLite's, with such cursors."""
 
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+    def execute(self, *arguments: Any) -> Cursor:
         """As SQLite's."""
-        try:
-            return super().execute(*arguments)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
+        return self.cursor(Cursor).execute(*arguments)
 
-    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
+    def executemany(self, *arguments: Any) -> Cursor:
         """As SQLite's."""
-        try:
-            return super().executemany(*arguments)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
+        return self.cursor(Cursor).executemany(*arguments)
 
-    def executescript(self, script: str) -> sqlite3.Cursor:
+    def executescript(self, script: str) -> Cursor:
         """As SQLite's."""
-        try:
-            return super().executescript(script)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
+        return self.cursor(Cursor).executescript(script)
 
     @property
     def file(self) -> Path:
         """Where its database lies."""
-        return Path(super().execute("PRAGMA database_list").fetchone()[2])
+        return Path(self.cursor(sqlite3.Cursor).execute("PRAGMA database_list").fetchone()[2])
 
 
 class Store:
@@ -109,20 +140,17 @@ class Store:
                 f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True, factory=Connection
             )
             try:
-                self.db.execute("SELECT 1 FROM sqlite_master").fetchone()
+                self.db.cursor(sqlite3.Cursor).execute("SELECT 1 FROM sqlite_master").fetchone()
                 break
-            except (sqlite3.OperationalError, UserError):
+            except sqlite3.OperationalError:
                 self.close()
             except sqlite3.DatabaseError as error:
                 self.close()
-                raise self._broken(error) from None
+                raise refused(error, self.file) from None
         else:
             raise UserError("the index cannot be opened", self.file, "Check the permissions of its folder")
         self.db.execute("PRAGMA synchronous = FULL")
         self.db.execute("PRAGMA foreign_keys = ON")
-
-    def _broken(self, error: sqlite3.Error) -> UserError:
-        return UserError(f"not a readable index ({error})", self.file, "Restore it from a backup, or build it again")
 
     def close(self) -> None:
         """Close the connection."""
