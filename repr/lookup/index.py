@@ -139,8 +139,7 @@ class Index(Opened):
         """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
 
         A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
-        every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
-        two sources have one id for what need not be one product.
+        every few hundred images: the same call goes on after an interruption. Raises UserError when no image can be read, and as `own_ids`.
         """
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what=what, where=catalog.name, settle=what != "build")
