@@ -17,7 +17,6 @@ from repr.classify.dcl import Construction
 from repr.classify.prior import blank
 from repr.classify.settings import NETWORKS, Recipe, Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
-from repr.classify.weights import known_weights
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import NoneReadable, log_left_out
@@ -29,7 +28,7 @@ from repr.models.architecture import called
 from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.weights import Weights, fresh, load_encoder
+from repr.models.weights import Weights, fresh, known_weights, load_encoder
 from repr.training.finetune import EncoderWithHead, fit_network
 
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from repr.catalog.table import Catalog
 from repr.classify.settings import Settings
-from repr.classify.weights import known_weights
 from repr.errors import UserError
 from repr.models.leaks import leaks
 from repr.models.provenance import Leak
+from repr.models.weights import known_weights
 
 
 def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:

@@ -63,8 +63,8 @@ def summarise(
     return ClassifyRow(config, row, trials)
 
 
-def comparisons(rows: Sequence[ClassifyRow]) -> list[Comparison]:
-    """Rows compared seed by seed on top-1, a minus b: every image + text row with every row of one modality on the same level and texts,
+def comparisons(rows: Sequence[ClassifyRow], metric: str = "top1") -> list[Comparison]:
+    """Rows compared seed by seed on a metric, a minus b: every image + text row with every row of one modality on the same level and texts,
     then every hierarchical row with the flat one on the same features and level."""
     configs, of_document = [row.config for row in rows], [row.row for row in rows]
     found: list[Comparison] = []
@@ -72,7 +72,7 @@ def comparisons(rows: Sequence[ClassifyRow]) -> list[Comparison]:
         for i, a in enumerate(configs):
             for j, b in enumerate(configs):
                 if worth(a, b):
-                    found += compared(of_document, i, j, ("top1",), against=against)
+                    found += compared(of_document, i, j, (metric,), against=against)
     return found
 
 

@@ -163,7 +163,8 @@ def _differences(page: Page, answer: Answer) -> None:
         sides = f"{name(a, answer.weights)} − {name(b, answer.weights)}"
         told = [sides, *([a.part] if parts else []), str(a.level), "yes" if a.masked else "no"]
         cells.append([*told, points(test.difference, half), p_value(p), str(test.n)])
-    caption = f"Difference of top-1 in points, ± half of its 95 % interval, paired by seed (Student's t); none of fewer than {ENOUGH}."
+    metric = next(column for column, of in COLUMNS.items() if of == tests[0].metric)
+    caption = f"Difference of {metric} in points, ± half of its 95 % interval, paired by seed (Student's t); none of fewer than {ENOUGH}."
     page.table(["rows", *(["part"] if parts else []), "level", "masked", "difference", "p", "seeds"], cells, caption)
 
 

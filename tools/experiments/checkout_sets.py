@@ -45,11 +45,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Set:
-    """exemplars: for the index; scenes: to train a detector on; novel: products that come later; base: scenes to train on without these."""
+    """exemplars: for the index; scenes: to train a detector on, None for a set that it does not see; novel: products that come later; base:
+    scenes to train on without these."""
 
     name: str
     exemplars: Catalog
-    scenes: Path
+    scenes: Path | None
     val: Part
     test: Part
     novel: frozenset[str] = frozenset()
@@ -73,16 +74,16 @@ def pasted(
 
 
 def shop(folder: Path, out: Path, n: int) -> Set:
-    """The synthetic shop in RPC's layout."""
+    """The synthetic shop in RPC's layout. n: 0 for a shop that no detector is trained on."""
     exemplars = open_sources([folder]).in_split("train")
     products = np.unique(exemplars.product_keys().astype(str))
     novel = frozenset(np.random.default_rng(0).permutation(products)[: min(NOVEL, len(products) // 4)].tolist())
-    base = without(folder, novel, out / "shop-base")
-    scenes = [pasted(out / f"{name}-scenes", data, n, "train", 1) for name, data in (("shop", folder), ("base", base))]
+    sources = {"shop": folder, "base": without(folder, novel, out / "shop-base")} if n else {}
+    scenes = {name: pasted(out / f"{name}-scenes", data, n, "train", 1) for name, data in sources.items()}
     keys, rng = exemplars.product_keys().astype(str), np.random.default_rng(1)
     pool = [rng.permutation(np.flatnonzero(keys == product))[:POOL] for product in products]
     some = exemplars.select(np.sort(np.concatenate(pool)))
-    return Set("shop", some, scenes[0], Part.of(folder, "val"), Part.of(folder, "test"), novel, scenes[1])
+    return Set("shop", some, scenes.get("shop"), Part.of(folder, "val"), Part.of(folder, "test"), novel, scenes.get("base"))
 
 
 def fruits(folder: Path, out: Path, n: int, tests: int, backgrounds: Sequence[Path]) -> Set:

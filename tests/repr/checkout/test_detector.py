@@ -153,5 +153,5 @@ def test_onnx_has_the_same_boxes_and_loads_no_torch(file: Path, image: Image.Ima
     with pytest.raises(UserError, match="ONNX"):
         (tmp_path / "x.onnx").write_bytes(b"x")
         Graph(tmp_path / "x.onnx")
-    with pytest.raises(UserError, match="no detector"):
+    with pytest.raises(UserError, match="no such detector"):
         opened(str(tmp_path / "none.safetensors"), export)
