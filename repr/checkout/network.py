@@ -7,8 +7,9 @@ a product, how near to its middle, and how far its four edges are. One class, "a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -115,12 +116,14 @@ class Stages(nn.Module):
     def forward(self, pixels: Tensor) -> OrderedDict[str, Tensor]:
         """(b, 3, s, s) → a map (b, channels, s / stride, s / stride) a stride."""
         if self.places:
-            stages: list[Tensor] = self.body.forward_intermediates(pixels, indices=self.places, intermediates_only=True)
+            intermediates = cast("Callable[..., list[Tensor]]", self.body.forward_intermediates)
+            stages = intermediates(pixels, indices=self.places, intermediates_only=True)
         else:
-            body, stages = self.body, []
-            x = body.layer1(body.maxpool(body.relu(body.bn1(body.conv1(pixels)))))
-            for layer in (body.layer2, body.layer3, body.layer4):
-                x = layer(x)
+            stages, x = [], pixels
+            for name in ("conv1", "bn1", "relu", "maxpool", "layer1"):
+                x = self.body.get_submodule(name)(x)
+            for name in ("layer2", "layer3", "layer4"):
+                x = self.body.get_submodule(name)(x)
                 stages.append(x)
         found: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(map(str, STRIDES), stages, strict=True)))
         return found
