@@ -22,6 +22,7 @@ from repr.errors import UserError
 from repr.models.backbones import backbone, build
 
 STRIDES = (8, 16, 32)  # pixels; products of 64 and 128 pixels are where one hands over to the next
+STEM, STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2", "layer3", "layer4")  # of torchvision's ResNets
 ROUND = 32  # sides are multiples of the last stride
 
 
@@ -119,14 +120,12 @@ class Stages(nn.Module):
     def forward(self, pixels: Tensor) -> OrderedDict[str, Tensor]:
         """(b, 3, s, s) → a map (b, channels, s / stride, s / stride) a stride."""
         if self.places:
-            intermediates = cast("Callable[..., list[Tensor]]", self.body.forward_intermediates)
-            stages = intermediates(pixels, indices=self.places, intermediates_only=True)
+            staged = cast(Callable[..., list[Tensor]], self.body.forward_intermediates)
+            stages = staged(pixels, indices=self.places, intermediates_only=True)
         else:
             stages, x = [], pixels
-            for name in ("conv1", "bn1", "relu", "maxpool", "layer1"):
+            for name in (*STEM, *STAGES):
                 x = self.body.get_submodule(name)(x)
-            for name in ("layer2", "layer3", "layer4"):
-                x = self.body.get_submodule(name)(x)
-                stages.append(x)
+                stages += [x] if name in STAGES else []
         found: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(map(str, STRIDES), stages, strict=True)))
         return found

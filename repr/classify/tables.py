@@ -27,7 +27,7 @@ TITLES = {
     "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
 FEATURE = ("concat", "sum", "attention", "gated")  # of Rakuten's, rows of feature-level fusion
-DECISION = ("vote", "mean", "layer", "layers", "stacking", "boosting")
+DECISION = ("vote", "mean", "product", "layer", "layers", "stacking", "boosting")
 TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
 

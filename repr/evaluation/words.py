@@ -14,8 +14,8 @@ def percent(rate: float | None, half: float | None = None) -> str:
 
 
 def rate(metric: Metric | None) -> str:
-    """`percent` of a metric that is a fraction; "–" where there is none."""
-    return percent(metric.mean, metric.ci95) if metric else NONE
+    """`percent` of a metric that is a fraction, its interval where it has values `enough` for one; "–" where there is none."""
+    return percent(metric.mean, metric.ci95 if enough(metric) else None) if metric else NONE
 
 
 def enough(metric: Metric) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
@@ -26,11 +25,11 @@ from repr.lookup import answering, building, cache, keeping, lists, own, reindex
 from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
-from repr.lookup.catalogs import incoming_of
+from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
-from repr.lookup.matches import Answer, Match, Search, hits
+from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
 from repr.lookup.remote import Remote, checked_address
@@ -149,9 +148,11 @@ class Index(Opened):
     def sync(self, data: str | Path | Sequence[str | Path] | Stock, *, dry_run: bool = False, prefix: bool = False) -> Changes:
         """Make the index equal to the data: add what is new, replace what has changed, take out what is not there any more.
 
-        dry_run: only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images at all.
+        What was given as bytes or pixels, or on the page, stays: it lies nowhere but in the index. So do products without images. dry_run:
+        only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images, or folders that do not open.
         """
         catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        check_opened(catalog)
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what="sync", where=catalog.name, whole=True, dry_run=dry_run)
 
@@ -293,7 +294,7 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=_search_of(matrix, chosen))
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
         return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
     def _load(self) -> tuple[cache.Matrix, Chosen | None]:
@@ -374,7 +375,7 @@ class Index(Opened):
         """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
         with self._answering.lock:
             matrix, chosen = self._load()
-            answerer = self._answering.answerer(self.store, matrix, _search_of(matrix, chosen))
+            answerer = self._answering.answerer(self.store, matrix, lists.searching(matrix, chosen))
             found = answerer.answers(made.features, k)
         if not per_image:
             return [(matches_of_answer(self.store, one), one.unknown) for one in found]
@@ -393,9 +394,3 @@ class Index(Opened):
             outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
         search = keeping.search_info(chosen, self.weights["dim"], outgrown=outgrown)
         return keeping.info(self.store, self.folder, self.weights, search)
-
-
-def _search_of(matrix: cache.Matrix, chosen: Chosen | None) -> Search | None:
-    """The search that was chosen, of the rows of the matrix; None for the exact one."""
-    exact = chosen is None or (isinstance(chosen, lists.Calibrated) and chosen.cells is None)
-    return None if exact else partial(cast(Chosen, chosen).search, matrix)

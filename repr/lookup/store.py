@@ -289,6 +289,10 @@ class Store:
         """How many products, and how many images."""
         return int(str(self._one("SELECT count(*) FROM products"))), int(str(self._one("SELECT count(*) FROM images")))
 
+    def cut_out(self) -> bool:
+        """Whether there are images, and all of them are cut out by boxes."""
+        return self._one("SELECT count(*) > 0 AND count(box) = count(*) FROM images") == 1
+
     def history(self, last: int = 20) -> list[tuple[int, str, str, str, dict[str, int]]]:
         """The last changes, newest first: revision, when, by whom, what, and what it counted."""
         rows = self.db.execute("SELECT revision, at, who, what, detail FROM log ORDER BY revision DESC LIMIT ?", (last,))

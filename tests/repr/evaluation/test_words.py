@@ -9,7 +9,8 @@ def test_rates_in_per_cent() -> None:
 
 
 def test_figures_of_several_seeds() -> None:
-    assert rate(Metric(0.5214, 0.006, (0.52, 0.5228))) == "52.1 ± 0.6"
+    assert rate(Metric(0.5214, 0.006, (0.52, 0.5214, 0.5228))) == "52.1 ± 0.6"
+    assert rate(Metric(0.5214, 0.018, (0.52, 0.5228))) == "52.1", "an interval of two values is as wide as a guess"
     assert rate(Metric(0.5, None, (0.5,))) == "50.0"
     assert rate(None) == "–"
 

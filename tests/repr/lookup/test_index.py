@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,11 @@ from PIL import Image
 
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
+from repr.lookup import products
+from repr.lookup.building import Stock
 from repr.lookup.index import Index
 from repr.lookup.own import standing
+from repr.lookup.store import Product
 from repr.models.weights import Weights, fresh, write_weights
 
 
@@ -67,7 +73,7 @@ def test_it_follows_a_folder(index: Index, shop: Path) -> None:
     done = index.sync(shop)
     assert done == planned and done.as_json() == {
         **{"added": 1, "updated": 1, "moved": 1, "removed": 1, "unchanged": 2},
-        "quarantined": 0,
+        **{"kept": 0, "quarantined": 0},
     }
     assert paths(index) == {"tea:tea/a.png", "tea:tea/b.png", "jam:jam/a.png", "jam:jam/moved.png", "rice:rice/a.png"}
     assert first(index, shop / "tea" / "a.png") == ("tea", "tea/a.png") and index.verify() == []
@@ -85,6 +91,34 @@ def test_a_file_moved_to_another_product_keeps_its_features(index: Index, shop: 
     done = index.sync(shop)
     assert (done.added, done.removed, done.unchanged) == (1, 1, 4)
     assert sorted(map(tuple, index.gallery()[0].tolist())) == before and "tea:tea/c.png" in paths(index)
+
+
+def test_what_was_given_otherwise_stays_when_it_follows_a_folder(index: Index, shop: Path) -> None:
+    index.add("egg", pixels(61))
+    index.add("tea", pixels(62))
+    products.describe(index.store, Product("bread", "Bread", "42"))
+    shutil.rmtree(shop / "tea")
+    done = index.sync(shop)
+    assert (done.removed, done.kept, done.unchanged) == (2, 2, 3) and "2 that were given one by one stay" in done.words()
+    assert {product.id for product in index.store.products().values()} == {"tea", "jam", "oil", "egg", "bread"}
+    assert first(index, pixels(62))[0] == "tea" and len(kept(index)) == 2 and index.verify() == []
+    shutil.rmtree(shop / "oil")
+    assert index.sync(shop).removed == 1 and not index.store.has_product("oil")
+
+
+def test_a_folder_that_cannot_be_opened_takes_nothing_out(index: Index, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.iterdir
+
+    def closed(folder: Path) -> Iterator[Path]:
+        if folder.name == "jam":
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(folder)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    for dry_run in (True, False):
+        with pytest.raises(UserError, match="1 folders cannot be opened, such as jam/"):
+            index.sync(shop, dry_run=dry_run)
+    assert index.store.counts() == (3, 5) and index.add_catalog(Stock.of(shop).catalog()).unchanged == 3
 
 
 def test_a_folder_without_a_readable_image_empties_nothing(index: Index, tmp_path: Path) -> None:
