@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -96,7 +95,7 @@ class Cold:
     def _search(self, matrix: cache.Matrix) -> Search | None:
         """The search that was chosen for the index, of the rows of the matrix; None for the exact one."""
         self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
-        return None if self._lists is None or self._lists.cells is None else partial(self._lists.search, matrix)
+        return self._lists and self._lists.searching(matrix)
 
     def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
         """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""

@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from repr.lookup.refused import refused
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _told(method: Callable[P, T]) -> Callable[P, T]:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup.cache import LOCK, Matrix
-from repr.lookup.matches import END, GONE
+from repr.lookup.matches import END, GONE, Search
 from repr.search.calibrated import Probe, Tried, calibrate, filled, is_fast_exact, rescored
 from repr.search.cells import Cells, assign
 from repr.search.exact import top_k_of
@@ -74,6 +75,10 @@ class Calibrated:
     def covered(self, matrix: Matrix) -> int:
         """How many of the matrix's rows, from the first on, it was made with."""
         return int(np.searchsorted(matrix.ids, self.state.last, side="right"))
+
+    def searching(self, matrix: Matrix) -> Search | None:
+        """The search of the rows of a matrix; None where it is the exact one."""
+        return None if self.cells is None else partial(self.search, matrix)
 
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what is swept."""
