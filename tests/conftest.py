@@ -37,8 +37,8 @@ def thin() -> Iterator[None]:
     import torchvision
     from torch import nn
 
-    from repr.classify.weights import known_weights
     from repr.models.backbones import expected_shapes
+    from repr.models.weights import known_weights
 
     def resnet18(weights: None = None, num_classes: int = 1000) -> nn.Module:
         network = nn.Sequential()

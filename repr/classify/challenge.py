@@ -29,7 +29,10 @@ def kind_of(model: str, modality: str) -> str:
 
 
 def remarks(rows: Sequence[ClassifyRow]) -> list[str]:
-    """The paper's numbers beside our best of each kind, and what decision-level fusion gains, paired by seed: plainly, if nothing."""
+    """The paper's numbers beside our best of each kind, and what decision-level fusion gains, paired by seed: plainly, if nothing.
+
+    Told of the paper's two layers, and of our best row of decision-level fusion.
+    """
     best: dict[str, ClassifyRow] = {}
     for row in rows:
         kind = kind_of(row.config.model, row.config.modality)
@@ -40,11 +43,11 @@ def remarks(rows: Sequence[ClassifyRow]) -> list[str]:
     for kind, printed in PAPER.items():
         ours = f"{100 * (best[kind].mean(METRIC) or 0):.1f} ({best[kind].config.model})" if kind in best else "not run"
         said.append(f"{kind}: paper {printed}, ours {ours}")
-    decision = next((row for row in rows if row.config.model == "layers" and row.ran), best.get("decision-level fusion"))
+    papers = next((row for row in rows if row.config.model == "layers" and row.ran), None)
     single = max((best[kind] for kind in ("image", "text") if kind in best), key=lambda row: row.mean(METRIC) or 0, default=None)
     for other, words in ((single, "the better single modality"), (best.get("feature-level fusion"), "the best feature-level row")):
-        if decision and other:
-            said.append(_gain(decision, other, words))
+        decisions = {row.config.model: row for row in (papers, best.get("decision-level fusion")) if row}
+        said += [_gain(decision, other, words) for decision in decisions.values() if other]
     return said
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from repr.classify import MODELS
 from repr.classify.settings import NETWORKS, Settings
-from repr.classify.weights import known_weights
+from repr.models.weights import known_weights
 
 
 def combine(

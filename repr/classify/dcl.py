@@ -16,6 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, interpolate
 
 from repr.errors import UserError
 from repr.models.encoder import Encoder
+from repr.training.optim import learn_faster
 from repr.training.precision import autocast
 
 REACH = 2  # tiles that one is moved, at most, along its row and along its column: the authors' code
@@ -86,8 +87,8 @@ class Construction(nn.Module):
         assert self.maps is not None
         self.where = nn.Conv2d(self.maps.shape[1], 2, 1)
         self._generator = generator
-        for parameter in (*self.head.parameters(), *self.adversary.parameters(), *self.where.parameters()):
-            parameter.register_hook(lambda gradient: FASTER * gradient)
+        for new in (self.head, self.adversary, self.where):
+            learn_faster(new, FASTER)
 
     def _keep(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self.maps = inputs[0]

@@ -11,8 +11,8 @@ from repr.catalog.table import Catalog
 from repr.classify import kept
 from repr.classify.data import Data
 from repr.classify.flat_rows import run_flat
-from repr.classify.image import leaks_of
 from repr.classify.kept import FOLDER
+from repr.classify.leaks import leaks_of
 from repr.classify.settings import Settings
 from repr.classify.tree_rows import run_tree
 from repr.classify.trials import as_trial, wanted, write_per_class

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from repr.arrays import Ints
 from repr.classify.data import Data, Problem
 from repr.classify.fitted import Fitted, Model, fit
+from repr.classify.hierarchy.metrics import hierarchical, mistake_height
+from repr.classify.levels import Levels, level_labels
 from repr.classify.metrics import Blocks, Measured, measure
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
@@ -22,7 +25,8 @@ def run_flat(data: Data, settings: Settings) -> Outcome:
     problem = data.problem(settings.level, seed=settings.seed)
     started = time.perf_counter()
     fitted = fit(data, settings, problem)
-    return measured(data, settings, problem, fitted, time.perf_counter() - started)
+    outcome = measured(data, settings, problem, fitted, time.perf_counter() - started)
+    return replace(outcome, along=along(data, problem, outcome.measured.predicted))
 
 
 def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, fit_seconds: float) -> Outcome:
@@ -40,6 +44,25 @@ def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, f
     unknown = _unknown(fitted.model, data, problem.test)
     missing = {name: _top1(truth, blocks(data.without(name), settings.adjust)) for name in settings.parts}
     return Outcome(problem, found, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, fitted)
+
+
+def along(data: Data, problem: Problem, predicted: Ints) -> dict[str, float | None]:
+    """The measures along the class tree of flat answers, (test rows,) class numbers: over the levels down to theirs that part the rows.
+
+    Empty where theirs is the only one. `top1_path` is the top-1 itself: a flat answer's path is that of its class.
+    """
+    levels = data.memory.get("levels")
+    if not isinstance(levels, Levels):
+        levels = data.memory["levels"] = level_labels(data)
+    if problem.level not in levels.levels[1:]:
+        return {}
+    depth = levels.levels.index(problem.level) + 1
+    known = np.flatnonzero(problem.labels >= 0)
+    paths = np.empty((len(problem.names), depth), np.int64)
+    paths[problem.labels[known]] = levels.labels[known, :depth]
+    truth, found = levels.own[problem.test, :depth], paths[predicted]
+    right = float((predicted == problem.labels[problem.test]).mean())
+    return {**hierarchical(truth, found), "mistake_height": mistake_height(truth, found), "top1_path": right}
 
 
 def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:

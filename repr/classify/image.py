@@ -6,9 +6,6 @@ a linear layer. Without weights the networks can only be trained end to end, fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,7 +17,6 @@ from repr.classify.dcl import Construction
 from repr.classify.prior import blank
 from repr.classify.settings import NETWORKS, Recipe, Settings
 from repr.classify.state import Restored, State, into_network, of_network, zeros
-from repr.classify.weights import known_weights
 from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import NoneReadable, log_left_out
@@ -32,9 +28,7 @@ from repr.models.architecture import called
 from repr.models.backbones import backbone, check_size, usual_size
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
-from repr.models.leaks import leaks
-from repr.models.provenance import Leak
-from repr.models.weights import Weights, fresh, load_encoder
+from repr.models.weights import Weights, fresh, known_weights, load_encoder
 from repr.training.finetune import EncoderWithHead, fit_network
 
 EPOCHS_FROZEN, EPOCHS_WHOLE = 20, 10
@@ -231,15 +225,6 @@ def starting_weights(settings: Settings) -> Weights | None:
         message = f"these are weights of {called(weights.arch)}, not of {settings.model}"
         raise UserError(message, named, "Give that network's weights, or `model` encoder")
     return weights
-
-
-def leaks_of(rows: Iterable[Settings], catalog: Catalog) -> list[Leak]:
-    """Which of the weights that rows name have seen the catalog's test images, or may have. Those that cannot be read are passed over."""
-    weights = []
-    for named in dict.fromkeys(row.weights for row in rows if row.weights and "image" in row.modality):
-        with suppress(UserError):
-            weights.append(known_weights(named))
-    return leaks(weights, catalog.in_split("test"))
 
 
 def start(settings: Settings) -> tuple[Weights, Encoder]:

@@ -16,7 +16,7 @@ class Outcome:
 
     plain: measured without logit adjustment, which leaves no probabilities to calibrate. missing: top-1 without a modality, by the
     modality's name. unknown: test rows with a text of which the model knows no term, None where it has no list of terms. seconds,
-    fit_seconds: of all of it, and of training. note: what a reader must know. along: measures along the class tree, of hierarchical rows.
+    fit_seconds: of all of it, and of training. note: what a reader must know. along: measures along the class tree.
     fitted: the model.
     """
 

@@ -133,8 +133,9 @@ def _answer(plan: _Plan) -> Answer:
         notes += challenge.remarks(rows) if plan.number == "rakuten" else []
         about = _printed(plan.number, of_paper(plan.number, [row.config for row in rows], plan.paper))
     of_document = tuple(row.row for row in rows)
+    metric = challenge.METRIC if plan.number == "rakuten" else "top1"
     made = Document(
-        plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows)), shown=SHOWN, named=NAMED, alike=ALIKE,
+        plan.command, read.name, read.synthetic, of_document, tuple(comparisons(rows, metric)), shown=SHOWN, named=NAMED, alike=ALIKE,
         notes=tuple(notes), about=about, leaks=ran.leaks,
     )  # fmt: skip
     return Answer(made, rows, plan.number, plan.out)

@@ -14,9 +14,9 @@ from repr.classify.grid import Request
 from repr.classify.late import FUSERS
 from repr.classify.settings import NETWORKS, WHOLE, Settings, Shared
 from repr.classify.tables import TEXTS, Choice, rows_of
-from repr.classify.weights import known_weights
 from repr.errors import UserError
 from repr.models.devices import pick_device
+from repr.models.weights import known_weights
 from repr.settings import declared
 
 

@@ -14,8 +14,8 @@ from repr.classify import MODELS, SUBSETS
 from repr.classify.combinations import combine
 from repr.classify.hierarchy import NETS
 from repr.classify.settings import Settings
-from repr.classify.weights import known_weights
 from repr.errors import UserError
+from repr.models.weights import known_weights
 
 NUMBERS = ("4", "5", "6", "8", "fig8", "rakuten")
 TITLES = {
@@ -27,7 +27,7 @@ TITLES = {
     "rakuten": "Rakuten, Table 1: single modalities, feature-level fusion, decision-level fusion, ensemble",
 }
 FEATURE = ("concat", "sum", "attention", "gated")  # of Rakuten's, rows of feature-level fusion
-DECISION = ("vote", "mean", "layer", "layers", "stacking", "boosting")
+DECISION = ("vote", "mean", "product", "layer", "layers", "stacking", "boosting")
 TEXTS = {"4": "bilstm", "6": "bert"}  # what makes the text features of a table's image + text rows
 
 

@@ -22,7 +22,8 @@ from repr.errors import UserError
 from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import SHORTLIST, Ranking, Search, best_products, image_search, nearest_products
+from repr.lookup.matches import Search
+from repr.lookup.ranking import SHORTLIST, Ranking, best_products, image_search, nearest_products
 from repr.lookup.unknown import signals_of
 
 if TYPE_CHECKING:
@@ -134,9 +135,8 @@ class Answerer:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""
         if self.settled.gate is None:
             return np.zeros(len(features), dtype=np.float32)
-        gate, learner = self.settled.gate, self.taught.learner if self.taught else None
-        signals = signals_of(features, ranking, self.gallery, learner, temperature=self.settled.temperature, usual=gate.usual)
-        return gate.scores(signals)
+        gate = self.settled.gate
+        return gate.scores(signals_of(features, ranking, self.gallery, temperature=self.settled.temperature, usual=gate.usual))
 
     def _candidates(self, query: Floats, numbers: Array, scores: Floats, chances: Floats) -> tuple[Candidate, ...]:
         made = []

@@ -117,7 +117,7 @@ def own_ids(catalog: Catalog, *, prefix: bool = False) -> list[str]:
     the source's name and a colon.
 
     Raises UserError when two sources have one id for what need not be one product: they call it differently, or have neither its name,
-    its barcode nor an image of it in common. So a source may be given twice, or two that overlap.
+    its barcode nor an image of it in common. So two sources may overlap.
     """
     ids = [str(id_) for id_ in catalog.column("product")]
     sources = catalog.column("source").tolist()

@@ -21,7 +21,7 @@ from repr.images.reader import ImageLike, name_of
 from repr.lookup import cache, lists, own
 from repr.lookup.answering import Answering
 from repr.lookup.info import MadeWith
-from repr.lookup.matches import Answer, Match, Search, hits
+from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.schema import ENCODER
 from repr.lookup.store import Store
@@ -74,7 +74,8 @@ class Cold:
         check_finite(features, self.made["name"])
         with self._answering.lock:
             matrix = self._matrix()
-            search = self._search(matrix)
+            self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
+            search = lists.searching(matrix, self._lists)
             found = self._answering.answerer(self.store, matrix, search).answers(features, k)
         told = [matches_of_answer(self.store, one) for one in found]
         if per_image:
@@ -91,11 +92,6 @@ class Cold:
             return cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
         except cache.OtherIndex:
             raise UserError("the index was made anew with other weights meanwhile", self.folder, "Give the command again") from None
-
-    def _search(self, matrix: cache.Matrix) -> Search | None:
-        """The search that was chosen for the index, of the rows of the matrix; None for the exact one."""
-        self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
-        return self._lists and self._lists.searching(matrix)
 
     def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
         """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""

@@ -144,8 +144,7 @@ class Index(Opened):
         """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
 
         A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
-        every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
-        two sources have one id for what need not be one product.
+        every few hundred images: the same call goes on after an interruption. Raises UserError when no image can be read, and as `own_ids`.
         """
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what=what, where=catalog.name, settle=what != "build")
@@ -298,7 +297,7 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=chosen and chosen.searching(matrix))
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
         return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
     def _load(self) -> tuple[cache.Matrix, Chosen | None]:
@@ -377,7 +376,7 @@ class Index(Opened):
         """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
         with self._answering.lock:
             matrix, chosen = self._load()
-            answerer = self._answering.answerer(self.store, matrix, chosen and chosen.searching(matrix))
+            answerer = self._answering.answerer(self.store, matrix, lists.searching(matrix, chosen))
             found = answerer.answers(made.features, k)
         if not per_image:
             return [(matches_of_answer(self.store, one), one.unknown) for one in found]

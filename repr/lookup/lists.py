@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -76,10 +77,6 @@ class Calibrated:
         """How many of the matrix's rows, from the first on, it was made with."""
         return int(np.searchsorted(matrix.ids, self.state.last, side="right"))
 
-    def searching(self, matrix: Matrix) -> Search | None:
-        """The search of the rows of a matrix; None where it is the exact one."""
-        return None if self.cells is None else partial(self.search, matrix)
-
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what is swept."""
         if self.cells is None:
@@ -101,6 +98,19 @@ class Calibrated:
         kept = int(matrix.alive[: self.covered(matrix)].sum())
         gone = self.cells is not None and kept < (1 - GONE_SHARE) * len(self.cells)
         return gone or len(matrix) > GROWN * self.state.trained
+
+
+class Searched(Protocol):
+    """A search that was chosen: `Calibrated`, `repr.lookup.remote.Remote`."""
+
+    def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
+        """Cosines and rows of the matrix (q, k), best first."""
+
+
+def searching(matrix: Matrix, chosen: Searched | None) -> Search | None:
+    """The search that was chosen, of the rows of the matrix; None for the exact one."""
+    exact = chosen is None or (isinstance(chosen, Calibrated) and chosen.cells is None)
+    return None if chosen is None or exact else partial(chosen.search, matrix)
 
 
 def load(folder: Path, matrix: Matrix, index: str, *, before: Calibrated | None = None) -> Calibrated | None:

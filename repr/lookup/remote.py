@@ -15,7 +15,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from repr.arrays import Floats, Ints
 from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup.cache import Matrix
-from repr.lookup.matches import END, GONE, Search
+from repr.lookup.matches import END, GONE
 from repr.lookup.refused import Refused
 from repr.lookup.store import Store
 from repr.search.exact import top_k
@@ -102,10 +101,6 @@ class Remote:
             self.state = before
         elif self.client.has_collection(before.collection):
             self.client.drop_collection(before.collection)
-
-    def searching(self, matrix: Matrix) -> Search:
-        """The search of the rows of a matrix."""
-        return partial(self.search, matrix)
 
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what the matrix has not."""

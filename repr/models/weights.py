@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -144,6 +144,12 @@ def write_weights(path: Path, weights: Weights) -> None:
         usual = temporary.stat().st_mode  # as the umask says; safetensors writes files that nobody else may read
         save_file({name: tensor.contiguous() for name, tensor in weights.tensors.items()}, temporary, metadata)
         temporary.chmod(usual)
+
+
+@cache
+def known_weights(spec: str) -> Weights:
+    """`read_weights`, each once a process: for who asks for the same ones again and again."""
+    return read_weights(spec)
 
 
 def load_encoder(

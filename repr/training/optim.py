@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Group = dict[str, Any]  # of parameters, as torch has them: "params", their "weight_decay", and whether LARS has them "scaled"
+Group = dict[str, Any]  # of parameters, as torch has them: "params", "weight_decay", "scaled" (by LARS) and "faster"
 
 # Where the step schedule divides the rate by ten, as shares of the run: epochs 30 and 60 of 90 in torchvision's reference training.
 STEP_DROPS = (1 / 3, 2 / 3)
@@ -40,21 +40,28 @@ def set_rate(optimiser: torch.optim.Optimizer, multiplier: float) -> float:
     return float(optimiser.param_groups[0]["lr"])
 
 
+def learn_faster(module: nn.Module, times: float) -> None:
+    """Have a module's parameters learn at so many times the rate of the others, by whatever optimiser."""
+    for parameter in module.parameters():
+        parameter.faster = times  # type: ignore[attr-defined]
+
+
 def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[Group]:
     """Two parameter groups: weights with decay; norms, biases and other vectors without (and so without LARS scaling).
 
     Every parameter of one dimension is a norm's scale, a shift or a bias. Parameters that need no gradient are left out,
-    and a parameter shared by two modules counts once.
+    and a parameter shared by two modules counts once. Those that learn faster are groups of their own, "faster" times the rate.
     """
     seen: dict[int, nn.Parameter] = {}
     for module in modules:
         seen.update({id(p): p for p in module.parameters() if p.requires_grad})
-    decayed = [p for p in seen.values() if p.ndim > 1]
-    plain = [p for p in seen.values() if p.ndim <= 1]
-    return [
-        {"params": decayed, "weight_decay": weight_decay, "scaled": True},
-        {"params": plain, "weight_decay": 0.0, "scaled": False},
-    ]
+    found: list[Group] = []
+    for faster in sorted({1.0, *(float(getattr(p, "faster", 1.0)) for p in seen.values())}):
+        alike = [p for p in seen.values() if getattr(p, "faster", 1.0) == faster]
+        decayed, plain = [p for p in alike if p.ndim > 1], [p for p in alike if p.ndim <= 1]
+        found.append({"params": decayed, "weight_decay": weight_decay, "scaled": True, "faster": faster})
+        found.append({"params": plain, "weight_decay": 0.0, "scaled": False, "faster": faster})
+    return found
 
 
 def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -77,7 +84,7 @@ def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float,
         assert name == "lars", name
         optimiser = LARS(parts, lr=lr, momentum=momentum)
     for group in optimiser.param_groups:
-        group["base_lr"] = lr
+        group["base_lr"] = lr * group["faster"]
     return optimiser
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 FUSERS = {
     "vote": "repr.classify.late.vote:Vote",
     "mean": "repr.classify.late.mean:WeightedMean",
+    "product": "repr.classify.late.product:WeightedProduct",
     "layer": "repr.classify.late.layers:Layers",
     "layers": "repr.classify.late.layers:Layers",
     "stacking": "repr.classify.late.stacking:Stacking",

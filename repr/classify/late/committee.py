@@ -12,6 +12,7 @@ from repr.classify.late.boosting import Boosting
 from repr.classify.late.fuser import Fuser
 from repr.classify.late.layers import Layers
 from repr.classify.late.mean import WeightedMean
+from repr.classify.late.product import WeightedProduct
 from repr.classify.late.stacking import Stacking
 from repr.classify.late.vote import voted
 from repr.classify.settings import Settings
@@ -21,13 +22,13 @@ WIDER = 4  # times the hidden size of `layers`, of one more network: the paper's
 
 
 class Committee:
-    """One layer, two layers of two hidden sizes, the weighted mean, stacking, boosting."""
+    """One layer, two layers of two hidden sizes, the weighted mean and product, stacking, boosting."""
 
     def __init__(self, settings: Settings) -> None:
         deep = replace(settings, model="layers")
         self.members_: tuple[Fuser, ...] = (
             Layers(replace(settings, model="layer")), Layers(deep), Layers(replace(deep, fuse_hidden=WIDER * settings.fuse_hidden)),
-            WeightedMean(settings), Stacking(settings), Boosting(settings),
+            WeightedMean(settings), WeightedProduct(settings), Stacking(settings), Boosting(settings),
         )  # fmt: skip
 
     def fit(self, probabilities: Floats, labels: Ints, generator: torch.Generator) -> Committee:

@@ -17,7 +17,7 @@ from repr.classify.state import Restored, State, into_network, of_network
 from repr.learners.heads import ask, entropy, seeded
 from repr.training.finetune import fit_network
 
-FOLDS, EPOCHS, RATE, BATCH = 8, 40, 0.01, 256  # the batch is not told there
+FOLDS, EPOCHS, RATE, BATCH = 8, 40, 0.01, 64  # the batch is not told there
 
 
 def fusion_network(width: int, hidden: int, classes: int) -> nn.Sequential:

@@ -17,6 +17,7 @@ from repr.classify import experiment
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import Refused, run, run_trial
+from repr.classify.flat_rows import along
 from repr.classify.metrics import RATES
 from repr.classify.settings import Settings
 from repr.classify.summary import caption, summarise
@@ -152,3 +153,23 @@ def test_top1_without_a_modality_is_measured_on_all_test_rows(shop: Catalog) -> 
     assert found["missing/title"] == found["missing/ocr"] == found["top1"]  # they say the same
     blind = run_trial(Data(column(shop, "ocr", [""] * len(shop)), ocr=True), Settings(ocr=True)).metrics
     assert blind["missing/title"] == 0.25 and blind["missing/ocr"] == blind["top1"]
+
+
+def test_flat_answers_are_measured_along_the_tree_too(shop: Catalog) -> None:
+    """Against a loop over the test rows: classes 0 and 1 are below the first one, 2 and 3 below the second."""
+    trial = run_trial(Data(shop, mask=True), Settings(mask=True, level=2))
+    pairs = list(zip(trial.arrays["truth"].tolist(), trial.arrays["predicted"].tolist(), strict=True))
+    shared = sum((truth // 2 == told // 2) + (truth == told) for truth, told in pairs)
+    assert trial.metrics["hF"] == trial.metrics["hP"] == shared / (2 * len(pairs))
+    heights = [1 if truth // 2 == told // 2 else 2 for truth, told in pairs if truth != told]
+    assert trial.metrics["mistake_height"] == (np.mean(heights) if heights else None)
+    assert trial.metrics["top1_path"] == trial.metrics["top1"]
+    assert "hF" not in run_trial(Data(shop), Settings(level=1)).metrics
+
+
+def test_a_wrong_answer_below_the_right_class_costs_half(shop: Catalog) -> None:
+    problem = Data(shop).problem(2)
+    truth = problem.labels[problem.test]
+    beside = truth ^ 1  # its sister
+    assert along(Data(shop), problem, beside) == {"hP": 0.5, "hR": 0.5, "hF": 0.5, "mistake_height": 1.0, "top1_path": 0.0}
+    assert along(Data(shop), problem, (truth + 2) % 4)["mistake_height"] == 2.0

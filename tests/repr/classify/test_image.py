@@ -10,7 +10,8 @@ from repr.catalog.table import Catalog
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import run, run_trial
-from repr.classify.image import image_features, leaks_of
+from repr.classify.image import image_features
+from repr.classify.leaks import leaks_of
 from repr.classify.settings import Settings
 from repr.errors import UserError
 from repr.experiments.trials import NotRun

@@ -258,6 +258,24 @@ def as_nobody(work: Callable[[], None]) -> int:
         os._exit(1)
 
 
+def test_a_file_with_damaged_pages_is_told(tmp_path: Path) -> None:
+    put(store := Store.create(tmp_path, {}), "a", *range(300))
+    store.close()
+    data = bytearray((tmp_path / FILE).read_bytes())
+    for page in range(2, len(data) // 4096):
+        data[4096 * page : 4096 * page + 4096] = b"\xff" * 4096
+    (tmp_path / FILE).write_bytes(data)
+    asked: list[Callable[[Store], object]] = [
+        lambda s: s.counts(),
+        lambda s: list(s.images()),
+        lambda s: list(s.features(dim=4)),
+        Store.verify,
+    ]
+    for ask in asked:
+        with pytest.raises(UserError, match="not a readable index"):
+            ask(Store(tmp_path))
+
+
 def test_a_folder_that_cannot_be_written_to_is_read() -> None:
     with tempfile.TemporaryDirectory() as place:  # others cannot get to pytest's own
         folder = Path(place)

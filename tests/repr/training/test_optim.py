@@ -92,3 +92,20 @@ def test_set_rate_keeps_the_base() -> None:
     assert optim.set_rate(optimiser, 0.5) == pytest.approx(0.2)
     assert optim.set_rate(optimiser, 1.0) == pytest.approx(0.4)
     assert not math.isnan(optimiser.param_groups[1]["lr"])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "lars"])
+def test_what_learns_faster_does_so_by_every_optimiser(name: str) -> None:
+    """One step on the same gradient moves the fast layer ten times as far, bias and weight."""
+    moved = []
+    for times in (1.0, 10.0):
+        layer = nn.Linear(3, 2)
+        nn.init.constant_(layer.weight, 0.5)
+        nn.init.constant_(layer.bias, 0.5)
+        optim.learn_faster(layer, times)
+        step = optim.make(name, [layer], lr=0.001, momentum=0.9, weight_decay=0.0)
+        optim.set_rate(step, 1.0)
+        layer(torch.ones(1, 3)).sum().backward()
+        step.step()
+        moved.append([0.5 - float(parameter.detach().flatten()[0]) for parameter in layer.parameters()])
+    assert moved[1] == pytest.approx([10 * far for far in moved[0]], rel=0.02)

@@ -7,13 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from repr.classify.late.boosting import LEAVES, RATE, ROUNDS, Boosting
 from repr.classify.late.layers import Layers, beside
 from repr.classify.late.mean import WeightedMean, mixture
+from repr.classify.late.product import WeightedProduct
 from repr.classify.late.stacking import STEPS, C, Stacking, logarithms
 from repr.classify.late.vote import voted
 from repr.classify.settings import Settings
@@ -56,6 +57,42 @@ def test_the_weights_of_the_mean_are_the_likeliest() -> None:
     fitted = WeightedMean(Settings(model="mean")).fit(scores, labels, torch.Generator())
     wanted = np.array([[sum(fitted.weights_[m] * scores[m, n, c] for m in range(2)) for c in range(CLASSES)] for n in range(5)])
     np.testing.assert_allclose(fitted.fuse(scores[:, :5]), wanted, rtol=1e-5)
+
+
+def test_the_exponents_of_the_product_are_the_likeliest() -> None:
+    scores, labels = drawn()
+    fitted = WeightedProduct(Settings(model="product")).fit(scores, labels, torch.Generator())
+
+    def loss(weights: np.ndarray) -> float:
+        total = 0.0
+        for n in range(N):
+            likely = scores[0, n].astype(np.float64) ** weights[0] * scores[1, n].astype(np.float64) ** weights[1]
+            total -= np.log(likely[labels[n]] / likely.sum())
+        return total / N
+
+    best = minimize(loss, [1, 1], method="Nelder-Mead").x
+    np.testing.assert_allclose(fitted.weights_, best, atol=0.02)
+    likely = scores[0, 3] ** fitted.weights_[0] * scores[1, 3] ** fitted.weights_[1]
+    np.testing.assert_allclose(fitted.fuse(scores)[3], likely / likely.sum(), rtol=1e-4)
+    right = [(p.argmax(axis=1) == labels).mean() for p in (scores[1], fitted.fuse(scores))]
+    assert right[1] > right[0]
+
+
+def test_a_model_that_says_nothing_right_has_no_exponent_and_noughts_are_no_trouble() -> None:
+    scores, labels = drawn(5)
+    wrong = np.roll(np.eye(CLASSES, dtype=np.float32)[labels], 1, axis=1)
+    fitted = WeightedProduct(Settings(model="product")).fit(np.stack([wrong, scores[1]]), labels, torch.Generator())
+    assert fitted.weights_[0] == 0 and fitted.weights_[1] > 0.5
+    assert np.isfinite(fitted.fuse(np.stack([wrong, wrong]))).all()
+
+
+def test_rows_whose_class_no_model_was_taught_do_not_count() -> None:
+    scores, labels = drawn(6)
+    fitted = WeightedProduct(Settings(model="product")).fit(scores, labels, torch.Generator())
+    none = np.tile(np.array([1, 0, 0, 0], np.float32), (2, 50, 1))
+    more = np.concatenate([scores, none], axis=1), np.concatenate([labels, np.full(50, 3)])
+    again = WeightedProduct(Settings(model="product")).fit(*more, torch.Generator())
+    assert np.array_equal(again.weights_, fitted.weights_)
 
 
 @pytest.mark.parametrize("model", ["layer", "layers"])
@@ -105,7 +142,15 @@ def test_a_class_that_no_row_has_is_never_answered(kind: type[Stacking | Boostin
 
 
 @pytest.mark.parametrize(
-    "kind, model", [(WeightedMean, "mean"), (Layers, "layers"), (Layers, "layer"), (Stacking, "stacking"), (Boosting, "boosting")]
+    "kind, model",
+    [
+        (WeightedMean, "mean"),
+        (WeightedProduct, "product"),
+        (Layers, "layers"),
+        (Layers, "layer"),
+        (Stacking, "stacking"),
+        (Boosting, "boosting"),
+    ],
 )
 def test_kept_and_restored_it_answers_the_same(kind: type[Layers], model: str) -> None:
     scores, labels = drawn(4)

@@ -83,6 +83,16 @@ def test_a_trial_says_what_is_missing_and_how_the_long_tail_fares(shop: Catalog)
     assert len([key for key in data.memory if key.startswith("base ")]) == 2  # both rows fuse the same base models
 
 
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("name", ["layers", "committee", "attention"])
+def test_fused_rows_answer_on_every_level_with_buckets_and_along_the_tree(shop: Catalog, name: str, level: int) -> None:
+    shop = shop.select(np.flatnonzero((np.arange(160) % 4 != 3) | (np.arange(160) % 8 == 3)))  # 15 training rows of the last class
+    metrics = run_trial(Data(shop), Settings(model=name, level=level, **CHEAP)).metrics  # type: ignore[arg-type]
+    assert metrics["classes"] == 2 * level and ("hF" in metrics) == (level == 2)
+    buckets = {key.split("/")[1] for key in metrics if key.startswith("buckets/")}
+    assert buckets == ({"medium"} if level == 1 else {"medium", "few"})
+
+
 def test_a_hierarchical_net_has_no_features_of_late_fusion() -> None:
     with pytest.raises(UserError, match="no frozen features"):
         Settings(model="layers", hierarchy="flat")
