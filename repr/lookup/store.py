@@ -48,7 +48,7 @@ class Cursor(sqlite3.Cursor):
         """As SQLite's."""
         return self._told(super().executemany, *arguments)
 
-    def executescript(self, script: str) -> Self:
+    def executescript(self, script: str) -> sqlite3.Cursor:
         """As SQLite's."""
         return self._told(super().executescript, script)
 
@@ -87,7 +87,7 @@ class Connection(sqlite3.Connection):
         """As SQLite's."""
         return self.cursor(Cursor).executemany(*arguments)
 
-    def executescript(self, script: str) -> Cursor:
+    def executescript(self, script: str) -> sqlite3.Cursor:
         """As SQLite's."""
         return self.cursor(Cursor).executescript(script)
 
