@@ -40,6 +40,7 @@ def _run(words: list[str], out: str, err: str) -> None:
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(opened, number)
         os.close(opened)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
     if words[0] not in PROGRAMS:
         os.execvp(words[0], words)
     for logger in ("repr", "rpc_transfer"):  # the parent's lines are not the child's
