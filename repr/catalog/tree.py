@@ -10,6 +10,7 @@ from repr.catalog.names import as_text
 from repr.catalog.passed import SYSTEM, Tally
 from repr.images import sniff
 
+CLOSED = "folders that cannot be opened"  # begins the reason, why stands behind it
 OURS = frozenset({"synthetic.json"})  # what this toolkit itself puts into a folder of data
 # Synology, QNAP, macOS, Windows, Linux, Jupyter: what is in them is made from other files, or was thrown away.
 SYSTEM_FOLDERS = frozenset(
@@ -37,7 +38,7 @@ def _below(folder: Path, parts: tuple[str, ...], passed: Tally, above: tuple[tup
         status = folder.stat()
         entries = sorted(folder.iterdir())
     except OSError as error:
-        passed.add(f"folders that cannot be opened ({(error.strerror or 'an error').lower()})", shown)
+        passed.add(f"{CLOSED} ({(error.strerror or 'an error').lower()})", shown)
         return
     identity = (status.st_dev, status.st_ino)
     if identity in above:

@@ -17,11 +17,12 @@ from repr.checkout.proposal import Proposal, distinct
 SIDE = 360  # pixels of the longer side at which the counter is looked at
 LIGHTNESS = 0.6  # how much lightness counts beside the two colours: shadows are lightness alone
 FITS = 4  # rounds of the fit; each leaves out what the last did not explain
+SHADED, DARKEST = 0.25, 40.0  # how much of a darker lightness counts, to which depth (units of L*): shadows; what is darker is no shadow
 DIFFERENT = 7.0  # units of L*a*b* from the counter
 SMALLEST = 0.0012  # of the image's area
 EDGE = 20.0  # units of lightness, of Sobel's operator: shadows are softer
 HOLE = 0.001  # of the image's area: smaller gaps in a product are its own
-NEAR, NECK = 0.025, 0.85  # of the side: one middle within that; of the middles' depth: a way less deep leads over a neck
+NEAR, NECK = 0.025, 0.9  # of the side: one middle within that; of the middles' depth: a way less deep leads over a neck
 
 
 def propose(image: Image.Image) -> list[Proposal]:
@@ -64,8 +65,11 @@ def _coloured(lab: Floats) -> Bools:
         if ground.sum() < 50:
             break
         weights = np.linalg.lstsq(surface[ground][::11], lab[ground][::11], rcond=None)[0]
-        distance = np.sqrt(((lab - surface @ weights) ** 2).sum(-1))
-        ground = distance < DIFFERENT
+        apart = lab - surface @ weights
+        ground = np.sqrt((apart**2).sum(-1)) < DIFFERENT
+        shadow = (apart[..., 0] < 0) & (apart[..., 0] > -LIGHTNESS * DARKEST)
+        apart[..., 0] = np.where(shadow, SHADED * apart[..., 0], apart[..., 0])
+        distance = np.sqrt((apart**2).sum(-1))
     return np.asarray(distance >= DIFFERENT)
 
 

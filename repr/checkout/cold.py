@@ -32,6 +32,8 @@ def opened(detector: str, export: Export) -> Proposer:
     if path.suffix == ".onnx":
         return Graph(path, threads=cores())
     path = path / FILE if path.is_dir() else path
+    if not path.is_file():
+        raise UserError("there is no such detector", path, "Give its file, or classical", argument="detector")
     file = path.with_suffix(".onnx")
     if not (file.is_file() and Graph(file).about.identity == _identity(path)):
         log.info(f"Exporting the detector, once: {file}")

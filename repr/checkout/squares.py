@@ -13,6 +13,7 @@ from repr.checkout.proposal import Proposal, distinct
 GREY = 114  # beside an image that is no square
 LEAST = 0.05  # score; boxes below are not looked at
 MOST = 1000  # boxes that are looked at, the surest
+KEPT = 100  # boxes of an image, as COCO counts at most
 SMALLEST = 2.0  # pixels of a side
 OVERLAP = 0.6  # IoU: products that lie across one another overlap more than what a watershed parts
 ALL = 1.0  # of a box in another's: a can on a big bag lies in its box
@@ -45,4 +46,4 @@ def proposals_of(
         for row, (x, y, w, h) in zip(rows.tolist(), shapes.tolist(), strict=True)
         if min(w, h) >= SMALLEST
     ]
-    return distinct(found, overlap=OVERLAP, inside=ALL)
+    return distinct(found, overlap=OVERLAP, inside=ALL)[:KEPT]

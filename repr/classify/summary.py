@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from repr.catalog.splits import SHARE
 from repr.classify.settings import RowConfig, Settings
+from repr.evaluation.words import ENOUGH
 from repr.experiments.document import Comparison, Row
 from repr.experiments.summary import compared
 from repr.experiments.summary import summarise as summarised
@@ -124,7 +125,8 @@ def caption(rows: Sequence[ClassifyRow]) -> str:
     first = done[0]
     seeds = len(first.row.seeds)
     vary = "split and start vary; widened for splits of the same rows" if first.row.redrawn else "the start varies, the test rows do not"
-    over = f"Means over {seeds} seeds, ± half of the 95 % interval ({vary}). " if seeds > 1 else "One seed. "
+    interval = f"± half of the 95 % interval ({vary})" if seeds >= ENOUGH else "too few for an interval"
+    over = f"Means over {seeds} seeds, {interval}. " if seeds > 1 else "One seed. "
     synthetic = "Synthetic images and titles: an illustration. " if first.row.synthetic else ""
     train, test = (_range(_counts(done, part)) for part in ("train", "test"))
     held = " (a tenth held out for the temperature)" if first.config.held_out else ", the temperature from the data's own validation part"

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from repr import index_options, options
-
-if TYPE_CHECKING:
-    pass
 
 
 @options.command()
@@ -18,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.option("--weights", metavar="W", section="model", required=True, help="Run folder, .safetensors, .pth or imagenet.")
 @options.size_option
-@options.shared("crops", crops="as the weights say, else 1,0.5")
+@options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.shared("device", "workers")
 @index_options.wait_option
 @options.json_option

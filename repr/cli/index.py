@@ -188,6 +188,7 @@ def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
     Examples:
       repr index remove --index shop.index 17 42
       repr index remove shop.index 17 42
+      repr index remove shop.index -- -1
     """
     from repr.lookup.index import Index
 

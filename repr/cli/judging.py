@@ -71,7 +71,7 @@ def learner(
     \b
     Examples:
       repr index learner shop.index
-      repr index learner shop.index --learner lda-unit --accept 0.9
+      repr index learner shop.index --learner lda-root --accept 0.9
     """
     from repr.lookup.index import Index
     from repr.lookup.info import described

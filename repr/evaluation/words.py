@@ -14,13 +14,14 @@ def percent(rate: float | None, half: float | None = None) -> str:
 
 
 def rate(metric: Metric | None) -> str:
-    """`percent` of a metric that is a fraction; "–" where there is none."""
-    return percent(metric.mean, metric.ci95) if metric else NONE
+    """`percent` of a metric that is a fraction, its interval where it has values `enough` for one; "–" where there is none."""
+    return percent(metric.mean, metric.ci95 if enough(metric) else None) if metric else NONE
 
 
 def enough(metric: Metric) -> bool:
-    """Whether an interval says something: of two values it is as wide as a guess, of one there is none."""
-    return sum(value is not None for value in metric.values) >= ENOUGH
+    """Whether an interval says something: of two values it is as wide as a guess, of one there is none. Values that were not kept count."""
+    kept = sum(value is not None for value in metric.values)
+    return (kept or len(metric.values)) >= ENOUGH
 
 
 def points(difference: float | None, half: float | None = None) -> str:

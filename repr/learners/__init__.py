@@ -50,7 +50,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Scalar]]] = {
     "ncm-plain": ("ncm", {"distance": "plain"}),
     "ncm-centred": ("ncm", {"distance": "centred"}),
     "lda-root": ("lda", {"root": True}),
-    "lda-unit": ("lda", {"root": True, "unit": True, "shrinkage": 0.5}),
 }
 
 

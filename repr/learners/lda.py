@@ -21,7 +21,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from repr.arrays import Array, Doubles, Floats, Ints
 from repr.errors import UserError
-from repr.learners.arrays import as_features, as_labels, as_taught, by_class, given, unit
+from repr.learners.arrays import as_features, as_labels, as_taught, by_class, given
 from repr.learners.learner import Learner, Needs
 from repr.learners.means import BLOCK, ClassMeans
 from repr.learners.stored import Arrays, Stored, under
@@ -29,9 +29,6 @@ from repr.settings import check, setting
 
 CHUNK = 8192  # deviations gathered for one matrix product
 STALE = 0.001  # share of images come or gone below which S is left as it is: it is an average over all of them
-# Of the spread of the class means, what a class never seen has in every direction. Chosen on training images of grocery and freiburg,
-# products left out: without it strangers of another kind are told worse (AUROC 0.97, at 0.03 0.98), at 0.1 those of the shop (0.79, 0.78).
-ANYWHERE = 0.03
 ALIKE = 1e-3  # relative difference of two means up to which they are of the same images: float16 keeps 5e-4
 
 
@@ -48,7 +45,6 @@ class LDA(Learner):
     shrinkage: 1 is nearest class mean ("plain"). 0.3 was chosen on training images of grocery that were no
     shots, 10 shots of 81 products at 1,280 dimensions; 0.1 to 0.5 are within a point.
     root: tames features that are mostly small and seldom large (Tukey's ladder; Goswami et al., FeCAM, NeurIPS 2023).
-    unit: takes away how strongly an image excites the network (Perronnin et al., Improving the Fisher Kernel, ECCV 2010, who root too).
     scale: scores are the discriminant times scale / tr(S⁻¹W/N), the squared distance by S that a shot usually has from its
     class mean: as the logarithm of a density the discriminant is far too sure, the more the more dimensions.
     Where no class has two images there is no scatter: S is the identity, and the distance that of a shot from the mean of all.
@@ -56,7 +52,6 @@ class LDA(Learner):
 
     shrinkage: float = setting(0.3, "s, how far the covariance is shrunk towards a sphere", low=0, high=1)
     root: bool = setting(False, "take the signed square root of every feature first")
-    unit: bool = setting(False, "scale every feature, rooted or not, to length 1")
     scale: float = setting(25.0, "makes logits of the discriminant", low=1e-3)
 
     input: ClassVar[Literal["features", "images"]] = "features"
@@ -69,7 +64,6 @@ class LDA(Learner):
         self._solved: _Solved | None = None
         self._touched: list[int] = []  # classes taught since
         self._moved = 0  # images that came or went since
-        self._background: Floats | None = None
 
     @property
     def classes_(self) -> Ints:
@@ -146,30 +140,11 @@ class LDA(Learner):
         distance = np.sqrt(np.maximum(np.einsum("nd,nd->n", away @ inverse, away), 0))
         return np.asarray(gain / np.maximum(distance, 1e-12), dtype=np.float32)
 
-    def familiar(self, x: Array, best: Array) -> Floats:
-        """(n,) by how much likelier x (n, d) is an image of the nearest class than one of a class that was never taught, as log-odds.
-
-        best: (n,) the highest score of each. The relative Mahalanobis distance of Ren et al., A Simple Fix to Mahalanobis Distance for
-        Improving Near-OOD Detection, 2021: −½ ‖x − μ_c‖² by S⁻¹ + ½ ‖x − m‖² by (S + B)⁻¹, B the covariance of the class means around
-        m, the mean of all images, and a little of a sphere (ANYWHERE): where an image of a new class may lie. But for a constant, and
-        at the scale of `scores`.
-        """
-        self.means_.require()
-        x = self._transformed(x)
-        solved = self._solve()
-        if self._background is None:
-            self._background = self._spread_out()
-        away = x - np.asarray(self.means_.total / self.means_.images, dtype=np.float32)
-        own, any_class = np.einsum("nd,nd->n", x @ solved.inverse, x), np.einsum("nd,nd->n", away @ self._background, away)
-        return np.asarray(best + self.scale / solved.usual * 0.5 * (any_class - own), dtype=np.float32)
-
     def arrays(self) -> Arrays:
         """Means, scatter (d, d), and what was solved from them, so that the answers stay to the bit."""
         moved, touched = np.array(self._moved), np.array(self._touched, dtype=np.int64)
         solved = {} if self._solved is None else under("solved", {name: np.array(value) for name, value in vars(self._solved).items()})
-        background = {} if self._background is None else {"background": self._background}
-        own = {"scatter": self.scatter_, "moved": moved, "touched": touched, **background}
-        return {**under("means", self.means_.arrays()), **own, **solved}
+        return {**under("means", self.means_.arrays()), "scatter": self.scatter_, "moved": moved, "touched": touched, **solved}
 
     def restore(self, stored: Stored) -> None:
         """Take over what `arrays` gave; all must be of the means' dimensions."""
@@ -178,8 +153,6 @@ class LDA(Learner):
         self.scatter_ = stored.doubles("scatter", d, d)
         self._moved, self._touched = stored.whole("moved"), stored.ints("touched", None).tolist()
         stored.require(set(self._touched) <= set(self.classes_.tolist()), "a class touched was never taught")
-        if "background" in stored:
-            self._background = stored.floats("background", d, d)
         solved = stored.below("solved")
         if "inverse" in solved:
             spread = bool(solved.take("spread", np.bool_))
@@ -189,9 +162,7 @@ class LDA(Learner):
 
     def _transformed(self, x: Array) -> Floats:
         x = as_features(x, self.means_.width)
-        if self.root:
-            x = np.asarray(np.sign(x) * np.sqrt(np.abs(x)), dtype=np.float32)
-        return unit(x) if self.unit else x
+        return np.asarray(np.sign(x) * np.sqrt(np.abs(x)), dtype=np.float32) if self.root else x
 
     def _scatter(self, deviations: list[Doubles]) -> None:
         if deviations:
@@ -211,7 +182,7 @@ class LDA(Learner):
         solved = self._solved
         if solved is None or solved.images + self._moved > (1 + STALE) * solved.images or bool(self.means_.spread) != solved.spread:
             solved = self._solved = self._invert()
-            self._moved, self._background = 0, None
+            self._moved = 0
         elif self._touched:
             rows = np.stack([self.means_.row(label) for label in self._touched])
             solved.grow(len(self.means_))
@@ -219,30 +190,15 @@ class LDA(Learner):
         self._touched = []
         return solved
 
-    def _shared(self) -> Doubles:
-        """S (d, d)."""
-        d = len(self.scatter_)
-        if not self.means_.spread:
-            return np.eye(d)
-        within = self.scatter_ / self.means_.images
-        shared: Doubles = (1 - self.shrinkage) * within
-        shared[np.diag_indices(d)] += self.shrinkage * np.trace(within) / d
-        return shared
-
-    def _spread_out(self) -> Floats:
-        """(S + B)⁻¹ (d, d)."""
-        middle, between = self.means_.total / self.means_.images, np.zeros_like(self.scatter_)
-        for block in self.means_.blocks():
-            away = block - middle
-            between += away.T @ away / len(self.means_)
-        between[np.diag_indices(len(between))] += ANYWHERE * np.trace(between) / len(between)
-        return np.asarray(cho_solve(cho_factor(self._shared() + between), np.eye(len(between))), dtype=np.float32)
-
     def _invert(self) -> _Solved:
         d = len(self.scatter_)
         within = self.scatter_ / self.means_.images
+        shared = (1 - self.shrinkage) * within
+        shared[np.diag_indices(d)] += self.shrinkage * np.trace(within) / d
+        if not self.means_.spread:
+            shared = np.eye(d)
         try:
-            inverse = cho_solve(cho_factor(self._shared()), np.eye(d))
+            inverse = cho_solve(cho_factor(shared), np.eye(d))
         except LinAlgError:
             few = f"too few images ({self.means_.images}) for a covariance in {d} dimensions with shrinkage {self.shrinkage:g}"
             raise UserError(few, "", "Raise the setting shrinkage", argument="learner") from None

@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-
 from repr.arrays import Array, Floats, Ints
 from repr.learners.arrays import log_odds
 from repr.learners.stored import Arrays, Stored, Value
@@ -70,13 +68,6 @@ class Learner(ABC):
         out: heads trained by a softmax did best with this one, class means with the highest score, LDA with its own.
         """
         return log_odds(self.scores(x))
-
-    def familiar(self, x: Array, best: Array) -> Floats:
-        """(n,) float32, by how much likelier x is of the nearest class than of one that was never taught; 0 for learners that cannot tell.
-
-        best: (n,) the highest score of each, which whoever asks has already.
-        """
-        return np.zeros(len(x), dtype=np.float32)
 
     @property
     def removal_needs(self) -> Needs:

@@ -134,9 +134,8 @@ class Answerer:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""
         if self.settled.gate is None:
             return np.zeros(len(features), dtype=np.float32)
-        gate, learner = self.settled.gate, self.taught.learner if self.taught else None
-        signals = signals_of(features, ranking, self.gallery, learner, temperature=self.settled.temperature, usual=gate.usual)
-        return gate.scores(signals)
+        gate = self.settled.gate
+        return gate.scores(signals_of(features, ranking, self.gallery, temperature=self.settled.temperature, usual=gate.usual))
 
     def _candidates(self, query: Floats, numbers: Array, scores: Floats, chances: Floats) -> tuple[Candidate, ...]:
         made = []

@@ -20,7 +20,7 @@ class Asked:
 
     learner: str = setting(
         AUTO,
-        f"Who ranks products: {AUTO} tries several on the stored images; or {', '.join(FROZEN)}, lda-unit, with settings behind a colon.",
+        f"Who ranks products: {AUTO} tries several on the stored images; or {', '.join(FROZEN)}, lda-root, with settings behind a colon.",
         metavar="NAME",
         group="model",
     )

@@ -76,6 +76,12 @@ class Look:
         """The weights, as they say of themselves."""
         return self.weights if isinstance(self.weights, Weights) else read_weights(self.weights)
 
+    def taken(self, *, cut_out: bool) -> Weights:
+        """The weights at the size and crops to look through. cut_out: all images are cut out by boxes, fill what they are on, and need no
+        closer look."""
+        weights = self.read()
+        return replace(weights, size=self.size or weights.size, crops=self.crops or weights.crops or (WHOLE if cut_out else CROPS))
+
 
 def begin(
     folder: Path, stock: Stock, look: Look, *, root: Path | None = None, recall: float = RECALL, store: str | None = None
@@ -87,14 +93,12 @@ def begin(
     Raises UserError when there is something else at `folder`.
     """
     catalog = stock.catalog() if stock.data else None
-    weights = look.read()
     if (folder / FILE).is_file():
-        _check_unfinished(folder, stock.command(), look, weights)
+        _check_unfinished(folder, stock.command(), look, look.read())
         return catalog
     if folder.exists() and (not folder.is_dir() or any(file.name not in OWN and not _half(file) for file in folder.iterdir())):
         raise _there(folder)
-    weights = _looking(weights, look, catalog)
-    made = made_with(weights)
+    made = made_with(weights := look.taken(cut_out=catalog is not None and catalog.table.column("box").null_count == 0))
     start = root or (common_root(catalog) if catalog else Path.cwd())
     settings: dict[str, object] = {
         "name": uuid.uuid4().hex,
@@ -163,9 +167,3 @@ def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) 
 def _there(folder: Path) -> UserError:
     adding = command_line("repr index add", folder, data="DATA")
     return UserError("is there already", folder, f"Add to it with `{adding}`, delete it, or choose another `out`")
-
-
-def _looking(weights: Weights, look: Look, catalog: Catalog | None) -> Weights:
-    """The weights at the size and crops to look through. Products that boxes cut out fill their images, and need no closer look."""
-    cut_out = catalog is not None and catalog.table.column("box").null_count == 0
-    return replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or (WHOLE if cut_out else CROPS))

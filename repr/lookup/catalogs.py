@@ -11,6 +11,7 @@ import numpy as np
 
 from repr.catalog.once import once
 from repr.catalog.table import Catalog
+from repr.catalog.tree import CLOSED
 from repr.errors import UserError
 from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests
@@ -42,6 +43,18 @@ def stored_part(catalog: Catalog, parts: Sequence[str]) -> tuple[Catalog, str]:
         raise UserError("no product images, only checkout scenes" if len(catalog) else "no images", catalog.name, "Choose a `part`")
     left_out = f"{scenes.sum():,} boxes of checkout scenes are left out; take them in with `part`." if scenes.any() else ""
     return once(catalog.select(~scenes) if scenes.any() else catalog), left_out
+
+
+def check_opened(catalog: Catalog) -> None:
+    """Raise UserError when folders among the data could not be opened: what is stored of them would be taken for gone."""
+    closed = [one for one in catalog.passed_over if one.reason.startswith(CLOSED)]
+    if closed:
+        count, first = sum(one.count for one in closed), closed[0].examples[0]
+        raise UserError(
+            f"{count} folders cannot be opened, such as {first}, and what is stored of them would go",
+            catalog.name,
+            "Make them readable, or take them away; `repr index add` takes what can be read, and removes nothing",
+        )
 
 
 def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str | None) -> str:
@@ -103,7 +116,7 @@ def own_ids(catalog: Catalog, *, prefix: bool = False) -> list[str]:
     the source's name and a colon.
 
     Raises UserError when two sources have one id for what need not be one product: they call it differently, or have neither its name,
-    its barcode nor an image of it in common. So a source may be given twice, or two that overlap.
+    its barcode nor an image of it in common. So two sources may overlap.
     """
     ids = [str(id_) for id_ in catalog.column("product")]
     sources = catalog.column("source").tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -105,10 +105,10 @@ class Change:
             self._count("products_removed", self.db.execute("DELETE FROM products WHERE id = ?", (id_,)).rowcount)
         return gone
 
-    def remove_empty_products(self) -> int:
-        """Remove products without an image; returns how many."""
-        query = "DELETE FROM products WHERE number NOT IN (SELECT product FROM images)"
-        return self._count("products_removed", self.db.execute(query).rowcount)
+    def remove_empty_products(self, among: Collection[str]) -> int:
+        """Remove those of some products, by id, that have no image any more; returns how many."""
+        query = "DELETE FROM products WHERE id IN (SELECT value FROM json_each(?)) AND number NOT IN (SELECT product FROM images)"
+        return self._count("products_removed", self.db.execute(query, (json.dumps(sorted(among)),)).rowcount)
 
     def rename(self, old: str, new: str) -> None:
         """Give a product another id; its images stay. The caller makes sure that `new` is free."""

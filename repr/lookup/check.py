@@ -1,6 +1,6 @@
 """How good is the index? What it answers on its own images, held out, and which of them look wrong.
 
-report = check(gallery, "lda-unit", contents=hashes, looks=looks)
+report = check(gallery, "lda-root", contents=hashes, looks=looks)
 report.top1, report.top5, report.per_product, report.confused, report.suspects, report.few, report.curve
 """
 

@@ -12,7 +12,7 @@ from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, HeldOut, held_out
 from repr.lookup.settled import PLAIN, Trial
 
-CANDIDATES = (PLAIN, "ncm", "lda-unit", "linear")
+CANDIDATES = (PLAIN, "ncm", "lda-root", "linear")
 TRAINED = ("linear",)  # those whose teaching takes images × products
 HEAVY = 2_000_000  # images × products beyond which those are not tried: they are trained anew at each addition
 

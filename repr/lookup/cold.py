@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +21,7 @@ from repr.images.reader import ImageLike, name_of
 from repr.lookup import cache, lists, own
 from repr.lookup.answering import Answering
 from repr.lookup.info import MadeWith
-from repr.lookup.matches import Answer, Match, Search, hits
+from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.schema import ENCODER
 from repr.lookup.store import Store
@@ -67,12 +66,16 @@ class Cold:
         return own.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
 
     def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
-        """As `Index.lookup` of several images, by the same search of many vectors; exactly where a server has them."""
+        """As `Index.lookup` of several images, by the same search of many vectors; exactly where a server has them.
+
+        Raises UserError when the index has got other weights since it was opened.
+        """
         features, places, bad = self._embed(images)
         check_finite(features, self.made["name"])
         with self._answering.lock:
-            matrix = cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
-            search = self._search(matrix)
+            matrix = self._matrix()
+            self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
+            search = lists.searching(matrix, self._lists)
             found = self._answering.answerer(self.store, matrix, search).answers(features, k)
         told = [matches_of_answer(self.store, one) for one in found]
         if per_image:
@@ -83,10 +86,12 @@ class Cold:
         answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, told, found, strict=True)}
         return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
 
-    def _search(self, matrix: cache.Matrix) -> Search | None:
-        """The search that was chosen for the index, of the rows of the matrix; None for the exact one."""
-        self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
-        return None if self._lists is None or self._lists.cells is None else partial(self._lists.search, matrix)
+    def _matrix(self) -> cache.Matrix:
+        """The vectors as they are now. Raises UserError where they are of other weights than the encoder."""
+        try:
+            return cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
+        except cache.OtherIndex:
+            raise UserError("the index was made anew with other weights meanwhile", self.folder, "Give the command again") from None
 
     def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
         """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""

@@ -25,7 +25,8 @@ PIECE = 256  # images a transaction: what an interruption can lose
 class Changes:
     """What was done to an index, in images: stored, put in the place of others, given a new path, taken out, left as they were.
 
-    quarantine: those that cannot be read, with the reason.
+    kept: those among what the data lack that stay, since they lie in the index's own folder alone. quarantine: those that cannot be read,
+    with the reason.
     """
 
     added: int = 0
@@ -33,6 +34,7 @@ class Changes:
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
+    kept: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
 
     @property
@@ -42,13 +44,14 @@ class Changes:
 
     def as_json(self) -> dict[str, int]:
         """The counts that a command's JSON has."""
-        counts = {name: getattr(self, name) for name in ("added", "updated", "moved", "removed", "unchanged")}
+        counts = {name: getattr(self, name) for name in ("added", "updated", "moved", "removed", "unchanged", "kept")}
         return {**counts, "quarantined": len(self.quarantine)}
 
     def words(self) -> str:
         """The same in words."""
         told = [f"{self.added} images added", *(f"{n} {what}" for what in ("updated", "moved", "removed") if (n := getattr(self, what)))]
-        return f"{', '.join(told)} ({self.unchanged} were there, {len(self.quarantine)} left out as unreadable)."
+        kept = f", {self.kept} that were given one by one stay" if self.kept else ""
+        return f"{', '.join(told)} ({self.unchanged} were there, {len(self.quarantine)} left out as unreadable{kept})."
 
 
 def fill(
@@ -71,7 +74,7 @@ def fill(
     name, which changes with its weights. Raises UserError when that happens meanwhile.
     """
     todo = plan(incoming, stored, exists, whole=whole)
-    changes = Changes(moved=len(todo.moved), removed=len(todo.removed), unchanged=todo.unchanged)
+    changes = Changes(moved=len(todo.moved), removed=len(todo.removed), unchanged=todo.unchanged, kept=todo.kept)
     _say(todo, incoming)
     if dry_run:
         changes.quarantine = [Quarantined(name_of(incoming[row].source, row), "cannot be read") for row in todo.unreadable]
@@ -87,7 +90,8 @@ def fill(
     if todo.removed:  # last, so that what only changes its product keeps its features
         with store.change(what) as change:
             change.remove_images(todo.removed)
-    _describe(store, products, what, whole=whole)
+            change.remove_empty_products({image.product for image in stored})  # not those that never had an image
+    _describe(store, products, what)
     return changes
 
 
@@ -145,14 +149,12 @@ def _stored(one: Incoming, features: Floats) -> NewImage:
     return NewImage(one.product, one.path, one.content, features, one.box)
 
 
-def _describe(store: Store, products: Mapping[str, Product], what: str, *, whole: bool) -> None:
-    """Bring names, barcodes and categories of stored products to what is known of them now; with `whole`, let go of empty products."""
+def _describe(store: Store, products: Mapping[str, Product], what: str) -> None:
+    """Bring names, barcodes and categories of stored products to what is known of them now."""
     there = {product.id: product for product in store.products().values()}
     changed = [product for id_, product in products.items() if id_ in there and _after(there[id_], product) != there[id_]]
     with store.change(what) as change:
         change.put_products(changed)
-        if whole:
-            change.remove_empty_products()
 
 
 def _after(before: Product, given: Product) -> Product:

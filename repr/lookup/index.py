@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
@@ -26,11 +25,11 @@ from repr.lookup import answering, building, cache, keeping, lists, own, reindex
 from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
 from repr.lookup.building import Look, Stock
-from repr.lookup.catalogs import incoming_of
+from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
 from repr.lookup.info import Info
-from repr.lookup.matches import Answer, Match, Search, hits
+from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
 from repr.lookup.remote import Remote, checked_address
@@ -140,8 +139,7 @@ class Index(Opened):
         """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
 
         A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
-        every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
-        two sources have one id for what need not be one product.
+        every few hundred images: the same call goes on after an interruption. Raises UserError when no image can be read, and as `own_ids`.
         """
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what=what, where=catalog.name, settle=what != "build")
@@ -149,9 +147,11 @@ class Index(Opened):
     def sync(self, data: str | Path | Sequence[str | Path] | Stock, *, dry_run: bool = False, prefix: bool = False) -> Changes:
         """Make the index equal to the data: add what is new, replace what has changed, take out what is not there any more.
 
-        dry_run: only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images at all.
+        What was given as bytes or pixels, or on the page, stays: it lies nowhere but in the index. So do products without images. dry_run:
+        only say what would be done. Raises UserError as `add_catalog`, and when the data hold no images, or folders that do not open.
         """
         catalog = (data if isinstance(data, Stock) else Stock.of(data)).catalog()
+        check_opened(catalog)
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what="sync", where=catalog.name, whole=True, dry_run=dry_run)
 
@@ -195,14 +195,15 @@ class Index(Opened):
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
+        wanted = list(dict.fromkeys(map(normal, products)))
         with self.store.change("remove") as change:
-            for product in products:
+            for product in wanted:
                 self._known(product)
-            return change.remove_products(list(dict.fromkeys(products)))
+            return change.remove_products(wanted)
 
     def rename(self, old: str, new: str) -> None:
         """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
-        new = normal(new)
+        old, new = normal(old), normal(new)
         with self.store.change("rename") as change:
             self._known(old)
             if not new or (new != old and self.store.has_product(new)):
@@ -293,7 +294,7 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=_search_of(matrix, chosen))
+        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
         return [matches_of_hits(self.store, matrix, rows) for rows in found]
 
     def _load(self) -> tuple[cache.Matrix, Chosen | None]:
@@ -331,7 +332,7 @@ class Index(Opened):
             matrix, chosen = self._load()
             if anew and isinstance(chosen, Remote):
                 chosen.measure(self.store, matrix, self.folder)
-        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+        elif not is_fast_exact(self.store.counts()[1], self.weights["dim"]) or (self.folder / lists.STATE).exists():
             lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
@@ -374,7 +375,7 @@ class Index(Opened):
         """Matches, as `lookup` has them, of each of some embeddings that `embed` made, and whether it is unknown."""
         with self._answering.lock:
             matrix, chosen = self._load()
-            answerer = self._answering.answerer(self.store, matrix, _search_of(matrix, chosen))
+            answerer = self._answering.answerer(self.store, matrix, lists.searching(matrix, chosen))
             found = answerer.answers(made.features, k)
         if not per_image:
             return [(matches_of_answer(self.store, one), one.unknown) for one in found]
@@ -387,15 +388,9 @@ class Index(Opened):
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        few, chosen, outgrown = is_fast_exact(self.store.counts()[1], self.weights["dim"]), None, False
         if self.store.setting("store") or not few:
             matrix, chosen = self._load()
             outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1
         search = keeping.search_info(chosen, self.weights["dim"], outgrown=outgrown)
         return keeping.info(self.store, self.folder, self.weights, search)
-
-
-def _search_of(matrix: cache.Matrix, chosen: Chosen | None) -> Search | None:
-    """The search that was chosen, of the rows of the matrix; None for the exact one."""
-    exact = chosen is None or (isinstance(chosen, lists.Calibrated) and chosen.cells is None)
-    return None if exact else partial(cast(Chosen, chosen).search, matrix)

@@ -16,7 +16,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from repr.commands import command_line
 from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup.cache import LOCK, Matrix
-from repr.lookup.matches import END, GONE
+from repr.lookup.matches import END, GONE, Search
 from repr.search.calibrated import Probe, Tried, calibrate, filled, is_fast_exact, rescored
 from repr.search.cells import Cells, assign
 from repr.search.exact import top_k_of
@@ -96,6 +98,19 @@ class Calibrated:
         kept = int(matrix.alive[: self.covered(matrix)].sum())
         gone = self.cells is not None and kept < (1 - GONE_SHARE) * len(self.cells)
         return gone or len(matrix) > GROWN * self.state.trained
+
+
+class Searched(Protocol):
+    """A search that was chosen: `Calibrated`, `repr.lookup.remote.Remote`."""
+
+    def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
+        """Cosines and rows of the matrix (q, k), best first."""
+
+
+def searching(matrix: Matrix, chosen: Searched | None) -> Search | None:
+    """The search that was chosen, of the rows of the matrix; None for the exact one."""
+    exact = chosen is None or (isinstance(chosen, Calibrated) and chosen.cells is None)
+    return None if chosen is None or exact else partial(chosen.search, matrix)
 
 
 def load(folder: Path, matrix: Matrix, index: str, *, before: Calibrated | None = None) -> Calibrated | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from repr.catalog.names import as_text
 from repr.images.boxes import Box
 from repr.images.reader import ImageLike
-from repr.lookup.store import StoredImage
+from repr.lookup.own import MARK
+from repr.lookup.schema import StoredImage
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Plan:
     """What is to be done, by the positions of images that come in, and by the ids of those that are stored.
 
     new: to be embedded. replaces: the stored image whose place a new one takes. moved: stored images with their new paths. removed: stored
-    images that are to go. unreadable: cannot be read at all. unchanged: how many are as they were.
+    images that are to go. unreadable: cannot be read at all. unchanged: how many are as they were. kept: how many lie in the index's own
+    folder alone, and stay whatever comes in.
     """
 
     new: list[int] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Plan:
     removed: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
     unchanged: int = 0
+    kept: int = 0
 
 
 def plan(incoming: Sequence[Incoming], stored: Iterable[StoredImage], exists: Callable[[str], bool], *, whole: bool = False) -> Plan:
@@ -56,8 +59,8 @@ def plan(incoming: Sequence[Incoming], stored: Iterable[StoredImage], exists: Ca
 
     An image is known by its product, content and box. One that is stored is moved when nothing, or another content, lies at its old path.
     One that is not takes the place of what its product had stored from the same path with the same box. exists: whether a file is at a
-    stored path. whole: those that come in are all there shall be, so that what else is stored goes; an image at a path that cannot be
-    read now stays.
+    stored path. whole: those that come in are all there shall be, so that what else is stored goes; but an image at a path that cannot
+    be read now stays, and so does one that the index keeps itself, which no folder of data can have.
     """
     known = {(image.product, image.content, image.box): image for image in stored}
     here = {one.path: one.content for one in incoming}
@@ -89,5 +92,7 @@ def plan(incoming: Sequence[Incoming], stored: Iterable[StoredImage], exists: Ca
             made.replaces[position] = old
     if whole:
         kept |= set(made.replaces.values())
-        made.removed = [image.id for image in known.values() if image.id not in kept and image.path not in unread]
+        others = [image for image in known.values() if image.id not in kept and image.path not in unread]
+        made.removed = [image.id for image in others if not image.path.startswith(MARK)]
+        made.kept = len(others) - len(made.removed)
     return made

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +21,7 @@ from repr.lookup.building import Look
 from repr.lookup.filling import PIECE
 from repr.lookup.info import MadeWith
 from repr.lookup.store import Store, StoredImage
-from repr.lookup.weights import CROPS, beside, made_with, weights_file
+from repr.lookup.weights import beside, made_with, weights_file
 from repr.models.weights import write_weights
 
 log = logging.getLogger(__name__)
@@ -33,9 +32,7 @@ NAMED = 3  # images that are named one by one
 
 def begin(store: Store, folder: Path, look: Look) -> MadeWith:
     """Note what is made of which weights; what was begun of others is dropped. Raises UserError where nothing would change."""
-    weights = look.read()
-    weights = replace(weights, size=look.size or weights.size, crops=look.crops or weights.crops or CROPS)
-    made = made_with(weights)
+    made = made_with(weights := look.taken(cut_out=store.cut_out()))
     now = cast(MadeWith, store.setting("weights"))
     if now == made:
         raise UserError(f"the index is of the weights {made['name']} already, at {made['size']} px", folder, "Name others")
@@ -56,14 +53,15 @@ def begin(store: Store, folder: Path, look: Look) -> MadeWith:
 def run(store: Store, folder: Path, made: MadeWith, embedder: Embedder, file: Callable[[str], Path]) -> int:
     """Embed every stored image anew and switch; returns how many there are. file: where an image is by its path.
 
-    Raises UserError, and goes on with the old weights, when an image cannot be read or is another now.
+    Raises UserError, and goes on with the old weights, when an image cannot be read or is another now, and when another reindex has begun
+    meanwhile, or has ended.
     """
     lost: dict[int, str] = {}
     with progress.bar(store.counts()[1] - store.next_count(), "Embedding anew", "image") as bar:
         while True:
             images = store.without_next(PIECE, besides=lost)
             if images:
-                lost |= _embed(store, embedder, images, file)
+                lost |= _embed(store, made, embedder, images, file)
                 bar.update(len(images))
             elif lost := {id_: path for id_, path in lost.items() if store.image(id_) is not None}:
                 break
@@ -78,7 +76,7 @@ def run(store: Store, folder: Path, made: MadeWith, embedder: Embedder, file: Ca
     )
 
 
-def _embed(store: Store, embedder: Embedder, images: Sequence[StoredImage], file: Callable[[str], Path]) -> dict[int, str]:
+def _embed(store: Store, made: MadeWith, embedder: Embedder, images: Sequence[StoredImage], file: Callable[[str], Path]) -> dict[int, str]:
     """Store the new features of images; those that cannot be read, or are others now, by id, with the path."""
     files = [file(image.path) for image in images]
     contents = file_digests(files)
@@ -86,6 +84,7 @@ def _embed(store: Store, embedder: Embedder, images: Sequence[StoredImage], file
     found = embedder.images([files[place] for place in there], [cast("Box | None", images[place].box) for place in there])
     read = [images[there[row]].id for row in found.rows]
     with store.change("reindex") as change:
+        _check_next(store, made)
         change.put_next(read, found.features)
     return {image.id: image.path for image in images if image.id not in set(read)}
 
@@ -93,8 +92,19 @@ def _embed(store: Store, embedder: Embedder, images: Sequence[StoredImage], file
 def _switched(store: Store, made: MadeWith) -> bool:
     """Put the new features in the place of the old, unless images have come that have none yet. The index's name changes with them."""
     with store.change("reindex") as change:
+        _check_next(store, made)
         if store.without_next(1):
             return False
         change.switch_to_next()
         change.settings({"weights": made, "name": uuid.uuid4().hex, NEXT: None})
     return True
+
+
+def _check_next(store: Store, made: MadeWith) -> None:
+    """Raise UserError unless these are the weights that features are made of meanwhile: of two encoders they must not mix."""
+    if store.setting(NEXT) != made:
+        raise UserError(
+            f"another reindex began meanwhile, or has ended; this one, to {made['name']} at {made['size']} px, is given up",
+            store.file.parent,
+            "See `repr index info`; give the command again if these weights are wanted",
+        )

@@ -42,7 +42,7 @@ class Gate:
     auroc: float
 
     def scores(self, signals: Doubles) -> Floats:
-        """(q,) of signals (q, s)."""
+        """(q,) of signals (q, 3)."""
         return np.asarray(signals @ np.array(self.weights) + self.bias, dtype=np.float32)
 
 

@@ -6,9 +6,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from repr.arrays import Array, Bools, Doubles, Ints
-from repr.learners.arrays import unit
 from repr.lookup.gallery import Gallery
-from repr.lookup.held_out import FOLDS, alike, folds_of, taught_without
+from repr.lookup.held_out import FOLDS, folds_of, taught_without
 from repr.lookup.ranking import SHORTLIST, best_products
 from repr.lookup.settled import Gate
 from repr.lookup.unknown import SIGNALS, signals_of, usual_of
@@ -25,17 +24,16 @@ def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: floa
     give a sample.
     """
     assert 0 < accept < 1, "a share"
-    usual, rounds = usual_of(gallery), _rounds(gallery, folds)
-    signals, ours, fold = _cases(gallery, learner, temperature, usual, rounds[0], folds)
+    usual = usual_of(gallery)
+    signals, ours, fold = _cases(gallery, learner, temperature, usual, folds)
     if min(ours.sum(), (~ours).sum()) < FEWEST:
         return None
-    more, more_ours, _ = _cases(gallery, learner, temperature, usual, rounds[1], folds)
     held = np.empty(len(ours))
     for number in range(folds):
         mine = fold == number
-        weights = fit_logistic(np.concatenate([signals[~mine], more]), np.concatenate([ours[~mine], more_ours]))
+        weights = fit_logistic(signals[~mine], ours[~mine])
         held[mine] = signals[mine] @ weights[:-1] + weights[-1]
-    weights = fit_logistic(np.concatenate([signals, more]), np.concatenate([ours, more_ours]))
+    weights = fit_logistic(signals, ours)
     threshold = float(np.quantile(held[ours], 1 - accept))
     return Gate(
         weights=tuple(weights[:-1].tolist()), bias=float(weights[-1]), usual=usual, threshold=threshold, accept=accept,
@@ -44,25 +42,15 @@ def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: floa
     )  # fmt: skip
 
 
-def _rounds(gallery: Gallery, folds: int) -> tuple[Ints, Ints]:
-    """(n,) twice: in which fold the product of each image taught is a stranger: in the first round at random, so that its like may stay;
-    in the second together with those that look like it, so that what is asked is of another kind than all that stays."""
+def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, folds: int) -> tuple[Doubles, Bools, Ints]:
+    """Signals (m, 3), whether each is of a known product (m,), and its fold (m,)."""
     x, y = gallery.taught()
-    products, columns = np.unique(y, return_inverse=True)
-    at_random = np.random.default_rng(0).permutation(len(products)) % folds
-    if len(products) < 2:
-        return at_random[columns], at_random[columns]
-    means = np.stack([unit(x[columns == number]).mean(axis=0) for number in range(len(products))])
-    return at_random[columns], alike(unit(means), min(len(products), folds))[columns]
-
-
-def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, strange: Ints, folds: int) -> tuple[Doubles, Bools, Ints]:
-    """Signals (m, s), whether each is of a known product (m,), and its fold (m,). strange: one of `_rounds`."""
-    x, y = gallery.taught()
+    products = np.unique(y)
+    stranger_in = np.random.default_rng(0).permutation(len(products))[np.searchsorted(products, y)] % folds
     held_in = folds_of(x, y, folds)
     found: list[tuple[Doubles, Bools, Ints]] = []
     for number in range(folds):
-        strangers = strange == number
+        strangers = stranger_in == number
         asked = strangers | (held_in == number)
         if asked.all() or not strangers.any():
             continue
@@ -70,7 +58,7 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, str
         taught = taught_without(x, y, learner, asked)
         columns = rest.numbers(list(map(str, taught.classes_.tolist())))
         ranking = best_products(taught, columns, x[asked], SHORTLIST)
-        signals = signals_of(x[asked], ranking, rest, taught, temperature=temperature, usual=usual)
+        signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
         found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))
     if not found:
         return np.zeros((0, len(SIGNALS))), np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int64)

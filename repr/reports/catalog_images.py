@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,13 @@ from PIL import Image
 from repr.arrays import Floats, Ints
 from repr.catalog.statistics import class_ids
 from repr.catalog.table import Catalog
+from repr.errors import UserError
 from repr.evaluation.lookalikes import closest_groups, shared_looks
 from repr.evaluation.pixels import SIZE, pixel_features
 from repr.images.reader import ImageLike, Unreadable, read_image
 from repr.reports.gallery import Cell, gallery
+
+log = logging.getLogger(__name__)
 
 LOOKED_AT = 2_000  # images drawn by chance that are compared by their pixels: all pairs of them
 EXAMPLES = 8  # of OCR, of each kind; images of a class in a row
@@ -42,16 +46,25 @@ def image_figures(catalog: Catalog, level: int, generator: np.random.Generator) 
     if not len(there):
         return []
     part = catalog.select(there)
-    found = [one for one in (_read_texts(part),) if one is not None]
+    texts = _read_texts(part)
+    try:
+        compared = _of_classes(part, level, len(catalog))
+    except UserError as error:  # none of those drawn has a label, or can be read
+        log.info(f"No images of classes are drawn: {error}")
+        compared = []
+    return [texts, *compared] if texts else compared
+
+
+def _of_classes(part: Catalog, level: int, of: int) -> list[Shown]:
+    """The figures that compare images of classes, of the rows drawn from `of`; none of a single class."""
     labels, names = part.labels(level)
+    if len(names) < 2:
+        return []
     names = tuple(one if one == name else f"{one} {name}" for one, name in zip(class_ids(part, level), names, strict=True))
     known = part.select(labels >= 0)
-    if len(names) > 1:
-        features, rows = pixel_features(known)
-        labels = labels[labels >= 0][rows]
-        compared = known.select(rows)
-        found += [_classes(compared, features, labels, names, len(catalog)), *_lookalikes(compared, features, labels, names)]
-    return found
+    features, rows = pixel_features(known)
+    labels, compared = labels[labels >= 0][rows], known.select(rows)
+    return [_classes(compared, features, labels, names, of), *_lookalikes(compared, features, labels, names)]
 
 
 def _there(catalog: Catalog, generator: np.random.Generator) -> Ints:

@@ -15,7 +15,7 @@ from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import ClassifyRow, name, title
 from repr.commands import command_line
 from repr.evaluation.calibration import BINS, Bin
-from repr.evaluation.words import NONE, p_value, percent, points, rate
+from repr.evaluation.words import ENOUGH, NONE, p_value, percent, points, rate
 from repr.experiments.document import TRIALS
 from repr.experiments.trials import Store
 from repr.records import from_json
@@ -158,12 +158,13 @@ def _differences(page: Page, answer: Answer) -> None:
     parts = any(row.config.part for row in answer.rows)
     cells = []
     for test in tests:
+        half, p = (test.ci95, test.p) if test.n >= ENOUGH else (None, None)
         a, b = answer.rows[test.a].config, answer.rows[test.b].config
         sides = f"{name(a, answer.weights)} − {name(b, answer.weights)}"
         told = [sides, *([a.part] if parts else []), str(a.level), "yes" if a.masked else "no"]
-        cells.append([*told, points(test.difference, test.ci95), p_value(test.p), str(test.n)])
+        cells.append([*told, points(test.difference, half), p_value(p), str(test.n)])
     metric = next(column for column, of in COLUMNS.items() if of == tests[0].metric)
-    caption = f"Difference of {metric} in points, ± half of its 95 % interval, paired by seed (Student's t)."
+    caption = f"Difference of {metric} in points, ± half of its 95 % interval, paired by seed (Student's t); none of fewer than {ENOUGH}."
     page.table(["rows", *(["part"] if parts else []), "level", "masked", "difference", "p", "seeds"], cells, caption)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repr.errors import UserError
-from repr.evaluation.words import p_value, points, rate
+from repr.evaluation.words import ENOUGH, p_value, points, rate
 from repr.experiments import document
 from repr.experiments.document import Comparison, Document, Row, UsedWeights, Value
 from repr.experiments.summary import paired_rows
@@ -257,8 +257,9 @@ def _tests_table(compared: Compared, here: Sequence[int], tests: Sequence[Compar
     cells: dict[tuple[int, int], dict[str, str]] = {}
     seeds: dict[tuple[int, int], int] = {}
     for test in tests:
-        p = "" if test.p is None else f" (p {p_value(test.p)})"
-        cells.setdefault((test.a, test.b), {})[test.metric] = points(test.difference, test.ci95) + p
+        half = test.ci95 if test.n >= ENOUGH else None
+        p = "" if test.p is None or half is None else f" (p {p_value(test.p)})"
+        cells.setdefault((test.a, test.b), {})[test.metric] = points(test.difference, half) + p
         seeds[test.a, test.b] = max(test.n, seeds.get((test.a, test.b), 0))
     body = []
     for (a, b), line in cells.items():

@@ -89,6 +89,9 @@ def test_what_no_test_or_other_shots_gave_is_left_out_and_a_repetition_adds_no_l
     steps = [run(str(i), rows(**kind)) for i, kind in enumerate(kinds)]
     steps.append(run("elsewhere", rows(size=64), RUN.replace("shop", "other")))
     assert len(ladder.from_imagenet(stored([trained("w", "simclr"), *steps]), "shop")) == 2 + 2
+    for kind in kinds[2:]:  # alone, none of them gives a line
+        alone = stored([trained("w", "simclr"), run("alone", rows(**kind))])
+        assert len(ladder.from_imagenet(alone, "shop")) == 2, kind
 
 
 def test_weights_are_those_of_their_own_experiment(ladder: ModuleType) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import logging
 import shlex
 import sys
@@ -23,7 +22,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from checkout_naming import TRUE, Ground, added, boxes_of, trial, truth_of
+from checkout_naming import TRUE, Ground, added, answering, boxes_of, trial, truth_of
+from checkout_report import draw_errors, write_report
 from checkout_sets import Set, fruits, real_exemplars, shop
 
 from repr.checkout.basket import Basket, Item
@@ -42,7 +42,7 @@ from rpc_transfer.checkout.training import train
 from rpc_transfer.checkout.writing import write_sheet
 
 log = logging.getLogger("rpc_transfer.experiment")
-SIDE, BATCH = 224, 4  # of the detectors: small ones, so that many steps are made in minutes
+SIDE, BATCH = 128, 4  # of the detectors: small ones, so that many steps are made in minutes
 RESULTS = Path(__file__).parent / "results" / "checkout.json"
 
 
@@ -128,7 +128,7 @@ def _boxed(scene: Path, finder: Proposer) -> Basket:
 
 def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequence[str], seeds: int, most: int, epochs: int) -> None:
     """All trials, a file each. Raises Late."""
-    trained = work.detector("trained", [of.scenes for of in sets], epochs)
+    trained = work.detector("trained", [of.scenes for of in sets if of.scenes is not None], epochs)
     if real is not None:
         real_scenes(work, real, {"classical": propose, "trained": trained})
     for name, of in itertools.product(weights, sets):
@@ -137,13 +137,14 @@ def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequen
             continue
         finders: dict[str, Proposer | None] = {TRUE: None, "classical": propose, "trained": trained}
         if of.base is not None:
-            finders["base"] = work.detector("base", [one.base or one.scenes for one in sets], epochs)
+            finders["base"] = work.detector("base", [scenes for one in sets if (scenes := one.base or one.scenes) is not None], epochs)
         ground = grounds(work, of, name, finders, most)
         for seed in missing:
             work.check()
             told = {"data": of.name, "weights": Path(name).name, "seed": seed, "rows": trial(ground, seed)}
             write_json(_file(work, of, name, seed), {**told, "added": added(ground, seed) if of.novel else []})
             log.info(f"{of.name}, {name}, seed {seed}")
+        draw_errors(ground, answering(ground, 0), "trained", work.folder / f"errors-{of.name}-{Path(name).name}.jpg")
 
 
 def _file(work: Work, of: Set, weights: str, seed: int) -> Path:
@@ -170,6 +171,7 @@ def gathered(work: Work) -> dict[str, object]:
 @click.option("--seeds", type=int, default=5, show_default=True, help="Of naming; of each detector there is one.")
 @click.option("--most", type=int, default=90, show_default=True, help="Scenes to choose on, and to test on.")
 @click.option("--scenes", type=int, default=120, show_default=True, help="Scenes of a set to train detectors on.")
+@click.option("--shop-scenes", type=int, default=120, show_default=True, help="The same of the shop; 0: no detector sees it.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Of a detector.")
 @click.option("--minutes", type=float, default=60, show_default=True, help="Time after which nothing is begun.")
 @click.option("--weights", multiple=True, default=("imagenet", "none"), show_default=True)
@@ -182,6 +184,7 @@ def main(
     seeds: int,
     most: int,
     scenes: int,
+    shop_scenes: int,
     epochs: int,
     minutes: float,
     weights: tuple[str, ...],
@@ -197,13 +200,13 @@ def main(
     if exemplars is not None:
         sets.append(real_exemplars(exemplars, work.folder, scenes, most))
     if shop_folder is not None:
-        sets.append(shop(shop_folder, work.folder, scenes))
+        sets.append(shop(shop_folder, work.folder, shop_scenes))
     try:
         measured(work, sets, exemplars, weights, seeds, most, epochs)
     except (Late, Stopped):
         click.echo("The time is up; the same command goes on.")
     write_json(results, gathered(work))
-    click.echo(json.dumps({"written": str(results)}))
+    click.echo(f"{results}, {write_report(work.folder)}")
 
 
 if __name__ == "__main__":

@@ -140,17 +140,23 @@ class Ground:
     test: dict[str, Boxes]
 
 
+def answering(ground: Ground, seed: int, learner: str = AUTO) -> Answerer:
+    """Who answers from the exemplars that a seed draws."""
+    keys = ground.of.exemplars.product_keys().astype(str)
+    rows = drawn(keys, seed)
+    gallery = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
+    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(rows)))
+
+
 def trial(ground: Ground, seed: int) -> list[dict[str, object]]:
     """Rows of one seed: learner, kind of boxes, and who says what is unknown."""
     of, truths, val = ground.of, ground.truths, ground.val
     keys = of.exemplars.product_keys().astype(str)
-    rows, classes = drawn(keys, seed), dict(zip(keys.tolist(), of.exemplars.column("class_1").tolist(), strict=True))
-    gallery = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
+    classes = dict(zip(keys.tolist(), of.exemplars.column("class_1").tolist(), strict=True))
     above = {number: str(classes.get(id_, "")) for id_, number in truths[1].categories.items()}
     told = list[dict[str, object]]()
     for learner in LEARNERS:
-        settled = settle(gallery, Asked(learner=learner), images=len(rows))
-        answerer = Answerer(gallery, settled)
+        answerer = answering(ground, seed, learner)
         for kind, boxes in ground.test.items():
             names = [named(answerer, one.features) for one in (val[kind], boxes)]
             for unknown in UNKNOWNS:
@@ -158,7 +164,7 @@ def trial(ground: Ground, seed: int) -> list[dict[str, object]]:
                 found = detected(truths[1], boxes, names[1], unknown)
                 measured = measure(truths[1], found, threshold, with_map=True)
                 levels = {mode: {level: vars(row) for level, row in one.items()} for mode, one in measured.items()}
-                row = {"learner": learner, "chosen": settled.learner, "boxes": kind, "unknown": unknown, "levels": levels}
+                row = {"learner": learner, "chosen": answerer.settled.learner, "boxes": kind, "unknown": unknown, "levels": levels}
                 told.append({**row, "errors": errors(truths[1], found, threshold, above), "flagged": float(names[1].unknown.mean())})
     return told
 
@@ -171,7 +177,7 @@ def best_threshold(truth: Truth, found: Detected) -> float:
 def added(ground: Ground, seed: int) -> list[dict[str, object]]:
     """cAcc, and recall of novel and base products, before and after the novel ones came by the index alone, and with all at once.
 
-    The first two with the boxes of the detector that was trained without the novel products, and with the true ones.
+    The first two with the boxes of a detector that was trained without the novel products, and with the true ones.
     """
     of, truths = ground.of, ground.truths
     keys = of.exemplars.product_keys().astype(str)
@@ -184,7 +190,8 @@ def added(ground: Ground, seed: int) -> list[dict[str, object]]:
     later, at_once = (Answerer(everything, one) for one in settled.values())
     ways = {"before": Answerer(base, settled["later"]), "later": later, "at once": at_once}
     told = list[dict[str, object]]()
-    for way, kinds in (("before", ("base", TRUE)), ("later", ("base", TRUE)), ("at once", ("trained", TRUE))):
+    unseen = "base" if "base" in ground.test else "trained"
+    for way, kinds in (("before", (unseen, TRUE)), ("later", (unseen, TRUE)), ("at once", ("trained", TRUE))):
         for kind in kinds:
             names = [named(ways[way], one[kind].features) for one in (ground.val, ground.test)]
             threshold = best_threshold(truths[0], detected(truths[0], ground.val[kind], names[0], "scenes"))
@@ -197,7 +204,7 @@ def added(ground: Ground, seed: int) -> list[dict[str, object]]:
 
 def recall(truth: Truth, found: Detected, threshold: float, novel: Ints) -> tuple[float, float]:
     """The share of true boxes of novel and of other products that a counted box fits and names rightly."""
-    hits, totals = defaultdict(int), defaultdict(int)
+    hits, totals = defaultdict[bool, int](int), defaultdict[bool, int](int)
     for number, box in enumerate(truth.boxes):
         rows = np.flatnonzero((found.image == truth.image[number]) & (found.scores >= threshold) & (found.product == truth.product[number]))
         mine = bool(np.isin(truth.product[number], novel))

@@ -24,6 +24,7 @@ from repr.images.reader import read_image
 from rpc_transfer.checkout.settings import Scenes
 from rpc_transfer.checkout.synthesis import synthesize
 
+Split = Literal["train", "val", "test"]
 SIDE = 640  # pixels of pasted scenes
 INSIDE = 4  # pixels inside the box: the real exemplars have it drawn on
 NOVEL = 34
@@ -45,11 +46,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Set:
-    """exemplars: for the index; scenes: to train a detector on; novel: products that come later; base: scenes to train on without these."""
+    """exemplars: for the index; scenes: to train a detector on, None for a set that it does not see; novel: products that come later; base:
+    scenes to train on without these."""
 
     name: str
     exemplars: Catalog
-    scenes: Path
+    scenes: Path | None
     val: Part
     test: Part
     novel: frozenset[str] = frozenset()
@@ -60,10 +62,10 @@ def pasted(
     out: Path,
     data: Path,
     n: int,
-    split: Literal["train", "val", "test"],
+    split: Split,
     seed: int,
     *,
-    part: Literal["train", "val", "test"] = "train",
+    part: Split = "train",
     backgrounds: Sequence[Path] = (),
 ) -> Path:
     """Scenes pasted from the exemplars of a part, in `out`; what is there is left as it is."""
@@ -73,16 +75,16 @@ def pasted(
 
 
 def shop(folder: Path, out: Path, n: int) -> Set:
-    """The synthetic shop in RPC's layout."""
+    """The synthetic shop in RPC's layout. n: 0 for a shop that no detector is trained on."""
     exemplars = open_sources([folder]).in_split("train")
     products = np.unique(exemplars.product_keys().astype(str))
     novel = frozenset(np.random.default_rng(0).permutation(products)[: min(NOVEL, len(products) // 4)].tolist())
-    base = without(folder, novel, out / "shop-base")
-    scenes = [pasted(out / f"{name}-scenes", data, n, "train", 1) for name, data in (("shop", folder), ("base", base))]
+    sources = {"shop": folder, "base": without(folder, novel, out / "shop-base")} if n else {}
+    scenes = {name: pasted(out / f"{name}-scenes", data, n, "train", 1) for name, data in sources.items()}
     keys, rng = exemplars.product_keys().astype(str), np.random.default_rng(1)
     pool = [rng.permutation(np.flatnonzero(keys == product))[:POOL] for product in products]
     some = exemplars.select(np.sort(np.concatenate(pool)))
-    return Set("shop", some, scenes[0], Part.of(folder, "val"), Part.of(folder, "test"), novel, scenes[1])
+    return Set("shop", some, scenes.get("shop"), Part.of(folder, "val"), Part.of(folder, "test"), novel, scenes.get("base"))
 
 
 def fruits(folder: Path, out: Path, n: int, tests: int, backgrounds: Sequence[Path]) -> Set:
@@ -96,10 +98,8 @@ def fruits(folder: Path, out: Path, n: int, tests: int, backgrounds: Sequence[Pa
 def real_exemplars(folder: Path, out: Path, n: int, tests: int) -> Set:
     """The real exemplars of RPC that there are, on its real empty counters."""
     crops, backgrounds = crops_of(folder, out / "crops"), [folder / "background"]
-    made = {
-        split: pasted(out / f"exemplars-{split}", crops, count, split, seed, backgrounds=backgrounds)
-        for split, count, seed in (("train", n, 1), ("val", tests, 2), ("test", tests, 3))
-    }
+    plan: tuple[tuple[Split, int, int], ...] = (("train", n, 1), ("val", tests, 2), ("test", tests, 3))
+    made = {split: pasted(out / f"exemplars-{split}", crops, count, split, seed, backgrounds=backgrounds) for split, count, seed in plan}
     parts = [Part.of(made[split], split) for split in ("val", "test")]
     return Set("exemplars", open_sources([crops]), made["train"], parts[0], parts[1])
 

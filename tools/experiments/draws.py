@@ -22,9 +22,10 @@ from repr.evaluation.statistics import interval
 from repr.files import read_json
 from repr.search.exact import top_k
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # the demo's own stages
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in (".", "bench")]  # the demo's stages; what keeps figures
 
 import demo
+import harness
 from stages import run_all
 
 ASKED = {"pretrained over scratch": 8.0, "lookup, first right": 80.0}
@@ -34,7 +35,8 @@ ASKED = {"pretrained over scratch": 8.0, "lookup, first right": 80.0}
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/draws"), show_default=True, help="A folder a draw goes here.")
 @click.option("--draws", type=click.IntRange(1), default=5, show_default=True, help="How many seeds of the shop.")
 @click.option("--lookup-only", is_flag=True, help="The first result alone.")
-def main(out: Path, draws: int, lookup_only: bool) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="Write the figures of every draw to a file, with command, day and machine.")
+def main(out: Path, draws: int, lookup_only: bool, keep: Path | None) -> None:
     """Run the demo on several draws of the shop, and print what they have in common as JSON."""
     found = []
     for seed in range(draws):
@@ -46,6 +48,9 @@ def main(out: Path, draws: int, lookup_only: bool) -> None:
             demo.summarise(stages, folder, 0)
         found.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
         click.echo(json.dumps({"seed": seed, **found[-1]}), err=True)
+    if keep is not None:
+        words = ["python", "tools/experiments/draws.py", "--draws", str(draws), *(["--lookup-only"] if lookup_only else [])]
+        harness.keep(keep, [{"seed": seed, **one} for seed, one in enumerate(found)], words)
     click.echo(json.dumps(together(found), indent=1))
 
 

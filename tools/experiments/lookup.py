@@ -1,10 +1,11 @@
 """How often `repr lookup` is right, what it calls unknown, and what its probabilities are worth: results/lookup.json.
 
-    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224      by the commands, as installed
-    python tools/experiments/lookup.py --data DIR --out runs/lookup few strangers            from features, over draws
-    python tools/experiments/lookup.py                                                       print the tables of docs/results.md
+    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224 few …     from features
+    python tools/experiments/lookup.py --data DIR --out runs/lookup commands-160                  by the commands, as installed
+    python tools/experiments/lookup.py                                                            print the tables of docs/results.md
 
-split: the set's own, every training image stored, every test image asked. few: 1, 2, 5 and 10 training images a product, five draws.
+split, commands: the set's own, every training image stored, every test image asked. few: 1, 2, 5 and 10 training images a product, five
+draws.
 strangers: a fifth of the products is left out, five times, each once; what is asked are test images of all, and images of quite other sets.
 An experiment is measured in several sittings: what was found before stands until it is found anew.
 """
@@ -51,7 +52,7 @@ SEEDS, FOLDS = range(5), 5
 SHOTS = (1, 2, 5, 10)
 CROPS = (1.0, 0.5)
 PLAIN, CHOSEN = "neighbour", "auto"
-BEST = "lda-unit"  # what is chosen on either set
+BEST = "lda-root"  # what is chosen on either set
 TAKEN = 100  # images of a kind of freiburg, evenly spread; of these the first 60 % are stored
 SETS, FAR = ("grocery", "freiburg"), ("fruits", "fashion")
 FEW_FAR = 720  # images of a far set, evenly spread
@@ -59,9 +60,10 @@ FEW_FAR = 720  # images of a far set, evenly spread
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Features (n, d), the product of each, and whether it is to be stored or asked."""
+    """Features (n, d), the file and the product of each, and whether it is to be stored or asked."""
 
     features: Floats
+    files: list[Path]
     products: Array
     stored: Bools
     asked: Bools
@@ -84,14 +86,14 @@ def images(data: Path, name: str, size: int) -> Images:
         rows = np.concatenate([of[places] for of, places in zip(_by_product(ids), spread, strict=True)])
         catalog, ids = catalog.select(rows), ids[rows]
     made = Embedder(load_encoder("imagenet", size=size, crops=CROPS), device="cpu").catalog(catalog)
-    features, ids = made.features, ids[made.rows]
+    features, ids, files = made.features, ids[made.rows], [catalog.files()[row] for row in made.rows.tolist()]
     split = catalog.column("split").astype(str)[made.rows]
     if name != "freiburg":
-        return Images(features, ids, split == "train", split == "test")
+        return Images(features, files, ids, split == "train", split == "test")
     stored_ = np.zeros(len(ids), dtype=np.bool_)
     for of in _by_product(ids):
         stored_[of[: int(0.6 * len(of))]] = True
-    return Images(features, ids, stored_, ~stored_)
+    return Images(features, files, ids, stored_, ~stored_)
 
 
 def _by_product(ids: Array) -> list[Array]:
@@ -128,28 +130,33 @@ def row(config: dict[str, str | int], values: Sequence[dict[str, float]]) -> Row
     return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in range(len(values))))
 
 
-def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
-    """By the commands themselves; the nearest neighbour beside it from the same features."""
-    index = out / f"grocery-{size}.index"
-    build = ["index", "build", "--data", str(data / "grocery"), "--part", "train", "--size", str(size), "--out", str(index)]
+def by_commands(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
+    """By the commands themselves."""
+    index = out / "grocery-160.index"
     if not (index / "index.db").is_file() or _json("index", "info", str(index))["unfinished"]:
-        _json(*build)
+        _json("index", "build", "--data", str(data / "grocery"), "--part", "train", "--size", "160", "--out", str(index))
     answers = _json("lookup", str(index), str(data / "grocery" / "test2019"), "-k", "5")["results"]
     catalog = open_sources([str(data / "grocery")])
     truth = dict(zip((str(file) for file in catalog.files()), own_ids(catalog), strict=True))
     products = [[match["product"] for match in one["matches"]] for one in answers]
     chances = [one["matches"][0]["probability"] for one in answers]
     found = judged(products, chances, [one["unknown"] for one in answers], [truth[one["query"]] for one in answers])
-    of = images(data, "grocery", size)
-    plain = asked(answerer(of.gallery(of.stored), PLAIN), of.features[of.asked], of.products[of.asked])
+    config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": len(answers)}
     learner = str(_json("index", "info", str(index))["learner"])
-    config = {"set": "grocery", "size": size, "asked": len(answers)}
-    command = f"repr index build --data {{data}}/grocery --part train --size {size} --out {{out}}/{index.name}"
-    return (
-        f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json",
-        [row({**config, "learner": PLAIN}, [plain]), row({**config, "learner": learner}, [found])],
-        [],
-    )
+    command = f"repr index build --data {{data}}/grocery --part train --size 160 --out {{out}}/{index.name}"
+    rows = [row({**config, "learner": f"{learner}, by the commands"}, [found])]
+    return f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json", rows, []
+
+
+def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
+    """From features as the index has them."""
+    return "", [_whole(data, size, PLAIN), _whole(data, size, BEST)], []
+
+
+def _whole(data: Path, size: int, learner: str) -> Row:
+    of = images(data, "grocery", size)
+    found = asked(answerer(of.gallery(of.stored), learner), of.features[of.asked], of.products[of.asked])
+    return row({"set": "grocery", "size": size, "asked": int(of.asked.sum()), "learner": learner}, [found])
 
 
 def _json(*words: str) -> dict[str, Any]:
@@ -173,7 +180,7 @@ def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
                 by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
                 told = asked(by, of.features[of.asked], of.products[of.asked])
                 values.append({name: told[name] for name in ("first", "five")})  # neither calibrated nor with a threshold
-        config = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
+        config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
         rows += [row({**config, "learner": learner}, values) for learner, values in found.items()]
         test = paired(*([one["first"] for one in found[learner]] for learner in (CHOSEN, PLAIN)))
         a = len(rows) - 1
@@ -181,26 +188,24 @@ def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
     return "", rows, tests
 
 
-def strangers(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
+def strangers(data: Path, out: Path, *, name: str) -> tuple[str, list[Row], list[Comparison]]:
     """A fifth of the products left out, in turn: how known ones are told from these, and from images of other sets."""
-    far, rows = {name: images(data, name, 160).features for name in FAR}, []
-    for name in SETS:
-        of, values = images(data, name, 160), []
-        fold = np.random.default_rng(7).permutation(len(np.unique(of.products)))[np.unique(of.products, return_inverse=True)[1]] % FOLDS
-        for number in range(FOLDS):
-            out_ = fold == number
-            by = answerer(of.gallery(of.stored & ~out_), BEST)
-            assert by.settled.gate is not None
-            ours = {what: _ours(by, of.features[of.asked & rows_]) for what, rows_ in (("known", ~out_), ("strangers", out_))}
-            ours |= {other: _ours(by, features) for other, features in far.items()}
-            threshold, known = by.settled.gate.threshold, ours.pop("known")
-            told = {"known_rejected": float((known < threshold).mean())}
-            for what, scores in ours.items():
-                told |= {f"auroc_{what}": auroc(known, scores), f"accepted_{what}": float((scores >= threshold).mean())}
-            told |= {"promised_rejected": by.settled.gate.known_rejected, "promised_accepted": by.settled.gate.strangers_accepted}
-            values.append(told)
-        rows.append(row({"set": name, "size": 160, "asked": int(of.asked.sum()), "learner": BEST}, values))
-    return "", rows, []
+    far, of, values = {other: images(data, other, 160).features for other in FAR}, images(data, name, 160), list[dict[str, float]]()
+    products, columns = np.unique(of.products, return_inverse=True)
+    fold = (np.random.default_rng(7).permutation(len(products)) % FOLDS)[columns]
+    for number in range(FOLDS):
+        left_out = fold == number
+        by = answerer(of.gallery(of.stored & ~left_out), BEST)
+        assert by.settled.gate is not None
+        ours = {what: _ours(by, of.features[of.asked & rows]) for what, rows in (("known", ~left_out), ("strangers", left_out))}
+        ours |= {other: _ours(by, features) for other, features in far.items()}
+        threshold, known = by.settled.gate.threshold, ours.pop("known")
+        told = {"known_rejected": float((known < threshold).mean())}
+        for what, scores in ours.items():
+            told |= {f"auroc_{what}": auroc(known, scores), f"accepted_{what}": float((scores >= threshold).mean())}
+        told |= {"promised_rejected": by.settled.gate.known_rejected, "promised_accepted": by.settled.gate.strangers_accepted}
+        values.append(told)
+    return "", [row({"set": name, "size": 160, "asked": int(of.asked.sum()), "learner": BEST}, values)], []
 
 
 def _ours(by: Answerer, features: Floats) -> Array:
@@ -209,9 +214,10 @@ def _ours(by: Answerer, features: Floats) -> Array:
 
 PARTS: dict[str, Callable[[Path, Path], tuple[str, list[Row], list[Comparison]]]] = {
     "split-160": partial(split, size=160),
+    "commands-160": by_commands,
     "split-224": partial(split, size=224),
     "few": few,
-    "strangers": strangers,
+    **{f"strangers-{name}": partial(strangers, name=name) for name in SETS},
 }
 
 
@@ -228,7 +234,7 @@ def main(parts: tuple[str, ...], data: Path | None, out: Path) -> None:
         raise click.UsageError("--data is needed to measure")
     for part in parts:
         run, rows, tests = PARTS[part](data, out)
-        document = Document("repr lookup", "grocery" if part != "strangers" else ", ".join(SETS), False, tuple(rows), tuple(tests))
+        document = Document("repr lookup", str(rows[0].config["set"]), False, tuple(rows), tuple(tests))
         step = Step(part, run or f"python tools/experiments/lookup.py --data {{data}} {part}", found=document)
         before = {one.step: one for one in stored.read(FILE).steps} if FILE.is_file() else {}
         steps = tuple(({**before, part: step})[name] for name in PARTS if name == part or name in before)
@@ -238,9 +244,9 @@ def main(parts: tuple[str, ...], data: Path | None, out: Path) -> None:
 
 
 def tables(experiment: Experiment) -> list[list[str]]:
-    """The tables of docs/results.md, a list of lines each: the whole split, few images a product, what is unknown."""
+    """The tables of docs/results.md that were measured, a list of lines each: the whole split, few images a product, what is unknown."""
     found = {step.step: step.found.rows for step in experiment.steps if step.found}
-    whole = [row for name in ("split-160", "split-224") for row in found.get(name, ())]
+    whole = [row for name in ("split-160", "commands-160", "split-224") for row in found.get(name, ())]
     first = [
         [row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five", "calibration"))]
         for row in whole
@@ -250,14 +256,14 @@ def tables(experiment: Experiment) -> list[list[str]]:
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
     second = [[n, rate(by[PLAIN]), rate(by[CHOSEN])] for n, by in shots.items()]
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
-    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in found.get("strangers", ())]
-    return [
-        _table(["who answers", "px", "first right", "among the first five", "calibration error"], first),
-        _table(["images a product", "nearest neighbour", "what the index chooses"], second),
-        _table(
-            ["shop", "known called unknown", "left out: AUROC", "of these not called unknown", "fruits: AUROC", "fashion: AUROC"], third
-        ),
+    left = [row for name in SETS for row in found.get(f"strangers-{name}", ())]
+    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
+    all_ = [
+        (["who answers", "px", "first right", "among the first five", "calibration error"], first),
+        (["images a product", "nearest neighbour", "what the index chooses"], second),
+        (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),
     ]
+    return [_table(header, lines) for header, lines in all_ if lines]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

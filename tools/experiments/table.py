@@ -89,9 +89,12 @@ def classified(rows: Sequence[Row]) -> list[str]:
 
 def looked_up(rows: Sequence[Row]) -> list[str]:
     """A table of the rows of lookups; none when there are none."""
-    known = [[row.config["set"], row.config["learner"], row.config["size"], row.config.get("shots", "all")] for row in rows]
+    known = [
+        [row.config["set"], row.config["learner"], row.config["size"], row.config.get("shots", "all"), row.config.get("views", "none")]
+        for row in rows
+    ]
     lines = [[*of, *(rate(row.metrics.get(name)) for name in LOOKED)] for of, row in zip(known, rows, strict=True)]
-    return _table(["set", "learner", "px", "images a product", *LOOKED.values()], lines) if lines else []
+    return _table(["set", "learner", "px", "images a product", "views", *LOOKED.values()], lines) if lines else []
 
 
 def evaluated(rows: Sequence[Row]) -> list[str]:

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from repr.errors import UserError
-from repr.learners.lda import ANYWHERE, LDA
+from repr.learners.lda import LDA
 from repr.learners.ncm import NCM
 
 Array = np.ndarray[Any, Any]
@@ -59,38 +58,6 @@ def test_the_root_keeps_signs() -> None:
     x = np.array([[4.0], [9.0], [-4.0], [-9.0]], dtype=np.float32)
     learner = LDA(root=True).learn(x, np.array([0, 0, 1, 1]))
     assert learner.means_.rows().ravel().tolist() == [2.5, -2.5]
-
-
-def test_at_length_one_how_strong_an_image_is_does_not_matter(shop: tuple[Array, Array, Array, Array]) -> None:
-    x, y, queries, _ = shop
-    strength = np.random.default_rng(0).uniform(0.1, 10, size=(len(x), 1)).astype(np.float32)
-    learner, other = LDA(root=True, unit=True).learn(x, y), LDA(root=True, unit=True).learn(strength * x, y)
-    assert np.allclose(learner.scores(queries), other.scores(3 * queries), rtol=1e-3, atol=1e-3)
-    rooted = np.sqrt(x / np.linalg.norm(x, ord=1, axis=1, keepdims=True))  # the same length by hand, of features that are not negative
-    assert np.allclose(LDA().learn(rooted, y).scores(rooted), LDA(root=True, unit=True).learn(x, y).scores(x), rtol=1e-3, atol=1e-3)
-
-
-def test_familiar_is_the_log_ratio_of_two_gaussians_up_to_a_constant(shop: tuple[Array, Array, Array, Array]) -> None:
-    x, y, queries, _ = shop
-    learner = LDA(shrinkage=0.4).learn(x, y)
-    told = learner.familiar(queries, learner.scores(queries).max(axis=1))
-    means = np.stack([x[y == label].mean(axis=0) for label in np.unique(y)]).astype(np.float64)
-    within = np.cov((x - means[np.searchsorted(np.unique(y), y)]).T, bias=True)
-    shared = 0.6 * within + 0.4 * np.trace(within) / len(within) * np.eye(len(within))
-    middle = x.mean(axis=0)
-    between = (means - middle).T @ (means - middle) / len(means)
-    wide = shared + between + ANYWHERE * np.trace(between) / len(between) * np.eye(len(between))
-    own = np.max([multivariate_normal(mean, shared).logpdf(queries) for mean in means], axis=0)
-    wanted = learner.scale / np.trace(np.linalg.solve(shared, within)) * (own - multivariate_normal(middle, wide).logpdf(queries))
-    assert np.allclose(told - told[0], wanted - wanted[0], rtol=1e-3, atol=1e-2)
-
-
-def test_what_it_was_taught_is_more_familiar_than_a_class_left_out(shop: tuple[Array, Array, Array, Array]) -> None:
-    x, y, queries, truth = shop
-    known = truth > 2
-    learner = LDA().learn(x[y > 2], y[y > 2])
-    familiar = learner.familiar(queries, learner.scores(queries).max(axis=1))
-    assert np.median(familiar[known]) > np.quantile(familiar[~known], 0.9)
 
 
 def test_without_shrinkage_few_images_are_too_few() -> None:

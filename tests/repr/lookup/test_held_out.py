@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score, top_k_accuracy_score
 
 from repr.learners.ncm import NCM
 from repr.lookup import held_out as module
-from repr.lookup.held_out import HeldOut, alike, folds_of, held_out, held_out_arrays
+from repr.lookup.held_out import FOLDS, HeldOut, alike, folds_of, held_out, held_out_arrays, scattered
 from repr.vectors import normalised
 from tests.repr.lookup.galleries import drawn, shop
 
@@ -99,3 +99,13 @@ def test_products_count_alike_however_many_images_they_have() -> None:
 
 def test_a_gallery_of_single_images_is_asked_nothing() -> None:
     assert not len(held_out(shop(5, 1), "ncm").rows)
+
+
+def test_scattered_images_leave_some_of_every_product_in_every_fold() -> None:
+    y = np.repeat([0, 1, 2, 3], [1, 2, 7, 50])
+    fold = scattered(y)
+    assert fold[0] == -1 and set(fold[1:]) == set(range(FOLDS))
+    for label in (1, 2, 3):
+        counts = np.bincount(fold[y == label], minlength=FOLDS)
+        assert counts.max() - counts.min() <= 1 and counts.max() < counts.sum()
+    assert np.array_equal(fold, scattered(y)) and len(set(fold[y == 3][:5])) > 1

@@ -53,6 +53,12 @@ def test_the_whole_takes_out_what_is_gone_but_not_what_cannot_be_read_now() -> N
     assert plan([come("a", "A"), come("b", None)], stored, no).removed == []
 
 
+def test_what_lies_in_the_index_alone_stays() -> None:
+    stored = [kept(1, "a", "A"), kept(2, "index:b.png", "B"), kept(3, "index:c.png", "C")]
+    made = plan([come("x/b", "B")], stored, lambda path: path.startswith("index:"), whole=True)
+    assert (made.removed, made.kept, made.unchanged, made.moved) == ([1], 1, 1, {})
+
+
 @given(
     st.dictionaries(st.integers(0, 6), st.integers(0, 6), max_size=7),
     st.dictionaries(st.integers(0, 6), st.integers(0, 6), max_size=7),

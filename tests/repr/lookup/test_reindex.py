@@ -12,7 +12,9 @@ from PIL import Image
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup import reindex
+from repr.lookup.building import Look
 from repr.lookup.index import Index
+from repr.lookup.store import NewImage, Product
 from repr.models.weights import Weights, fresh
 
 
@@ -127,3 +129,34 @@ def test_the_same_weights_at_another_size_and_nothing_new(index: Index, old: Wei
         index.reindex(old, crops=[1])
     assert index.reindex(old, size=48, crops=[1]) == 7
     assert index.weights["size"] == 48 and index.verify() == [] and index.lookup(index.file("p1/4.png"), k=1).matches[0].score > 0.9999
+
+
+@pytest.mark.parametrize("when", ["images", "update"])
+def test_two_at_once_do_not_mix(index: Index, old: Weights, new: Weights, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    third, begun = fresh("resnet18", 32, 2), list[int]()
+    owner: Any = Embedder if when == "images" else type(reindex.progress.bar(1, "", ""))
+    real = getattr(owner, when)
+
+    def another_begins(self: Any, *given: Any) -> Any:
+        if not begun:  # while this one embeds its images, or when it has embedded all of them and is about to switch
+            begun.append(1)
+            reindex.begin(Index.open(index.folder).store, index.folder, Look(third, crops=(1.0,)))
+        return real(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, when, another_begins)
+        with pytest.raises(UserError, match="another reindex began meanwhile"):
+            index.reindex(new, crops=[1])
+    assert begun and index.store.next_count() == 0 and index.weights["identity"] == old.identity
+    assert index.reindex(third, crops=[1]) == 7 and index.verify() == []
+    assert index.lookup(index.file("p1/4.png"), k=1).matches[0].score > 0.9999
+
+
+def test_products_that_boxes_cut_out_are_looked_at_as_a_build_does(tmp_path: Path, old: Weights) -> None:
+    index = Index.create(tmp_path / "cut", weights=old, crops=[1], root=tmp_path, device="cpu")
+    assert reindex.begin(index.store, index.folder, Look(old, size=48))["crops"] == [1.0, 0.5], "nothing says that they are cut out"
+    for box, crops in (((1.0, 2.0, 30.0, 30.0), [1.0]), (None, [1.0, 0.5])):
+        with index.store.change("add") as change:
+            change.put_products([Product("p")])
+            change.add([NewImage("p", "a.png", bytes(32), np.ones(512, np.float32), box)])
+        assert reindex.begin(index.store, index.folder, Look(old, size=48))["crops"] == crops

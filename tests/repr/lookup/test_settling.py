@@ -8,7 +8,7 @@ import pytest
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
 from repr.lookup.asked import Asked
-from repr.lookup.held_out import held_out
+from repr.lookup.held_out import held_out, held_out_arrays, scattered
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle
 from repr.lookup.strangers import fit_gate
@@ -20,7 +20,9 @@ def test_learner_temperature_and_gate_come_from_held_out_images() -> None:
     gallery = shop(20, 10, spread=0.4)
     settled = settle(gallery, Asked(accept=0.9), images=200, candidates=("neighbour", "lda"))
     assert settled.asked == "auto" and settled.learner in ("neighbour", "lda") and len(settled.trials) == 2
-    logits = held_out(gallery, settled.learner).logits()
+    x, y = gallery.taught()
+    one_by_one = held_out_arrays(x, y, settled.learner, scattered(y))
+    logits = np.concatenate([held_out(gallery, settled.learner).logits(), one_by_one.logits()])
     assert settled.temperature == pytest.approx(fit_temperature(logits, np.zeros(len(logits), dtype=np.int64)))
     assert settled.gate == fit_gate(gallery, settled.learner, settled.temperature, accept=0.9)
     assert settled.gate is not None and settled.gate.known_rejected == pytest.approx(0.1, abs=0.01)

@@ -3,11 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from repr.learners.lda import LDA
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import Ranking, best_products
+from repr.lookup.ranking import Ranking
 from repr.lookup.unknown import signals_of, usual_of
-from tests.repr.lookup.galleries import shop
 
 
 def test_signals_by_hand() -> None:
@@ -15,22 +13,13 @@ def test_signals_by_hand() -> None:
     gallery = Gallery(np.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]]), ["a", "a", "b"], np.arange(3))
     ranking = Ranking(np.array([[4.0, 0.0], [1.0, 0.0]], dtype=np.float32), np.array([[0, 1], [1, 0]]))
     queries = np.array([[1.0, 1.0], [-1.0, 0.0]], dtype=np.float32)
-    signals = signals_of(queries, ranking, gallery, None, temperature=2.0, usual=0.7)
+    signals = signals_of(queries, ranking, gallery, temperature=2.0, usual=0.7)
     half = np.sqrt(0.5)
-    assert np.allclose(signals, [[2.0, half, 1.0, 0], [0.5, 1.0, 1 - 0.7, 0]], atol=1e-5)  # east and north are at right angles: usually 0
+    assert np.allclose(signals, [[2.0, half, 1.0], [0.5, 1.0, 1 - 0.7]], atol=1e-5)  # east and north are at right angles: usually 0
     assert usual_of(gallery) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_single_product_has_no_rival_and_is_finite() -> None:
     gallery = Gallery(np.eye(2), ["a", "a"], np.arange(2))
     ranking = Ranking(np.array([[7.0, -np.inf]], dtype=np.float32), np.array([[0, -1]]))
-    assert np.isfinite(signals_of(np.ones((1, 2), np.float32), ranking, gallery, None, temperature=1.0, usual=1.0)).all()
-
-
-def test_what_the_learner_finds_familiar_is_a_signal() -> None:
-    gallery = shop(6, 8)
-    x, y = gallery.taught()
-    learner = LDA().learn(x, y)
-    ranking = best_products(learner, learner.classes_, x[:5], 3)
-    signals = signals_of(x[:5], ranking, gallery, learner, temperature=1.0, usual=1.0)
-    assert np.allclose(signals[:, 3], learner.familiar(x[:5], learner.scores(x[:5]).max(axis=1)), rtol=1e-5)
+    assert np.isfinite(signals_of(np.ones((1, 2), np.float32), ranking, gallery, temperature=1.0, usual=1.0)).all()

@@ -76,6 +76,20 @@ def test_figures_of_images_are_drawn_where_there_are_images(tmp_path: Path) -> N
             assert image.width > 96 and len(image.getcolors(1 << 20) or ()) > 50
 
 
+def test_images_that_cannot_be_read_leave_their_figures_out(tmp_path: Path) -> None:
+    catalog = shop(tmp_path / "shop", images=True)
+    for file in (tmp_path / "shop").glob("*.png"):
+        file.write_bytes(b"no image")
+    names = drawn(catalog, tmp_path / "out")
+    assert "long_tail.svg" in names and not names & {"classes_shown.png", "lookalikes.png"}
+
+
+def test_rows_without_a_class_are_not_compared(tmp_path: Path) -> None:
+    catalog = shop(tmp_path / "shop", images=True)
+    names = {file.name for file in draw(catalog, statistics(catalog, 2), tmp_path / "out")}  # two rows have no sub-class
+    assert "classes_shown.png" in names
+
+
 def test_a_font_without_chinese_gives_bars_in_place_of_the_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jieba")
     monkeypatch.setattr(sheet, "CHINESE_FONTS", ())

@@ -72,6 +72,8 @@ def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], m
 def test_nothing_and_a_share_cannot_both_be_held_out(options: dict[str, Any], tmp_path: Path, share: float) -> None:
     with pytest.raises(UserError, match=f"a share of {share} is to be held out, and `split` none trains on every image"):
         execute(options | {"split": "none", "val_share": share}, out=tmp_path / "run", resume=False)
+    with pytest.raises(UserError, match="data_seed: would do nothing"):
+        execute(options | {"split": "none", "data_seed": 1}, out=tmp_path / "run", resume=False)
     assert not (tmp_path / "run").exists()
 
 

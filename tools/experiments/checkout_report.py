@@ -1,0 +1,59 @@
+"""The page of the checkout experiment: test scenes with what was named rightly and wrongly, and the real scenes with our boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from checkout_naming import Ground, Named, detected, named
+
+from repr.checkout.basket import Basket, Item
+from repr.images.reader import read_image
+from repr.lookup.answers import Answerer
+from repr.lookup.matches import Match
+from repr.reports.page import Page
+from rpc_transfer.checkout.finding import FIT, ious
+from rpc_transfer.checkout.writing import write_sheet
+
+SHOWN = 3  # scenes of a set, one a level
+
+
+def draw_errors(ground: Ground, answerer: Answerer, kind: str, file: Path) -> None:
+    """A sheet of test scenes: boxes blue where a product of that name lies in them, vermillion where none does."""
+    truth, boxes = ground.truths[1], ground.test[kind]
+    names = named(answerer, boxes.features)
+    found = detected(truth, boxes, names, "scenes")
+    scenes = []
+    for number in _one_a_level(ground):
+        mine = (truth.image == number).nonzero()[0]
+        items = []
+        for row in np.flatnonzero(found.image == number):
+            fits = ious(found.boxes[row], truth.boxes[mine])
+            right = bool(((fits >= FIT) & (truth.product[mine] == found.product[row])).any())
+            items.append(_item(names, boxes.boxes[row].tolist(), int(row), right))
+        picture = ground.of.test.folder / truth.names[number]
+        scenes.append(Basket(str(picture), read_image(picture).size, tuple(items)))
+    write_sheet(file, scenes, synthetic=ground.of.exemplars.synthetic)
+
+
+def _item(names: Named, box: list[float], row: int, right: bool) -> Item:
+    x, y, w, h = box
+    match = Match(str(names.product[row]), 0.0, "", probability=float(names.chance[row]))
+    return Item((x, y, w, h), 1.0, not right, (match,))
+
+
+def _one_a_level(ground: Ground) -> list[int]:
+    levels = ground.truths[1].levels
+    return sorted({int(np.flatnonzero(levels == level)[0]) for level in np.unique(levels)})[:SHOWN]
+
+
+def write_report(folder: Path) -> Path:
+    """report.html of all sheets in a folder; its path."""
+    page = Page("Automatic checkout", synthetic=any(folder.glob("errors-shop-*.jpg")))
+    page.section("What is named wrongly")
+    for file in sorted(folder.glob("errors-*.jpg")):
+        page.images(read_image(file), f"{file.stem}: blue boxes hold a product of that name, the others do not, and count as unknown here.")
+    page.section("Real scenes")
+    for file in sorted(folder.glob("real-*.jpg")):
+        page.images(read_image(file), f"{file.stem}: boxes and their scores; nobody has labelled these scenes.")
+    return page.write(folder / "report.html")
