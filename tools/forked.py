@@ -30,7 +30,8 @@ def load(tick: Callable[[], object]) -> None:
 
 def start(words: Sequence[str], out: Path, err: Path) -> BaseProcess:
     """Run a command, of PROGRAMS or else of the system, with its standard output and its words in two files. Returns the process."""
-    child = multiprocessing.get_context(METHOD).Process(target=_run, args=(list(words), str(out), str(err)))
+    context = multiprocessing.get_context("fork") if METHOD == "fork" else multiprocessing.get_context("spawn")
+    child = context.Process(target=_run, args=(list(words), str(out), str(err)))
     child.start()
     return child
 
