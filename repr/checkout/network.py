@@ -7,8 +7,9 @@ a product, how near to its middle, and how far its four edges are. One class, "a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from repr.errors import UserError
 from repr.models.backbones import backbone, build
 
 STRIDES = (8, 16, 32)  # pixels; products of 64 and 128 pixels are where one hands over to the next
-ROUND = 32  # sides are multiples of the last stride
+STEM, STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2", "layer3", "layer4")  # of torchvision's ResNets
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class Finder(nn.Module):
         stages = Stages(made.arch, made.channels)
         classes = max(1, len(made.classes))
         head = FCOSHead(made.channels, 1, classes, made.convs)
+        # torchvision cuts distances to edges off at 0 where the paper has exp(x), and starts them around 0: a first step of Adam's then
+        # leaves all of them at 0, where no gradient is. They start at a stride, as the paper's do.
+        nn.init.ones_(head.regression_head.bbox_reg.bias)
         self.fcos = FCOS(stages, classes, anchor_generator=generator, head=head)
         self.register_buffer("anchors", points(made.side), persistent=False)
         self.register_buffer("shift", torch.tensor(made.mean).view(1, 3, 1, 1), persistent=False)
@@ -115,12 +119,12 @@ class Stages(nn.Module):
     def forward(self, pixels: Tensor) -> OrderedDict[str, Tensor]:
         """(b, 3, s, s) → a map (b, channels, s / stride, s / stride) a stride."""
         if self.places:
-            stages: list[Tensor] = self.body.forward_intermediates(pixels, indices=self.places, intermediates_only=True)
+            staged = cast(Callable[..., list[Tensor]], self.body.forward_intermediates)
+            stages = staged(pixels, indices=self.places, intermediates_only=True)
         else:
-            body, stages = self.body, []
-            x = body.layer1(body.maxpool(body.relu(body.bn1(body.conv1(pixels)))))
-            for layer in (body.layer2, body.layer3, body.layer4):
-                x = layer(x)
-                stages.append(x)
+            stages, x = [], pixels
+            for name in (*STEM, *STAGES):
+                x = self.body.get_submodule(name)(x)
+                stages += [x] if name in STAGES else []
         found: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(map(str, STRIDES), stages, strict=True)))
         return found
