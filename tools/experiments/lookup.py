@@ -155,8 +155,14 @@ def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Com
 
 def _whole(data: Path, size: int, learner: str) -> Row:
     of = images(data, "grocery", size)
-    found = asked(answerer(of.gallery(of.stored), learner), of.features[of.asked], of.products[of.asked])
+    found = _first(Answerer(of.gallery(of.stored), Settled(learner)), of)
     return row({"set": "grocery", "size": size, "asked": int(of.asked.sum()), "learner": learner}, [found])
+
+
+def _first(by: Answerer, of: Images) -> dict[str, float]:
+    """First right and right among five, of what is asked of a set, by an answerer that is neither calibrated nor has a threshold."""
+    told = asked(by, of.features[of.asked], of.products[of.asked])
+    return {name: told[name] for name in ("first", "five")}
 
 
 def _json(*words: str) -> dict[str, Any]:
@@ -178,8 +184,7 @@ def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
             gallery = of.gallery(kept)
             for learner, values in found.items():
                 by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
-                told = asked(by, of.features[of.asked], of.products[of.asked])
-                values.append({name: told[name] for name in ("first", "five")})  # neither calibrated nor with a threshold
+                values.append(_first(by, of))
         config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
         rows += [row({**config, "learner": learner}, values) for learner, values in found.items()]
         test = paired(*([one["first"] for one in found[learner]] for learner in (CHOSEN, PLAIN)))
