@@ -67,6 +67,9 @@ class Finder(nn.Module):
         stages = Stages(made.arch, made.channels)
         classes = max(1, len(made.classes))
         head = FCOSHead(made.channels, 1, classes, made.convs)
+        # torchvision cuts distances to edges off at 0 where the paper has exp(x), and starts them around 0: a first step of Adam's then
+        # leaves all of them at 0, where no gradient is. They start at a stride, as the paper's do.
+        nn.init.ones_(head.regression_head.bbox_reg.bias)
         self.fcos = FCOS(stages, classes, anchor_generator=generator, head=head)
         self.register_buffer("anchors", points(made.side), persistent=False)
         self.register_buffer("shift", torch.tensor(made.mean).view(1, 3, 1, 1), persistent=False)

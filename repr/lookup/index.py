@@ -195,14 +195,15 @@ class Index(Opened):
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
+        wanted = list(dict.fromkeys(map(normal, products)))
         with self.store.change("remove") as change:
-            for product in products:
+            for product in wanted:
                 self._known(product)
-            return change.remove_products(list(dict.fromkeys(products)))
+            return change.remove_products(wanted)
 
     def rename(self, old: str, new: str) -> None:
         """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
-        new = normal(new)
+        old, new = normal(old), normal(new)
         with self.store.change("rename") as change:
             self._known(old)
             if not new or (new != old and self.store.has_product(new)):
@@ -331,7 +332,7 @@ class Index(Opened):
             matrix, chosen = self._load()
             if anew and isinstance(chosen, Remote):
                 chosen.measure(self.store, matrix, self.folder)
-        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+        elif not is_fast_exact(self.store.counts()[1], self.weights["dim"]) or (self.folder / lists.STATE).exists():
             lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
@@ -387,7 +388,7 @@ class Index(Opened):
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        few, chosen, outgrown = is_fast_exact(self.store.counts()[1], self.weights["dim"]), None, False
         if self.store.setting("store") or not few:
             matrix, chosen = self._load()
             outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1

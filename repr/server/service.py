@@ -46,6 +46,7 @@ class Service:
 
     def __init__(self, index: Index, limits: Limits, keys: Keys, counting: Counting) -> None:
         self.index, self.limits, self.keys, self.counting = index, limits, keys, counting
+        index.who = "service"
         self.synthetic = bool(index.store.setting("synthetic"))
         self.metrics, self.doubts = Metrics(), Doubts(index.folder)
         self.batcher = Batcher(self._ask, most=limits.batch, room=limits.queue, seen=self.metrics.batch.observe)

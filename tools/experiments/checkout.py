@@ -42,7 +42,7 @@ from rpc_transfer.checkout.training import train
 from rpc_transfer.checkout.writing import write_sheet
 
 log = logging.getLogger("rpc_transfer.experiment")
-SIDE, BATCH = 192, 4  # of the detectors: small ones, so that many steps are made in minutes
+SIDE, BATCH = 128, 4  # of the detectors: small ones, so that many steps are made in minutes
 RESULTS = Path(__file__).parent / "results" / "checkout.json"
 
 

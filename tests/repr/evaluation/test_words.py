@@ -11,6 +11,7 @@ def test_rates_in_per_cent() -> None:
 def test_figures_of_several_seeds() -> None:
     assert rate(Metric(0.5214, 0.006, (0.52, 0.5214, 0.5228))) == "52.1 ± 0.6"
     assert rate(Metric(0.5214, 0.018, (0.52, 0.5228))) == "52.1", "an interval of two values is as wide as a guess"
+    assert rate(Metric(0.5, 0.1, (0.45, 0.55, None))) == "50.0" and rate(Metric(0.5, 0.1, (None,) * 5)) == "50.0 ± 10.0", "five, not kept"
     assert rate(Metric(0.5, None, (0.5,))) == "50.0"
     assert rate(None) == "–"
 

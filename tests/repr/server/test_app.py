@@ -141,6 +141,7 @@ def test_what_others_change_is_seen_at_once(opened: Open, tmp_path: Path) -> Non
     one, two = opened(first), opened(Index.open(tmp_path / "index", device="cpu"))
     data = photograph(80)
     assert one.post("/v1/products/egg/images", files=files(data), headers=AS_WRITER).status_code == 201
+    assert [(row[2], row[3]) for row in other.store.history(1)] == [("service", "add")]
     for client in (one, two):
         assert client.post("/v1/lookup?k=1", files=files(data)).json()["results"][0]["matches"][0]["product"] == "egg"
     other.rename("egg", "eggs")
