@@ -23,7 +23,6 @@ from repr.models.backbones import backbone, build
 
 STRIDES = (8, 16, 32)  # pixels; products of 64 and 128 pixels are where one hands over to the next
 STEM, STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2", "layer3", "layer4")  # of torchvision's ResNets
-ROUND = 32  # sides are multiples of the last stride
 
 
 @dataclass(frozen=True)

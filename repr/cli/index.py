@@ -84,19 +84,14 @@ def build(
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
     from repr.catalog.sources import default_root
-    from repr.lookup.building import Look, Stock, begin, finish
+    from repr.lookup.building import Build, Look, Stock
     from repr.lookup.index import Index
-    from repr.lookup.remote import checked_address
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall, store=store and checked_address(store))
-    with finish(out):
-        index = Index.open(out, device=device, workers=workers, wait=wait)
-        assert catalog is not None
-        changes = index.add_catalog(catalog, prefix=prefix, what="build")
-        index.settle(asked.learner, asked.accept)
+    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept)
+    wanted = Build(stock, Look(weights or "imagenet", size, crops), asked, prefix, recall=recall, store=store)
+    index, changes = Index.build(out, wanted, device=device, workers=workers, wait=wait)
     if onnx:
         from repr.lookup.encoder_file import write_encoder
 

@@ -78,6 +78,8 @@ def command(
         raise UserError("no photograph named", "", "Name image files, or folders of them, after the index")
     if onnx:
         options.refuse_typed(ctx, ("device", "weights"), "the index is asked by its own ONNX file", "Leave it out, or --onnx")
+    if sheet is None:
+        options.refuse_typed(ctx, ("images_root",), "no sheet is drawn", "Leave it out, or name a --sheet")
     index = _cold(place, workers) if onnx else _warm(place, device, workers, weights)
     photographs, synthetic = Photographs.of(named), bool(index.store.setting("synthetic"))
     announce(photographs)

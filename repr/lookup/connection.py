@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from repr.lookup.refused import refused
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _told(method: Callable[P, T]) -> Callable[P, T]:
@@ -28,6 +29,9 @@ def _told(method: Callable[P, T]) -> Callable[P, T]:
     return _call
 
 
+_next = _told(sqlite3.Cursor.__next__)
+
+
 class Cursor(sqlite3.Cursor):
     """SQLite's, which raises `repr.lookup.refused.Refused`."""
 
@@ -37,7 +41,9 @@ class Cursor(sqlite3.Cursor):
     fetchone = _told(sqlite3.Cursor.fetchone)
     fetchmany = _told(sqlite3.Cursor.fetchmany)
     fetchall = _told(sqlite3.Cursor.fetchall)
-    __next__ = _told(sqlite3.Cursor.__next__)
+
+    def __next__(self) -> Any:
+        return _next(self)
 
     @property
     def file(self) -> Path:
@@ -56,6 +62,6 @@ class Connection(sqlite3.Connection):
         """As SQLite's."""
         return self.cursor(Cursor).executemany(*arguments)
 
-    def executescript(self, *arguments: Any) -> Cursor:
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
         """As SQLite's."""
         return self.cursor(Cursor).executescript(*arguments)

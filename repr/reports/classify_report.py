@@ -115,10 +115,9 @@ def write(answer: Answer) -> Path:
 def _next(page: Page, answer: Answer) -> None:
     """What to type next: first of all, since few read a page to its end."""
     assert answer.out is not None
-    run = Run.open(answer.out)
     lines = []
-    if len(answer.document.seeds) < SEEDS:
-        lines.append(command_line(run.config["command"], config=answer.out / "config.json", seeds=SEEDS, out=f"{answer.out}-{SEEDS}"))
+    if not answer.number and len(answer.document.seeds) < SEEDS:
+        lines.append(command_line("repr classify", config=answer.out / "config.json", seeds=SEEDS, out=f"{answer.out}-{SEEDS}"))
     if not answer.number and any(row.ran for row in answer.rows):
         lines.append(command_line("repr classify predict", answer.out, data="new", out="predictions.csv"))
     lines.append(command_line("repr compare", answer.out, "ANOTHER_RUN", out="compared.html"))

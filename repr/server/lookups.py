@@ -59,7 +59,7 @@ async def check(request: Request, service: Served, product: Annotated[str, Query
     """Before photographs are stored: which are blurred, show nothing, are stored already, or look like another product than this one."""
     given, _ = await photographs(request, service.limits)
     good = [one for one in given if one.wrong is None]
-    results = await service.read(lambda: _checks(service, given, good, product))
+    results = await service.inspect(lambda: _checks(service, given, good, product))
     return documented({"results": results})
 
 

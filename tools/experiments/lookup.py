@@ -258,7 +258,7 @@ def tables(experiment: Experiment) -> list[list[str]]:
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
     left = [row for name in SETS for row in found.get(f"strangers-{name}", ())]
     third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
-    all_ = [
+    all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
         (["who answers", "px", "first right", "among the first five", "calibration error"], first),
         (["images a product", "nearest neighbour", "what the index chooses"], second),
         (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),

@@ -252,7 +252,7 @@ def test_a_damaged_backup_is_told(index: Index, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "bad.tar", "w") as archive:
         for name in ("index.db", "weights.safetensors"):
             archive.add(tmp_path / "parts" / name, name)
-    with pytest.raises(UserError, match="a backup that cannot be used: .*malformed") as told:
+    with pytest.raises(UserError, match=r"a backup that cannot be used: .*malformed") as told:
         Index.restore(tmp_path / "bad.tar", tmp_path / "back")
     assert told.value.where == str(tmp_path / "bad.tar") and not (tmp_path / "back").exists()
 
