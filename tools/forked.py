@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Literal
 
 from repr import console
 from repr.machine import cores
@@ -17,7 +18,7 @@ from repr.machine import cores
 PROGRAMS = {"repr": "repr.cli:group", "rpc_transfer": "rpc_transfer.cli:group", "demo_page": "demo_page:group"}
 HEAVY = ("torch", "torchvision", "scipy.stats", "repr.cli.index", "repr.lookup.opened", "demo_page")  # in steps of a second or two
 THREADS = (("torch", "set_num_threads"), ("faiss", "omp_set_num_threads"))
-METHOD = "fork" if sys.platform == "linux" else "spawn"  # elsewhere libraries of the system do not bear a fork
+METHOD: Literal["fork", "spawn"] = "fork" if sys.platform == "linux" else "spawn"  # elsewhere libraries of the system do not bear a fork
 
 
 def load(tick: Callable[[], object]) -> None:
@@ -29,7 +30,8 @@ def load(tick: Callable[[], object]) -> None:
 
 def start(words: Sequence[str], out: Path, err: Path) -> BaseProcess:
     """Run a command, of PROGRAMS or else of the system, with its standard output and its words in two files. Returns the process."""
-    child = multiprocessing.get_context(METHOD).Process(target=_run, args=(list(words), str(out), str(err)))
+    context = multiprocessing.get_context("fork") if METHOD == "fork" else multiprocessing.get_context("spawn")
+    child = context.Process(target=_run, args=(list(words), str(out), str(err)))
     child.start()
     return child
 

@@ -23,7 +23,6 @@ from repr.models.backbones import backbone, build
 
 STRIDES = (8, 16, 32)  # pixels; products of 64 and 128 pixels are where one hands over to the next
 STEM, STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1"), ("layer2", "layer3", "layer4")  # of torchvision's ResNets
-ROUND = 32  # sides are multiples of the last stride
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,9 @@ class Finder(nn.Module):
         stages = Stages(made.arch, made.channels)
         classes = max(1, len(made.classes))
         head = FCOSHead(made.channels, 1, classes, made.convs)
+        # torchvision cuts distances to edges off at 0 where the paper has exp(x), and starts them around 0: a first step of Adam's then
+        # leaves all of them at 0, where no gradient is. They start at a stride, as the paper's do.
+        nn.init.ones_(head.regression_head.bbox_reg.bias)
         self.fcos = FCOS(stages, classes, anchor_generator=generator, head=head)
         self.register_buffer("anchors", points(made.side), persistent=False)
         self.register_buffer("shift", torch.tensor(made.mean).view(1, 3, 1, 1), persistent=False)

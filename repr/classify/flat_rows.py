@@ -43,7 +43,7 @@ def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, f
     seconds = fit_seconds + time.perf_counter() - started
     unknown = _unknown(fitted.model, data, problem.test)
     missing = {name: _top1(truth, blocks(data.without(name), settings.adjust)) for name in settings.parts}
-    return Outcome(problem, found, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, fitted)
+    return Outcome(problem, found, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, {}, fitted)
 
 
 def along(data: Data, problem: Problem, predicted: Ints) -> dict[str, float | None]:

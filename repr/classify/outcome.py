@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from repr.classify.data import Problem
 from repr.classify.fitted import Fitted
@@ -29,5 +29,5 @@ class Outcome:
     note: str
     seconds: float
     fit_seconds: float
+    along: Mapping[str, float | None]
     fitted: Fitted
-    along: Mapping[str, float | None] = field(default_factory=dict)

@@ -30,12 +30,7 @@ def command() -> None:
 @options.shared("data", "subset")
 @index_options.part_option
 @index_options.prefix_option
-@options.option(
-    "--weights",
-    metavar="W",
-    section="model",
-    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
-)
+@options.weights_option()
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
@@ -84,19 +79,14 @@ def build(
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
     from repr.catalog.sources import default_root
-    from repr.lookup.building import Look, Stock, begin, finish
+    from repr.lookup.building import Build, Look, Stock
     from repr.lookup.index import Index
-    from repr.lookup.remote import checked_address
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept).checked()
-    catalog = begin(out, stock, Look(weights or "imagenet", size, crops), recall=recall, store=store and checked_address(store))
-    with finish(out):
-        index = Index.open(out, device=device, workers=workers, wait=wait)
-        assert catalog is not None
-        changes = index.add_catalog(catalog, prefix=prefix, what="build")
-        index.settle(asked.learner, asked.accept)
+    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept)
+    wanted = Build(stock, Look(weights or "imagenet", size, crops), asked, prefix, recall=recall, store=store)
+    index, changes = Index.build(out, wanted, device=device, workers=workers, wait=wait)
     if onnx:
         from repr.lookup.encoder_file import write_encoder
 
@@ -188,6 +178,7 @@ def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
     Examples:
       repr index remove --index shop.index 17 42
       repr index remove shop.index 17 42
+      repr index remove shop.index -- -1
     """
     from repr.lookup.index import Index
 

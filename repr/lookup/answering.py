@@ -23,7 +23,7 @@ from repr.learners.taught import Taught, load
 from repr.lookup.answers import Answerer, searches
 from repr.lookup.cache import Matrix
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import Search
+from repr.lookup.matches import Search
 from repr.lookup.schema import LEARNER
 from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import Store

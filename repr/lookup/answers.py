@@ -22,7 +22,8 @@ from repr.errors import UserError
 from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import SHORTLIST, Ranking, Search, best_products, image_search, nearest_products
+from repr.lookup.matches import Search
+from repr.lookup.ranking import SHORTLIST, Ranking, best_products, image_search, nearest_products
 from repr.lookup.unknown import signals_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -14,10 +14,11 @@ from typing import cast
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
 from repr.commands import command_line
-from repr.crops import WHOLE, suffix
+from repr.crops import WHOLE, suffix, typed
 from repr.errors import UserError
 from repr.lookup import cache, lists, own
-from repr.lookup.catalogs import command_of, common_root, stored_part
+from repr.lookup.asked import Asked
+from repr.lookup.catalogs import command_of, common_root, from_anywhere, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.schema import ENCODER, LEARNER
 from repr.lookup.store import FILE, Store
@@ -83,36 +84,68 @@ class Look:
         return replace(weights, size=self.size or weights.size, crops=self.crops or weights.crops or (WHOLE if cut_out else CROPS))
 
 
-def begin(
-    folder: Path, stock: Stock, look: Look, *, root: Path | None = None, recall: float = RECALL, store: str | None = None
-) -> Catalog | None:
+@dataclass(frozen=True)
+class Build:
+    """What is asked of a new index: all that goes on with it after an interruption has to be the same.
+
+    asked: who answers. prefix: whether products are known behind their source's name. root: what paths of images are relative to, by
+    default the folder of the data, else the working folder. recall: share of the ten nearest that a search of many images is to find; 1 for
+    the exact search. store: the address where vectors are searched, if not here.
+    """
+
+    stock: Stock
+    look: Look = Look()
+    asked: Asked = field(default_factory=Asked)
+    prefix: bool = False
+    root: Path | None = None
+    recall: float = RECALL
+    store: str | None = None
+
+    def settings(self) -> dict[str, object]:
+        """What the index notes of it, and an interrupted build has to be asked for again."""
+        return {"stock": self.stock.command(), "prefix": self.prefix, "recall": self.recall, "store": self.store}
+
+    def command(self, folder: Path) -> str:
+        """The command that goes on with it at `folder`, which is left out; what is not as by default is said."""
+        weights, plain = self.look.weights, Build(self.stock)
+        options = {
+            "weights": str(folder.absolute() / WEIGHTS) if isinstance(weights, Weights) else from_anywhere(str(weights)),
+            "size": self.look.size,
+            "crops": typed(self.look.crops),
+            "learner": self.asked.learner if self.asked.learner != plain.asked.learner else None,
+            "accept": self.asked.accept if self.asked.accept != plain.asked.accept else None,
+            "recall": self.recall if self.recall != plain.recall else None,
+            **{"store": self.store, "prefix": self.prefix},
+        }
+        return self.stock.command() + command_line(BUILD, **options).removeprefix(BUILD)
+
+
+def begin(folder: Path, build: Build) -> Catalog | None:
     """Make an empty index, or find the same one unfinished; returns the images that it is to hold, None where no data are named.
 
-    root: what paths of images are relative to, by default the folder of the data, else the working folder. recall: share of the ten
-    nearest that a search of many images is to find; 1 for the exact search. store: the address where vectors are searched, if not here.
     Raises UserError when there is something else at `folder`.
     """
+    build.asked.checked()
+    stock, look = build.stock, build.look
     catalog = stock.catalog() if stock.data else None
     if (folder / FILE).is_file():
-        _check_unfinished(folder, stock.command(), look, look.read())
+        _check_unfinished(folder, build, look.read())
         return catalog
     if folder.exists() and (not folder.is_dir() or any(file.name not in OWN and not _half(file) for file in folder.iterdir())):
         raise _there(folder)
     made = made_with(weights := look.taken(cut_out=catalog is not None and catalog.table.column("box").null_count == 0))
-    start = root or (common_root(catalog) if catalog else Path.cwd())
+    start = build.root or (common_root(catalog) if catalog else Path.cwd())
     settings: dict[str, object] = {
         "name": uuid.uuid4().hex,
         "weights": made,
-        "root": str(start.expanduser().absolute()),
+        "root": _noted(start),
         "synthetic": weights.synthetic or (catalog is not None and catalog.synthetic),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recall": recall,
-        "store": store,
-        "unfinished": stock.command() if catalog is not None else "",
+        "unfinished": build.command(folder) if catalog is not None else "",
         "leaks": to_json(leaks([weights], catalog, "images stored at the build")) if catalog is not None else [],
     }
     write_weights(folder / WEIGHTS, weights)
-    Store.create(folder, settings).close()
+    Store.create(folder, {**settings, **build.settings()}).close()
     return catalog
 
 
@@ -147,15 +180,22 @@ def take_back(folder: Path) -> None:
         folder.rmdir()
 
 
-def _check_unfinished(folder: Path, command: str, look: Look, weights: Weights) -> None:
+def _noted(root: Path) -> str:
+    return str(root.expanduser().absolute())
+
+
+def _check_unfinished(folder: Path, build: Build, weights: Weights) -> None:
     """Raise UserError unless the index at `folder` is one that the same command began and did not finish."""
+    wanted, look = build.settings() | ({"root": _noted(build.root)} if build.root else {}), build.look
     with closing(Store(folder)) as store:
         begun, made = str(store.setting("unfinished") or ""), cast(MadeWith, store.setting("weights"))
+        other = [name for name, value in wanted.items() if store.setting(name) != value]
     if not begun:
         raise _there(folder)
-    if begun != command:
-        again = begun + command_line("repr index build", out=folder).removeprefix(BUILD)
-        raise UserError("an unfinished index of other images", folder, f"Give again: {again}; or delete it")
+    if other:
+        again = begun + command_line(BUILD, out=folder).removeprefix(BUILD)
+        what = "of other images" if "stock" in other else f"that was begun with another {' and '.join(f'`{name}`' for name in other)}"
+        raise UserError(f"an unfinished index {what}", folder, f"Give again: {again}; or delete it")
     crops = tuple(made["crops"])
     if look.size not in (None, made["size"]) or look.crops not in ((), crops):
         raise UserError(f"an unfinished index of {made['size']} px{suffix(crops)}", folder, "Leave `size` and `crops` out, or delete it")

@@ -150,9 +150,14 @@ def load(
 
 
 def drop(folder: Path) -> None:
-    """Delete the files; they are made again when they are needed."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    """Delete the files, when nobody is writing them; they are made again when they are needed. The lock stays: others may wait for it."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in (STATE, VECTORS, IDS):
+            (folder / name).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
 
 
 def _empty(store: Store) -> Matrix:
@@ -199,11 +204,12 @@ def _mapped(folder: Path, known: State, store: Store) -> Matrix:
     try:
         ids = np.fromfile(folder / IDS, np.int64, state.rows)
         vectors = np.memmap(folder / VECTORS, np.float32, "r", shape=(state.rows, known.dim))
+        written = (folder / VECTORS).stat().st_mtime_ns
     except (OSError, ValueError):
         return empty
     if len(ids) != state.rows or zlib.crc32(ids.data) != state.ids:
         return empty
-    if (folder / VECTORS).stat().st_mtime_ns != state.written and zlib.crc32(vectors.data) != state.vectors:
+    if written != state.written and zlib.crc32(vectors.data) != state.vectors:
         return empty
     stored, owners = store.owners()
     stored, owners = stored[stored <= ids[-1]], owners[: int((stored <= ids[-1]).sum())]

@@ -59,12 +59,13 @@ def check_opened(catalog: Catalog) -> None:
 
 def command_of(what: str, data: Sequence[str], parts: Sequence[str], subset: str | None) -> str:
     """The command that stores these images, without its index, wherever one stands: what an interruption leaves to be given again."""
-    chosen = [("--data", _from_anywhere(path)) for path in data] + [("--part", part) for part in parts]
-    chosen += [("--subset", _from_anywhere(subset))] if subset else []
+    chosen = [("--data", from_anywhere(path)) for path in data] + [("--part", part) for part in parts]
+    chosen += [("--subset", from_anywhere(subset))] if subset else []
     return " ".join([what, *(shlex.join(option) for option in chosen)])
 
 
-def _from_anywhere(path: str) -> str:
+def from_anywhere(path: str) -> str:
+    """A path that holds wherever one stands; what is none is left as it is."""
     return str(Path(path).expanduser().absolute()) if Path(path).expanduser().exists() else path
 
 

@@ -66,11 +66,14 @@ class Cold:
         return own.place(self.folder, image) or (root or Path(str(self.store.setting("root")))) / as_name(image)
 
     def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
-        """As `Index.lookup` of several images, by the same search of many vectors; exactly where a server has them."""
+        """As `Index.lookup` of several images, by the same search of many vectors; exactly where a server has them.
+
+        Raises UserError when the index has got other weights since it was opened.
+        """
         features, places, bad = self._embed(images)
         check_finite(features, self.made["name"])
         with self._answering.lock:
-            matrix = cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
+            matrix = self._matrix()
             self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
             search = lists.searching(matrix, self._lists)
             found = self._answering.answerer(self.store, matrix, search).answers(features, k)
@@ -82,6 +85,13 @@ class Cold:
             told = [with_chances(self.store, matches, one) for matches, one in zip(nearest, found, strict=True)]
         answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, told, found, strict=True)}
         return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
+
+    def _matrix(self) -> cache.Matrix:
+        """The vectors as they are now. Raises UserError where they are of other weights than the encoder."""
+        try:
+            return cache.load(self.folder, self.store, index=self.name, dim=self.made["dim"])
+        except cache.OtherIndex:
+            raise UserError("the index was made anew with other weights meanwhile", self.folder, "Give the command again") from None
 
     def _embed(self, images: Sequence[ImageLike]) -> tuple[Floats, Ints, dict[int, str]]:
         """Features (m, d) of the readable ones, their positions (m,), and the reasons of the others by position."""

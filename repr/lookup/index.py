@@ -10,7 +10,6 @@ learner.safetensors            what the learner that answers knows, made again l
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, overload
@@ -24,7 +23,7 @@ from repr.images.reader import ImageLike, name_of
 from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
 from repr.lookup.answering import Answering
 from repr.lookup.asked import Asked
-from repr.lookup.building import Look, Stock
+from repr.lookup.building import Build, Look, Stock
 from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
 from repr.lookup.filling import Changes, fill
@@ -40,8 +39,6 @@ from repr.lookup.store import WAIT, Product
 from repr.models.weights import Weights
 from repr.search.calibrated import RECALL, is_fast_exact
 from repr.vectors import check_finite, normalised
-
-log = logging.getLogger(__name__)
 
 Chosen = lists.Calibrated | Remote
 
@@ -89,16 +86,24 @@ class Index(Opened):
         search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        stock, asked = Stock.of(data, parts, subset), Asked(learner=learner, accept=accept).checked()
-        look = Look(weights, size, tuple(crops))
-        place = None if root is None else Path(root)
-        catalog = building.begin(Path(folder), stock, look, root=place, recall=recall, store=store and checked_address(store))
+        look, asked = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
+        build = Build(Stock.of(data, parts, subset), look, asked, prefix, None if root is None else Path(root), recall, store)
+        return cls.build(folder, build, device=device, workers=workers, wait=wait)[0]
+
+    @classmethod
+    def build(
+        cls, folder: str | Path, build: Build, *, device: str = "auto", workers: int | None = None, wait: float = WAIT
+    ) -> tuple[Index, Changes]:
+        """The same of what stands in `build`, and what was stored."""
+        if build.store:
+            checked_address(build.store)
+        catalog, changes = building.begin(Path(folder), build), Changes()
         index = cls(Path(folder), device=device, workers=workers, wait=wait)
         with building.finish(index.folder):
             if catalog is not None:
-                index.add_catalog(catalog, prefix=prefix, what="build")
-            index.settle(asked.learner, asked.accept)
-        return index
+                changes = index.add_catalog(catalog, prefix=build.prefix, what="build")
+            index.settle(build.asked.learner, build.asked.accept)
+        return index, changes
 
     @classmethod
     def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> Index:
@@ -139,8 +144,7 @@ class Index(Opened):
         """Store the catalog's images. What is stored is left as it is, replaced where its file has changed, or gets its new path.
 
         A product is known by its own id, whatever else is added with it; prefix: behind its source's name and a colon. Committed
-        every few hundred images: the same call goes on after an interruption. Raises UserError when not one image can be read, and when
-        two sources have one id for what need not be one product.
+        every few hundred images: the same call goes on after an interruption. Raises UserError when no image can be read, and as `own_ids`.
         """
         incoming, products = incoming_of(catalog, self.root, prefix=prefix)
         return self._fill(incoming, products, what=what, where=catalog.name, settle=what != "build")
@@ -196,20 +200,20 @@ class Index(Opened):
 
     def remove(self, products: Sequence[str]) -> int:
         """Take products out; returns how many images went. Raises UserError, and removes nothing, when one is unknown."""
+        wanted = list(dict.fromkeys(map(normal, products)))
         with self.store.change("remove") as change:
-            for product in products:
+            for product in wanted:
                 self._known(product)
-            return change.remove_products(list(dict.fromkeys(products)))
+            return change.remove_products(wanted)
 
     def rename(self, old: str, new: str) -> None:
         """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
-        new = normal(new)
+        old, new = normal(old), normal(new)
         with self.store.change("rename") as change:
             self._known(old)
             if not new or (new != old and self.store.has_product(new)):
-                raise UserError(
-                    f"there is a product {new!r} already" if new else "a product without an id", self.folder, "Choose another id"
-                )
+                what = f"there is a product {new!r} already" if new else "a product without an id"
+                raise UserError(what, self.folder, "Choose another id")
             change.rename(old, new)
 
     def move(self, root: str | Path) -> None:
@@ -217,9 +221,8 @@ class Index(Opened):
         root = Path(root).expanduser().absolute()
         paths = [image.path for image in self.store.images() if own.place(self.folder, image.path) is None]
         if paths and not any((root / as_name(path)).is_file() for path in paths):
-            raise UserError(
-                f"not one of the {len(paths):,} images is there, such as {paths[0]}", root, "Name the folder that they start from"
-            )
+            what = f"not one of the {len(paths):,} images is there, such as {paths[0]}"
+            raise UserError(what, root, "Name the folder that they start from")
         with self.store.change("move") as change:
             change.settings({"root": str(root)})
 
@@ -322,9 +325,7 @@ class Index(Opened):
 
     @property
     def _recall(self) -> float:
-        recall = self.store.setting("recall")
-        assert isinstance(recall, int | float)
-        return recall
+        return cast(float, self.store.setting("recall"))
 
     def _tune(self, *, anew: bool) -> None:
         """Bring the search of many images to what is stored now."""
@@ -332,7 +333,7 @@ class Index(Opened):
             matrix, chosen = self._load()
             if anew and isinstance(chosen, Remote):
                 chosen.measure(self.store, matrix, self.folder)
-        elif not is_fast_exact(self.store.last, self.weights["dim"]) or (self.folder / lists.STATE).exists():
+        elif not is_fast_exact(self.store.counts()[1], self.weights["dim"]) or (self.folder / lists.STATE).exists():
             lists.tune(self.folder, self._load()[0], self.name, self._recall, anew=anew)
 
     @overload  # text is a path, not a sequence of images
@@ -388,7 +389,7 @@ class Index(Opened):
 
     def info(self) -> Info:
         """What the index holds and was made with."""
-        few, chosen, outgrown = is_fast_exact(self.store.last, self.weights["dim"]), None, False
+        few, chosen, outgrown = is_fast_exact(self.store.counts()[1], self.weights["dim"]), None, False
         if self.store.setting("store") or not few:
             matrix, chosen = self._load()
             outgrown = chosen.outgrown(matrix) if isinstance(chosen, lists.Calibrated) else chosen is None and self._recall < 1

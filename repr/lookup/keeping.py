@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sqlite3
 import tarfile
 import tempfile
 import uuid
@@ -23,6 +21,7 @@ from repr.images.contents import file_digests
 from repr.lookup import cache, own
 from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
 from repr.lookup.lists import Calibrated
+from repr.lookup.refused import Refused
 from repr.lookup.remote import Remote
 from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
@@ -45,8 +44,11 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
         wrong.append(str(error))
     if file is None:
         return wrong
-    images = list(store.images())
-    contents = file_digests([file(image.path) for image in images])
+    try:
+        images = list(store.images())
+        contents = file_digests([file(image.path) for image in images])
+    except UserError as error:
+        return wrong if isinstance(error, Refused) else [*wrong, str(error)]  # what cannot be read is told by then
     gone = [image.path for image, content in zip(images, contents, strict=True) if content is None]
     other = [image.path for image, content in zip(images, contents, strict=True) if content not in (None, image.content)]
     return [*wrong, *_named(gone, "images are not there"), *_named(other, "images have changed since they were stored")]
@@ -92,8 +94,11 @@ def restore(file: Path, folder: Path) -> None:
             raise UserError("there is no such file", file, "Check the path") from None
         except tarfile.TarError as error:
             raise UserError(f"not a backup of an index ({error})", file, "Give a file that `repr index backup` wrote") from None
-        with closing(sqlite3.connect(temporary / FILE)) as db, db:
-            db.execute("UPDATE settings SET value = ? WHERE name = 'name'", (json.dumps(uuid.uuid4().hex),))
+        try:
+            with closing(Store(temporary)) as store, store.change("restore") as change:
+                change.settings({"name": uuid.uuid4().hex})
+        except UserError as error:
+            raise UserError(f"a backup that cannot be used: {error.message}", file, error.remedy) from None
 
 
 def export(store: Store, file: Path, dim: int) -> int:
@@ -111,7 +116,7 @@ def export(store: Store, file: Path, dim: int) -> int:
         "barcode": [product.barcode for product in of],
         "category": [" > ".join(product.category) for product in of],
         "image": [image.path for image in images],
-        "box": [" ".join(f"{number:g}" for number in image.box) if image.box else None for image in images],
+        "box": [" ".join(str(number).removesuffix(".0") for number in image.box) if image.box else None for image in images],
         "content": [image.content.hex() for image in images],
     }
     schema = pa.schema([(name, pa.int64() if name == "id" else pa.string()) for name in columns])

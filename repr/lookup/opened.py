@@ -29,6 +29,7 @@ class Opened:
         """As `Index.open`."""
         self.folder = Path(folder)
         self.device, self.workers, self.wait = device, workers, wait
+        self.who = ""  # makes changes, for their log; "" for the user of the system
         self._own = threading.local()
         self._embedding = threading.Lock()
         self._renew()
@@ -48,14 +49,19 @@ class Opened:
     @property
     def store(self) -> Store:
         """This thread's own connection to index.db; a forked child opens another."""
+        if getattr(self._own, "process", 0) == os.getpid() and self._own.store.outdated:
+            self.close()
         if getattr(self._own, "process", 0) != os.getpid():
             self._own.inherited = getattr(self._own, "store", None)  # not closed: its locks are the parent's
             self._own.store, self._own.process = Store(self.folder, wait=self.wait), os.getpid()
-        return cast(Store, self._own.store)
+        store = cast(Store, self._own.store)
+        store.who = self.who
+        return store
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens another."""
-        self.store.close()
+        if getattr(self._own, "process", 0) == os.getpid():
+            self._own.store.close()
         self._own.process = 0
 
     @property

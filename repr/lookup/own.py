@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from repr.errors import UserError
 from repr.files import replacing
 
 FOLDER = "images"
@@ -20,8 +21,16 @@ MARK = "index:"  # what the path of an image begins with that lies here
 
 
 def place(folder: Path, path: str) -> Path | None:
-    """Where an image that the index keeps itself lies; None for the path of another."""
-    return folder / FOLDER / path.removeprefix(MARK) if path.startswith(MARK) else None
+    """Where an image that the index keeps itself lies; None for the path of another.
+
+    Raises UserError for what is no bare file name: a row from elsewhere must not lead out of the folder, whose files are deleted.
+    """
+    if not path.startswith(MARK):
+        return None
+    name = path.removeprefix(MARK)
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UserError(f"a stored image that is not in the index's own folder ({path})", folder, "Remove its product")
+    return folder / FOLDER / name
 
 
 def keep(file: Path, data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +9,11 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.learners.learner import Learner
 from repr.lookup.gallery import GONE, Gallery
+from repr.lookup.matches import END, Search
 from repr.search.exact import pieces, top_k_of
 from repr.vectors import normalised
 
-# Queries (q, d) of length 1 and k → cosines and rows of the gallery, (q, k) each, the best first; −1 where there are no more.
-Search = Callable[[Floats, int], tuple[Floats, Ints]]
-
 SHORTLIST = 20  # products whose scores count for a probability, in a big shop as in a small one
-END = -1  # in the place of a row: there is no more
 
 
 @dataclass(frozen=True, eq=False)

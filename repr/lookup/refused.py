@@ -20,7 +20,7 @@ class Refused(UserError):
         self.kind = kind
 
 
-def refused(error: sqlite3.OperationalError, file: str | Path) -> Refused:
+def refused(error: sqlite3.DatabaseError, file: str | Path) -> Refused:
     """What SQLite says, as an error for users."""
     text = str(error)
     if "locked" in text or "busy" in text:
@@ -29,4 +29,6 @@ def refused(error: sqlite3.OperationalError, file: str | Path) -> Refused:
         return Refused("full", "the disk is full", file, "Free some space and say the same again")
     if "readonly" in text:
         return Refused("read-only", "the index cannot be written to", file, "Check the permissions of its folder")
+    if "malformed" in text or "not a database" in text:
+        return Refused("broken", f"not a readable index ({text})", file, "Restore it from a backup, or build it again")
     return Refused("broken", f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")

@@ -76,7 +76,7 @@ class Remote:
     def _follow(self, store: Store, folder: Path) -> None:
         revision = store.revision
         if not self.state.revision:
-            self.state = _read(folder, self.state)
+            self._take_up(_read(folder))
         there = bool(self.client.has_collection(self.state.collection))
         if self.state.revision == revision and there:
             return
@@ -92,6 +92,15 @@ class Remote:
             self.client.delete(self.state.collection, ids=gone)
         self.state = replace(self.state, revision=revision)
         self._write(folder)
+
+    def _take_up(self, before: State | None) -> None:
+        """Go on with what the folder knows of this collection. One of its earlier weights, which nobody asks any more, is dropped."""
+        if before is None or before.address != self.state.address:
+            return
+        if before.collection == self.state.collection:
+            self.state = before
+        elif self.client.has_collection(before.collection):
+            self.client.drop_collection(before.collection)
 
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what the matrix has not."""
@@ -156,13 +165,11 @@ def checked_address(address: str) -> str:
     return address
 
 
-def _read(folder: Path, expected: State) -> State:
-    """What the folder knows of this collection; nothing where it knows of another, or nothing."""
+def _read(folder: Path) -> State | None:
+    """What the folder knows of a collection, if anything."""
     with suppress(OSError, ValueError, TypeError):
-        state = State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
-        if (state.collection, state.address) == (expected.collection, expected.address):
-            return state
-    return expected
+        return State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+    return None
 
 
 @contextmanager

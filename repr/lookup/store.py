@@ -17,7 +17,6 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,8 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.lookup import own
 from repr.lookup.change import Change
-from repr.lookup.refused import refused
+from repr.lookup.connection import Connection
+from repr.lookup.refused import Refused, refused
 from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
 
 __all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
@@ -36,38 +36,13 @@ FILE = "index.db"
 WAIT = 30.0  # seconds that a writer waits for another
 
 
-class Connection(sqlite3.Connection):
-    """SQLite's, which raises UserError, in words, where the disk or another writer refuses."""
-
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        """As SQLite's."""
-        try:
-            return super().execute(*arguments)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
-
-    def executemany(self, *arguments: Any) -> sqlite3.Cursor:
-        """As SQLite's."""
-        try:
-            return super().executemany(*arguments)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
-
-    def executescript(self, script: str) -> sqlite3.Cursor:
-        """As SQLite's."""
-        try:
-            return super().executescript(script)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.file) from None
-
-    @property
-    def file(self) -> Path:
-        """Where its database lies."""
-        return Path(super().execute("PRAGMA database_list").fetchone()[2])
-
-
 class Store:
-    """One connection to an index.db. Used from one thread; every thread and process opens its own."""
+    """One connection to an index.db. Used from one thread; every thread and process opens its own.
+
+    who: makes the changes, for the log; "" for the user of the system.
+    """
+
+    who = ""
 
     def __init__(self, folder: Path, *, wait: float = WAIT) -> None:
         """Open an existing one. Raises UserError when there is none, or one of another version or of somebody else."""
@@ -103,16 +78,26 @@ class Store:
         return cls(folder)
 
     def _connect(self, wait: float) -> None:
-        """Open for reading and writing; where the folder cannot be written to, for reading alone."""
-        for mode in ("mode=rw", "mode=ro", "immutable=1"):  # the last is for a folder without the files that readers share
+        """Open for reading and writing; where the folder cannot be written to, for reading alone.
+
+        Immutable: without locks, and without what stands in a -wal. The last resort, for a folder without the files that readers share,
+        where nobody writes just now; `outdated` says when somebody has.
+        """
+        for mode in ("mode=rw", "mode=ro", "immutable=1"):
+            self._seen = self._signature() if mode == "immutable=1" else None
+            if self._seen and self._seen[-1]:
+                what = "its last changes stand in its -wal, and can be read only where the folder can be written to"
+                raise UserError(what, self.file, "Let somebody open it once who may write there")
             self.db = sqlite3.connect(
                 f"{self.file.absolute().as_uri()}?{mode}", timeout=wait, isolation_level=None, uri=True, factory=Connection
             )
             try:
-                self.db.execute("SELECT 1 FROM sqlite_master").fetchone()
+                sqlite3.Cursor(self.db).execute("SELECT 1 FROM sqlite_master").fetchone()
                 break
-            except (sqlite3.OperationalError, UserError):
+            except sqlite3.OperationalError as error:
                 self.close()
+                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:  # by another, not for good
+                    raise refused(error, self.file) from None
             except sqlite3.DatabaseError as error:
                 self.close()
                 raise self._broken(error) from None
@@ -120,6 +105,16 @@ class Store:
             raise UserError("the index cannot be opened", self.file, "Check the permissions of its folder")
         self.db.execute("PRAGMA synchronous = FULL")
         self.db.execute("PRAGMA foreign_keys = ON")
+
+    def _signature(self) -> tuple[int, int, int, int]:
+        """What of the files changes with their content; last, the size of the -wal, 0 without one."""
+        status, wal = self.file.stat(), self.file.with_name(f"{FILE}-wal")
+        return status.st_ino, status.st_mtime_ns, status.st_size, wal.stat().st_size if wal.is_file() else 0
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the files have changed in a way that this connection does not see: to be closed, and another opened."""
+        return self._seen is not None and self._seen != self._signature()
 
     def _broken(self, error: sqlite3.Error) -> UserError:
         return UserError(f"not a readable index ({error})", self.file, "Restore it from a backup, or build it again")
@@ -153,14 +148,14 @@ class Store:
             self._rollback()
 
     @contextmanager
-    def change(self, what: str, *, who: str = "") -> Iterator[Change]:
+    def change(self, what: str) -> Iterator[Change]:
         """A change, all of it or nothing; durable when the block has ended. what: the command, for the log.
 
         Another writer is waited for. Raises UserError when it takes longer, when the disk is full or the folder read-only.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            change = Change(self.db, self.revision + 1, who or _user())
+            change = Change(self.db, self.revision + 1, self.who or _user())
             yield change
             change.log(what)
             self.db.execute("COMMIT")
@@ -267,11 +262,6 @@ class Store:
         )
         return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
 
-    @property
-    def last(self) -> int:
-        """The id of the last image that is stored; 0 without any."""
-        return int(str(self._one("SELECT ifnull(max(id), 0) FROM images")))
-
     def next_count(self) -> int:
         """How many images have features of the next weights (`repr.lookup.reindex`)."""
         return int(str(self._one("SELECT count(*) FROM next_features")))
@@ -303,11 +293,17 @@ class Store:
         try:
             with closing(sqlite3.connect(target)) as copy:
                 self.db.backup(copy)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise refused(error, Path(target)) from None
 
     def verify(self) -> list[str]:
         """What is wrong with the file, a sentence each; empty when nothing is."""
+        try:
+            return self._wrong()
+        except Refused as error:
+            return [str(error)]
+
+    def _wrong(self) -> list[str]:
         wrong = [str(row[0]) for row in self.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
         wrong += [f"row {row[1]} of {row[0]} points nowhere" for row in self.db.execute("PRAGMA foreign_key_check")]
         bare = self._one("SELECT count(*) FROM images WHERE id NOT IN (SELECT image FROM features)")

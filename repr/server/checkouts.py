@@ -17,7 +17,7 @@ from repr.images.boxes import Box
 from repr.server import models
 from repr.server.answers import documented, errors
 from repr.server.keys import reader
-from repr.server.photographs import BODY, Photograph, broken, photographs, refuse_all_bad
+from repr.server.photographs import Photograph, body, broken, photographs, refuse_all_bad
 from repr.server.problems import Problem
 from repr.server.service import Served, Service
 
@@ -31,7 +31,7 @@ router = APIRouter(dependencies=[Depends(reader)])
     "/v1/checkout",
     response_model=models.Checkout,
     responses=errors(415),
-    openapi_extra=BODY,
+    openapi_extra=body({FIELD: {"type": "string", "description": "A JSON list of [x, y, width, height] in pixels."}}),
     summary="What is on a counter, how many",
 )
 async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge=1, le=MOST)] = 5) -> Response:
@@ -39,7 +39,7 @@ async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge
 
     Beside one photograph the field `boxes`, a JSON list of x, y, width, height in pixels, names what is in these instead.
     """
-    given, texts = await photographs(request, service.limits)
+    given, texts = await photographs(request, service.limits, (FIELD,))
     refuse_all_bad([one.wrong for one in given])
     proposer = _drawn(given, texts) or service.counting.proposer
     found = await service.count(lambda: [_basket(service, one, proposer, k) for one in given])

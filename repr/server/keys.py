@@ -78,10 +78,11 @@ def reader(request: Request, sent: Sent) -> None:
 
 
 def writer(request: Request, sent: Sent) -> None:
-    """Let a request through that may change the index."""
+    """Let a request through that may change the index, marked so: an answer that it is late says what may have happened."""
     keys: Keys = request.app.state.keys
     given = sent.credentials if sent else None
     if keys.may_write(given):
+        request.state.changes = True
         return
     if keys.write is None:
         raise Problem(403, "read-only", "this service changes nothing", "Start it with a write key, which then is to be sent")

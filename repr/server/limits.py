@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from repr.server.photographs import FORM, STREAM, kind_of
 from repr.server.problems import Problem
 from repr.server.settings import MB, Limits
 
+TEXT_BYTES = 64 * 2**10  # of a body that holds no photographs
 AT_ONCE = 512 * MB  # bytes of bodies in memory, of all requests together
 DRAINED = 256 * MB  # of a body that is too long, read and forgotten, so that its sender hears the answer
 HEADERS = (
@@ -47,11 +49,13 @@ class _Request:
     def __init__(self, owner: Limited, scope: Scope, receive: Receive, send: Send) -> None:
         self.owner, self.scope, self.receive, self.send = owner, scope, receive, send
         self.bytes, self.complete, self.begun = 0, False, False
+        kind = kind_of(_header(scope["headers"], b"content-type"))
+        self.most = owner.limits.body_bytes if kind in (FORM, STREAM) else TEXT_BYTES
 
     async def answer(self) -> None:
         """Refuse it, or let the app answer."""
         declared = _header(self.scope["headers"], b"content-length")
-        if declared.isdigit() and int(declared) > self.owner.limits.body_bytes:
+        if declared.isdigit() and int(declared) > self.most:
             if not _header(self.scope["headers"], b"expect"):  # else its sender waits for a word before it sends
                 await self._drain()
             await self._refuse(self._too_large())
@@ -63,8 +67,7 @@ class _Request:
         if self.begun:
             return
         if self.complete or not _header(self.scope["headers"], b"content-length"):
-            what = "it took longer than the time limit"
-            await self._refuse(Problem(504, "too-slow", what, "Send less at a time, or come again later", {"Retry-After": "5"}))
+            await self._refuse(self._too_slow())
         else:
             await self._refuse(Problem(408, "slow-body", "the body did not come within the time limit", "Send it again"))
 
@@ -75,7 +78,7 @@ class _Request:
             self.bytes += size
             self.owner.held += size
             self.complete = not message.get("more_body", False)
-            if self.bytes > self.owner.limits.body_bytes:
+            if self.bytes > self.most:
                 await self._drain()
                 raise self._too_large()
             if self.owner.held > AT_ONCE:
@@ -99,8 +102,16 @@ class _Request:
             read += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
 
+    def _too_slow(self) -> Problem:
+        what, remedy = "it took longer than the time limit", "Send less at a time, or come again later"
+        if self.scope["method"] != "GET" and self.scope.get("state", {}).get("changes"):
+            what = f"{what}: the change may still be made"
+            remedy = "Look in a moment whether it was, before you say the same again"
+        return Problem(504, "too-slow", what, remedy, {"Retry-After": "5"})
+
     def _too_large(self) -> Problem:
-        return Problem(413, "too-large", f"a body over {self.owner.limits.body_bytes:,} bytes", "Send fewer or smaller photographs")
+        remedy = f"Send less; photographs as {FORM} or {STREAM}" if self.most == TEXT_BYTES else "Send fewer or smaller photographs"
+        return Problem(413, "too-large", f"a body over {self.most:,} bytes", remedy)
 
     async def _refuse(self, problem: Problem) -> None:
         await problem.response()(self.scope, self.receive, self._marked)

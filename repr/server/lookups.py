@@ -29,8 +29,8 @@ async def lookup(request: Request, service: Served, k: Annotated[int, Query(ge=1
     given, _ = await photographs(request, service.limits)
     refuse_all_bad([one.wrong for one in given])
     good = [one for one in given if one.wrong is None]
-    found = await service.lookup([one.data for one in good], k)
-    named = [replace(answer, query=photograph.name) for photograph, answer in zip(good, found, strict=True)]
+    unnamed = await service.lookup([one.data for one in good], k)
+    named = [replace(answer, query=photograph.name) for photograph, answer in zip(good, unnamed, strict=True)]
     service.remember([one.data for one in good], named)
     answers = dict(zip(map(id, good), named, strict=True))
     of = [answers.get(id(one)) for one in given]
@@ -59,7 +59,7 @@ async def check(request: Request, service: Served, product: Annotated[str, Query
     """Before photographs are stored: which are blurred, show nothing, are stored already, or look like another product than this one."""
     given, _ = await photographs(request, service.limits)
     good = [one for one in given if one.wrong is None]
-    results = await service.read(lambda: _checks(service, given, good, product))
+    results = await service.inspect(lambda: _checks(service, given, good, product))
     return documented({"results": results})
 
 

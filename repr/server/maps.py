@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -20,16 +19,14 @@ class Drawn:
     """The map of a service, drawn anew when its index has changed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._atlas: Atlas | None = None
 
     def atlas(self, service: Service) -> Atlas:
-        """The map as it is now. One caller draws it, others wait."""
-        with self._lock:
-            store = service.index.store
-            if self._atlas is None or self._atlas.revision != store.revision:
-                self._atlas = draw(store, service.index.weights["dim"])
-            return self._atlas
+        """The map as it is now, in the one thread for it: it takes seconds to draw."""
+        store = service.index.store
+        if self._atlas is None or self._atlas.revision != store.revision:
+            self._atlas = draw(store, service.index.weights["dim"])
+        return self._atlas
 
 
 def drawn_of(request: Request) -> Drawn:
@@ -41,7 +38,7 @@ def drawn_of(request: Request) -> Drawn:
 @router.get("/v1/map", response_model=models.Map, responses=errors(), summary="The embedding in the plane")
 async def embedding_map(service: Served, drawn: Annotated[Drawn, Depends(drawn_of)]) -> Response:
     """Up to 600 stored images, each with its place."""
-    atlas = await service.read(lambda: drawn.atlas(service))
+    atlas = await service.paint(lambda: drawn.atlas(service))
     return documented({"made": atlas.made, "points": [_told(point) for point in atlas.points], "images": atlas.images})
 
 

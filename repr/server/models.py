@@ -118,12 +118,17 @@ class Checks(BaseModel):
     results: list[Checked]
 
 
-class Described(BaseModel):
-    """What is known of a product. What is left out is forgotten."""
+class Labelled(BaseModel):
+    """What may be said of a product beside its photographs."""
 
     model_config = ConfigDict(extra="forbid")
     name: Text | None = None
     barcode: Text | None = None
+
+
+class Described(Labelled):
+    """What is known of a product. What is left out is forgotten."""
+
     category: list[Text] = Field(default=[], max_length=20, description="Names from the top down.")
 
 

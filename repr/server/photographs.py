@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from PIL import Image, UnidentifiedImageError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
@@ -14,28 +17,27 @@ from repr.images.reader import header
 from repr.server.problems import Problem
 from repr.server.settings import Limits
 
-STREAM, FORM = "application/octet-stream", "multipart/form-data"
+M = TypeVar("M", bound=BaseModel)
+STREAM, FORM, JSON = "application/octet-stream", "multipart/form-data", "application/json"
 FIELD = "image"
 FIELDS = 16  # of text beside the photographs
 FIELD_BYTES = 64 * 2**10
 LONGEST_SIDE = 30_000  # pixels; a JPEG may say 65,535
 MOVING = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")  # phones' JPEG and HEIC may hold a second view, which is not looked at
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}},
-                },
-                "encoding": {FIELD: {"contentType": "image/*"}},
-            },
-            STREAM: {"schema": {"type": "string", "format": "binary"}},
-        },
+
+
+def body(texts: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The body of a request with photographs, for the schema. texts: schemas of the fields that may stand beside them."""
+    images = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: images, **(texts or {})}, "additionalProperties": False}
+    content = {
+        FORM: {"schema": schema, "encoding": {FIELD: {"contentType": "image/*"}}},
+        STREAM: {"schema": {"type": "string", "format": "binary"}},
     }
-}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+BODY = body()
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,46 @@ class Photograph:
     wrong: Problem | None
 
 
-async def photographs(request: Request, limits: Limits) -> tuple[list[Photograph], dict[str, str]]:
-    """The photographs of a request, and the texts beside them. Raises Problem for a body of another kind, and for none or too many."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def kind_of(content_type: str) -> str:
+    """The type of a body without what is said beside it."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+async def described(request: Request, form: type[M]) -> M:
+    """The object that a JSON body holds, read when it is known that its sender may send one.
+
+    Raises Problem for a body of another kind, and RequestValidationError for an object of another form.
+    """
+    kind = kind_of(request.headers.get("content-type", ""))
+    if kind != JSON:
+        raise Problem(415, "media-type", f"a body of type {kind[:100] or 'none'}", f"Send {JSON}")
+    try:
+        return form.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_context=False)) from None
+
+
+def checked_texts(form: type[M], texts: Mapping[str, str]) -> M:
+    """The texts beside photographs, empty ones left out. Raises RequestValidationError for those of another form."""
+    try:
+        return form.model_validate({name: text for name, text in texts.items() if text})
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_context=False)) from None
+
+
+async def photographs(request: Request, limits: Limits, texts_taken: Collection[str] = ()) -> tuple[list[Photograph], dict[str, str]]:
+    """The photographs of a request, and the texts beside them.
+
+    Raises Problem for a body of another kind, for no photographs or too many, and for texts in other fields than those that are taken.
+    """
+    kind = kind_of(request.headers.get("content-type", ""))
     texts: dict[str, str] = {}
     if kind == STREAM:
         given = [("image 1", await request.body())]
         given = [one for one in given if one[1]]
     elif kind == FORM:
         async with request.form(max_files=limits.max_photographs, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
-            given, texts = await _parts(form)
+            given, texts = await _parts(form, texts_taken)
     else:
         raise Problem(415, "media-type", f"a body of type {kind[:100] or 'none'}", f"Send {FORM} with {FIELD}, or {STREAM}")
     if not given:
@@ -64,7 +96,7 @@ async def photographs(request: Request, limits: Limits) -> tuple[list[Photograph
     return [Photograph(name, data, wrong_with(data, limits)) for name, data in given], texts
 
 
-async def _parts(form: FormData) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+async def _parts(form: FormData, texts_taken: Collection[str]) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
     given, texts = list[tuple[str, bytes]](), dict[str, str]()
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
@@ -73,6 +105,9 @@ async def _parts(form: FormData) -> tuple[list[tuple[str, bytes]], dict[str, str
             given.append((_called(value.filename, len(given)), await value.read()))
         elif name == FIELD:
             raise Problem(422, "no-photograph", f"{FIELD} is text, not a file", f"Send {FIELD} as a file, with a file name")
+        elif name not in texts_taken or name in texts:
+            what = "comes twice" if name in texts else "is not taken"
+            raise Problem(422, "unknown-field", f"the field {name[:100]!r} {what}", "See /openapi.json for what is taken")
         else:
             texts[name] = value
     return given, texts

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import anyio
-import anyio.to_thread
 import numpy as np
 from fastapi import Depends, Request
 
@@ -20,6 +18,7 @@ from repr.lookup.matches import Answer
 from repr.server.batching import Batcher, Full
 from repr.server.doubts import Doubts
 from repr.server.keys import Keys
+from repr.server.lanes import Lane
 from repr.server.metrics import Metrics
 from repr.server.problems import Problem
 from repr.server.settings import Limits
@@ -31,6 +30,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 READERS = 8  # threads, each with a connection to index.db
+READING = 1024  # questions of some milliseconds that wait: what the system holds of connections
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,17 @@ class Service:
 
     def __init__(self, index: Index, limits: Limits, keys: Keys, counting: Counting) -> None:
         self.index, self.limits, self.keys, self.counting = index, limits, keys, counting
+        index.who = "service"
         self.synthetic = bool(index.store.setting("synthetic"))
         self.metrics, self.doubts = Metrics(), Doubts(index.folder)
         self.batcher = Batcher(self._ask, most=limits.batch, room=limits.queue, seen=self.metrics.batch.observe)
         self.metrics.waiting.set_function(lambda: len(self.batcher))
         self.ready = asyncio.Event()
         self.failed: UserError | None = None
-        self._readers, self._writer, self._counter = (anyio.CapacityLimiter(n) for n in (READERS, 1, 1))
+        self._readers = Lane("questions", threads=READERS, room=READING)
+        self._writer, self._counter, self._inspector, self._painter = (
+            Lane(name, threads=1, room=limits.queue) for name in ("changes", "counters", "checks", "maps")
+        )
         self._later: set[asyncio.Task[None]] = set()
         self._settling = threading.Lock()
 
@@ -101,19 +105,27 @@ class Service:
                 log.warning(f"Who answers stays as it was: {error}")
 
     async def read(self, ask: Callable[[], T]) -> T:
-        """Run in a thread for reading."""
-        return await anyio.to_thread.run_sync(ask, limiter=self._readers)
+        """Run in a thread for reading: what takes milliseconds, for whoever comes waits for it."""
+        return await self._readers.run(ask)
 
     async def count(self, ask: Callable[[], T]) -> T:
         """Run in the thread for counters, one after another. Raises Problem when too many wait already."""
-        waiting = self._counter.statistics().tasks_waiting
-        if waiting >= self.limits.queue:
-            raise Problem(429, "busy", f"{waiting} counters are waiting", "Come again after the time in Retry-After", {"Retry-After": "1"})
-        return await anyio.to_thread.run_sync(ask, limiter=self._counter)
+        return await self._counter.run(ask)
+
+    async def inspect(self, ask: Callable[[], T]) -> T:
+        """Run in the thread for photographs that are to be stored. Raises Problem when too many wait already."""
+        return await self._inspector.run(ask)
+
+    async def paint(self, ask: Callable[[], T]) -> T:
+        """Run in the thread for maps. Raises Problem when too many wait already."""
+        return await self._painter.run(ask)
 
     async def write(self, change: Callable[[], T]) -> T:
-        """Run in the thread for writing, one change after another; it has ended, and is on the disk, when this returns."""
-        return await anyio.to_thread.run_sync(change, limiter=self._writer)
+        """Run in the thread for writing, one change after another; it has ended, and is on the disk, when this returns.
+
+        Where the caller is given up meanwhile, a change that has begun is still made. Raises Problem when too many wait already.
+        """
+        return await self._writer.run(change)
 
     def _afterwards(self, work: Callable[[], object]) -> None:
         """Run in a thread when the answer is on its way."""
@@ -129,6 +141,8 @@ class Service:
         """Answer those who wait."""
         await self.batcher.close()
         await asyncio.gather(*self._later, return_exceptions=True)
+        for lane in (self._readers, self._writer, self._counter, self._inspector, self._painter):
+            lane.close()
 
 
 def service_of(request: Request) -> Service:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated
 
@@ -15,17 +15,18 @@ from repr.lookup.store import Product
 from repr.server import models
 from repr.server.answers import documented, errors
 from repr.server.keys import reader, writer
-from repr.server.photographs import BODY, Photograph, photographs, refuse_all_bad
+from repr.server.photographs import JSON, Photograph, body, checked_texts, described, photographs, refuse_all_bad
 from repr.server.problems import Problem
-from repr.server.renditions import LARGEST, SMALLEST, rendition
+from repr.server.renditions import LARGEST, SMALLEST, rendition, tag_of
 from repr.server.service import Served, Service
 
 router = APIRouter()
 READ, WRITE = [Depends(reader)], [Depends(writer)]
 WROTE = (403, 507)
+LABELS: Mapping[str, object] = models.Labelled.model_json_schema()["properties"]
 Id = Annotated[str, Path(description="The product's id; slashes as %2F.")]
 ImageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}  # an id never stands for another image
+ASK_AGAIN = "private, no-cache"  # kept, but asked about: in an index that was made anew an id is another image
 
 
 @router.get("/v1/products", response_model=models.Products, responses=errors(), dependencies=READ, summary="Browse and search products")
@@ -51,13 +52,14 @@ async def get_product(service: Served, id: Id) -> Response:
 @router.put(
     "/v1/products/{id:path}",
     response_model=models.Product,
-    responses={201: {"model": models.Product, "description": "It is new"}, **errors(*WROTE)},
+    responses={201: {"model": models.Product, "description": "It is new"}, **errors(415, *WROTE)},
     dependencies=WRITE,
+    openapi_extra={"requestBody": {"required": True, "content": {JSON: {"schema": models.Described.model_json_schema()}}}},
     summary="Describe a product, or make a new one",
 )
-async def put_product(service: Served, id: Id, given: models.Described) -> Response:
+async def put_product(request: Request, service: Served, id: Id) -> Response:
     """Set name, barcode and category; what is left out is forgotten. A product without an image is found by nobody."""
-    id = checked(id)
+    id, given = checked(id), await described(request, models.Described)
     created = await service.write(
         lambda: products.describe(service.index.store, Product(id, given.name, given.barcode, tuple(given.category)))
     )
@@ -67,10 +69,10 @@ async def put_product(service: Served, id: Id, given: models.Described) -> Respo
 @router.delete("/v1/products/{id:path}", response_model=models.Removed, responses=errors(404, *WROTE), dependencies=WRITE)
 async def delete_product(service: Served, id: Id) -> Response:
     """Take a product out, with its images."""
-    found = await service.read(lambda: products.one(service.index.store, id))
-    if found is None:
+    entry = await service.read(lambda: products.one(service.index.store, id))
+    if entry is None:
         raise unknown(id)
-    return documented({"removed": await service.write(lambda: service.index.remove([found[0].id]))})
+    return documented({"removed": await service.write(lambda: service.index.remove([entry[0].id]))})
 
 
 @router.post(
@@ -79,28 +81,32 @@ async def delete_product(service: Served, id: Id) -> Response:
     response_model=models.Added,
     responses={200: {"model": models.Added, "description": "All of them were there"}, **errors(415, *WROTE)},
     dependencies=WRITE,
-    openapi_extra=BODY,
+    openapi_extra=body(LABELS),
     summary="Store photographs of a product",
 )
 async def add_images(request: Request, service: Served, id: Id) -> Response:
     """Store photographs of a product, which need not be there yet. Bad ones are left out; answered when the others are on disk."""
     id = checked(id)
-    given, texts = await photographs(request, service.limits)
+    given, texts = await photographs(request, service.limits, LABELS)
+    labels = checked_texts(models.Labelled, texts)
     refuse_all_bad([one.wrong for one in given])
-    good = [one.data for one in given if one.wrong is None]
-    before = await service.read(lambda: products.one(service.index.store, id))
-    known = {image.content for image in before[1]} if before else set()
-    name, barcode = texts.get("name") or None, texts.get("barcode") or None
     try:
-        await service.write(lambda: service.index.add(id, good, name=name, barcode=barcode, settle=False))
+        created, results = await service.write(lambda: _added(service, id, given, labels))
     except NoneReadable as error:
         raise Problem(422, "broken-image", error.quarantine[0].reason, "Send an image that can be read") from None
     service.settle()
-    after = await service.read(lambda: products.one(service.index.store, id))
-    stored = {image.content: image.id for image in after[1]} if after else {}
-    results = _stored(given, known, stored)
     new = any(one["status"] == 201 for one in results)
-    return documented({"product": normal(id), "created": before is None, "results": results}, 201 if new else 200)
+    return documented({"product": normal(id), "created": created, "results": results}, 201 if new else 200)
+
+
+def _added(service: Service, id: str, given: Sequence[Photograph], labels: models.Labelled) -> tuple[bool, list[dict[str, object]]]:
+    """Add the good ones; returns whether the product is new, and what became of each. In the thread that writes: nobody comes between."""
+    store, good = service.index.store, [one.data for one in given if one.wrong is None]
+    before = products.one(store, id)
+    service.index.add(id, good, name=labels.name, barcode=labels.barcode, settle=False)
+    after = products.one(store, id)
+    known = {image.content for image in before[1]} if before else set()
+    return before is None, _stored(given, known, {image.content: image.id for image in after[1]} if after else {})
 
 
 def _stored(given: Sequence[Photograph], known: set[bytes], stored: dict[bytes, int]) -> list[dict[str, object]]:
@@ -122,14 +128,22 @@ def _stored(given: Sequence[Photograph], known: set[bytes], stored: dict[bytes, 
 @router.get(
     "/v1/images/{id}",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}, **errors(404)},
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "It is the one that If-None-Match names"},
+        **errors(404),
+    },
     dependencies=READ,
     summary="A stored image, as JPEG",
 )
-async def get_image(service: Served, id: ImageId, size: Annotated[int, Query(ge=SMALLEST, le=LARGEST)] = 512) -> Response:
+async def get_image(request: Request, service: Served, id: ImageId, size: Annotated[int, Query(ge=SMALLEST, le=LARGEST)] = 512) -> Response:
     """The image upright and cut to its product, no larger than `size` pixels a side, without what the camera wrote beside it."""
+    tag = await service.read(lambda: tag_of(service.index, id, size))
+    headers = {"Cache-Control": ASK_AGAIN, "ETag": tag}
+    if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
     data = await service.read(lambda: rendition(service.index, id, size))
-    return Response(data, media_type="image/jpeg", headers=FOR_EVER)
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.delete("/v1/images/{id}", response_model=models.Removed, responses=errors(404, *WROTE), dependencies=WRITE)
@@ -142,10 +156,10 @@ async def delete_image(service: Served, id: ImageId) -> Response:
 
 
 async def _product(service: Service, id: str, status: int = 200) -> Response:
-    found = await service.read(lambda: products.one(service.index.store, id))
-    if found is None:
+    entry = await service.read(lambda: products.one(service.index.store, id))
+    if entry is None:
         raise unknown(id)
-    product, images = found
+    product, images = entry
     return documented({**_described(product), "images": [image.id for image in images]}, status)
 
 

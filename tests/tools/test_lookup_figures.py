@@ -33,6 +33,6 @@ def test_a_row_holds_mean_and_interval_of_its_draws(figures: ModuleType) -> None
 def test_the_docs_hold_what_is_printed(figures: ModuleType) -> None:
     printed = CliRunner().invoke(figures.main, [], catch_exceptions=False).output
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert printed.count("| --- |") == 3
+    assert "| who answers |" in printed
     for table in printed.strip().split("\n\n"):
         assert table in page, "print it anew: tools/experiments/lookup.py"

@@ -172,8 +172,8 @@ def bulk(folder: Path, weights: str) -> float:
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.split()[-1])
 
 
-def measure(arguments: argparse.Namespace, scratch: Path) -> list[Row]:
-    """All four, one after the other; ratio: to the bar of the first three, what was at the beginning for the last."""
+def measure(arguments: argparse.Namespace, scratch: Path) -> Iterator[Row]:
+    """One after the other; ratio: to bulk, p99 to p50, memory at the end to that of the beginning."""
     from repr.lookup.index import Index
 
     folder = scratch / "photographs"
@@ -183,16 +183,13 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> list[Row]:
     before = bulk(folder, arguments.weights)
     with service(scratch / "index", scratch / "log") as (pid, port):
         most = full(port, photographs, arguments.clients, arguments.seconds)
-        half = steady(port, photographs, most["images_a_second"] / 2, arguments.seconds)
+        after = bulk(folder, arguments.weights)
+        embedded = (before + after) / 2
+        yield {"name": "bulk", "images_a_second": embedded, "before": before, "after": after, "ratio": 1.0}
+        yield {"name": "full", **most, "ratio": most["images_a_second"] / embedded}
+        yield {"name": "half", **steady(port, photographs, most["images_a_second"] / 2, arguments.seconds)}
         even = flat(pid, port, photographs, arguments.requests)
-    after = bulk(folder, arguments.weights)
-    embedded = (before + after) / 2
-    return [
-        {"name": "bulk", "images_a_second": embedded, "before": before, "after": after, "ratio": 1.0},
-        {"name": "full", **most, "ratio": most["images_a_second"] / embedded},
-        {"name": "half", **half},
-        {"name": "flat", **even, "ratio": even["mb_after"] / even["mb_before"]},
-    ]
+        yield {"name": "flat", **even, "ratio": even["mb_after"] / even["mb_before"]}
 
 
 def main() -> None:
@@ -207,9 +204,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        rows = measure(arguments, Path(scratch))
-    if arguments.keep is not None:
-        harness.keep(arguments.keep, rows)
+        rows = list[Row]()
+        for row in measure(arguments, Path(scratch)):
+            rows.append(row)
+            if arguments.keep is not None:  # what is measured stays, should it be stopped
+                harness.keep(arguments.keep, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return

@@ -204,7 +204,7 @@ def added(ground: Ground, seed: int) -> list[dict[str, object]]:
 
 def recall(truth: Truth, found: Detected, threshold: float, novel: Ints) -> tuple[float, float]:
     """The share of true boxes of novel and of other products that a counted box fits and names rightly."""
-    hits, totals = defaultdict(int), defaultdict(int)
+    hits, totals = defaultdict[bool, int](int), defaultdict[bool, int](int)
     for number, box in enumerate(truth.boxes):
         rows = np.flatnonzero((found.image == truth.image[number]) & (found.scores >= threshold) & (found.product == truth.product[number]))
         mine = bool(np.isin(truth.product[number], novel))

@@ -24,6 +24,7 @@ from repr.images.reader import read_image
 from rpc_transfer.checkout.settings import Scenes
 from rpc_transfer.checkout.synthesis import synthesize
 
+Split = Literal["train", "val", "test"]
 SIDE = 640  # pixels of pasted scenes
 INSIDE = 4  # pixels inside the box: the real exemplars have it drawn on
 NOVEL = 34
@@ -61,10 +62,10 @@ def pasted(
     out: Path,
     data: Path,
     n: int,
-    split: Literal["train", "val", "test"],
+    split: Split,
     seed: int,
     *,
-    part: Literal["train", "val", "test"] = "train",
+    part: Split = "train",
     backgrounds: Sequence[Path] = (),
 ) -> Path:
     """Scenes pasted from the exemplars of a part, in `out`; what is there is left as it is."""
@@ -97,10 +98,8 @@ def fruits(folder: Path, out: Path, n: int, tests: int, backgrounds: Sequence[Pa
 def real_exemplars(folder: Path, out: Path, n: int, tests: int) -> Set:
     """The real exemplars of RPC that there are, on its real empty counters."""
     crops, backgrounds = crops_of(folder, out / "crops"), [folder / "background"]
-    made = {
-        split: pasted(out / f"exemplars-{split}", crops, count, split, seed, backgrounds=backgrounds)
-        for split, count, seed in (("train", n, 1), ("val", tests, 2), ("test", tests, 3))
-    }
+    plan: tuple[tuple[Split, int, int], ...] = (("train", n, 1), ("val", tests, 2), ("test", tests, 3))
+    made = {split: pasted(out / f"exemplars-{split}", crops, count, split, seed, backgrounds=backgrounds) for split, count, seed in plan}
     parts = [Part.of(made[split], split) for split in ("val", "test")]
     return Set("exemplars", open_sources([crops]), made["train"], parts[0], parts[1])
 

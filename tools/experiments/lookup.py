@@ -1,10 +1,11 @@
 """How often `repr lookup` is right, what it calls unknown, and what its probabilities are worth: results/lookup.json.
 
-    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160                by the commands, as installed
-    python tools/experiments/lookup.py --data DIR --out runs/lookup split-224 few …          from features
-    python tools/experiments/lookup.py                                                       print the tables of docs/results.md
+    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224 few …     from features
+    python tools/experiments/lookup.py --data DIR --out runs/lookup commands-160                  by the commands, as installed
+    python tools/experiments/lookup.py                                                            print the tables of docs/results.md
 
-split: the set's own, every training image stored, every test image asked. few: 1, 2, 5 and 10 training images a product, five draws.
+split, commands: the set's own, every training image stored, every test image asked. few: 1, 2, 5 and 10 training images a product, five
+draws.
 strangers: a fifth of the products is left out, five times, each once; what is asked are test images of all, and images of quite other sets.
 An experiment is measured in several sittings: what was found before stands until it is found anew.
 """
@@ -129,8 +130,8 @@ def row(config: dict[str, str | int], values: Sequence[dict[str, float]]) -> Row
     return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in range(len(values))))
 
 
-def split(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
-    """By the commands themselves; the nearest neighbour beside it from features."""
+def by_commands(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
+    """By the commands themselves."""
     index = out / "grocery-160.index"
     if not (index / "index.db").is_file() or _json("index", "info", str(index))["unfinished"]:
         _json("index", "build", "--data", str(data / "grocery"), "--part", "train", "--size", "160", "--out", str(index))
@@ -143,19 +144,25 @@ def split(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
     config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": len(answers)}
     learner = str(_json("index", "info", str(index))["learner"])
     command = f"repr index build --data {{data}}/grocery --part train --size 160 --out {{out}}/{index.name}"
-    rows = [_whole(data, 160, PLAIN), row({**config, "learner": learner}, [found])]
+    rows = [row({**config, "learner": f"{learner}, by the commands"}, [found])]
     return f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json", rows, []
 
 
-def split_by_features(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
-    """The same from features as the index has them."""
+def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Comparison]]:
+    """From features as the index has them."""
     return "", [_whole(data, size, PLAIN), _whole(data, size, BEST)], []
 
 
 def _whole(data: Path, size: int, learner: str) -> Row:
     of = images(data, "grocery", size)
-    found = asked(answerer(of.gallery(of.stored), learner), of.features[of.asked], of.products[of.asked])
+    found = _first(Answerer(of.gallery(of.stored), Settled(learner)), of)
     return row({"set": "grocery", "size": size, "asked": int(of.asked.sum()), "learner": learner}, [found])
+
+
+def _first(by: Answerer, of: Images) -> dict[str, float]:
+    """First right and right among five, of what is asked of a set, by an answerer that is neither calibrated nor has a threshold."""
+    told = asked(by, of.features[of.asked], of.products[of.asked])
+    return {name: told[name] for name in ("first", "five")}
 
 
 def _json(*words: str) -> dict[str, Any]:
@@ -177,8 +184,7 @@ def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
             gallery = of.gallery(kept)
             for learner, values in found.items():
                 by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
-                told = asked(by, of.features[of.asked], of.products[of.asked])
-                values.append({name: told[name] for name in ("first", "five")})  # neither calibrated nor with a threshold
+                values.append(_first(by, of))
         config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
         rows += [row({**config, "learner": learner}, values) for learner, values in found.items()]
         test = paired(*([one["first"] for one in found[learner]] for learner in (CHOSEN, PLAIN)))
@@ -212,8 +218,9 @@ def _ours(by: Answerer, features: Floats) -> Array:
 
 
 PARTS: dict[str, Callable[[Path, Path], tuple[str, list[Row], list[Comparison]]]] = {
-    "split-160": split,
-    "split-224": partial(split_by_features, size=224),
+    "split-160": partial(split, size=160),
+    "commands-160": by_commands,
+    "split-224": partial(split, size=224),
     "few": few,
     **{f"strangers-{name}": partial(strangers, name=name) for name in SETS},
 }
@@ -242,9 +249,9 @@ def main(parts: tuple[str, ...], data: Path | None, out: Path) -> None:
 
 
 def tables(experiment: Experiment) -> list[list[str]]:
-    """The tables of docs/results.md, a list of lines each: the whole split, few images a product, what is unknown."""
+    """The tables of docs/results.md that were measured, a list of lines each: the whole split, few images a product, what is unknown."""
     found = {step.step: step.found.rows for step in experiment.steps if step.found}
-    whole = [row for name in ("split-160", "split-224") for row in found.get(name, ())]
+    whole = [row for name in ("split-160", "commands-160", "split-224") for row in found.get(name, ())]
     first = [
         [row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five", "calibration"))]
         for row in whole
@@ -256,13 +263,12 @@ def tables(experiment: Experiment) -> list[list[str]]:
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
     left = [row for name in SETS for row in found.get(f"strangers-{name}", ())]
     third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
-    return [
-        _table(["who answers", "px", "first right", "among the first five", "calibration error"], first),
-        _table(["images a product", "nearest neighbour", "what the index chooses"], second),
-        _table(
-            ["shop", "known called unknown", "left out: AUROC", "of these not called unknown", "fruits: AUROC", "fashion: AUROC"], third
-        ),
+    all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
+        (["who answers", "px", "first right", "among the first five", "calibration error"], first),
+        (["images a product", "nearest neighbour", "what the index chooses"], second),
+        (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),
     ]
+    return [_table(header, lines) for header, lines in all_ if lines]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -22,7 +22,7 @@ import stored
 from scipy import stats
 from stored import Experiment
 
-from repr.evaluation.words import points, rate
+from repr.evaluation.words import percent, points
 from repr.experiments.document import Row
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def untraced(text: str, known: set[str]) -> list[tuple[int, str]]:
 
 def figures(experiments: Sequence[Experiment]) -> set[str]:
     """Every stored metric and every stored comparison as pages print them; a comparison from both sides, with and without its sign."""
-    found = {rate(metric) for _, row in _rows(experiments) for metric in row.metrics.values()}
+    found = {percent(metric.mean, metric.ci95) for _, row in _rows(experiments) for metric in row.metrics.values()}
     for experiment in experiments:
         documents = [step.found for step in experiment.steps if step.found]
         tests = [test for document in documents for test in document.comparisons]

@@ -80,7 +80,7 @@ def living(shop: Shop, log: Path, seed: int, pending: Step | None) -> int:
 
 def repeat(shop: Shop, step: Step) -> int:
     """Do a step that may have been committed just before its process ended, and is refused then: the check afterwards tells which."""
-    with suppress(*([UserError] if step["do"] in ("rename", "remove", "reindex") else [])):
+    with suppress(*([UserError] if step["do"] in ("build", "rename", "remove", "reindex") else [])):
         shop.do(step)
     return 0
 

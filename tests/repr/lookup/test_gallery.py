@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repr.errors import UserError
@@ -32,6 +32,7 @@ def test_it_holds_what_was_not_removed(images: list[tuple[int, bool]], cut: int)
             assert gallery.number(str(number)) == number
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=9), st.lists(st.lists(st.integers(0, 7), max_size=3)))
 def test_grown_it_is_as_if_made_of_all(images: list[tuple[int, bool]], parts: list[list[int]]) -> None:
     numbers, alive = np.array([number for number, _ in images], np.int64), np.array([there for _, there in images], bool)
@@ -96,7 +97,7 @@ def test_a_sample_is_of_whole_products_and_about_as_big_as_was_said(products: li
         (np.full((1, 3), np.nan), ["a"], [1], "not finite"),
     ],
 )
-def test_what_does_not_fit_is_refused(features: np.ndarray, products: list[str], ids: list[int], words: str) -> None:  # type: ignore[type-arg]
+def test_what_does_not_fit_is_refused(features: np.ndarray, products: list[str], ids: list[int], words: str) -> None:
     with pytest.raises(UserError, match=words):
         Gallery(features, products, np.array(ids))
 

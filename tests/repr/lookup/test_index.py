@@ -6,7 +6,9 @@ import csv
 import errno
 import os
 import shutil
+import tarfile
 import threading
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,12 @@ from PIL import Image
 
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
+from repr.lookup import index as module
 from repr.lookup import products
 from repr.lookup.building import Stock
 from repr.lookup.index import Index
 from repr.lookup.own import standing
-from repr.lookup.store import Product
+from repr.lookup.store import NewImage, Product
 from repr.models.weights import Weights, fresh, write_weights
 
 
@@ -237,6 +240,52 @@ def test_a_backup_comes_back_and_tables_go_out(index: Index, tmp_path: Path) -> 
     np.testing.assert_array_equal(np.array(table["features"].to_pylist(), np.float32), features)
     with pytest.raises(UserError, match="no format"):
         back.export(tmp_path / "t.txt")
+
+
+def test_a_damaged_backup_is_told(index: Index, tmp_path: Path) -> None:
+    index.backup(tmp_path / "shop.tar")
+    with tarfile.open(tmp_path / "shop.tar") as archive:
+        archive.extractall(tmp_path / "parts", filter="data")
+    with (tmp_path / "parts" / "index.db").open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xff" * 40_000)
+    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+        for name in ("index.db", "weights.safetensors"):
+            archive.add(tmp_path / "parts" / name, name)
+    with pytest.raises(UserError, match=r"a backup that cannot be used: .*malformed") as told:
+        Index.restore(tmp_path / "bad.tar", tmp_path / "back")
+    assert told.value.where == str(tmp_path / "bad.tar") and not (tmp_path / "back").exists()
+
+
+def test_what_came_and_went_does_not_make_an_index_big(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "is_fast_exact", lambda n, dim: n <= 8)
+    for seed in range(61, 65):
+        index.add("egg", [pixels(seed), pixels(seed + 10)])
+        assert seed == 64 or index.remove(["egg"]) == 2
+    assert max(image.id for image in index.store.images()) > 8 and not index.info()["search"]["outgrown"]
+
+
+def test_ids_are_found_however_their_letters_are_composed(index: Index) -> None:
+    one, other = unicodedata.normalize("NFC", "Gelée"), unicodedata.normalize("NFD", "Gelée")
+    index.add(other, pixels(61))
+    index.rename(other, "Crème")
+    index.rename(unicodedata.normalize("NFD", "Crème"), other)
+    assert one != other and index.store.has_product(one) and index.remove([other, one]) == 1
+
+
+def test_boxes_go_out_as_they_are(index: Index, tmp_path: Path) -> None:
+    box = (1234.5678, 1000001.0, 0.1, 33.0)
+    with index.store.change("add") as change:
+        change.add([NewImage("tea", "t.png", bytes(32), np.ones(512, np.float32), box)])
+    index.export(tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(encoding="utf-8") as stream:
+        assert [row["box"] for row in csv.DictReader(stream)][-1] == "1234.5678 1000001 0.1 33"
+
+
+def test_changes_are_logged_with_who_made_them(index: Index) -> None:
+    index.who = "service"
+    index.add("egg", pixels(61))
+    assert index.store.history(1)[0][2] == "service" and index.store.history()[-1][2] != "service"
 
 
 def test_caches_can_go_at_any_time(index: Index, shop: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -187,21 +188,33 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, shop: Path, weights: Path,
 
     monkeypatch.setattr(Embedder, "images", interrupted)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--crops", "0.8"]
+        words = ["build", "--data", str(shop), "--weights", str(weights), "--out", str(index), "--crops", "0.8", "--recall", "0.9"]
+        words += ["--learner", "ncm", "--accept", "0.9", "--prefix"]
         index_command.main(words, standalone_mode=True)
     photo = sorted(shop.rglob("*.jpg"))[0]
     some = tmp_path / "some"
     shutil.copytree(photo.parent, some / "new")
     call(index_command, "add", index, "--data", some)
     told = call(lookup_command, "--index", index, photo).stderr
-    assert f"give again: repr index build --data {shop} --out {index}" in told, "another addition does not end it"
+    given = f"--data {shop} --weights {weights} --crops 0.8 --learner ncm --accept 0.9 --recall 0.9 --prefix"
+    assert f"give again: repr index build {given} --out {index}" in told, "another addition does not end it"
     other = fails(index_command, "build", "--data", some, "--weights", weights, "--out", index)
-    assert "of other images" in other.message and str(shop) in other.remedy
-    closer = fails(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--crops", "1,0.6")
+    assert "of other images" in other.message and given in other.remedy
+    same = ["build", "--data", shop, "--weights", weights, "--out", index]
+    for words, name in ((["--recall", "0.9"], "`prefix`"), (["--prefix"], "`recall`"), (["--store", "milvus:///v.db"], "`prefix` and")):
+        told = fails(index_command, *same, *words)
+        assert f"begun with another {name}" in told.message and given in told.remedy
+    closer = fails(index_command, *same, "--prefix", "--recall", "0.9", "--crops", "1,0.6")
     assert closer.message == "an unfinished index of 64 px, crops 0.8" and "`crops`" in closer.remedy
-    again = json.loads(call(index_command, "build", "--data", shop, "--weights", weights, "--out", index, "--json").stdout)
+    [command] = Index.open(index).info()["unfinished"]
+    again = json.loads(call(index_command, *shlex.split(command)[2:], "--json").stdout)
+    assert again["learner"] == "ncm" and all(":" in id_ for id_ in own_ids(Index.open(index)) - {"new"})
     assert (again["unchanged"], again["added"], again["complete"]) == (7, 11, True)
     assert again["weights"]["crops"] == [0.8], "the unfinished index goes on as it was begun"
+
+
+def own_ids(index: Index) -> set[str]:
+    return {product.id for product in index.store.products().values()}
 
 
 def test_two_lists_in_one_folder_are_two_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +306,7 @@ def test_an_index_is_the_first_word_too_and_images_may_have_moved(tmp_path: Path
     sheet = tmp_path / "sheet.png"
     call(lookup_command, tmp_path / "i", photo, "--sheet", sheet, "--images-root", moved)
     assert sheet.is_file()
+    assert "would do nothing" in fails(lookup_command, tmp_path / "i", photo, "--images-root", moved).message
     assert "no photograph named" in fails(lookup_command, tmp_path / "i").message
     assert "no data are named" in fails(index_command, "add", tmp_path / "i").message
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from repr.learners import make
 from repr.lookup.gallery import Gallery
-from repr.lookup.ranking import END, Search, best_products, highest, image_search, nearest_products
+from repr.lookup.matches import END, Search
+from repr.lookup.ranking import best_products, highest, image_search, nearest_products
 from repr.search import exact
 from repr.vectors import normalised
 from tests.repr.lookup.galleries import drawn, named, shop

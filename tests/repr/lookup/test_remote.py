@@ -59,6 +59,10 @@ def test_the_same_answers_as_here_through_all_changes(tmp_path: Path, weights: W
         for index in (here, there):
             change(index)
         same()
+    for index in (here, there):
+        index.reindex(fresh("resnet18", 32, 1), crops=[1])
+    same()
+    assert len(MilvusClient(f"{tmp_path}/vectors.db").list_collections()) == 1, "that of the old weights is dropped"
     (there.folder / STATE).unlink()  # what is known of the collection is lost: all is sent again
     other = Index.open(there.folder, device="cpu")
     same()

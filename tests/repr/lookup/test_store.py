@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -18,7 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repr.errors import UserError
+from repr.lookup import own
 from repr.lookup import store as module
+from repr.lookup.opened import Opened
+from repr.lookup.refused import Refused
 from repr.lookup.store import FILE, NewImage, Product, Store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -181,6 +186,48 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
         list(store.features(dim=5))
 
 
+def torn(file: Path) -> None:
+    """Overwrite all pages but the first, which holds the tables' names."""
+    page = 4096
+    with file.open("r+b") as stream:
+        stream.seek(page)
+        stream.write(b"\xff" * (file.stat().st_size - page))
+
+
+def test_a_damaged_file_is_told_in_words(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, {"name": "x"})
+    put(store, "a", *range(300))
+    store.close()
+    torn(tmp_path / FILE)
+    store = Store(tmp_path)
+    reads = [store.counts, store.history, lambda: list(store.images()), store.owners, lambda: list(store.features(dim=4)), store.products]
+    for read in reads:
+        with pytest.raises(Refused, match="malformed") as told:
+            read()
+        assert told.value.kind == "broken" and told.value.where == str(tmp_path / FILE)
+    with pytest.raises(Refused, match="malformed"):
+        put(store, "b", 1)
+    assert any("malformed" in problem for problem in store.verify())
+    with pytest.raises(sqlite3.IntegrityError):
+        Store.create(tmp_path / "other", {}).db.execute("INSERT INTO settings VALUES ('x', NULL)")
+
+
+def test_an_image_of_its_own_lies_nowhere_else(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"of somebody else")
+    store = Store.create(tmp_path / "i", {})
+    (tmp_path / "i" / "images").mkdir()
+    for n, path in enumerate(["index:../../secret.png", f"index:{secret}", "index:..", "index:"]):
+        with store.change("add") as change:
+            change.put_products([Product("a")])
+            change.add([image("a", n, path)])
+        with pytest.raises(UserError, match="not in the index's own folder"):
+            own.place(tmp_path / "i", path)
+        with store.change("remove") as change:
+            change.remove_products(["a"])
+    assert secret.is_file() and store.counts() == (0, 0) and store.strays() == []
+
+
 def test_files_that_are_no_index(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not an index"):
         Store(tmp_path)
@@ -228,3 +275,65 @@ def test_a_folder_that_cannot_be_written_to_is_read() -> None:
         assert as_nobody(_look) == 0
         folder.chmod(0o755)
     assert not folder.exists()
+
+
+def test_a_reader_that_cannot_write_sees_what_others_commit() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        put(store := Store.create(folder, {"weights": {"identity": "none"}, "name": "x"}), "a", 1)
+        store.close()
+        folder.chmod(0o555)
+        opened, written = os.pipe(), os.pipe()
+
+        def _look() -> None:
+            reader = Opened(folder)
+            assert reader.store.counts() == (1, 1) and not reader.store.outdated
+            os.write(opened[1], b"x")
+            for expected in ((2, 2), (3, 3)):
+                assert os.read(written[0], 1) == b"x"
+                assert reader.store.counts() == expected
+                os.write(opened[1], b"x")
+
+        def _write() -> None:
+            os.read(opened[0], 1)
+            writer = Store(folder)
+            put(writer, "b", 2)  # stands in the -wal
+            os.write(written[1], b"x")
+            os.read(opened[0], 1)
+            put(writer, "c", 3)
+            writer.close()  # stands in the file
+            os.write(written[1], b"x")
+
+        thread = threading.Thread(target=_write)
+        thread.start()
+        assert as_nobody(_look) == 0
+        thread.join()
+        folder.chmod(0o755)
+
+
+def test_a_writer_ahead_is_no_reason_to_read_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.create(tmp_path, {})
+    store.db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    put(store, "a", 1)
+    with pytest.raises(Refused) as told:
+        Store(tmp_path, wait=0.05)
+    assert told.value.kind == "busy"
+
+
+def test_changes_in_a_log_that_cannot_be_read_are_not_left_out() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        put(store := Store.create(folder / "i", {}), "a", 1)
+        (folder / "copy").mkdir()
+        for ending in ("", "-wal"):
+            shutil.copy(folder / "i" / f"{FILE}{ending}", folder / "copy")
+        store.close()
+        (folder / "copy").chmod(0o555)
+        folder.chmod(0o755)
+
+        def _look() -> None:
+            with pytest.raises(UserError, match="stand in its -wal"):
+                Store(folder / "copy")
+
+        assert as_nobody(_look) == 0
+        (folder / "copy").chmod(0o755)
