@@ -247,6 +247,13 @@ def out_option(what: str, default: Path | None = None) -> Decorator:
     return option("--out", type=WRITTEN, metavar="PATH", section="output", default=default, help=text)
 
 
+def weights_option(*, more: str = "", default: str | None = "imagenet", **attributes: Any) -> Decorator:
+    """--weights, as `repr.models.weights.read_weights` takes them. more: what else. default: in words; None: it is needed."""
+    text = f"Run folder, weights file, folder of timm, open_clip or transformers, name of timm's, imagenet{more}."
+    text += f"  [default: {default}]" if default else ""
+    return option("--weights", metavar="W", section="model", required=default is None, help=text, **attributes)
+
+
 def size_option(function: Function) -> Function:
     """--size: the side of images in pixels, where it is not that of the weights."""
     text = "Image side.  [default: that of the weights]"

@@ -12,11 +12,12 @@ from repr import index_options, options
 @options.command()
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@options.option("--weights", metavar="W", section="model", required=True, help="Run folder, .safetensors, .pth or imagenet.")
+@options.weights_option(default=None)
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.shared("device", "workers")
 @index_options.wait_option
+@options.download_option
 @options.json_option
 def reindex(
     folder: Path | None,

@@ -13,19 +13,18 @@ from repr.errors import UserError
 
 @options.command()
 @options.shared("data", "subset")
-@options.option(
-    "--weights", section="model", metavar="W", default="imagenet", help="Run folder, .safetensors, .pth or imagenet.  [default: imagenet]"
-)
+@options.weights_option()
 @options.size_option
 @options.shared("crops")
 @options.out_option("the vectors, an .npz (needed)")
 @options.option("--ray", section="machine", metavar="ADDRESS", help="On the Ray cluster there; local: one of this machine's own.")
 @options.shared("device", "workers")
+@options.download_option
 @options.json_option
 def command(
     data: tuple[str, ...],
     subset: str | None,
-    weights: str,
+    weights: str | None,
     size: int | None,
     crops: tuple[float, ...],
     out: Path | None,
@@ -55,7 +54,7 @@ def command(
     if not data:
         raise UserError("no data are named", "--data", "Add --data PATH")
     run = on_ray(ray, workers=workers) if ray else here
-    catalog, read = open_sources(data, subset=subset), read_weights(weights)
+    catalog, read = open_sources(data, subset=subset), read_weights(weights or "imagenet")
     look = Look(read, size, crops, str(pick_device(device)))
     made = embed_catalog(catalog, look, out, run=run)
     log_left_out(made.quarantine)

@@ -15,13 +15,7 @@ OF_IMAGES = (*SHARED, "subset", "split", "data_seed")
 
 
 @options.command()
-@options.option(
-    "--weights",
-    section="model",
-    multiple=True,
-    metavar="W",
-    help="Run folder, .safetensors, .pth, none or imagenet; repeatable.  [default: imagenet]",
-)
+@options.weights_option(more=" or none; repeatable", multiple=True)
 @options.option(
     "--embeddings",
     "files",

@@ -30,12 +30,7 @@ def command() -> None:
 @options.shared("data", "subset")
 @index_options.part_option
 @index_options.prefix_option
-@options.option(
-    "--weights",
-    metavar="W",
-    section="model",
-    help="Run folder, weights file, folder of timm, open_clip or transformers, name of timm's.  [default: imagenet]",
-)
+@options.weights_option()
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)

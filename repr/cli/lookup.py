@@ -83,8 +83,7 @@ def command(
     index = _cold(place, workers) if onnx else _warm(place, device, workers, weights)
     photographs, synthetic = Photographs.of(named), bool(index.store.setting("synthetic"))
     announce(photographs)
-    if begun := str(index.store.setting("unfinished") or ""):
-        console.say(f"The index is unfinished. Unless it is still at work, give again: {begun} --out {shlex.quote(str(place))}")
+    _say_unfinished(index)
     told: list[Answer] = []
     counts = {"broken": 0, "unknown": 0, "most": 0}
     with ExitStack() as stack:
@@ -125,6 +124,11 @@ def _cold(folder: Path, workers: int | None) -> Cold:
         write_encoder(of)
 
     return opened(folder, _export, workers=workers)
+
+
+def _say_unfinished(index: Index | Cold) -> None:
+    if begun := str(index.store.setting("unfinished") or ""):
+        console.say(f"The index is unfinished. Unless it is still at work, give again: {begun} --out {shlex.quote(str(index.folder))}")
 
 
 def _tell(answer: Answer, synthetic: bool, *, shown: bool) -> None:

@@ -172,7 +172,7 @@ def export(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Write WEIGHTS as a file for other programs, compared with the original on images of --data, else of the synthetic shop.
+    """Write WEIGHTS as a file for other programs, compared with the original on images of --data, else of RPC ($RPC_ROOT).
 
     ONNX and TorchScript files take uint8 RGB squares and give features: crops, resizing and normalisation are inside. A model card is
     written beside. What gives other vectors than the original is not kept.

@@ -25,6 +25,7 @@ FEW = 3  # images: with fewer a product is named as having too few
 SURE = 3.0  # log-odds by which another product is likelier than an image's own for it to look mislabelled: 20 to 1
 CROWD = 5  # nearest images of which none may be of its own product, for the same
 DOUBLE = 0.995  # cosine of two images from which on they are one photograph; views of one shelf on grocery reach 0.99
+SIDE = 160  # pixels at which images are looked at: blur is measured of this size
 BLURRED = 12.0  # variance of the Laplacian of the grey image, 0..255, below which it is out of focus
 # Of that which its product's images usually have: the same. A Gaussian blur of 1.5 pixels of 176 leaves 0.03 to 0.05, a shake of 13 pixels
 # 0.06 to 0.11; of 8,067 photographs of grocery, freiburg and fruits as they are, 4 lie lower.

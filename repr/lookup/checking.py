@@ -19,13 +19,12 @@ from repr.catalog.table import Catalog
 from repr.embedding.embeddings import Embeddings
 from repr.images.boxes import Box
 from repr.images.decode import decode
-from repr.lookup.check import Confused, Report, Suspect, check, look_of
+from repr.lookup.check import SIDE, Confused, Report, Suspect, check, look_of
 from repr.lookup.gallery import Gallery
 from repr.lookup.settled import settled_of
 from repr.lookup.store import Store, StoredImage
 from repr.records import Json, to_json
 
-SIDE = 160  # pixels at which images are looked at: blur is measured of this size
 SHOWN = 10  # of a kind in words
 
 

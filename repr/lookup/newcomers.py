@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from repr.catalog.names import normal
 from repr.images.reader import Unreadable, read_image, square
-from repr.lookup.check import BLURRED, DOUBLE, EMPTY, look_of
-from repr.lookup.checking import SIDE
+from repr.lookup.check import BLURRED, DOUBLE, EMPTY, SIDE, look_of
 from repr.lookup.matches import Match
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ async def lookup(request: Request, service: Served, k: Annotated[int, Query(ge=1
     given, _ = await photographs(request, service.limits)
     refuse_all_bad([one.wrong for one in given])
     good = [one for one in given if one.wrong is None]
-    found = await service.lookup([one.data for one in good], k)
-    named = [replace(answer, query=photograph.name) for photograph, answer in zip(good, found, strict=True)]
+    unnamed = await service.lookup([one.data for one in good], k)
+    named = [replace(answer, query=photograph.name) for photograph, answer in zip(good, unnamed, strict=True)]
     service.remember([one.data for one in good], named)
     answers = dict(zip(map(id, good), named, strict=True))
     of = [answers.get(id(one)) for one in given]

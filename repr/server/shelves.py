@@ -69,10 +69,10 @@ async def put_product(request: Request, service: Served, id: Id) -> Response:
 @router.delete("/v1/products/{id:path}", response_model=models.Removed, responses=errors(404, *WROTE), dependencies=WRITE)
 async def delete_product(service: Served, id: Id) -> Response:
     """Take a product out, with its images."""
-    found = await service.read(lambda: products.one(service.index.store, id))
-    if found is None:
+    entry = await service.read(lambda: products.one(service.index.store, id))
+    if entry is None:
         raise unknown(id)
-    return documented({"removed": await service.write(lambda: service.index.remove([found[0].id]))})
+    return documented({"removed": await service.write(lambda: service.index.remove([entry[0].id]))})
 
 
 @router.post(
@@ -156,10 +156,10 @@ async def delete_image(service: Served, id: ImageId) -> Response:
 
 
 async def _product(service: Service, id: str, status: int = 200) -> Response:
-    found = await service.read(lambda: products.one(service.index.store, id))
-    if found is None:
+    entry = await service.read(lambda: products.one(service.index.store, id))
+    if entry is None:
         raise unknown(id)
-    product, images = found
+    product, images = entry
     return documented({**_described(product), "images": [image.id for image in images]}, status)
 
 

@@ -4,7 +4,7 @@
 
 One detector is trained for all sets, on scenes pasted from exemplars of their train parts; another without the shop's novel products. The
 threshold of the strict numbers is chosen on other scenes than those of the test. Seeds draw the ten exemplars a product that are in the
-index. Every step leaves a file in --work and is not done again; what is there after --minutes is gathered in results/checkout.json, which
+index. Every step leaves a file in --work and is not done again; what is there after --minutes is gathered in checkouts/results.json, which
 docs/checkout.md prints.
 """
 
@@ -43,7 +43,7 @@ from rpc_transfer.checkout.writing import write_sheet
 
 log = logging.getLogger("rpc_transfer.experiment")
 SIDE, BATCH = 128, 4  # of the detectors: small ones, so that many steps are made in minutes
-RESULTS = Path(__file__).parent / "results" / "checkout.json"
+RESULTS = Path(__file__).parent / "checkouts" / "results.json"
 
 
 class Late(Exception):
@@ -152,7 +152,7 @@ def _file(work: Work, of: Set, weights: str, seed: int) -> Path:
 
 
 def gathered(work: Work) -> dict[str, object]:
-    """What is there, for results/checkout.json."""
+    """What is there, for checkouts/results.json."""
     trials = [read_json(file) for file in sorted(work.folder.glob("trial-*.json"))]
     found = [read_json(file) for file in sorted(work.folder.glob("real-*.json"))]
     runs = {file.parent.name: read_json(file) for file in sorted(work.folder.glob("*/config.json"))}

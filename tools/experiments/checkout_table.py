@@ -1,4 +1,4 @@
-"""Print results/checkout.json as the Markdown tables of docs/checkout.md.
+"""Print checkouts/results.json as the Markdown tables of docs/checkout.md.
 
 python tools/experiments/checkout_table.py [RESULTS.json]
 """
@@ -15,7 +15,7 @@ import numpy as np
 from repr.evaluation.statistics import half_width
 from repr.files import read_json
 
-RESULTS = Path(__file__).parent / "results" / "checkout.json"
+RESULTS = Path(__file__).parent / "checkouts" / "results.json"
 LEVELS = ("easy", "medium", "hard", "averaged")
 METRICS = ("cAcc", "ACD", "mCCD", "mCIoU", "mAP50", "mmAP")
 ERRORS = ("right", "missed", "within", "across", "unknown", "too many")

@@ -62,16 +62,70 @@ export const describe = (id, known) =>
 export const removeProduct = (id) => remove(at(id));
 export const removeImage = (id) => remove(`/v1/images/${id}`);
 
-/** Store photographs as images of a product; returns how to take that back. */
+const AT_ONCE = 8, BYTES = 16 * 2 ** 20; // photographs a request
+const OF_PHOTOGRAPHS = [413, 415, 422]; // statuses that are about what was sent
+
+function parts(photographs) {
+  const made = [];
+  let bytes = Infinity;
+  for (const one of photographs) {
+    if (bytes + one.size > BYTES || made.at(-1).length === AT_ONCE) { made.push([]); bytes = 0; }
+    made.at(-1).push(one);
+    bytes += one.size;
+  }
+  return made;
+}
+
+/** What `ask` answers about each photograph, in as many requests as it takes; one by one where several are refused. refused(error): of one that is. */
+export async function inParts(photographs, ask, refused) {
+  const answers = [];
+  for (const part of parts(photographs)) answers.push(...await askOf(part, ask, refused));
+  return answers;
+}
+
+async function askOf(part, ask, refused) {
+  try {
+    return await ask(part);
+  } catch (error) {
+    if (!OF_PHOTOGRAPHS.includes(error.status)) throw error;
+    if (part.length === 1) return [refused(error)];
+    const answers = [];
+    for (const one of part) answers.push(...await askOf([one], ask, refused));
+    return answers;
+  }
+}
+
+/** Store photographs as images of a product, all that can be or none; returns how to take that back. */
 export async function stored(id, photographs) {
-  const told = await store(id, photographs);
-  const fresh = told.results.filter((one) => one.status === 201).map((one) => one.image_id);
-  const left = told.results.filter((one) => one.status >= 400);
-  const undo = async () => {
-    if (told.created) await removeProduct(told.product);
-    else for (const image of fresh) await removeImage(image);
+  const images = [];
+  let created = false;
+  const part = async (some) => {
+    const added = await store(id, some);
+    created ||= added.created;
+    images.push(...added.results.filter((one) => one.status === 201).map((one) => one.image_id));
+    return added.results;
   };
-  return { product: told.product, fresh: fresh.length, left, undo: fresh.length || told.created ? undo : null };
+  const undo = async () => { await removeImages(images); if (created) await removeEmpty(id); };
+  let results;
+  try {
+    results = await inParts(photographs, part, (error) => ({ status: error.status, error: error.message, refusal: error }));
+  } catch (error) {
+    if (images.length) await undo();
+    throw error;
+  }
+  const left = results.filter((one) => one.status >= 400);
+  if (left.length === results.length && left[0]?.refusal) throw left[0].refusal;
+  return { product: id, fresh: images.length, left, undo: images.length ? undo : null };
+}
+
+async function removeImages(images) {
+  for (const image of images) await removeImage(image).catch((error) => { if (error.status !== 404) throw error; }); // gone already
+}
+
+/** A product that was made for images which have gone; another's images keep it. */
+async function removeEmpty(id) {
+  const there = await product(id).catch((error) => { if (error.status !== 404) throw error; });
+  if (there && !there.images.length) await removeProduct(id);
 }
 
 const watched = new WeakMap();
@@ -92,18 +146,18 @@ async function fill(image, path) {
 const BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 
 /** An image of the service, fetched with the key when it comes into view. */
-export function picture(path, alt, attributes = {}) {
-  const image = h("img", { class: "picture", alt, src: BLANK, width: "160", height: "160", ...attributes });
+export function photograph(path, alt, attributes = {}) {
+  const image = h("img", { class: "photograph", alt, src: BLANK, width: "160", height: "160", ...attributes });
   if (path) { watched.set(image, path); watcher.observe(image); }
   return image;
 }
 
-export const stored_image = (id, alt, size = 256) => picture(id === null ? null : `/v1/images/${id}?size=${size}`, alt);
+export const stored_image = (id, alt, size = 256) => photograph(id === null ? null : `/v1/images/${id}?size=${size}`, alt);
 
 /** An image that is on this device. */
 export function local(file, alt) {
   const url = URL.createObjectURL(file);
-  const image = h("img", { class: "picture", alt, src: url, onload: () => URL.revokeObjectURL(url) });
+  const image = h("img", { class: "photograph", alt, src: url, onload: () => URL.revokeObjectURL(url) });
   image.onerror = () => { image.alt = `${alt} (this browser cannot show it)`; };
   return image;
 }

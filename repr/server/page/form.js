@@ -1,6 +1,6 @@
 // A new product, or more photographs of one: checked first, then stored.
 import { attempt, busy, chooser, droppable, h, many, say } from "./dom.js";
-import { check, describe, local, product, removeProduct, stored, stored_image } from "./api.js";
+import { check, describe, inParts, local, product, removeProduct, stored, stored_image } from "./api.js";
 
 const path = (text) => text.split(/[>›]/).map((part) => part.trim()).filter(Boolean);
 
@@ -26,9 +26,11 @@ export function productForm({ id = null, photographs = [], done = () => {} } = {
       list.append(item);
       return [file, item];
     });
-    const told = await check(given, id || "").catch((error) => given.map(() => ({ findings: [{ kind: "unreadable", text: error.message, image_id: null }] })));
+    const odd = (error) => ({ findings: [{ kind: "unreadable", text: error.message, image_id: null }] });
+    const unlooked = (error) => given.map(() => ({ findings: [{ kind: "unlooked", text: `not looked at: ${error.message}`, image_id: null }] }));
+    const checks = await inParts(given, (part) => check(part, id || ""), odd).catch(unlooked);
     fresh.forEach(([file, item], place) => {
-      item.lastChild.replaceWith(...findings(told[place].findings),
+      item.lastChild.replaceWith(...findings(checks[place].findings),
         h("button", { type: "button", class: "quiet small", "aria-label": `Leave out ${file.name}`, onclick: () => { files.delete(file); item.remove(); } }, "Leave out"));
     });
   }

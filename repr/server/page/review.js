@@ -1,6 +1,6 @@
 // Review: photographs whose answer was unknown or doubtful, until a person has said what they show.
 import { attempt, busy, failure, h, many, say, share, title } from "./dom.js";
-import { call, get, picture, remove, stored, stored_image } from "./api.js";
+import { call, get, photograph, remove, stored, stored_image } from "./api.js";
 import { choose } from "./choose.js";
 import { productForm } from "./form.js";
 
@@ -28,9 +28,9 @@ async function show(body, state) {
 function doubt(one, body, state) {
   const where = `/v1/reviews/${one.id}`;
   const settled = async () => { await remove(where); await state.refresh(); await show(body, state); };
-  const photograph = async () => new File([await (await call(`${where}/photograph`)).blob()], one.result.query);
+  const file = async () => new File([await (await call(`${where}/photograph`)).blob()], one.result.query);
   const use = (id, name) => attempt(async () => {
-    const done = await stored(id, [await photograph()]);
+    const done = await stored(id, [await file()]);
     await settled();
     say(`Stored as an image of ${name}.`, done.undo && (async () => { await done.undo(); say("Taken back."); }));
   });
@@ -39,14 +39,14 @@ function doubt(one, body, state) {
     h("span", {}, h("span", { class: "title" }, title(match)), h("br"), h("span", { class: "path" }, match.probability === null ? `score ${match.score.toFixed(3)}` : share(match.probability)))));
   const place = h("div", {});
   return h("article", { class: "card doubt", "aria-label": `Photograph ${one.id}` },
-    picture(`${where}/photograph?size=320`, `Photograph ${one.result.query}`),
+    photograph(`${where}/photograph?size=320`, `Photograph ${one.result.query}`),
     h("div", {},
       h("h2", {}, one.reason === "unknown" ? "Perhaps not one of ours" : "Doubtful"),
       h("p", { class: "small soft" }, `${one.result.query} · ${new Date(one.at).toLocaleString()}`),
       h("div", { class: "picks", role: "group", "aria-label": "It is" }, picks),
       h("div", { class: "row" },
         h("button", { type: "button", onclick: () => choose(use) }, "Another product …"),
-        h("button", { type: "button", onclick: async () => { place.replaceChildren(productForm({ photographs: [await photograph()], done: (id) => (id ? settled() : null) })); } }, "New product …"),
+        h("button", { type: "button", onclick: async () => { place.replaceChildren(productForm({ photographs: [await file()], done: (id) => (id ? settled() : null) })); } }, "New product …"),
         h("button", { type: "button", class: "quiet", onclick: () => attempt(async () => { await settled(); say("Let go of."); }) }, "Not ours")),
       place));
 }

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from repr.cli import group
 from repr.cli.weights import command
 from repr.errors import UserError
 from repr.models.mixing import mix
@@ -120,3 +121,10 @@ def test_batch_norm_is_measured_as_sharp_as_the_crops_look(
 def test_an_option_without_a_use_is_an_error(option: str, value: str, two: tuple[str, str]) -> None:
     result = call("mix", *two, option, value)
     assert isinstance(result.exception, UserError) and f"{option} would do nothing" in str(result.exception)
+
+
+def test_weights_that_can_be_fetched_are_named_alike_and_may_be_fetched() -> None:
+    """Wherever --weights takes published weights, the help says so and --download is there."""
+    for words in (["index", "build"], ["index", "reindex"], ["embed"], ["evaluate"]):
+        text = " ".join(CliRunner().invoke(group, [*words, "--help"], catch_exceptions=False).output.split())
+        assert "folder of timm, open_clip or transformers, name of timm's" in text and "--download" in text, words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,13 +14,14 @@ from repr.lookup.room import Column, Room, extended
 @settings(deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12))
 def test_any_order_of_additions_to_old_and_new_columns(steps: list[tuple[int, bool]]) -> None:
-    module.LEAST = 2
     held: list[tuple[Room | None, tuple[Column, ...], list[int]]] = [(None, (np.arange(3), np.ones(3, bool)), list(range(3)))]
-    for turn, (more, to_old) in enumerate(steps):
-        room, columns, plain = held[0 if to_old else -1]
-        new = list(range(100 * turn, 100 * turn + more))
-        room, columns = extended(room, columns, (np.array(new, np.int64), np.zeros(more, bool)))
-        held.append((room, columns, plain + new))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LEAST", 2)
+        for turn, (more, to_old) in enumerate(steps):
+            room, columns, plain = held[0 if to_old else -1]
+            new = list(range(100 * turn, 100 * turn + more))
+            room, columns = extended(room, columns, (np.array(new, np.int64), np.zeros(more, bool)))
+            held.append((room, columns, plain + new))
     for _, (numbers, flags), plain in held:
         assert numbers.tolist() == plain and flags.tolist() == [n < 3 for n in range(len(plain))] and len(flags) == len(plain)
 

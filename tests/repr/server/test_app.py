@@ -76,8 +76,8 @@ def test_products_come_and_go(opened: Open, tmp_path: Path) -> None:
         assert stored.status_code == 201 and stored.json()["results"][0]["status"] == 201
         match = client.post("/v1/lookup?k=1", files=files(data)).json()["results"][0]["matches"][0]
         assert (match["product"], match["barcode"], match["name"]) == (id, "0042", "Name")
-        picture = client.get(f"/v1/images/{match['image_id']}?size=32")
-        assert picture.headers["content-type"] == "image/jpeg" and picture.content[:2] == b"\xff\xd8"
+        shown = client.get(f"/v1/images/{match['image_id']}?size=32")
+        assert shown.headers["content-type"] == "image/jpeg" and shown.content[:2] == b"\xff\xd8"
         assert client.put(where, json={}, headers=AS_WRITER).json()["barcode"] is None, "what is left out is forgotten"
         again = client.post(f"{where}/images", files=files(data), headers=AS_WRITER)
         assert (again.status_code, again.json()["created"], again.json()["results"][0]["image_id"]) == (200, False, match["image_id"])

@@ -15,6 +15,7 @@ from repr.server.problems import Problem
 from repr.server.settings import Limits
 
 BODY = 3 * 2**20  # bytes that Limits(max_mb=0.5) takes
+PHOTOGRAPHS = (b"content-type", b"application/octet-stream")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -40,7 +41,7 @@ def ask(app: Limited, chunks: list[bytes], headers: Headers, wait: Callable[[], 
     async def _send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app({"type": "http", "headers": headers, "method": "POST"}, _receive, _send))
+    asyncio.run(app({"type": "http", "headers": [*headers, PHOTOGRAPHS], "method": "POST"}, _receive, _send))
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
     assert [name for name, _ in sent[0]["headers"]].count(b"cache-control") == 1
     return sent[0]["status"], json.loads(sent[1]["body"]), len(chunks) - len(rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 
 @pytest.fixture(scope="module")
 def service(index: Index) -> Iterator[Started]:
-    with started(index.folder, "--write-key", "env:SHOP_KEY", environment={"SHOP_KEY": WRITE}) as one:
+    with started(index.folder, "--max-mb", "1", "--write-key", "env:SHOP_KEY", environment={"SHOP_KEY": WRITE}) as one:
         yield one
 
 
@@ -114,6 +115,29 @@ def test_add_a_product_and_find_it_again(window: Browser, index: Index, tmp_path
     show(window, "find")
     window.type(".drop input[type=file]", str(names[0]))
     assert window.text(".answer h2") == "Soy sauce" and "food › sauces" in window.text(".match")
+
+
+def test_photographs_too_many_for_a_request_and_an_undo_that_leaves_what_others_added(
+    window: Browser, index: Index, tmp_path: Path
+) -> None:
+    names = [tmp_path / f"{number}.png" for number in range(6)]
+    for seed, name in enumerate(names):
+        name.write_bytes(encoded(pixels(400 + seed, 560)))
+    assert sum(name.stat().st_size for name in names) > 5 * 2**20 and max(name.stat().st_size for name in names) < 2**20
+    show(window, "products")
+    window.click("button.strong", "Add a product")
+    window.type(".add input[name=id]", "many")
+    window.type(".add input[type=file]", "\n".join(map(str, names)))
+    window.find(".add li:nth-child(6) .finding")
+    assert window.run("return document.querySelectorAll('.add .finding.unreadable, .add .finding.unlooked').length") == 0
+    window.click(".add button[type=submit]")
+    window.find("#said", "6 photographs of many stored")
+    index.add("many", [photograph(420)])  # as another would
+    window.click("#said button", "Undo")
+    window.find("#said", "Taken back")
+    (kept,) = index.store.images(product="many")
+    index.remove(["many"])
+    assert kept.content == sha256(photograph(420)).digest()
 
 
 def test_count_a_counter_and_correct_its_boxes(window: Browser, tmp_path: Path) -> None:
