@@ -86,14 +86,14 @@ def images(data: Path, name: str, size: int) -> Images:
         rows = np.concatenate([of[places] for of, places in zip(_by_product(ids), spread, strict=True)])
         catalog, ids = catalog.select(rows), ids[rows]
     made = Embedder(load_encoder("imagenet", size=size, crops=CROPS), device="cpu").catalog(catalog)
-    features, ids, files = made.features, ids[made.rows], [catalog.files()[row] for row in made.rows.tolist()]
+    features, ids, files = made.features, ids[made.rows], catalog.files()
     split = catalog.column("split").astype(str)[made.rows]
     if name != "freiburg":
-        return Images(features, files, ids, split == "train", split == "test")
+        return Images(features, [files[row] for row in made.rows.tolist()], ids, split == "train", split == "test")
     stored_ = np.zeros(len(ids), dtype=np.bool_)
     for of in _by_product(ids):
         stored_[of[: int(0.6 * len(of))]] = True
-    return Images(features, files, ids, stored_, ~stored_)
+    return Images(features, [files[row] for row in made.rows.tolist()], ids, stored_, ~stored_)
 
 
 def _by_product(ids: Array) -> list[Array]:
@@ -252,10 +252,7 @@ def tables(experiment: Experiment) -> list[list[str]]:
     """The tables of docs/results.md that were measured, a list of lines each: the whole split, few images a product, what is unknown."""
     found = {step.step: step.found.rows for step in experiment.steps if step.found}
     whole = [row for name in ("split-160", "commands-160", "split-224") for row in found.get(name, ())]
-    first = [
-        [row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five", "calibration"))]
-        for row in whole
-    ]
+    first = [[row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five"))] for row in whole]
     shots: dict[object, dict[object, Metric]] = {}
     for row in found.get("few", ()):
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
@@ -264,7 +261,7 @@ def tables(experiment: Experiment) -> list[list[str]]:
     left = [row for name in SETS for row in found.get(f"strangers-{name}", ())]
     third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
     all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
-        (["who answers", "px", "first right", "among the first five", "calibration error"], first),
+        (["who answers", "px", "first right", "among the first five"], first),
         (["images a product", "nearest neighbour", "what the index chooses"], second),
         (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),
     ]
