@@ -94,7 +94,7 @@ class Settings(Source, Cropped, Machine):
     shots_from: Literal["train", "val"] = setting("train", "Where shots come from.", group="data")
     test_on: Literal["validation", "val", "test"] | None = setting(
         None,
-        "Test images; validation: what --shots-from has beside the shots.",
+        "Test images; validation: what `shots_from` has beside the shots.",
         usual="test where the set has one",
         group="data",
     )

@@ -25,8 +25,8 @@ model = torch.jit.load("{file}")
 features = model(torch.zeros((1, {side}, {side}, 3), dtype=torch.uint8))  # RGB images, made square; normalisation is inside: (1, {dim})
 ```""",
     "safetensors": """```python
-import repr
-vectors = repr.embed(["photo.jpg"], "{file}")  # (1, {dim}), of length 1
+from repr import embed
+vectors = embed(["photo.jpg"], "{file}")  # (1, {dim}), of length 1
 ```""",
     "timm-folder": """```python
 import timm
