@@ -1,8 +1,8 @@
 """VICReg: two views agree, every number of the embedding varies, no two numbers say the same.
 
 Bardes, Ponce, LeCun 2022, https://arxiv.org/abs/2105.04906. Loss and head are lightly's, but for the covariance term, which is the same
-number without the matrix. As in the authors' own code, not in the paper, the invariance is a mean over the numbers of an embedding too, where
-equation 5 sums them, and the variance terms of the two views are halved, where equation 6 adds them.
+number without the matrix. As in the authors' own code, the invariance is a mean over the numbers of an embedding too, where equation 5 of
+the paper sums them, and the variance terms of the two views are halved, where equation 6 adds them.
 """
 
 from __future__ import annotations
