@@ -60,7 +60,9 @@ def test_json_is_printed_in_one_place(file: Path) -> None:
         if "as_json" in [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]:
             branches = [node for node in ast.walk(function) if isinstance(node, ast.If) and "as_json" in ast.unparse(node.test)]
             passed_on = [
-                node for node in ast.walk(function) if isinstance(node, ast.Call) and "as_json" in [ast.unparse(arg) for arg in node.args]
+                node
+                for node in ast.walk(function)
+                if isinstance(node, ast.Call) and "as_json" in map(ast.unparse, [*node.args, *(keyword.value for keyword in node.keywords)])
             ]
             emits = [branch for branch in branches if "console.emit" in calls(branch)]
             assert emits or passed_on, f"{function.name} takes as_json and emits nothing"

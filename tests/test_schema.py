@@ -72,7 +72,7 @@ WELL = [
     f"rpc_transfer checkout predict index red0.png {CPU}",
 ]
 # Asked here to fail alone: what they need to go well is not on every machine, or takes too long.
-LEFT = ["repr synthetic", "repr catalog unpack", "repr catalog ocr", "rpc_transfer checkout synthesize"]
+LEFT = ["repr synthetic", "repr catalog unpack", "repr catalog ocr", "rpc_transfer checkout synthesize", "rpc_transfer checkout train"]
 BADLY = [
     "repr catalog build --data nowhere",
     "repr catalog ocr nowhere.parquet",

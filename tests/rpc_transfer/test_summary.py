@@ -13,11 +13,11 @@ from rpc_transfer.results import COMMAND, About, Results, RowConfig
 
 CONFIG = RowConfig("ncm", "none", "as given", 10, 10, "train", "validation", (2,), None, "resnet18", 64, (1.0,))
 ABOUT = About(0, ("6", "7"), 5, 2, 0, 1000, 20, 0, 3)
-SEEDS = (TrialFile(0, "a", "x"), TrialFile(1, "b", "y"))
+SEEDS = (TrialFile(0, "a", "x"), TrialFile(1, "b", "y"), TrialFile(2, "c", "z"))
 
 
 def row(weights: str, mean: float | None, *, error: str = "", more: dict[str, Metric] | None = None, **changes: object) -> Row:
-    metric = None if mean is None else Metric(mean, 0.01, (mean - 0.01, mean + 0.01))
+    metric = None if mean is None else Metric(mean, 0.01, (mean - 0.01, mean, mean + 0.01))
     metrics = {} if metric is None else dict.fromkeys(("acc_all", "acc_base", "acc_novel", "harmonic_mean"), metric)
     config = replace(CONFIG, weights=weights, **changes)  # type: ignore[arg-type]
     return Row(config.as_config(), {**metrics, **(more or {})}, () if metric is None else SEEDS, error=error)
@@ -38,7 +38,7 @@ def text(rows: Sequence[Row] = ROWS, comparisons: Sequence[Comparison] = (), abo
 def test_rates_are_in_per_cent_with_their_interval() -> None:
     assert "30.0 ± 1.0" in text() and "40.0 ± 1.0" in text()
     assert text().startswith(
-        "shop: 5 base and 2 novel products, shots from train, tested on validation (1,000 base and 20 novel images), 2 "
+        "shop: 5 base and 2 novel products, shots from train, tested on validation (1,000 base and 20 novel images), 3 "
     )
     assert "Note: a note." in text()
 

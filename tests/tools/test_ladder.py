@@ -72,11 +72,11 @@ def test_frozen_encoders_are_set_against_imagenet_of_their_own_step(ladder: Modu
     known = [line.strip("| ").split(" | ")[:9] for line in lines]
     own, goods = ["ImageNet as it is", *["–"] * 6], ["goods", "product", "4", "96"]
     assert known == [
-        ["160 px", *own, "27.5 ± 31.8 / 55.0 ± 63.5"],
+        ["160 px", *own, "27.5 / 55.0"],
         ["160 px", "simclr + joint, projector", *goods, "0.04 + –", "0.5 + 1", "+10.0 ± 0.0 / +20.0 ± 0.0"],  # not those of step one
         ["160 px", "simclr", *goods, "0.04", "0.5", "+7.5 ± 31.8 / +15.0 ± 63.5"],
         ["160 px", "simclr", *goods, "0.04", "1", "−20.0 ± 0.0 / −40.0 ± 0.0"],
-        ["160 px, two crops", *own, "40.0 ± 0.0 / 80.0 ± 0.0"],
+        ["160 px, two crops", *own, "40.0 / 80.0"],
         ["160 px, two crops", "simclr", *goods, "0.04", "0.5", "+5.0 ± 0.0 / +10.0 ± 0.0"],
     ]
 
@@ -108,8 +108,8 @@ def test_starts_from_scratch_stand_in_the_order_of_fine_tuning(ladder: ModuleTyp
     header, _, *lines = ladder.from_scratch(stored([*steps, run("t", rows)]), "shop")
     assert header.count("|") == 5 + 7 + 1
     assert lines == [
-        "| supervised | goods | product | 4 | 96 | 30.0 ± 0.0 / 60.0 ± 0.0 | – | – | – | 25.0 ± 0.0 / 50.0 ± 0.0 | – | – |",
-        "| none: the shop alone | – | – | – | – | 20.0 ± 0.0 / 40.0 ± 0.0 | – | – | – | – | – | – |",
+        "| supervised | goods | product | 4 | 96 | 30.0 / 60.0 | – | – | – | 25.0 / 50.0 | – | – |",
+        "| none: the shop alone | – | – | – | – | 20.0 / 40.0 | – | – | – | – | – | – |",
     ]
 
 

@@ -27,6 +27,7 @@ from repr.crops import suffix
 from repr.embedding.embedder import Embedder
 from repr.evaluation.statistics import paired
 from repr.experiments.document import Comparison, Document, Row
+from repr.images.reader import read_image
 from repr.learners import make
 from repr.models.weights import load_encoder
 
@@ -100,7 +101,7 @@ def pool(data: Path, out: Path, name: str) -> Pool:
 def _embedded(embedder: Embedder, files: list[Path], rows: Ints, view: Callable[[Image.Image, int], Image.Image]) -> Iterator[Floats]:
     for start in range(0, len(files), PIECE):
         part = zip(files[start : start + PIECE], rows[start : start + PIECE].tolist(), strict=True)
-        yield embedder.images([view(Image.open(file).convert("RGB"), number) for file, number in part]).features
+        yield embedder.images([view(read_image(file), number) for file, number in part]).features
 
 
 def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparison]]:

@@ -26,7 +26,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Array]:
         return fit_temperature(logits, of)
 
     monkeypatch.setattr(fitted, "fit_temperature", noted)
-    monkeypatch.setattr(tree_rows, "fit_temperature", noted)
     return labels
 
 

@@ -186,7 +186,7 @@ def test_map_by_keyboard_and_nothing_went_wrong(window: Browser) -> None:
     shot(window, "map")
     named = "one.textContent.trim() || one.ariaLabel || one.labels?.length"
     assert window.run(f"return [...document.querySelectorAll('button, input, a')].filter(one => !({named})).length") == 0
-    assert [line for line in window.messages() if " 401 " not in line and " 404 " not in line] == []  # asked for, and said
+    assert [line for line in window.messages() if not {"401", "404", "413"} & {*line.split()}] == []  # asked for, and said
 
 
 def test_a_window_without_the_key(service: Started, window: Browser) -> None:
