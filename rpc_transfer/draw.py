@@ -119,7 +119,7 @@ def make_split(
     candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
     support = {seed: {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)} for seed in seeds}
     every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
-    tests = _beside(every, support, catalog) if same_part else dict.fromkeys(support, every)
+    tests = _beside(every, support, catalog)
     return Split(
         data=catalog.name,
         split_seed=split_seed,
@@ -156,8 +156,10 @@ def _beside(images: Images, support: Mapping[int, Images], catalog: Catalog) -> 
 
 
 def _without(images: Images, shots: Images, image: Rows) -> Images:
-    """The images that no shot is taken from, not even in another box."""
+    """The images that no shot is taken from, not even in another box, or in another part of a set that lists an image in both."""
     taken = np.isin(image, image[np.concatenate(list(shots.values()))])
+    if not any(taken[rows].any() for rows in images.values()):
+        return images
     return {key: rows[~taken[rows]] for key, rows in images.items()}
 
 

@@ -61,6 +61,8 @@ def read(path: Path) -> Catalog:
     }
     unread = [repr(name) for name in listed.columns if name and name not in used.values()]
     notes = [f"{path.name}: not read: the columns {', '.join(unread)}"] if unread else []
+    if empty := sum(not row.get("split") for row in rows) if any(row.get("split") for row in rows) else 0:
+        notes.append(f"{path.name}: {empty:,} of {len(rows):,} images have no split, and are neither of train, val nor test")
     notes += [*files.notes(), *_contradictions(rows, [name for name in ("product", "class", "split") if name in used])]
     source = Source(path.stem, "csv", root, synthetic=(root / "synthetic.json").is_file())
     first = tuple(ClassName(name, name) for name in codes)
@@ -83,6 +85,8 @@ def _rows(path: Path, listed: Sequence[tuple[int, Row]], files: Spelling, passed
         for name in ("image", "product", "class"):
             if not row[name]:
                 raise UserError(f"no {name}", where, "Fill the cell or remove the row")
+            if len(row[name].splitlines()) > 1:
+                raise UserError(f"a line break in {name}: {row[name]!r:.60}", where, "Mend the quotes: one that opens a cell ends it too")
         row["product"], row["class"] = normal(row["product"]), normal(row["class"])
         row["image"] = settled(files, row["image"], where)
         if row.get("split"):

@@ -156,7 +156,11 @@ def _codes(file: Path, part: str, index: Sequence[tuple[str, str]]) -> list[int 
         raise UserError(f"{len(codes):,} labels for {len(index):,} products of {file.name}", labels[0], "Give the labels of these products")
     if "index" not in own or not all(key for key, _ in index):
         return list(codes)
-    by_index = {row[own["index"]]: code for (row, _), code in zip(given, codes, strict=True)}
+    by_index: dict[str, int] = {}
+    for (row, where), code in zip(given, codes, strict=True):
+        if row[own["index"]] in by_index:
+            raise UserError(f"a second label with the index {row[own['index']]}", where, "Number the rows of both files anew, from 0 up")
+        by_index[row[own["index"]]] = code
     unknown = next(((key, where) for key, where in index if key not in by_index), None)
     if unknown:
         raise UserError(f"no label with the index {unknown[0]} in {labels[0].name}", unknown[1], "Give the labels of these products")

@@ -151,12 +151,19 @@ def statistics(catalog: Catalog, level: int | None = None) -> Statistics:
         ocr_text=len(catalog) - ocr.null_count - empty,
         ocr_empty=empty,
         ocr_none=ocr.null_count,
-        formats=_tally(pc.utf8_lower(pc.replace_substring_regex(catalog.table["path"], r"^.*\.", ""))),
+        formats=_tally(_formats(catalog)),
         storage=storage(catalog),
         splits=_tally(catalog.table["split"]),
         scenes=_tally(catalog.table["scene"].drop_null()),
         notes=catalog.notes,
     )
+
+
+def _formats(catalog: Catalog) -> pa.ChunkedArray:
+    """(n,) the ending of each file's name, in small letters; "none" for names without one."""
+    names = pc.replace_substring_regex(catalog.table["path"], r"^.*/", "")
+    endings = pc.utf8_lower(pc.replace_substring_regex(names, r"^.*\.", ""))
+    return pc.if_else(pc.match_substring_regex(names, r".\.[^.]+$"), endings, "none")
 
 
 def class_ids(catalog: Catalog, level: int) -> list[str]:

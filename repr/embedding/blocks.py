@@ -26,7 +26,9 @@ from repr.errors import UserError
 from repr.files import content_key, held, read_json, replacing, write_json
 from repr.images.boxes import Box
 from repr.images.decoded import Quarantined
+from repr.images.formats import DECODER
 from repr.images.known import fingerprints
+from repr.images.reader import passing
 from repr.machine import cores
 from repr.models.weights import Weights, load_encoder
 
@@ -83,20 +85,19 @@ def embed_catalog(catalog: Catalog, look: Look, out: Path, *, run: Run = here, s
     (their places in the catalog), `labels` (ids of products) and `paths`.
     """
     files, boxes = catalog.files(), catalog.boxes()
-    key = content_key(look.weights.identity, look.size, look.crops, size, fingerprints(catalog).tobytes())
+    key = content_key(DECODER, look.weights.identity, look.size, look.crops, size, fingerprints(catalog).tobytes())
     folder = out.with_name(f"{out.name}.blocks")
     with held(folder, "Wait for it, or choose another `out`"):
         _begin(folder, key)
         parts = range(0, len(files), size)
         blocks = [Block(n, tuple(files[at : at + size]), tuple(boxes[at : at + size])) for n, at in enumerate(parts)]
-        done = {block.number for block in blocks if _read(folder, block.number) is not None}
+        done = {block.number for block in blocks if _done(folder, block.number)}
         with progress.bar(len(files), "Embedding", "image") as bar:
             bar.update(sum(len(block.files) for block in blocks if block.number in done))
             for number, made in run(look, [block for block in blocks if block.number not in done]):
                 made.write(_place(folder, number))
                 bar.update(len(blocks[number].files))
-        kept = [_read(folder, block.number) for block in blocks]
-        whole = _joined([made for made in kept if made is not None], size)
+        whole = _joined([Embeddings.read(_place(folder, block.number)) for block in blocks], size)
         if not len(whole):
             raise NoneReadable(whole.quarantine, catalog.name)
         _write(out, catalog, whole)
@@ -133,11 +134,11 @@ def _place(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
 
 
-def _read(folder: Path, number: int) -> Embeddings | None:
-    """A block that is done; None for one that is not, or is torn."""
+def _done(folder: Path, number: int) -> bool:
+    """Whether a block is done: not where its file is torn, or where an image failed in a way that may have passed."""
     with suppress(UserError):
-        return Embeddings.read(_place(folder, number))
-    return None
+        return not any(passing(image.reason) for image in Embeddings.read(_place(folder, number)).quarantine)
+    return False
 
 
 def _joined(parts: Sequence[Embeddings], size: int) -> Embeddings:
@@ -150,7 +151,7 @@ def _joined(parts: Sequence[Embeddings], size: int) -> Embeddings:
 
 def _write(out: Path, catalog: Catalog, whole: Embeddings) -> None:
     paths = np.array([path for _, path in catalog.located()])[whole.rows]
-    labels = catalog.column("product").astype(str)[whole.rows]
+    labels = catalog.product_keys().astype(str)[whole.rows]
     left_out = np.array(json.dumps([[image.path, image.reason] for image in whole.quarantine]))
     with replacing(out) as temporary, temporary.open("wb") as stream:
         np.savez(stream, embeddings=whole.vectors, norms=whole.norms, rows=whole.rows, labels=labels, paths=paths, quarantine=left_out)

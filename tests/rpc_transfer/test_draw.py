@@ -164,6 +164,19 @@ def test_increment_plans(shop: Shop) -> None:
     assert [len(step) for step in split.increments] == [2, 2] and sum(split.increments, ()) == split.novel
 
 
+def test_an_image_that_stands_in_two_parts_is_no_test_of_its_own_shot(shop: Callable[..., Catalog]) -> None:
+    """Every image listed once as train and once as test, as a CSV may."""
+    made = shop([4, 4])
+    made = made.select(np.flatnonzero(made.column("split") == "train"))
+    twice = made.select(np.tile(np.arange(len(made)), 2))
+    catalog = with_split(twice, np.repeat(["train", "test"], len(made)))
+    split = make_split(catalog, novel=2, shots=2, seeds=[0, 1], test_on="test")
+    paths = catalog.column("path")
+    for seed in (0, 1):
+        shots, tests = ({paths[row] for rows in of[seed].values() for row in rows} for of in (split.support, split.tests))
+        assert shots and tests and not shots & tests
+
+
 def test_no_threshold_is_chosen_on_a_photograph_of_the_shots(shop: Callable[..., Catalog]) -> None:
     """Two products on every checkout image: what is left of one beside the shots lies on the other's shots' images."""
     made = shop([4, 4], test=6, boxes=2)

@@ -42,6 +42,7 @@ def test_without_a_class_the_product_is_the_class(tmp_path: Path) -> None:
         ("image,product\na.jpg,1\nb.jpg,\n", "row 3", "no product"),
         ("image,product,class\na.jpg,1,\n", "row 2", "no class"),
         ("image,product\n../a.jpg,1\n", "row 2", "leaves the folder"),
+        ('image,product\na.jpg,"Milk\nb.jpg,Cocoa\nc.jpg,Tea"\n', "row 2", "a line break in product"),
     ],
 )
 def test_bad_lists(tmp_path: Path, text: str, where: str, words: str) -> None:
@@ -70,7 +71,8 @@ def images(root: Path, *names: str) -> None:
 def test_a_split_column_is_used_and_others_are_named(tmp_path: Path) -> None:
     catalog = listing.read(csv(tmp_path / "s.csv", "image,product,Split,price\n1.jpg,a,Training,3\n2.jpg,b,EVAL,4\n3.jpg,b,,5\n"))
     assert catalog.column("split").tolist() == ["train", "val", ""]
-    assert catalog.notes == ("s.csv: not read: the columns 'price'",)
+    empty = "s.csv: 1 of 3 images have no split, and are neither of train, val nor test"
+    assert catalog.notes == ("s.csv: not read: the columns 'price'", empty)
     with pytest.raises(UserError, match="the split 'weekday'") as caught:
         listing.read(csv(tmp_path / "s.csv", "image,product,split\n1.jpg,a,train\n2.jpg,b,weekday\n"))
     assert caught.value.where.endswith("row 3")

@@ -110,6 +110,15 @@ def test_bad_input(tmp_path: Path, write_rakuten: Write, offers: Sequence[object
         sources.read_source(root)
 
 
+def test_labels_of_one_index_twice_are_refused(tmp_path: Path, write_rakuten: Write, offers: Sequence[object]) -> None:
+    """Two tables laid one below the other keep their own numbers: by these, the first would get the second's classes."""
+    root = write_rakuten(tmp_path, "ens", offers[:6])
+    header, *rows = (root / Y).read_text(encoding="utf-8").splitlines()
+    (root / Y).write_text("\n".join([header, *(f"{n % 3},{row.partition(',')[2]}" for n, row in enumerate(rows))]), encoding="utf-8")
+    with pytest.raises(UserError, match="a second label with the index 0"):
+        sources.read_source(root)
+
+
 def test_other_numbers_of_labels(tmp_path: Path, write_rakuten: Write, offers: Sequence[object]) -> None:
     root = write_rakuten(tmp_path, "sigir", offers[:6])
     (root / "Y_train.tsv").write_text("Prdtypecode\n10\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repr.catalog import mep3m, rpc
+from repr.catalog import listing, mep3m, rpc
 from repr.catalog.statistics import statistics
 
 
@@ -52,3 +52,11 @@ def test_words(shared: Path) -> None:
     assert "formats: jpg 884 (88.40 %), png 116 (11.60 %)" in said and "storage: none of the image files is there" in said
     assert "OCR: text on 81.5 %" in said and "220×220 58.7 %" in said and "mean 47.6" in said
     assert np.all([not line.endswith(" ") for line in said.splitlines()])
+
+
+def test_formats_are_endings_of_names(tmp_path: Path) -> None:
+    for name in ("v1.2/a", "v1.2/b.JPG", "v1.2/.c", "v1.2/d.tar.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "s.csv").write_text("image,product\nv1.2/a,1\nv1.2/b.JPG,1\nv1.2/.c,1\nv1.2/d.tar.jpg,1\n", encoding="utf-8")
+    assert statistics(listing.read(tmp_path / "s.csv")).formats == {"jpg": 2, "none": 2}

@@ -21,6 +21,8 @@ from repr.embedding.blocks import Block, Look, embed_block, embed_catalog, here
 from repr.embedding.embedder import Embedder
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.errors import UserError
+from repr.images.decoded import Quarantined
+from repr.images.reader import PASSING
 from repr.models.weights import fresh, load_encoder
 
 N = 23
@@ -149,3 +151,28 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rays, "ray", None)
     with pytest.raises(UserError, match="not installed"):
         rays.on_ray("local")
+
+
+def test_products_of_two_sources_are_told_apart(tmp_path: Path, look: Look) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "milk").mkdir(parents=True)
+        pixels = np.random.default_rng(len(name)).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name / "milk" / f"{name}.png")
+    embed_catalog(open_sources([tmp_path / "one", tmp_path / "two"]), look, tmp_path / "out.npz")
+    assert arrays(tmp_path / "out.npz")["labels"].tolist() == ["one:milk", "two:milk"]
+
+
+def test_what_failed_in_passing_is_tried_again_when_going_on(catalog: Catalog, look: Look, tmp_path: Path, whole: dict[str, Array]) -> None:
+    """A block without an image that a network disk refused for a moment is no block that is done."""
+
+    def stops(of: Look, todo: Iterable[Block]) -> Iterator[tuple[int, Embeddings]]:
+        (first, *_) = todo
+        number, made = first.number, embed_block(of, first)
+        failed = Quarantined(str(first.files[0]), next(iter(PASSING)))
+        yield number, Embeddings(made.vectors[1:], made.norms[1:], made.rows[1:], (failed,))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_catalog(catalog, look, tmp_path / "out.npz", run=stops, size=5)
+    embed_catalog(catalog, look, tmp_path / "out.npz", size=5)
+    assert arrays(tmp_path / "out.npz")["rows"].tolist() == whole["rows"].tolist()
