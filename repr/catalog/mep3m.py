@@ -33,7 +33,7 @@ from repr.files import replacing
 ANNOTATIONS = ("annotation.json", "annotations.json")  # README's name, Hugging Face's name
 INFO = ("dataset_info.xlsx", "dataset_info.csv")
 COLUMNS = ["class_id", "class_name", "sub_class_id", "sub_class_name", "subsub_class_id", "subsub_class_name"]
-NONE = frozenset({"FALSE", "FLASE", "", False, None})  # no third level: as the file, as the paper, as JSON
+NONE = frozenset({"FALSE", "FLASE", ""})  # no third level: as the file, as the paper; JSON has false and null too
 AGAIN = "records of an image that is there already"
 Classified = tuple[object, ...]  # six fields in the order of COLUMNS, as the file has them
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
@@ -109,10 +109,15 @@ class ClassTable:
         """Take six fields in the order of COLUMNS in; the position of their codes in `triples`."""
         first = self.add(0, jsonfile.id_text(key[0]), normal(str(key[1])), -1, where)
         second = self.add(1, jsonfile.id_text(key[2]), normal(str(key[3])), first, where)
-        third = -1 if key[4] in NONE else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
+        third = -1 if _is_none(key[4]) else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
         self.seen[key] = len(self.triples)
         self.triples.append((first, second, third))
         return self.seen[key]
+
+
+def _is_none(id_: object) -> bool:
+    """Whether a third-level id stands for none; 0 is an id, though it equals False."""
+    return id_ is None or id_ is False or (isinstance(id_, str) and id_ in NONE)
 
 
 def read_info(path: Path) -> ClassTable:

@@ -298,3 +298,9 @@ def test_a_snapshot_of_links_of_any_size(tmp_path: Path, monkeypatch: pytest.Mon
     (snapshot / "annotation.json").symlink_to(blobs / "a1")
     for given in (snapshot, snapshot / "annotation.json"):
         assert sources.read_source(given).file(0) == snapshot / "Images/523/3.jpg"
+
+
+@pytest.mark.parametrize("id_", [0, 0.0, "0"])
+def test_a_third_level_id_of_nought_is_a_class(tmp_path: Path, id_: object) -> None:
+    third = mep3m.read(folder(tmp_path, {"subsub_class_id": id_})).classes[2]
+    assert [(entry.id, entry.name) for entry in third] == [("0", "苹果")]
