@@ -34,6 +34,7 @@ ANNOTATIONS = ("annotation.json", "annotations.json")  # README's name, Hugging 
 INFO = ("dataset_info.xlsx", "dataset_info.csv")
 COLUMNS = ["class_id", "class_name", "sub_class_id", "sub_class_name", "subsub_class_id", "subsub_class_name"]
 NONE = frozenset({"FALSE", "FLASE", ""})  # no third level: as the file, as the paper; JSON has false and null too
+CLOSED = "records of folders that cannot be opened"  # begins the reason, why stands behind it
 AGAIN = "records of an image that is there already"
 Classified = tuple[object, ...]  # six fields in the order of COLUMNS, as the file has them
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
@@ -208,16 +209,21 @@ class Images(Spelling):
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
         for folder, n in sorted(self.missing.items()):
-            passed.add("records of folders that are not there", f"{folder}/", n)
+            passed.add(self._why(folder), f"{folder}/", n)
         for path in self.files:
             passed.add("records whose image is not there", path)
+
+    def _why(self, folder: str) -> str:
+        return f"{CLOSED} ({self.closed[folder]})" if folder in self.closed else "records of folders that are not there"
 
     def write(self, path: Path) -> None:
         """The list of what was left out and why, as CSV."""
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "records", "reason"])
-            writer.writerows([f"{folder}/", n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
+            writer.writerows(
+                [f"{folder}/", n, self.closed.get(folder, "the folder is not there")] for folder, n in sorted(self.missing.items())
+            )
             writer.writerows([name, 1, "the image is not there"] for name in self.files)
 
     def repeats(self) -> Ints:

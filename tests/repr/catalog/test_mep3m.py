@@ -304,3 +304,25 @@ def test_a_snapshot_of_links_of_any_size(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_third_level_id_of_nought_is_a_class(tmp_path: Path, id_: object) -> None:
     third = mep3m.read(folder(tmp_path, {"subsub_class_id": id_})).classes[2]
     assert [(entry.id, entry.name) for entry in third] == [("0", "苹果")]
+
+
+def test_a_folder_that_cannot_be_opened_is_told_with_the_reason_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    for name in ("523", "5"):
+        (data / "Images" / name).mkdir(parents=True)
+        (data / "Images" / name / "3.jpg").write_bytes(b"x")
+    folder(data, {}, {"img_path": "Images/5/3.jpg"})
+    monkeypatch.setenv("REPR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources, "BIG", 0)
+    real = Path.iterdir
+
+    def closed(self: Path) -> Any:
+        if self.name == "5":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", closed)
+        catalog = sources.read_source(data)
+        assert [(one.reason, one.count) for one in catalog.passed_over] == [(f"{mep3m.CLOSED} (permission denied)", 1)]
+    assert len(sources.read_source(data)) == 2
