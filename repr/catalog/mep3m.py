@@ -188,6 +188,7 @@ class Images(Spelling):
         self.missing: Counter[str] = Counter()  # folder → records passed over since the whole folder is not there
         self.files: list[str] = []  # images passed over one by one
         self.hashes: list[Ints] = []
+        self.places: list[Ints] = []  # as hashes, equal for the same image
 
     @property
     def quarantined(self) -> int:
@@ -228,9 +229,27 @@ class Images(Spelling):
 
     def repeats(self) -> Ints:
         """Positions, among the records taken, of those whose image and class came before."""
-        hashes = np.concatenate([np.zeros(0, np.int64), *self.hashes])
-        order = np.argsort(hashes, kind="stable")
-        return np.sort(order[1:][hashes[order[1:]] == hashes[order[:-1]]])
+        return _again(self.hashes)
+
+    def torn(self) -> Ints:
+        """Positions, among the records taken, of those whose image came before, under another class."""
+        return np.setdiff1d(_again(self.places), self.repeats())
+
+
+def _again(blocks: list[Ints]) -> Ints:
+    """Positions of the numbers that came before."""
+    numbers = np.concatenate([np.zeros(0, np.int64), *blocks])
+    order = np.argsort(numbers, kind="stable")
+    return np.sort(order[1:][numbers[order[1:]] == numbers[order[:-1]]])
+
+
+def _torn_note(table: pa.Table, torn: Ints) -> list[str]:
+    """What is said of the rows `torn` of all the records taken."""
+    if not len(torn):
+        return []
+    return [
+        f"{len(torn):,} records give an image another class than an earlier record does, such as {table['path'][int(torn[0])]}; all stay"
+    ]
 
 
 def batches(
@@ -271,6 +290,7 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
     if paths.null_count:
         batch = batch.filter(paths.is_valid())
     images.hashes.append(np.array([hash(pair) for pair in zip(paths.to_pylist(), triples, strict=True) if pair[0] is not None], np.int64))
+    images.places.append(np.array([hash(path) for path in paths.to_pylist() if path is not None], np.int64))
     return batch
 
 
@@ -289,9 +309,9 @@ def _paths(annotations: Path, first: int, records: list[Record], images: Images)
     return paths if found == given else pa.array(found, pa.string())
 
 
-def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally) -> Catalog:
+def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally, torn: list[str]) -> Catalog:
     """The catalog around a table of records: class names, source, notes, and what was passed over."""
-    notes = list(images.notes())
+    notes = [*images.notes(), *torn]
     if classes.renamed:
         known, other = sorted(classes.renamed)[0]
         notes.append(f"{len(classes.renamed)} class names differ between records of one id, such as {known} and {other}; the first is used")
@@ -325,8 +345,9 @@ def read(path: Path) -> Catalog:
     table = pa.Table.from_batches(batches(annotations, classes, images), schema=SCHEMA)
     _check_some(annotations, len(table), images)
     images.count(passed)
+    torn = _torn_note(table, images.torn())
     table = _once(table, images.repeats(), passed)
-    return describe(root, classes, images, table, passed)
+    return describe(root, classes, images, table, passed, torn)
 
 
 def _once(table: pa.Table, repeats: Ints, passed: Tally) -> pa.Table:
@@ -371,13 +392,16 @@ def build_parquet(
                     written.result()
             _check_some(annotations, records, images)
             images.count(passed)
-            repeats = images.repeats()
-            described = describe(root, classes, images, SCHEMA.empty_table(), passed)
-            if not len(repeats):
+            repeats, torn = images.repeats(), images.torn()
+            seldom = bool(len(repeats) or len(torn))
+            described = describe(root, classes, images, SCHEMA.empty_table(), passed, [])
+            if not seldom:
                 writer.add_key_value_metadata(described.metadata(out))
-        if len(repeats):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
-            table = _once(pq.read_table(temporary), repeats, passed)
-            described = describe(root, classes, images, table, passed)
+        if seldom:  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
+            table = pq.read_table(temporary)
+            note = _torn_note(table, torn)
+            table = _once(table, repeats, passed)
+            described = describe(root, classes, images, table, passed, note)
             described.write(temporary, out)
             records = len(table)
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if images.quarantined else None

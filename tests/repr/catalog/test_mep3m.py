@@ -326,3 +326,12 @@ def test_a_folder_that_cannot_be_opened_is_told_with_the_reason_and_not_kept(tmp
         catalog = sources.read_source(data)
         assert [(one.reason, one.count) for one in catalog.passed_over] == [(f"{mep3m.CLOSED} (permission denied)", 1)]
     assert len(sources.read_source(data)) == 2
+
+
+def test_an_image_under_two_classes_is_said(tmp_path: Path) -> None:
+    other = {"subsub_class_id": "641", "subsub_class_name": "梨"}
+    data = folder(tmp_path, {}, other, {}, {"img_path": "Images/523/4.jpg"})
+    built = mep3m.build_parquet(data / "annotation.json", tmp_path / "out.parquet")
+    for notes in (mep3m.read(data).notes, built.notes, Catalog.read(built.catalog).notes):
+        assert any(note.startswith("1 records") and "Images/523/3.jpg" in note for note in notes)
+    assert built.records == 3
