@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repr.arrays import Ints
+from repr.arrays import Ints, again
 from repr.catalog import jsonfile
 from repr.catalog.names import as_text, normal
 from repr.catalog.passed import PassedOver, Tally
@@ -210,12 +210,10 @@ class Images(Spelling):
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
         for folder, n in sorted(self.missing.items()):
-            passed.add(self._why(folder), f"{folder}/", n)
+            why = f"{CLOSED} ({self.closed[folder]})" if folder in self.closed else "records of folders that are not there"
+            passed.add(why, f"{folder}/", n)
         for path in self.files:
             passed.add("records whose image is not there", path)
-
-    def _why(self, folder: str) -> str:
-        return f"{CLOSED} ({self.closed[folder]})" if folder in self.closed else "records of folders that are not there"
 
     def write(self, path: Path) -> None:
         """The list of what was left out and why, as CSV."""
@@ -229,18 +227,11 @@ class Images(Spelling):
 
     def repeats(self) -> Ints:
         """Positions, among the records taken, of those whose image and class came before."""
-        return _again(self.hashes)
+        return again(self.hashes)
 
     def torn(self) -> Ints:
         """Positions, among the records taken, of those whose image came before, under another class."""
-        return np.setdiff1d(_again(self.places), self.repeats())
-
-
-def _again(blocks: list[Ints]) -> Ints:
-    """Positions of the numbers that came before."""
-    numbers = np.concatenate([np.zeros(0, np.int64), *blocks])
-    order = np.argsort(numbers, kind="stable")
-    return np.sort(order[1:][numbers[order[1:]] == numbers[order[:-1]]])
+        return np.setdiff1d(again(self.places), self.repeats())
 
 
 def _torn_note(table: pa.Table, torn: Ints) -> list[str]:
@@ -393,11 +384,10 @@ def build_parquet(
             _check_some(annotations, records, images)
             images.count(passed)
             repeats, torn = images.repeats(), images.torn()
-            seldom = bool(len(repeats) or len(torn))
             described = describe(root, classes, images, SCHEMA.empty_table(), passed, [])
-            if not seldom:
+            if not len(repeats) and not len(torn):
                 writer.add_key_value_metadata(described.metadata(out))
-        if seldom:  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
+        if len(repeats) or len(torn):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
             table = pq.read_table(temporary)
             note = _torn_note(table, torn)
             table = _once(table, repeats, passed)
