@@ -16,3 +16,10 @@ Texts = NDArray[np.str_]
 Pixels = NDArray[np.uint8]
 Rows = Ints  # rows of a catalog
 Array = NDArray[Any]  # of any kind, as files hold them
+
+
+def again(blocks: list[Ints]) -> Ints:
+    """Positions of the numbers that came before."""
+    numbers = np.concatenate([np.zeros(0, np.int64), *blocks])
+    order = np.argsort(numbers, kind="stable")
+    return np.sort(order[1:][numbers[order[1:]] == numbers[order[:-1]]])

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repr.arrays import Ints
+from repr.arrays import Ints, again
 from repr.catalog import jsonfile
 from repr.catalog.names import as_text, normal
 from repr.catalog.passed import PassedOver, Tally
@@ -33,7 +33,8 @@ from repr.files import replacing
 ANNOTATIONS = ("annotation.json", "annotations.json")  # README's name, Hugging Face's name
 INFO = ("dataset_info.xlsx", "dataset_info.csv")
 COLUMNS = ["class_id", "class_name", "sub_class_id", "sub_class_name", "subsub_class_id", "subsub_class_name"]
-NONE = frozenset({"FALSE", "FLASE", "", False, None})  # no third level: as the file, as the paper, as JSON
+NONE = frozenset({"FALSE", "FLASE", ""})  # no third level: as the file, as the paper; JSON has false and null too
+CLOSED = "records of folders that cannot be opened"  # begins the reason, why stands behind it
 AGAIN = "records of an image that is there already"
 Classified = tuple[object, ...]  # six fields in the order of COLUMNS, as the file has them
 REMEDY_ROOT = "Give the folder that holds annotation.json and Images/"
@@ -109,10 +110,15 @@ class ClassTable:
         """Take six fields in the order of COLUMNS in; the position of their codes in `triples`."""
         first = self.add(0, jsonfile.id_text(key[0]), normal(str(key[1])), -1, where)
         second = self.add(1, jsonfile.id_text(key[2]), normal(str(key[3])), first, where)
-        third = -1 if key[4] in NONE else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
+        third = -1 if _is_none(key[4]) else self.add(2, jsonfile.id_text(key[4]), normal(str(key[5])), second, where)
         self.seen[key] = len(self.triples)
         self.triples.append((first, second, third))
         return self.seen[key]
+
+
+def _is_none(id_: object) -> bool:
+    """Whether a third-level id stands for none; 0 is an id, though it equals False."""
+    return id_ is None or id_ is False or (isinstance(id_, str) and id_ in NONE)
 
 
 def read_info(path: Path) -> ClassTable:
@@ -182,6 +188,7 @@ class Images(Spelling):
         self.missing: Counter[str] = Counter()  # folder → records passed over since the whole folder is not there
         self.files: list[str] = []  # images passed over one by one
         self.hashes: list[Ints] = []
+        self.places: list[Ints] = []  # as hashes, equal for the same image
 
     @property
     def quarantined(self) -> int:
@@ -203,7 +210,8 @@ class Images(Spelling):
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
         for folder, n in sorted(self.missing.items()):
-            passed.add("records of folders that are not there", f"{folder}/", n)
+            why = f"{CLOSED} ({self.closed[folder]})" if folder in self.closed else "records of folders that are not there"
+            passed.add(why, f"{folder}/", n)
         for path in self.files:
             passed.add("records whose image is not there", path)
 
@@ -212,14 +220,27 @@ class Images(Spelling):
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "records", "reason"])
-            writer.writerows([f"{folder}/", n, "the folder is not there"] for folder, n in sorted(self.missing.items()))
+            writer.writerows(
+                [f"{folder}/", n, self.closed.get(folder, "the folder is not there")] for folder, n in sorted(self.missing.items())
+            )
             writer.writerows([name, 1, "the image is not there"] for name in self.files)
 
     def repeats(self) -> Ints:
         """Positions, among the records taken, of those whose image and class came before."""
-        hashes = np.concatenate([np.zeros(0, np.int64), *self.hashes])
-        order = np.argsort(hashes, kind="stable")
-        return np.sort(order[1:][hashes[order[1:]] == hashes[order[:-1]]])
+        return again(self.hashes)
+
+    def torn(self) -> Ints:
+        """Positions, among the records taken, of those whose image came before, under another class."""
+        return np.setdiff1d(again(self.places), self.repeats())
+
+
+def _torn_note(table: pa.Table, torn: Ints) -> list[str]:
+    """What is said of the rows `torn` of all the records taken."""
+    if not len(torn):
+        return []
+    return [
+        f"{len(torn):,} records give an image another class than an earlier record does, such as {table['path'][int(torn[0])]}; all stay"
+    ]
 
 
 def batches(
@@ -260,6 +281,7 @@ def _batch(annotations: Path, first: int, records: list[Record], classes: ClassT
     if paths.null_count:
         batch = batch.filter(paths.is_valid())
     images.hashes.append(np.array([hash(pair) for pair in zip(paths.to_pylist(), triples, strict=True) if pair[0] is not None], np.int64))
+    images.places.append(np.array([hash(path) for path in paths.to_pylist() if path is not None], np.int64))
     return batch
 
 
@@ -278,9 +300,9 @@ def _paths(annotations: Path, first: int, records: list[Record], images: Images)
     return paths if found == given else pa.array(found, pa.string())
 
 
-def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally) -> Catalog:
+def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally, torn: list[str]) -> Catalog:
     """The catalog around a table of records: class names, source, notes, and what was passed over."""
-    notes = list(images.notes())
+    notes = [*images.notes(), *torn]
     if classes.renamed:
         known, other = sorted(classes.renamed)[0]
         notes.append(f"{len(classes.renamed)} class names differ between records of one id, such as {known} and {other}; the first is used")
@@ -314,8 +336,9 @@ def read(path: Path) -> Catalog:
     table = pa.Table.from_batches(batches(annotations, classes, images), schema=SCHEMA)
     _check_some(annotations, len(table), images)
     images.count(passed)
+    torn = _torn_note(table, images.torn())
     table = _once(table, images.repeats(), passed)
-    return describe(root, classes, images, table, passed)
+    return describe(root, classes, images, table, passed, torn)
 
 
 def _once(table: pa.Table, repeats: Ints, passed: Tally) -> pa.Table:
@@ -360,13 +383,15 @@ def build_parquet(
                     written.result()
             _check_some(annotations, records, images)
             images.count(passed)
-            repeats = images.repeats()
-            described = describe(root, classes, images, SCHEMA.empty_table(), passed)
-            if not len(repeats):
+            repeats, torn = images.repeats(), images.torn()
+            described = describe(root, classes, images, SCHEMA.empty_table(), passed, [])
+            if not len(repeats) and not len(torn):
                 writer.add_key_value_metadata(described.metadata(out))
-        if len(repeats):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
-            table = _once(pq.read_table(temporary), repeats, passed)
-            described = describe(root, classes, images, table, passed)
+        if len(repeats) or len(torn):  # seldom: so they are taken out afterwards, and the others' paths need not be kept in memory
+            table = pq.read_table(temporary)
+            note = _torn_note(table, torn)
+            table = _once(table, repeats, passed)
+            described = describe(root, classes, images, table, passed, note)
             described.write(temporary, out)
             records = len(table)
     quarantine = out.with_name(f"{out.stem}.quarantine.csv") if images.quarantined else None

@@ -167,13 +167,13 @@ class _Part:
             boxed.add(id_)
             image, path = images[id_][1], f"{self.folder}/{paths[id_]}"
             reason, box = self._box(annotation, image, where)
-            if not reason and (key := (id_, product, box)) in seen:
+            if not reason and (key := (path, product, box)) in seen:
                 reason = "boxes that are there already"
             if reason:
                 self.passed.add(reason, f"{path}, annotation {n}")
                 continue
             seen.add(key)
-            torn += products.setdefault((id_, box), product) != product
+            torn += products.setdefault((path, box), product) != product
             size = {"width": _pixels(image.width), "height": _pixels(image.height)}
             columns.add(path=path, product=product, split=self.split, box=box, scene=image.level, **size)
         for id_ in images:

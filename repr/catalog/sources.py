@@ -139,7 +139,12 @@ def _parsed(annotations: Path) -> Catalog:
     if not out.exists():
         log.info(f"Reading {annotations} once; the catalog is kept in {out.parent}.")
         try_to_keep(out, lambda place: mep3m.build_parquet(annotations, place, info=info))
-    return Catalog.read(out) if out.exists() else mep3m.read(annotations)
+    if not out.exists():
+        return mep3m.read(annotations)
+    catalog = Catalog.read(out)
+    if any(one.reason.startswith(mep3m.CLOSED) for one in catalog.passed_over):
+        out.unlink(missing_ok=True)  # the folder may open the next time, and its stamp will not tell
+    return catalog
 
 
 def divisions(catalog: Catalog, split: str, seed: int, subset: str | None = None) -> tuple[Division, ...]:

@@ -27,13 +27,17 @@ class Spelling:
         self.root = root
         self.names = lru_cache(maxsize=64)(self._names)
         self.by_key = lru_cache(maxsize=64)(self._by_key)
+        self.closed: dict[str, str] = {}  # folder that is there but cannot be listed → why
         self.respelled = 0
         self.example = ("", "")
 
     def _names(self, folder: str) -> frozenset[str] | None:
         try:
             return frozenset(as_text(entry.name) for entry in (self.root / as_name(folder)).iterdir())
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self.closed[folder] = (error.strerror or "an error").lower()
             return None
 
     def _by_key(self, folder: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def _below(folder: Path, parts: tuple[str, ...], passed: Tally, above: tuple[tup
         inside = (*parts, entry.name)
         if is_system(entry.name):
             passed.add(SYSTEM, as_text("/".join(inside)), _files(entry))
-        elif entry.is_dir():
+        elif os.path.isdir(entry):  # noqa: PTH112 - Path.is_dir raises where the folder may be listed but not entered
             folders += 1
             yield from _below(entry, inside, passed, (*above, identity))
         elif not (entry.name in OURS and not parts):
@@ -68,6 +68,6 @@ def _below(folder: Path, parts: tuple[str, ...], passed: Tally, above: tuple[tup
 
 def _files(path: Path) -> int:
     """How many files a system's folder holds; 1 for a file, or for an empty folder."""
-    if path.is_symlink() or not path.is_dir():
+    if os.path.islink(path) or not os.path.isdir(path):  # noqa: PTH112, PTH114 - as above
         return 1
     return max(1, sum(len(files) for _, _, files in os.walk(path)))

@@ -8,6 +8,7 @@ plain files are moved to their place.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repr.catalog import jsonfile, mep3m, parts
+from repr.catalog.spelling import ODD, plain
 from repr.catalog.table import LEAVES
 from repr.errors import UserError
 from repr.files import need_space
 from repr.records import Json
 
+INSIDE = re.compile(r"(?:^|/)Images/([^/]+/[^/]+)$", re.IGNORECASE)  # where in a recorded path the archive begins
 PART = ".unpacking"  # the folder inside Images/ that the outside program writes to
 
 
@@ -146,8 +149,16 @@ def read_paths(root: Path, annotations: Path | None = None) -> pa.ChunkedArray:
     annotations = annotations or mep3m.annotations_in(root)
     if annotations is None:
         raise UserError("no annotation.json to check the archives against", root, "Name it with `annotations`")
-    blocks = [pa.array([r.img_path for r in records]) for _, records in jsonfile.stream_array(annotations, _Image)]
+    blocks = [pa.array([_inside(r.img_path) for r in records]) for _, records in jsonfile.stream_array(annotations, _Image)]
     return pa.chunked_array(blocks, pa.string())
+
+
+def _inside(path: str) -> str:
+    """A record's path from Images/ on, however it is spelled: with back slashes, absolute, or with dots."""
+    if path.startswith("Images/") and not ODD.search(path):
+        return path
+    found = INSIDE.search(plain(path))
+    return f"Images/{found.group(1)}" if found else plain(path)
 
 
 def unpack(archives: Iterable[Path], paths: pa.ChunkedArray, out: Path, program: Program) -> Iterator[Result]:

@@ -298,3 +298,40 @@ def test_a_snapshot_of_links_of_any_size(tmp_path: Path, monkeypatch: pytest.Mon
     (snapshot / "annotation.json").symlink_to(blobs / "a1")
     for given in (snapshot, snapshot / "annotation.json"):
         assert sources.read_source(given).file(0) == snapshot / "Images/523/3.jpg"
+
+
+@pytest.mark.parametrize("id_", [0, 0.0, "0"])
+def test_a_third_level_id_of_nought_is_a_class(tmp_path: Path, id_: object) -> None:
+    third = mep3m.read(folder(tmp_path, {"subsub_class_id": id_})).classes[2]
+    assert [(entry.id, entry.name) for entry in third] == [("0", "苹果")]
+
+
+def test_a_folder_that_cannot_be_opened_is_told_with_the_reason_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    for name in ("523", "5"):
+        (data / "Images" / name).mkdir(parents=True)
+        (data / "Images" / name / "3.jpg").write_bytes(b"x")
+    folder(data, {}, {"img_path": "Images/5/3.jpg"})
+    monkeypatch.setenv("REPR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sources, "BIG", 0)
+    real = Path.iterdir
+
+    def closed(self: Path) -> Any:
+        if self.name == "5":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", closed)
+        catalog = sources.read_source(data)
+        assert [(one.reason, one.count) for one in catalog.passed_over] == [(f"{mep3m.CLOSED} (permission denied)", 1)]
+    assert len(sources.read_source(data)) == 2
+
+
+def test_an_image_under_two_classes_is_said(tmp_path: Path) -> None:
+    other = {"subsub_class_id": "641", "subsub_class_name": "梨"}
+    data = folder(tmp_path, {}, other, {}, {"img_path": "Images/523/4.jpg"})
+    built = mep3m.build_parquet(data / "annotation.json", tmp_path / "out.parquet")
+    for notes in (mep3m.read(data).notes, built.notes, Catalog.read(built.catalog).notes):
+        assert any(note.startswith("1 records") and "Images/523/3.jpg" in note for note in notes)
+    assert built.records == 3

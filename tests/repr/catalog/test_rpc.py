@@ -194,3 +194,11 @@ def test_photographs_that_no_record_names_are_counted(tmp_path: Path) -> None:
     catalog = rpc.read(layout(tmp_path, images=[image("1.jpg")], annotations=[box(1, [5, 5, 9, 9])]))
     counted = {one.reason: one.examples for one in catalog.passed_over}
     assert counted["files that no annotation names"] == ("val2019/2.jpg",) and len(counted) == 2
+
+
+def test_two_records_of_one_photograph_do_not_double_its_boxes(tmp_path: Path) -> None:
+    same = [image("1.jpg", 7), image("1.jpg", 8)]
+    root = layout(tmp_path / "r", images=same, annotations=[box(1, [5, 5, 20, 20], 7, 1), box(1, [5, 5, 20, 20], 8, 2)])
+    catalog = rpc.read(root)
+    assert len(catalog) == 1
+    assert [(one.reason, one.count) for one in catalog.passed_over] == [("boxes that are there already", 1)]

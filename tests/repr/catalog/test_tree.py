@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,17 @@ def test_our_own_mark_is_passed_in_silence_at_the_top_alone(tmp_path: Path) -> N
     assert found(tmp_path) == (["a/1.jpg"], {})
     put(tmp_path, "a/synthetic.json", data=b"{}")
     assert sum(found(tmp_path)[1].values()) == 1
+
+
+def test_a_folder_that_lists_but_cannot_be_entered_does_not_end_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a/1.jpg", "b/inner/2.jpg")
+    real = os.stat
+
+    def stat(path: object, *args: object, **options: object) -> os.stat_result:
+        if "inner" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **options)  # type: ignore[arg-type, call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "stat", stat)
+    names, rest = found(tmp_path)
+    assert names == ["a/1.jpg"] and sum(rest.values()) >= 1

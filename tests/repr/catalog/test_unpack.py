@@ -200,3 +200,11 @@ def test_a_stand_in_for_7z(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert unpack.find_program().name == "7z"
     run(tmp_path, tmp_path / "out")
     assert tree(tmp_path / "out") == ["Images/1/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "written", ["Images\\2\\1.jpg", "./Images/2/1.jpg", "/data/mep3m/Images/2/1.jpg", "D:\\Images\\2\\1.jpg", "images/2/1.jpg"]
+)
+def test_paths_of_records_are_read_however_they_are_spelled(tmp_path: Path, written: str) -> None:
+    (tmp_path / "annotation.json").write_text(json.dumps([{"img_path": written}]))
+    assert unpack.read_paths(tmp_path).to_pylist() == ["Images/2/1.jpg"]
