@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -233,8 +234,15 @@ def _json(value: Mapping[str, object]) -> str:
     return text
 
 
+# A lock of this process's threads alone. tqdm's own is one of all processes that were forked, too: a child that ended while it held it, as
+# one whose bar was watched by a thread just then, left the next bar waiting for ever.
+tqdm.set_lock(threading.RLock())
+
+
 class _Bar(tqdm):  # type: ignore[misc]
     """tqdm's bar with the one more word that `repr.progress.Bar` has."""
+
+    monitor_interval = 0  # no thread that watches for slow bars: it could hold the lock while the process forks
 
     def describe(self, text: str) -> None:
         """Text before the count."""

@@ -167,3 +167,15 @@ def test_a_closed_pipe_is_no_error() -> None:
         assert process.stdout and process.stderr
         process.stdout.close()
         assert not process.stderr.read() and process.wait() == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no system that forks")
+def test_a_child_that_ends_in_the_middle_of_its_bar_does_not_stop_ours() -> None:
+    """In a process of its own, without threads: both forget nothing that the other holds."""
+    script = (
+        "import os\nfrom repr import console\nfrom tqdm import tqdm\nconsole.bar(1, 'before').close()\n"
+        "child = os.fork()\nif not child:\n    tqdm.get_lock().acquire()\n    os._exit(0)\n"
+        "os.waitpid(child, 0)\nwith console.bar(1, 'after') as bar:\n    bar.update()\nprint('done')"
+    )
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert made.stdout == "done\n"
