@@ -28,7 +28,8 @@ def once(catalog: Catalog, *, by_split: bool = True) -> Catalog:
     """The catalog without rows of the same file content, product and box as an earlier row; those are counted, and told.
 
     by_split: only within train, val and test each, so that a test image that is in training too still is one. Notes, which are told
-    too, say how many images stand under several products. Rows of MEP-3M, where every image is a product of its own, all stay.
+    too, say how many images stand under several products, and how many of the test in train as well. Rows of MEP-3M, where every image
+    is a product of its own, all stay.
     """
     own = np.array([source.kind != "mep3m" for source in catalog.sources], bool)
     rows = np.flatnonzero(own[catalog.column("source")])
@@ -53,11 +54,17 @@ def once(catalog: Catalog, *, by_split: bool = True) -> Catalog:
         tally.add(REPEATED, paths[row].as_py())
     for one in tally.list():
         log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
-    notes = _torn(products.values())
+    learned = {(content[row], boxes[row]) for row in np.flatnonzero((content >= 0) & (splits == "train")).tolist()} if by_split else set()
+    both = [row for row in np.flatnonzero((content >= 0) & (splits == "test")).tolist() if (content[row], boxes[row]) in learned]
+    notes = [*_torn(products.values()), *([_seen(len(both), paths[both[0]].as_py())] if both else [])]
     for note in notes:
         log.warning(f"{note[0].upper()}{note[1:]}.")
     left = catalog.select(np.setdiff1d(np.arange(len(catalog)), again)) if again else catalog
     return replace(left, notes=(*catalog.notes, *notes), passed_over=summed([catalog.passed_over, tally.list()]))
+
+
+def _seen(n: int, path: str) -> str:
+    return f"{n:,} test images are in train too, byte for byte, such as {path}: figures on them say little"
 
 
 def _torn(products: Iterable[set[str]]) -> list[str]:

@@ -58,6 +58,17 @@ def test_other_parts_and_other_boxes_are_other_images(tmp_path: Path) -> None:
     assert len(once(listing.read(tmp_path / "s.csv"))) == 1
 
 
+def test_test_images_that_are_in_train_too_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in {"a": b"1", "b": b"1", "c": b"2"}.items():
+        (tmp_path / f"{name}.jpg").write_bytes(content)
+    rows = "image,product,split\na.jpg,tea,train\nb.jpg,tea,test\nc.jpg,tea,test\n"
+    (tmp_path / "s.csv").write_text(rows, encoding="utf-8")
+    left = once(listing.read(tmp_path / "s.csv"))
+    note = "1 test images are in train too, byte for byte, such as b.jpg: figures on them say little"
+    assert len(left) == 3 and left.notes == (note,) and note in capsys.readouterr().err
+    assert len(once(listing.read(tmp_path / "s.csv"), by_split=False)) == 2
+
+
 def test_freiburg_has_fourteen_doubles_and_grocery_none(shared: Path) -> None:
     freiburg = folders.read(shared / "freiburg")
     assert len(freiburg) - len(once(freiburg)) == 14
