@@ -8,7 +8,6 @@ it is. `merged_class` names the class above; empty for the class it stands under
 from __future__ import annotations
 
 import csv
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from repr.arrays import Bools, Ints
+from repr.catalog import sheet
 from repr.catalog.align import Alignment, Label
 from repr.catalog.table import Catalog, ClassName
 from repr.commands import command_line
@@ -128,18 +128,13 @@ def read(path: Path) -> Mapping:
 
 
 def _csv(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError("there is no such file", path, f"Make one with `{command_line('repr catalog align', 'DATA', out=path)}`") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in NEEDED if name not in (reader.fieldnames or [])]
+    if not path.exists():
+        raise UserError("there is no such file", path, f"Make one with `{command_line('repr catalog align', 'DATA', out=path)}`")
+    listed = sheet.read(path, set(NEEDED).issubset)
+    missing = [name for name in NEEDED if name not in listed.columns]
     if missing:
         raise UserError(f"no column {', '.join(missing)}", path, f"The first row names the columns: {', '.join(COLUMNS)}")
-    given = list(reader)
-    return given, [f"{path}, row {i + 2}" for i in range(len(given))]
+    return [row for _, row in listed.rows], [f"{path}, row {n}" for n, _ in listed.rows]
 
 
 def apply(catalog: Catalog, mapping: Mapping) -> Catalog:

@@ -8,14 +8,12 @@ catalog's notes say so. Further columns are for the reader.
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from repr.catalog import sheet
 from repr.catalog.table import Catalog, ClassName
 from repr.errors import UserError, nearest
 
@@ -71,42 +69,29 @@ def listing() -> list[Listed]:
 def load(name: str) -> Subset:
     """A subset by its name or by the path of a CSV. Raises UserError for an unknown name or a file without an id column."""
     if name in PAPER:
-        file = resources.files("repr.catalog").joinpath("subsets", f"{name}.csv")
-        text, where = file.read_text(encoding="utf-8"), name
+        file = Path(__file__).parent / "subsets" / f"{name}.csv"
     elif Path(name).is_file():
-        text, where = read_text(Path(name)), name
+        file = Path(name)
     elif Path(name).suffix.lower() == ".csv":
         raise UserError("there is no such file", name, "Check the path")
     else:
         raise UserError(
             f"no subset is called {name!r}", "", f"Give a name or a CSV file of class ids. {nearest(name, PAPER)}", argument="subset"
         )
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise UserError(f"not a readable CSV ({error})", where, "Save the file again as UTF-8 CSV") from None
-    column = next((c for c in LEVELS if rows and c in rows[0]), None)
+    listed = sheet.read(file, lambda header: not set(LEVELS).isdisjoint(header))
+    rows = [row for _, row in listed.rows]
+    column = next((c for c in LEVELS if rows and c in listed.columns), None)
     if column is None:
-        raise UserError(f"no column {', '.join(LEVELS)} or no rows", where, "Name the column of ids in the first row")
-    blank = next((n for n, row in enumerate(rows, 2) if not (row[column] or "").strip()), None)
+        raise UserError(f"no column {', '.join(LEVELS)} or no rows", name, "Name the column of ids in the first row")
+    blank = next((n for n, row in listed.rows if not row[column]), None)
     if blank:
-        raise UserError(f"no {column}", f"{where}, row {blank}", "Fill the cell or remove the row")
+        raise UserError(f"no {column}", f"{name}, row {blank}", "Fill the cell or remove the row")
     ids = {row[column].strip(): (row.get(column.replace("_id", "_name")) or "").strip() for row in rows}
     holder = {3: "parent_id", 2: "sub_class_id", 1: ""}[LEVELS[column]]
     archives = tuple(dict.fromkeys(row[holder].strip() for row in rows if row.get(holder)))
     proposed = any("proposed" in (row.get("status") or "") for row in rows)
     counterparts = {row[column].strip(): tuple(map(str.strip, row["rpc_meta"].split(";"))) for row in rows if row.get("rpc_meta")}
     return Subset(Path(name).stem, LEVELS[column], ids, archives, proposed, counterparts)
-
-
-def read_text(path: Path) -> str:
-    """The text of a CSV file of a user's. Raises UserError where it is not there or not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError("there is no such file", path, "Check the path") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
 
 
 def subset(catalog: Catalog, name: str) -> Catalog:

@@ -10,13 +10,12 @@ reader.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from repr.catalog.parts import LEVELS, read_text
+from repr.catalog import sheet
+from repr.catalog.parts import LEVELS
 from repr.catalog.table import Catalog, ClassName
 from repr.errors import UserError
 
@@ -49,18 +48,14 @@ def translated(catalog: Catalog, file: Path) -> Catalog:
 
 def read(file: Path) -> Table:
     """The names of a table. Raises UserError for a file that is no such table, an id without a name or twice."""
-    try:
-        lines = list(csv.DictReader(io.StringIO(read_text(file), newline="")))
-    except csv.Error as error:
-        raise UserError(f"not a readable CSV ({error})", file, "Save the file again as UTF-8 CSV") from None
-    header = list(lines[0]) if lines else []
-    column = next((name for name in NAMES if name in header), None)
-    if column is None or not set(LEVELS) & set(header):
+    listed = sheet.read(file, lambda header: not set(LEVELS).isdisjoint(header))
+    column = next((name for name in NAMES if name in listed.columns), None)
+    if column is None or not set(LEVELS) & set(listed.columns) or not listed.rows:
         wanted = f"one of {', '.join(LEVELS)}, and one of {', '.join(NAMES)}"
         raise UserError("no column of ids, none of names, or no rows", file, f"Name the columns in the first row: {wanted}")
     table: Table = {}
     where: dict[tuple[int, str], int] = {}
-    for number, line in enumerate(lines, 2):
+    for number, line in listed.rows:
         key, name = _key(line), (line.get(column) or "").strip()
         if key is None:
             raise UserError("no id of a class", f"{file}, row {number}", "Fill the cell or remove the row")

@@ -138,7 +138,7 @@ def test_other_levels(tmp_path: Path) -> None:
         ("level,id,merged_name\n4,10,x\n", "row 2: level '4'"),
         ("level,id,merged_name\n2,10,x\n1,00,x\n", "classes of several levels"),
         ("level,id,merged_name\n2,10,x\n2,10,y\n", "row 3: class 10 is there twice"),
-        ("level,id,merged_name\n2\n", "row 2: a row needs"),
+        ("level,id,merged_name\n2\n", "row 2: 1 cells, where the first row names 3"),
         ("level,id,merged_name\n2,99,x\n", "row 2: no class 99 on level 2 of a"),
         ("level,id,name,merged_name\n2,10,pans,x\n", "class 10 is called 'pots' here, not 'pans'"),
         ("level,id,merged_name,merged_class\n2,10,x,Cellar\n", "no class 'Cellar' on level 1"),

@@ -77,7 +77,7 @@ def test_refusals(tmp_path: Path, shared: Path) -> None:
         parts.subset(mep(("304", "other")), "mep-for-rpc")
     with pytest.raises(UserError, match="none of the 26 classes"):
         parts.subset(mep3m.read(shared / "fashion"), "mep-for-rpc")
-    for text, words in (("id\n1\n", "no column"), ("sub_class_id\n", "no rows"), ("sub_class_id,x\n1,\n ,\n", "no sub_class_id"), LONG):
+    for text, words in (("id\n1\n", "no column"), ("sub_class_id\n", "no rows"), ("sub_class_id,x\n1,\n ,y\n", "no sub_class_id"), LONG):
         (tmp_path / "bad.csv").write_text(text)
         with pytest.raises(UserError, match=words):
             parts.load(str(tmp_path / "bad.csv"))

@@ -54,6 +54,8 @@ def test_a_unions_prefix_does_not_matter(shop: Catalog, tmp_path: Path) -> None:
     ("lines", "message", "where"),
     [
         (["sub_class_id,name", "1,Tea", "2,Wine", "1,Coffee"], "class 1 a second time, first in row 2", "row 4"),
+        (["sub_class_id,name", "1,leisure, snacks"], "3 cells, where the first row names 2", "row 2"),
+        (["sub_class_id,name,name", "1,Tea,Wine"], "the column 'name' stands twice", "en.csv"),
         (["sub_class_id,name", "1,"], "no name for class 1", "row 2"),
         (["sub_class_id,name", ",Tea"], "no id of a class", "row 2"),
         (["id,name", "1,Tea"], "no column of ids", "en.csv"),
