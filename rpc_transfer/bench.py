@@ -10,6 +10,7 @@ import torch
 from repr.catalog.table import Catalog
 from repr.experiments.trials import Trial, Wanted, key
 from repr.files import content_key
+from repr.images.formats import DECODER
 from repr.images.known import fingerprints
 from repr.learners import UPDATES, learner_class, make
 from repr.learners.learner import Learner
@@ -40,7 +41,7 @@ class Bench:
         extra = [rows for of in self.validation.values() for rows in of.values()]
         served = np.unique(np.concatenate([split.used(), *extra]))
         self.shelf = Shelf(catalog, served, device=settings.device, workers=settings.workers)
-        self.source = content_key(fingerprints(catalog, moved=True).tobytes())
+        self.source = content_key(DECODER, fingerprints(catalog, moved=True).tobytes())
         self.stage: Stage | None = None
 
     def wanted(self, configs: Sequence[TransferConfig]) -> list[Wanted]:
