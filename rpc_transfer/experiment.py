@@ -7,7 +7,6 @@ an interrupted run goes on.
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,19 +20,18 @@ from repr.catalog.once import once
 from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
-from repr.experiments import document
 from repr.experiments.document import TRIALS, Document
+from repr.experiments.recording import finish, recording
 from repr.experiments.summary import summarise
 from repr.experiments.trials import NotRun, Store, Trial, Wanted
 from repr.experiments.trials import run as run_trials
-from repr.files import held
 from repr.learners import learner_class, make
 from repr.learners.memory import Memory
 from repr.models.devices import pick_device
 from repr.models.encoder import Encoder
 from repr.models.leaks import leaks
 from repr.models.provenance import Leak
-from repr.runs import Run, claim, default_out, newest_unfinished
+from repr.runs import claim, default_out, newest_unfinished
 from rpc_transfer import paper, protocol, results
 from rpc_transfer.bench import Bench
 from rpc_transfer.configs import TransferConfig, comparisons, list_configs, resolved, training_notes, used_weights
@@ -57,29 +55,16 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         claim(Path(out), COMMAND)
     plan = _plan(settings)
     folder = Path(out) if out else unfinished(settings) or default_out("transfer")
-    existed = folder.exists()
-    with held(folder):
-        record = Run.create(folder, COMMAND, settings.arguments(), data=plan.catalog.name, synthetic=plan.catalog.synthetic)
-        try:
-            record.resolve(resolved(plan.settings, plan.split, plan.configs, str(plan.device)))
-            SplitFile.of(plan.split, plan.catalog).write(folder / protocol.FILE)
-            bench = Bench(plan.settings, plan.catalog, plan.split, plan.device)
-            wanted = bench.wanted(plan.configs)
-            found = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
-        except BaseException as error:
-            if isinstance(error, Exception):
-                record.finish("failed", {"error": str(error)})
-            else:
-                record.finish("stopped")
-            if isinstance(error, KeyboardInterrupt):
-                log.info(f"The finished trials are in {folder}.")
-            elif not existed and not (folder / TRIALS).exists():
-                shutil.rmtree(folder)  # bad input: nothing half-written is left
-            raise
+    read = plan.catalog
+    with recording(folder, COMMAND, settings.arguments(), data=read.name, synthetic=read.synthetic) as record:
+        record.resolve(resolved(plan.settings, plan.split, plan.configs, str(plan.device)))
+        SplitFile.of(plan.split, read).write(folder / protocol.FILE)
+        bench = Bench(plan.settings, read, plan.split, plan.device)
+        wanted = bench.wanted(plan.configs)
+        found = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
         lost = bench.shelf.unreadable
         missing = [f"{len(lost)} images could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
-        document.write(folder, _document(plan, list(zip(wanted, found, strict=True)), missing))
-        record.finish("done", {"rows": len(plan.configs)})
+        finish(record, _document(plan, list(zip(wanted, found, strict=True)), missing))
     return results.read(folder)
 
 
