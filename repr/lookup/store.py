@@ -31,7 +31,7 @@ from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
 
 __all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
 
-VERSION = 1
+VERSION = 2  # of the tables and of the settings in them; raise it when older ones are no longer read rightly
 FILE = "index.db"
 WAIT = 30.0  # seconds that a writer waits for another
 
