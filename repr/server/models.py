@@ -10,8 +10,8 @@ LONGEST = 1000  # characters of an id or a name
 Text = Annotated[str, StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class Match(BaseModel):
-    """A product in an answer, as `repr lookup --json` has it. image_id: of its nearest image, for GET /v1/images/{id}."""
+class Named(BaseModel):
+    """A product that was found, as `repr lookup --json` has it."""
 
     product: str
     name: str | None
@@ -20,6 +20,11 @@ class Match(BaseModel):
     probability: float | None
     score: float
     image: str
+
+
+class Match(Named):
+    """The same in an answer to a lookup. image_id: of its nearest image, for GET /v1/images/{id}."""
+
     image_id: int | None
 
 
@@ -41,18 +46,6 @@ class Lookup(BaseModel):
     results: list[Result]
     synthetic: bool
     passed_over: list[str]
-
-
-class Named(BaseModel):
-    """A product in a box, as `repr lookup --json` has it."""
-
-    product: str
-    name: str | None
-    barcode: str | None
-    category: list[str]
-    probability: float | None
-    score: float
-    image: str
 
 
 class Item(BaseModel):
