@@ -100,7 +100,7 @@ class Store:
                     raise refused(error, self.file) from None
             except sqlite3.DatabaseError as error:
                 self.close()
-                raise self._broken(error) from None
+                raise refused(error, self.file) from None
         else:
             raise UserError("the index cannot be opened", self.file, "Check the permissions of its folder")
         self.db.execute("PRAGMA synchronous = FULL")
@@ -115,9 +115,6 @@ class Store:
     def outdated(self) -> bool:
         """Whether the files have changed in a way that this connection does not see: to be closed, and another opened."""
         return self._seen is not None and self._seen != self._signature()
-
-    def _broken(self, error: sqlite3.Error) -> UserError:
-        return UserError(f"not a readable index ({error})", self.file, "Restore it from a backup, or build it again")
 
     def close(self) -> None:
         """Close the connection."""
