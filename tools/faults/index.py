@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has no threads to wait for
@@ -115,7 +116,7 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float
             log = shop.place / f"log {number}"
             log.touch()
             begun = generator.randrange(10**9)
-            process = child(lambda shop=shop, log=log, begun=begun, pending=pending: living(shop, log, begun, pending))
+            process = child(partial(living, shop, log, begun, pending))
             time.sleep(generator.random() ** 2 * longest)
             os.kill(process, signal.SIGKILL)
             _, status = os.waitpid(process, 0)
@@ -214,7 +215,7 @@ def prepared(place: Path, weights: tuple[Weights, Weights], do: str, generator: 
     if do != "build":
         build = first(generator)
         shop.spread(build)
-        os.waitpid(child(lambda: shop.do(build) or 0), 0)
+        os.waitpid(child(partial(repeat, shop, build)), 0)
         shop.settle(build)
     shutil.copytree(place, place.with_name("before"))
     return shop

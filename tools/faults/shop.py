@@ -25,7 +25,7 @@ from repr.files import replacing
 from repr.lookup import building, cache, filling, index, keeping, lists, opened, reindex
 from repr.lookup.index import Index
 from repr.lookup.info import MadeWith
-from repr.lookup.uploads import place
+from repr.lookup.own import place
 from repr.models.provenance import Provenance
 from repr.models.weights import Weights
 from repr.search import calibrated
