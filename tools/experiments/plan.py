@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,10 @@ class Command:
             out, run = (text.replace(f"{{{option}}}", str(value)) for text in (out, run))
         return replace(self, out=out, run=run)
 
+    def needs(self) -> list[str]:
+        """The names of the steps whose best or whose output it takes."""
+        return [best or output for best, output in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", self.run)]
+
     def asked(self, values: Mapping[str, str]) -> str:
         """The command with all but the two places filled in: it says what was made, wherever that lies. Raises as `fill`."""
         return fill(self.run, {**values, "data": "{data}", "out": "{out}"})
@@ -66,9 +71,15 @@ class Plan:
     arms: tuple[Mapping[str, Values], ...] = (NO_OPTIONS,)
     compare: tuple[Compare, ...] = ()
 
-    def commands(self) -> list[Command]:
-        """The steps, those of every arm, and those with `each` once for every combination of its values."""
-        return [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+    def lanes(self) -> list[list[Command]]:
+        """The steps in lanes that need nothing of each other but what the first finds: those that arms share, then those of each arm.
+
+        Steps with `each` stand there once for every combination of its values.
+        """
+        lanes = [[one for step in self.steps for one in _each(_of_arm(step, arm))] for arm in self.arms]
+        times = Counter(one.out for lane in lanes for one in lane)
+        shared = {one.out: one for lane in lanes for one in lane if len(lanes) == 1 or times[one.out] > 1}
+        return [lane for lane in (list(shared.values()), *([one for one in lane if one.out not in shared] for lane in lanes)) if lane]
 
 
 def read(path: Path) -> Plan:
