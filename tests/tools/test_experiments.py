@@ -168,7 +168,7 @@ def test_arms_side_by_side_find_what_they_find_one_after_the_other(go: Any, ran:
     assert ran() == 2 + 3 * (2 + 1) and side_by_side == go(*steps, arms=arms).steps
 
 
-def test_a_lane_that_ends_in_an_error_leaves_none_waiting(go: Any, tmp_path: Path) -> None:
+def test_a_step_that_ends_in_an_error_leaves_none_waiting(go: Any, tmp_path: Path) -> None:
     go(step("shared"))
     with pytest.raises(UserError, match="was made by another command"):
         go(step("shared", "--other"), step("{arm}", "--weights {out}/shared"), arms=[{"arm": "x"}, {"arm": "y"}], jobs=3)
@@ -248,7 +248,7 @@ def test_stored_intervals_and_tests_follow_from_the_stored_values(file: Path) ->
 
 @pytest.mark.parametrize("file", sorted(TOOLS.glob("*.toml")), ids=lambda file: file.stem)
 def test_every_experiment_can_be_read(file: Path) -> None:
-    commands = [command for lane in module("plan").read(file).lanes() for command in lane]
+    commands = module("plan").read(file).commands()
     assert commands and all(command.run.split()[0] in ("repr", "rpc_transfer") for command in commands)
     unknown = {name for command in commands for name in re.findall(r"\{([^{}]+)\}", command.run)} - {"data", "out"}
     grids = {option for command in commands for option in command.grid}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -71,15 +70,10 @@ class Plan:
     arms: tuple[Mapping[str, Values], ...] = (NO_OPTIONS,)
     compare: tuple[Compare, ...] = ()
 
-    def lanes(self) -> list[list[Command]]:
-        """The steps in lanes that need nothing of each other but what the first finds: those that arms share, then those of each arm.
-
-        Steps with `each` stand there once for every combination of its values.
-        """
-        lanes = [[one for step in self.steps for one in _each(_of_arm(step, arm))] for arm in self.arms]
-        times = Counter(one.out for lane in lanes for one in lane)
-        shared = {one.out: one for lane in lanes for one in lane if len(lanes) == 1 or times[one.out] > 1}
-        return [lane for lane in (list(shared.values()), *([one for one in lane if one.out not in shared] for lane in lanes)) if lane]
+    def commands(self) -> list[Command]:
+        """The steps, those of every arm, and those with `each` once for every combination of its values; what arms share once."""
+        steps = [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+        return list({one.out: one for one in steps}.values())
 
 
 def read(path: Path) -> Plan:

@@ -9,7 +9,7 @@ the same: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
-With `--jobs` several arms are gone through side by side, and the steps that they share beside them: on a machine with cores to spare.
+With `--jobs` steps run side by side, and the values of a grid, as soon as those that they name are done: on a machine with cores to spare.
 A step with a `grid` is run once for every value of one option, each on training images that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -81,7 +81,7 @@ def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str
 class Sitting:
     """One sitting of an experiment. before: what is known of each step, by name; chosen: the best of grids so far.
 
-    done: of each step, whether it has been gone through. write: called after each, one at a time.
+    write: called after each step, one at a time. jobs: how many steps run side by side.
     """
 
     data: Path
@@ -89,30 +89,41 @@ class Sitting:
     commands: Sequence[Command]
     before: dict[str, Step]
     write: Callable[[], None]
+    jobs: int = 1
     chosen: dict[str, Scalar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.done = {command.out: threading.Event() for command in self.commands}
+        self.over = {command.out: threading.Event() for command in self.commands}
         self.writing = threading.Lock()
 
     @property
     def values(self) -> dict[str, str]:
         """What is filled in for what stands in braces."""
-        best = list(self.chosen.items())  # other lanes add to it
+        best = list(self.chosen.items())  # other steps add to it
         return {"data": str(self.data), "out": str(self.out), **{f"best:{of}": str(value) for of, value in best}}
 
-    def lane(self, lane: Sequence[Command], only: str | None) -> None:
-        """Go through the steps of a lane in order, each when those that it names have been gone through."""
+    def run(self, only: str | None) -> None:
+        """Go through all steps. They begin in their order, so one that waits for others waits for those that have begun."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            running = [pool.submit(self.when_ready, command, only) for command in self.commands]
+            try:
+                for step in running:
+                    step.result()
+            except BaseException:  # Ctrl-C: what has not begun does not
+                pool.shutdown(wait=False, cancel_futures=True)
+                for over in self.over.values():
+                    over.set()
+                raise
+
+    def when_ready(self, command: Command, only: str | None) -> None:
+        """Go through a step when those that it names have been gone through."""
+        for name in command.needs():
+            if name in self.over:
+                self.over[name].wait()
         try:
-            for command in lane:
-                for name in command.needs():
-                    if name in self.done:
-                        self.done[name].wait()
-                self.step(command, only)
-                self.done[command.out].set()
-        finally:  # nobody waits for what will not come
-            for command in lane:
-                self.done[command.out].set()
+            self.step(command, only)
+        finally:
+            self.over[command.out].set()
 
     def step(self, command: Command, only: str | None) -> None:
         """Go through one step, or take what was found before where it is not among those asked for."""
@@ -133,28 +144,19 @@ class Sitting:
 
 
 def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: Path, only: str | None = None, jobs: int = 1) -> None:
-    """Run the steps of one experiment in order, or as many lanes of them side by side as there are jobs. A step that fails is noted, and
-    the others go on.
+    """Run the steps of one experiment in order, as many side by side as there are jobs. A step that fails is noted, and the others go on.
 
     What was found before stands in results/<name>.json until the same step has been found anew. So with `only`, a regular expression
     that names of steps are searched for, an experiment of hours is measured in several sittings; the weights of the others may be gone.
     """
     file = results / f"{name}.json"
-    lanes = experiment.lanes()
-    commands = [command for lane in lanes for command in lane]
+    commands = experiment.commands()
     if only and not any(_holds(command.out, only) for command in commands):
         raise UserError(f"{name} has no step whose name holds {only}", "--only", nearest(only, [command.out for command in commands]))
     out.mkdir(parents=True, exist_ok=True)
     before = {step.step: step for step in stored.read(file).steps} if file.is_file() else {}
-    sitting = Sitting(data, out, commands, before, lambda: _write(file, experiment, commands, sitting.before, results))
-    with ThreadPoolExecutor(jobs) as pool:  # the lane that others wait for begins first
-        running = [pool.submit(sitting.lane, lane, only) for lane in lanes]
-        try:
-            for lane in running:
-                lane.result()
-        except BaseException:  # Ctrl-C: the lanes that have not begun do not
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    sitting = Sitting(data, out, commands, before, lambda: _write(file, experiment, commands, before, results), jobs)
+    sitting.run(only)
     console.say(f"{name}: done, see {file}")
 
 
@@ -199,15 +201,15 @@ def _grid(command: Command, sitting: Sitting) -> Step:
     assert isinstance(values, tuple)
     stored_grid = sitting.before.get(command.out, Step("")).grid
     known = {tried.key: tried.score for tried in stored_grid.tried if tried.key} if stored_grid else {}
-    score: dict[Scalar, float] = {}
-    keys: dict[Scalar, str] = {}
-    for value in sorted(values, key=_number):
-        filled = {**sitting.values, option: str(value)}
-        keys[value] = _key(command, filled, sitting)
+    keys = {value: _key(command, {**sitting.values, option: str(value)}, sitting) for value in sorted(values, key=_number)}
+
+    def score_of(value: Scalar) -> float:
         if keys[value] in known:
-            score[value] = known[keys[value]]
-        else:
-            score[value] = _score(_do(command, f"{command.out}-{value}", filled, sitting.out))
+            return known[keys[value]]
+        return _score(_do(command, f"{command.out}-{value}", {**sitting.values, option: str(value)}, sitting.out))
+
+    with ThreadPoolExecutor(sitting.jobs) as pool:
+        score = dict(zip(keys, pool.map(score_of, keys), strict=True))
     best = max(score, key=lambda value: score[value])
     tried = tuple(Tried(str(value), score[value], keys[value]) for value in values)
     at_edge = best in (min(values, key=_number), max(values, key=_number))
