@@ -63,5 +63,5 @@ def thin() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _told() -> Iterator[None]:
     """What the library tells goes to stderr, as with the command line, so that tests can read it there."""
-    with console.told():
+    with console.listening():
         yield

@@ -47,12 +47,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def modules() -> dict[str, Path]:
     """Every module of the two packages, by dotted name."""
-    found = {}
+    files = {}
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return files
 
 
 MODULES = modules()
@@ -67,16 +67,16 @@ def tree(name: str) -> ast.Module:
 @cache
 def imports(name: str, *, run: bool = False) -> frozenset[str]:
     """The modules of ours that a module imports, inside functions too. run: without those for type checkers alone, which never run."""
-    found = set()
+    imported = set()
     for node in _nodes(tree(name), run):
         if isinstance(node, ast.Import):
-            found |= {resolve(alias.name) for alias in node.names}
+            imported |= {resolve(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}: a relative import; write the whole name"
             # `from repr import console` names a module, `from repr.console import say` a thing in one.
             base = node.module or ""
-            found |= {resolve(f"{base}.{alias.name}") for alias in node.names}
-    return frozenset(module for module in found if module and module != name)
+            imported |= {resolve(f"{base}.{alias.name}") for alias in node.names}
+    return frozenset(module for module in imported if module and module != name)
 
 
 def _nodes(of: ast.AST, run: bool) -> Iterator[ast.AST]:
@@ -124,7 +124,7 @@ def goes_down(name: str) -> None:
 def test_a_command_imports_no_other_command() -> None:
     commands = [name for name in MODULES if room(name)[1] == "cli"]
     others = {name: [other for other in imports(name) if room(other)[1] == "cli"] for name in commands}
-    assert commands and {name: found for name, found in others.items() if found} == {}
+    assert commands and {name: imported for name, imported in others.items() if imported} == {}
 
 
 def test_no_cycles() -> None:
@@ -222,9 +222,9 @@ def test_functions_are_short() -> None:
 
 def test_the_library_never_prints() -> None:
     """It logs; only the command line writes to a terminal."""
-    found = []
+    places = []
     for name in MODULES:
         if room(name)[1] != "cli" and name not in COMMAND_LINE:
             calls = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
-            found += [f"{name}, line {call.lineno}" for call in calls if ast.unparse(call.func) in ("print", "click.echo", "click.secho")]
-    assert found == []
+            places += [f"{name}, line {call.lineno}" for call in calls if ast.unparse(call.func) in ("print", "click.echo", "click.secho")]
+    assert places == []

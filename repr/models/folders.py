@@ -7,7 +7,7 @@ from pathlib import Path
 from repr.errors import UserError
 from repr.files import read_json
 from repr.models import open_clip_towers, timm_networks, transformers_towers
-from repr.models.found import Found
+from repr.models.network_files import ForeignNetwork
 from repr.models.tensors import OPEN_CLIP_FILES, TIMM_FILES, TRANSFORMERS_FILES
 from repr.models.transformers_towers import TOKENIZERS
 
@@ -15,7 +15,7 @@ LOCAL = "local-dir:"  # as timm and open_clip write a folder where a name is wan
 NEITHER = "Give the run folder of a finished `repr pretrain`, a folder of timm, open_clip or transformers, or a weights file"
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path) -> ForeignNetwork:
     """What a folder of others holds. Raises UserError that names the file that is missing, and for files that do not fit each other."""
     there = {file.name for file in folder.iterdir()}
     weights = {*TIMM_FILES, *TRANSFORMERS_FILES} & there

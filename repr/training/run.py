@@ -181,8 +181,8 @@ def _opened(out: Path, arguments: Arguments, settings: Settings, catalog: Catalo
 @click.argument("job", type=click.Path(path_type=Path))
 def part(job: Path) -> None:
     """One of the processes that `_together` has started."""
-    told = read_json(job)
+    start = read_json(job)
     try:
-        execute(told["arguments"], out=Path(told["out"]), resume=told["resume"])
+        execute(start["arguments"], out=Path(start["out"]), resume=start["resume"])
     except Stopped:
         click.get_current_context().exit(130)

@@ -27,18 +27,18 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None
 @pytest.mark.parametrize("words", [RuntimeError("file write failed"), OSError("100 requested and 20 written")])
 def test_a_full_disk_is_told_whatever_the_writer_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Exception) -> None:
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: Usage(100, 100, 0))
-    with pytest.raises(OSError) as told, replacing(tmp_path / "a.bin") as temporary:
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "a.bin") as temporary:
         temporary.write_text("half")
         raise words
-    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "a.bin"))
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(tmp_path / "a.bin"))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:
     (tmp_path / "kept" / "inside").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError) as told, replacing(tmp_path / "kept") as temporary:
+    with pytest.raises(IsADirectoryError) as raised, replacing(tmp_path / "kept") as temporary:
         temporary.write_text("new")
-    assert told.value.filename == str(tmp_path / "kept")
+    assert raised.value.filename == str(tmp_path / "kept")
     assert [file.name for file in tmp_path.rglob("*")] == ["kept", "inside"]
 
 

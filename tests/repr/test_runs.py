@@ -51,9 +51,9 @@ def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
 
 def test_a_run_that_never_began_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(tmp_path / "runs" / "a").drop_if_empty()
-    kept = begun(tmp_path / "runs" / "b")
-    kept.log({"epoch": 1})
-    kept.drop_if_empty()
+    run = begun(tmp_path / "runs" / "b")
+    run.log({"epoch": 1})
+    run.drop_if_empty()
     assert {file.parent.name for file in (tmp_path / "runs").glob("*/*")} == {"b"}
 
     def full() -> None:

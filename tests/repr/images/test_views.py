@@ -69,8 +69,8 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     """The whole view, not its grid alone: the angle is in degrees, and what comes out is the image, turned."""
     batch = smooth(2, 32)
     monkeypatch.setattr("repr.images.views.torch.rand", lambda shape, **_: torch.ones(shape))  # every draw at its upper end
-    found = Views(32, rotate=90)(batch, made(0))
-    torch.testing.assert_close(found, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
+    views = Views(32, rotate=90)(batch, made(0))
+    torch.testing.assert_close(views, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_each_image_draws_its_own(kind: dict[str, Any], least: int) -> None:
     batch = smooth(1, 32).expand(16, -1, -1, -1)
-    found = Views(32, **kind)(batch, made(0))
-    different = torch.unique(found.flatten(1), dim=0)
+    views = Views(32, **kind)(batch, made(0))
+    different = torch.unique(views.flatten(1), dim=0)
     assert len(different) == 16 if least == 16 else least <= len(different) < 16
 
 

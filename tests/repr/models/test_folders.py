@@ -61,9 +61,9 @@ def test_images_are_prepared_to_the_pixel_and_vectors_are_theirs(layout: tuple[P
         assert float((ours - expected).abs().max()) <= 1.01 / 255, "more than one level of 256"
     with torch.no_grad(), Image.open(photographs[0]) as image:
         expected = theirs.vectors(torch.stack([theirs.pixels(image)]))
-    found = torch.from_numpy(Embedder(encoder, device="cpu").images(photographs[:1]).features)
-    assert found.shape == expected.shape == (1, backbone(encoder.arch).dim)
-    assert float(cosine_similarity(found, expected)) >= 0.99999
+    features = torch.from_numpy(Embedder(encoder, device="cpu").images(photographs[:1]).features)
+    assert features.shape == expected.shape == (1, backbone(encoder.arch).dim)
+    assert float(cosine_similarity(features, expected)) >= 0.99999
     with torch.no_grad(), Image.open(photographs[0]) as image:
         pixels = torch.stack([theirs.pixels(image)])
         assert float(cosine_similarity(encoder.network(pixels), theirs.vectors(pixels))) >= 0.999999

@@ -220,8 +220,8 @@ def test_metadata_that_do_not_fit_are_refused(trained: Weights, tmp_path: Path, 
     write_weights(tmp_path / "w.safetensors", trained)
     with safe_open(tmp_path / "w.safetensors", "pt") as file:
         metadata = {**file.metadata(), **change}
-    kept = {key: value for key, value in metadata.items() if value is not None}
-    save_file(dict(trained.tensors), tmp_path / "w.safetensors", kept)
+    changed = {key: value for key, value in metadata.items() if value is not None}
+    save_file(dict(trained.tensors), tmp_path / "w.safetensors", changed)
     with pytest.raises(UserError, match=message):
         read_weights(tmp_path / "w.safetensors")
 

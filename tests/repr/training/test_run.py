@@ -53,8 +53,8 @@ def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], m
     whole = make_shop(tmp_path / "whole", per_class=6, val=3)
     split = np.resize(np.array(["train", "val", "test"], dtype=object), len(whole))
     with_split(whole, split).write(tmp_path / "whole.parquet")
-    asked = options | {"data": (str(tmp_path / "whole.parquet"),)}
-    done = execute(asked | {"split": "none"}, out=tmp_path / "all", resume=False)
+    arguments = options | {"data": (str(tmp_path / "whole.parquet"),)}
+    done = execute(arguments | {"split": "none"}, out=tmp_path / "all", resume=False)
     weights = read_weights(done["weights"])
     record = weights.provenance.last
     assert record is not None
@@ -64,7 +64,7 @@ def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], m
     (leak,) = leaks([weights], whole)
     assert leak.kind == "seen" and leak.share == 1
     assert "val_acc" not in done["metrics"]
-    (data,) = read_weights(execute(asked, out=tmp_path / "part", resume=False)["weights"]).provenance.last.data  # type: ignore[union-attr]
+    (data,) = read_weights(execute(arguments, out=tmp_path / "part", resume=False)["weights"]).provenance.last.data  # type: ignore[union-attr]
     assert data.trained.n == 12 and data.held_out == 12
 
 
