@@ -175,6 +175,18 @@ def test_only_commands_know_the_command_line() -> None:
     assert {name for name in who if room(name)[1] not in ("cli", "__main__")} == set()
 
 
+def test_only_commands_know_click() -> None:
+    knows = {name for name in MODULES if any("click" in _outside(node) for node in ast.walk(tree(name)))}
+    assert {name for name in knows if room(name)[1] not in ("cli", "__main__") and name not in COMMAND_LINE} == set()
+
+
+def _outside(node: ast.AST) -> set[str]:
+    """The packages that an import names."""
+    if isinstance(node, ast.ImportFrom):
+        return {(node.module or "").split(".")[0]}
+    return {alias.name.split(".")[0] for alias in node.names} if isinstance(node, ast.Import) else set()
+
+
 def definitions(node: ast.AST, public: bool = True) -> Iterator[tuple[Function | ast.ClassDef, bool]]:
     """Every function and class below a node, and whether others may use it: neither it nor what holds it has an underscore."""
     for child in ast.iter_child_nodes(node):

@@ -33,7 +33,7 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Embed every image of --data into the file --out: `written`, `labels` (products), `paths`.
+    """Embed every image of --data into the file --out: `embeddings`, `labels` (products), `paths`.
 
     \b
     Examples:
@@ -71,4 +71,4 @@ def command(
     click.echo(
         f"{len(written):,} images in {out}, {written.vectors.shape[1]} numbers each ({len(written.quarantine)} left out as unreadable)."
     )
-    click.echo(f"Next: {command_line('repr evaluate', written=out)}")
+    click.echo(f"Next: {command_line('repr evaluate', embeddings=out)}")

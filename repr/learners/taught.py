@@ -38,6 +38,7 @@ from repr.learners.learner import About, Learner
 from repr.learners.stored import Arrays, Stored, Value
 
 SCHEMA = 1  # of the file; raise it when older files are no longer read rightly
+UNTAUGHT = -1  # in the place of the number of a class that the learner does not have
 AGAIN = "Teach the learner again"
 
 
@@ -96,7 +97,7 @@ class Taught:
         for name in distinct:
             if name not in self.numbers:
                 raise UserError(f"{name!r} was never taught", "", nearest(name, self.numbers) if self.numbers else "Teach it first")
-        y = None if names_of_x is None else np.array([self.numbers.get(name, -1) for name in names_of_x], dtype=np.int64)
+        y = None if names_of_x is None else np.array([self.numbers.get(name, UNTAUGHT) for name in names_of_x], dtype=np.int64)
         self.learner.remove([self.numbers[name] for name in distinct], x, y)
         self.numbers = {name: number for name, number in self.numbers.items() if name not in distinct}
 

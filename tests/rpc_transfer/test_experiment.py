@@ -170,6 +170,28 @@ def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings:
         experiment.run(replace(settings, novel=None, split=str(done.split_path), seeds=3), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"novel": 3}, r"the split has 2 novel products, not 3\. Leave `novel` out"),
+        ({"shots": (4, 5)}, r"the split has 4 shots a product, not 5\. Ask for `shots` 4 or fewer"),
+        ({"seeds": 3}, r"the split has no seed 2 \(it has 0, 1\)\. Ask for `seeds` 2 or fewer"),
+        ({"seeds": None, "seed": 7}, r"the split has no seed 7 \(it has 0, 1\)"),
+        ({"split_seed": 1}, r"the split was drawn with `split_seed` 0, not 1\. Leave `split_seed` out, or draw a new split"),
+        ({"unknown": 2}, r"the split was drawn with `unknown` 1, not 2"),
+        ({"base_shots": 3}, r"the split was drawn with `base_shots` as many as `shots`, not 3"),
+        ({"increments": "3x1"}, r"adds up to 3 products"),
+    ],
+)
+def test_what_a_split_file_contradicts_is_refused(
+    done: Results, settings: Settings, changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    of_file = replace(settings, split=str(done.split_path), novel=None, unknown=0)
+    with pytest.raises(UserError, match=message):
+        experiment.run(replace(of_file, **changed), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
     before = {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()}

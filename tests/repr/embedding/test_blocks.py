@@ -124,6 +124,7 @@ def workers() -> list[int]:
     return names
 
 
+@pytest.mark.slow
 def test_on_ray_a_killed_worker_is_replaced_and_the_vectors_are_the_same_to_the_bit(
     catalog: Catalog, look: Look, tmp_path: Path, whole: dict[str, Array]
 ) -> None:

@@ -157,6 +157,10 @@ def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], mess
     [
         (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--lr", 0.1), "lr: nothing is trained by ncm"),
         (("--learner", "finetune", "--features", "both"), "features: no frozen learner is among finetune"),
+        (("--learner", "ncm", "--memory", 9), "memory: no memory is kept by ncm"),
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--epochs", 2), "epochs: nothing is trained by ncm"),
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--arch", "resnet18"), "arch: no row starts from scratch"),
+        (("--learner", "ncm", "--base-alpha", 0.5), "base_alpha: no encoder is trained on the base products and kept"),
     ],
 )
 def test_no_option_is_taken_and_ignored(typed: list[object], options: tuple[object, ...], message: str) -> None:
