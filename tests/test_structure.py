@@ -6,6 +6,7 @@ And the manners that can be counted: no file of two ideas, no long function, not
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -119,6 +120,12 @@ def goes_down(name: str) -> None:
         else:
             assert (package, other_package) == ("rpc_transfer", "repr"), f"{name} imports {other}: repr never imports rpc_transfer"
         assert "cli" not in (other_room,) or own in ("cli", "__main__"), f"{name} imports the command line {other}"
+
+
+def test_the_page_for_contributors_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)/?`", page))
+    assert [f"{package}.{one}" for package, rooms in ROOMS.items() for one in rooms if one not in named and one != "__main__"] == []
 
 
 def test_a_command_imports_no_other_command() -> None:

@@ -180,8 +180,7 @@ def _frame(about: Mapping[str, Any], where: str | Path) -> Frame:
     if name not in FILTERS or mode not in CROP_MODES:
         raise UserError(f"images resized by {name!r} and cropped by {mode!r}", where, f"We know {', '.join((*FILTERS, *CROP_MODES))}")
     assert name in get_args(Filter)
-    mean = about.get("mean") or IMAGENET_MEAN
-    fill = tuple(round(255 * float(value)) for value in mean)
+    fill = tuple(round(255 * value) for value in numbers(about.get("mean") or IMAGENET_MEAN, where))
     return Frame(CROP_MODES[mode], name, number(about.get("crop_pct") or 0.875, where), fill=fill if mode == "border" else (0, 0, 0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from repr.arrays import Hashes
 from repr.images import contents
-from repr.images.contents import KEPT, MISSING, PIECE, Overlap, Sketch, image_hashes
+from repr.images.contents import KEPT, MISSING, PIECE, Overlap, Sketch, file_digests, image_hashes
 
 SEVERAL = st.lists(st.integers(1, 60), max_size=40)
 
@@ -121,3 +122,12 @@ def test_text_that_is_damaged_is_refused(text: str) -> None:
 def test_hashes_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="2 hashes of 2 images"):
         Sketch.read(2, Sketch(2, hashes_of(2, 1)).text())
+
+
+def test_digests_are_of_the_whole_file(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("C+C", "a → b", "none", "nan")]
+    for file, content in zip((files[0], files[1], files[3]), (b"", b"x" * 100_000, b"x" * 100_000), strict=True):
+        file.write_bytes(content)
+    digests = file_digests([*files, tmp_path])
+    assert digests == [sha256(b"").digest(), sha256(b"x" * 100_000).digest(), None, sha256(b"x" * 100_000).digest(), None]
+    assert file_digests([]) == []
