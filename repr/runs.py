@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
+from repr.machine import cores
 from repr.records import Json, Scalar
 
 VERSION = 2
@@ -190,19 +190,22 @@ def claim(path: Path, command: str) -> None:
 
 
 def environment() -> dict[str, Json]:
-    """What a reader needs to judge a number: versions, machine, processors. No user or host names."""
+    """What a reader needs to judge a number: versions, machine, processors, cards where torch is in use. No user or host names."""
     versions = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    torch = sys.modules.get("torch")  # not imported for this: an answer without it stays quick
+    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if torch else []
     return {
         "python": sys.version.split()[0],
         "packages": versions,
         "machine": platform.machine(),
         "system": platform.platform(terse=True),
-        "cpus": os.cpu_count(),
+        "cpus": cores(),
+        **({"gpu": ", ".join(cards)} if cards else {}),
     }
 
 

@@ -64,9 +64,9 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path / "bin")
 
-    def experiment(*steps: dict[str, Any], only: str | None = None, **more: Any) -> Any:
+    def experiment(*steps: dict[str, Any], only: str | None = None, jobs: int = 1, **more: Any) -> Any:
         run_plan = from_json(module("plan").Plan, {"title": "Toy", "steps": list(steps), **more})
-        run.run_experiment(run_plan, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only)
+        run.run_experiment(run_plan, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only, jobs)
         return module("stored").read(tmp_path / "toy.json")
 
     return experiment
@@ -154,6 +154,24 @@ def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: An
     commands = [s.run.removeprefix("rpc_transfer run --root {data}/toy ") for s in done]
     assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--a --lr {lr}", "--lr 0.3", "--b --n 0.2", "--b --lr {lr}", "--lr 0.2"]
     assert ran() == 1 + 3 + 3 + 2
+
+
+def test_arms_side_by_side_find_what_they_find_one_after_the_other(go: Any, ran: Any, tmp_path: Path) -> None:
+    arms = [{"arm": name, "rates": [0.1, float(n)]} for n, name in enumerate("xyz", 1)]
+    steps = [
+        step("shared", "--lr {lr}", grid={"lr": [0.1, 0.2]}),
+        step("{arm}-rate", "--lr {lr} --after {best:shared}", grid={"lr": "rates"}),
+        step("{arm}", "--weights {out}/{arm}-rate-0.1 --lr {best:{arm}-rate}"),
+    ]
+    side_by_side = go(*steps, arms=arms, jobs=4).steps
+    (tmp_path / "toy.json").unlink()
+    assert ran() == 2 + 3 * (2 + 1) and side_by_side == go(*steps, arms=arms).steps
+
+
+def test_a_step_that_ends_in_an_error_leaves_none_waiting(go: Any, tmp_path: Path) -> None:
+    go(step("shared"))
+    with pytest.raises(UserError, match="was made by another command"):
+        go(step("shared", "--other"), step("{arm}", "--weights {out}/shared"), arms=[{"arm": "x"}, {"arm": "y"}], jobs=3)
 
 
 def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any, ran: Any) -> None:

@@ -38,6 +38,10 @@ class Command:
             out, run = (text.replace(f"{{{option}}}", str(value)) for text in (out, run))
         return replace(self, out=out, run=run)
 
+    def needs(self) -> list[str]:
+        """The names of the steps whose best or whose output it takes."""
+        return [best or output for best, output in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", self.run)]
+
     def template(self, values: Mapping[str, str]) -> str:
         """The command with all but the two places filled in: it says what was made, wherever that lies. Raises as `fill`."""
         return fill(self.run, {**values, "data": "{data}", "out": "{out}"})
@@ -67,8 +71,9 @@ class Plan:
     compare: tuple[Compare, ...] = ()
 
     def commands(self) -> list[Command]:
-        """The steps, those of every arm, and those with `each` once for every combination of its values."""
-        return [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+        """The steps, those of every arm, and those with `each` once for every combination of its values; what arms share once."""
+        steps = [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+        return list({one.out: one for one in steps}.values())
 
 
 def read(path: Path) -> Plan:

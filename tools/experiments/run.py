@@ -9,6 +9,7 @@ the same: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
+With `--jobs` steps run side by side, and the values of a grid, as soon as those that they name are done: on a machine with cores to spare.
 A step with a `grid` is run once for every value of one option, each on training images that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -20,7 +21,9 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,7 +37,7 @@ from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.experiments import document
 from repr.experiments.document import Comparison, Document, Row
-from repr.experiments.summary import compared
+from repr.experiments.summary import compared as paired
 from repr.experiments.trials import key
 from repr.methods import read as read_method
 from repr.records import Scalar
@@ -64,29 +67,73 @@ VERSION = 1  # of how a grid is judged
 )
 @click.option("--results", type=click.Path(path_type=Path), default=stored.RESULTS, help="Where the figures are written.")
 @click.option("--only", metavar="REGEX", help="Only the steps whose name holds this; what was found of the others stands.")
-def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str | None) -> None:
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many steps run side by side.")
+def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str | None, jobs: int) -> None:
     """Run EXPERIMENT… (the names of the .toml files beside this one; all of them when none is named), or go on with them."""
     for name in names or sorted(p.stem for p in HERE.glob("*.toml")):
         file = HERE / f"{name}.toml"
         if not file.is_file():
             raise UserError(f"no such experiment: {name}", HERE, nearest(name, sorted(p.stem for p in HERE.glob("*.toml"))))
-        run_experiment(plan.read(file), name, data, out, results, only)
+        run_experiment(plan.read(file), name, data, out, results, only, jobs)
 
 
 @dataclass
 class Sitting:
-    """One sitting of an experiment. commands: all its steps; before: what is known of each, by name; chosen: the best of grids so far."""
+    """One sitting of an experiment. before: what is known of each step, by name; chosen: the best of grids so far.
+
+    write: called after each step, one at a time. jobs: how many steps run side by side.
+    """
 
     data: Path
     out: Path
     commands: Sequence[Command]
     before: dict[str, Step]
+    write: Callable[[], None]
+    jobs: int = 1
     chosen: dict[str, Scalar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.over = {command.out: threading.Event() for command in self.commands}
+        self.writing = threading.Lock()
 
     @property
     def values(self) -> dict[str, str]:
         """What is filled in for what stands in braces."""
-        return {"data": str(self.data), "out": str(self.out), **{f"best:{of}": str(best) for of, best in self.chosen.items()}}
+        best = list(self.chosen.items())  # other steps add to it
+        return {"data": str(self.data), "out": str(self.out), **{f"best:{of}": str(value) for of, value in best}}
+
+    def run(self, only: str | None) -> None:
+        """Go through all steps. They begin in their order, so one that waits for others waits for those that have begun."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            running = [pool.submit(self.when_ready, command, only) for command in self.commands]
+            try:
+                for step in running:
+                    step.result()
+            except BaseException:  # Ctrl-C: what has not begun does not
+                pool.shutdown(wait=False, cancel_futures=True)
+                for over in self.over.values():
+                    over.set()
+                raise
+
+    def when_ready(self, command: Command, only: str | None) -> None:
+        """Go through a step when those that it names have been gone through."""
+        for name in command.needs():
+            if name in self.over:
+                self.over[name].wait()
+        try:
+            self.step(command, only)
+        finally:
+            self.over[command.out].set()
+
+    def step(self, command: Command, only: str | None) -> None:
+        """Go through one step, or take what was found before where it is not among those asked for."""
+        if not only or _holds(command.out, only):
+            step = _tried(command, self)
+            with self.writing:
+                self.add(step, anew=True)
+                self.write()
+        elif command.out in self.before:
+            self.add(self.before[command.out], anew=False)
 
     def add(self, step: Step, *, anew: bool) -> None:
         """Take in what a step found; the best of a grid that failed anew is not used."""
@@ -96,8 +143,8 @@ class Sitting:
             self.before[step.step] = step
 
 
-def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: Path, only: str | None = None) -> None:
-    """Run the steps of one experiment in order. A step that fails is noted, and the others go on.
+def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: Path, only: str | None = None, jobs: int = 1) -> None:
+    """Run the steps of one experiment in order, as many side by side as there are jobs. A step that fails is noted, and the others go on.
 
     What was found before stands in results/<name>.json until the same step has been found anew. So with `only`, a regular expression
     that names of steps are searched for, an experiment of hours is measured in several sittings; the weights of the others may be gone.
@@ -107,24 +154,22 @@ def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: 
     if only and not any(_holds(command.out, only) for command in commands):
         raise UserError(f"{name} has no step whose name holds {only}", "--only", nearest(only, [command.out for command in commands]))
     out.mkdir(parents=True, exist_ok=True)
-    sitting = Sitting(data, out, commands, {step.step: step for step in stored.read(file).steps} if file.is_file() else {})
-    for command in commands:
-        if only and not _holds(command.out, only):
-            if command.out in sitting.before:
-                sitting.add(sitting.before[command.out], anew=False)
-            continue
-        sitting.add(_tried(command, sitting), anew=True)
-        names = dict.fromkeys(other.out for other in commands)  # each once: arms may share a step
-        steps = tuple(sitting.before[one] for one in names if one in sitting.before)
-        elsewhere = {step.step: step for other in stored.read_all(results) for step in other.steps} if experiment.compare else {}
-        tests = [_against(pair, elsewhere | sitting.before) for pair in experiment.compare]
-        flat = tuple(test for of_pair in tests for test in of_pair)
-        today = datetime.date.today().isoformat()
-        machine = runs.environment()
-        stored.write(
-            file, Experiment(experiment=name, title=experiment.title, written=today, environment=machine, steps=steps, compared=flat)
-        )
+    before = {step.step: step for step in stored.read(file).steps} if file.is_file() else {}
+    sitting = Sitting(data, out, commands, before, lambda: _write(file, experiment, commands, before, results), jobs)
+    sitting.run(only)
     console.say(f"{name}: done, see {file}")
+
+
+def _write(file: Path, experiment: Plan, commands: Sequence[Command], before: dict[str, Step], results: Path) -> None:
+    """Write what is known of the steps of an experiment, and the comparisons that can be made of it."""
+    steps = tuple(before[command.out] for command in commands if command.out in before)
+    elsewhere = {step.step: step for other in stored.read_all(results) for step in other.steps} if experiment.compare else {}
+    compared = tuple(test for pair in experiment.compare for test in _against(pair, elsewhere | before))
+    today, machine = datetime.date.today().isoformat(), runs.environment()
+    stored.write(
+        file,
+        Experiment(experiment=file.stem, title=experiment.title, written=today, environment=machine, steps=steps, compared=compared),
+    )
 
 
 def _holds(name: str, expression: str) -> bool:
@@ -156,15 +201,15 @@ def _grid(command: Command, sitting: Sitting) -> Step:
     assert isinstance(values, tuple)
     stored_grid = sitting.before.get(command.out, Step("")).grid
     known = {scored.key: scored.score for scored in stored_grid.tried if scored.key} if stored_grid else {}
-    score: dict[Scalar, float] = {}
-    keys: dict[Scalar, str] = {}
-    for value in sorted(values, key=_number):
-        filled = {**sitting.values, option: str(value)}
-        keys[value] = _key(command, filled, sitting)
+    keys = {value: _key(command, {**sitting.values, option: str(value)}, sitting) for value in sorted(values, key=_number)}
+
+    def score_of(value: Scalar) -> float:
         if keys[value] in known:
-            score[value] = known[keys[value]]
-        else:
-            score[value] = _score(_do(command, f"{command.out}-{value}", filled, sitting.out))
+            return known[keys[value]]
+        return _score(_do(command, f"{command.out}-{value}", {**sitting.values, option: str(value)}, sitting.out))
+
+    with ThreadPoolExecutor(sitting.jobs) as pool:
+        score = dict(zip(keys, pool.map(score_of, keys), strict=True))
     best = max(score, key=lambda value: score[value])
     scored = tuple(Tried(str(value), score[value], keys[value]) for value in values)
     at_edge = best in (min(values, key=_number), max(values, key=_number))
@@ -280,7 +325,7 @@ def _against(pair: Compare, steps: Mapping[str, Step]) -> list[Against]:
         rows = _rows(steps, step)
         both = [*rows, against[b]]
         for a, row in enumerate(rows):
-            differences = compared(both, a, len(rows), COMPARED, against="step")
+            differences = paired(both, a, len(rows), COMPARED, against="step")
             if differences:
                 learner, weights, features = (str(row.config[name]) for name in ("learner", "weights", "features"))
                 tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in differences)))
