@@ -192,7 +192,7 @@ def test_what_a_split_file_contradicts_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_trials_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
     before = {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()}
     again = experiment.run(settings, done.folder)
@@ -201,7 +201,7 @@ def test_finished_cells_are_not_computed_again(done: Results, settings: Settings
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.05}, {"memory": 9}, {"increments": "2x1"}, {"reject": 0.5}, {"epochs": 2}, {"seed": 3}])
-def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
+def test_a_trial_is_computed_again_where_its_numbers_depend_on_what_changed(
     done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], tmp_path: Path
 ) -> None:
     shutil.copytree(done.folder, tmp_path / "run")

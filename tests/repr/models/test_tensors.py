@@ -49,6 +49,16 @@ def test_floats_are_read_as_float32_and_counts_as_they_are(tmp_path: Path) -> No
     assert metadata == {"made": "here"} and read["n"].tolist() == [7]
 
 
+def test_a_header_of_any_length_is_read(tmp_path: Path) -> None:
+    """Its length stands first in the file, and its first byte may be that of a pickle (0x80)."""
+    first = set()
+    for n in range(0, 256, 8):
+        save_file({"a": torch.zeros(2)}, tmp_path / "w.safetensors", {"name": "a" * n})
+        first.add((tmp_path / "w.safetensors").read_bytes()[:1])
+        assert read_tensors(tmp_path / "w.safetensors")[1] == {"name": "a" * n}
+    assert b"\x80" in first
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])
 def test_a_file_that_is_cut_short_is_told(kind: str, share: float, tmp_path: Path) -> None:
