@@ -88,6 +88,7 @@ def test_of_features_to_the_same_bits(
     assert_alike(first, twin, queries)
 
 
+@pytest.mark.usefixtures("thin_here")
 @pytest.mark.parametrize(("name", "settings"), IMAGES)
 def test_of_images_to_the_same_bits(
     name: str, settings: dict[str, Any], coloured: tuple[Array, Array, Array, Array], tmp_path: Path
@@ -103,6 +104,7 @@ def test_of_images_to_the_same_bits(
     assert_alike(first, twin, queries)
 
 
+@pytest.mark.usefixtures("thin_here")
 @pytest.mark.parametrize("name", [*FROZEN, "finetune", "icarl"])
 def test_untaught_ones_too(name: str, shop: tuple[Array, ...], coloured: tuple[Array, ...], tmp_path: Path) -> None:
     images = learner_class(name).input == "images"
