@@ -106,8 +106,8 @@ class Run:
         version = config.get("version", 0)
         if version != VERSION:
             newer = version > VERSION
-            told = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
-            raise UserError(told, path, "Update the package" if newer else "Run it again")
+            message = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
+            raise UserError(message, path, "Update the package" if newer else "Run it again")
         return cls(path, cast(Config, config))
 
     @property
@@ -223,23 +223,23 @@ def newest_weights(*, synthetic: bool, under: Path = Path("runs")) -> Path | Non
     finished = [
         run for run in _below(under, "*", "repr pretrain") if run.config["status"] == "done" and run.config["synthetic"] is synthetic
     ]
-    found = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
-    return max(found)[1] if found else None
+    dated = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
+    return max(dated)[1] if dated else None
 
 
 def newest_unfinished(command: str, names: str, typed: Options, *, under: Path = Path("runs")) -> Path | None:
     """The newest run of `command` with the same options that did not end, in a folder below `under` called like `names`."""
     runs = _below(under, names, command)
-    found = [(run.config["created"], run.path) for run in runs if run.config["typed"] == typed and run.config["status"] != "done"]
-    return max(found)[1] if found else None
+    dated = [(run.config["created"], run.path) for run in runs if run.config["typed"] == typed and run.config["status"] != "done"]
+    return max(dated)[1] if dated else None
 
 
 def _below(under: Path, names: str, command: str) -> list[Run]:
     """The runs of a command; folders of other tools, whatever they hold, are passed over."""
-    found = []
+    runs = []
     for file in under.glob(f"{names}/config.json"):
         with suppress(UserError):
             run = Run.open(file.parent)
             if run.config["command"] == command and {"created", "status", "synthetic", "typed"} <= set(run.config):
-                found.append(run)
-    return found
+                runs.append(run)
+    return runs

@@ -25,8 +25,8 @@ def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def stored(*experiments: Sequence[dict[str, Any]]) -> list[Any]:
     """Experiments with these steps, as they are read from files."""
     kind = importlib.import_module("stored").Experiment
-    told = {"experiment": "toy", "title": "Toy", "written": "today", "environment": {}}
-    return [from_json(kind, {**told, "steps": steps}) for steps in experiments]
+    experiment = {"experiment": "toy", "title": "Toy", "written": "today", "environment": {}}
+    return [from_json(kind, {**experiment, "steps": steps}) for steps in experiments]
 
 
 def trained(name: str, method: str, **more: Any) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def mixed(name: str, onto: str, second: str, alpha: float) -> dict[str, Any]:
 
 
 def run(name: str, rows: list[dict[str, Any]], command: str = RUN) -> dict[str, Any]:
-    found = {"command": "rpc_transfer run", "data": "shop", "synthetic": False, "rows": rows}
-    return {"step": name, "run": command, "found": found}
+    document = {"command": "rpc_transfer run", "data": "shop", "synthetic": False, "rows": rows}
+    return {"step": name, "run": command, "found": document}
 
 
 def row(weights: str, learner: str, novel: list[float], features: str = "as given", *, error: str = "", **more: Any) -> dict[str, Any]:

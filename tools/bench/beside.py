@@ -58,16 +58,16 @@ def measured(work: str, seconds: float) -> dict[str, float | str]:
     rates: dict[int, list[float]] = {count: [] for count in BUSY}
     active: list[float] = []
     for _ in range(ROUNDS):  # in turn, so that a change of the machine meets all alike
-        active.append(asked(work, seconds, ACTIVE))
+        active.append(fresh_rate(work, seconds, ACTIVE))
         for count in BUSY:
             with busy(count):
-                rates[count].append(asked(work, seconds, machine.WAITING))
+                rates[count].append(fresh_rate(work, seconds, machine.WAITING))
     free = statistics.median(rates[0])
     shares = {f"beside_{count}": statistics.median(rates[count]) / free for count in ASKED}
     return {"work": work, "free": free, "lost": 1 - free / statistics.median(active), **shares}
 
 
-def asked(work: str, seconds: float, waiting: dict[str, str]) -> float:
+def fresh_rate(work: str, seconds: float, waiting: dict[str, str]) -> float:
     """The rate that a fresh process finds, whose threads wait so."""
     words = [sys.executable, __file__, "--worker", work, "--seconds", str(seconds)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, **waiting})
@@ -92,10 +92,10 @@ def rate(work: str, seconds: float) -> float:
         once, things = {"pretrain": _pretraining, "embed": _embedding, "lookup": _lookup}[work](Path(name))
         once()
         start, done = time.perf_counter(), 0
-        while (gone := time.perf_counter() - start) < seconds:
+        while (seconds_gone := time.perf_counter() - start) < seconds:
             once()
             done += things
-        return done / gone
+        return done / seconds_gone
 
 
 def _images(count: int) -> list[object]:

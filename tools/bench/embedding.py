@@ -36,10 +36,10 @@ def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
 
     catalog = open_sources([folder])
     begun = time.perf_counter()
-    made = Embedder(encoder, device=device).catalog(catalog, keep=False)
+    embeddings = Embedder(encoder, device=device).catalog(catalog, keep=False)
     seconds = time.perf_counter() - begun
     order = np.argsort([str(file) for file in catalog.files()])
-    return made.features[order], seconds
+    return embeddings.features[order], seconds
 
 
 def loop(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:

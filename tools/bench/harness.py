@@ -71,7 +71,7 @@ def in_turn(sides: Sequence[str], rounds: int, once: Callable[[str], dict[str, f
     peaks = dict.fromkeys(sides, 0.0)
     for _ in range(rounds):
         for side in sides:
-            got = once(side)
-            seconds[side].append(got["seconds"])
-            peaks[side] = max(peaks[side], got["peak_mb"])
+            figures = once(side)
+            seconds[side].append(figures["seconds"])
+            peaks[side] = max(peaks[side], figures["peak_mb"])
     return {side: statistics.median(values) for side, values in seconds.items()}, peaks

@@ -98,8 +98,8 @@ def from_imagenet(experiments: Sequence[Experiment], target: str) -> list[str]:
     shown = [field.name for field in fields(Origin)][1:-1]
     lines = _header(["tested at", *shown, *FROZEN.values()])
     for tested, together in sorted(cells.items()):
-        for origin, found in sorted(together.items(), key=lambda item: -sum(gain for gain, _ in item[1].values())):
-            lines.append(_line([_tested(*tested), *astuple(origin)[1:-1], *(found.get(name, (0, "–"))[1] for name in FROZEN)]))
+        for origin, gains in sorted(together.items(), key=lambda item: -sum(gain for gain, _ in item[1].values())):
+            lines.append(_line([_tested(*tested), *astuple(origin)[1:-1], *(gains.get(name, (0, "–"))[1] for name in FROZEN)]))
     return lines
 
 
@@ -136,8 +136,8 @@ def _rows(experiments: Sequence[Experiment]) -> Iterator[Transferred]:
                 target = step.run.split("{data}/")[1].split()[0]
                 weights, size, crops = str(config["weights"]), config["size"], config["crops"]
                 assert isinstance(size, int) and isinstance(crops, tuple)
-                told = (weights, _origin(weights, steps), str(config["learner"]), str(config["features"]), size, len(crops))
-                yield Transferred(step.step, target, *told, row.metrics["acc_all"], row.metrics["acc_novel"])
+                config_of_row = (weights, _origin(weights, steps), str(config["learner"]), str(config["features"]), size, len(crops))
+                yield Transferred(step.step, target, *config_of_row, row.metrics["acc_all"], row.metrics["acc_novel"])
 
 
 def _origin(name: str, steps: Mapping[str, Step]) -> Origin | None:
@@ -146,12 +146,13 @@ def _origin(name: str, steps: Mapping[str, Step]) -> Origin | None:
     if step is None:
         return None
     if step.trained:
-        made = step.trained
+        trained = step.trained
         words = shlex.split(step.run)
-        arch = words[words.index("--arch") + 1] if "--arch" in words and made.init == NONE else USUAL
-        method = made.method + (", projector" if made.projector else "") + (f", {arch}" if arch != USUAL else "")
-        rate = "–" if made.lr is None else f"{made.lr:g}"  # None: found before 2026-11-27, the method's own of its day
-        return Origin(made.init, method, made.source, made.views, str(made.epochs), str(made.size), rate, "1", str(made.batch_size))
+        arch = words[words.index("--arch") + 1] if "--arch" in words and trained.init == NONE else USUAL
+        method = trained.method + (", projector" if trained.projector else "") + (f", {arch}" if arch != USUAL else "")
+        rate = "–" if trained.lr is None else f"{trained.lr:g}"  # None: found before 2026-11-27, the method's own of its day
+        columns = (trained.source, trained.views, str(trained.epochs), str(trained.size), rate, "1", str(trained.batch_size))
+        return Origin(trained.init, method, *columns)
     words = shlex.split(step.run)
     if words[:3] != ["repr", "weights", "mix"]:
         return None

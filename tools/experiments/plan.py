@@ -46,7 +46,7 @@ class Command:
         named = [match for run in sorted(runs) for match in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", run)]
         return [best or output for best, output in named]
 
-    def asked(self, values: Mapping[str, str]) -> str:
+    def template(self, values: Mapping[str, str]) -> str:
         """The command with all but the two places filled in: it says what was made, wherever that lies. Raises as `fill`."""
         return fill(self.run, {**values, "data": "{data}", "out": "{out}"})
 
@@ -101,7 +101,7 @@ def fill(command: str, values: Mapping[str, str]) -> str:
 
 def _of_arm(step: Command, arm: Mapping[str, Values]) -> Command:
     words = {name: value for name, value in arm.items() if isinstance(value, str)}
-    each, grid = ({option: arm[of] if isinstance(of, str) else of for option, of in given.items()} for given in (step.each, step.grid))
+    each, grid = ({option: arm[of] if isinstance(of, str) else of for option, of in options.items()} for options in (step.each, step.grid))
     return replace(step, each=each, grid=grid).filled(words)
 
 

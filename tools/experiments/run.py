@@ -200,7 +200,7 @@ def _grid(command: Command, sitting: Sitting) -> Step:
     ((option, values),) = command.grid.items()
     assert isinstance(values, tuple)
     stored_grid = sitting.before.get(command.out, Step("")).grid
-    known = {tried.key: tried.score for tried in stored_grid.tried if tried.key} if stored_grid else {}
+    known = {scored.key: scored.score for scored in stored_grid.tried if scored.key} if stored_grid else {}
     keys = {value: _key(command, {**sitting.values, option: str(value)}, sitting) for value in sorted(values, key=_number)}
 
     def score_of(value: Scalar) -> float:
@@ -211,9 +211,9 @@ def _grid(command: Command, sitting: Sitting) -> Step:
     with ThreadPoolExecutor(sitting.jobs) as pool:
         score = dict(zip(keys, pool.map(score_of, keys), strict=True))
     best = max(score, key=lambda value: score[value])
-    tried = tuple(Tried(str(value), score[value], keys[value]) for value in values)
+    scored = tuple(Tried(str(value), score[value], keys[value]) for value in values)
     at_edge = best in (min(values, key=_number), max(values, key=_number))
-    return Step(command.out, command.asked({**sitting.values, option: f"{{{option}}}"}), grid=Grid(option, tried, best, at_edge))
+    return Step(command.out, command.template({**sitting.values, option: f"{{{option}}}"}), grid=Grid(option, scored, best, at_edge))
 
 
 def _number(value: Scalar) -> float:
@@ -223,21 +223,21 @@ def _number(value: Scalar) -> float:
 
 def _key(command: Command, values: Mapping[str, str], sitting: Sitting) -> str:
     """Of a grid's command with one value, and of those that make its weights; "" where another experiment makes them."""
-    asked = command.asked(values)
+    run = command.template(values)
     makers = {one.out: one for one in sitting.commands}
-    names = re.findall(r"\{out\}/(\S+)", asked)
+    names = re.findall(r"\{out\}/(\S+)", run)
     if any(name not in makers for name in names):
         return ""
-    return key(VERSION, 0, {"run": asked, "weights": [makers[name].asked(sitting.values) for name in names]})
+    return key(VERSION, 0, {"run": run, "weights": [makers[name].template(sitting.values) for name in names]})
 
 
 def _do(command: Command, name: str, values: Mapping[str, str], out: Path) -> Path:
     """Run one command unless it is done; where its output lies. Raises UserError when that was made by another command."""
     path, stamp = out / name, out / f"{name}.command"
-    asked = command.asked(values)
-    if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != asked:
-        raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {asked}")
-    stamp.write_text(asked, encoding="utf-8")
+    run = command.template(values)
+    if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != run:
+        raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {run}")
+    stamp.write_text(run, encoding="utf-8")
     if _done(path):
         return path
     words = [*shlex.split(plan.fill(command.run, values)), "--out", str(path)]
@@ -263,14 +263,14 @@ def _score(path: Path) -> float:
 
 
 def _found(command: Command, path: Path, sitting: Sitting) -> Step:
-    """What a step made: the document of a transfer, an evaluation or a classification; how weights were trained."""
-    made = Step(command.out, command.asked(sitting.values))
+    """What a step step: the document of a transfer, an evaluation or a classification; how weights were trained."""
+    step = Step(command.out, command.template(sitting.values))
     if not (path / "config.json").is_file():
-        return made
+        return step
     run = runs.Run.open(path)
     if run.config["command"] == "repr pretrain":
-        return replace(made, trained=_trained(run))
-    return replace(made, found=_kept(document.read(path), f"{sitting.out}/"))
+        return replace(step, trained=_trained(run))
+    return replace(step, found=_kept(document.read(path), f"{sitting.out}/"))
 
 
 def _trained(run: runs.Run) -> Trained:
@@ -290,16 +290,16 @@ def _trained(run: runs.Run) -> Trained:
     )
 
 
-def _kept(found: Document, place: str) -> Document:
+def _kept(results: Document, place: str) -> Document:
     """What of a document is stored: no group of metrics but GROUPS, of a transfer KEPT alone; weights without their place."""
 
     def of_row(row: Row) -> Row:
-        names = [name for name in row.metrics if _is_kept(name, found.command)]
+        names = [name for name in row.metrics if _is_kept(name, results.command)]
         config = {name: value.replace(place, "") if isinstance(value, str) else value for name, value in row.config.items()}
         return replace(row, config=config, metrics={name: row.metrics[name] for name in names})
 
-    tests = tuple(test for test in found.comparisons if _is_told(test, found))
-    return replace(found, rows=tuple(map(of_row, found.rows)), comparisons=tests, weights=(), notes=(), about={})
+    tests = tuple(test for test in results.comparisons if _is_told(test, results))
+    return replace(results, rows=tuple(map(of_row, results.rows)), comparisons=tests, weights=(), notes=(), about={})
 
 
 def _is_kept(metric: str, command: str) -> bool:
@@ -307,36 +307,36 @@ def _is_kept(metric: str, command: str) -> bool:
     return metric in KEPT if command == TRANSFER else not slash or group in GROUPS
 
 
-def _is_told(test: Comparison, found: Document) -> bool:
+def _is_told(test: Comparison, results: Document) -> bool:
     """Of a transfer the tests against scratch, against what a user has without us, and against the upper bound: not each with each."""
-    if found.command != TRANSFER:
+    if results.command != TRANSFER:
         return True
-    usual = {found.rows[side].config["weights"] for side in (test.a, test.b)} & {"none", "imagenet"}
+    usual = {results.rows[side].config["weights"] for side in (test.a, test.b)} & {"none", "imagenet"}
     return test.metric in COMPARED and (test.against != "weights" or bool(usual))
 
 
-def _against(pair: Compare, found: Mapping[str, Step]) -> list[Against]:
+def _against(pair: Compare, steps: Mapping[str, Step]) -> list[Against]:
     """Paired tests of each row of `steps` minus the row of `against`, where they share seeds and splits."""
-    against = _rows(found, pair.against)
+    against = _rows(steps, pair.against)
     others = [b for b, row in enumerate(against) if pair.learner in ("", row.config["learner"])]
     tests = []
     for step in pair.steps if others else ():
         (b,) = others
-        rows = _rows(found, step)
+        rows = _rows(steps, step)
         both = [*rows, against[b]]
         for a, row in enumerate(rows):
-            made = paired(both, a, len(rows), COMPARED, against="step")
-            if made:
+            differences = paired(both, a, len(rows), COMPARED, against="step")
+            if differences:
                 learner, weights, features = (str(row.config[name]) for name in ("learner", "weights", "features"))
-                tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in made)))
+                tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in differences)))
             elif not row.error:
                 console.say(f"{step} and {pair.against} are not of the same splits: not compared")
                 break
     return tests
 
 
-def _rows(found: Mapping[str, Step], name: str) -> tuple[Row, ...]:
-    step = found.get(name)
+def _rows(steps: Mapping[str, Step], name: str) -> tuple[Row, ...]:
+    step = steps.get(name)
     return step.found.rows if step is not None and step.found is not None else ()
 
 

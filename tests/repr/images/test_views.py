@@ -52,7 +52,7 @@ def test_with_everything_off_a_view_is_plain(size: int) -> None:
     assert torch.equal(Views(size)(batch, made(0)), plain(batch, size))
 
 
-def test_probability_zero_and_neutral_strengths_leave_a_image_as_it_is() -> None:
+def test_probability_zero_and_neutral_strengths_leave_an_image_as_it_is() -> None:
     batch = smooth(4, 32)
     still = Views(32, flip=1e-9, jitter=1.0, grey=1e-9, blur=1e-9, erase=1e-9)  # every operation runs, and does nothing
     torch.testing.assert_close(still(batch, made(0)), plain(batch, 32), atol=1e-5, rtol=0)
@@ -74,8 +74,8 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     """The whole view, not its grid alone: the angle is in degrees, and what comes out is the image, turned."""
     batch = smooth(2, 32)
     monkeypatch.setattr("repr.images.views.torch.rand", lambda shape, **_: torch.ones(shape))  # every draw at its upper end
-    found = Views(32, rotate=90)(batch, made(0))
-    torch.testing.assert_close(found, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
+    views = Views(32, rotate=90)(batch, made(0))
+    torch.testing.assert_close(views, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_each_image_draws_its_own(kind: dict[str, Any], least: int) -> None:
     batch = smooth(1, 32).expand(16, -1, -1, -1)
-    found = Views(32, **kind)(batch, made(0))
-    different = torch.unique(found.flatten(1), dim=0)
+    views = Views(32, **kind)(batch, made(0))
+    different = torch.unique(views.flatten(1), dim=0)
     assert len(different) == 16 if least == 16 else least <= len(different) < 16
 
 
-def test_blur_is_in_pixels_of_a_image_of_224() -> None:
+def test_blur_is_in_pixels_of_an_image_of_224() -> None:
     batch = smooth(3, 32)
     expected = gaussian_blur(plain(batch, 32), torch.full((3,), 14.0 * 32 / 224))
     torch.testing.assert_close(Views(32, blur=1.0, blur_sigma=(14.0, 14.0))(batch, made(0)), expected)

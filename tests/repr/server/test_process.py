@@ -86,6 +86,7 @@ def test_it_ends_when_what_is_in_work_is_answered_and_durable(service: Started, 
     assert len(list(index.store.images(product="n0"))) == len(list(index.store.images(product="n2"))) == 9
 
 
+@pytest.mark.slow
 def test_it_answers_beside_commands_that_change_its_index(tmp_path: Path) -> None:
     index = fill(tmp_path)
     (tmp_path / "more" / "egg").mkdir(parents=True)
