@@ -121,6 +121,20 @@ class Gallery:
         """(c,) the numbers of products that have images, ascending."""
         return np.flatnonzero(self.counts)
 
+    @property
+    def n_products(self) -> int:
+        """How many products have images."""
+        return len(self.present)
+
+    @property
+    def n_images(self) -> int:
+        """How many images were not removed."""
+        return len(self.alive)
+
+    def owners(self, rows: Ints) -> Ints:
+        """(m,) the numbers of some rows' products, GONE for images that were removed."""
+        return self.columns[rows]
+
     def rows_of(self, number: int) -> Ints:
         """(m,) the rows of a product, ascending."""
         order, starts, n = self._by_product
