@@ -17,7 +17,7 @@ from repr.commands import command_line
 from repr.crops import WHOLE, suffix, typed
 from repr.errors import UserError
 from repr.lookup import cache, lists, own
-from repr.lookup.asked import Asked
+from repr.lookup.asked import Asked, Searched
 from repr.lookup.catalogs import command_of, common_root, from_anywhere, stored_part
 from repr.lookup.info import MadeWith
 from repr.lookup.schema import ENCODER, LEARNER
@@ -26,7 +26,6 @@ from repr.lookup.weights import CROPS, WEIGHTS, made_with
 from repr.models.leaks import leaks
 from repr.models.weights import Weights, read_weights, write_weights
 from repr.records import to_json
-from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class Build:
     asked: Asked = field(default_factory=Asked)
     prefix: bool = False
     root: Path | None = None
-    recall: float = RECALL
+    recall: float = Searched.recall
     store: str | None = None
 
     def settings(self) -> dict[str, object]:

@@ -17,6 +17,7 @@ from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests
 from repr.images.reader import Unreadable, upright_box
 from repr.lookup.plan import Incoming, relative_to_root
+from repr.lookup.products import checked_id
 from repr.lookup.store import Product
 
 
@@ -73,9 +74,11 @@ def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[
     """The images of a catalog as an index takes them in, and what is known of their products, by id.
 
     root: what paths are relative to. prefix: put the source's name and a colon before the ids of products. Raises UserError when two
-    sources call different products by one id.
+    sources call different products by one id, and as `checked_id`.
     """
     ids, files = own_ids(catalog, prefix=prefix), catalog.files()
+    for id_, row in {id_: row for row, id_ in enumerate(ids)}.items():
+        checked_id(id_, files[row])
     contents = file_digests(files)
     incoming = [
         Incoming(id_, relative_to_root(file, root), content, file, _on_file(file, box), box)

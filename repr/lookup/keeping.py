@@ -78,7 +78,8 @@ def backup(store: Store, folder: Path, file: Path) -> None:
 
 
 def restore(file: Path, folder: Path) -> None:
-    """Unpack a backup to a folder that is not there yet. It gets a name of its own, so that no cache of before is taken for its.
+    """Unpack a backup to a folder that is not there yet. It gets a name of its own, so that no cache of before is taken for its, and
+    notes that of the index it is of, whose vectors elsewhere may have outlived it (`repr.lookup.remote`).
 
     Raises UserError when something is there, and when the file is no backup.
     """
@@ -96,7 +97,7 @@ def restore(file: Path, folder: Path) -> None:
             raise UserError(f"not a backup of an index ({error})", file, "Give a file that `repr index backup` wrote") from None
         try:
             with closing(Store(temporary)) as store, store.change("restore") as change:
-                change.settings({"name": uuid.uuid4().hex})
+                change.settings({"name": uuid.uuid4().hex, "restored": store.setting("name")})
         except UserError as error:
             raise UserError(f"a backup that cannot be used: {error.message}", file, error.remedy) from None
 

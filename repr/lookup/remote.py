@@ -11,9 +11,11 @@ MILVUS_TOKEN. A recall of 1 searches exactly (FLAT), less by what Milvus chooses
 from __future__ import annotations
 
 import json
+import logging
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,11 @@ from repr.lookup.store import Store
 from repr.search.exact import top_k
 from repr.vectors import normalised
 
+log = logging.getLogger(__name__)
+
 SCHEME = "milvus://"
 STATE = "milvus.json"
+PREFIX = "repr_"  # of a collection, before the name of its index
 BATCH = 1000  # vectors sent at a time: of 512 numbers 2 MB, a message may have 64
 MOST = 16_384  # hits that Milvus gives at most
 QUERIES = 100  # that measure the recall
@@ -66,7 +71,7 @@ class Remote:
             raise UserError("Milvus needs the package pymilvus", "", remedy, argument="store") from None
         with _answering(address):
             client = MilvusClient(uri if uri.startswith("/") else f"http://{uri}", token=os.environ.get("MILVUS_TOKEN", ""))
-        return cls(client, State(f"repr_{index}", address), dim, exact=recall >= 1)
+        return cls(client, State(f"{PREFIX}{index}", address), dim, exact=recall >= 1)
 
     def follow(self, store: Store, folder: Path) -> None:
         """Bring the collection to what the store has. Raises UserError when Milvus does not answer; the same call then goes on."""
@@ -81,7 +86,8 @@ class Remote:
         if self.state.revision == revision and there:
             return
         if not there or self.state.revision > revision:
-            self._anew()
+            self._anew(folder)
+            self._drop_orphan(str(store.setting("restored") or ""))
         for ids, features in store.features(above=self.state.last, dim=self.dim):
             vectors = normalised(features)
             for start in range(0, len(ids), BATCH):
@@ -92,6 +98,22 @@ class Remote:
             self.client.delete(self.state.collection, ids=gone)
         self.state = replace(self.state, revision=revision)
         self._write(folder)
+
+    def _drop_orphan(self, name: str) -> None:
+        """Drop the collection of the index that this one is a backup of, by that one's name, where it has surely gone: from this machine.
+
+        It is not for this one to go on with: the other may have got images since.
+        """
+        collection = f"{PREFIX}{name}"
+        if not name or not self.client.has_collection(collection):
+            return
+        machine, _, folder = str(self.client.describe_collection(collection).get("description", "")).partition(":")
+        if machine == platform.node() and not _is_index(Path(folder), name):
+            self.client.drop_collection(collection)
+        else:
+            log.warning(
+                f"Milvus still has the collection {collection} of the index that was backed up; drop it there if that index is gone"
+            )
 
     def _take_up(self, before: State | None) -> None:
         """Go on with what the folder knows of this collection. One of its earlier weights, which nobody asks any more, is dropped."""
@@ -138,14 +160,14 @@ class Remote:
         self.state = replace(self.state, recall_at_10=float(np.mean(shares)))
         self._write(folder)
 
-    def _anew(self) -> None:
-        """An empty collection."""
+    def _anew(self, folder: Path) -> None:
+        """An empty collection. It says where its index is."""
         from pymilvus import DataType
 
         name = self.state.collection
         if self.client.has_collection(name):
             self.client.drop_collection(name)
-        schema = self.client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = self.client.create_schema(auto_id=False, enable_dynamic_field=False, description=f"{platform.node()}:{folder.absolute()}")
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dim)
         kinds = self.client.prepare_index_params()
@@ -163,6 +185,13 @@ def checked_address(address: str) -> str:
     if not address.startswith(SCHEME) or address == SCHEME:
         raise UserError(f"no store {address!r}", "", "Give milvus://HOST:PORT, or milvus:///FILE.db for Milvus Lite", argument="store")
     return address
+
+
+def _is_index(folder: Path, name: str) -> bool:
+    """Whether an index of this name is there."""
+    with suppress(UserError), closing(Store(folder)) as store:
+        return store.setting("name") == name
+    return False
 
 
 def _read(folder: Path) -> State | None:

@@ -12,12 +12,11 @@ from repr.lookup.ranking import SHORTLIST, best_products
 from repr.lookup.settled import Gate
 from repr.lookup.unknown import SIGNALS, signals_of, usual_of
 
-ACCEPT = 0.95
 PENALTY = 1e-3  # on the squares of the weights, of signals with deviation 1; keeps them finite where all strangers are told apart
 FEWEST = 20  # images of known products and of strangers, each, from which a threshold is set
 
 
-def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: float = ACCEPT, folds: int = FOLDS) -> Gate | None:
+def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: float, folds: int = FOLDS) -> Gate | None:
     """Fit the combination, set the threshold that lets `accept` of the known images pass, and measure what that costs.
 
     learner: by its name, with settings. None where there are too few products or photographs to leave any out. Of a big gallery
