@@ -124,12 +124,12 @@ class Answerer:
         shortlist = ranking.scores[:, :SHORTLIST].astype(np.float64) / self.settled.temperature
         chances[:, :SHORTLIST] = softmax(shortlist, axis=1)
         ours = self.ours(features, ranking)
-        found = []
+        answers = []
         for row in range(len(features)):
             unknown = self.settled.gate is not None and bool(ours[row] < self.settled.gate.threshold)
             candidates = self._candidates(features[row], ranking.columns[row, :k], ranking.scores[row], chances[row])
-            found.append(Found(unknown, None if self.settled.gate is None else float(ours[row]), candidates))
-        return found
+            answers.append(Found(unknown, None if self.settled.gate is None else float(ours[row]), candidates))
+        return answers
 
     def ours(self, features: Floats, ranking: Ranking) -> Floats:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""

@@ -98,10 +98,10 @@ class Matrix:
         """(m, d) the vectors at some positions, copied."""
         starts = np.cumsum([0, *map(len, self.pieces)])
         of = np.searchsorted(starts, positions, side="right") - 1
-        found = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
+        vectors = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
         for number in np.unique(of):
-            found[of == number] = self.pieces[number][positions[of == number] - starts[number]]
-        return found
+            vectors[of == number] = self.pieces[number][positions[of == number] - starts[number]]
+        return vectors
 
 
 class OtherIndex(Exception):

@@ -90,11 +90,13 @@ def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[
 def _products(catalog: Catalog, ids: Sequence[str]) -> dict[str, Product]:
     names, barcodes = (catalog.table.column(name).to_pylist() for name in ("name", "barcode"))
     codes = [catalog.table.column(f"class_{level}").to_pylist() for level in (1, 2, 3)]
-    found: dict[str, Product] = {}
+    products: dict[str, Product] = {}
     for row, id_ in enumerate(ids):
-        if id_ not in found or not found[id_].name:
-            found[id_] = Product(id_, names[row] or None, barcodes[row] or None, _category(catalog, [level[row] for level in codes], id_))
-    return found
+        if id_ not in products or not products[id_].name:
+            products[id_] = Product(
+                id_, names[row] or None, barcodes[row] or None, _category(catalog, [level[row] for level in codes], id_)
+            )
+    return products
 
 
 def _category(catalog: Catalog, codes: Sequence[int], id_: str) -> tuple[str, ...]:
@@ -153,8 +155,8 @@ def _check_one_product(catalog: Catalog, id_: str, rows: dict[int, list[int]]) -
 
 def _called(catalog: Catalog, rows: Sequence[int]) -> tuple[str, set[tuple[str, str]]]:
     """The first name among some rows, "" for none, and all names and barcodes, each with what it is."""
-    found = [(kind, text) for kind in ("name", "barcode") for text in catalog.table.column(kind).take(rows).to_pylist() if text]
-    return next((text for kind, text in found if kind == "name"), ""), set(found)
+    texts = [(kind, text) for kind in ("name", "barcode") for text in catalog.table.column(kind).take(rows).to_pylist() if text]
+    return next((text for kind, text in texts if kind == "name"), ""), set(texts)
 
 
 def _images(catalog: Catalog, rows: Sequence[int]) -> set[bytes]:

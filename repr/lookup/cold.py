@@ -76,14 +76,14 @@ class Cold:
             matrix = self._matrix()
             self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
             search = lists.searching(matrix, self._lists)
-            found = self._answering.answerer(self.store, matrix, search).answers(features, k)
-        told = [matches_of_answer(self.store, one) for one in found]
+            ranked = self._answering.answerer(self.store, matrix, search).answers(features, k)
+        named = [matches_of_answer(self.store, one) for one in ranked]
         if per_image:
             nearest = [
                 matches_of_hits(self.store, matrix, near) for near in hits(matrix, normalised(features), k, per_image=True, search=search)
             ]
-            told = [with_chances(self.store, matches, one) for matches, one in zip(nearest, found, strict=True)]
-        answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, told, found, strict=True)}
+            named = [with_chances(self.store, matches, one) for matches, one in zip(nearest, ranked, strict=True)]
+        answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, named, ranked, strict=True)}
         return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
 
     def _matrix(self) -> cache.Matrix:

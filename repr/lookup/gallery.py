@@ -150,12 +150,12 @@ class Gallery:
 
     def unit(self, rows: Ints) -> Floats:
         """(m, d) the directions of some rows' features, a copy: length 1, or 0 where a feature is all zeros."""
-        found = np.empty((len(rows), self.width or 0), dtype=np.float32)
+        vectors = np.empty((len(rows), self.width or 0), dtype=np.float32)
         places = np.searchsorted(self._ends, rows, side="right") - 1
         for place in np.unique(places):
             mine = places == place
-            found[mine] = self.pieces[place][rows[mine] - self._ends[place]]
-        return found
+            vectors[mine] = self.pieces[place][rows[mine] - self._ends[place]]
+        return vectors
 
     def features(self, rows: Ints) -> Floats:
         """(m, d) the features of some rows whose norms are at hand, as the encoder gave them but for rounding."""

@@ -88,8 +88,8 @@ class Index(Opened):
         search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        look, asked = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
-        build = Build(Stock.of(data, parts, subset), look, asked, prefix, None if root is None else Path(root), recall, store)
+        look, wanted = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
+        build = Build(Stock.of(data, parts, subset), look, wanted, prefix, None if root is None else Path(root), recall, store)
         return cls.build(folder, build, device=device, workers=workers, wait=wait)[0]
 
     @classmethod
@@ -296,8 +296,8 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
-        return [matches_of_hits(self.store, matrix, rows) for rows in found]
+        nearest = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
+        return [matches_of_hits(self.store, matrix, rows) for rows in nearest]
 
     def _load(self) -> tuple[cache.Matrix, Chosen | None]:
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
@@ -357,7 +357,7 @@ class Index(Opened):
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
         try:
-            told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
+            answered = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
         except UserError:
             if self.name == name:
                 raise
@@ -366,7 +366,7 @@ class Index(Opened):
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [
-            Answer(name, tuple(told[place][0]), told[place][1]) if place in told else Answer(name, error=reasons[name])
+            Answer(name, tuple(answered[place][0]), answered[place][1]) if place in answered else Answer(name, error=reasons[name])
             for place, name in enumerate(names)
         ]
         return answers if several else answers[0]
@@ -376,11 +376,11 @@ class Index(Opened):
         with self._answering.lock:
             matrix, chosen = self._load()
             answerer = self._answering.answerer(self.store, matrix, lists.searching(matrix, chosen))
-            found = answerer.answers(made.features, k)
+            ranked = answerer.answers(made.features, k)
         if not per_image:
-            return [(matches_of_answer(self.store, one), one.unknown) for one in found]
+            return [(matches_of_answer(self.store, one), one.unknown) for one in ranked]
         nearest = self.search(made.vectors, k, per_image=True)
-        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, found, strict=True)]
+        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, ranked, strict=True)]
 
     def embed(self, images: Sequence[ImageLike]) -> Embeddings:
         """The embeddings of images as the index looks at its own: by its weights, and a stored file cut out by the box it has there."""

@@ -25,7 +25,7 @@ from repr.lookup.refused import Refused
 from repr.lookup.remote import Remote
 from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
-from repr.lookup.weights import WEIGHTS, weights_file
+from repr.lookup.weights import WEIGHTS, own_file
 from repr.models.weights import read_weights
 
 NAMED = 5  # images of a kind that are named one by one
@@ -38,7 +38,7 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     with suppress(UserError):
         cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
     try:
-        if read_weights(weights_file(folder, identity)).identity != identity:
+        if read_weights(own_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
     except UserError as error:
         wrong.append(str(error))
@@ -71,7 +71,7 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
+            archive.add(own_file(folder, _made(store)["identity"]), WEIGHTS)
             for image in own.files(folder):
                 if not image.name.startswith("."):  # being written just now
                     archive.add(image, f"{own.FOLDER}/{image.name}")
@@ -133,18 +133,18 @@ def export(store: Store, file: Path, dim: int) -> int:
 
 def search_info(chosen: Calibrated | Remote | None, dim: int, *, outgrown: bool) -> SearchInfo:
     """How vectors of `dim` numbers are searched. chosen: None for exactly. outgrown: it should be chosen anew."""
-    found: SearchInfo = {
+    search: SearchInfo = {
         **{"kind": "exact", "recall_at_10": 1.0, "lists": None, "probes": None, "queries_a_second": None},  # type: ignore[typeddict-item]
         "bytes_a_vector": 4.0 * dim,
         "outgrown": outgrown,
     }
     if isinstance(chosen, Remote):
-        found |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
+        search |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
     elif chosen is not None:
         of = chosen.state.chosen
-        found |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
-        found |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
-    return found
+        search |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
+        search |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
+    return search
 
 
 def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info:

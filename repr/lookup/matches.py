@@ -84,10 +84,10 @@ class Answer:
 
     def as_json(self) -> AnswerJson:
         """The object that stands in `results`."""
-        told: AnswerJson = {"query": self.query, "unknown": self.unknown, "matches": [match.as_json() for match in self.matches]}
+        content: AnswerJson = {"query": self.query, "unknown": self.unknown, "matches": [match.as_json() for match in self.matches]}
         if self.error:
-            told["error"] = self.error
-        return told
+            content["error"] = self.error
+        return content
 
 
 class Stored(Protocol):

@@ -12,7 +12,7 @@ from repr.errors import UserError
 from repr.lookup.store import Product, Store, StoredImage
 
 LONGEST = 1000  # characters of an id
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")  # they would make another line, or none, of what is printed
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # they break, hide or turn around what is printed
 COLUMNS = " || char(10) || ".join(f"ifnull({name}, '')" for name in ("id", "name", "barcode", "category"))
 
 
@@ -49,8 +49,8 @@ def page(store: Store, text: str = "", *, start: int = 0, most: int = 50) -> Pag
 def one(store: Store, id_: str) -> tuple[Product, tuple[StoredImage, ...]] | None:
     """A product and its images in the order in which they came; None where there is none of this id."""
     row = store.db.execute("SELECT number FROM products WHERE id = ?", (normal(id_),)).fetchone()
-    found = store.products([row[0]]).get(row[0]) if row else None
-    return None if found is None else (found, tuple(store.images(product=found.id)))
+    product = store.products([row[0]]).get(row[0]) if row else None
+    return None if product is None else (product, tuple(store.images(product=product.id)))
 
 
 def evidence(store: Store, product: str, path: str) -> int | None:

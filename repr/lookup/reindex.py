@@ -81,11 +81,11 @@ def _embed(store: Store, made: MadeWith, embedder: Embedder, images: Sequence[St
     files = [file(image.path) for image in images]
     contents = file_digests(files)
     there = [place for place, image in enumerate(images) if contents[place] == image.content]
-    found = embedder.images([files[place] for place in there], [cast("Box | None", images[place].box) for place in there])
-    read = [images[there[row]].id for row in found.rows]
+    embeddings = embedder.images([files[place] for place in there], [cast("Box | None", images[place].box) for place in there])
+    read = [images[there[row]].id for row in embeddings.rows]
     with store.change("reindex") as change:
         _check_next(store, made)
-        change.put_next(read, found.features)
+        change.put_next(read, embeddings.features)
     return {image.id: image.path for image in images if image.id not in set(read)}
 
 

@@ -126,7 +126,7 @@ class Remote:
 
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what the matrix has not."""
-        found = np.full((len(queries), k), END, np.int64)
+        rows = np.full((len(queries), k), END, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         with _answering(self.state.address):
             answers = self.client.search(
@@ -139,24 +139,24 @@ class Remote:
         for row, hits in enumerate(answers):
             ids = np.array([hit["id"] for hit in hits], np.int64)
             places = np.minimum(np.searchsorted(matrix.ids, ids), max(len(matrix) - 1, 0))
-            found[row, : len(ids)] = np.where(matrix.ids[places] == ids, places, GONE) if len(ids) else ids
+            rows[row, : len(ids)] = np.where(matrix.ids[places] == ids, places, GONE) if len(ids) else ids
             scores[row, : len(ids)] = [hit["distance"] for hit in hits]
-        return scores, found
+        return scores, rows
 
     def measure(self, store: Store, matrix: Matrix, folder: Path) -> None:
         """Measure recall@10 against the exact search on some of the stored vectors, and keep it."""
         if self.exact or not len(matrix):
             return
-        asked = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(matrix.alive))[:QUERIES])
-        queries = matrix.rows(asked)
+        own = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(matrix.alive))[:QUERIES])
+        queries = matrix.rows(own)
         scores, best = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         for ids, features in store.features(dim=self.dim):
             part, places = top_k(queries, normalised(features), 10)
             scores, best = np.concatenate([scores, part], axis=1), np.concatenate([best, ids[places]], axis=1)
             order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
             scores, best = np.take_along_axis(scores, order, 1), np.take_along_axis(best, order, 1)
-        found = matrix.ids[self.search(matrix, queries, best.shape[1])[1]]
-        shares = [len(np.intersect1d(some, exact)) / len(exact) for some, exact in zip(found, best, strict=True)]
+        hit_ids = matrix.ids[self.search(matrix, queries, best.shape[1])[1]]
+        shares = [len(np.intersect1d(some, exact)) / len(exact) for some, exact in zip(hit_ids, best, strict=True)]
         self.state = replace(self.state, recall_at_10=float(np.mean(shares)))
         self._write(folder)
 
@@ -209,6 +209,6 @@ def _answering(address: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # pymilvus', grpc's and its lite server's have no base of their own
-        told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         remedy = "Start it, or check the address; then give the command again: it goes on"
-        raise Refused("away", f"Milvus does not answer ({told})", address, remedy) from None
+        raise Refused("away", f"Milvus does not answer ({text})", address, remedy) from None

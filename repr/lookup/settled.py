@@ -103,12 +103,12 @@ def table(learner: str, trials: Sequence[Trial], images: int) -> list[str]:
     """Trials in words, a line a learner, in per cent, the chosen one with a star. images: that were asked about."""
     if not trials:
         return ["The nearest image answers: no product has two images to choose a learner by"]
-    told = [f"Held out: {images:,} stored images; first right and among five, means over products, per cent"]
+    lines = [f"Held out: {images:,} stored images; first right and among five, means over products, per cent"]
     for trial in trials:
         star = "*" if trial.learner == learner else " "
         wide = "" if trial.ci95 is None else f" ± {100 * trial.ci95:.1f}"
-        told.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
-    return told
+        lines.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
+    return lines
 
 
 def settled_of(store: Store) -> Settled:

@@ -256,9 +256,9 @@ class Store:
         rows = self.db.execute(
             "SELECT image, numbers FROM features WHERE image IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
         )
-        found = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
+        vectors = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
         none = np.zeros(dim, np.float32)
-        return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
+        return np.array([vectors.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
 
     def features_of_same(self, content: bytes, box: tuple[float, ...] | None) -> Floats | None:
         """(d,) features of a stored image of this content and box, whichever its product; None where there is none."""

@@ -47,21 +47,21 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, fol
     products = np.unique(y)
     stranger_in = np.random.default_rng(0).permutation(len(products))[np.searchsorted(products, y)] % folds
     held_in = folds_of(x, y, folds)
-    found: list[tuple[Doubles, Bools, Ints]] = []
+    cases: list[tuple[Doubles, Bools, Ints]] = []
     for number in range(folds):
         strangers = stranger_in == number
-        asked = strangers | (held_in == number)
-        if asked.all() or not strangers.any():
+        held = strangers | (held_in == number)
+        if held.all() or not strangers.any():
             continue
-        rest = Gallery(x[~asked], [str(column) for column in y[~asked]], np.arange((~asked).sum()))
-        taught = taught_without(x, y, learner, asked)
+        rest = Gallery(x[~held], [str(column) for column in y[~held]], np.arange((~held).sum()))
+        taught = taught_without(x, y, learner, held)
         columns = rest.numbers(list(map(str, taught.classes_.tolist())))
-        ranking = best_products(taught, columns, x[asked], SHORTLIST)
-        signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
-        found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))
-    if not found:
+        ranking = best_products(taught, columns, x[held], SHORTLIST)
+        signals = signals_of(x[held], ranking, rest, temperature=temperature, usual=usual)
+        cases.append((signals, ~strangers[held], np.full(held.sum(), number, dtype=np.int64)))
+    if not cases:
         return np.zeros((0, len(SIGNALS))), np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int64)
-    signals, ours, fold = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    signals, ours, fold = (np.concatenate(parts) for parts in zip(*cases, strict=True))
     return signals, ours, fold
 
 

@@ -309,6 +309,10 @@ def test_an_index_that_is_there_and_weights_that_are_not_its_own(index: Index, s
     with pytest.raises(UserError, match="not the weights the index was made with"):
         Index.open(index.folder, device="cpu").lookup(pixels(0))
     assert any("other weights" in problem for problem in index.verify())
+    (index.folder / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match="weights are not there"):
+        Index.open(index.folder, device="cpu").lookup(pixels(0))
+    assert any("weights are not there" in problem for problem in index.verify())
 
 
 def test_it_says_what_it_is(index: Index) -> None:

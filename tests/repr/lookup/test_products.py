@@ -79,7 +79,7 @@ def test_any_text_of_one_line_is_an_id(id_: str) -> None:
         ("", "without an id"),
         (" \t ", "without an id"),
         ("x" * 1001, "1,001 characters"),
-        *((f"a{sign}b", "control characters") for sign in "\n\r\t\0\x07\x1b\x7f\x85\u2028"),
+        *((f"a{sign}b", "control characters") for sign in "\n\r\t\0\x07\x1b\x7f\x85\u2028\u202e"),
     ],
 )
 def test_what_is_no_id_is_told_in_one_line(id_: str, words: str) -> None:
