@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
@@ -19,7 +18,7 @@ from repr.errors import UserError
 from repr.lookup import cache, lists, own
 from repr.lookup.asked import Asked, Searched
 from repr.lookup.catalogs import command_of, common_root, from_anywhere, stored_part
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.schema import ENCODER, LEARNER
 from repr.lookup.store import FILE, Store
 from repr.lookup.weights import CROPS, WEIGHTS, made_with
@@ -187,7 +186,7 @@ def _check_unfinished(folder: Path, build: Build, weights: Weights) -> None:
     """Raise UserError unless the index at `folder` is one that the same command began and did not finish."""
     wanted, look = build.settings() | ({"root": _noted(build.root)} if build.root else {}), build.look
     with closing(Store(folder)) as store:
-        begun, made = str(store.setting("unfinished") or ""), cast(MadeWith, store.setting("weights"))
+        begun, made = str(store.setting("unfinished") or ""), recorded(store)
         other = [name for name, value in wanted.items() if store.setting(name) != value]
     if not begun:
         raise _there(folder)

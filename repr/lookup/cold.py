@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from repr.images.decode import decode
 from repr.images.reader import ImageLike, name_of
 from repr.lookup import cache, lists, own
 from repr.lookup.answering import Answering
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.schema import ENCODER
@@ -44,7 +43,7 @@ class Cold:
         """Raises UserError when it is no index, and NoEncoder when it has no encoder.onnx of its weights."""
         self.folder, self.workers = Path(folder), workers
         self.store = Store(self.folder)
-        self.made = cast(MadeWith, self.store.setting("weights"))
+        self.made = recorded(self.store)
         self.name = str(self.store.setting("name"))
         file = self.folder / ENCODER
         if not file.is_file():

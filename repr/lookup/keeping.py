@@ -19,7 +19,7 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, own
-from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
+from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo, recorded
 from repr.lookup.lists import Calibrated
 from repr.lookup.refused import Refused
 from repr.lookup.remote import Remote
@@ -36,7 +36,7 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     """What is wrong with an index, a sentence each. file: where an image is by its path, to compare the files too; None to leave that."""
     wrong = store.verify()
     with suppress(UserError):
-        cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
+        cache.load(folder, store, index=str(store.setting("name")), dim=recorded(store)["dim"])
     try:
         if read_weights(own_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
@@ -59,11 +59,6 @@ def _named(paths: list[str], what: str) -> list[str]:
     return [f"{len(paths):,} {what}: {', '.join(paths[:NAMED])}{more}"] if paths else []
 
 
-def _made(store: Store) -> MadeWith:
-    made: MadeWith = store.setting("weights")  # type: ignore[assignment]
-    return made
-
-
 def backup(store: Store, folder: Path, file: Path) -> None:
     """Write index.db, the weights and the index's own images into a tar file, whole or not at all."""
     with own.standing(folder), replacing(file) as temporary, tempfile.TemporaryDirectory(dir=file.absolute().parent) as place:
@@ -71,7 +66,7 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(own_file(folder, _made(store)["identity"]), WEIGHTS)
+            archive.add(own_file(folder, recorded(store)["identity"]), WEIGHTS)
             for image in own.files(folder):
                 if not image.name.startswith("."):  # being written just now
                     archive.add(image, f"{own.FOLDER}/{image.name}")

@@ -15,7 +15,7 @@ from repr.catalog.names import as_name
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup import keeping, own
-from repr.lookup.info import MadeWith
+from repr.lookup.info import MadeWith, recorded
 from repr.lookup.refused import Refused
 from repr.lookup.store import Store
 from repr.lookup.weights import read_encoder, weights_file
@@ -39,7 +39,7 @@ class Opened:
     def _renew(self) -> None:
         """Read what the index is made of, which `reindex` changes; what was made of other weights is forgotten."""
         with self.store.reading():
-            self.weights = cast(MadeWith, self.store.setting("weights"))
+            self.weights = recorded(self.store)
             self.name = str(self.store.setting("name"))
         self.__dict__.pop("_embedder", None)
         weights_file(self.folder, self.weights["identity"])

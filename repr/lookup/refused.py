@@ -21,7 +21,7 @@ class Refused(UserError):
         self.kind = kind
 
 
-def refused(error: sqlite3.DatabaseError, file: str | Path) -> Refused:
+def refused(error: sqlite3.DatabaseError | UnicodeDecodeError, file: str | Path) -> Refused:
     """What SQLite says, as an error for users."""
     text = str(error)
     if "locked" in text or "busy" in text:

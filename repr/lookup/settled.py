@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from repr.arrays import Doubles, Floats
 from repr.files import content_key
 from repr.lookup.asked import Asked
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.store import Store
 from repr.records import from_json
 
@@ -121,5 +120,5 @@ def settled_of(store: Store) -> Settled:
 
 def made_with(store: Store) -> str:
     """The weights, size and crops of an index's features."""
-    made = cast(MadeWith, store.setting("weights"))
+    made = recorded(store)
     return content_key(made["identity"], made["size"], made["crops"])

@@ -101,7 +101,7 @@ class Store:
                 self.close()
                 if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:  # by another, not for good
                     raise refused(error, self.file) from None
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite quotes
                 self.close()
                 raise refused(error, self.file) from None
         else:
