@@ -20,7 +20,7 @@ QUICK = [
     "retrieval.py --vectors 400 --dim 16 --products 40",
 ]
 SLOW = [
-    "checkout.py --only small --weights none --rounds 1 --train small --steps 1 --batch-size 2 --device cpu",
+    "basket.py --only small --weights none --rounds 1 --train small --steps 1 --batch-size 2 --device cpu",
     "index.py --share 0.002",
     "beside.py --share 0.02 --work lookup",
     "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
