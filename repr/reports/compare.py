@@ -140,8 +140,8 @@ def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
         config, found = Path(path) / "config.json", compared.documents.get(run.run)
         if run.status != "done":
             lines.append(command_line(run.command, config=config, out=path))
-        elif run.command in SEEDED and found is not None and len(found.seeds) < ENOUGH:
-            lines.append(command_line(run.command, config=config, seeds=5))
+        elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
+            lines.append(command_line(seeded, config=config, seeds=5))
     trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]
     return [*lines, *([command_line("repr evaluate", weights=trained, data="YOUR_FOLDER")] if trained else [])]
 
