@@ -16,11 +16,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
 QUICK = [
     "align.py --records 1200",
     "catalog.py --records 700",
-<<<<<<< HEAD
     "counter.py --share 0.05",
-    "index.py --share 0.002",
-=======
->>>>>>> main
     "increment.py --products 300 --learner lda",
     "retrieval.py --vectors 400 --dim 16 --products 40",
 ]
