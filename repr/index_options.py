@@ -11,7 +11,6 @@ from repr import console
 from repr.errors import UserError
 from repr.options import Between, Decorator, Function, option
 
-WAIT = 30.0  # seconds
 part_option = option(
     "--part",
     "parts",
@@ -26,16 +25,6 @@ prefix_option = option(
 same_weights_option = option(
     "--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these."
 )
-wait_option = option(
-    "--wait",
-    type=Between(0),
-    default=WAIT,
-    metavar="SECONDS",
-    section="machine",
-    help=f"How long to wait for another that writes to the index.  [default: {WAIT:g}]",
-)
-
-
 onnx_option = option("--onnx", is_flag=True, section="machine", help="Run by ONNX Runtime, without PyTorch. Exports what it needs once.")
 detector_option = option(
     "--detector",

@@ -22,14 +22,16 @@ from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
 from repr.machine import DOWNLOAD, use_threads
 from repr.settings import Setting, Value, declared
-from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source, Writing
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lists = Mapping[str, Sequence[tuple[str, str]]]  # heading -> names and what they mean
 
 SECTIONS = ("what", "data", "model", "training", "output", "machine")
 MANY = 10  # options; the help of a command with more is in sections
-SHARED = {name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seeded, Machine) for name, one in declared(owner).items()}
+SHARED = {
+    name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seeded, Machine, Writing) for name, one in declared(owner).items()
+}
 ALIASES = {"data": ("--data", "--root")}  # spelled so wherever they stand
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from repr.crops import WHOLE, suffix, typed
-from repr.evaluation.words import p_value, points, rate
+from repr.evaluation.words import ENOUGH, p_value, points, rate
 from repr.experiments.document import Comparison
 from repr.models.names import weights_names
 from repr.tables import table
@@ -30,7 +30,8 @@ def lines(results: Results) -> list[str]:
     out = [
         f"{document.data}{synthetic}: {about.base} base and {about.novel} novel products, shots from {first.shots_from}, tested on "
         f"{first.test_on} ({about.base_tests:,} base and {about.novel_tests:,} novel images), {seeds} seed{'s' * (seeds != 1)}.",
-        "Accuracy over all products, per cent; " + ("± half the 95 % interval of the mean." if seeds > 1 else "one seed, so no interval."),
+        "Accuracy over all products, per cent; "
+        + ("± half the 95 % interval of the mean." if seeds >= ENOUGH else f"no interval, which would need {ENOUGH} seeds or more."),
         "",
         _table(rows, names, synthetic=document.synthetic),
     ]
@@ -64,14 +65,14 @@ def references(
 ) -> tuple[str, list[str], list[list[str]]]:
     """Caption, header and body of a table: a line a row, its differences on base, novel and all to each of AGAINST that was run.
 
-    names: of the weights. Without intervals, of a single seed, there is no line.
+    names: of the weights. Without intervals, of fewer seeds than `ENOUGH`, there is no line.
     """
     cells: dict[int, dict[tuple[str, str], str]] = {}
     crops: dict[str, tuple[float, ...]] = {}
     for test in comparisons:
         if test.against in AGAINST:
             crops[test.against] = rows[test.b].config.crops
-            if test.p is not None:
+            if test.p is not None and test.n >= ENOUGH:
                 cells.setdefault(test.a, {})[test.against, test.metric] = points(test.difference, test.ci95)
     shown = [against for against in AGAINST if any(against == of for line in cells.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
@@ -128,7 +129,7 @@ def _tests(rows: Sequence[TransferRow], comparisons: Sequence[Comparison], names
     """One line a pair of weights: all and novel, where there is a test."""
     groups: dict[tuple[int, int], list[Comparison]] = {}
     for test in comparisons:
-        if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None:
+        if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None and test.n >= ENOUGH:
             groups.setdefault((test.a, test.b), []).append(test)
     sentences = []
     for (i, j), tests in groups.items():

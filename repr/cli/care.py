@@ -15,8 +15,7 @@ from repr import index_options, options
 @options.weights_option(default=None)
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@options.shared("device", "workers")
-@index_options.wait_option
+@options.shared("device", "workers", "wait")
 @options.download_option
 @options.json_option
 def reindex(
@@ -61,7 +60,7 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
     from repr.lookup.index import Index
 
     index = Index.open(index_options.index_alone(folder, words))
-    problems, strays = index.verify(images=images), len(index.store.strays())
+    problems, strays = index.verify(images=images), index.strays()
     lines = problems or ["Nothing is wrong."]
     if strays:
         lines = [*lines, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
@@ -72,7 +71,7 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
 @options.command()
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Give the space of what was removed back to the disk.

@@ -83,8 +83,9 @@ def evaluate(
     when the catalog has no labels on the level, or nothing can be read.
     """
     target = pick_device(device)
-    alone = task(catalog, level, leave_one_out=leave_one_out).queries is None  # also where there are no two parts
-    catalog = once(catalog, by_split=not alone)
+    first = task(catalog, level, leave_one_out=leave_one_out)
+    alone = first.queries is None  # also where there are no two parts
+    catalog = once(catalog, by_split=not alone, level=first.level)
     whole = task(catalog, level, leave_one_out=leave_one_out)
     images = catalog.select(whole.rows)
     rows: list[Row] = []

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from repr.arrays import Hashes, Ints
-from repr.files import cache_dir, read_json, write_json
+from repr.files import cache_dir, read_json, try_to_keep, write_json
 from repr.images.boxes import Box, DrawnBox
 
 
@@ -64,8 +64,9 @@ def fingerprints(images: ImageFiles, *, moved: bool = False) -> Hashes:
 
 
 def register(folder: Path, key: str) -> None:
-    """Remember a finished pack that does not lie in the cache."""
-    write_json(cache_dir("packs", "elsewhere", f"{key}.json"), {"path": str(folder.absolute())})
+    """Remember a finished pack that does not lie in the cache; where the cache cannot be written, the pack is good without."""
+    note = {"path": str(folder.absolute())}
+    try_to_keep(cache_dir("packs", "elsewhere", f"{key}.json"), lambda place: write_json(place, note))
 
 
 def finished() -> Iterator[Path]:

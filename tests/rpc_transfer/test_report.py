@@ -239,6 +239,13 @@ def test_a_synthetic_run_is_labelled(data: Path, tmp_path: Path) -> None:
     assert not (folder / "report.html").exists()
 
 
+def test_two_seeds_give_points_without_intervals(data: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=2, weights={"none": 0.6, "runs/a": 0.7})
+    html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Two draws of shots, so points without intervals" in html and "too few for a test" in html
+    assert "±" not in html and "Highest harmonic mean" not in html
+
+
 def test_without_the_data_it_says_so(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any, **__: Any) -> None:
         raise UserError("there is no such folder", "shop")

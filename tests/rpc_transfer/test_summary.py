@@ -83,6 +83,12 @@ def test_paired_tests_are_lines() -> None:
     assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p 0.004)" in shown
 
 
+def test_two_seeds_make_no_test() -> None:
+    rows = [row("none", 0.3), row("runs/a", 0.4)]
+    told = text(rows, [Comparison(1, 0, of, "acc_all", 0.1, 0.7, 0.5, 2) for of in ("weights", "joint")])
+    assert "paired t-test" not in told and "70.0" not in told
+
+
 def test_rows_stand_beside_joint_and_linear() -> None:
     rows = [row("runs/a", 0.4), row("runs/a", 0.5, learner="joint", features="trained"), row("imagenet", 0.5, learner="linear")]
     tests = [

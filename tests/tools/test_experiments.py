@@ -261,6 +261,22 @@ def test_a_field_that_no_experiment_has_is_told(tmp_path: Path) -> None:
         module("plan").read(tmp_path / "x.toml")
 
 
+def test_a_word_of_the_arms_that_a_grid_has_too_is_told(tmp_path: Path) -> None:
+    text = (
+        'title = "Toy"\narms = [{ arm = "x", lr = "3" }]\n[[steps]]\nout = "a"\nrun = "repr pretrain --lr {lr}"\ngrid = { lr = [1, 2] }\n'
+    )
+    (tmp_path / "toy.toml").write_text(text)
+    with pytest.raises(UserError, match="lr of a is a word of the arms too"):
+        module("plan").read(tmp_path / "toy.toml")
+
+
+def test_a_grid_waits_for_the_weights_of_all_its_values() -> None:
+    command = module("plan").Command(
+        "rate", "rpc_transfer run --weights {out}/brief-{rate} --epochs {best:length}", grid={"rate": (0.1, 0.3)}
+    )
+    assert sorted(set(command.needs())) == ["brief-0.1", "brief-0.3", "length"]
+
+
 def test_a_file_of_a_newer_schema_is_told(go: Any, tmp_path: Path) -> None:
     go(step("a"))
     file = tmp_path / "toy.json"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from repr.errors import UserError
 from repr.records import Scalar, from_json
 
 Values = str | tuple[Scalar, ...]  # of an option; a text names an arm's list
@@ -39,8 +40,11 @@ class Command:
         return replace(self, out=out, run=run)
 
     def needs(self) -> list[str]:
-        """The names of the steps whose best or whose output it takes."""
-        return [best or output for best, output in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", self.run)]
+        """The names of the steps whose best or whose output it takes, of a grid those for all its values."""
+        ((option, values),) = self.grid.items() or [("", ("",))]
+        runs = {self.run.replace(f"{{{option}}}", str(value)) for value in values}
+        named = [match for run in sorted(runs) for match in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", run)]
+        return [best or output for best, output in named]
 
     def template(self, values: Mapping[str, str]) -> str:
         """The command with all but the two places filled in: it says what was made, wherever that lies. Raises as `fill`."""
@@ -77,8 +81,14 @@ class Plan:
 
 
 def read(path: Path) -> Plan:
-    """An experiment's file. Raises UserError for fields that are missing, unknown or of another type."""
-    return from_json(Plan, tomllib.loads(path.read_text(encoding="utf-8")), path)
+    """An experiment's file. Raises UserError for fields that are missing, unknown or of another type, and for a word with two meanings."""
+    plan = from_json(Plan, tomllib.loads(path.read_text(encoding="utf-8")), path)
+    words = {name for arm in plan.arms for name, value in arm.items() if isinstance(value, str)}
+    for step in plan.steps:
+        if twice := words & {*step.each, *step.grid}:
+            what = f"{', '.join(sorted(twice))} of {step.out} is a word of the arms too, which would be filled in for it"
+            raise UserError(what, path, "Call one of them otherwise")
+    return plan
 
 
 def fill(command: str, values: Mapping[str, str]) -> str:

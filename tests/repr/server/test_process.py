@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -84,6 +85,14 @@ def test_it_ends_when_what_is_in_work_is_answered_and_durable(service: Started, 
     assert service.process.wait(30) == 0 and sorted(answers) == [200, 200, 201, 201]
     assert "Stopped." in service.errors() and "Traceback" not in service.errors()
     assert len(list(index.store.images(product="n0"))) == len(list(index.store.images(product="n2"))) == 9
+
+
+def test_json_is_one_object_once_it_is_warm(index: Index) -> None:
+    with started(index.folder, "--json") as service:
+        [line] = [line for line in service.errors().splitlines() if line.startswith("{")]
+        said = json.loads(line)
+        products, images = index.store.counts()
+        assert said == {"schema": 1, "url": f"{service.url}/", "products": products, "images": images, "writable": False, "passed_over": []}
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """What a basket costs: boxes, crops, one batch of embeddings, the index, warm; and what a detector's training step costs.
 
-    python tools/bench/checkout.py [--device auto] [--only small,large] [--train small,large] [--rounds 20] [--json] [--keep FILE]
+    python tools/bench/basket.py [--device auto] [--only small,large] [--train small,large] [--rounds 20] [--json] [--keep FILE]
 
 A basket: a made-up photograph of a counter of 1800 px, as RPC's are, in memory, with 12 products; a detector of the preset, from scratch,
 whose boxes are not taken but those that are known, so that there are 12 crops; an index of 200 products with ten made-up vectors each, by
