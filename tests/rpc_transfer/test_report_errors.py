@@ -76,9 +76,7 @@ def view(*rows: TransferRow) -> View:
 def test_answers_of_all_seeds_are_counted_and_the_untaught_left_out() -> None:
     counts = confusion_counts(cast(Any, Results()), row(), 6)
     assert counts.sum() == 14 and counts.trace() == 8 and counts[5].tolist() == [1, 0, 0, 0, 0, 1]
-    assert (
-        counts[0].tolist() == [2, 1, 0, 0, 0, 0] and counts[3].tolist() == [0, 0, 1, 1, 0, 0]
-    )
+    assert counts[0].tolist() == [2, 1, 0, 0, 0, 0] and counts[3].tolist() == [0, 0, 1, 1, 0, 0]
 
 
 def test_supercategories_with_several_products_say_where_errors_stay() -> None:
