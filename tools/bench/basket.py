@@ -69,14 +69,14 @@ def counter(rng: np.random.Generator) -> tuple[Pixels, list[Box]]:
 
 def start(preset: str) -> Weights:
     """What the backbone of a preset starts from."""
-    made = PRESETS[preset]
-    return fresh(made.arch, made.side, 0) if made.init == "none" else read_weights(made.init)
+    settings = PRESETS[preset]
+    return fresh(settings.arch, settings.side, 0) if settings.init == "none" else read_weights(settings.init)
 
 
 def detector(preset: str, device: str) -> Detector:
     """One whose pyramid and heads have learned nothing: that changes nothing of the time."""
-    made, begun = PRESETS[preset], start(preset)
-    build = Build(begun.arch, made.side, made.channels, made.convs, (), begun.mean, begun.std)
+    settings, begun = PRESETS[preset], start(preset)
+    build = Build(begun.arch, settings.side, settings.channels, settings.convs, (), begun.mean, begun.std)
     network = Finder(build)
     return Detector(Trained(network.state_dict(), build, 0.9), device=device)
 
@@ -99,12 +99,12 @@ def stocked(folder: Path, weights: str, device: str) -> Index:
 
 def milliseconds(once: Callable[[], object], rounds: int) -> list[float]:
     """Of each round after those that warm up."""
-    found = []
+    durations = []
     for _ in range(WARM + rounds):
         begun = time.perf_counter()
         once()
-        found.append(1000 * (time.perf_counter() - begun))
-    return found[WARM:]
+        durations.append(1000 * (time.perf_counter() - begun))
+    return durations[WARM:]
 
 
 def basket(preset: str, index: Index, device: str, rounds: int) -> harness.Row:
@@ -115,13 +115,13 @@ def basket(preset: str, index: Index, device: str, rounds: int) -> harness.Row:
     image.save(stream, "JPEG", quality=92)
     known = [Proposal(box, 1.0) for box in boxes]
 
-    def found(picture: Image.Image) -> list[Proposal]:
-        finder(picture)
+    def proposer(image: Image.Image) -> list[Proposal]:
+        finder(image)
         return known
 
-    (first,) = baskets([image], index, found)
+    (first,) = baskets([image], index, proposer)
     assert len(first.items) == len(boxes)
-    whole = milliseconds(lambda: list(baskets([image], index, found)), rounds)
+    whole = milliseconds(lambda: list(baskets([image], index, proposer)), rounds)
     alone = milliseconds(lambda: finder(image), rounds)
     read = milliseconds(lambda: Image.open(io.BytesIO(stream.getvalue())).convert("RGB"), rounds)
     ms, bar = statistics.median(whole), BARS[finder.device.type]

@@ -184,18 +184,18 @@ def products(n: int, dim: int = 1280) -> Iterator[harness.Row]:
         part = features[start : start + CHUNK]
         part += 0.6 * generator.standard_normal(part.shape, dtype=np.float32)
     gallery = Gallery(features, [str(row // 2) for row in range(2 * n)], np.arange(2 * n))
-    asked = generator.integers(0, n, 60)
-    queries = centres[asked] + 0.6 * generator.standard_normal((60, dim), dtype=np.float32)
+    numbers = generator.integers(0, n, 60)
+    queries = centres[numbers] + 0.6 * generator.standard_normal((60, dim), dtype=np.float32)
     costs = {"known_rejected": 0.0, "strangers_accepted": 0.0, "auroc": 1.0}
     gate = Gate(weights=(1.0, 1.0, 1.0), bias=0.0, usual=0.8, threshold=0.0, accept=0.95, **costs)
     for learner in LINEAR:
         answerer = Answerer(gallery, Settled(learner, gate=gate))
         seconds, right = list[float](), list[bool]()
-        for query, product in zip(queries, asked, strict=True):
+        for query, product in zip(queries, numbers, strict=True):
             begun = time.perf_counter()
-            found = answerer.answers(query[None], 10)[0]
+            answer = answerer.answers(query[None], 10)[0]
             seconds.append(time.perf_counter() - begun)
-            right.append(found.candidates[0].product == str(product))
+            right.append(answer.candidates[0].product == str(product))
         answer_ms = 1000 * statistics.median(seconds[10:])  # the first solve what later ones need
         yield {"name": f"{n:,} products x {dim}, {learner}", "answer_ms": answer_ms, "first_ms": 1000 * seconds[0],
                "right": float(np.mean(right)), "ratio": BAR_MS / answer_ms}  # fmt: skip
