@@ -29,7 +29,7 @@ from repr.files import read_json, replacing
 from repr.learners.stored import Arrays, Stored
 from repr.settings import from_mapping, values
 
-VERSION = 2
+VERSION = 3
 FOLDER = "models"  # of a run folder
 ARRAYS, WORDS, FACTS, TESTED = "model.safetensors", "vocabulary.json", "model.json", "tested.safetensors"
 LARGEST = 5e7  # probabilities of a test part that are kept, 200 MB
