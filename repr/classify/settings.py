@@ -124,10 +124,10 @@ class Shared(Machine):
 class Settings(Shared):
     """One row and seed: its model, what it sees and how it is trained.
 
-    part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
-    itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
-    rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches
-    of 64, "grouped" the same rate on a cosine, "rakuten" what that challenge's winners did, end to end.
+    part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features (of late fusion one
+    on each modality's), "" for the model itself. weights: of the images' network, "" for the model's own default. text_encoder: of image +
+    text rows. fine_share: of training rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at
+    1e-3, halved every 2 epochs, batches of 64, "grouped" the same rate on a cosine, "rakuten" what the challenge's winners did.
     """
 
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
@@ -148,8 +148,9 @@ class Settings(Shared):
         if self.method == "dcl" and "image" in self.modality and not self._trains_images:
             remedy = "Add `end_to_end`, choose another `model` or `towers` trained, or leave it out"
             raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
-        if self.hierarchy and self.model in FUSERS:
-            raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
+        if self.hierarchy and self.model in FUSIONS and self.model != "concat":
+            remedy = "Choose `model` concat, or a late fusion"
+            raise UserError(f"hierarchical nets take both modalities side by side, not by {self.model}", "", remedy, argument="hierarchy")
         if self.hierarchy and self.model in FUSIONS and self.towers != "frozen":
             raise UserError("hierarchical nets stand on frozen features", "", "Leave it out", argument="towers")
         if not self.hierarchy and self.fine_share < 1:
@@ -164,7 +165,9 @@ class Settings(Shared):
 
     @property
     def _trains_images(self) -> bool:
-        """Whether it has, or may have, an image network that is trained for the classes by itself."""
+        """Whether it has, or may have, an image network that is trained for the classes by itself; hierarchical nets have none."""
+        if self.hierarchy:
+            return False
         return self.whole or self.model in FUSERS or (self.model in FUSIONS and self.towers == "trained")
 
     @property

@@ -83,6 +83,13 @@ def test_a_trial_says_what_is_missing_and_how_the_long_tail_fares(shop: Catalog)
     assert len([key for key in data.memory if key.startswith("base ")]) == 2  # both rows fuse the same base models
 
 
+@pytest.mark.parametrize("name", ["product", "attention"])
+def test_fused_rows_answer_on_the_third_level(deep: Catalog, name: str) -> None:
+    trial = run_trial(Data(deep), Settings(model=name, level=3, weights="none", size=32, epochs=15))
+    metrics = {key: value for key, value in trial.metrics.items() if value is not None}
+    assert metrics["classes"] == 7 and metrics["top1"] > 0.5 and {"hF", "mistake_height", "top1_path", "f1_macro"} <= set(metrics)
+
+
 @pytest.mark.parametrize("level", [1, 2])
 @pytest.mark.parametrize("name", ["layers", "committee", "attention"])
 def test_fused_rows_answer_on_every_level_with_buckets_and_along_the_tree(shop: Catalog, name: str, level: int) -> None:
