@@ -129,12 +129,12 @@ def f1(truth: Ints, predicted: Ints, classes: int) -> tuple[float, float]:
 
 def bootstrap(truth: Ints, answers: Sequence[Ints], classes: int, rng: np.random.Generator, samples: int = SAMPLES) -> list[Doubles]:
     """Of each of the answers (n,), macro-F1 of `samples` draws of the test rows: the same draws for all, so that they can be subtracted."""
-    found: list[list[float]] = [[] for _ in answers]
+    of_answers: list[list[float]] = [[] for _ in answers]
     for _ in range(samples):
         rows = rng.integers(0, len(truth), len(truth))
-        for scores, predicted in zip(found, answers, strict=True):
+        for scores, predicted in zip(of_answers, answers, strict=True):
             scores.append(f1(truth[rows], predicted[rows], classes)[0])
-    return [np.array(scores) for scores in found]
+    return [np.array(scores) for scores in of_answers]
 
 
 def _interval(samples: Doubles | Floats) -> tuple[float, float]:

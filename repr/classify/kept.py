@@ -104,8 +104,8 @@ def write(folder: Path, kept: Kept) -> None:
         temporary.mkdir()
         save_file({name: np.asarray(array, order="C") for name, array in state.arrays.items()}, temporary / ARRAYS)
         if kept.tested:
-            told = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
-            answers: Arrays = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": told}
+            products = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
+            answers: Arrays = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": products}
             save_file(answers, temporary / TESTED)
         for name, content in ((WORDS, state.words), (FACTS, facts)):
             (temporary / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")

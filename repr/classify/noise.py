@@ -7,12 +7,14 @@ Multimodal Late Fusion Model, SIGIR eCom 2020, section 3.2.1. Unlike there, no v
 from __future__ import annotations
 
 import csv
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from repr.arrays import Bools, Floats, Ints
+from repr.catalog.passed import Tally
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
@@ -29,11 +31,14 @@ from repr.records import Json
 from repr.runs import Run, claim
 from repr.settings import declared, values
 
+log = logging.getLogger(__name__)
+
 SCHEMA = 1
 COMMAND = "repr classify noise find"
 FLAGGED, CATALOG, RESULT = "flagged.csv", "catalog.parquet", "noise.json"
 COLUMNS = ("row", "product", "image", "given", "proposed", "margin", "drop")
 MARKS = {"yes": True, "no": False}
+UNJUDGED = "training rows whose class the model that is asked was not taught: all of it is in one fold"
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,12 @@ class Flagged:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found, worst first. rows: training rows that were looked at; unjudged: those of them whose class no model was taught that
-    was asked for them. catalog: as it was divided, validation rows as "val"."""
+class Findings:
+    """Worst first. rows: training rows that were looked at. catalog: as it was divided, validation rows as "val"."""
 
     flagged: tuple[Flagged, ...]
     rows: int
     folds: int
-    unjudged: int
     catalog: Catalog
 
     def as_json(self) -> dict[str, Json]:
@@ -65,14 +68,13 @@ class Found:
             {"product": one.product, "given": one.given, "proposed": one.proposed, "margin": one.margin, "dropped": one.dropped}
             for one in self.flagged
         ]
-        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds, "unjudged": self.unjudged}
+        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds}
 
     @property
     def words(self) -> str:
         """The same in a sentence."""
         dropped = sum(one.dropped for one in self.flagged)
-        unjudged = f"; {self.unjudged:,} are alone of their class and not judged" if self.unjudged else ""
-        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped{unjudged}."
+        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped."
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Applied:
         return f"{self.dropped:,} training rows dropped, {self.rows:,} rows left: {self.catalog}"
 
 
-def find(request: Request, out: Path | None = None) -> Found:
+def find(request: Request, out: Path | None = None) -> Findings:
     """Flag the training rows of the data whose label looks wrong, and write the folder where there is one.
 
     Raises UserError for data or weights that cannot be read, and where the model lacks what it needs.
@@ -118,14 +120,14 @@ def find(request: Request, out: Path | None = None) -> Found:
         seen = out_of_fold(data, settings, problem, fold)
     except NotRun as reason:
         raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
-    found = judge(catalog, problem, seen, request)
+    findings = judge(catalog, problem, seen, request)
     if out:
-        _write(found, request, out)
-    return found
+        _write(findings, request, out)
+    return findings
 
 
-def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request) -> Found:
-    """What is flagged by the probabilities of the training rows."""
+def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request) -> Findings:
+    """What is flagged by the probabilities of the training rows. Those that cannot be judged are counted as passed over."""
     labels = problem.labels[seen.rows]
     order = flag(labels, seen.probabilities, seen.taught)
     proposed, margins = margin(labels, seen.probabilities)
@@ -137,10 +139,15 @@ def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request)
         )
         for n, i in enumerate(order.tolist())
     )
+    alone = Tally()
+    for row in seen.rows[~seen.taught]:
+        alone.add(UNJUDGED, str(keys[row]))
+    for one in alone.list():
+        log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
     split = catalog.column("split").astype(object)
     if problem.held_out:
         split[problem.validation] = "val"
-    return Found(flagged, len(seen.rows), request.folds, int((~seen.taught).sum()), with_split(catalog, split))
+    return Findings(flagged, len(seen.rows), request.folds, with_split(catalog, split))
 
 
 def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
@@ -160,8 +167,8 @@ def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
         raise UserError("fewer than two classes can be judged", "", "Give more rows of each class, or more `folds`")
     scores = probabilities[judged][:, known].astype(np.float64)
     scores /= np.maximum(scores.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    found = find_label_issues(own, scores, return_indices_ranked_by="normalized_margin", n_jobs=1)
-    order = judged[np.asarray(found, np.int64)]
+    issues = find_label_issues(own, scores, return_indices_ranked_by="normalized_margin", n_jobs=1)
+    order = judged[np.asarray(issues, np.int64)]
     return order[np.argsort(-margin(labels[order], probabilities[order])[1], kind="stable")]
 
 
@@ -174,23 +181,23 @@ def margin(labels: Ints, probabilities: Floats) -> tuple[Ints, Floats]:
     return proposed, probabilities[rows, proposed] - probabilities[rows, labels]
 
 
-def _write(found: Found, request: Request, out: Path) -> None:
+def _write(findings: Findings, request: Request, out: Path) -> None:
     with held(out):
-        run = Run.create(out, COMMAND, dict(values(request)), data=found.catalog.name, synthetic=found.catalog.synthetic)
-        found.catalog.write(out / CATALOG)
-        write_json(out / RESULT, found.as_json())
-        paths = found.catalog.table["path"]
+        run = Run.create(out, COMMAND, dict(values(request)), data=findings.catalog.name, synthetic=findings.catalog.synthetic)
+        findings.catalog.write(out / CATALOG)
+        write_json(out / RESULT, findings.as_json())
+        paths = findings.catalog.table["path"]
         with (
             replacing(out / FLAGGED) as temporary,
             temporary.open("w", newline="", encoding="utf-8-sig") as stream,
         ):  # BOM: for spreadsheets
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
-            for one in found.flagged:
+            for one in findings.flagged:
                 mark = "yes" if one.dropped else "no"
                 path = paths[one.row].as_py()
                 writer.writerow([one.row, one.product, path, one.given, one.proposed, f"{one.margin:.6f}", mark])
-        run.finish("done", {"flagged": len(found.flagged), "rows": found.rows})
+        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows})
 
 
 def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
@@ -213,7 +220,7 @@ def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
 def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:
     """Catalog row → whether it is to be dropped, in the file's order."""
     keys, split = catalog.product_keys(), catalog.column("split")
-    found: dict[int, bool] = {}
+    marks: dict[int, bool] = {}
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         missing = [name for name in ("row", "product", "drop") if name not in (reader.fieldnames or [])]
@@ -229,7 +236,7 @@ def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:
                 raise UserError(f"row {entry['row']} of the catalog is not product {entry['product']}", where, "Leave these columns alone")
             if split[row] != "train":
                 raise UserError(f"row {row} is not for training", where, "Take the line out; only training rows are pruned")
-            if row in found:
+            if row in marks:
                 raise UserError(f"row {row} stands twice", where, "Keep one of the lines")
-            found[row] = mark
-    return found
+            marks[row] = mark
+    return marks

@@ -41,7 +41,7 @@ def read_paper(file: str) -> Paper:
     path = Path(file) if file else Path(__file__).with_name("paper.csv")
     if not path.is_file():
         raise UserError("there is no such file", path, f"Give a CSV with the columns {', '.join(COLUMNS)}")
-    found: dict[tuple[str, str, int], Printed] = {}
+    printed: dict[tuple[str, str, int], Printed] = {}
     with path.open(encoding="utf-8-sig", newline="") as stream:
         for line, entry in enumerate(csv.DictReader(stream), 2):
             try:
@@ -52,8 +52,8 @@ def read_paper(file: str) -> Paper:
             for number in numbers.values():
                 if not 0 <= number <= 1:
                     raise UserError(f"a rate of {number:g}", f"{path}, line {line}", "Give fractions, 0 to 1")
-            found[key] = Printed(**numbers, source=entry.get("source") or "")
-    return found
+            printed[key] = Printed(**numbers, source=entry.get("source") or "")
+    return printed
 
 
 def of_paper(number: str, rows: Sequence[RowConfig], paper: Paper) -> tuple[Printed | None, ...]:

@@ -87,26 +87,26 @@ class Classifier:
         source = Source("asked", "csv", file.parent)
         catalog = build({**columns, **texts}, classes=((), (), ()), sources=(source,))
         hidden = frozenset() if image else frozenset({"image"})
-        return self._told(catalog, self._scores(catalog, hidden), top, threshold)[0]
+        return self._predictions(catalog, self._scores(catalog, hidden), top, threshold)[0]
 
     def of_catalog(self, catalog: Catalog, *, top: int = TOP, threshold: float = 0.0) -> list[Prediction]:
         """Of every row of a catalog, whatever its own classes. top: classes told; threshold: of the best one's probability, 0-1."""
-        return self._told(catalog, self._scores(catalog), top, threshold)
+        return self._predictions(catalog, self._scores(catalog), top, threshold)
 
     def probabilities(self, catalog: Catalog) -> Floats:
         """(n, classes) of every row of a catalog, to the bit what the run measured on the same rows."""
         return self._scores(catalog)
 
-    def _told(self, catalog: Catalog, scores: Floats, top: int, threshold: float) -> list[Prediction]:
+    def _predictions(self, catalog: Catalog, scores: Floats, top: int, threshold: float) -> list[Prediction]:
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         products, images = catalog.table["product"].to_pylist(), catalog.table["path"].to_pylist()
-        found = []
+        predictions = []
         for row, best in enumerate(order.tolist()):
             confident = tuple(float(scores[row, label]) for label in best)
             names = tuple(self.kept.names[label] for label in best)
             path = self.kept.paths[best[0]]
-            found.append(Prediction(products[row], images[row] or "", names, confident, path, confident[0] < threshold))
-        return found
+            predictions.append(Prediction(products[row], images[row] or "", names, confident, path, confident[0] < threshold))
+        return predictions
 
     def _scores(self, catalog: Catalog, hidden: frozenset[str] = frozenset()) -> Floats:
         settings = self.kept.settings

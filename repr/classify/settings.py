@@ -241,9 +241,9 @@ class Settings(Shared):
 
         Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 4.2.
         """
-        asked = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
+        times = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
         halve = 2 if self.preset == "paper" else 0
-        return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
+        return {"epochs": times, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
 
     def hidden(self, usual: int) -> list[int]:
         """Widths of the hidden layers on frozen features; usual: how many the model has where nothing else is asked for.

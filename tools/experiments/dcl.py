@@ -9,15 +9,13 @@ size, as many as last as long, by the clock of the machine. A seed that is in th
 
 from __future__ import annotations
 
-import datetime
-import shlex
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import recorded
 import torch
 
 from repr.catalog.sources import fill_split, open_sources, split_name
@@ -33,7 +31,6 @@ from repr.classify.summary import redrawn
 from repr.evaluation.statistics import interval
 from repr.files import read_json, write_json
 from repr.models.devices import pick_device
-from repr.runs import environment
 
 Figures = dict[str, float]
 METHODS = ("frozen", "dcl", "plain")  # in the order in which they are trained: plain takes as long as dcl took
@@ -101,11 +98,6 @@ def summary(seeds: Mapping[str, Mapping[str, Figures]], spread: float) -> dict[s
     return {name: [metric.mean, metric.ci95] for name, metric in metrics.items() if metric is not None}
 
 
-def machine(device: torch.device) -> dict[str, object]:
-    """What the seconds are of."""
-    return {**environment(), "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"}
-
-
 def part_of(read: Catalog, under: str, limit: int, seed: int) -> Catalog:
     """The rows of one seed."""
     catalog = fill_split(read, "grouped", seed, None)
@@ -131,12 +123,8 @@ def main(
     kept = read_json(out)["seeds"] if out.is_file() else {}
     read = open_sources([source])
     spread = redrawn(split_name(read, "grouped"), by_seed=True)
-    about = {
-        "schema": 1,
-        "command": shlex.join([Path(sys.argv[0]).name, source.name, *sys.argv[2:]]),
-        "written": datetime.date.today().isoformat(),
-        "environment": machine(pick_device("auto")),
-    }
+    device = pick_device("auto")
+    about = {**recorded.about(), "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"}
     for seed in range(seeds):
         part = part_of(read, under, limit, seed)
         plan = Plan(size, epochs, batch, lr, grid, level or part.default_level)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import recorded
 
 from repr.arrays import Floats, Ints
 from repr.catalog.sources import open_data
@@ -55,15 +56,15 @@ def of_seed(data: Data, settings: Settings, kind: str) -> Figures:
     wrong = noisy.labels[noisy.train] != problem.labels[noisy.train]
     seen = out_of_fold(data, settings, noisy, fold)
     order = flag(noisy.labels[noisy.train], seen.probabilities, seen.taught)
-    found = accuracy(data, settings, problem, problem, "clean")
+    figures = accuracy(data, settings, problem, problem, "clean")
     for drop in DROPS:
         dropped = order[: to_drop(drop, len(order))] if drop != "none" else order[:0]
         kept = np.setdiff1d(np.arange(len(noisy.train)), dropped)
-        found |= accuracy(data, settings, replace(noisy, train=noisy.train[kept]), problem, drop)
+        figures |= accuracy(data, settings, replace(noisy, train=noisy.train[kept]), problem, drop)
         if len(dropped):
-            found |= {f"{drop}/precision": float(wrong[dropped].mean()), f"{drop}/recall": float(wrong[dropped].sum() / wrong.sum())}
-            found |= {f"{drop}/share": len(dropped) / len(noisy.train)}
-    return found
+            figures |= {f"{drop}/precision": float(wrong[dropped].mean()), f"{drop}/recall": float(wrong[dropped].sum() / wrong.sum())}
+            figures |= {f"{drop}/share": len(dropped) / len(noisy.train)}
+    return figures
 
 
 def accuracy(data: Data, settings: Settings, taught: Problem, truth: Problem, name: str) -> Figures:
@@ -88,19 +89,19 @@ def main(source: Path, out: Path, seeds: int, level: int, kinds: str) -> None:
             if f"{kind}/{seed}" not in kept:
                 data = data or Data(open_data([source], split="grouped", seed=seed), mask=True)
                 kept[f"{kind}/{seed}"] = of_seed(data, Settings(model="ngram", level=level, seed=seed, mask=True), kind)
-                write_json(out, {"schema": 1, "level": level, "share": SHARE, "seeds": kept, "summary": summary(kept)})
+                write_json(out, {**recorded.about(), "level": level, "share": SHARE, "seeds": kept, "summary": summary(kept)})
 
 
 def summary(kept: dict[str, Figures]) -> dict[str, dict[str, list[float | None]]]:
     """By kind and figure: the mean over the seeds and half its 95 % interval, widened for splits that share rows."""
-    found: dict[str, dict[str, list[float | None]]] = {}
+    figures: dict[str, dict[str, list[float | None]]] = {}
     for kind in dict.fromkeys(name.split("/")[0] for name in kept):
-        rows = [figures for name, figures in kept.items() if name.startswith(f"{kind}/")]
+        rows = [of for name, of in kept.items() if name.startswith(f"{kind}/")]
         for name in rows[0]:
             metric = interval([row[name] for row in rows], redrawn=0.25)
             assert metric is not None
-            found.setdefault(kind, {})[name] = [metric.mean, metric.ci95]
-    return found
+            figures.setdefault(kind, {})[name] = [metric.mean, metric.ci95]
+    return figures
 
 
 if __name__ == "__main__":

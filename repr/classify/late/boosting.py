@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from repr.arrays import Doubles, Floats, Ints
@@ -50,25 +51,24 @@ class Boosting:
 
     def fuse(self, probabilities: Floats) -> Floats:
         """(m, n, c) → (n, c)."""
-        found = np.zeros((probabilities.shape[1], self.classes_), np.float32)
+        fused = np.zeros((probabilities.shape[1], self.classes_), np.float32)
         scores = self.scores(beside(probabilities).numpy().astype(np.float64))
         if len(self.known_) == 2:
             scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        found[:, self.known_] = scores / scores.sum(axis=1, keepdims=True)
-        return found
+        fused[:, self.known_] = softmax(scores, axis=1)
+        return fused
 
     def scores(self, inputs: Doubles) -> Doubles:
         """(n, d) → (n, k): the sums of what the trees say."""
-        rows, found = np.arange(len(inputs)), np.repeat(self.first_[None], len(inputs), axis=0)
+        rows, sums = np.arange(len(inputs)), np.repeat(self.first_[None], len(inputs), axis=0)
         nodes = self.nodes_
         for number, start in enumerate(self.starts_.tolist()):
             at = np.full(len(inputs), start)
             while not (ends := nodes["is_leaf"][at].astype(bool)).all():
                 low = inputs[rows, nodes["feature_idx"][at]] <= nodes["num_threshold"][at]
                 at = np.where(ends, at, start + np.where(low, nodes["left"][at], nodes["right"][at]))
-            found[:, number % len(self.first_)] += nodes["value"][at]
-        return found
+            sums[:, number % len(self.first_)] += nodes["value"][at]
+        return sums
 
     def state(self) -> State:
         """The trees."""

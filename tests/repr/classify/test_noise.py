@@ -82,6 +82,18 @@ def test_wrong_labels_are_found_worst_first_among_training_rows(swapped: tuple[P
     printed = found.as_json()
     assert printed["rows"] == found.rows == 120 - (found.catalog.column("split") == "val").sum() and printed["folds"] == 4
     assert (found.catalog.column("split") == "val").sum() == 12
+    assert set(printed) == {"schema", "flagged", "rows", "folds"}
+    assert set(printed["flagged"][0]) == {"product", "given", "proposed", "margin", "dropped"}
+
+
+def test_rows_that_nobody_can_judge_are_counted(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One boot is all that training has: the model that is asked for it knows no boots."""
+    boots = np.flatnonzero((shop.column("class_2") == 2) & (shop.column("split") == "train"))
+    shop.select(np.setdiff1d(np.arange(160), boots[1:])).write(tmp_path / "shop.parquet")
+    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
+    (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
+    assert told["count"] == 1 and told["examples"] == [str(boots[0])] and told["reason"] == noise.UNJUDGED
+    assert str(boots[0]) not in {one.product for one in findings.flagged}
 
 
 def test_applied_as_edited(folder: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
     rows = combine(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"])
-    found = run(lambda *_: shop, rows, [0, 1]).found
+    found = run(lambda *_: shop, rows, [0, 1]).trials
     trials = [trial for of_row in found for _, trial in of_row]
     assert all(isinstance(trial, Trial) and trial.metrics["top1"] > 0.9 and trial.metrics["hF"] > 0.9 for trial in trials)  # type: ignore[operator]
     made = [summarise(row, of_row) for row, of_row in zip(rows, found, strict=True)]
