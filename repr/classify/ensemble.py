@@ -97,8 +97,11 @@ def listed(file: Path) -> list[Path]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError("no runs in it", file, 'Write {"runs": ["runs/a", "runs/b"]}')
     else:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-        names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError:
+            raise UserError("not a text in UTF-8", file, "Name kept runs in it, one a line") from None
+        names = [line for line in lines if line and not line.startswith("#")]
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError("an ensemble is of two runs or more, each named once", file, "Name kept runs in it, one a line")
     return [file.parent / name for name in names]

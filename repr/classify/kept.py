@@ -9,7 +9,7 @@ model.json         version, settings, classes, temperature and facts, such as wh
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +27,7 @@ from repr.classify.state import Restored, State
 from repr.errors import UserError
 from repr.files import read_json, replacing
 from repr.learners.stored import Arrays, Stored
+from repr.models.devices import pick_device
 from repr.settings import from_mapping, values
 
 VERSION = 3
@@ -120,7 +121,7 @@ def read(folder: Path) -> Kept:
     words = read_json(folder / WORDS)
     try:
         arrays = load_file(folder / ARRAYS)
-        settings = Settings(**from_mapping(Settings, facts["settings"], str(folder / FACTS)))
+        settings = _here(Settings(**from_mapping(Settings, facts["settings"], str(folder / FACTS))))
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in facts["classes"])
         named, paths = tuple(facts["names"]), tuple(tuple(path) for path in facts["paths"])
         state = State(arrays, {name: tuple(terms) for name, terms in words.items()}, facts["facts"])
@@ -137,6 +138,15 @@ def read(folder: Path) -> Kept:
     model.note = note
     taken.finish()
     return Kept(Fitted(model, counts, trained, temperature, nothing), settings, named, paths, (first, second, third), data)
+
+
+def _here(settings: Settings) -> Settings:
+    """On the device that it was trained on; where that is not there, on the best that is."""
+    try:
+        pick_device(settings.device)
+    except UserError:
+        return replace(settings, device="auto")
+    return settings
 
 
 def read_tested(folder: Path) -> Tested:

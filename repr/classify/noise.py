@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from repr.arrays import Bools, Floats, Ints
+from repr.catalog import sheet
 from repr.catalog.passed import Tally
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.table import Catalog
@@ -221,22 +222,22 @@ def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:
     """Catalog row → whether it is to be dropped, in the file's order."""
     keys, split = catalog.product_keys(), catalog.column("split")
     marks: dict[int, bool] = {}
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in ("row", "product", "drop") if name not in (reader.fieldnames or [])]
-        if missing:
-            raise UserError(f"no column {', '.join(missing)}", file, f"The first row names the columns: {', '.join(COLUMNS)}")
-        for line, entry in enumerate(reader, 2):
-            where = f"{file}, row {line}"
-            mark = MARKS.get((entry["drop"] or "").strip().lower())
-            if mark is None:
-                raise UserError(f"drop is {entry['drop']!r}", where, "Write yes or no")
-            row = int(entry["row"]) if (entry["row"] or "").isdecimal() else -1
-            if not 0 <= row < len(catalog) or keys[row] != entry["product"]:
-                raise UserError(f"row {entry['row']} of the catalog is not product {entry['product']}", where, "Leave these columns alone")
-            if split[row] != "train":
-                raise UserError(f"row {row} is not for training", where, "Take the line out; only training rows are pruned")
-            if row in marks:
-                raise UserError(f"row {row} stands twice", where, "Keep one of the lines")
-            marks[row] = mark
+    expected = f"The first row names the columns: {', '.join(COLUMNS)}"
+    listed = sheet.read(file, lambda header: "drop" in header, expected=expected)
+    missing = [name for name in ("row", "product", "drop") if name not in listed.columns]
+    if missing:
+        raise UserError(f"no column {', '.join(missing)}", file, expected)
+    for number, entry in listed.rows:
+        where = f"{file}, row {number}"
+        mark = MARKS.get(entry["drop"].lower())
+        if mark is None:
+            raise UserError(f"drop is {entry['drop']!r}", where, "Write yes or no")
+        row = int(entry["row"]) if entry["row"].isdecimal() else -1
+        if not 0 <= row < len(catalog) or str(keys[row]).strip() != entry["product"]:
+            raise UserError(f"row {entry['row']} of the catalog is not product {entry['product']}", where, "Leave these columns alone")
+        if split[row] != "train":
+            raise UserError(f"row {row} is not for training", where, "Take the line out; only training rows are pruned")
+        if row in marks:
+            raise UserError(f"row {row} stands twice", where, "Keep one of the lines")
+        marks[row] = mark
     return marks

@@ -37,13 +37,15 @@ def command(
       repr classify predict runs/mine --data X_test_update.csv --submission y_test.csv
     """
     from repr.catalog import rakuten
-    from repr.classify.predict import Classifier, predict_data, write_predictions
+    from repr.classify.predict import Classifier, check_ending, predict_data, write_predictions
 
     one = bool(title or description or image)
     if one == bool(data):
         raise UserError("one product or data are asked for", "", "Give `data`, or a `title` and an `image`")
     if submission and (one or len(data) != 1):
         raise UserError("a submission is of one file of products", "", "Name it with `data`", argument="submission")
+    if out:
+        check_ending(out)
     if one:
         predictions = [Classifier.load(run).predict(title, image, description, top=top, threshold=threshold)]
     else:

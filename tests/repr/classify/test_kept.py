@@ -107,6 +107,14 @@ def test_another_version_and_another_thing(broken: Path, tmp_path: Path) -> None
         Classifier.load(tmp_path / "elsewhere")
 
 
+def test_a_device_that_is_not_here(broken: Path, shop: Catalog) -> None:
+    """What was trained on a GPU is asked on a machine without that one."""
+    facts = json.loads((broken / kept.FACTS).read_text(encoding="utf-8"))
+    facts["settings"]["device"] = "cuda:99"
+    (broken / kept.FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    assert kept.read(broken).settings.device == "auto"
+
+
 def test_arrays_that_do_not_fit(broken: Path) -> None:
     arrays = load_file(broken / kept.ARRAYS)
     save_file({**arrays, "model/intercept": arrays["model/intercept"][:-1].copy()}, broken / kept.ARRAYS)

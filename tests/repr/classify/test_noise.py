@@ -141,6 +141,25 @@ def test_a_broken_line_is_named(folder: Path, tmp_path: Path, column: str, value
         edited(folder, rows)
 
 
+def test_edited_by_a_spreadsheet(folder: Path, tmp_path: Path) -> None:
+    """Semicolons for commas; and an encoding of its own, which is refused."""
+    file = folder / noise.FLAGGED
+    before = file.read_text(encoding="utf-8-sig")
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, delimiter=";").writerows(csv.reader(before.splitlines()))
+        marked = sum(row["drop"] == "yes" for row in csv.DictReader(before.splitlines()))
+        assert noise.apply(folder, tmp_path / "e.parquet").dropped == marked
+        file.write_bytes("row,product,drop,é\n".encode("cp1252"))
+        with pytest.raises(UserError, match=r"not UTF-8 .*Save the file as UTF-8"):
+            noise.apply(folder, tmp_path / "f.parquet")
+        file.write_text("row,product\n1,2\n", encoding="utf-8")
+        with pytest.raises(UserError, match="no column drop"):
+            noise.apply(folder, tmp_path / "f.parquet")
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
 def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: Path, tmp_path: Path) -> None:
     found = noise.find(Request(data=(str(swapped[0]),), level=2))
     page = write(found, tmp_path).read_text(encoding="utf-8")
