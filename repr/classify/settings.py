@@ -21,6 +21,7 @@ SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
     *("layers", "epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
+OF_SOME = ("pooling", "pieces", "grid", "adversary", "fuse_hidden")  # by the config of rows that look at them
 NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
 WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
 WIDE = 4096  # units of a hidden layer
@@ -63,6 +64,11 @@ class RowConfig:
     image_model: str = ""
     towers: str = ""
     optimiser: str = "adam"
+    pooling: str = "mean"
+    pieces: int | None = None
+    grid: int = 7
+    adversary: str = "classes"
+    fuse_hidden: int = 6
 
 
 class Training(TypedDict):
@@ -213,6 +219,7 @@ class Settings(Shared):
             image_model=self.image_model if self.model in FUSERS else "",
             towers=self.towers if self.model in FUSIONS else "",
             optimiser=self.optimiser if self.tunes_text else "adam",
+            **{name: getattr(self, name) for name in OF_SOME if name in self.relevant()},  # type: ignore[arg-type]
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
@@ -271,11 +278,15 @@ class Settings(Shared):
         if seen != "image+text":
             drop += OF_FUSION
         if self.model not in FUSERS:
-            drop += ["image_model", "fuse_hidden"]
+            drop += ["image_model"]
+        if self.model not in ("layers", "committee"):
+            drop += ["fuse_hidden"]
         if not self.tunes_text:
             drop += ["optimiser"]
         if not self._trains_images:
-            drop += ["method", "grid", "adversary"]
+            drop += ["method"]
+        if not self._trains_images or self.method != "dcl":
+            drop += ["grid", "adversary"]
         if self.model not in FUSIONS:
             drop += ["towers"]
         if not self.hierarchy:
