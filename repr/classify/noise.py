@@ -24,7 +24,7 @@ from repr.classify.folds import OutOfFold, divide, out_of_fold
 from repr.classify.metrics import check_sums
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
-from repr.classify.settings import Settings, Shared, split_of
+from repr.classify.settings import Settings, Shared, check_used, split_of
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import held, replacing, write_json
@@ -38,6 +38,7 @@ SCHEMA = 1
 COMMAND = "repr classify noise find"
 FLAGGED, CATALOG, RESULT = "flagged.csv", "catalog.parquet", "noise.json"
 COLUMNS = ("row", "product", "image", "given", "proposed", "margin", "drop")
+GIVEN = (*declared(Shared), "mask", "weights", "text_encoder")  # of a request, what its row has too
 MARKS = {"yes": True, "no": False}
 UNJUDGED = "training rows whose class the model that is asked was not taught: all of it is in one fold"
 
@@ -103,17 +104,15 @@ def find(request: Request, out: Path | None = None) -> Findings:
     """
     if out:
         claim(out, COMMAND)
+    usual = Request()
+    check_used([_row(request, request.level or 1, "")], {name: getattr(request, name) != getattr(usual, name) for name in GIVEN})
     read = open_sources(request.data)
     split = split_name(read, split_of(request.preset, request.split))
     opened = Opened(read, request.subset or "", request.limit, request.data_seed, request.test_share)
     catalog = opened(request.seed, "", split)
     if request.ocr:
         opened.check_ocr(request.data)
-    shared = {name: getattr(request, name) for name in declared(Shared)}
-    settings = Settings(
-        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, preset=request.preset,
-        split=split, mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
-    )  # fmt: skip
+    settings = _row(request, request.level or catalog.default_level, split)
     data = Data(catalog, ocr=request.ocr, mask=request.mask)
     problem = data.problem(settings.level, seed=settings.seed)
     fold = divide(problem, data.titles, request.folds, request.seed)
@@ -125,6 +124,12 @@ def find(request: Request, out: Path | None = None) -> Findings:
     if out:
         _write(findings, request, out)
     return findings
+
+
+def _row(request: Request, level: int, split: str) -> Settings:
+    """The row of the model that judges."""
+    given = {name: getattr(request, name) for name in GIVEN}
+    return Settings(**given, model=request.model, level=level, seed=request.seed, preset=request.preset, split=split)
 
 
 def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request) -> Findings:

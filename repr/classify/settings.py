@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -265,33 +266,36 @@ class Settings(Shared):
 
     def relevant(self) -> dict[str, Json]:
         """The settings that this row depends on, by name: the row's identity. Device and workers are not part."""
+        idle = self._idle()
+        return {name: value for name, value in values(self).items() if name not in idle}
+
+    def _idle(self) -> set[str]:
         seen = MODELS[self.model].modality
-        drop = ["device", "workers"]
-        if "image" not in seen:
-            drop += OF_IMAGES
-        if "text" not in seen:
-            drop += ["ocr", "mask", "bert"]
-        if "bert" not in (self.model, self.encoder):
-            drop += ["pooling", "pieces"]
-        if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
-            drop += ["end_to_end", "layers"]
-        if seen != "image+text":
-            drop += OF_FUSION
-        if self.model not in FUSERS:
-            drop += ["image_model"]
-        if self.model not in ("layers", "committee"):
-            drop += ["fuse_hidden"]
-        if not self.tunes_text:
-            drop += ["optimiser"]
-        if not self._trains_images:
-            drop += ["method"]
-        if not self._trains_images or self.method != "dcl":
-            drop += ["grid", "adversary"]
-        if self.model not in FUSIONS:
-            drop += ["towers"]
-        if not self.hierarchy:
-            drop += ["fine_share", "weak"]
-        return {name: value for name, value in values(self).items() if name not in drop}
+        reads_bert, trained = "bert" in (self.model, self.encoder), self.whole or bool(self.end_to_end)
+        looked_at = {
+            OF_IMAGES: "image" in seen,
+            ("ocr", "mask"): "text" in seen,
+            ("bert", "pooling", "pieces"): reads_bert,
+            ("end_to_end",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy,
+            ("layers",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy and not trained,
+            OF_FUSION: seen == "image+text",
+            ("image_model",): self.model in FUSERS,
+            ("fuse_hidden",): self.model in ("layers", "committee"),
+            ("optimiser",): self.tunes_text,
+            ("method",): self._trains_images,
+            ("grid", "adversary"): self._trains_images and self.method == "dcl",
+            ("towers",): self.model in FUSIONS,
+            ("fine_share", "weak"): bool(self.hierarchy),
+        }
+        return {"device", "workers", *(name for names, used in looked_at.items() if not used for name in names)}
+
+
+def check_used(rows: Iterable[Settings], given: Mapping[str, bool]) -> None:
+    """Raise UserError for the first setting that is given and that none of the rows looks at."""
+    looked_at = {"device", "workers"}.union(*(row.relevant() for row in rows))
+    for name, is_given in given.items():
+        if is_given and name not in looked_at:
+            raise UserError("none of the rows asked for looks at this", "", "Leave it out, or choose other rows", argument=name)
 
 
 def split_of(preset: str, split: str | None) -> str:

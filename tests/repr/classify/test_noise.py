@@ -172,6 +172,12 @@ def test_a_model_that_lacks_its_weights(swapped: tuple[Path, set[str]]) -> None:
         noise.find(Request(data=(str(swapped[0]),), level=2, model="resnet50", end_to_end=False))
 
 
+def test_what_the_model_does_not_look_at(tmp_path: Path) -> None:
+    for given in ({"weights": "none"}, {"grid": 3}, {"model": "encoder", "mask": True}):
+        with pytest.raises(UserError, match="none of the rows asked for looks at this"):
+            noise.find(Request(data=(str(tmp_path),), **given))  # type: ignore[arg-type]
+
+
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no catalog\.parquet in it"):
         noise.apply(tmp_path, tmp_path / "x.parquet")
