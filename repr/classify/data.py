@@ -94,6 +94,15 @@ class Data:
             self._packs[size], self.readable = (pack.pixels, place), place >= 0
         return self._packs[size]
 
+    def blind(self, modality: str) -> Bools:
+        """(n,) which rows show nothing to a model of "image", "text" or "image+text" that has looked at them."""
+        blind = np.ones(len(self.catalog), bool)
+        if "text" in modality:
+            blind &= ~self.texts.present(np.arange(len(blind)))
+        if "image" in modality and "image" not in self.hidden and self.readable is not None:
+            blind &= ~self.readable
+        return blind
+
     @cached_property
     def titles(self) -> Ints:
         """(n,) equal numbers for equal titles, -1 for none."""

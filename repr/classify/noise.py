@@ -40,7 +40,8 @@ FLAGGED, CATALOG, RESULT = "flagged.csv", "catalog.parquet", "noise.json"
 COLUMNS = ("row", "product", "image", "given", "proposed", "margin", "drop")
 GIVEN = (*declared(Shared), "mask", "weights", "text_encoder")  # of a request, what its row has too
 MARKS = {"yes": True, "no": False}
-UNJUDGED = "training rows whose class the model that is asked was not taught: all of it is in one fold"
+UNTAUGHT = "training rows whose class the model that is asked was not taught: all of it is in one fold"
+UNSEEN = "training rows that show the model nothing"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def find(request: Request, out: Path | None = None) -> Findings:
         seen = out_of_fold(data, settings, problem, fold)
     except NotRun as reason:
         raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
-    findings = judge(catalog, problem, seen, request)
+    findings = judge(catalog, problem, seen, data.blind(settings.modality), request)
     if out:
         _write(findings, request, out)
     return findings
@@ -132,10 +133,13 @@ def _row(request: Request, level: int, split: str) -> Settings:
     return Settings(**given, model=request.model, level=level, seed=request.seed, preset=request.preset, split=split)
 
 
-def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request) -> Findings:
-    """What is flagged by the probabilities of the training rows. Those that cannot be judged are counted as passed over."""
-    labels = problem.labels[seen.rows]
-    order = flag(labels, seen.probabilities, seen.taught)
+def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, request: Request) -> Findings:
+    """What is flagged by the probabilities of the training rows; those that cannot be judged are counted as passed over.
+
+    blind: (catalog rows,) which show the model nothing.
+    """
+    labels, nothing = problem.labels[seen.rows], blind[seen.rows]
+    order = flag(labels, seen.probabilities, seen.taught & ~nothing)
     proposed, margins = margin(labels, seen.probabilities)
     count = to_drop(request.drop, len(order))
     keys = catalog.product_keys()
@@ -145,10 +149,11 @@ def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request)
         )
         for n, i in enumerate(order.tolist())
     )
-    alone = Tally()
-    for row in seen.rows[~seen.taught]:
-        alone.add(UNJUDGED, str(keys[row]))
-    for one in alone.list():
+    unjudged = Tally()
+    for reason, rows in ((UNSEEN, seen.rows[nothing]), (UNTAUGHT, seen.rows[~seen.taught & ~nothing])):
+        for row in rows:
+            unjudged.add(reason, str(keys[row]))
+    for one in unjudged.list():
         log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
     split = catalog.column("split").astype(object)
     if problem.held_out:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from repr.arrays import Bools, Floats
+from repr.arrays import Floats
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog, Source, build
 from repr.classify import MODELS
@@ -95,14 +95,14 @@ class Classifier:
         scores = self._scores(data)
         if image and data.readable is not None and not data.readable[0]:
             raise UserError("not an image that can be read", file, "Give another file")
-        if self._blind(data)[0]:
+        if data.blind(self._modality)[0]:
             raise UserError(f"the model sees nothing of the product: it looks at {LOOKS[self._modality]}", "", "Give that too")
         return self._predictions(catalog, scores, top, threshold)[0]
 
     def of_catalog(self, catalog: Catalog, *, top: int = TOP, threshold: float = 0.0) -> list[Prediction]:
         """Of every row of a catalog, whatever its own classes. top: classes told; threshold: of the best one's probability, 0-1."""
         data = self._data(catalog)
-        scores, blind = self._scores(data), self._blind(data)
+        scores, blind = self._scores(data), data.blind(self._modality)
         if blind.any():
             first = catalog.table["product"][int(np.flatnonzero(blind)[0])].as_py()
             log.warning(
@@ -136,15 +136,6 @@ class Classifier:
     @property
     def _modality(self) -> str:
         return MODELS[self.kept.settings.model].modality
-
-    def _blind(self, data: Data) -> Bools:
-        """(n,) which rows, of data that were looked at, show the model nothing."""
-        blind = np.ones(len(data.catalog), bool)
-        if "text" in self._modality:
-            blind &= ~data.texts.present(np.arange(len(blind)))
-        if "image" in self._modality and data.readable is not None:
-            blind &= ~data.readable
-        return blind
 
 
 def _unlabelled(catalog: Catalog, kept: Kept) -> Catalog:

@@ -92,8 +92,18 @@ def test_rows_that_nobody_can_judge_are_counted(shop: Catalog, tmp_path: Path, c
     shop.select(np.setdiff1d(np.arange(160), boots[1:])).write(tmp_path / "shop.parquet")
     findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
     (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
-    assert told["count"] == 1 and told["examples"] == [str(boots[0])] and told["reason"] == noise.UNJUDGED
+    assert told["count"] == 1 and told["examples"] == [str(boots[0])] and told["reason"] == noise.UNTAUGHT
     assert str(boots[0]) not in {one.product for one in findings.flagged}
+
+
+def test_rows_that_show_the_model_nothing_are_not_flagged(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    at = shop.table.schema.get_field_index("title")
+    titles = [None if row < 5 else title for row, title in enumerate(shop.table["title"].to_pylist())]
+    replace(shop, table=shop.table.set_column(at, "title", [titles])).write(tmp_path / "shop.parquet")
+    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
+    (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
+    assert 0 < told["count"] <= 5 and told["reason"] == noise.UNSEEN
+    assert {"0", "1", "2", "3", "4"}.isdisjoint(one.product for one in findings.flagged)
 
 
 def test_applied_as_edited(folder: Path, tmp_path: Path) -> None:
