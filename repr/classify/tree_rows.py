@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from repr.classify.flat_rows import measured
 from repr.classify.hierarchy.decode import decode
 from repr.classify.hierarchy.metrics import hierarchical, mistake_height
 from repr.classify.late import FUSERS
-from repr.classify.late.levels import fit_fused_levels
 from repr.classify.outcome import Outcome
 from repr.classify.settings import Settings
-from repr.classify.tree_fit import Task, fit_levels, task_of
+from repr.classify.tree_task import Task, task_of
 from repr.errors import UserError
+
+ALONE, FUSED = "repr.classify.tree_fit:fit_levels", "repr.classify.late.levels:fit_fused_levels"
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,17 @@ def run_tree(data: Data, settings: Settings) -> Outcome:
 def _train(data: Data, settings: Settings) -> Trained:
     started = time.perf_counter()
     task = task_of(data, settings)
-    fitted = (fit_fused_levels if settings.model in FUSERS else fit_levels)(data, settings, task)
+    fitted = _fit(data, settings, task)
     seconds = time.perf_counter() - started
     paths = decode([one.probabilities(data, task.whole.test, settings.adjust) for one in fitted], task.tree)
     return Trained(settings, task, fitted, paths, seconds)
+
+
+def _fit(data: Data, settings: Settings, task: Task) -> list[Fitted]:
+    """A model for each level of the task; what trains them is loaded when it is asked for, as models are."""
+    module, name = (FUSED if settings.model in FUSERS else ALONE).split(":")
+    fitted: list[Fitted] = getattr(import_module(module), name)(data, settings, task)
+    return fitted
 
 
 def _outcome(data: Data, settings: Settings, trained: Trained) -> Outcome:

@@ -19,7 +19,8 @@ from repr.classify.folds import FOLDS, divide
 from repr.classify.late.model import Late, fit_fuser, member, shown
 from repr.classify.levels import finest
 from repr.classify.settings import Settings
-from repr.classify.tree_fit import Task, calibrated, fit_levels
+from repr.classify.tree_fit import fit_levels
+from repr.classify.tree_task import Task, calibrated
 
 
 @dataclass(frozen=True)

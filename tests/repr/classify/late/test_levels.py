@@ -17,7 +17,8 @@ from repr.classify.late import levels
 from repr.classify.late.levels import fit_fused_levels
 from repr.classify.late.model import Late
 from repr.classify.settings import Settings
-from repr.classify.tree_fit import Task, fit_levels, task_of
+from repr.classify.tree_fit import fit_levels
+from repr.classify.tree_task import Task, task_of
 from repr.errors import UserError
 
 BASE = Settings(model="product", hierarchy="coarse-to-fine", weights="none", size=32, epochs=8, lr=0.01)
