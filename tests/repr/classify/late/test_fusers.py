@@ -11,7 +11,7 @@ from scipy.optimize import minimize, minimize_scalar
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from repr.classify.late.boosting import LEAVES, RATE, ROUNDS, Boosting
+from repr.classify.late.boosting import LEAVES, PENALTY, RATE, ROUNDS, Boosting
 from repr.classify.late.layers import Layers, Networks, beside, each_without_its_fold
 from repr.classify.late.mean import WeightedMean, mixture
 from repr.classify.late.product import WeightedProduct
@@ -150,10 +150,20 @@ def test_boosting_is_scikit_learns(classes: int) -> None:
     scores, labels = drawn(2, classes)
     fitted = Boosting(Settings(model="boosting")).fit(scores, labels, torch.Generator())
     grower = HistGradientBoostingClassifier(
-        learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, early_stopping=False, random_state=0
+        learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, l2_regularization=PENALTY, early_stopping=False, random_state=0
     )
     wanted = grower.fit(beside(scores).numpy(), labels).predict_proba(beside(scores).numpy())
     np.testing.assert_allclose(fitted.fuse(scores), wanted, atol=1e-5)
+
+
+def test_trees_bear_a_class_of_few_rows() -> None:
+    """Without a penalty one leaf of it would outvote all others."""
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([rng.integers(0, 3, 900), np.full(2, 3)]).astype(np.int64)
+    scores = rng.dirichlet(np.ones(4), (2, 902)) * 0.4 + 0.6 * np.eye(4)[labels]
+    scores[:, 900] = scores[:, 0]  # one of its two rows looks like another class
+    fitted = Boosting(Settings(model="boosting")).fit(scores.astype(np.float32), labels, torch.Generator())
+    assert (fitted.fuse(scores.astype(np.float32)).argmax(axis=1) == labels).mean() > 0.99 and np.abs(fitted.nodes_["value"]).max() < 10
 
 
 @pytest.mark.parametrize("kind, model", [(Stacking, "stacking"), (Boosting, "boosting")])
