@@ -17,7 +17,7 @@ ROUNDS = 30  # one tree a class in each
 RATE = 0.1
 LEAVES = 15
 # Of a leaf's value, XGBoost's default (Chen and Guestrin, KDD 2016, equation 5). Without one, a leaf of a class of few rows, whose second
-# derivatives are next to nought, says hundreds: on 3,000 fashion products of 47 classes accuracy fell to a third.
+# derivatives are next to nought, outvotes all others: on 3,000 fashion products of 47 classes top-1 fell from nine to four tenths.
 PENALTY = 1.0
 FIELDS: dict[str, type[np.float64] | type[np.int64]] = {
     "value": np.float64,
@@ -42,13 +42,9 @@ class Boosting:
         """Learn from (m, n, c) and labels (n,)."""
         self.classes_ = probabilities.shape[2]
         grower = HistGradientBoostingClassifier(
-            learning_rate=RATE,
-            max_iter=ROUNDS,
-            max_leaf_nodes=LEAVES,
-            l2_regularization=PENALTY,
-            early_stopping=False,
+            learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, l2_regularization=PENALTY, early_stopping=False,
             random_state=self.settings.seed,
-        )
+        )  # fmt: skip
         grower.fit(beside(probabilities).numpy(), labels)
         trees = [tree.nodes for round_ in grower._predictors for tree in round_]
         self.starts_ = np.cumsum([0, *(len(tree) for tree in trees[:-1])]).astype(np.int64)

@@ -156,16 +156,6 @@ def test_boosting_is_scikit_learns(classes: int) -> None:
     np.testing.assert_allclose(fitted.fuse(scores), wanted, atol=1e-5)
 
 
-def test_trees_bear_a_class_of_few_rows() -> None:
-    """Without a penalty one leaf of it would outvote all others."""
-    rng = np.random.default_rng(0)
-    labels = np.concatenate([rng.integers(0, 3, 900), np.full(2, 3)]).astype(np.int64)
-    scores = rng.dirichlet(np.ones(4), (2, 902)) * 0.4 + 0.6 * np.eye(4)[labels]
-    scores[:, 900] = scores[:, 0]  # one of its two rows looks like another class
-    fitted = Boosting(Settings(model="boosting")).fit(scores.astype(np.float32), labels, torch.Generator())
-    assert (fitted.fuse(scores.astype(np.float32)).argmax(axis=1) == labels).mean() > 0.99 and np.abs(fitted.nodes_["value"]).max() < 10
-
-
 @pytest.mark.parametrize("kind, model", [(Stacking, "stacking"), (Boosting, "boosting")])
 def test_a_class_that_no_row_has_is_never_answered(kind: type[Stacking | Boosting], model: str) -> None:
     scores, labels = drawn(3)
