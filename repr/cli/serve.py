@@ -16,7 +16,10 @@ from repr.server.settings import Limits
 if TYPE_CHECKING:
     from repr.server.keys import Keys
 
-GRACE = 30  # seconds that requests have to end when the service is stopped
+UVICORN: dict[str, Any] = {
+    **{"log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 15, "backlog": 1024},
+    "timeout_graceful_shutdown": 30,  # seconds that requests have to end when the service is stopped
+}
 
 
 @options.command()
@@ -70,7 +73,7 @@ def command(
     from repr.server.app import create_app
     from repr.server.keys import Keys
     from repr.server.keys import read_key as key_of
-    from repr.server.listening import check_writable, listen
+    from repr.server.listening import check_writable, listen, url_of
 
     keys, held = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key")), Limits(**limits)
     proposer = proposer_of(detector, device=device)
@@ -78,10 +81,8 @@ def command(
     if keys.write is not None:
         check_writable(index)
     socket = listen(host, port)
-    address = socket.getsockname()
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    url = f"http://{shown}:{address[1]}/"
-    _warn(address[0], keys)
+    url = url_of(socket)
+    _warn(socket.getsockname()[0], keys)
     products, images = index.store.counts()
 
     def _stop() -> None:
@@ -92,10 +93,7 @@ def command(
             console.emit({"url": url, "products": products, "images": images, "writable": keys.write is not None})
 
     app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_ready=_ready, on_failure=_stop)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, **UVICORN))
     console.say(f"Serving {products:,} products in {images:,} images at {url}  (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
         server.run(sockets=[socket])
