@@ -86,9 +86,9 @@ def index_and_file(folder: Path | None, words: Sequence[str], what: str) -> tupl
     return index, Path(names[0])
 
 
-def finish(index: Path, result: Mapping[str, object], said: str, *, as_json: bool) -> None:
+def finish(index: Path, result: Mapping[str, object], text: str, *, as_json: bool) -> None:
     """End a command: print its result as JSON, or what is to be said."""
     if as_json:
         console.emit({"index": str(index), **result})
     else:
-        click.echo(said)
+        click.echo(text)

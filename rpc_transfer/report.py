@@ -131,7 +131,7 @@ def _ladder(page: Page, view: View) -> None:
             page.figure(_bars(view, name, f"{label}, per cent"), f"{caption}{bars}")
     _compared(page, view)
     if lines := weights_rows(view.results.document.weights, view.names):
-        page.table(HEADER, lines, f"{CAPTION}.")
+        page.table(HEADER, lines, f"{CAPTION}.", words=True)
 
 
 FORGETTING = (
@@ -163,8 +163,8 @@ def _compared(page: Page, view: View) -> None:
             str(view.rows[test.a].config.shots),
             f"{_side(view.rows[test.a])} against {_side(view.rows[test.b])}",
             COLUMNS[test.metric],
-            points(test.difference, test.ci95),
-            p_value(test.p),
+            points(test.difference, None if view.few else test.ci95),
+            "–" if view.few else p_value(test.p),
         ]
         for test in comparisons
         if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None
@@ -172,6 +172,8 @@ def _compared(page: Page, view: View) -> None:
     if body:
         page.heading("Weights on the same splits")
         caption = "Paired t-test over the seeds. The p-values are not corrected for their number."
+        if view.few:
+            caption = "Means of the seeds, which are too few for a test."
         page.table(["learner", "shots", "weights", "on", "points", "p"], body, caption)
     caption, header, body = references(view.rows, comparisons, view.names)
     if body:
@@ -191,7 +193,7 @@ def _shots(page: Page, view: View) -> None:
             lines.setdefault((row.config.learner, view.begins(row)), {})[row.config.shots] = share(row.metrics.get(measure))
         page.table(
             ["learner", "weights", *(images(n) for n in shots)],
-            [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
+            [[*names, *(cells.get(n, "–") for n in shots)] for names, cells in lines.items()],
             f"Accuracy on {on} over all products, per cent.",
         )
         for origin in dict.fromkeys(view.begins(row) for row in view.rows):

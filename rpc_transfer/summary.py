@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from repr.crops import WHOLE, suffix, typed
-from repr.evaluation.words import p_value, points, rate
+from repr.evaluation.words import ENOUGH, p_value, points, rate
 from repr.experiments.document import Comparison
 from repr.models.names import weights_names
 from repr.tables import table
@@ -20,9 +20,9 @@ RPC = (166, 34)  # its base and novel products in the paper
 AGAINST = {AGAINST_JOINT: ("joint", "joint training from the same weights"), AGAINST_USUAL: ("linear", "linear on imagenet as it came")}
 
 
-def lines(found: Results) -> list[str]:
+def lines(results: Results) -> list[str]:
     """The lines to print."""
-    rows, about, document = found.rows, found.about, found.document
+    rows, about, document = results.rows, results.about, results.document
     first = rows[0].config
     synthetic = " [synthetic: an illustration]" if document.synthetic else ""
     seeds = len(document.seeds)
@@ -30,7 +30,8 @@ def lines(found: Results) -> list[str]:
     out = [
         f"{document.data}{synthetic}: {about.base} base and {about.novel} novel products, shots from {first.shots_from}, tested on "
         f"{first.test_on} ({about.base_tests:,} base and {about.novel_tests:,} novel images), {seeds} seed{'s' * (seeds != 1)}.",
-        "Accuracy over all products, per cent; " + ("± half the 95 % interval of the mean." if seeds > 1 else "one seed, so no interval."),
+        "Accuracy over all products, per cent; "
+        + ("± half the 95 % interval of the mean." if seeds >= ENOUGH else f"no interval, which would need {ENOUGH} seeds or more."),
         "",
         _table(rows, names, synthetic=document.synthetic),
     ]
@@ -64,14 +65,14 @@ def references(
 ) -> tuple[str, list[str], list[list[str]]]:
     """Caption, header and body of a table: a line a row, its differences on base, novel and all to each of AGAINST that was run.
 
-    names: of the weights. Without intervals, of a single seed, there is no line.
+    names: of the weights. Without intervals, of fewer seeds than `ENOUGH`, there is no line.
     """
     cells: dict[int, dict[tuple[str, str], str]] = {}
     crops: dict[str, tuple[float, ...]] = {}
     for test in comparisons:
         if test.against in AGAINST:
             crops[test.against] = rows[test.b].config.crops
-            if test.p is not None:
+            if test.p is not None and test.n >= ENOUGH:
                 cells.setdefault(test.a, {})[test.against, test.metric] = points(test.difference, test.ci95)
     shown = [against for against in AGAINST if any(against == of for line in cells.values() for of, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
@@ -106,8 +107,8 @@ def _table(rows: Sequence[TransferRow], names: Mapping[str, str], *, synthetic: 
         known = [of.learner, str(of.shots), names[of.weights], of.features, str(of.size), typed(of.crops), memory(row) or "–"]
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row.error else [rate(row.metrics.get(name)) for name in COLUMNS]
         body.append([*known, *figures, "synthetic"])
-    kept = [i for i, name in enumerate(header) if shown.get(name, True)]
-    return table([header[i] for i in kept], [[line[i] for i in kept] for line in body])
+    columns = [i for i, name in enumerate(header) if shown.get(name, True)]
+    return table([header[i] for i in columns], [[line[i] for i in columns] for line in body])
 
 
 def _rejection(rows: Sequence[TransferRow]) -> list[str]:
@@ -128,7 +129,7 @@ def _tests(rows: Sequence[TransferRow], comparisons: Sequence[Comparison], names
     """One line a pair of weights: all and novel, where there is a test."""
     groups: dict[tuple[int, int], list[Comparison]] = {}
     for test in comparisons:
-        if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None:
+        if test.against == AGAINST_WEIGHTS and test.metric in ("acc_all", "acc_novel") and test.p is not None and test.n >= ENOUGH:
             groups.setdefault((test.a, test.b), []).append(test)
     sentences = []
     for (i, j), tests in groups.items():

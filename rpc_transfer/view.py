@@ -80,7 +80,7 @@ def plain(row: TransferRow, name: str) -> str:
         return "" if row.error else "–"
     if 0 < abs(metric.mean) < 0.01:
         return "< 0.01"
-    width = "" if metric.ci95 is None else f" ± {metric.ci95:.2g}"
+    width = "" if metric.ci95 is None or not enough(metric) else f" ± {metric.ci95:.2g}"
     return f"{metric.mean:.3g}{width}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -36,9 +37,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["REPR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(scope="module")
-def thin() -> Iterator[None]:
-    """Meanwhile "resnet18" has 3 convolutions of 0.2 MB in the place of 20 of 45 MB: for tests that ask nothing of the network itself."""
+@contextmanager
+def _thinned() -> Iterator[None]:
     import torchvision
     from torch import nn
 
@@ -65,8 +65,22 @@ def thin() -> Iterator[None]:
     known_weights.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def thin() -> Iterator[None]:
+    """Meanwhile "resnet18" has 3 convolutions of 0.2 MB in the place of 20 of 45 MB: for tests that ask nothing of the network itself."""
+    with _thinned():
+        yield
+
+
+@pytest.fixture
+def thin_here() -> Iterator[None]:
+    """`thin`, for one test among others that want the network itself."""
+    with _thinned():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _told() -> Iterator[None]:
     """What the library tells goes to stderr, as with the command line, so that tests can read it there."""
-    with console.told():
+    with console.listening():
         yield

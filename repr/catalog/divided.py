@@ -11,7 +11,7 @@ from repr.catalog.names import as_text
 WORDS = {
     "train": ("train", "training", "trn"),
     "val": ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"),
-    "test": ("test", "testing", "tst"),
+    "test": ("test", "testing", "tst", "holdout", "hold-out", "hold_out", "heldout", "held-out", "held_out"),
 }
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 USUAL = ("train", "val", "valid", "validation", "test")  # folders that nobody needs to be told of
@@ -63,7 +63,20 @@ def parts_of(tops: Mapping[str, Collection[str]]) -> Parts:
     if shared and "train" not in kinds:
         note = f"the classes beside the folder {_listed(named)} are taken for training"
         return Parts({**named, **dict.fromkeys(others, "train")}, frozenset(others), note=note)
-    return Parts({}, note=f"the folder {_listed(words)} is taken for a class like the others, not for a part of the data" if words else "")
+    if words:
+        return Parts({}, note=f"the folder {_listed(words)} is taken for a class like the others, not for a part of the data")
+    return Parts({}, note=_alike(tops))
+
+
+def _alike(tops: Mapping[str, Collection[str]]) -> str:
+    """What is said of top folders that all hold folders of the same names, as parts do whose names nobody knows; "" of others."""
+    inside = {frozenset(labels) for labels in tops.values()}
+    if len(tops) < 2 or len(inside) > 1 or len(next(iter(inside)) - {""}) < 2:
+        return ""
+    return (
+        f"the folders {_listed(tops)} hold folders of the same names and are taken for classes; if they are parts of the data, call them "
+        "train, val and test"
+    )
 
 
 def _listed(names: Collection[str]) -> str:

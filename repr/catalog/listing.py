@@ -49,6 +49,7 @@ def read(path: Path) -> Catalog:
     root = path.absolute().parent.resolve()  # the folder of a link, not of what it points to
     files, passed = Spelling(root), Tally()
     rows = _rows(path, [(n, {name: row[own] for name, own in used.items()}) for n, row in listed.rows], files, passed)
+    files.count_closed(passed)
     codes: dict[str, int] = {}
     for row in rows:
         codes.setdefault(row["class"], len(codes))

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from repr.arrays import Ints
 from repr.catalog.passed import Tally, summed
@@ -22,41 +23,39 @@ log = logging.getLogger(__name__)
 
 BEGINNING = 1 << 16  # bytes
 REPEATED = "images whose file is there already under another name, for the same product"
+IN_CLASS = "images whose file is there already under another name, in the same class"
 
 
-def once(catalog: Catalog, *, by_split: bool = True) -> Catalog:
+def once(catalog: Catalog, *, by_split: bool = True, level: int | None = None) -> Catalog:
     """The catalog without rows of the same file content, product and box as an earlier row; those are counted, and told.
 
-    by_split: only within train, val and test each, so that a test image that is in training too still is one. Notes, which are told
-    too, say how many images stand under several products, and how many of the test in train as well. Rows of MEP-3M, where every image
-    is a product of its own, all stay.
+    by_split: only within train, val and test each, so that a test image that is in training too still is one. level: of the same class
+    of that level instead of the same product, for what is judged by class (in MEP-3M every image is a product of its own). Notes, which
+    are told too, say how many images stand under several products or classes, and how many of the test in train as well.
     """
-    own = np.array([source.kind != "mep3m" for source in catalog.sources], bool)
-    rows = np.flatnonzero(own[catalog.column("source")])
-    files = catalog.files()
-    content = np.full(len(catalog), -1, np.int64)
-    content[rows] = equal_files([files[row] for row in rows])
+    what, several = (REPEATED, "products") if level is None else (IN_CLASS, "classes")
+    content = equal_files(catalog.files())
     boxes = catalog.boxes()
-    keys, splits = catalog.product_keys(), catalog.column("split")
+    keys, splits = catalog.product_keys() if level is None else _classes(catalog, level), catalog.column("split")
     seen: set[tuple[object, ...]] = set()
     products: dict[tuple[object, ...], set[str]] = {}
     again: list[int] = []
     paths = catalog.table["path"]
     for row in np.flatnonzero(content >= 0).tolist():
-        what = int(content[row]), boxes[row]
-        products.setdefault(what, set()).add(str(keys[row]))
-        key = (*what, keys[row], splits[row] if by_split else "")
+        image = int(content[row]), boxes[row]
+        products.setdefault(image, set()).add(str(keys[row]))
+        key = (*image, keys[row], splits[row] if by_split else "")
         if key in seen:
             again.append(row)
         seen.add(key)
     tally = Tally()
     for row in again:
-        tally.add(REPEATED, paths[row].as_py())
+        tally.add(what, paths[row].as_py())
     for one in tally.list():
         log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
     learned = {(content[row], boxes[row]) for row in np.flatnonzero((content >= 0) & (splits == "train")).tolist()} if by_split else set()
     both = [row for row in np.flatnonzero((content >= 0) & (splits == "test")).tolist() if (content[row], boxes[row]) in learned]
-    notes = [*_torn(products.values()), *([_seen(len(both), paths[both[0]].as_py())] if both else [])]
+    notes = [*_torn(products.values(), several), *([_seen(len(both), paths[both[0]].as_py())] if both else [])]
     for note in notes:
         log.warning(f"{note[0].upper()}{note[1:]}.")
     left = catalog.select(np.setdiff1d(np.arange(len(catalog)), again)) if again else catalog
@@ -67,9 +66,15 @@ def _seen(n: int, path: str) -> str:
     return f"{n:,} test images are in train too, byte for byte, such as {path}: figures on them say little"
 
 
-def _torn(products: Iterable[set[str]]) -> list[str]:
-    torn = [sorted(names) for names in products if len(names) > 1]
-    return [f"{len(torn):,} images stand under several products each, such as one under {' and '.join(torn[0][:3])}"] if torn else []
+def _classes(catalog: Catalog, level: int) -> npt.NDArray[np.object_]:
+    """(n,) the name of each row's class on a level, "" for none."""
+    labels, names = catalog.labels(level)
+    return np.array([*names, ""], dtype=object)[labels]
+
+
+def _torn(groups: Iterable[set[str]], several: str) -> list[str]:
+    torn = [sorted(names) for names in groups if len(names) > 1]
+    return [f"{len(torn):,} images stand under several {several} each, such as one under {' and '.join(torn[0][:3])}"] if torn else []
 
 
 def equal_files(files: Sequence[Path]) -> Ints:

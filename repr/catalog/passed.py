@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 EXAMPLES = 5  # names kept of each reason
+CLOSED = "folders that cannot be opened"  # begins the reason, why stands behind it
 SYSTEM = "hidden files, and what systems and file servers put beside images"
 
 

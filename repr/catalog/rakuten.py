@@ -200,6 +200,7 @@ def _catalog(root: Path, kept: Sequence[Listed], passed: Tally, *, split: bool) 
     }
     files = Spelling(root)
     missing = [one.path for one in kept if not files.has(one.path)]
+    files.count_closed(passed)
     notes = [f"{len(missing):,} of {len(kept):,} products have no image, such as {missing[0]}"] if missing else []
     source = Source(as_text(root.name), "rakuten", root, synthetic=(root / "synthetic.json").is_file())
     first = tuple(ClassName(str(code), str(code)) for code in codes)

@@ -181,6 +181,7 @@ class _Part:
                 self.passed.add("images without a box", f"{self.folder}/{paths[id_]}")
         for name in self._unnamed(set(paths.values())):
             self.passed.add(SYSTEM if is_system(name) else "files that no annotation names", f"{self.folder}/{name}")
+        self.files.count_closed(self.passed, f"{self.folder}/")
         notes = [f"{self.folder}: {note}" for note in self.files.notes()]
         notes += [f"{self.cut} boxes of {self.folder} reach over the edge of their image and are cut there"] if self.cut else []
         return notes + ([f"{torn} boxes of {self.folder} stand under several products"] if torn else [])

@@ -63,9 +63,13 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise UserError("there is no such file", path, "Check the path") from None
     try:
-        return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 at byte {error.start}", path, "Save the file as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError("a zero byte: the file is damaged, or UTF-16 without its mark", f"{path}, line {line}", "Save the file as UTF-8")
+    return text
 
 
 def _delimiter(header: str, fits: Callable[[Sequence[str]], object]) -> str:

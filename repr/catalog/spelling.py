@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from repr.catalog.names import as_name, as_text, loose
+from repr.catalog.passed import CLOSED, Tally
 from repr.catalog.table import CLIMBS, LEAVES
 from repr.errors import UserError
 
@@ -83,6 +84,11 @@ class Spelling:
                 return None
             at = f"{at}/{own}" if at else own
         return at
+
+    def count_closed(self, passed: Tally, at: str = "") -> None:
+        """Count the folders that could not be looked into; at: what stands before their names, with a slash at its end."""
+        for folder, why in sorted(self.closed.items()):
+            passed.add(f"{CLOSED} ({why})", f"{at}{folder}/" if folder else at or "./")
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of it, if anything."""

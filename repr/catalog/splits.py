@@ -26,10 +26,13 @@ METHODS = ("random", "stratified", "grouped")
 PIECE = 100_000  # titles at a time
 LARGEST = 0.05  # of the rows that one group may hold before its look-alikes are let go again
 FEW = 20  # rows that may be one group however few there are in all
-# What people and programs write where there is no title, after `_normal`; what has no letter and no digit tells nothing either.
-PLACEHOLDERS: tuple[str, ...] = ("nan", "n/a", "na", "none", "null", "nil", "unknown", "untitled", "no title", "title", "no name", "tbd")
-PLACEHOLDERS += ("无", "未知", "暂无")
-WORDLESS = r"^[^\p{L}\p{N}]*$"
+# What people and programs write where there is no title, after `_normal` and without what is no letter or digit: "#N/A" is "na".
+PLACEHOLDERS = frozenset({
+    "nan", "na", "none", "null", "nil", "unknown", "undefined", "unnamed", "untitled", "notitle", "title", "noname", "missing", "empty",
+    "notavailable", "notapplicable", "nodescription", "default", "defaulttitle", "tbd", "tba", "tbc", "unbekannt", "keine",
+    "无", "未知", "暂无", "没有", "无标题", "暂无标题",
+})  # fmt: skip
+WORDLESS = r"[^\p{L}\p{N}]+"
 
 
 @dataclass(frozen=True)
@@ -140,13 +143,15 @@ def title_ids(catalog: Catalog) -> Ints:
     """
     column = catalog.table["title"]
     names = _normal(pa.array([entry.name for level in catalog.classes for entry in level], pa.string())).to_pylist()
-    tells_nothing = {None, *PLACEHOLDERS, *names}
+    tells_nothing = {None, *names}
     hashes, telling = np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     for first in range(0, len(column), PIECE):
         normal = _normal(column.slice(first, PIECE).combine_chunks())
-        titles, wordless = normal.to_pylist(), pc.match_substring_regex(normal, WORDLESS).to_pylist()
+        titles, bare = normal.to_pylist(), pc.replace_substring_regex(normal, WORDLESS, "").to_pylist()
         hashes[first : first + PIECE] = [hash(title) for title in titles]
-        telling[first : first + PIECE] = [title not in tells_nothing and not blank for title, blank in zip(titles, wordless, strict=True)]
+        telling[first : first + PIECE] = [
+            title not in tells_nothing and word != "" and word not in PLACEHOLDERS for title, word in zip(titles, bare, strict=True)
+        ]
     ids = np.full(len(column), -1, np.int64)
     _, appeared, places = np.unique(hashes[telling], return_index=True, return_inverse=True)
     ids[telling] = np.argsort(np.argsort(appeared))[places]

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repr.catalog.names import as_text
-from repr.catalog.passed import SYSTEM, Tally
+from repr.catalog.passed import CLOSED, SYSTEM, Tally
 from repr.images import sniff
 
-CLOSED = "folders that cannot be opened"  # begins the reason, why stands behind it
 OURS = frozenset({"synthetic.json"})  # what this toolkit itself puts into a folder of data
 # Synology, QNAP, macOS, Windows, Linux, Jupyter: what is in them is made from other files, or was thrown away.
 SYSTEM_FOLDERS = frozenset(

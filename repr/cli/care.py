@@ -61,10 +61,10 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
 
     index = Index.open(index_options.index_alone(folder, words))
     problems, strays = index.verify(images=images), index.strays()
-    said = problems or ["Nothing is wrong."]
+    lines = problems or ["Nothing is wrong."]
     if strays:
-        said = [*said, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
-    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(said), as_json=as_json)
+        lines = [*lines, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
+    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(lines), as_json=as_json)
     ctx.exit(3 if problems else 0)
 
 
@@ -86,8 +86,8 @@ def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: b
     before = index.info()["bytes"]
     strays = index.compact()
     after = index.info()["bytes"]
-    said = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
-    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, said, as_json=as_json)
+    text = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
+    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, text, as_json=as_json)
 
 
 @options.command()

@@ -28,7 +28,7 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
 
     compared = compare(runs)
     if out:
-        console.say(f"Wrote {write_page(compared, out)}")
+        console.say(f"Wrote {write_page(compared, out, runs)}")
     if as_json:
         console.emit(compared.as_json())
         return

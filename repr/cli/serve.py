@@ -16,10 +16,7 @@ from repr.server.settings import Limits
 if TYPE_CHECKING:
     from repr.server.keys import Keys
 
-UVICORN: dict[str, Any] = {
-    **{"log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 15, "backlog": 1024},
-    "timeout_graceful_shutdown": 30,  # seconds that requests have to end when the service is stopped
-}
+GRACE = 30  # seconds that requests have to end when the service is stopped
 
 
 @options.command()
@@ -73,7 +70,7 @@ def command(
     from repr.server.app import create_app
     from repr.server.keys import Keys
     from repr.server.keys import read_key as key_of
-    from repr.server.listening import check_writable, listen, url_of
+    from repr.server.listening import check_writable, listen
 
     keys, held = Keys(key_of(read_key, "read_key"), key_of(write_key, "write_key")), Limits(**limits)
     proposer = proposer_of(detector, device=device)
@@ -81,7 +78,7 @@ def command(
     if keys.write is not None:
         check_writable(index)
     socket = listen(host, port)
-    url = url_of(socket)
+    url = _url(*socket.getsockname()[:2])
     _warn(socket.getsockname()[0], keys)
     products, images = index.store.counts()
 
@@ -93,13 +90,18 @@ def command(
             console.emit({"url": url, "products": products, "images": images, "writable": keys.write is not None})
 
     app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_ready=_ready, on_failure=_stop)
-    server = uvicorn.Server(uvicorn.Config(app, **UVICORN))
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+    server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024, **quiet))
     console.say(f"Serving {products:,} products in {images:,} images at {url}  (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
         server.run(sockets=[socket])
     if app.state.service.failed is not None:
         raise app.state.service.failed
     console.say("Stopped.")
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _check_installed() -> None:

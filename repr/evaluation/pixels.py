@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
-from repr.arrays import Floats, Ints
+from repr.arrays import Floats, Ints, Pixels
+from repr.errors import UserError
+from repr.images.decode import decode
 from repr.images.known import ImageFiles
 from repr.images.pack import make_pack
+
+log = logging.getLogger(__name__)
 
 SIZE = 32
 NAME = f"raw pixels ({SIZE} px)"
@@ -17,6 +23,20 @@ def pixel_features(images: ImageFiles, *, workers: int | None = None) -> tuple[F
 
     Less the mean, because the cosine of two images would else say little but that both are bright.
     """
-    pack = make_pack(images, SIZE, workers=workers)
-    features = pack.pixels.reshape(len(pack), -1).astype(np.float32) / np.float32(255)
-    return features - features.mean(axis=1, keepdims=True), pack.rows
+    pixels, rows = _squares(images, workers)
+    features = pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255)
+    return features - features.mean(axis=1, keepdims=True), rows
+
+
+def _squares(images: ImageFiles, workers: int | None) -> tuple[Pixels, Ints]:
+    """The readable images (m, SIZE, SIZE, 3) and their rows (m,): from a pack in the cache, or in memory where it cannot be written."""
+    try:
+        pack = make_pack(images, SIZE, workers=workers)
+        return pack.pixels, pack.rows
+    except (OSError, UserError) as error:
+        chunks = list(decode(images.files(), images.boxes(), SIZE, workers=workers))
+        rows = np.concatenate([np.zeros(0, np.int64), *(chunk.positions for chunk in chunks)])
+        if not len(rows):
+            raise
+        log.warning(f"The images' raw pixels are not kept for the next time: {error}")
+        return np.concatenate([chunk.pixels for chunk in chunks]), rows

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from repr.catalog.once import once
+from repr.catalog.passed import CLOSED
 from repr.catalog.table import Catalog
-from repr.catalog.tree import CLOSED
 from repr.errors import UserError
 from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests

@@ -15,7 +15,7 @@ from repr.classify.longtail import BUCKETS, FEW, MANY
 from repr.classify.summary import ClassifyRow, name, title
 from repr.commands import command_line
 from repr.evaluation.calibration import BINS, Bin
-from repr.evaluation.words import ENOUGH, NONE, p_value, percent, points, rate
+from repr.evaluation.words import ENOUGH, NONE, enough, p_value, percent, points, rate
 from repr.experiments.document import TRIALS
 from repr.experiments.trials import Store
 from repr.records import from_json
@@ -215,7 +215,7 @@ def weak_curve(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
     for row in shown:
         config, top1 = row.config, row.row.metrics["top1"]
         line = f"{title(replace(config, fine_share=1.0), weights)}, {config.weak}, level {config.level}"
-        series.setdefault(line, []).append((100 * config.fine_share, 100 * top1.mean, 100 * (top1.ci95 or 0)))
+        series.setdefault(line, []).append((100 * config.fine_share, 100 * top1.mean, 100 * (top1.ci95 or 0) * enough(top1)))
     figure = against(series, xlabel="training rows with fine labels, per cent", ylabel="top-1, per cent")
     page.figure(figure, "Accuracy against the share of training rows whose labels below level 1 are known.")
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from repr.commands import command_line
 from repr.errors import UserError
-from repr.evaluation.words import ENOUGH, p_value, points, rate
+from repr.evaluation.words import ENOUGH, enough, p_value, points, rate
 from repr.experiments import document
 from repr.experiments.document import Comparison, Document, Row, UsedWeights, Value
 from repr.experiments.summary import paired_rows
@@ -30,16 +31,18 @@ from repr.runs import Run
 SCHEMA = 1  # of --json
 WEIGHTS = "weights"  # the setting of a row that names weights
 # Where results were put and what they ran on is not what makes two runs differ.
+SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table to print or to put on a page: cells are text."""
+    """A table to print or to put on a page: cells are text. words: they are sentences, whose lines are broken on a page."""
 
     title: str
     header: list[str]
     rows: list[list[str]]
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,22 +123,41 @@ def tables(compared: Compared) -> list[Table]:
             tests = [test for test in compared.tests if test.a in here]
             parts += [_tests_table(compared, here, tests, names)] if tests else []
     if histories := [[run.run, line] for run in compared.runs for line in run.history]:
-        parts.append(Table("How the weights came about", ["run", "step by step"], histories))
+        parts.append(Table("How the weights came about", ["run", "step by step"], histories, words=True))
     if compared.weights:
         lines: dict[tuple[str, ...], list[str]] = {}
         for one in compared.weights:
             (line,) = weights_rows([one.weights], names)
             lines.setdefault(tuple(line), []).append(one.run)
-        parts.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()]))
+        parts.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()], words=True))
     return parts
 
 
-def write_page(compared: Compared, path: Path) -> Path:
-    """The comparison as a self-contained page: the tables, and a figure of every metric that the tables of rows show."""
+def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
+    """What to type next: what has not ended goes on, what has too few seeds gets more, and networks are judged side by side."""
+    lines = []
+    for path, run in zip(paths, compared.runs, strict=True):
+        config, found = Path(path) / "config.json", compared.documents.get(run.run)
+        if run.status != "done":
+            lines.append(command_line(run.command, config=config, out=path))
+        elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
+            lines.append(command_line(seeded, config=config, seeds=5))
+    trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]
+    return [*lines, *([command_line("repr evaluate", weights=trained, data="YOUR_FOLDER")] if trained else [])]
+
+
+def write_page(compared: Compared, path: Path, paths: Sequence[Path]) -> Path:
+    """The comparison as a self-contained page: the tables, and a figure of every metric that the tables of rows show.
+
+    paths: of the runs, as they were given.
+    """
     page = Page("Runs side by side", any(run.synthetic for run in compared.runs))
+    if lines := next_commands(compared, paths):
+        page.section("What to try next")
+        page.code("\n".join(lines))
     for table in tables(compared):
         page.section(table.title)
-        page.table(table.header, table.rows)
+        page.table(table.header, table.rows, words=table.words)
     names = _weights_names(compared)
     for command in dict.fromkeys(row.command for row in compared.rows):
         here = [i for i, row in enumerate(compared.rows) if row.command == command]
@@ -147,11 +169,11 @@ def write_page(compared: Compared, path: Path) -> Path:
             for i in here:
                 if (judged := compared.rows[i].row.metrics.get(metric)) is not None:
                     bars = series.setdefault(labels[i], [None] * len(groups))
-                    bars[groups.index(alike[i])] = (100 * judged.mean, 100 * (judged.ci95 or 0.0))
+                    bars[groups.index(alike[i])] = (100 * judged.mean, 100 * (judged.ci95 or 0.0) * enough(judged))
             if series:
                 page.section(f"{metric} of {command}")
                 drawn = ladder(groups, series, xlabel=f"{metric}, per cent")
-                page.figure(drawn, "Mean over the seeds with the 95 % interval of the mean.")
+                page.figure(drawn, f"Mean over the seeds; lines: 95 % interval of the mean, where there are {ENOUGH} seeds or more.")
     return page.write(path)
 
 

@@ -32,12 +32,6 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-def url_of(listening: socket.socket) -> str:
-    """Where a socket that listens is asked over HTTP."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
 def check_writable(index: Index) -> None:
     """Raise UserError where the index's folder or file cannot be written to by this user."""
     if not (os.access(index.folder, os.W_OK) and os.access(index.store.file, os.W_OK)):

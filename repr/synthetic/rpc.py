@@ -13,7 +13,7 @@ import numpy as np
 from repr.records import Json
 from repr.synthetic.exemplars import SIZE, draw_exemplars, shots
 from repr.synthetic.identity import Product, skus
-from repr.synthetic.scenes import LEVELS, draw_scene, shopping_lists
+from repr.synthetic.scenes import LEVELS, Habits, draw_scene, shopping_lists
 from repr.synthetic.vocabulary import SUPERCATEGORIES
 
 Box = tuple[float, float, float, float]
@@ -83,11 +83,11 @@ def draw_sku(folder: Path, category: int, count: int, seed: int) -> list[Drawn]:
     return written
 
 
-def draw_checkout(folder: Path, scene: Scene, seed: int) -> list[Drawn]:
+def draw_checkout(folder: Path, scene: Scene, seed: int, habits: Habits) -> list[Drawn]:
     """Draw and write one checkout image."""
     rng = np.random.default_rng([seed, 7, ("val", "test").index(scene.split), scene.number])
     products: dict[int, Product] = skus(seed)
-    image, placed = draw_scene([(c, products[c]) for c in scene.basket], scene.level, scene.side, rng)
+    image, placed = draw_scene([(c, products[c]) for c in scene.basket], scene.level, scene.side, rng, habits)
     image.save(folder / f"{scene.split}2019" / scene.name, quality=88)
     return [Drawn(scene.name, scene.side, scene.side, scene.level, [(p.category, p.box, p.point) for p in placed])]
 

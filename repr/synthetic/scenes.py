@@ -24,7 +24,21 @@ LEVELS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 _COVER = {"easy": 0.06, "medium": 0.12, "hard": 0.20}
 _SCALE = 8.2  # pixels a centimetre on the counter, when there is room
 _FULL = 0.28  # of the counter that the products may cover before the camera stands back
-_TURNED = 3.0  # concentration of the products' turns: most lie more or less towards the clerk, some any way round
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How alike the photographs of a counter are.
+
+    lamps: how much strength and tint of the light vary (`Light.random`). aligned: concentration of the products' turns (von Mises);
+    at 3 most lie more or less towards the clerk and some any way round, at 0 each lies as it happens.
+    """
+
+    lamps: float
+    aligned: float
+
+
+RPC = Habits(0.8, 3.0)  # one counter under its own lamp
 
 
 @dataclass(frozen=True)
@@ -77,12 +91,14 @@ def _rest(product: Product, rng: np.random.Generator) -> Array:
     return FACE_DOWN if chance < 0.95 or not form.stands else turned("y", np.pi / 2)
 
 
-def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np.random.Generator) -> tuple[Image.Image, list[Placed]]:
+def draw_scene(
+    basket: list[tuple[int, Product]], level: str, side: int, rng: np.random.Generator, habits: Habits = RPC
+) -> tuple[Image.Image, list[Placed]]:
     """A square image of `side` pixels with the basket's (category id, product) pairs on the counter."""
     ground = sum(float(np.prod(sorted(product.size)[1:])) for _, product in basket)
     scale = _SCALE * side / 600 * min(1.0, np.sqrt(_FULL * (side * 600 / side / _SCALE) ** 2 / ground)) * rng.uniform(0.94, 1.04)
     camera = Camera.at(89.9, 105, scale, (side / 2, side / 2))
-    light = Light.random(rng, 2.2, 0.8)
+    light = Light.random(rng, 2.2, habits.lamps)
     blur = rng.uniform(0.2, 0.85)
     clouds: dict[int, Cloud] = {}
     owner = np.full((side, side), -1, dtype=np.int16)
@@ -93,7 +109,7 @@ def draw_scene(basket: list[tuple[int, Product]], level: str, side: int, rng: np
     for number, (category, product) in enumerate(order):
         if category not in clouds:
             clouds[category] = build(product, SPACING / scale, rng)
-        rotation = turned("z", rng.vonmises(0, _TURNED)) @ _rest(product, rng)
+        rotation = turned("z", rng.vonmises(0, habits.aligned)) @ _rest(product, rng)
         sprite, cast = _settle(clouds[category], product, rotation, camera, light, owner, sizes, level, blur, rng)
         dark = cast.point(lambda a: int(a * 0.42))
         image = Image.composite(Image.new("RGB", image.size, (30, 32, 34)), image, dark)

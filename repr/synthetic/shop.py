@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -19,6 +19,7 @@ from repr.machine import cores
 from repr.records import Json
 from repr.synthetic import mep3m, rpc
 from repr.synthetic.identity import skus
+from repr.synthetic.scenes import RPC, Habits
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,10 @@ PARTS = ("mep3m", "rpc")  # the web shop and the checkout, each a folder
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most, SKUs."""
+    """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most, SKUs.
+
+    habits: how alike the photographs of the checkout are.
+    """
 
     records: int
     exemplars: int
@@ -38,11 +42,12 @@ class Scale:
     test: int
     room: int
     products: int = 200  # of RPC's 200, evenly over the supercategories
+    habits: Habits = RPC
 
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
-    "demo": Scale(800, 4, 36, 30, 50_000_000, 80),
+    "demo": Scale(800, 4, 36, 30, 50_000_000, 80, Habits(1.5, 0.5)),  # else colours alone tell its few products apart
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 
@@ -66,6 +71,7 @@ def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", parts: Sequence[
         "version": VERSION,
         "seed": seed,
         "scale": scale,
+        "habits": asdict(SCALES[scale].habits),
         "synthetic": True,
         "note": "Drawn images of products that do not exist.",
     }
@@ -131,7 +137,7 @@ def _draw_checkout(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
     scenes = rpc.plan({"val": scale.val, "test": scale.test}, categories, seed)
     exemplars = [partial(rpc.draw_sku, folder, category, scale.exemplars, seed) for category in categories]
     rpc.write_annotations(folder, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), categories, seed)
-    drawn = draw([partial(rpc.draw_checkout, folder, scene, seed) for scene in scenes], len(scenes), "Drawing checkouts")
+    drawn = draw([partial(rpc.draw_checkout, folder, scene, seed, scale.habits) for scene in scenes], len(scenes), "Drawing checkouts")
     for split in ("val", "test"):
         of_split = [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split]
         rpc.write_annotations(folder, split, of_split, categories, seed)

@@ -15,7 +15,7 @@ OWNERS = (Source, Part, Labelled, Divided, Cropped, Seeded, Machine, Writing)
 
 
 def one(name: str) -> Setting:
-    [setting] = [found[name] for owner in OWNERS if name in (found := declared(owner))]
+    [setting] = [declarations[name] for owner in OWNERS if name in (declarations := declared(owner))]
     return setting
 
 
@@ -54,5 +54,5 @@ def test_they_are_put_together_by_inheritance() -> None:
         """Of a command."""
 
     assert set(declared(Both)) == {*declared(Source), *declared(Seeded), *declared(Machine)}
-    made = Both(seed=3, data=("a",))
-    assert (made.seed, made.data, made.device, made.workers) == (3, ("a",), "auto", None)
+    both = Both(seed=3, data=("a",))
+    assert (both.seed, both.data, both.device, both.workers) == (3, ("a",), "auto", None)

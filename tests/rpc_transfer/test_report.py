@@ -211,12 +211,12 @@ def test_every_figure_and_image_has_words(html: str) -> None:
 
 
 def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
-    found = results.read(run)
-    best = best_row(found.rows)
+    run_results = results.read(run)
+    best = best_row(run_results.rows)
     assert best is not None
-    counts = report_errors.confusion_counts(found, best, 6)
+    counts = report_errors.confusion_counts(run_results, best, 6)
     slow = np.zeros((6, 6), dtype=np.int64)
-    for one in found.trials(best).values():
+    for one in run_results.trials(best).values():
         arrays = one.arrays
         for true, said in zip(arrays["labels"], arrays["predictions"], strict=True):
             slow[true, said] += 1
@@ -237,6 +237,13 @@ def test_a_synthetic_run_is_labelled(data: Path, tmp_path: Path) -> None:
     html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "(synthetic)</title>" in html and 'class="synthetic"' in html
     assert not (folder / "report.html").exists()
+
+
+def test_two_seeds_give_points_without_intervals(data: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", str(data), novel=1, shots=(2,), seeds=2, weights={"none": 0.6, "runs/a": 0.7})
+    html = report.write(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Two draws of shots, so points without intervals" in html and "too few for a test" in html
+    assert "±" not in html and "Highest harmonic mean" not in html
 
 
 def test_without_the_data_it_says_so(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

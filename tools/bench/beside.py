@@ -1,10 +1,12 @@
 """How fast pretraining, embedding and lookup are beside other work, as shares of their speed on a free machine.
 
-    python tools/bench/beside.py            free, beside one busy process and beside two; some ten minutes
-    python tools/bench/beside.py --json
+    python tools/bench/beside.py                                 free, beside one busy process and beside two; some three minutes
+    python tools/bench/beside.py --share 0.25 [--json] [--keep FILE]      a quarter of the time for each measurement
 
 Asked on two cores: at least 45 % of the free speed beside one busy process and 30 % beside two, and no more than 3 % lost on a free
-machine against threads that wait as PyTorch has them. The machine should be free otherwise: the load before is told.
+machine against threads that wait as PyTorch has them. The machine should be free otherwise: the load before is told. Each kind of work
+has two processes, one for each way of waiting, which are asked in turn; the median of ROUNDS counts. --keep writes the figures with
+command, day and machine, row for row, as they stand in tools/bench/results.
 """
 
 from __future__ import annotations
@@ -16,62 +18,85 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import harness
 
 from repr import machine
 
 WORK = ("pretrain", "embed", "lookup")
-BUSY = (0, 1, 2)
-ASKED = {1: 0.45, 2: 0.30}
-LOST = 0.03
+ASKED = {0: 0.97, 1: 0.45, 2: 0.30}  # busy processes beside us: share of the speed that is to be kept
 ROUNDS = 3  # the median of these counts
+SECONDS = 4.0  # of each measurement, at --share 1
 ACTIVE = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}  # libgomp's and LLVM's own
+Row = dict[str, str | float]
 
 
 @click.command()
-@click.option("--seconds", type=float, default=8.0, show_default=True, help="Of each measurement.")
+@click.option("--share", type=float, default=1.0, show_default=True, help=f"Of the {SECONDS:.0f} seconds of each measurement.")
+@click.option("--work", "works", type=click.Choice(WORK), multiple=True, help="Only this; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--worker", type=click.Choice(WORK), hidden=True, help="Do this work for --seconds and print its rate.")
-def main(seconds: float, as_json: bool, worker: str | None) -> None:
+@click.option("--keep", "kept", type=click.Path(path_type=Path), help="Write the figures to a JSON file.")
+@click.option("--worker", type=click.Choice(WORK), hidden=True, help="Do this work for every number of seconds on standard input.")
+def main(share: float, works: Sequence[str], as_json: bool, kept: Path | None, worker: str | None) -> None:
     """Measure it."""
     if worker:
-        click.echo(rate(worker, seconds))
+        with rated(worker) as rate:
+            for line in sys.stdin:
+                click.echo(rate(float(line)))
         return
-    rows = [measured(work, seconds) for work in WORK]
+    rows, load = list[Row](), os.getloadavg()[0]
+    for work in works or WORK:
+        rows += [{**row, "load_before": load} for row in measured(work, share * SECONDS)]
+        if kept is not None:  # what is measured stays, should it be stopped
+            harness.keep(kept, rows)
     if as_json:
-        click.echo(json.dumps({"load": os.getloadavg()[0], "cores": machine.cores(), "rows": rows}))
+        click.echo(json.dumps({"rows": rows}))
         return
-    click.echo(f"{machine.cores()} cores; load before {os.getloadavg()[0]:.1f} (should be near 0)")
+    click.echo(f"{machine.cores()} cores; load before {load:.1f} (should be near 0)")
     for row in rows:
-        click.echo(
-            f"{row['work']:9} {row['free']:.1f} a second free, {100 * row['lost']:+.1f} % lost by waiting briefly; beside one "
-            f"{100 * row['beside_1']:.0f} % (asked {100 * ASKED[1]:.0f}), two {100 * row['beside_2']:.0f} % (asked {100 * ASKED[2]:.0f})"
-        )
+        click.echo(f"{row['name']:24} {row['rate']:.1f} a second, {100 * float(row['ratio']):.0f} % (asked {100 * float(row['bar']):.0f})")
 
 
-def measured(work: str, seconds: float) -> dict[str, float | str]:
-    """The rates of one kind of work: things a second when free, the share lost by waiting briefly, and the shares kept beside others."""
-    rates: dict[int, list[float]] = {count: [] for count in BUSY}
+def measured(work: str, seconds: float) -> list[Row]:
+    """A row for each number of busy processes beside one kind of work.
+
+    rate: things a second; ratio: of the free speed, and for the free speed itself of that with threads that wait actively.
+    """
+    rates: dict[int, list[float]] = {count: [] for count in ASKED}
     active: list[float] = []
-    for _ in range(ROUNDS):  # in turn, so that a change of the machine meets all alike
-        active.append(asked(work, seconds, ACTIVE))
-        for count in BUSY:
-            with busy(count):
-                rates[count].append(asked(work, seconds, machine.WAITING))
-    free = statistics.median(rates[0])
-    shares = {f"beside_{count}": statistics.median(rates[count]) / free for count in ASKED}
-    return {"work": work, "free": free, "lost": 1 - free / statistics.median(active), **shares}
+    with worker_of(work, ACTIVE) as spinning, worker_of(work, machine.WAITING) as brief:
+        for _ in range(ROUNDS):  # in turn, so that a change of the machine meets all alike
+            active.append(spinning(seconds))
+            for count in ASKED:
+                with busy(count):
+                    rates[count].append(brief(seconds))
+    middle = {count: statistics.median(values) for count, values in rates.items()}
+    of = {count: statistics.median(active) if count == 0 else middle[0] for count in ASKED}
+    names = {0: f"{work}, free", 1: f"{work}, beside one", 2: f"{work}, beside two"}
+    return [{"name": names[count], "rate": middle[count], "ratio": middle[count] / of[count], "bar": bar} for count, bar in ASKED.items()]
 
 
-def asked(work: str, seconds: float, waiting: dict[str, str]) -> float:
-    """The rate that a fresh process finds, whose threads wait so."""
-    words = [sys.executable, __file__, "--worker", work, "--seconds", str(seconds)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, **waiting})
-    return float(done.stdout.splitlines()[-1])
+@contextmanager
+def worker_of(work: str, waiting: dict[str, str]) -> Iterator[Callable[[float], float]]:
+    """A fresh process whose threads wait so: from seconds of work to the rate that it finds in them."""
+    words = [sys.executable, __file__, "--worker", work]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **waiting}) as process:
+        assert process.stdin is not None and process.stdout is not None
+        to, answers = process.stdin, process.stdout
+
+        def _rate(seconds: float) -> float:
+            to.write(f"{seconds}\n")
+            to.flush()
+            return float(answers.readline())
+
+        try:
+            yield _rate
+        finally:
+            to.close()
 
 
 @contextmanager
@@ -86,16 +111,21 @@ def busy(count: int) -> Iterator[None]:
             other.wait()
 
 
-def rate(work: str, seconds: float) -> float:
-    """Things a second of one kind of work in this process, after a first go."""
+@contextmanager
+def rated(work: str) -> Iterator[Callable[[float], float]]:
+    """One kind of work in this process, after a first go: from seconds of it to things a second."""
     with tempfile.TemporaryDirectory() as name:
         once, things = {"pretrain": _pretraining, "embed": _embedding, "lookup": _lookup}[work](Path(name))
         once()
-        start, done = time.perf_counter(), 0
-        while (gone := time.perf_counter() - start) < seconds:
-            once()
-            done += things
-        return done / gone
+
+        def _rate(seconds: float) -> float:
+            start, done = time.perf_counter(), 0
+            while (gone := time.perf_counter() - start) < seconds:
+                once()
+                done += things
+            return done / gone
+
+        yield _rate
 
 
 def _images(count: int) -> list[object]:

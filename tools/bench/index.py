@@ -70,7 +70,7 @@ def whole(n: int, dim: int, noise: float, seed: int) -> Floats:
     return np.concatenate(list(drawn(n, dim, noise, seed)))
 
 
-def told(tried: tuple[Tried, ...]) -> None:
+def print_settings(tried: tuple[Tried, ...]) -> None:
     """The settings on stderr."""
     for one in tried:
         print(f"  {one.words()}", file=sys.stderr)
@@ -81,17 +81,17 @@ def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> Row:
     begun, ids = time.perf_counter(), np.arange(len(vectors))
     chosen, cells, tried = calibrate(vectors, ids, recall=recall, generator=np.random.default_rng(0))
     built = time.perf_counter() - begun
-    told(tried)
+    print_settings(tried)
     begun = time.perf_counter()
     _, exact = top_k(queries, vectors, 10)
     exact_rate = len(queries) / (time.perf_counter() - begun)
-    rate, found = exact_rate, exact
+    rate, rows = exact_rate, exact
     if cells is not None:
         rescored(cells, vectors.__getitem__, queries[:50], 10)
         begun = time.perf_counter()
-        _, found = rescored(cells, vectors.__getitem__, queries, 10)
+        _, rows = rescored(cells, vectors.__getitem__, queries, 10)
         rate = len(queries) / (time.perf_counter() - begun)
-    shares = [len(np.intersect1d(some, best)) / 10 for some, best in zip(found, exact, strict=True)]
+    shares = [len(np.intersect1d(some, best)) / 10 for some, best in zip(rows, exact, strict=True)]
     return {
         "name": name, "kind": chosen.kind, "lists": chosen.lists, "probes": chosen.probes, "recall@10": float(np.mean(shares)),
         "queries_a_second": rate, "exact_queries_a_second": exact_rate, "ratio": rate / exact_rate, "build_seconds": built,
@@ -124,9 +124,9 @@ def put(index: Index, vectors: Floats, start: int, *, at_once: int) -> None:
 
 def timed(index: Index, query: Floats) -> float:
     """Seconds of one answer to a photograph whose features are there."""
-    made = Embeddings(query, np.ones(1, np.float32), np.arange(1))
+    embeddings = Embeddings(query, np.ones(1, np.float32), np.arange(1))
     begun = time.perf_counter()
-    index.answer(made)
+    index.answer(embeddings)
     return time.perf_counter() - begun
 
 
@@ -233,8 +233,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
-    wanted = [PARTS[name] for name in arguments.only.split(",")]
-    rows = [row for part, n in wanted for row in part(int(n * arguments.share))]
+    parts = [PARTS[name] for name in arguments.only.split(",")]
+    rows = [row for part, n in parts for row in part(int(n * arguments.share))]
     if arguments.keep is not None:
         harness.keep(arguments.keep, rows)
     if arguments.json:

@@ -66,3 +66,11 @@ def test_classes_that_are_called_so_stay_classes_and_are_said(tops: dict[str, se
 
 def test_other_classes_need_no_word() -> None:
     assert parts_of({"apple": {""}, "pear": {"small"}}) == parts_of({})
+
+
+def test_folders_of_the_same_names_are_said() -> None:
+    """A gallery and its queries, or folds: parts by other names, perhaps."""
+    parts = parts_of({"gallery": {"tea", "jam"}, "query": {"jam", "tea"}})
+    assert not parts.splits and "gallery, query hold folders of the same names" in parts.note
+    assert parts_of({"men": {"shoes", "hats"}, "women": {"shoes", "bags"}}) == parts_of({})
+    assert parts_of({"men": {"shoes"}, "women": {"shoes"}}) == parts_of({}), "one name says little"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repr.catalog import folders, listing, rpc
+from repr.catalog import folders, listing, mep3m, rpc
 from repr.catalog.once import BEGINNING, equal_files, once
 from repr.catalog.table import Catalog
 
@@ -67,6 +67,29 @@ def test_test_images_that_are_in_train_too_are_told(tmp_path: Path, capsys: pyte
     note = "1 test images are in train too, byte for byte, such as b.jpg: figures on them say little"
     assert len(left) == 3 and left.notes == (note,) and note in capsys.readouterr().err
     assert len(once(listing.read(tmp_path / "s.csv"), by_split=False)) == 2
+
+
+RECORD = (
+    '{"class_id": "1", "class_name": "food", "sub_class_id": "%s", "sub_class_name": "%s", "subsub_class_id": "FALSE", '
+    '"subsub_class_name": "FALSE", "img_path": "Images/%s", "img_resolution": [9, 9, 3], "title": "", "OCR": "FALSE"}'
+)
+
+
+def test_by_class_a_copy_counts_once_where_each_image_is_a_product(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """MEP-3M: two records of one photograph, and one of it in another class."""
+    (tmp_path / "Images" / "1").mkdir(parents=True)
+    for name in "abcd":
+        (tmp_path / "Images" / "1" / f"{name}.jpg").write_bytes(b"other" if name == "d" else b"same")
+    records = [("1", "tea", "1/a.jpg"), ("1", "tea", "1/b.jpg"), ("2", "jam", "1/c.jpg"), ("1", "tea", "1/d.jpg")]
+    (tmp_path / "annotation.json").write_text(f"[{','.join(RECORD % record for record in records)}]")
+    every = mep3m.read(tmp_path)
+    left = once(every, level=2)
+    assert list(left.column("path")) == ["Images/1/a.jpg", "Images/1/c.jpg", "Images/1/d.jpg"]
+    assert [(one.count, one.examples) for one in left.passed_over] == [(1, ("Images/1/b.jpg",))]
+    assert left.notes == ("1 images stand under several classes each, such as one under jam and tea",)
+    assert len(once(every, level=1)) == 2
+    assert len(once(every)) == 4, "as products, which is what an index stores, they are four"
+    assert "stand under several products each, such as one under Images/1/a.jpg and Images/1/b.jpg" in capsys.readouterr().err
 
 
 def test_freiburg_has_fourteen_doubles_and_grocery_none(shared: Path) -> None:

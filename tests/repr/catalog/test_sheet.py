@@ -77,3 +77,10 @@ def test_what_spreadsheets_write(tmp_path: Path, text: str, encoding: str) -> No
 
 def test_rows_have_the_numbers_of_a_spreadsheet(tmp_path: Path) -> None:
     assert [n for n, _ in read(tmp_path, 'a,b\n1,2\n\n3,"x\ny"\n4,5\n').rows] == [2, 4, 5]
+
+
+def test_utf16_without_its_mark_and_damaged_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 1: a zero byte.*Save the file as UTF-8"):
+        read(tmp_path, "a,b\n1,2\n", "utf-16-le")
+    with pytest.raises(UserError, match="line 2: a zero byte"):
+        read(tmp_path, "a,b\n1,2\0\n")

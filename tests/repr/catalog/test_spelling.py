@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from repr.catalog import listing
+from repr.catalog.passed import Tally
 from repr.catalog.spelling import Spelling, settled
 from repr.errors import UserError
 
@@ -70,3 +73,34 @@ def test_paths_that_lead_out_are_refused_with_their_place(tmp_path: Path, path: 
 
 def test_what_is_missing_keeps_its_own_path(tmp_path: Path) -> None:
     assert settled(Spelling(tmp_path / "nowhere"), "a\\1.jpg", "row 1") == "a/1.jpg"
+
+
+@pytest.fixture
+def closed_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders named `shut` are there and may not be listed."""
+    real = Path.iterdir
+
+    def _listed(folder: Path) -> Iterator[Path]:
+        if folder.name == "shut":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(Path, "iterdir", _listed)
+
+
+@pytest.mark.usefixtures("closed_folder")
+def test_a_folder_that_cannot_be_listed_is_counted_with_the_reason(tmp_path: Path) -> None:
+    found, passed = files(tmp_path, "a/1.jpg", "shut/1.jpg"), Tally()
+    assert found.find("a/1.jpg") == "a/1.jpg" and found.find("shut/1.jpg") is None and found.find("none/1.jpg") is None
+    found.count_closed(passed, "images/")
+    assert [(one.reason, one.examples) for one in passed.list()] == [
+        ("folders that cannot be opened (permission denied)", ("images/shut/",))
+    ]
+
+
+@pytest.mark.usefixtures("closed_folder")
+def test_a_list_of_images_tells_of_such_a_folder(tmp_path: Path) -> None:
+    files(tmp_path, "a/1.jpg", "shut/1.jpg")
+    (tmp_path / "list.csv").write_text("image,product\na/1.jpg,tea\nshut/1.jpg,jam\n")
+    catalog = listing.read(tmp_path / "list.csv")
+    assert [(one.count, one.examples) for one in catalog.passed_over] == [(1, ("shut/",))]

@@ -99,6 +99,15 @@ def test_titles_are_compared_without_case_width_and_blanks_and_not_when_they_nam
     assert ids[2:].tolist() == [-1] * 6
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    ["N/A", "n.a.", "#N/A", "<NA>", "(none)", "--None--", "[null]", "no_title", "Not available", "TBD.", "-", "…", "?", "暂无标题"],
+)
+def test_what_stands_for_no_title_ties_nothing(nothing: str) -> None:
+    ids = splits.title_ids(catalog([nothing, nothing, "Nantucket tea", "Nantucket tea"], ["Shoes"], [0] * 4))
+    assert ids[:2].tolist() == [-1, -1] and ids[2] == ids[3] >= 0
+
+
 def test_random_is_eight_to_two_and_follows_its_seed(tmp_path: Path) -> None:
     data = catalog([str(n) for n in range(100)], ["a"], [0] * 100, tmp_path)
     first = splits.divide(data, "random", 1)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from repr.catalog.sources import open_data
+from repr.errors import UserError
 from repr.evaluation.pixels import SIZE, pixel_features
 
 
@@ -42,3 +43,24 @@ def test_brightness_makes_no_likeness(tmp_path: Path) -> None:
     features, _ = pixel_features(open_data((str(tmp_path / "shop"),), split="random"), workers=0)
     first, second = features / np.linalg.norm(features, axis=1, keepdims=True)
     assert abs(float(first @ second)) < 1e-5
+
+
+def test_a_cache_that_cannot_be_written_costs_no_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = open_data((str(folder),), split="random")
+    features, rows = pixel_features(catalog, workers=0)
+    (folder.parent / "cache").write_text("a file, not a folder")
+    monkeypatch.setenv("REPR_CACHE", str(folder.parent / "cache"))
+    others, same = pixel_features(catalog, workers=0)
+    np.testing.assert_array_equal(others, features)
+    np.testing.assert_array_equal(same, rows)
+    assert "not kept for the next time" in capsys.readouterr().err
+
+
+def test_without_an_image_that_can_be_read_there_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "shop" / "a").mkdir(parents=True)
+    for name in ("0.png", "1.png"):
+        (tmp_path / "shop" / "a" / name).write_bytes(b"no image")
+    with pytest.raises(UserError, match="none of the 2 images could be read"):
+        pixel_features(open_data((str(tmp_path / "shop"),), split=None), workers=0)

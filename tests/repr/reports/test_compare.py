@@ -19,7 +19,7 @@ from repr.experiments.document import Document, Row, TrialFile, UsedWeights
 from repr.models.names import weights_names
 from repr.models.provenance import Data, Images, Provenance, Record
 from repr.models.weights import fresh, write_weights
-from repr.reports.compare import Compared, compare, tables, write_page
+from repr.reports.compare import Compared, compare, next_commands, tables, write_page
 from repr.runs import Run
 
 METRICS = ("acc_all", "acc_novel")
@@ -154,9 +154,26 @@ def test_rows_within_a_run_are_tested_too(tmp_path: Path, pretraining: Callable[
 
 
 def test_a_synthetic_run_is_labelled(tmp_path: Path) -> None:
-    compared = compare([transfer(tmp_path / "a", {"none": [0.5]}), transfer(tmp_path / "b", {"none": [0.5]})])
+    runs = [transfer(tmp_path / name, {"none": [0.5]}) for name in "ab"]
+    compared = compare(runs)
     assert all("(synthetic)" in line[2] for line in titled(compared, "Rows of toy")[1:])
-    assert "(synthetic)" in write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "(synthetic)" in write_page(compared, tmp_path / "page.html", runs).read_text(encoding="utf-8")
+
+
+def test_what_to_try_next_goes_on_repeats_and_judges(tmp_path: Path, pretraining: Callable[..., Path]) -> None:
+    runs = [
+        run(tmp_path / "few", [row([0.5, 0.6])], command="repr classify"),
+        run(tmp_path / "many", [row([0.5, 0.6, 0.7])], command="repr classify"),
+        run(tmp_path / "stopped", [], command="repr classify", status="stopped"),
+        pretraining(tmp_path / "net"),
+    ]
+    assert next_commands(compare(runs), runs) == [
+        f"repr classify --config {runs[0]}/config.json --seeds 5",
+        f"repr classify --config {runs[2]}/config.json --out {runs[2]}",
+        f"repr evaluate --weights {runs[3]} --data YOUR_FOLDER",
+    ]
+    page = write_page(compare(runs), tmp_path / "page.html", runs).read_text(encoding="utf-8")
+    assert page.index("What to try next") < page.index("Rows of repr classify")
 
 
 def test_a_broken_document_is_named(tmp_path: Path) -> None:
@@ -179,10 +196,11 @@ def test_weights_of_equal_names_are_told_apart(tmp_path: Path, pretraining: Call
         specs[1]: "y/weights",
         "imagenet": "imagenet",
     }
-    compared = compare([transfer(tmp_path / "first", {specs[0]: [0.5, 0.6], specs[1]: [0.6, 0.8]}), pretraining(tmp_path / "p")])
+    runs = [transfer(tmp_path / "first", {specs[0]: [0.5, 0.6], specs[1]: [0.6, 0.8]}), pretraining(tmp_path / "p")]
+    compared = compare(runs)
     _, line = titled(compared, "toy: a − b")
     assert line[2:4] == ["first: y/weights", "first: x/weights"]
-    page = write_page(compared, tmp_path / "page.html").read_text(encoding="utf-8")
+    page = write_page(compared, tmp_path / "page.html", runs).read_text(encoding="utf-8")
     assert "first: x/weights" in page and "first: y/weights" in page
 
 

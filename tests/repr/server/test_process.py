@@ -95,6 +95,7 @@ def test_json_is_one_object_once_it_is_warm(index: Index) -> None:
         assert said == {"schema": 1, "url": f"{service.url}/", "products": products, "images": images, "writable": False, "passed_over": []}
 
 
+@pytest.mark.slow
 def test_it_answers_beside_commands_that_change_its_index(tmp_path: Path) -> None:
     index = fill(tmp_path)
     (tmp_path / "more" / "egg").mkdir(parents=True)

@@ -15,7 +15,7 @@ from PIL import Image
 from repr.synthetic.exemplars import SIZE
 from repr.synthetic.identity import skus
 from repr.synthetic.rpc import Drawn, Scene, barcode, draw_checkout, draw_sku, folders, plan, write_annotations
-from repr.synthetic.scenes import LEVELS
+from repr.synthetic.scenes import LEVELS, RPC
 from repr.synthetic.vocabulary import SUPERCATEGORIES
 
 EVERY = sorted(skus(0))
@@ -99,7 +99,7 @@ def test_exemplars_are_named_by_code_side_camera_and_turn(tmp_path: Path) -> Non
 
 def test_two_takes_of_a_list_lie_otherwise(tmp_path: Path, planned: list[Scene]) -> None:
     folders(tmp_path)
-    ((first,), (second,)) = (draw_checkout(tmp_path, scene, 0) for scene in planned[:2])
+    ((first,), (second,)) = (draw_checkout(tmp_path, scene, 0, RPC) for scene in planned[:2])
     assert Counter(category for category, _, _ in first.objects) == Counter(planned[0].basket)
     assert sorted(category for category, _, _ in first.objects) == sorted(category for category, _, _ in second.objects)
     assert {box for _, box, _ in first.objects} != {box for _, box, _ in second.objects}

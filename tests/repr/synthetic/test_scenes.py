@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from repr.synthetic.identity import Product, skus
-from repr.synthetic.scenes import LEVELS, Placed, draw_scene, shopping_lists
+from repr.synthetic.scenes import LEVELS, RPC, Habits, Placed, draw_scene, shopping_lists
 
 SIDE = 300
 CATEGORIES = list(range(1, 201))
@@ -117,3 +118,29 @@ def test_easy_scenes_hide_less_than_hard_ones() -> None:
         return float(np.sum(hidden))
 
     assert _overlap("easy") < _overlap("hard")
+
+
+def test_under_other_lamps_the_same_scene_has_other_colours() -> None:
+    """Nothing but the light differs; the more lamps vary, the further the colours of images lie apart."""
+
+    def _tones(lamps: float) -> np.ndarray[Any, Any]:
+        habits = replace(RPC, lamps=lamps)
+        scenes = [draw_scene(basket(1), "easy", 200, np.random.default_rng(seed), habits)[0] for seed in range(8)]
+        return np.array([np.asarray(image, float).mean(axis=(0, 1)) for image in scenes])
+
+    few, many = _tones(0.2), _tones(2.0)
+    assert (many.std(axis=0) > 2 * few.std(axis=0)).all()
+    first, second = (draw_scene(basket(1), "easy", 200, np.random.default_rng(0), replace(RPC, lamps=lamps))[1] for lamps in (0.2, 2.0))
+    assert first == second, "products lie where they lay"
+
+
+def test_products_that_nobody_aligns_lie_any_way_round() -> None:
+    """A pen is long: its box is as wide as it is long where it lies across, and narrow where it lies towards the clerk."""
+    pen = next(category for category, product in skus(0).items() if product.form_name == "pen")
+
+    def _shapes(aligned: float) -> list[float]:
+        boxes = [draw_scene(basket(pen), "easy", 200, np.random.default_rng(seed), Habits(0.8, aligned))[1][0].box for seed in range(24)]
+        return [width / height for _, _, width, height in boxes]
+
+    assert max(_shapes(200.0)) < 0.6
+    assert min(_shapes(0.0)) < 0.6 and max(_shapes(0.0)) > 1.7
