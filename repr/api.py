@@ -40,9 +40,9 @@ def embed(images: Sequence[ImageLike], embedder: Embedder | str | Path = "imagen
     takes; load it once where many calls follow. Raises UserError when an image cannot be read, naming the first
     (`Embedder.images` goes on without it).
     """
-    made = (embedder if isinstance(embedder, Embedder) else load(embedder)).images(images)
-    if made.quarantine:
-        first, n = made.quarantine[0], len(made.quarantine)
+    embeddings = (embedder if isinstance(embedder, Embedder) else load(embedder)).images(images)
+    if embeddings.quarantine:
+        first, n = embeddings.quarantine[0], len(embeddings.quarantine)
         more = f" ({n} of {len(images)} images cannot be read)" if n > 1 else ""
         raise UserError(first.reason + more, first.path, "Leave it out or mend it")
-    return made.vectors
+    return embeddings.vectors

@@ -110,7 +110,7 @@ def _run(group: click.Command, program: str) -> None:
     _any_terminal()
     stdout, stderr = sys.stdout, sys.stderr
     try:
-        with told():
+        with listening():
             code = group.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()  # a closed pipe is told here and not after the end
         sys.exit(code if isinstance(code, int) else 0)
@@ -287,7 +287,7 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def listening() -> Iterator[None]:
     """Meanwhile what the library tells (`repr.progress`) goes to stderr: messages as lines, counts as bars. Of several processes,
     what the first one tells."""
     if worker.here().rank > 0:

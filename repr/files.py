@@ -63,7 +63,7 @@ def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> 
     Raises UserError when another process holds it. Where the file system knows no locks there is none.
     """
     folder = Path(folder)
-    made = not folder.exists()
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -75,7 +75,7 @@ def held(folder: Path, remedy: str = "Wait for it, or choose another `out`") -> 
         yield
     finally:
         os.close(lock)
-        if made:
+        if is_new:
             with suppress(OSError):
                 folder.rmdir()
 

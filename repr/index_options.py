@@ -11,7 +11,6 @@ from repr import console
 from repr.errors import UserError
 from repr.options import Between, Decorator, Function, option
 
-WAIT = 30.0  # seconds
 part_option = option(
     "--part",
     "parts",
@@ -26,16 +25,6 @@ prefix_option = option(
 same_weights_option = option(
     "--weights", metavar="W", section="model", help="Only to make sure: refused unless the index was made with these."
 )
-wait_option = option(
-    "--wait",
-    type=Between(0),
-    default=WAIT,
-    metavar="SECONDS",
-    section="machine",
-    help=f"How long to wait for another that writes to the index.  [default: {WAIT:g}]",
-)
-
-
 onnx_option = option("--onnx", is_flag=True, section="machine", help="Run by ONNX Runtime, without PyTorch. Exports what it needs once.")
 detector_option = option(
     "--detector",
@@ -97,9 +86,9 @@ def index_and_file(folder: Path | None, words: Sequence[str], what: str) -> tupl
     return index, Path(names[0])
 
 
-def finish(index: Path, result: Mapping[str, object], said: str, *, as_json: bool) -> None:
+def finish(index: Path, result: Mapping[str, object], text: str, *, as_json: bool) -> None:
     """End a command: print its result as JSON, or what is to be said."""
     if as_json:
         console.emit({"index": str(index), **result})
     else:
-        click.echo(said)
+        click.echo(text)

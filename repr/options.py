@@ -22,14 +22,16 @@ from repr.errors import UserError, nearest
 from repr.files import check_writable, read_json
 from repr.machine import DOWNLOAD, use_threads
 from repr.settings import Setting, Value, declared
-from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+from repr.shared import Cropped, Divided, Labelled, Machine, Part, Seeded, Source, Writing
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lists = Mapping[str, Sequence[tuple[str, str]]]  # heading -> names and what they mean
 
 SECTIONS = ("what", "data", "model", "training", "output", "machine")
 MANY = 10  # options; the help of a command with more is in sections
-SHARED = {name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seeded, Machine) for name, one in declared(owner).items()}
+SHARED = {
+    name: one for owner in (Source, Part, Labelled, Divided, Cropped, Seeded, Machine, Writing) for name, one in declared(owner).items()
+}
 ALIASES = {"data": ("--data", "--root")}  # spelled so wherever they stand
 
 
@@ -95,9 +97,9 @@ def command(name: str | None = None, *, lists: Lists | None = None) -> Callable[
     """click's decorator, for a `Command`."""
 
     def _made(function: Callable[..., object]) -> Command:
-        made = click.command(name, cls=Command)(function)
-        made.lists = lists or {}
-        return made
+        built = click.command(name, cls=Command)(function)
+        built.lists = lists or {}
+        return built
 
     return _made
 
@@ -202,14 +204,14 @@ def _option(one: Setting, spelled: str = "", bare: Value = None) -> Decorator:
 def _help(one: Setting, bare: Value = None) -> str:
     """A declaration in a line: help, whether it can be repeated, default, limits. Settings stand there in backticks."""
     default = "" if one.kind is bool and one.default is False else one.usually
-    told = [
+    facts = [
         "repeatable" if one.many and one.kind is str else "",
         default and f"default: {default}",
         "" if one.choices else one.limits,
         "" if bare is None else f"bare: {bare}",
     ]
-    said = "; ".join(filter(None, told))
-    text = f"{one.help}  [{said}]" if said else one.help
+    bounds = "; ".join(filter(None, facts))
+    text = f"{one.help}  [{bounds}]" if bounds else one.help
     return re.sub(r"`(\w+)`", lambda name: f"--{name[1].replace('_', '-')}", text)
 
 
@@ -299,8 +301,8 @@ def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> str | 
 
 def typed(ctx: click.Context) -> set[str]:
     """Names of the parameters that were typed: neither defaults nor of --config."""
-    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.PROMPT)
-    return {name for name in ctx.params if ctx.get_parameter_source(name) in given}
+    sources = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.PROMPT)
+    return {name for name in ctx.params if ctx.get_parameter_source(name) in sources}
 
 
 def refuse_typed(ctx: click.Context, names: Collection[str], why: str, remedy: str) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -91,7 +92,7 @@ def _read_one_of(hints: tuple[object, ...], value: object, place: str) -> object
 def _read_record(kind: type, value: object, place: str) -> object:
     if not isinstance(value, Mapping):
         raise _Wrong(f"{place or 'the content'} is {value!r:.60}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in value:
         if name not in fields:
@@ -101,6 +102,12 @@ def _read_record(kind: type, value: object, place: str) -> object:
         if name not in value and required:
             raise _Wrong(f"there is no {_inside(place, name)}")
     return kind(**{name: _read(hints[name], part, _inside(place, name)) for name, part in value.items()})
+
+
+@cache
+def _hints(kind: type) -> dict[str, object]:
+    """A record's annotations, read once: that takes longer than a small record itself."""
+    return get_type_hints(kind)
 
 
 def _inside(place: str, name: object) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from repr.errors import UserError
 from repr.files import read_json, replacing, write_json
+from repr.machine import cores
 from repr.records import Json, Scalar
 
 VERSION = 2
@@ -106,8 +106,8 @@ class Run:
         version = config.get("version", 0)
         if version != VERSION:
             newer = version > VERSION
-            told = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
-            raise UserError(told, path, "Update the package" if newer else "Run it again")
+            message = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
+            raise UserError(message, path, "Update the package" if newer else "Run it again")
         return cls(path, cast(Config, config))
 
     @property
@@ -190,19 +190,22 @@ def claim(path: Path, command: str) -> None:
 
 
 def environment() -> dict[str, Json]:
-    """What a reader needs to judge a number: versions, machine, processors. No user or host names."""
+    """What a reader needs to judge a number: versions, machine, processors, cards where torch is in use. No user or host names."""
     versions = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    torch = sys.modules.get("torch")  # not imported for this: an answer without it stays quick
+    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if torch else []
     return {
         "python": sys.version.split()[0],
         "packages": versions,
         "machine": platform.machine(),
         "system": platform.platform(terse=True),
-        "cpus": os.cpu_count(),
+        "cpus": cores(),
+        **({"gpu": ", ".join(cards)} if cards else {}),
     }
 
 
@@ -220,23 +223,23 @@ def newest_weights(*, synthetic: bool, under: Path = Path("runs")) -> Path | Non
     finished = [
         run for run in _below(under, "*", "repr pretrain") if run.config["status"] == "done" and run.config["synthetic"] is synthetic
     ]
-    found = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
-    return max(found)[1] if found else None
+    dated = [(run.config["created"], run.path) for run in finished if (run.path / "weights.safetensors").exists()]
+    return max(dated)[1] if dated else None
 
 
 def newest_unfinished(command: str, names: str, typed: Options, *, under: Path = Path("runs")) -> Path | None:
     """The newest run of `command` with the same options that did not end, in a folder below `under` called like `names`."""
     runs = _below(under, names, command)
-    found = [(run.config["created"], run.path) for run in runs if run.config["typed"] == typed and run.config["status"] != "done"]
-    return max(found)[1] if found else None
+    dated = [(run.config["created"], run.path) for run in runs if run.config["typed"] == typed and run.config["status"] != "done"]
+    return max(dated)[1] if dated else None
 
 
 def _below(under: Path, names: str, command: str) -> list[Run]:
     """The runs of a command; folders of other tools, whatever they hold, are passed over."""
-    found = []
+    runs = []
     for file in under.glob(f"{names}/config.json"):
         with suppress(UserError):
             run = Run.open(file.parent)
             if run.config["command"] == command and {"created", "status", "synthetic", "typed"} <= set(run.config):
-                found.append(run)
-    return found
+                runs.append(run)
+    return runs

@@ -144,15 +144,15 @@ def setting(
 def declared(owner: type) -> dict[str, Setting]:
     """The settings of a dataclass by name, in the order in which they are declared; fields that are no settings are left out."""
     hints = get_type_hints(owner)
-    found = {}
+    settings = {}
     for field in dataclasses.fields(owner):
         if "help" in field.metadata:
             kind = _kind(hints[field.name])
             limits = {**field.metadata, "choices": field.metadata["choices"] or kind.choices}
-            found[field.name] = Setting(
+            settings[field.name] = Setting(
                 field.name, kind.plain, cast(Value, field.default), optional=kind.optional, many=kind.many, words=kind.words, **limits
             )
-    return found
+    return settings
 
 
 def check(instance: object) -> None:
@@ -167,12 +167,12 @@ def values(instance: object) -> dict[str, Json]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in standing.items()}
 
 
-def from_mapping(owner: type, given: Mapping[str, object], where: str = "") -> Keywords:
-    """Keywords for the constructor of `owner` from a config file's values, checked. Raises UserError for an unknown name."""
+def from_mapping(owner: type, mapping: Mapping[str, object], where: str = "") -> Keywords:
+    """Keywords for the constructor of `owner` from a config file's mapping, checked. Raises UserError for an unknown name."""
     known = declared(owner)
-    for name in given:
+    for name in mapping:
         _require(name, known, where)
-    return {name: known[name].checked(tuple(value) if isinstance(value, list) else value, where) for name, value in given.items()}
+    return {name: known[name].checked(tuple(value) if isinstance(value, list) else value, where) for name, value in mapping.items()}
 
 
 def parse(owner: type, text: str, where: str, *, without: Collection[str] = ()) -> Keywords:
@@ -198,8 +198,8 @@ def explained(owner: type, *, without: Collection[str] = ()) -> list[str]:
     lines = []
     for one in _declared(owner, without).values():
         usual = one.usually or ("its own choice" if one.default is None else "")
-        told = "; ".join(filter(None, (usual and f"default {usual}", one.limits)))
-        lines.append(f"{one.name} ({told}): {one.help}" if told else f"{one.name}: {one.help}")
+        facts = "; ".join(filter(None, (usual and f"default {usual}", one.limits)))
+        lines.append(f"{one.name} ({facts}): {one.help}" if facts else f"{one.name}: {one.help}")
     return lines
 
 

@@ -72,3 +72,10 @@ class Machine:
 
     device: str = setting("auto", "auto, cpu, cuda or cuda:N.", metavar="DEVICE", group="machine")
     workers: int | None = setting(None, "Images decoded at a time.", low=0, usual="one a core", group="machine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How an index is written to."""
+
+    wait: float = setting(30.0, "How long to wait for another that writes to the index.", low=0, metavar="SECONDS", group="machine")

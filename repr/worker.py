@@ -11,6 +11,9 @@ import json
 import os
 import signal
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +58,19 @@ def record(text: str, error: UserError | None = None) -> None:
         now = time.time()
         message = {"message": text, "extraInfo": {"py_callstack": text, "timestamp": str(int(now))}}
         Path(file).write_text(json.dumps({"message": message, "time": now, "error": vars(error) if error else None}), encoding="utf-8")
+
+
+@contextmanager
+def leaving_word() -> Iterator[None]:
+    """Meanwhile what goes wrong is also recorded for the launcher."""
+    try:
+        yield
+    except UserError as error:
+        record(str(error), error)
+        raise
+    except Exception:
+        record(traceback.format_exc())
+        raise
 
 
 def follow_parent(number: signal.Signals) -> None:

@@ -167,17 +167,17 @@ def comparisons(rows: Sequence[Row]) -> list[Comparison]:
     joint      a row minus the upper bound from its own weights, on images of one size
     imagenet   a row minus logistic regression on the features of `imagenet` as given
     """
-    found: list[Comparison] = []
+    tests: list[Comparison] = []
     configs = [row.config for row in rows]
     for j, b in enumerate(configs):
         for i, a in enumerate(configs[j + 1 :], j + 1):
             if (a["learner"], a["shots"]) == (b["learner"], b["shots"]) and a["weights"] != b["weights"]:
-                found += compared(rows, i, j, SHOWN, against=AGAINST_WEIGHTS)
+                tests += compared(rows, i, j, SHOWN, against=AGAINST_WEIGHTS)
     for i, a in enumerate(configs):
         for j, b in enumerate(configs):
             if i != j and a["shots"] == b["shots"]:
                 if b["learner"] == "joint" and all(b[key] == a[key] for key in ("weights", "size")):
-                    found += compared(rows, i, j, SHOWN, against=AGAINST_JOINT)
+                    tests += compared(rows, i, j, SHOWN, against=AGAINST_JOINT)
                 if all(b[key] == value for key, value in USUAL.items()):
-                    found += compared(rows, i, j, SHOWN, against=AGAINST_USUAL)
-    return found
+                    tests += compared(rows, i, j, SHOWN, against=AGAINST_USUAL)
+    return tests

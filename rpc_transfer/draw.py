@@ -114,10 +114,10 @@ def make_split(
         message = "with all base images as shots none is left to test on"
         raise UserError(message, "", "Use `test_on` with another part", argument="base_shots")
     pool = _by_product(labels, keys, split_of, shots_from)
-    wanted = {**dict.fromkeys(base, shots if base_shots is None else base_shots), **dict.fromkeys(drawn, shots)}
-    _enough(pool, wanted, drawn, names, shots_from)
+    shots_of = {**dict.fromkeys(base, shots if base_shots is None else base_shots), **dict.fromkeys(drawn, shots)}
+    _enough(pool, shots_of, drawn, names, shots_from)
     candidates = pool if test_on == "validation" else _by_product(labels, keys, split_of, test_on, "test_on")
-    support = {seed: {key: _draw(pool[key], wanted[key], generator(seed, "shots", key)) for key in (*base, *drawn)} for seed in seeds}
+    support = {seed: {key: _draw(pool[key], shots_of[key], generator(seed, "shots", key)) for key in (*base, *drawn)} for seed in seeds}
     every = {key: candidates[key] for key in (*base, *drawn, *held_out)}
     tests = _beside(every, support, catalog)
     return Split(
@@ -222,20 +222,20 @@ def _names(catalog: Catalog, labels: Rows, keys: Sequence[str]) -> dict[str, str
     return {key: str(names[row]) if names[row] else key for key, row in zip(keys, first, strict=True)}
 
 
-def _enough(pool: Images, wanted: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
+def _enough(pool: Images, shots_of: Mapping[str, int | str], novel: Sequence[str], names: Mapping[str, str], part: str) -> None:
     """Raise UserError that names the products with fewer images than shots."""
-    short = [key for key, n in wanted.items() if len(pool[key]) < (1 if n == "all" else int(n))]
+    short = [key for key, n in shots_of.items() if len(pool[key]) < (1 if n == "all" else int(n))]
     if not short:
         return
     short.sort(key=lambda key: len(pool[key]))
-    asked = sorted({int(n) for key in short if (n := wanted[key]) != "all"}) or [1]
-    argument = "shots" if set(asked) & {int(n) for key, n in wanted.items() if n != "all" and key in novel} else "base_shots"
+    shots = sorted({int(n) for key in short if (n := shots_of[key]) != "all"}) or [1]
+    argument = "shots" if set(shots) & {int(n) for key, n in shots_of.items() if n != "all" and key in novel} else "base_shots"
     counts = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
     more = f" and {len(short) - 8} more" if len(short) > 8 else ""
     raise UserError(
-        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, asked))} shots asked for: {counts}{more}",
+        f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, shots))} shots asked for: {counts}{more}",
         "",
-        f"Ask for at most {max(min(len(pool[key]) for key in wanted), 0)} shots, or leave those products out",
+        f"Ask for at most {max(min(len(pool[key]) for key in shots_of), 0)} shots, or leave those products out",
         argument=argument,
     )
 

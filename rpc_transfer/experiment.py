@@ -61,10 +61,10 @@ def run(settings: Settings, out: Path | None = None) -> Results:
         SplitFile.of(plan.split, read).write(folder / protocol.FILE)
         bench = Bench(plan.settings, read, plan.split, plan.device)
         wanted = bench.wanted(plan.configs)
-        found = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
+        trials = run_trials(wanted, lambda one: bench.compute(plan.configs[one.row], one.seed), Store(folder / TRIALS))
         lost = bench.shelf.unreadable
         missing = [f"{len(lost)} images could not be read and are missing, the first is {next(iter(lost))}"] if lost else []
-        finish(record, _document(plan, list(zip(wanted, found, strict=True)), missing))
+        finish(record, _document(plan, list(zip(wanted, trials, strict=True)), missing))
     return results.read(folder)
 
 
@@ -104,21 +104,21 @@ def _plan(settings: Settings) -> _Plan:
     return _Plan(settings, catalog, split, weights, list_configs(settings, weights), departures, device)
 
 
-def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missing: Sequence[str]) -> Document:
-    """What results.json and --json hold. found: in the order of computing; missing: a note on what could not be read."""
+def _document(plan: _Plan, trials: Sequence[tuple[Wanted, Trial | NotRun]], missing: Sequence[str]) -> Document:
+    """What results.json and --json hold. trials: in the order of computing; missing: a note on what could not be read."""
     split, catalog = plan.split, plan.catalog
     order = {seed: place for place, seed in enumerate(split.seeds)}
     rows = tuple(
         summarise(
             config.as_set(plan.settings, split).as_config(),
-            sorted((pair for pair in found if pair[0].row == i), key=lambda pair: order[pair[0].seed]),
+            sorted((pair for pair in trials if pair[0].row == i), key=lambda pair: order[pair[0].seed]),
             synthetic=catalog.synthetic or config.weights.synthetic,
             error=config.weights.error,
         )
         for i, config in enumerate(plan.configs)
     )
-    seen = _seen(plan.weights, catalog, split)
-    notes = (*split.notes, *training_notes(plan.settings, split), *plan.departures, *map(str, seen), *missing)
+    entries = _seen(plan.weights, catalog, split)
+    notes = (*split.notes, *training_notes(plan.settings, split), *plan.departures, *map(str, entries), *missing)
     return Document(
         COMMAND,
         catalog.name,
@@ -131,7 +131,7 @@ def _document(plan: _Plan, found: Sequence[tuple[Wanted, Trial | NotRun]], missi
         alike=("learner", "shots"),
         notes=notes,
         about=About.of(split).as_config(),
-        leaks=tuple(seen),
+        leaks=tuple(entries),
     )
 
 
@@ -147,8 +147,8 @@ def _departures(settings: Settings, split: Split, weights: Sequence[InitialWeigh
 def _seen(weights: Sequence[InitialWeights], catalog: Catalog, split: Split) -> list[Leak]:
     """Weights whose training saw images of the products that are novel here, be they shots, tests or left alone."""
     novel = np.isin(catalog.product_keys().astype(str), [*split.novel, *split.unknown])
-    given = [one.weights for one in weights if one.weights is not None]
-    return leaks(given, catalog.select(novel), "images of novel products")
+    networks = [one.weights for one in weights if one.weights is not None]
+    return leaks(networks, catalog.select(novel), "images of novel products")
 
 
 def _check_used(settings: Settings) -> None:
@@ -210,14 +210,14 @@ def _given_split(settings: Settings, file: Path, catalog: Catalog) -> Split:
     if settings.novel not in (None, len(split.novel)):
         remedy = "Leave `preset` out" if settings.preset else "Leave `novel` out"
         raise UserError(f"the split has {len(split.novel)} novel products, not {settings.novel}", file, remedy)
-    asked: dict[str, int | str | None] = {
+    expected: dict[str, int | str | None] = {
         "split_seed": settings.split_seed,
         "unknown": settings.unknown or None,
         "base_shots": settings.base_shots,
         "test_on": settings.test_on,
         "shots_from": None if settings.shots_from == "train" else settings.shots_from,  # "train" may not have been typed
     }
-    for name, value in asked.items():
+    for name, value in expected.items():
         fixed = len(split.unknown) if name == "unknown" else getattr(split, name)
         if value not in (None, fixed):
             drawn_with = "as many as `shots`" if fixed is None else fixed
@@ -239,7 +239,7 @@ def _given_split(settings: Settings, file: Path, catalog: Catalog) -> Split:
 
 def unfinished(settings: Settings) -> Path | None:
     """The newest run under runs/ of the same settings that did not end."""
-    found = newest_unfinished(COMMAND, "transfer-*", settings.arguments())
-    if found:
-        log.info(f"Going on with {found}.")
-    return found
+    folder = newest_unfinished(COMMAND, "transfer-*", settings.arguments())
+    if folder:
+        log.info(f"Going on with {folder}.")
+    return folder

@@ -82,11 +82,11 @@ class Shelf:
             for part in np.unique(part_of[self.rows]):
                 whole, served = np.flatnonzero(part_of == part), self.rows[part_of[self.rows] == part]
                 rows = whole if len(whole) < MOST * len(served) else served
-                made = embedder.catalog(self.catalog.select(rows))
-                self.unreadable.update({str(q.path): q.reason for q in made.quarantine if str(q.path) in self.files})
-                place[rows[made.rows]] = start + np.arange(len(made))
-                features.append(made.features)
-                start += len(made)
+                embeddings = embedder.catalog(self.catalog.select(rows))
+                self.unreadable.update({str(q.path): q.reason for q in embeddings.quarantine if str(q.path) in self.files})
+                place[rows[embeddings.rows]] = start + np.arange(len(embeddings))
+                features.append(embeddings.features)
+                start += len(embeddings)
             self.made[key] = Table(np.concatenate(features), place)
         return self.made[key]
 

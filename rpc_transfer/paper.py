@@ -38,12 +38,12 @@ SILENT: dict[str, tuple[Value, str]] = {
 PRODUCTS, SUPERCATEGORIES = 200, 17  # of RPC
 
 
-def fixed(given: Mapping[str, Value]) -> Keywords:
+def fixed(settings: Mapping[str, Value]) -> Keywords:
     """The settings with those of the preset; what differs from its default was given, and wins where the paper is silent.
 
-    given: settings by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
+    settings: by name. Logs both lists. Raises UserError when a setting that was given contradicts the paper.
     """
-    values: Keywords = dict(given)
+    values: Keywords = dict(settings)
     if values["base_shots"] == SHOTS:
         values["base_shots"] = None  # as many as of a novel class
     typed = {name for name, one in declared(Settings).items() if values[name] != one.default}
@@ -71,8 +71,8 @@ def training(settings: Settings, split: Split, weights: Sequence[InitialWeights]
     own = declared(learner_class("finetune"))
 
     def _in_force(name: str) -> str:
-        given = getattr(settings, name)
-        return f"{own[name].default}, ours" if given is None else f"{given}, as given"
+        value = getattr(settings, name)
+        return f"{own[name].default}, ours" if value is None else f"{value}, as given"
 
     first, later = settings.updates(split.sizes(settings.shots[0]))
     epochs = f"{settings.epochs}, as given" if settings.epochs is not None else "as many as make these updates, ours"
@@ -89,23 +89,23 @@ def departures(settings: Settings, split: Split, weights: Sequence[InitialWeight
     """Where the run is not the paper's experiment, a line each; empty where it is."""
     products = (*split.products, *split.unknown)
     supercategories = {split.supercategories[key] for key in products} - {""}
-    found = []
+    differences = []
     if (len(products), len(supercategories)) != (PRODUCTS, SUPERCATEGORIES):
-        found.append(f"{len(products)} products in {len(supercategories)} supercategories, not RPC's {PRODUCTS} in {SUPERCATEGORIES}")
+        differences.append(f"{len(products)} products in {len(supercategories)} supercategories, not RPC's {PRODUCTS} in {SUPERCATEGORIES}")
     each = Counter(split.supercategories[key] for key in split.novel)
     if (len(each), set(each.values())) != (SUPERCATEGORIES, {2}):
         few, many = min(each.values()), max(each.values())
-        found.append(
+        differences.append(
             f"{few if few == many else f'{few} to {many}'} novel products in each of {len(each)} supercategories, "
             f"not 2 in each of {SUPERCATEGORIES}"
         )
     if split.base_shots not in (None, SHOTS):
-        found.append(f"{split.base_shots} images of each base product, not {SHOTS}")
+        differences.append(f"{split.base_shots} images of each base product, not {SHOTS}")
     if split.unknown:
-        found.append(f"{len(split.unknown)} products are never taught (`unknown`)")
+        differences.append(f"{len(split.unknown)} products are never taught (`unknown`)")
     if not any(one.random for one in weights):
-        found.append("no row without pretraining stands beside the weights (`only_weights`)")
+        differences.append("no row without pretraining stands beside the weights (`only_weights`)")
     # imagenet is shown beside every run; it is the user's own only where it was asked for
-    asked = [one for one in weights if one.random or one.name in settings.weights]
-    others = [one for one in asked if not one.error and not one.arch.startswith("resnet")]
-    return [*found, *(f"{one.name} is {one.arch}, not a ResNet" for one in others)]
+    own = [one for one in weights if one.random or one.name in settings.weights]
+    others = [one for one in own if not one.error and not one.arch.startswith("resnet")]
+    return [*differences, *(f"{one.name} is {one.arch}, not a ResNet" for one in others)]

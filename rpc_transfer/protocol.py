@@ -231,8 +231,8 @@ def image_ids(catalog: Catalog) -> list[str]:
     if len(catalog.sources) > 1:
         names = [source.name for source in catalog.sources]
         paths = [f"{names[s]}:{path}" for s, path in zip(catalog.column("source"), paths, strict=True)]
-    seen: set[str] = set()
-    double = {path for path in paths if path in seen or seen.add(path)}  # type: ignore[func-returns-value]
+    before: set[str] = set()
+    double = {path for path in paths if path in before or before.add(path)}  # type: ignore[func-returns-value]
     if not double:
         return paths
     boxes = catalog.boxes()
@@ -282,11 +282,11 @@ def read_split(path: Path, catalog: Catalog) -> Split:
     photograph = catalog.photographs()
     for seed in split.seeds:
         _check_seed(split, seed, path, catalog, photograph)
-    kept = [rows for images in split.validation.values() for rows in images.values()]
-    files = catalog.select(np.unique(np.concatenate([split.used(), *kept]))).files()
-    gone = [image for image in dict.fromkeys(files) if not image.is_file()]
-    if gone:
-        raise UserError(f"{len(gone)} of its images are gone from the disk, the first is {gone[0]}", path, "Bring them back")
+    held_out = [rows for images in split.validation.values() for rows in images.values()]
+    files = catalog.select(np.unique(np.concatenate([split.used(), *held_out]))).files()
+    missing = [image for image in dict.fromkeys(files) if not image.is_file()]
+    if missing:
+        raise UserError(f"{len(missing)} of its images are gone from the disk, the first is {missing[0]}", path, "Bring them back")
     return split
 
 
@@ -325,7 +325,7 @@ class _Finder:
 
     def rows(self, images: Names, products: Sequence[str]) -> dict[str, Rows]:
         """The catalog rows of the products' images; -1 for one that is not there."""
-        found: dict[str, Rows] = {}
+        of_product: dict[str, Rows] = {}
         for product in products:
             if product not in images:
                 raise UserError(f"no list of images is there for product {product}", self.path, "Mend the file; a list may be empty")
@@ -333,8 +333,8 @@ class _Finder:
             rows = [self.where.get((product, name), -1) for name in names]
             self.missing += [name for name, row in zip(names, rows, strict=True) if row < 0]
             self.total += len(names)
-            found[product] = np.array(rows, dtype=np.int64)
-        return found
+            of_product[product] = np.array(rows, dtype=np.int64)
+        return of_product
 
     def complain(self, data: str) -> None:
         """Raise UserError when some were not there."""
@@ -359,8 +359,8 @@ def _check_seed(split: Split, seed: int, path: Path, catalog: Catalog, photograp
     if np.isin(photograph[validation], photograph[np.concatenate([shots, tests])]).any():
         raise UserError(f"validation images of seed {seed} are of photographs of its shots or tests", path, "Mend the file")
     least = split.shots if split.base_shots is None else 1 if split.base_shots == "all" else split.base_shots
-    wanted = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
-    short = [key for key, n in wanted.items() if len(split.support[seed][key]) < n]
+    least_of = {**dict.fromkeys(split.base, least), **dict.fromkeys(split.novel, split.shots)}
+    short = [key for key, n in least_of.items() if len(split.support[seed][key]) < n]
     if short:
         raise UserError(f"seed {seed} has fewer shots than the file says for: {', '.join(short[:8])}", path, "Mend the file")
     for kind, members in (("base", split.base), ("novel", split.novel)):

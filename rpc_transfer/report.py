@@ -193,7 +193,7 @@ def _shots(page: Page, view: View) -> None:
             lines.setdefault((row.config.learner, view.begins(row)), {})[row.config.shots] = share(row.metrics.get(measure))
         page.table(
             ["learner", "weights", *(images(n) for n in shots)],
-            [[*names, *(found.get(n, "–") for n in shots)] for names, found in lines.items()],
+            [[*names, *(cells.get(n, "–") for n in shots)] for names, cells in lines.items()],
             f"Accuracy on {on} over all products, per cent.",
         )
         for origin in dict.fromkeys(view.begins(row) for row in view.rows):

@@ -93,10 +93,10 @@ def confusion(page: Page, view: View, best: TransferRow) -> None:
         )
 
 
-def confusion_counts(found: Results, row: TransferRow, classes: int) -> Ints:
+def confusion_counts(results: Results, row: TransferRow, classes: int) -> Ints:
     """(classes, classes) test images of all seeds together: rows true, columns predicted. Untaught products are left out."""
     counts = np.zeros((classes, classes), dtype=np.int64)
-    for trial in found.trials(row).values():
+    for trial in results.trials(row).values():
         known = trial.arrays["labels"] >= 0
         np.add.at(counts, (trial.arrays["labels"][known], trial.arrays["predictions"][known]), 1)
     return counts

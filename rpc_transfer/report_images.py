@@ -57,21 +57,21 @@ class Album:
         return np.concatenate([self.split.tests[seed][product] for product in everything])
 
 
-def add(page: Page, found: Results, run: Run, best: TransferRow) -> None:
+def add(page: Page, results: Results, run: Run, best: TransferRow) -> None:
     """Add the parts with images. Data or weights that are not there any more are named on the page and left out."""
     try:
         catalog = open_sources(run.config["typed"]["data"], default="rpc")
-        album = Album(catalog, read_split(found.split_path, catalog))
+        album = Album(catalog, read_split(results.split_path, catalog))
     except UserError as error:
         page.text(f"The images could not be opened again, so no images are shown: {error}")
         return
-    _confusions(page, found, album, best)
-    _neighbourhood(page, found, album, best)
+    _confusions(page, results, album, best)
+    _neighbourhood(page, results, album, best)
 
 
-def _confusions(page: Page, found: Results, album: Album, best: TransferRow) -> None:
+def _confusions(page: Page, results: Results, album: Album, best: TransferRow) -> None:
     """The pairs of products that are mixed up most, each with a test image, shots of what it is and of what it was taken for."""
-    trials = {seed: trial.arrays for seed, trial in found.trials(best).items()}
+    trials = {seed: trial.arrays for seed, trial in results.trials(best).items()}
     wrong: dict[tuple[int, int], int] = {}
     for arrays in trials.values():
         mixed = (arrays["labels"] >= 0) & (arrays["labels"] != arrays["predictions"])
@@ -106,22 +106,22 @@ class Embedded:
     is_shot: Bools
 
 
-def _neighbourhood(page: Page, found: Results, album: Album, best: TransferRow) -> None:
+def _neighbourhood(page: Page, results: Results, album: Album, best: TransferRow) -> None:
     """Nearest shots of novel products and the map, by the weights of the row looked at closely or, if it has none, of the next best."""
-    ran = [row for row in found.rows if row.config.weights != NONE and "harmonic_mean" in row.metrics]
+    ran = [row for row in results.rows if row.config.weights != NONE and "harmonic_mean" in row.metrics]
     if not ran:
         return
     row = best if best in ran else max(ran, key=lambda row: row.metrics["harmonic_mean"].mean)
     try:
-        made = _embed(album, row, found.document.seeds[0])
+        embedded = _embed(album, row, results.document.seeds[0])
     except UserError as error:
         page.text(f"The embedding could not be drawn: {error}")
         return
     page.section("Nearest neighbours and a map")
     name = Path(row.config.weights).name.removesuffix(".safetensors")
     page.text(f"By the encoder **{name}** as it came, before any product of this set was taught.")
-    _nearest(page, album, made)
-    _map(page, album.split, made)
+    _nearest(page, album, embedded)
+    _map(page, album.split, embedded)
 
 
 def _embed(album: Album, row: TransferRow, seed: int) -> Embedded:
@@ -129,40 +129,40 @@ def _embed(album: Album, row: TransferRow, seed: int) -> Embedded:
     shots, of_shots = _listed(album.split, seed, tests=False)
     tests, of_tests = _listed(album.split, seed, tests=True)
     if len(tests) > MAP_POINTS:
-        kept = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
-        tests, of_tests = tests[kept], of_tests[kept]
+        places = np.linspace(0, len(tests) - 1, MAP_POINTS).astype(np.int64)
+        tests, of_tests = tests[places], of_tests[places]
     encoder = load_encoder(row.config.weights, size=row.config.size, crops=row.config.crops)
     rows, labels = np.concatenate([shots, tests]), np.concatenate([of_shots, of_tests])
-    made = Embedder(encoder).catalog(album.catalog.select(rows))
-    return Embedded(made.vectors, rows[made.rows], labels[made.rows], made.rows < len(shots))
+    embeddings = Embedder(encoder).catalog(album.catalog.select(rows))
+    return Embedded(embeddings.vectors, rows[embeddings.rows], labels[embeddings.rows], embeddings.rows < len(shots))
 
 
-def _nearest(page: Page, album: Album, made: Embedded) -> None:
+def _nearest(page: Page, album: Album, embedded: Embedded) -> None:
     """A test image of each novel product, and the shots nearest to it."""
     base, everything = len(album.split.base), len(album.split.products)
-    of = [np.flatnonzero(~made.is_shot & (made.labels == c)) for c in range(base, everything)]
-    gallery = np.flatnonzero(made.is_shot)
+    of = [np.flatnonzero(~embedded.is_shot & (embedded.labels == c)) for c in range(base, everything)]
+    gallery = np.flatnonzero(embedded.is_shot)
     sheets = []
     for query in [int(places[0]) for places in of if len(places)][:SHEETS]:
-        likeness = made.vectors[gallery] @ made.vectors[query]
+        likeness = embedded.vectors[gallery] @ embedded.vectors[query]
         near = np.argsort(-likeness, kind="stable")[:NEAREST]
         matches = [
             (
-                album.image(int(made.rows[gallery[i]])),
-                f"{album.name(made.labels[gallery[i]])} {likeness[i]:.2f}",
-                bool(made.labels[gallery[i]] == made.labels[query]),
+                album.image(int(embedded.rows[gallery[i]])),
+                f"{album.name(embedded.labels[gallery[i]])} {likeness[i]:.2f}",
+                bool(embedded.labels[gallery[i]] == embedded.labels[query]),
             )
             for i in near
         ]
-        sheets.append(SheetRow(album.image(int(made.rows[query])), album.name(made.labels[query]), matches))
+        sheets.append(SheetRow(album.image(int(embedded.rows[query])), album.name(embedded.labels[query]), matches))
     if sheets:
         page.neighbours(sheets, "Test images of novel products and the shots nearest to them by cosine, among those of all products.")
 
 
-def _map(page: Page, split: Split, made: Embedded) -> None:
+def _map(page: Page, split: Split, embedded: Embedded) -> None:
     """The test images in the plane."""
-    labels = made.labels[~made.is_shot]
-    points, how = flat_map(made.vectors[~made.is_shot], np.random.default_rng(0))
+    labels = embedded.labels[~embedded.is_shot]
+    points, how = flat_map(embedded.vectors[~embedded.is_shot], np.random.default_rng(0))
     supercategories = [split.supercategories[key] or split.names[key] or key for key in split.products]
     groups = [supercategories[label] for label in labels]
     kind = "supercategory" if any(split.supercategories.values()) else "product"

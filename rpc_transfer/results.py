@@ -134,7 +134,7 @@ def read(folder: Path) -> Results:
     """Read a run's results. Raises UserError when the folder holds none, those of another command or a newer version, or of before a run
     that was stopped."""
     folder = Path(folder)
-    found = document.read(folder)
-    if found.command != COMMAND:
-        raise UserError(f"the results of `{found.command}`, not of a transfer run", folder, f"Give the folder that `{COMMAND}` wrote")
-    return Results(folder, found)
+    stored = document.read(folder)
+    if stored.command != COMMAND:
+        raise UserError(f"the results of `{stored.command}`, not of a transfer run", folder, f"Give the folder that `{COMMAND}` wrote")
+    return Results(folder, stored)

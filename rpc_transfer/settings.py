@@ -151,10 +151,10 @@ class Settings(Source, Cropped, Machine):
     def __post_init__(self) -> None:
         """Raises UserError for numbers that make no sense."""
         check(self)
-        asked = self.learner or FIRST_LEARNERS
-        object.__setattr__(self, "learner", tuple(dict.fromkeys(name for typed in asked for name in GROUPS.get(typed, (typed,)))))
+        names = self.learner or FIRST_LEARNERS
+        object.__setattr__(self, "learner", tuple(dict.fromkeys(name for typed in names for name in GROUPS.get(typed, (typed,)))))
         if self.features is None:
-            object.__setattr__(self, "features", "both" if "all" in asked else "given")
+            object.__setattr__(self, "features", "both" if "all" in names else "given")
         if self.crops:
             object.__setattr__(self, "crops", checked(self.crops))
         if self.novel is None and self.split_file is None:

@@ -20,9 +20,9 @@ RPC = (166, 34)  # its base and novel products in the paper
 AGAINST = {AGAINST_JOINT: ("joint", "joint training from the same weights"), AGAINST_USUAL: ("linear", "linear on imagenet as it came")}
 
 
-def lines(found: Results) -> list[str]:
+def lines(results: Results) -> list[str]:
     """The lines to print."""
-    rows, about, document = found.rows, found.about, found.document
+    rows, about, document = results.rows, results.about, results.document
     first = rows[0].config
     synthetic = " [synthetic: an illustration]" if document.synthetic else ""
     seeds = len(document.seeds)
@@ -107,8 +107,8 @@ def _table(rows: Sequence[TransferRow], names: Mapping[str, str], *, synthetic: 
         known = [of.learner, str(of.shots), names[of.weights], of.features, str(of.size), typed(of.crops), memory(row) or "–"]
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row.error else [rate(row.metrics.get(name)) for name in COLUMNS]
         body.append([*known, *figures, "synthetic"])
-    kept = [i for i, name in enumerate(header) if shown.get(name, True)]
-    return table([header[i] for i in kept], [[line[i] for i in kept] for line in body])
+    columns = [i for i, name in enumerate(header) if shown.get(name, True)]
+    return table([header[i] for i in columns], [[line[i] for i in columns] for line in body])
 
 
 def _rejection(rows: Sequence[TransferRow]) -> list[str]:

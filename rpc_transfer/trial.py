@@ -148,27 +148,27 @@ def run_trial(learner: Learner, table: Table, task: Task, *, reject: float | Non
     known = task.labels >= 0
     labels, predictions = task.labels[known], answers.predictions[known]
     novel = labels >= task.base
-    found = metrics.accuracies(labels, predictions, task.base)
+    figures = metrics.accuracies(labels, predictions, task.base)
     if taught:
-        course.steps.append(metrics.Step.of(len(learner.classes_), found))
-    found |= {
+        course.steps.append(metrics.Step.of(len(learner.classes_), figures))
+    figures |= {
         **metrics.macro_accuracies(labels, predictions, task.base),
         **metrics.confusion_rates(labels, predictions, task.base),
         "acc_novel_only": metrics.accuracy(labels[novel], answers.novel_only[known][novel]),
         "seconds": course.seconds,
         "memory_mb": course.memory,
         "acc_base_before": course.before,
-        "forgetting_base": metrics.forgetting(course.before, found["acc_base"]),
+        "forgetting_base": metrics.forgetting(course.before, figures["acc_base"]),
         "avg_incremental_acc": _mean_over_steps(course.steps),
         **_certainty(answers.confidence[known], predictions == labels, answers.known[known], answers.known[~known]),
     }
     if reject is not None and len(task.validation):
         threshold = metrics.threshold_keeping(_in_chunks(learner.known, table, task.validation), reject)
-        found |= _rejection(threshold, predictions == labels, answers.known[known], answers.known[~known])
+        figures |= _rejection(threshold, predictions == labels, answers.known[known], answers.known[~known])
     if any(task.supercategories):
         groups = metrics.per_group(labels, predictions, task.supercategories)
-        found |= {f"{SUPERCATEGORY}/{name}": accuracy for name, accuracy in groups.items()}
-    return Trial(found, {"steps": to_json(tuple(course.steps))}, {"tests": task.places, "labels": task.labels, **answers.arrays()})
+        figures |= {f"{SUPERCATEGORY}/{name}": accuracy for name, accuracy in groups.items()}
+    return Trial(figures, {"steps": to_json(tuple(course.steps))}, {"tests": task.places, "labels": task.labels, **answers.arrays()})
 
 
 def _mean_over_steps(steps: Sequence[metrics.Step]) -> float:
@@ -195,8 +195,8 @@ def _take_in(learner: Learner, table: Table, task: Task) -> Course:
 
 def _judge_step(learner: Learner, table: Table, task: Task) -> metrics.Step:
     """Accuracy over all classes seen so far, on the tests of these classes."""
-    seen = np.isin(task.labels, learner.classes_)
-    judged = metrics.accuracies(task.labels[seen], _in_chunks(learner.predict, table, task.tests[seen]), task.base)
+    taught = np.isin(task.labels, learner.classes_)
+    judged = metrics.accuracies(task.labels[taught], _in_chunks(learner.predict, table, task.tests[taught]), task.base)
     return metrics.Step.of(len(learner.classes_), judged)
 
 

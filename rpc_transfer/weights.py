@@ -70,7 +70,7 @@ def find_weights(
     crops: tuple[float, ...] | None = None,
     only: bool = False,
 ) -> list[InitialWeights]:
-    """none, then `specs` (on the synthetic shop and none given: the newest weights made on it), then imagenet.
+    """none, then `specs` (on the synthetic shop and none named: the newest weights made on it), then imagenet.
 
     Random weights have the architecture, the image size and the crops of the first weights given, so that the two can be
     compared, else `settings.ARCH` and `settings.SIZE`; `arch`, `size` and `crops` override. Weights named in `specs` that cannot
@@ -79,12 +79,12 @@ def find_weights(
     """
     if only and not specs:
         raise UserError("no weights are named", "", "Name them with `weights`, `none` and `imagenet` included", argument="only_weights")
-    given = [_read(spec, spec, size, crops) for spec in dict.fromkeys(specs) if spec not in (NONE, IMAGENET)]
-    if not given and synthetic:
+    named = [_read(spec, spec, size, crops) for spec in dict.fromkeys(specs) if spec not in (NONE, IMAGENET)]
+    if not named and synthetic:
         newest = newest_weights(synthetic=True)
         reason = "no weights were made on the synthetic shop yet: run `repr pretrain`"
-        given = [_read(str(newest), newest, size, crops) if newest else InitialWeights(NEWEST, None, size or SIZE, ARCH, reason)]
-    first = next((one for one in given if not one.error), InitialWeights(NONE, None, SIZE, ARCH))
+        named = [_read(str(newest), newest, size, crops) if newest else InitialWeights(NEWEST, None, size or SIZE, ARCH, reason)]
+    first = next((one for one in named if not one.error), InitialWeights(NONE, None, SIZE, ARCH))
     none = InitialWeights(NONE, None, size or first.size, arch or first.arch, crops=crops or first.crops)
     try:
         imagenet = _read(IMAGENET, IMAGENET, size, crops)
@@ -94,8 +94,8 @@ def find_weights(
         if only and IMAGENET in specs:
             raise
         imagenet = InitialWeights(IMAGENET, None, size or SIZE, "", str(error))
-    found = [none, *given, imagenet]
-    return [one for one in found if one.name in specs] if only else found
+    rows = [none, *named, imagenet]
+    return [one for one in rows if one.name in specs] if only else rows
 
 
 def _read(name: str, spec: str | Path, size: int | None, crops: tuple[float, ...] | None) -> InitialWeights:

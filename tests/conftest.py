@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from repr import console
 
 # A shell ignores Ctrl-C in what it starts in the background, and so would every program that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(os.environ.get("REPR_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -31,9 +37,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["REPR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(scope="module")
-def thin() -> Iterator[None]:
-    """Meanwhile "resnet18" has 3 convolutions of 0.2 MB in the place of 20 of 45 MB: for tests that ask nothing of the network itself."""
+@contextmanager
+def _thinned() -> Iterator[None]:
     import torchvision
     from torch import nn
 
@@ -60,8 +65,22 @@ def thin() -> Iterator[None]:
     known_weights.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def thin() -> Iterator[None]:
+    """Meanwhile "resnet18" has 3 convolutions of 0.2 MB in the place of 20 of 45 MB: for tests that ask nothing of the network itself."""
+    with _thinned():
+        yield
+
+
+@pytest.fixture
+def thin_here() -> Iterator[None]:
+    """`thin`, for one test among others that want the network itself."""
+    with _thinned():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _told() -> Iterator[None]:
     """What the library tells goes to stderr, as with the command line, so that tests can read it there."""
-    with console.told():
+    with console.listening():
         yield

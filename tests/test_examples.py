@@ -30,7 +30,7 @@ def test_notebooks_hold_no_outputs() -> None:
 def test_looking_up(capsys: pytest.CaptureFixture[str]) -> None:
     names = ran("lookup")
     assert names["right"] >= 6, "by chance it would be one of twelve"
-    assert names["found"] == "product-20"
+    assert names["answer"] == "product-20"
     assert "product-20" not in {match.product for match in names["index"].lookup(names["photographs"](20, 4)[3], k=20).matches}
     assert "first right" in capsys.readouterr().out
 

@@ -30,11 +30,11 @@ def test_figures_are_those_pinned(part: str, request: pytest.FixtureRequest, tmp
     out = tmp_path / "golden.json"
     command = [sys.executable, ROOT / "tools" / "golden.py", out, "--part", part]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    found = json.loads(out.read_text(encoding="utf-8"))
+    figures = json.loads(out.read_text(encoding="utf-8"))
     pinned = {name: values for name, values in PINNED["figures"].items() if name.startswith(f"{part}/")}
-    assert found["figures"].keys() == pinned.keys()
-    exact = found["environment"] == PINNED["environment"]
-    moved = {name: (now, pinned[name]) for name, now in found["figures"].items() if not alike(name, now, pinned[name], exact=exact)}
+    assert figures["figures"].keys() == pinned.keys()
+    exact = figures["environment"] == PINNED["environment"]
+    moved = {name: (now, pinned[name]) for name, now in figures["figures"].items() if not alike(name, now, pinned[name], exact=exact)}
     assert not moved
 
 

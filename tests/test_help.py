@@ -34,7 +34,7 @@ MISSING: list[str] = []  # commands in the table whose module is not there
 
 
 def walk(command: click.Command, ctx: click.Context, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
-    found = [(path, command)]
+    commands = [(path, command)]
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
             try:
@@ -43,8 +43,8 @@ def walk(command: click.Command, ctx: click.Context, path: tuple[str, ...]) -> l
                 MISSING.append(str(error))
                 continue
             assert child is not None
-            found += walk(child, click.Context(child, parent=ctx, info_name=name), (*path, name))
-    return found
+            commands += walk(child, click.Context(child, parent=ctx, info_name=name), (*path, name))
+    return commands
 
 
 def commands() -> list[tuple[tuple[str, ...], click.Command]]:

@@ -36,7 +36,7 @@ def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 COMMANDS = {"repr": dict(commands(repr_group)), "rpc_transfer": dict(commands(transfer_group))}
-ALL = [(program, words) for program, of in COMMANDS.items() for words in of if words != ("serve",)]  # which answers over HTTP
+ALL = [(program, words) for program, of in COMMANDS.items() for words in of]
 
 
 def calls(tree: ast.AST) -> list[str]:

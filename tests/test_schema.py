@@ -146,9 +146,9 @@ def commands(of: click.Command, name: str) -> Iterator[str]:
     if isinstance(of, click.Group):
         context = click.Context(of)
         for below in of.list_commands(context):
-            found = of.get_command(context, below)
-            assert found is not None
-            yield from commands(found, f"{name} {below}")
+            command = of.get_command(context, below)
+            assert command is not None
+            yield from commands(command, f"{name} {below}")
 
 
 def test_no_command_is_forgotten() -> None:

@@ -6,6 +6,7 @@ And the manners that can be counted: no file of two ideas, no long function, not
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -47,12 +48,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def modules() -> dict[str, Path]:
     """Every module of the two packages, by dotted name."""
-    found = {}
+    files = {}
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return files
 
 
 MODULES = modules()
@@ -67,16 +68,16 @@ def tree(name: str) -> ast.Module:
 @cache
 def imports(name: str, *, run: bool = False) -> frozenset[str]:
     """The modules of ours that a module imports, inside functions too. run: without those for type checkers alone, which never run."""
-    found = set()
+    imported = set()
     for node in _nodes(tree(name), run):
         if isinstance(node, ast.Import):
-            found |= {resolve(alias.name) for alias in node.names}
+            imported |= {resolve(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}: a relative import; write the whole name"
             # `from repr import console` names a module, `from repr.console import say` a thing in one.
             base = node.module or ""
-            found |= {resolve(f"{base}.{alias.name}") for alias in node.names}
-    return frozenset(module for module in found if module and module != name)
+            imported |= {resolve(f"{base}.{alias.name}") for alias in node.names}
+    return frozenset(module for module in imported if module and module != name)
 
 
 def _nodes(of: ast.AST, run: bool) -> Iterator[ast.AST]:
@@ -121,10 +122,16 @@ def goes_down(name: str) -> None:
         assert "cli" not in (other_room,) or own in ("cli", "__main__"), f"{name} imports the command line {other}"
 
 
+def test_the_page_for_contributors_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)/?`", page))
+    assert [f"{package}.{one}" for package, rooms in ROOMS.items() for one in rooms if one not in named and one != "__main__"] == []
+
+
 def test_a_command_imports_no_other_command() -> None:
     commands = [name for name in MODULES if room(name)[1] == "cli"]
     others = {name: [other for other in imports(name) if room(other)[1] == "cli"] for name in commands}
-    assert commands and {name: found for name, found in others.items() if found} == {}
+    assert commands and {name: imported for name, imported in others.items() if imported} == {}
 
 
 def test_no_cycles() -> None:
@@ -175,6 +182,18 @@ def test_only_commands_know_the_command_line() -> None:
     assert {name for name in who if room(name)[1] not in ("cli", "__main__")} == set()
 
 
+def test_only_commands_know_click() -> None:
+    knows = {name for name in MODULES if any("click" in _outside(node) for node in ast.walk(tree(name)))}
+    assert {name for name in knows if room(name)[1] not in ("cli", "__main__") and name not in COMMAND_LINE} == set()
+
+
+def _outside(node: ast.AST) -> set[str]:
+    """The packages that an import names."""
+    if isinstance(node, ast.ImportFrom):
+        return {(node.module or "").split(".")[0]}
+    return {alias.name.split(".")[0] for alias in node.names} if isinstance(node, ast.Import) else set()
+
+
 def definitions(node: ast.AST, public: bool = True) -> Iterator[tuple[Function | ast.ClassDef, bool]]:
     """Every function and class below a node, and whether others may use it: neither it nor what holds it has an underscore."""
     for child in ast.iter_child_nodes(node):
@@ -222,9 +241,9 @@ def test_functions_are_short() -> None:
 
 def test_the_library_never_prints() -> None:
     """It logs; only the command line writes to a terminal."""
-    found = []
+    places = []
     for name in MODULES:
         if room(name)[1] != "cli" and name not in COMMAND_LINE:
             calls = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
-            found += [f"{name}, line {call.lineno}" for call in calls if ast.unparse(call.func) in ("print", "click.echo", "click.secho")]
-    assert found == []
+            places += [f"{name}, line {call.lineno}" for call in calls if ast.unparse(call.func) in ("print", "click.echo", "click.secho")]
+    assert places == []

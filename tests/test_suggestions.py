@@ -35,7 +35,7 @@ SOURCES = [
 NAMES = {"COMMAND": ("repr pretrain",)}  # constants that stand for a command where one is built
 
 
-def found(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
+def resolve(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
     """The command that words name, and the words behind its name."""
     command = PROGRAMS[words[0]]
     context, rest = click.Context(command, info_name=words[0]), words[1:]
@@ -48,7 +48,7 @@ def found(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:
 
 def parse(line: str) -> click.Context:
     """Check a command line as the program would, without running it."""
-    command, context, rest = found(shlex.split(line))
+    command, context, rest = resolve(shlex.split(line))
     for parameter in command.params:
         if isinstance(parameter.type, click.Path):
             parameter.type.exists = False  # its files need not be on this machine
@@ -79,7 +79,7 @@ def test_a_command_that_is_built_has_the_options_it_is_given() -> None:
     for file, call in places:
         given = {keyword.arg for keyword in call.keywords if keyword.arg}
         for words in commands_of(call):
-            command, _, rest = found(words.split())
+            command, _, rest = resolve(words.split())
             options = {name.lstrip("-").replace("-", "_") for param in command.params for name in param.opts}
             if rest or not given <= options:
                 wrong[f"{file.relative_to(ROOT)}:{call.lineno}"] = f"{words} has no {rest or given - options}"

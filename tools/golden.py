@@ -99,8 +99,8 @@ def vectors(folder: Path) -> Figures:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 32))
     labels, gallery_labels = rng.integers(0, 40, 600), rng.integers(0, 38, 1500)  # two classes have nothing to be found
-    asked, stored = (centres[of] + rng.normal(size=(len(of), 32)) * 1.2 for of in (labels, gallery_labels))
-    arrays = {"embeddings": asked, "labels": labels}
+    queries, stored = (centres[of] + rng.normal(size=(len(of), 32)) * 1.2 for of in (labels, gallery_labels))
+    arrays = {"embeddings": queries, "labels": labels}
     files = {"leave-one-out": arrays, "gallery": {**arrays, "gallery_embeddings": stored, "gallery_labels": gallery_labels}}
     figures: Figures = {}
     for name, content in files.items():
@@ -190,11 +190,11 @@ def part_of_grocery(source: Path, folder: Path) -> Path:
     for split in ("train2019", "test2019"):
         content = json.loads((source / f"instances_{split}.json").read_text(encoding="utf-8"))
         content["categories"] = [category for category in content["categories"] if category["supercategory"] in kinds]
-        kept = []
+        boxes = []
         for number in (category["id"] for category in content["categories"]):
-            kept += [box for box in content["annotations"] if box["category_id"] == number][: 4 + number % 5]
-        shown = {box["image_id"] for box in kept}
-        content |= {"annotations": kept, "images": [image for image in content["images"] if image["id"] in shown]}
+            boxes += [box for box in content["annotations"] if box["category_id"] == number][: 4 + number % 5]
+        shown = {box["image_id"] for box in boxes}
+        content |= {"annotations": boxes, "images": [image for image in content["images"] if image["id"] in shown]}
         (folder / f"instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
         (folder / split).symlink_to((source / split).resolve())
     return folder
@@ -218,10 +218,10 @@ def digest(weights: Path) -> str:
     """SHA-256 over names, types, shapes and bytes of a file's tensors, in the order of the names."""
     from safetensors.numpy import load_file
 
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name, tensor in sorted(load_file(weights).items()):
-        found.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
-    return found.hexdigest()
+        sha256.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
+    return sha256.hexdigest()
 
 
 def environment() -> dict[str, str]:
@@ -239,8 +239,8 @@ def processor() -> str:
     """Name, family and model, where Linux tells them."""
     with contextlib.suppress(OSError):
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
-        told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
-        return ", ".join(f"{name} {told[name]}" for name in ("model name", "cpu family", "model") if name in told)
+        facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+        return ", ".join(f"{name} {facts[name]}" for name in ("model name", "cpu family", "model") if name in facts)
     return platform.processor()
 
 

@@ -95,12 +95,12 @@ def _resumed(command: Sequence[str]) -> list[str]:
 def run_command(words: Sequence[str], log: Path, stage: Stage, progress: Progress) -> None:
     """Run one command; its standard output goes to <log>.out, its words to <log>.err, of which the bar shows the last."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    told = log.with_suffix(".err")
-    child = forked.start(words, log.with_suffix(".out"), told)
+    messages = log.with_suffix(".err")
+    child = forked.start(words, log.with_suffix(".out"), messages)
     try:
         forked.load(lambda: progress.show(stage, ""))
         while child.is_alive():
-            progress.show(stage, last_words(told) if told.exists() else "")
+            progress.show(stage, last_words(messages) if messages.exists() else "")
             child.join(0.2)
     except BaseException:
         _stop(child)
@@ -108,8 +108,8 @@ def run_command(words: Sequence[str], log: Path, stage: Stage, progress: Progres
     if child.exitcode == 130:
         raise KeyboardInterrupt
     if child.exitcode:
-        reason = last_words(told) or f"exit code {child.exitcode}"
-        raise UserError(f"the stage {stage.name} failed: {reason}", told, "Read that file; the same command goes on from here")
+        reason = last_words(messages) or f"exit code {child.exitcode}"
+        raise UserError(f"the stage {stage.name} failed: {reason}", messages, "Read that file; the same command goes on from here")
 
 
 def _stop(child: BaseProcess) -> None:
@@ -145,7 +145,7 @@ class Progress:
         self.past = 0.0  # expected seconds of the stages behind us
         self.spent = self.expected = 0.0  # of those that this call ran
         self.clock = clock
-        self.since = self.told = clock()
+        self.since = self.shown = clock()
         self.live = sys.stderr.isatty()
 
     def skip(self, stage: Stage) -> None:
@@ -155,7 +155,7 @@ class Progress:
 
     def begin(self, stage: Stage) -> None:
         """A stage starts."""
-        self.since = self.told = self.clock()
+        self.since = self.shown = self.clock()
         if not self.live:
             self._line(f"{self._name(stage)} …")
 
@@ -185,8 +185,8 @@ class Progress:
             bar = "█" * round(share * BAR) + "·" * (BAR - round(share * BAR))
             text = f"{bar} {100 * share:3.0f} %, {minutes}:{seconds:02d} left  {self._name(stage)}  {words}"
             click.echo("\r\x1b[K" + text[:width], err=True, nl=False)
-        elif self.clock() - self.told >= EVERY:
-            self.told = self.clock()
+        elif self.clock() - self.shown >= EVERY:
+            self.shown = self.clock()
             self._line(f"  {100 * share:3.0f} %, about {minutes}:{seconds:02d} left")
 
     def _name(self, stage: Stage) -> str:

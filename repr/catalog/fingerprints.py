@@ -9,7 +9,6 @@ the same hash ties 13,000 pairs of `fashion`, most of them merely alike (ties, p
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,6 +24,7 @@ from repr.catalog.table import Catalog
 from repr.files import cache_dir, content_key, replacing, try_to_keep
 from repr.images.formats import DECODER
 from repr.images.reader import ImageLike, Unreadable, passing, read_image
+from repr.machine import cores
 
 VERSION = 3
 SIDE = 16
@@ -102,7 +102,7 @@ def _write(store: Path, records: Records) -> None:
 def _made(files: list[Path], start: int, total: int) -> Records:
     records = np.zeros(len(files), RECORD)
     what = f"Comparing images {start + 1}–{start + len(files)} of {total}" if total > CHUNK else "Comparing images"
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         try:
             for i, record in enumerate(progress.counted(pool.map(_print, files), len(files), what, "image")):
                 records[i] = record

@@ -15,8 +15,7 @@ from repr import index_options, options
 @options.weights_option(default=None)
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@options.shared("device", "workers")
-@index_options.wait_option
+@options.shared("device", "workers", "wait")
 @options.download_option
 @options.json_option
 def reindex(
@@ -61,18 +60,18 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
     from repr.lookup.index import Index
 
     index = Index.open(index_options.index_alone(folder, words))
-    problems, strays = index.verify(images=images), len(index.store.strays())
-    said = problems or ["Nothing is wrong."]
+    problems, strays = index.verify(images=images), index.strays()
+    lines = problems or ["Nothing is wrong."]
     if strays:
-        said = [*said, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
-    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(said), as_json=as_json)
+        lines = [*lines, f"{strays:,} files of its own belong to no image; `repr index compact` deletes them."]
+    index_options.finish(index.folder, {"problems": problems, "strays": strays}, "\n".join(lines), as_json=as_json)
     ctx.exit(3 if problems else 0)
 
 
 @options.command()
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Give the space of what was removed back to the disk.
@@ -87,8 +86,8 @@ def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: b
     before = index.info()["bytes"]
     strays = index.compact()
     after = index.info()["bytes"]
-    said = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
-    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, said, as_json=as_json)
+    text = f"{before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB now; {strays:,} files deleted that belonged to no image."
+    index_options.finish(index.folder, {"before": before, "after": after, "strays": strays}, text, as_json=as_json)
 
 
 @options.command()

@@ -56,12 +56,19 @@ def command(
     run = on_ray(ray, workers=workers) if ray else here
     catalog, read = open_sources(data, subset=subset), read_weights(weights or "imagenet")
     look = Look(read, size, crops, str(pick_device(device)))
-    made = embed_catalog(catalog, look, out, run=run)
-    log_left_out(made.quarantine)
+    written = embed_catalog(catalog, look, out, run=run)
+    log_left_out(written.quarantine)
     if as_json:
         passed = [one.as_json() for one in catalog.passed_over]
-        told = {"file": str(out), "images": len(made), "dim": made.vectors.shape[1], "quarantined": len(made.quarantine)}
-        console.emit({**told, "weights": read.identity, "passed_over": passed, "synthetic": catalog.synthetic or read.synthetic})
+        summary = {
+            "file": str(out),
+            "images": len(written),
+            "dim": written.vectors.shape[1],
+            "quarantined": len(written.quarantine),
+        }
+        console.emit({**summary, "weights": read.identity, "passed_over": passed, "synthetic": catalog.synthetic or read.synthetic})
         return
-    click.echo(f"{len(made):,} images in {out}, {made.vectors.shape[1]} numbers each ({len(made.quarantine)} left out as unreadable).")
+    click.echo(
+        f"{len(written):,} images in {out}, {written.vectors.shape[1]} numbers each ({len(written.quarantine)} left out as unreadable)."
+    )
     click.echo(f"Next: {command_line('repr evaluate', embeddings=out)}")

@@ -10,7 +10,7 @@ import click
 from repr import console, index_options, options
 from repr.commands import command_line
 from repr.errors import UserError
-from repr.lookup.asked import Asked
+from repr.lookup.asked import Asked, Searched
 
 if TYPE_CHECKING:
     from repr.lookup.building import Stock
@@ -34,18 +34,10 @@ def command() -> None:
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
 @options.of(Asked)
-@options.option(
-    "--recall",
-    type=options.Between(0.5, 1),
-    default=0.95,
-    metavar="X",
-    section="model",
-    help="Share of the ten nearest that the search of many images has to find; 1: exact.  [default: 0.95]",
-)
+@options.of(Searched)
 @options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
-@options.shared("device", "workers")
-@index_options.wait_option
+@options.shared("device", "workers", "wait")
 @options.option("--onnx", is_flag=True, section="machine", help="Export the encoder too, for lookups without PyTorch.")
 @options.download_option
 @options.json_option
@@ -101,8 +93,7 @@ def build(
 @index_options.part_option
 @index_options.prefix_option
 @index_options.same_weights_option
-@options.shared("device", "workers")
-@index_options.wait_option
+@options.shared("device", "workers", "wait")
 @options.json_option
 def add(
     folder: Path | None,
@@ -136,8 +127,7 @@ def add(
 @index_options.prefix_option
 @index_options.same_weights_option
 @options.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@options.shared("device", "workers")
-@index_options.wait_option
+@options.shared("device", "workers", "wait")
 @options.json_option
 def sync(
     folder: Path | None,
@@ -169,7 +159,7 @@ def sync(
 @command.command(cls=options.Command)
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Take every PRODUCT (by its id) out of the index.
@@ -194,7 +184,7 @@ def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
 @command.command(cls=options.Command)
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] OLD NEW")
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Give the product OLD the id NEW.
@@ -216,7 +206,7 @@ def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
 @command.command(cls=options.Command)
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR] ROOT")
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
     """Say that the images lie under ROOT now.

@@ -60,7 +60,7 @@ def check(
 @index_options.index_option
 @click.argument("words", nargs=-1, metavar="[DIR]")
 @options.of(Asked)
-@index_options.wait_option
+@options.shared("wait")
 @options.json_option
 @click.pass_context
 def learner(

@@ -84,7 +84,7 @@ def command(
     photographs, synthetic = Photographs.of(named), bool(index.store.setting("synthetic"))
     announce(photographs)
     _say_unfinished(index)
-    told: list[Answer] = []
+    shown: list[Answer] = []
     counts = {"broken": 0, "unknown": 0, "most": 0}
     with ExitStack() as stack:
         write = stack.enter_context(writing(out))
@@ -96,11 +96,11 @@ def command(
             write(answer)
             if drawn:
                 drawn.add(answer)
-            told += [answer] if as_json else []
+            shown += [answer] if as_json else []
             _tell(answer, synthetic, shown=not as_json and out is None)
     _noted(counts["most"], k, per_image, drawn.files if drawn else ())
     if as_json:
-        console.emit({"results": [answer.as_json() for answer in told], "synthetic": synthetic})
+        console.emit({"results": [answer.as_json() for answer in shown], "synthetic": synthetic})
     elif out is not None:
         click.echo(f"{_counted(len(photographs.files), counts)}: {out}")
     ctx.exit(3 if counts["broken"] else 0)

@@ -63,7 +63,7 @@ def command(ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool
     config = out / "config.json" if out else None
     before = config.stat().st_mtime_ns if config and config.is_file() else 0
     try:
-        result = execute(arguments, out=out, resume=resume)
+        result = execute(arguments, out=out, resume=resume, part="repr.cli.pretrain_part:main")
     except BaseException as error:  # stopped or failed, it has a page too; one that never began has not
         if out and config and worker.here().rank == 0 and config.is_file() and config.stat().st_mtime_ns != before:
             console.say(f"What is kept: {training_report.write(Run.open(out))}")

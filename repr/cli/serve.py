@@ -37,6 +37,7 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
 @index_options.threshold_option
 @options.of(Limits)
 @options.shared("device", "workers")
+@options.json_option
 def command(
     folder: Path | None,
     words: tuple[str, ...],
@@ -48,6 +49,7 @@ def command(
     threshold: float | None,
     device: str,
     workers: int | None,
+    as_json: bool,
     **limits: Any,
 ) -> None:
     """Answer over HTTP which stored products a photograph shows, or a counter; the page for people is at /, the schema at /openapi.json.
@@ -57,7 +59,7 @@ def command(
       repr serve shop.index
       repr serve shop.index --write-key env:SHOP_KEY --port 9000
 
-    Ctrl-C or SIGTERM: requests that are in work are answered first.
+    Ctrl-C or SIGTERM: requests that are in work are answered first. --json: printed when it is warm.
     """
     place = index_options.index_alone(folder, words)
     _check_installed()
@@ -78,18 +80,23 @@ def command(
     socket = listen(host, port)
     address = socket.getsockname()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    url = f"http://{shown}:{address[1]}/"
     _warn(address[0], keys)
     products, images = index.store.counts()
 
     def _stop() -> None:
         server.should_exit = True
 
-    app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_failure=_stop)
+    def _ready() -> None:
+        if as_json:
+            console.emit({"url": url, "products": products, "images": images, "writable": keys.write is not None})
+
+    app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_ready=_ready, on_failure=_stop)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
     )
     server = uvicorn.Server(config)
-    console.say(f"Serving {products:,} products in {images:,} images at http://{shown}:{address[1]}/  (Ctrl-C to stop)")
+    console.say(f"Serving {products:,} products in {images:,} images at {url}  (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
         server.run(sockets=[socket])
     if app.state.service.failed is not None:

@@ -94,8 +94,8 @@ def embed_catalog(catalog: Catalog, look: Look, out: Path, *, run: Run = here, s
         done = {block.number for block in blocks if _done(folder, block.number)}
         with progress.bar(len(files), "Embedding", "image") as bar:
             bar.update(sum(len(block.files) for block in blocks if block.number in done))
-            for number, made in run(look, [block for block in blocks if block.number not in done]):
-                made.write(_place(folder, number))
+            for number, embeddings in run(look, [block for block in blocks if block.number not in done]):
+                embeddings.write(_place(folder, number))
                 bar.update(len(blocks[number].files))
         whole = _joined([Embeddings.read(_place(folder, block.number)) for block in blocks], size)
         if not len(whole):

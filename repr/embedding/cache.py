@@ -27,14 +27,14 @@ def digest(encoder: Encoder) -> bytes:
 
     Not encoder.identity: that names the weights the encoder was made from, and it may have been trained since.
     """
-    found = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
+    sha256 = hashlib.sha256(repr((encoder.arch, encoder.mean, encoder.std)).encode())
     if encoder.frame is not None:
-        found.update(repr(encoder.frame).encode())
+        sha256.update(repr(encoder.frame).encode())
     if encoder.crops != WHOLE:
-        found.update(repr((encoder.size, encoder.crops)).encode())
+        sha256.update(repr((encoder.size, encoder.crops)).encode())
     for tensor in encoder.network.state_dict().values():
-        found.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return found.digest()
+        sha256.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return sha256.digest()
 
 
 def place(encoder: bytes, side: int, images: ImageFiles) -> Path:

@@ -50,13 +50,13 @@ class Embedder:
 
     def features(self, pixels: Pixels) -> Floats:
         """(n, side, side, 3) uint8 squares of the encoder's `side`, such as a pack's → (n, dim) float32, as the network gives them."""
-        found = np.empty((len(pixels), self.encoder.dim), np.float32)
+        vectors = np.empty((len(pixels), self.encoder.dim), np.float32)
         for start in range(0, len(pixels), self.batch_size):
             batch = torch.from_numpy(np.require(pixels[start : start + self.batch_size], requirements="W"))
             with torch.inference_mode():
                 parts = torch.split(batch.to(self.device, non_blocking=True), piece(self.encoder, self.device) or len(batch))
-                found[start : start + len(batch)] = torch.cat([self.encoder.encode(part).float() for part in parts]).cpu().numpy()
-        return found
+                vectors[start : start + len(batch)] = torch.cat([self.encoder.encode(part).float() for part in parts]).cpu().numpy()
+        return vectors
 
     def images(self, images: Sequence[ImageLike], boxes: Sequence[Box | None] | None = None) -> Embeddings:
         """The embeddings of images: paths, bytes of files, Pillow's images, (h, w, 3) uint8 pixels, mixed as they come.
@@ -76,9 +76,9 @@ class Embedder:
         keep: in the cache folder, to be found again, under a key of the weights' values, the image size, the crops, and path, box,
         length and time of every file. Raises NoneReadable when no image can be read, and UserError when an embedding is not finite.
         """
-        kept = cache.place(self._digest, self.encoder.side, catalog) if keep else None
-        if kept and (found := cache.read(kept)):
-            return found
+        place = cache.place(self._digest, self.encoder.side, catalog) if keep else None
+        if place and (cached := cache.read(place)):
+            return cached
         decoded = self._decoded(catalog.files(), catalog.boxes())
         chunks = _counted(decoded, len(catalog), f"embed with {self.encoder.name}")
         features, rows, bad = self._embed(chunks, len(catalog))
@@ -86,10 +86,10 @@ class Embedder:
         quarantine = tuple(Quarantined(path, reasons[row]) for row, path in paths if row in reasons)
         if not len(rows):
             raise NoneReadable(quarantine, catalog.name)
-        made = _embeddings(features, rows, quarantine)
-        if kept and not any(passing(image.reason) for image in quarantine):  # else those are tried again
-            try_to_keep(kept, made.write)
-        return made
+        embeddings = _embeddings(features, rows, quarantine)
+        if place and not any(passing(image.reason) for image in quarantine):  # else those are tried again
+            try_to_keep(place, embeddings.write)
+        return embeddings
 
     def _decoded(self, images: Sequence[ImageLike], boxes: Sequence[Box | None] | None) -> Iterator[Chunk]:
         return decode(images, boxes, self.encoder.side, fit=self.encoder.frame or "crop", workers=self.workers)

@@ -107,8 +107,8 @@ def export(
         embed = _write(weights, encoder, kind, temporary)
         measured = compare(squares, _original(encoder), embed, _bytes(temporary))
         if measured.least < SAME:
-            told = f"the exported network gives other vectors (cosine {measured.least:.5f}, not {SAME})"
-            raise UserError(told, out, "Export as another kind, or at the network's own size")
+            message = f"the exported network gives other vectors (cosine {measured.least:.5f}, not {SAME})"
+            raise UserError(message, out, "Export as another kind, or at the network's own size")
     place, small = None, None
     if eight_bits:
         place = out.with_name(f"{out.stem}.int8.onnx")
@@ -148,12 +148,12 @@ def _nearest(vectors: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 def _timed(embed: Embed, squares: Pixels) -> tuple[Floats, float]:
     """The features in batches of 16, and the median seconds of TURNS over all."""
     parts = [squares[start : start + 16] for start in range(0, len(squares), 16)]
-    seconds, found = list[float](), list[Floats]()
+    seconds, blocks = list[float](), list[Floats]()
     for _ in range(TURNS):
         begun = time.perf_counter()
-        found = [embed(part) for part in parts]
+        blocks = [embed(part) for part in parts]
         seconds.append(time.perf_counter() - begun)
-    return np.concatenate(found), median(seconds)
+    return np.concatenate(blocks), median(seconds)
 
 
 def _squares(catalog: Catalog, encoder: Encoder, n: int, workers: int | None) -> Pixels:

@@ -74,5 +74,5 @@ class Graph:
 
     def features(self, squares: Pixels) -> Floats:
         """(n, side, side, 3) uint8 → (n, dim) float32."""
-        found = self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(squares)})[0]
-        return np.asarray(found, dtype=np.float32)
+        outputs = self.session.run([OUTPUT], {INPUT: np.ascontiguousarray(squares)})[0]
+        return np.asarray(outputs, dtype=np.float32)

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class Evaluation:
     """What was measured. rows: one an encoder, in the order given; raw_pixels: the same with nothing learned, or None.
 
-    part: the readable images; stored: (n,) their positions in `part` that were stored, asked: (q,) those searched for;
+    part: the readable images; stored: (n,) their positions in `part` that were stored, queries: (q,) those searched for;
     labels: (len(part),) class numbers into `names`; vectors: by row name, (len(part), d) L2-normalised. leaks: weights that
     have seen what was searched for, or may have. resolved: what of the arguments was left open and came to.
     """
@@ -47,7 +47,7 @@ class Evaluation:
     raw_pixels: Row | None
     part: Catalog
     stored: Ints
-    asked: Ints
+    queries: Ints
     labels: Ints
     names: tuple[str, ...]
     level: int
@@ -59,7 +59,7 @@ class Evaluation:
     @property
     def leave_one_out(self) -> bool:
         """Whether stored images were searched among each other, for lack of images kept apart."""
-        return len(self.stored) == len(self.asked) == len(self.part)
+        return len(self.stored) == len(self.queries) == len(self.part)
 
 
 def evaluate(
@@ -94,31 +94,31 @@ def evaluate(
     quarantine: tuple[Quarantined, ...] = ()
     encoders = [load_encoder(spec, size=size, crops=crops) for spec in weights]
     for name, encoder in zip(_names([encoder.name + suffix(encoder.crops) for encoder in encoders]), encoders, strict=True):
-        made = Embedder(encoder, device=device, workers=workers, batch_size=batch_size).catalog(images)
-        readable, quarantine = made.rows, made.quarantine
-        rows.append(_row(name, made.features, whole, readable, constants, str(target), encoder.synthetic or catalog.synthetic))
-        vectors[name] = made.vectors
+        embeddings = Embedder(encoder, device=device, workers=workers, batch_size=batch_size).catalog(images)
+        readable, quarantine = embeddings.rows, embeddings.quarantine
+        rows.append(_row(name, embeddings.features, whole, readable, constants, str(target), encoder.synthetic or catalog.synthetic))
+        vectors[name] = embeddings.vectors
     pixels = None
     if raw_pixels:
         features, readable = pixel_features(images, workers=workers)
         pixels = _row(NAME, features, whole, readable, constants, str(target), catalog.synthetic)
         vectors[NAME] = normalised(features)
-    stored, asked = _positions(whole, readable)
+    stored, queries = _positions(whole, readable)
     part = images.select(readable)
-    sides = short_sides(part, asked)
+    sides = short_sides(part, queries)
     labels = np.concatenate([whole.bank_labels, whole.query_labels])[readable] if whole.queries is not None else whole.bank_labels[readable]
     return Evaluation(
         [_by_resolution(row, sides) for row in rows],
         _by_resolution(pixels, sides) if pixels else None,
         part,
         stored,
-        asked,
+        queries,
         labels,
         whole.names,
         whole.level,
         quarantine,
         vectors,
-        tuple(leaks(weights, part.select(asked))),
+        tuple(leaks(weights, part.select(queries))),
         _resolved(rows, encoders, whole, str(target)),
     )
 
@@ -143,14 +143,14 @@ def warn_of_one_class(name: str, labels: Ints) -> None:
 
 def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
-    given = [read_vectors(file) for file in files]
+    tables = [read_vectors(file) for file in files]
     names = apart([file.with_suffix("") for file in files])
-    for name, of in zip(names, given, strict=True):
+    for name, of in zip(names, tables, strict=True):
         blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (of.bank, of.queries) if vectors is not None)
         warn_of_one_class(name, np.concatenate([of.bank_labels, of.query_labels]))
         if blank:
             log.info(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every image.")
-    return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, given, strict=True)]
+    return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, tables, strict=True)]
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -195,20 +195,20 @@ def _row(name: str, features: Floats, whole: Task, readable: Ints, constants: Co
     n = len(whole.bank)
     stored = readable[readable < n]
     if whole.queries is None:
-        queries, asked = None, stored
+        queries, query_rows = None, stored
     else:
-        queries, asked = features[readable >= n], readable[readable >= n] - n
-    if not len(stored) or not len(asked):
+        queries, query_rows = features[readable >= n], readable[readable >= n] - n
+    if not len(stored) or not len(query_rows):
         raise UserError("no readable images left on one side of the split", name, "Check the images and the split")
     return measure(
         name,
         features[readable < n],
         whole.bank_labels[stored],
         queries,
-        whole.query_labels[asked],
+        whole.query_labels[query_rows],
         constants,
         bank_levels={number: labels[stored] for number, labels in whole.bank_levels.items()},
-        query_levels={number: labels[asked] for number, labels in whole.query_levels.items()},
+        query_levels={number: labels[query_rows] for number, labels in whole.query_levels.items()},
         device=device,
         synthetic=synthetic,
     )
@@ -226,10 +226,10 @@ def _positions(whole: Task, readable: Ints) -> tuple[Ints, Ints]:
     return stored, stored if whole.queries is None else np.flatnonzero(readable >= len(whole.bank))
 
 
-def _names(given: Sequence[str]) -> list[str]:
+def _names(labels: Sequence[str]) -> list[str]:
     """One name a row, numbered where two are the same."""
     names: list[str] = []
-    for each in given:
+    for each in labels:
         name, n = each, 2
         while name in names:
             name, n = f"{each} ({n})", n + 1

@@ -28,16 +28,16 @@ def closest_groups(features: Floats, labels: Ints, groups: int, size: int) -> li
     """
     likeness = _across(features, labels)
     free = np.ones(len(labels), bool)
-    found: list[Group] = []
+    closest: list[Group] = []
     for image in np.argsort(-likeness.max(axis=1, initial=-1), kind="stable"):
         row = np.where(free, likeness[image], -1)
         others = [int(other) for other in np.argsort(-row, kind="stable")[:size] if row[other] > -1]
-        if len(found) == groups:
+        if len(closest) == groups:
             break
         if free[image] and others:
             free[[image, *others]] = False
-            found.append(Group(int(image), tuple(others), tuple(float(row[other]) for other in others)))
-    return found
+            closest.append(Group(int(image), tuple(others), tuple(float(row[other]) for other in others)))
+    return closest
 
 
 def shared_looks(features: Floats, labels: Ints) -> Bools:

@@ -103,21 +103,21 @@ def measure(
     whose class has no image to find, counts for none of the three. Raises UserError when no query has anything to find.
     """
     unit = normalised(bank)
-    asked = unit if queries is None else normalised(queries)
+    query_vectors = unit if queries is None else normalised(queries)
     own = np.arange(len(unit)) if queries is None else None
     try:
-        found = retrieval(asked, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
+        ranked = retrieval(query_vectors, query_labels, None if queries is None else unit, None if queries is None else bank_labels)
     except UserError as error:
         raise UserError(error.message, name, error.remedy) from None
-    answerable = found.rows
-    neighbours = knn(unit, bank_labels, asked, k=constants.k, temperature=constants.temperature, own=own)
+    answerable = ranked.rows
+    neighbours = knn(unit, bank_labels, query_vectors, k=constants.k, temperature=constants.temperature, own=own)
     probe = None
     if queries is not None:
         generator = torch.Generator().manual_seed(constants.seed)
         probe = linear_probe(bank, bank_labels, queries, generator=generator, epochs=constants.epochs, device=device)
     numbers = list(query_levels or {})
     pairs = [((query_levels or {})[n], (bank_levels or {})[n]) for n in numbers]
-    shares = [right_on_level(found.nearest, *pair, apart=queries is not None) for pair in pairs]
+    shares = [right_on_level(ranked.nearest, *pair, apart=queries is not None) for pair in pairs]
     some = torch.from_numpy(unit[np.linspace(0, len(unit) - 1, min(len(unit), RANK_ROWS)).astype(np.int64)])
     return Row(
         name,
@@ -126,13 +126,13 @@ def measure(
         neighbours.k,
         None if probe is None else probe.accuracy(query_labels, rows=answerable),
         None if probe is None else probe.train_accuracy,
-        found,
+        ranked,
         dict(zip(numbers, shares, strict=True)),
         effective_rank(some),
         spread(some),
         bank.shape[1],
         len(bank),
-        len(asked),
+        len(query_vectors),
         neighbours.predictions[:, 0] == query_labels,
         content_key(bank_labels.tobytes(), query_labels.tobytes()),
         synthetic,

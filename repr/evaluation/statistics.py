@@ -47,8 +47,8 @@ def interval(values: Sequence[float | None], *, redrawn: float = 0.0) -> Metric 
     known = [float(v) for v in values if v is not None and not math.isnan(v)]
     if not known:
         return None
-    kept = tuple(None if v is None or math.isnan(v) else float(v) for v in values)
-    return Metric(math.fsum(known) / len(known), half_width(known, redrawn=redrawn), kept)
+    floats = tuple(None if v is None or math.isnan(v) else float(v) for v in values)
+    return Metric(math.fsum(known) / len(known), half_width(known, redrawn=redrawn), floats)
 
 
 @dataclass(frozen=True)

@@ -60,26 +60,26 @@ def task(catalog: Catalog, level: int | None = None, *, leave_one_out: bool = Fa
     both = len(train) > 0 and apart is not None and not leave_one_out
     bank = train if both else np.flatnonzero(labelled)
     queries = apart if both else None
-    asked = bank if queries is None else queries
+    query_rows = bank if queries is None else queries
     of_level = _levels(catalog)
     return Task(
         bank,
         labels[bank],
         queries,
-        labels[asked],
+        labels[query_rows],
         names,
         level,
-        {number: found[bank] for number, found in of_level.items()},
-        {number: found[asked] for number, found in of_level.items()},
+        {number: numbers[bank] for number, numbers in of_level.items()},
+        {number: numbers[query_rows] for number, numbers in of_level.items()},
     )
 
 
 def _levels(catalog: Catalog) -> dict[int, Ints]:
-    found: dict[int, Ints] = {}
+    labels: dict[int, Ints] = {}
     for number in (1, 2, 3):
         if (catalog.column(f"class_{number}") >= 0).any():
-            found[number] = catalog.labels(number)[0]
-    return found
+            labels[number] = catalog.labels(number)[0]
+    return labels
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,14 @@ def read_vectors(path: Path) -> Vectors:
     return Vectors(bank, codes[: len(bank)], queries, codes[len(bank) :], tuple(map(str, names)))
 
 
-def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str], stored: Ints, asked: Ints) -> None:
-    """Write what `read_vectors` reads: rows `asked` of vectors (n, d) as queries, rows `stored` as the gallery unless they are the same.
+def write_vectors(path: Path, vectors: Floats, labels: Ints, names: Sequence[str], stored: Ints, queries: Ints) -> None:
+    """Write what `read_vectors` reads: rows `queries` of vectors (n, d) as queries, rows `stored` as the gallery unless they are the same.
 
     labels: (n,) positions in `names`, written as text.
     """
     text = np.asarray(names, dtype=np.str_)[labels]
-    arrays = {"embeddings": vectors[asked], "labels": text[asked]}
-    if not np.array_equal(stored, asked):
+    arrays = {"embeddings": vectors[queries], "labels": text[queries]}
+    if not np.array_equal(stored, queries):
         arrays |= {"gallery_embeddings": vectors[stored], "gallery_labels": text[stored]}
     with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]

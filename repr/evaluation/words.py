@@ -20,8 +20,8 @@ def rate(metric: Metric | None) -> str:
 
 def enough(metric: Metric) -> bool:
     """Whether an interval says something: of two values it is as wide as a guess, of one there is none. Values that were not kept count."""
-    kept = sum(value is not None for value in metric.values)
-    return (kept or len(metric.values)) >= ENOUGH
+    n = sum(value is not None for value in metric.values)
+    return (n or len(metric.values)) >= ENOUGH
 
 
 def points(difference: float | None, half: float | None = None) -> str:

@@ -29,7 +29,7 @@ def evaluated(
     rows = [*ours, *others, *pixels]
     level = evaluation.level if evaluation else None
     data = evaluation.part.name if evaluation else ", ".join(row.name for row in rows)
-    made = [
+    measured = [
         *(_row(row, level, _images_key(evaluation, row), constants.seed, (files or {}).get(row.name, "")) for row in ours),
         *(_row(row, None, row.key, constants.seed, "") for row in others),
         *(_row(row, level, _images_key(evaluation, row), constants.seed, "") for row in pixels),
@@ -38,7 +38,7 @@ def evaluated(
     synthetic = any(row.synthetic for row in rows)
     leaks = evaluation.leaks if evaluation else ()
     return Document(
-        COMMAND, data, synthetic, tuple(made), about=about, leaks=leaks, shown=SHOWN, named=("weights",), alike=("weights", "level")
+        COMMAND, data, synthetic, tuple(measured), about=about, leaks=leaks, shown=SHOWN, named=("weights",), alike=("weights", "level")
     )
 
 
@@ -52,5 +52,5 @@ def _row(row: Row, level: int | None, key: str, seed: int, file: str) -> documen
     """config: what was measured (`weights`), on which level, and what that came to: dimensions, images stored and searched for, and the
     neighbours that vote, which are at most the stored ones."""
     config = {"weights": row.name, "level": level, "dim": row.dim, "stored": row.bank, "queries": row.queries, "k": row.knn_k}
-    made = summarise(config, [(Wanted(0, seed, row.name, ""), Trial(row.metrics()))], synthetic=row.synthetic)
-    return replace(made, trials=(TrialFile(seed, key, file),))
+    summary = summarise(config, [(Wanted(0, seed, row.name, ""), Trial(row.metrics()))], synthetic=row.synthetic)
+    return replace(summary, trials=(TrialFile(seed, key, file),))

@@ -41,7 +41,7 @@ def recording(folder: Path, command: str, arguments: Mapping[str, Json], *, data
             raise
 
 
-def finish(record: Run, found: Document) -> None:
+def finish(record: Run, results: Document) -> None:
     """Write the results of a run, which has then ended."""
-    document.write(record.path, found)
-    record.finish("done", {"rows": len(found.rows)})
+    document.write(record.path, results)
+    record.finish("done", {"rows": len(results.rows)})

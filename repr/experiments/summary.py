@@ -11,7 +11,7 @@ from repr.experiments.trials import NotRun, Trial, Wanted
 
 def summarise(
     config: Config,
-    found: Iterable[tuple[Wanted, Trial | NotRun]],
+    trials: Iterable[tuple[Wanted, Trial | NotRun]],
     *,
     synthetic: bool = False,
     redrawn: float = 0.0,
@@ -19,10 +19,10 @@ def summarise(
 ) -> Row:
     """The row of a config: every metric over the seeds, in the order of the trials.
 
-    found: what `trials.run` gave for the config; seeds that could not be run are left out and told in the note, or, where none could, in
+    trials: what `trials.run` gave for the config; seeds that could not be run are left out and told in the note, or, where none could, in
     the error. redrawn: as `Row.redrawn`. error: why the row was not even tried.
     """
-    pairs = list(found)
+    pairs = list(trials)
     ran = [(wanted, trial) for wanted, trial in pairs if isinstance(trial, Trial)]
     reasons = list(dict.fromkeys(str(trial) for _, trial in pairs if isinstance(trial, NotRun)))
     names = dict.fromkeys(name for _, trial in ran for name in trial.metrics)

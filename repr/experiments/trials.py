@@ -102,8 +102,8 @@ class Store:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 content = json.loads(str(stored[TEXT]))
                 version = int(content["version"])
-                found = {name: stored[name] for name in stored.files if name != TEXT} if arrays else {}
-                trial = Trial(dict(content["metrics"]), dict(content["details"]), found, str(content["note"]))
+                named = {name: stored[name] for name in stored.files if name != TEXT} if arrays else {}
+                trial = Trial(dict(content["metrics"]), dict(content["details"]), named, str(content["note"]))
         except Exception as error:  # zipfile, zlib, numpy and json each have their own
             raise UserError(f"not a readable trial of a run ({error})", path, "Delete it and run the same command again") from None
         if version > VERSION:
@@ -127,17 +127,17 @@ def run(wanted: Sequence[Wanted], compute: Callable[[Wanted], Trial], store: Sto
     They are computed in the order given: put beside each other what shares work. compute: may raise NotRun, which takes the trial's place
     and is tried again next time; another error ends the run, and what is computed stays in the store.
     """
-    found: list[Trial | NotRun | None] = [store.find(one.file) if store else None for one in wanted]
-    done = sum(one is not None for one in found)
+    trials: list[Trial | NotRun | None] = [store.find(one.file) if store else None for one in wanted]
+    done = sum(one is not None for one in trials)
     if done:
         log.info(f"{done} of {len(wanted)} trials are already there.")
     with progress.bar(len(wanted), "", "trial", done=done) as bar:
         for i, one in enumerate(wanted):
-            if found[i] is None:
+            if trials[i] is None:
                 bar.describe(one.label)
-                found[i] = _computed(one, compute, store)
+                trials[i] = _computed(one, compute, store)
                 bar.update()
-    return cast(list[Trial | NotRun], found)
+    return cast(list[Trial | NotRun], trials)
 
 
 def _computed(one: Wanted, compute: Callable[[Wanted], Trial], store: Store | None) -> Trial | NotRun:

@@ -13,9 +13,9 @@ class DrawnBox(tuple[float, float, float, float]):
 
     def __new__(cls, box: Box, size: Size) -> DrawnBox:
         """box: x, y, w, h. size: width, height."""
-        made = super().__new__(cls, box)
-        made.size = size
-        return made
+        drawn = super().__new__(cls, box)
+        drawn.size = size
+        return drawn
 
     def __getnewargs__(self) -> tuple[Box, Size]:
         x, y, w, h = self

@@ -77,19 +77,19 @@ def _hash(file: str) -> int:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many of some images are in a set. told: those for which that is known; found: those of them that are in it.
+    """How many of some images are in a set. known: those for which that is known; within: those of them that are in it.
 
-    of: all that were asked about. With `told == of` nothing is estimated.
+    of: all that were asked about. With `known == of` nothing is estimated.
     """
 
-    found: int
-    told: int
+    within: int
+    known: int
     of: int
 
     @property
     def share(self) -> float:
         """The share of the images asked about that are in the set, 0 to 1: exact, or an unbiased estimate; 0 where nothing is told."""
-        return self.found / self.told if self.told else 0.0
+        return self.within / self.known if self.known else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +126,9 @@ class Sketch:
     def overlap(self, hashes: Hashes) -> Overlap:
         """How many of some images are in this set. hashes: (m,) uint64; each image counts once, unreadable ones not at all."""
         distinct = np.unique(hashes[hashes != MISSING])
-        told = distinct[distinct <= np.uint64(self.limit)]
-        found: Bools = np.isin(told, self.hashes)
-        return Overlap(int(found.sum()), len(told), len(distinct))
+        known = distinct[distinct <= np.uint64(self.limit)]
+        within: Bools = np.isin(known, self.hashes)
+        return Overlap(int(within.sum()), len(known), len(distinct))
 
     def text(self) -> str:
         """The hashes as Base64, 8 bytes each, little endian: for a file that holds text."""

@@ -65,7 +65,7 @@ def resume(stream: IO[str], version: int, key: str, folder: Path, stored: int) -
     stored: images that pixels.npy has; what the journal says beyond that does not count.
     Leaves the journal with the lines that count, ready for more.
     """
-    found = Journal(stream)
+    journal = Journal(stream)
     stream.seek(0)
     lines = stream.readlines()
     if not lines or (_entry(lines[0]) or {}).get("key") != key:
@@ -73,17 +73,17 @@ def resume(stream: IO[str], version: int, key: str, folder: Path, stored: int) -
             log.info(f"The images or the size have changed since {folder} was begun; starting it again.")
         stream.truncate(0)
         _write(stream, {"version": version, "key": key})
-        return found
+        return journal
     length = len(lines[0].encode())
     for line in lines[1:]:
         entry = cast("Line | None", _entry(line))
-        if entry is None or len(found.rows) + len(written := from_spans(entry["rows"]).tolist()) > stored:
+        if entry is None or len(journal.rows) + len(written := from_spans(entry["rows"]).tolist()) > stored:
             break
-        found.rows.extend(written)
-        found.bad.extend((row, reason) for row, reason in entry["bad"])
-        found.done, length = entry["done"], length + len(line.encode())
+        journal.rows.extend(written)
+        journal.bad.extend((row, reason) for row, reason in entry["bad"])
+        journal.done, length = entry["done"], length + len(line.encode())
     stream.truncate(length)
-    return found
+    return journal
 
 
 def spans(rows: list[int]) -> list[list[int]]:
@@ -94,9 +94,9 @@ def spans(rows: list[int]) -> list[list[int]]:
     return [[int(part[0]), int(part[-1]) + 1] for part in np.split(np.array(rows), cuts)]
 
 
-def from_spans(given: list[list[int]]) -> Rows:
+def from_spans(pairs: list[list[int]]) -> Rows:
     """(n,) int64, the row numbers of spans."""
-    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in given] or [np.empty(0, np.int64)])
+    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in pairs] or [np.empty(0, np.int64)])
 
 
 def _entry(line: str) -> dict[str, object] | None:

@@ -51,14 +51,14 @@ def fingerprints(images: ImageFiles, *, moved: bool = False) -> Hashes:
     for row, ((root, path), box) in enumerate(zip(images.located(), images.boxes(), strict=True)):
         file = f"{root}/{path}"  # text, not Path, which takes ten times as long; there may be millions
         if isinstance(box, DrawnBox):
-            told: object = (*box, *box.size)
+            place: object = (*box, *box.size)
         else:
-            told = box
+            place = box
         try:
             stat = os.stat(file)  # noqa: PTH116 - likewise
-            facts = f"{path}\0{stat.st_size}\0{told}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{told}"
+            facts = f"{path}\0{stat.st_size}\0{place}" if moved else f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{place}"
         except OSError:
-            facts = f"{file}\0missing\0{told}"
+            facts = f"{file}\0missing\0{place}"
         prints[row] = int.from_bytes(blake2b(facts.encode(errors="surrogateescape"), digest_size=8).digest(), "little")
     return prints
 
@@ -84,5 +84,5 @@ def places(wanted: Hashes, held: Hashes) -> Ints | None:
         return None
     order = np.argsort(held, kind="stable")
     at = np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)
-    found: Ints = order[at]
-    return found if bool((held[found] == wanted).all()) else None
+    rows: Ints = order[at]
+    return rows if bool((held[rows] == wanted).all()) else None

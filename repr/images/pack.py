@@ -190,34 +190,34 @@ def _write(images: ImageFiles, prints: Hashes, folder: Path, size: int, fit: Fit
     with journal.held(folder) as lines:
         if (folder / "index.json").exists():  # another process made it while we waited
             return _of(key, folder)
-        made = journal.resume(lines, VERSION, key, folder, _held(folder, size))
-        _need_space(folder, (len(images) - made.done) * size * size * 3, made.rows)
+        progress = journal.resume(lines, VERSION, key, folder, _held(folder, size))
+        _need_space(folder, (len(images) - progress.done) * size * size * 3, progress.rows)
         files = images.files()
-        chunks = _from_known(prints, size, fit, made.done)
+        chunks = _from_known(prints, size, fit, progress.done)
         if chunks is None:
-            chunks = decode(files, images.boxes(), size, fit=fit, workers=workers, start=made.done)
-        _fill(folder / "pixels.npy", _bar(chunks, len(images), made.done), made, size)
-        if not made.rows:
+            chunks = decode(files, images.boxes(), size, fit=fit, workers=workers, start=progress.done)
+        _fill(folder / "pixels.npy", _bar(chunks, len(images), progress.done), progress, size)
+        if not progress.rows:
             _clear(folder)
-            reason = made.bad[0][1] if made.bad else "there are no images"
+            reason = progress.bad[0][1] if progress.bad else "there are no images"
             raise UserError(f"none of the {len(images)} images could be read ({reason})", images.name, "Check `data`")
-        quarantine: list[Missing] = [{"row": row, "path": str(files[row]), "reason": reason} for row, reason in made.bad]
-        _finish(images, prints, folder, size, fit, made.rows, quarantine)
+        quarantine: list[Missing] = [{"row": row, "path": str(files[row]), "reason": reason} for row, reason in progress.bad]
+        _finish(images, prints, folder, size, fit, progress.rows, quarantine)
         (folder / journal.NAME).unlink()
     return open_pack(folder)
 
 
-def _fill(file: Path, chunks: Iterable[Chunk], made: journal.Journal, size: int) -> None:
+def _fill(file: Path, chunks: Iterable[Chunk], progress: journal.Journal, size: int) -> None:
     """Write the pixels of the chunks behind those that are there, each noted in the journal, and the header when all are."""
     with file.open("r+b" if file.exists() else "w+b") as stream:
-        stream.truncate(HEADER + len(made.rows) * size * size * 3)  # what was written after the journal's last line is done again
+        stream.truncate(HEADER + len(progress.rows) * size * size * 3)  # what was written after the journal's last line is done again
         stream.seek(0, os.SEEK_END)
         for chunk in chunks:
             stream.write(chunk.pixels.tobytes())
             stream.flush()
-            made.note(chunk)
+            progress.note(chunk)
         stream.seek(0)
-        npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(made.rows), size, size, 3)})
+        npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(progress.rows), size, size, 3)})
         assert stream.tell() == HEADER, "numpy's header is longer than the room left for it"
 
 

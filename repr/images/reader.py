@@ -90,11 +90,11 @@ def read_image(source: ImageLike, *, short_side: int | None = None, box: Box | N
         if short_side and image is not source:  # an image of the caller's stays as large as it is
             side = min(width, height) if box is None else _crop_side(box, image, margin)
             scale = short_side / max(side, 1.0)
-            wanted = max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
-            image.draft(None, wanted)
+            size = max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
+            image.draft(None, size)
         else:
-            wanted = None
-        image = _loaded(image, source, wanted)
+            size = None
+        image = _loaded(image, source, size)
         shrunk = 1 / round(width / image.size[0])  # the exact factor; the sizes themselves are rounded up
         upright = _upright(_rgb(image), _orientation(image))
     return upright if box is None else crop_square(upright, box, margin=margin, shrunk=shrunk)
@@ -137,14 +137,14 @@ def upright_box(source: ImageLike, box: Box) -> Box:
 def _placed(box: Box, image: Image.Image) -> Box:
     if image.format not in ("JPEG", "MPO"):
         image.load()  # others may have to be decoded to find their EXIF data
-    found = placed(box, image.size, _orientation(image))
-    if isinstance(found, str):
-        raise Unreadable(found)
-    return found
+    pixels = placed(box, image.size, _orientation(image))
+    if isinstance(pixels, str):
+        raise Unreadable(pixels)
+    return pixels
 
 
-def _loaded(image: Image.Image, source: ImageLike, wanted: tuple[int, int] | None) -> Image.Image:
-    """The image decoded; a JPEG without its end marker by the file with one, if nothing else is missing. wanted: as of its draft.
+def _loaded(image: Image.Image, source: ImageLike, size: tuple[int, int] | None) -> Image.Image:
+    """The image decoded; a JPEG without its end marker by the file with one, if nothing else is missing. size: as of its draft.
 
     Where data are missing before the marker, they are made up by the decoder from what stands there instead, and differ with it.
     """
@@ -154,7 +154,7 @@ def _loaded(image: Image.Image, source: ImageLike, wanted: tuple[int, int] | Non
         if image.format not in ("JPEG", "MPO") or error.errno or not isinstance(source, str | os.PathLike | bytes):
             raise
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-        first, *others = [_ended(data + filler + END, wanted) for filler in FILLERS]
+        first, *others = [_ended(data + filler + END, size) for filler in FILLERS]
         if any(other.tobytes() != first.tobytes() for other in others):
             raise
         log.info(f"{name_of(source, 0)}: lacks its end marker; all of the image is there, and read")
@@ -162,10 +162,10 @@ def _loaded(image: Image.Image, source: ImageLike, wanted: tuple[int, int] | Non
     return image
 
 
-def _ended(data: bytes, wanted: tuple[int, int] | None) -> Image.Image:
+def _ended(data: bytes, size: tuple[int, int] | None) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    if wanted:
-        image.draft(None, wanted)
+    if size:
+        image.draft(None, size)
     image.load()
     return image
 

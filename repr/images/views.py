@@ -2,7 +2,8 @@
 
 Every sample has its own parameters, drawn at once from the generator that is passed in: no loop over samples, no wait for
 the device. All geometry is one affine grid (one `grid_sample`), all colour one 3 × 4 matrix a sample, blur two
-matrix products.
+matrix products. What is a few numbers a sample is computed where the generator lives, on the CPU as a rule, and sent in one piece: on a
+GPU each of those operations would take the host longer to start than to do.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Views:
         """
         assert batch.dtype == torch.uint8 and batch.shape[1] == batch.shape[2] and batch.shape[3] == 3, "uint8 (b, h, h, 3) is wanted"
         with torch.no_grad(), torch.autocast(batch.device.type, enabled=False):
-            draws = torch.rand((20, len(batch)), generator=generator, device=generator.device).to(batch.device, non_blocking=True)
+            draws = torch.rand((20, len(batch)), generator=generator, device=generator.device)
             geometry, colour, blur, erase = draws[:6], draws[6:12], draws[12:14], draws[14:]
             pixels = self._placed(batch, geometry)
             if self.jitter or self.grey:
@@ -104,7 +105,7 @@ class Views:
         angle = _between(draws[5], -self.rotate, self.rotate) * (math.pi / 180)
         cos, sin = angle.cos(), angle.sin()
         # From view to image: turn, mirror and scale to the crop, move to its centre.
-        grid = affine_grid((mirror * width * cos, mirror * -width * sin, x), (height * sin, height * cos, y), self.size)
+        grid = affine_grid((mirror * width * cos, mirror * -width * sin, x), (height * sin, height * cos, y), self.size, pixels.device)
         return grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def _coloured(self, pixels: Tensor, draws: Tensor) -> Tensor:
@@ -128,7 +129,7 @@ class Views:
         sigma = _between(draws[1], *self.blur_sigma) * (self.size / BLUR_AT)
         on = draws[0] < self.blur
         if pixels.device.type != "cpu":
-            return gaussian_blur(pixels, torch.where(on, sigma, 0.0))
+            return gaussian_blur(pixels, torch.where(on, sigma, 0.0).to(pixels.device, non_blocking=True))
         chosen = on.nonzero().squeeze(1)
         pixels[chosen] = gaussian_blur(pixels[chosen], sigma[chosen])
         return pixels
@@ -138,12 +139,13 @@ class Views:
         area = _between(draws[1], *self.erase_scale)
         ratio = _between(draws[2], math.log(0.3), math.log(3.3)).exp().sqrt()  # Zhong et al., Random Erasing, 2017
         width, height = (area.sqrt() * ratio).clamp(max=1), (area.sqrt() / ratio).clamp(max=1)
-        at = (torch.arange(self.size, device=pixels.device) + 0.5) / self.size
+        at = (torch.arange(self.size, device=draws.device) + 0.5) / self.size
         left, top = (1 - width) * draws[3], (1 - height) * draws[4]
         columns = (at >= left[:, None]) & (at < (left + width)[:, None])
         rows = (at >= top[:, None]) & (at < (top + height)[:, None]) & (draws[0] < self.erase)[:, None]
+        rows, columns = torch.stack((rows, columns)).to(pixels.device, non_blocking=True)
         covered = rows[:, None, :, None] & columns[:, None, None, :]
-        return torch.where(covered, draws[5][:, None, None, None], pixels)
+        return torch.where(covered, draws[5].to(pixels.device, non_blocking=True)[:, None, None, None], pixels)
 
 
 def colour_matrix(pixels: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,16 +153,19 @@ def colour_matrix(pixels: Tensor, brightness: Tensor, contrast: Tensor, saturati
 
     pixels: (b, 3, h, w); the factors (b,) as torchvision's adjust_brightness, adjust_contrast (around the mean grey),
     adjust_saturation; hue (b,) in full turns about the grey axis: HSV's hue moves by it, while its value and saturation may too.
+    They may live elsewhere than the pixels, where the matrix and the offset are wanted.
     """
-    eye, grey, _ = _constants(pixels.device)
-    mean = (pixels.mean(dim=(2, 3)) @ grey) * brightness
+    b = len(pixels)
+    eye, grey, _ = _constants(brightness.device)
     scaled = eye * (brightness * contrast)[:, None, None]
-    shift = (1 - contrast) * mean
     keep = saturation[:, None, None]
     saturate = keep * eye + (1 - keep) * grey.expand(3, 3)
-    matrix = _hue_matrix(hue) @ saturate
+    matrix = _hue_matrix(hue) @ saturate @ scaled
+    sent = torch.cat((matrix.view(b, 9), brightness[:, None], (1 - contrast)[:, None]), dim=1).to(pixels.device, non_blocking=True)
+    mean = pixels.mean(dim=(2, 3)) @ _constants(pixels.device)[1]
     # Grey stays grey under saturation and hue (their rows sum to 1), so the offset passes through unchanged.
-    return matrix @ scaled, shift[:, None].expand(-1, 3).contiguous()
+    shift = sent[:, 10] * (mean * sent[:, 9])
+    return sent[:, :9].reshape(b, 3, 3), shift[:, None].expand(-1, 3).contiguous()
 
 
 def _hue_matrix(turn: Tensor) -> Tensor:
@@ -179,16 +184,22 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     return torch.eye(3, device=device), torch.tensor(GREY, device=device), torch.tensor(cross, device=device)
 
 
-def affine_grid(horizontal: tuple[Tensor, Tensor, Tensor], vertical: tuple[Tensor, Tensor, Tensor], size: int) -> Tensor:
+def affine_grid(
+    horizontal: tuple[Tensor, Tensor, Tensor], vertical: tuple[Tensor, Tensor, Tensor], size: int, device: torch.device
+) -> Tensor:
     """Where each pixel of a view lies in its image: (b, size, size, 2) in -1..1 as grid_sample wants it (align_corners=False).
 
-    horizontal, vertical: three (b,) factors each, of the view's x, its y, and 1. The same as torch's affine_grid, as a sum
-    of a row and a column, in a third of its time.
+    horizontal, vertical: three (b,) factors each, of the view's x, its y, and 1, wherever they live; the grid lies on `device`. The same
+    as torch's affine_grid, as a sum of a row and a column, in a third of its time.
     """
     at = (torch.arange(size, device=horizontal[0].device) * 2 + 1) / size - 1
-    grid = torch.empty((len(horizontal[0]), size, size, 2), device=at.device)
-    for axis, (of_x, of_y, shift) in enumerate((horizontal, vertical)):
-        row, column = torch.outer(of_x, at) + shift[:, None], torch.outer(of_y, at)
+    lines = [
+        line for of_x, of_y, shift in (horizontal, vertical) for line in (torch.outer(of_x, at) + shift[:, None], torch.outer(of_y, at))
+    ]
+    rows_and_columns = torch.stack(lines).to(device, non_blocking=True)  # (4, b, size)
+    grid = torch.empty((len(horizontal[0]), size, size, 2), device=device)
+    for axis in range(2):
+        row, column = rows_and_columns[2 * axis : 2 * axis + 2]
         torch.add(row[:, None, :], column[:, :, None], out=grid[..., axis])
     return grid
 

@@ -63,14 +63,14 @@ def learner_class(name: str) -> type[Learner]:
     if name not in LEARNERS:
         raise UserError(f"there is no learner {name}", "", nearest(name, [*LEARNERS, *VARIANTS]), argument="learner")
     module, attribute = LEARNERS[name].split(":")
-    found: type[Learner] = getattr(importlib.import_module(module), attribute)
-    return found
+    cls: type[Learner] = getattr(importlib.import_module(module), attribute)
+    return cls
 
 
 def method_of(learner: Learner) -> str:
     """The name in LEARNERS of a learner."""
     place = f"{type(learner).__module__}:{type(learner).__qualname__}"
-    return next(name for name, told in LEARNERS.items() if told == place)
+    return next(name for name, where in LEARNERS.items() if where == place)
 
 
 def explained(name: str) -> list[str]:
@@ -86,13 +86,13 @@ def read(typed: str) -> tuple[type[Learner], dict[str, Any]]:
     value of another kind or beyond its limits.
     """
     cls = learner_class(typed)
-    name, _, told = typed.partition(":")
+    name, _, values = typed.partition(":")
     where = f"`learner` {typed}"
-    for part in told.split(","):
+    for part in values.split(","):
         if (setting := part.partition("=")[0].strip()) in cls.takes:
             remedy = f"Give `{'epochs' if setting == 'updates' else setting}`"
             raise UserError(f"{setting} is the same for all learners of a run", where, remedy)
-    return cls, {**VARIANTS.get(name, ("", {}))[1], **settings.parse(cls, told, where, without=cls.takes)}
+    return cls, {**VARIANTS.get(name, ("", {}))[1], **settings.parse(cls, values, where, without=cls.takes)}
 
 
 def make(name: str, *, encoder: Encoder | None = None, **values: Any) -> Learner:

@@ -71,23 +71,23 @@ def by_class(y: Ints) -> Iterator[tuple[int, Ints]]:
 
 def as_taught(classes: Iterable[int], taught: Ints) -> Ints:
     """The class numbers `classes`, sorted, each once. taught: (C,) sorted. Raises UserError for one that was never taught."""
-    wanted = np.unique(np.fromiter(classes, dtype=np.int64))
-    strangers = np.setdiff1d(wanted, taught)
+    labels = np.unique(np.fromiter(classes, dtype=np.int64))
+    strangers = np.setdiff1d(labels, taught)
     if len(strangers):
         raise UserError(f"class {strangers[0]} is not among the {len(taught):,} taught", "", "Remove only what was taught")
-    return wanted
+    return labels
 
 
-def given(x: Array | None, y: Array | None, wanted: Ints, what: str, kind: str = "vectors") -> tuple[Array, Ints]:
-    """The rows of x and y whose class is in `wanted`, for a learner that cannot `remove` without them.
+def given(x: Array | None, y: Array | None, labels: Ints, what: str, kind: str = "vectors") -> tuple[Array, Ints]:
+    """The rows of x and y whose class is in `labels`, for a learner that cannot `remove` without them.
 
     what: which classes those are, in words; kind: "vectors" or "images". Raises UserError when none were given, or a class has no row.
     """
     if x is None or y is None:
         raise UserError(f"the {kind} of {what} are needed, and were not given", "", "Give those that it was taught with, as x and y")
     y = as_labels(y, len(x), first=False)
-    absent = np.setdiff1d(wanted, y)
+    absent = np.setdiff1d(labels, y)
     if len(absent):
         raise UserError(f"the {kind} of {what} are needed, and class {absent[0]} has none among those given", "", "Give all of them")
-    chosen = np.isin(y, wanted)
+    chosen = np.isin(y, labels)
     return x[chosen], y[chosen]

@@ -70,5 +70,5 @@ class Cosine(Learner):
         self.weights_ = stored.floats("weights", len(self.kept_.classes), self.kept_.x.shape[1])
 
     def _train(self) -> None:
-        kept = self.kept_
-        self.weights_ = train_cosine(kept.x, kept.columns, kept.means(), scale=self.scale, steps=self.steps)
+        rows = self.kept_
+        self.weights_ = train_cosine(rows.x, rows.columns, rows.means(), scale=self.scale, steps=self.steps)

@@ -94,10 +94,10 @@ class LDA(Learner):
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
         """Take means and scatter of classes away: as if never taught, but for rounding."""
-        wanted = as_taught(classes, self.classes_)
-        if not len(wanted):
+        labels = as_taught(classes, self.classes_)
+        if not len(labels):
             return self
-        x, y = given(x, y, wanted, "the classes to be removed")
+        x, y = given(x, y, labels, "the classes to be removed")
         x = self._transformed(x)
         groups = [(label, x[rows].astype(np.float64)) for label, rows in by_class(y)]
         for label, own in groups:
@@ -106,8 +106,8 @@ class LDA(Learner):
             deviations = np.concatenate([own - own.mean(axis=0) for _, own in groups[start : start + BLOCK]])
             self.scatter_ -= deviations.T @ deviations
         self._moved += len(x)
-        self._touched = [label for label in self._touched if label not in set(wanted.tolist())]
-        places = self.means_.remove(wanted.tolist())
+        self._touched = [label for label in self._touched if label not in set(labels.tolist())]
+        places = self.means_.remove(labels.tolist())
         if self._solved is not None:
             self._solved.move(places)
         if not len(self.means_):

@@ -94,10 +94,10 @@ class ClassRows:
     def products(self, x: Floats) -> Floats:
         """(n, C) scalar products of the queries x (n, d) with every class's row, columns in the order of `classes`."""
         self.require()
-        found = np.empty((len(x), len(self)), dtype=np.float32)
+        products = np.empty((len(x), len(self)), dtype=np.float32)
         for i, block in enumerate(self.blocks()):
-            found[:, i * BLOCK : i * BLOCK + len(block)] = x @ block.T
-        return self.in_order(found)
+            products[:, i * BLOCK : i * BLOCK + len(block)] = x @ block.T
+        return self.in_order(products)
 
     def squares(self) -> Floats:
         """(C,) squared lengths of the rows, in the order of `classes`."""

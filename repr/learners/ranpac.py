@@ -109,15 +109,15 @@ class RanPAC(Learner):
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
         """Take the classes' images from G and Q. Raises UserError for other images than those taught."""
-        wanted = as_taught(classes, self.classes_)
-        if not len(wanted):
+        labels = as_taught(classes, self.classes_)
+        if not len(labels):
             return self
         if self.kept_ is not None:
-            stay = ~np.isin(self.labels_, wanted)
+            stay = ~np.isin(self.labels_, labels)
             self.kept_, self.labels_, self.gram_ = self.kept_[stay], self.labels_[stay], self.gram_[np.ix_(stay, stay)]
         else:
-            self._unfold(*given(x, y, wanted, "the classes to be removed"))
-        for label in wanted.tolist():
+            self._unfold(*given(x, y, labels, "the classes to be removed"))
+        for label in labels.tolist():
             self.sums_.drop(label)
         self._weights = None
         if not len(self.sums_):
@@ -134,13 +134,13 @@ class RanPAC(Learner):
         """Projection, sums and what was chosen; none before the first step."""
         if self.projection_ is None:
             return {}
-        kept = {} if self.kept_ is None else {"kept": self.kept_}
+        vectors = {} if self.kept_ is None else {"kept": self.kept_}
         chosen = {"ridge": np.array(self.ridge_, dtype=np.float64), "scale": np.array(self.scale_, dtype=np.float64)}
         return {
             "projection": self.projection_,
             **chosen,
             **under("sums", self.sums_.arrays()),
-            **kept,
+            **vectors,
             "labels": self.labels_,
             "gram": self.gram_,
         }

@@ -70,5 +70,5 @@ def _minimise(objective: Callable[[Doubles], tuple[float, Doubles]], start: Floa
     """L-BFGS until no part of the gradient exceeds 1e-4, scikit-learn's tolerance, or for `steps` iterations."""
     if not steps or not start.size:  # asked for no iteration, scipy still makes one
         return start
-    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-12})
-    return np.asarray(found.x, dtype=np.float32).reshape(start.shape)
+    minimum = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": 1e-4, "ftol": 1e-12})
+    return np.asarray(minimum.x, dtype=np.float32).reshape(start.shape)

@@ -39,14 +39,14 @@ class Stored:
     def take(self, name: str, kind: type[np.generic], *shape: int | None) -> Array:
         """An array of a kind and a shape; None in it is any length. Raises UserError when there is no such array, or another."""
         name = self._beginning + name
-        wanted = np.dtype(kind)
+        dtype = np.dtype(kind)
         if name not in self._arrays:
             raise self.misfit(f"there is no array {name}")
         array = self._arrays[name]
-        fits = array.dtype == wanted and array.ndim == len(shape)
+        fits = array.dtype == dtype and array.ndim == len(shape)
         if not fits or any(want not in (None, length) for want, length in zip(shape, array.shape, strict=True)):
-            told = ", ".join("any" if length is None else str(length) for length in shape)
-            raise self.misfit(f"the array {name} is {array.dtype} {array.shape}, not {wanted} ({told})")
+            lengths = ", ".join("any" if length is None else str(length) for length in shape)
+            raise self.misfit(f"the array {name} is {array.dtype} {array.shape}, not {dtype} ({lengths})")
         self._taken.add(name)
         return array
 

@@ -38,6 +38,7 @@ from repr.learners.learner import About, Learner
 from repr.learners.stored import Arrays, Stored, Value
 
 SCHEMA = 1  # of the file; raise it when older files are no longer read rightly
+UNTAUGHT = -1  # in the place of the number of a class that the learner does not have
 AGAIN = "Teach the learner again"
 
 
@@ -92,13 +93,13 @@ class Taught:
 
         Raises UserError as `Learner.remove` does, and for a name that was never taught, with the nearest.
         """
-        gone = dict.fromkeys(names)
-        for name in gone:
+        distinct = dict.fromkeys(names)
+        for name in distinct:
             if name not in self.numbers:
                 raise UserError(f"{name!r} was never taught", "", nearest(name, self.numbers) if self.numbers else "Teach it first")
-        y = None if names_of_x is None else np.array([self.numbers.get(name, -1) for name in names_of_x], dtype=np.int64)
-        self.learner.remove([self.numbers[name] for name in gone], x, y)
-        self.numbers = {name: number for name, number in self.numbers.items() if name not in gone}
+        y = None if names_of_x is None else np.array([self.numbers.get(name, UNTAUGHT) for name in names_of_x], dtype=np.int64)
+        self.learner.remove([self.numbers[name] for name in distinct], x, y)
+        self.numbers = {name: number for name, number in self.numbers.items() if name not in distinct}
 
     def scores(self, x: Array) -> Floats:
         """(n, C) float32, columns as `names`; a softmax over a row gives probabilities."""
@@ -161,10 +162,10 @@ def _read(path: Path) -> tuple[Header, Arrays]:
         raise UserError("there is no such file", path, "Check the path")
     try:
         with safe_open(path, framework="numpy") as stream:
-            told = (stream.metadata() or {}).get("learner")
-            if told is None:
+            text = (stream.metadata() or {}).get("learner")
+            if text is None:
                 raise UserError("not a saved learner", path, "Give a file that a learner was saved to")
-            header = _header(path, json.loads(told))
+            header = _header(path, json.loads(text))
             arrays = dict(_as_it_lay(name, stream.get_tensor(name)) for name in stream.keys())  # noqa: SIM118  # it is no dictionary
     except (SafetensorError, OSError, TypeError) as error:  # a TypeError for kinds that NumPy has not
         raise UserError(f"cut short, or not a saved learner ({error})", path, "Fetch the file again, or teach the learner again") from None
@@ -173,11 +174,11 @@ def _read(path: Path) -> tuple[Header, Arrays]:
     return header, arrays
 
 
-def _header(path: Path, told: object) -> Header:
-    schema = told.get("schema") if isinstance(told, dict) else None
+def _header(path: Path, content: object) -> Header:
+    schema = content.get("schema") if isinstance(content, dict) else None
     if isinstance(schema, int) and schema != SCHEMA:  # its other fields may be others
         raise _other_version(path, f"version {schema} of the file, not {SCHEMA}", newer=schema > SCHEMA)
-    return msgspec.convert(told, Header)
+    return msgspec.convert(content, Header)
 
 
 def _other_version(path: Path, what: str, *, newer: bool) -> UserError:

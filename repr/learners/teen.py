@@ -68,10 +68,10 @@ class TEEN(Learner):
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
         """Drop the means of these classes, base or novel; nothing is needed."""
-        wanted = as_taught(classes, self.classes_).tolist()
-        self.means_.remove(wanted)
-        of_base = [label for label in wanted if label in self.base_]
-        for label in wanted:
+        labels = as_taught(classes, self.classes_).tolist()
+        self.means_.remove(labels)
+        of_base = [label for label in labels if label in self.base_]
+        for label in labels:
             (self.base_ if label in self.base_ else self.novel_).drop(label)
         left = {label: unit(self.means_.row(label)) for label in self.novel_.classes.tolist()} if of_base else {}
         if len(self.base_):
@@ -85,12 +85,12 @@ class TEEN(Learner):
     def scores(self, x: Array) -> Floats:
         """(n, C) scale · cosine, to the means of base classes and the shifted ones of novel classes."""
         directions = unit(as_features(x, self.means_.width))
-        found = np.empty((len(directions), len(self.means_)), dtype=np.float32)
+        scores = np.empty((len(directions), len(self.means_)), dtype=np.float32)
         self.means_.require()
         for table in (self.base_, self.novel_):
             if len(table):
-                found[:, np.searchsorted(self.classes_, table.classes)] = self.scale * table.products(directions)
-        return found
+                scores[:, np.searchsorted(self.classes_, table.classes)] = self.scale * table.products(directions)
+        return scores
 
     def known(self, x: Array) -> Floats:
         """(n,) the highest score."""

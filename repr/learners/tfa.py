@@ -54,21 +54,21 @@ class TFA(Learner):
         before = self.kept_.classes
         if not self.kept_.add(x, y):
             return self
-        kept, means = self.kept_, self.kept_.means()
+        rows, means = self.kept_, self.kept_.means()
         step = self.step_[-1] + 1 if len(self.step_) else 0
-        self.step_ = np.concatenate([self.step_, np.full(len(kept) - len(self.step_), step, dtype=np.int64)])
+        self.step_ = np.concatenate([self.step_, np.full(len(rows) - len(self.step_), step, dtype=np.int64)])
         if not len(before):
-            self.weights_ = train_cosine(kept.x, kept.columns, means, scale=self.scale, steps=self.steps)
+            self.weights_ = train_cosine(rows.x, rows.columns, means, scale=self.scale, steps=self.steps)
             return self
         weights = unit(means)
-        weights[np.searchsorted(kept.classes, before)] = self.weights_
-        new = np.flatnonzero(~np.isin(kept.classes, before))
+        weights[np.searchsorted(rows.classes, before)] = self.weights_
+        new = np.flatnonzero(~np.isin(rows.classes, before))
         if len(new):
-            own = np.isin(kept.columns, new)
-            columns = np.searchsorted(new, kept.columns[own])
-            weights[new] = train_cosine(kept.x[own], columns, weights[new], scale=self.scale, steps=self.steps)
+            own = np.isin(rows.columns, new)
+            columns = np.searchsorted(new, rows.columns[own])
+            weights[new] = train_cosine(rows.x[own], columns, weights[new], scale=self.scale, steps=self.steps)
         balanced = self._balanced(int(np.unique(np.asarray(y), return_counts=True)[1].max()))
-        self.weights_ = train_cosine(kept.x[balanced], kept.columns[balanced], weights, scale=self.scale, steps=self.fine)
+        self.weights_ = train_cosine(rows.x[balanced], rows.columns[balanced], weights, scale=self.scale, steps=self.fine)
         return self
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:

@@ -107,10 +107,10 @@ class Trained(Learner):
 
     def remove(self, classes: Iterable[int], x: Array | None = None, y: Array | None = None) -> Self:
         """Start over with the images of the classes that remain."""
-        wanted = as_taught(classes, self.classes_)
-        if not len(wanted):
+        labels = as_taught(classes, self.classes_)
+        if not len(labels):
             return self
-        left = np.setdiff1d(self.classes_, wanted)
+        left = np.setdiff1d(self.classes_, labels)
         if not len(left):
             self._begin()
             return self

@@ -168,10 +168,10 @@ class Answering:
 
 def _crc(taught: Taught) -> int:
     """Of all that was learned."""
-    found = 0
+    crc = 0
     for name, array in sorted(taught.learner.arrays().items()):
-        found = zlib.crc32(np.ascontiguousarray(array).tobytes(), zlib.crc32(name.encode(), found))
-    return found
+        crc = zlib.crc32(np.ascontiguousarray(array).tobytes(), zlib.crc32(name.encode(), crc))
+    return crc
 
 
 def drop(folder: Path) -> None:

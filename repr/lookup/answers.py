@@ -23,7 +23,7 @@ from repr.learners.neighbour import Neighbour
 from repr.learners.taught import Taught
 from repr.lookup.gallery import Gallery
 from repr.lookup.matches import Search
-from repr.lookup.ranking import SHORTLIST, Ranking, best_products, image_search, nearest_products
+from repr.lookup.ranking import SHORTLIST, Ranking, best_products, nearest_products
 from repr.lookup.unknown import signals_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Answerer:
         self._stand(gallery, search)
 
     def _stand(self, gallery: Gallery, search: Search | None) -> None:
-        self.gallery, self._search = gallery, image_search(gallery, search)
+        self.gallery, self._search = gallery, search
         self._columns = gallery.numbers(self.taught.names) if self.taught else np.zeros(0, dtype=np.int64)
 
     def _teach(self, gallery: Gallery, rows: Ints) -> None:
@@ -111,7 +111,7 @@ class Answerer:
     def rank(self, x: Floats, s: int) -> Ranking:
         """The s best products of features (q, d)."""
         if self.taught is None:
-            return nearest_products(self._search, self.gallery, x, s, self._scale)
+            return nearest_products(self.gallery, x, s, self._scale, self._search)
         return best_products(self.taught.learner, self._columns, x, s)
 
     def answers(self, x: Array, k: int = 10) -> list[Found]:
@@ -124,12 +124,12 @@ class Answerer:
         shortlist = ranking.scores[:, :SHORTLIST].astype(np.float64) / self.settled.temperature
         chances[:, :SHORTLIST] = softmax(shortlist, axis=1)
         ours = self.ours(features, ranking)
-        found = []
+        answers = []
         for row in range(len(features)):
             unknown = self.settled.gate is not None and bool(ours[row] < self.settled.gate.threshold)
             candidates = self._candidates(features[row], ranking.columns[row, :k], ranking.scores[row], chances[row])
-            found.append(Found(unknown, None if self.settled.gate is None else float(ours[row]), candidates))
-        return found
+            answers.append(Found(unknown, None if self.settled.gate is None else float(ours[row]), candidates))
+        return answers
 
     def ours(self, features: Floats, ranking: Ranking) -> Floats:
         """(q,) log-odds of being one of ours; 0 where no gate was set."""

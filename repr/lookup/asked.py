@@ -1,4 +1,5 @@
-"""What is asked of an index's answers, declared once: who answers, and how readily it says that a photograph is not of the shop's.
+"""What is asked of an index's answers, declared once: who answers, how readily it says that a photograph is not of the shop's, and how
+much the search of many images may miss.
 
 Imports nothing heavy, so that --help answers at once.
 """
@@ -38,3 +39,12 @@ class Asked:
             remedy = f"Choose from: {', '.join([AUTO, *FROZEN])}"
             raise UserError(f"{self.learner} trains an encoder", "", remedy, argument="learner")
         return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """How much of what lies nearest is to be found."""
+
+    recall: float = setting(
+        0.95, "Share of the ten nearest that the search of many images has to find; 1: exact.", low=0.5, high=1, metavar="X", group="model"
+    )

@@ -40,8 +40,7 @@ def draw(store: Store, dim: int, *, most: int = MOST) -> Atlas:
         revision, products = store.revision, store.products()
         ids, owners = store.owners()
         rows = spread(owners, most)
-        blobs = [store.db.execute("SELECT numbers FROM features WHERE image = ?", (int(ids[row]),)).fetchone()[0] for row in rows]
-    features = np.frombuffer(b"".join(blobs), "<f4").reshape(len(rows), dim)
+        features = store.features_of(ids[rows], dim)
     places, made = flat_map(normalised(features) if len(rows) else features, np.random.default_rng(0))
     points = [
         Point(int(ids[row]), products[int(owners[row])], float(x), float(y)) for row, (x, y) in zip(rows.tolist(), places, strict=True)

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
@@ -17,16 +16,15 @@ from repr.commands import command_line
 from repr.crops import WHOLE, suffix, typed
 from repr.errors import UserError
 from repr.lookup import cache, lists, own
-from repr.lookup.asked import Asked
+from repr.lookup.asked import Asked, Searched
 from repr.lookup.catalogs import command_of, common_root, from_anywhere, stored_part
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.schema import ENCODER, LEARNER
 from repr.lookup.store import FILE, Store
 from repr.lookup.weights import CROPS, WEIGHTS, made_with
 from repr.models.leaks import leaks
 from repr.models.weights import Weights, read_weights, write_weights
 from repr.records import to_json
-from repr.search.calibrated import RECALL
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +96,7 @@ class Build:
     asked: Asked = field(default_factory=Asked)
     prefix: bool = False
     root: Path | None = None
-    recall: float = RECALL
+    recall: float = Searched.recall
     store: str | None = None
 
     def settings(self) -> dict[str, object]:
@@ -188,7 +186,7 @@ def _check_unfinished(folder: Path, build: Build, weights: Weights) -> None:
     """Raise UserError unless the index at `folder` is one that the same command began and did not finish."""
     wanted, look = build.settings() | ({"root": _noted(build.root)} if build.root else {}), build.look
     with closing(Store(folder)) as store:
-        begun, made = str(store.setting("unfinished") or ""), cast(MadeWith, store.setting("weights"))
+        begun, made = str(store.setting("unfinished") or ""), recorded(store)
         other = [name for name, value in wanted.items() if store.setting(name) != value]
     if not begun:
         raise _there(folder)

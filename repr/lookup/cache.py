@@ -85,14 +85,23 @@ class Matrix:
         """How many products have an image."""
         return int(np.count_nonzero(self.counts))
 
+    @cached_property
+    def n_images(self) -> int:
+        """How many images were not removed."""
+        return int(np.count_nonzero(self.alive))
+
+    def owners(self, rows: Ints) -> Ints:
+        """(m,) the numbers of some rows' products; -1 for images that were removed."""
+        return np.where(self.alive[rows], self.products[rows], -1)
+
     def rows(self, positions: Ints) -> Floats:
         """(m, d) the vectors at some positions, copied."""
         starts = np.cumsum([0, *map(len, self.pieces)])
         of = np.searchsorted(starts, positions, side="right") - 1
-        found = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
+        vectors = np.empty((len(positions), self.pieces[0].shape[1]), np.float32)
         for number in np.unique(of):
-            found[of == number] = self.pieces[number][positions[of == number] - starts[number]]
-        return found
+            vectors[of == number] = self.pieces[number][positions[of == number] - starts[number]]
+        return vectors
 
 
 class OtherIndex(Exception):

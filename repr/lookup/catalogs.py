@@ -17,6 +17,7 @@ from repr.images.boxes import Box, DrawnBox
 from repr.images.contents import file_digests
 from repr.images.reader import Unreadable, upright_box
 from repr.lookup.plan import Incoming, relative_to_root
+from repr.lookup.products import checked_id
 from repr.lookup.store import Product
 
 
@@ -73,9 +74,11 @@ def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[
     """The images of a catalog as an index takes them in, and what is known of their products, by id.
 
     root: what paths are relative to. prefix: put the source's name and a colon before the ids of products. Raises UserError when two
-    sources call different products by one id.
+    sources call different products by one id, and as `checked_id`.
     """
     ids, files = own_ids(catalog, prefix=prefix), catalog.files()
+    for id_, row in {id_: row for row, id_ in enumerate(ids)}.items():
+        checked_id(id_, files[row])
     contents = file_digests(files)
     incoming = [
         Incoming(id_, relative_to_root(file, root), content, file, _on_file(file, box), box)
@@ -87,11 +90,13 @@ def incoming_of(catalog: Catalog, root: Path, *, prefix: bool = False) -> tuple[
 def _products(catalog: Catalog, ids: Sequence[str]) -> dict[str, Product]:
     names, barcodes = (catalog.table.column(name).to_pylist() for name in ("name", "barcode"))
     codes = [catalog.table.column(f"class_{level}").to_pylist() for level in (1, 2, 3)]
-    found: dict[str, Product] = {}
+    products: dict[str, Product] = {}
     for row, id_ in enumerate(ids):
-        if id_ not in found or not found[id_].name:
-            found[id_] = Product(id_, names[row] or None, barcodes[row] or None, _category(catalog, [level[row] for level in codes], id_))
-    return found
+        if id_ not in products or not products[id_].name:
+            products[id_] = Product(
+                id_, names[row] or None, barcodes[row] or None, _category(catalog, [level[row] for level in codes], id_)
+            )
+    return products
 
 
 def _category(catalog: Catalog, codes: Sequence[int], id_: str) -> tuple[str, ...]:
@@ -150,8 +155,8 @@ def _check_one_product(catalog: Catalog, id_: str, rows: dict[int, list[int]]) -
 
 def _called(catalog: Catalog, rows: Sequence[int]) -> tuple[str, set[tuple[str, str]]]:
     """The first name among some rows, "" for none, and all names and barcodes, each with what it is."""
-    found = [(kind, text) for kind in ("name", "barcode") for text in catalog.table.column(kind).take(rows).to_pylist() if text]
-    return next((text for kind, text in found if kind == "name"), ""), set(found)
+    texts = [(kind, text) for kind in ("name", "barcode") for text in catalog.table.column(kind).take(rows).to_pylist() if text]
+    return next((text for kind, text in texts if kind == "name"), ""), set(texts)
 
 
 def _images(catalog: Catalog, rows: Sequence[int]) -> set[bytes]:

@@ -123,10 +123,10 @@ def check(
     if given is not None:
         held, ids = _asked(gallery, learner, *given), np.arange(len(given[1]))
     of = gallery if given is not None else sample
-    asked = bool(len(held.rows))
+    measured = bool(len(held.rows))
     return Report(
         learner=learner, images=len(gallery.alive), asked=len(held.rows),
-        top1=float(held.right().mean()) if asked else None, top5=float(held.right(5).mean()) if asked else None,
+        top1=float(held.right().mean()) if measured else None, top5=float(held.right(5).mean()) if measured else None,
         per_product=_per_product(of, held, _power(curve)), confused=_confused(of, held, ids), suspects=tuple(suspects),
         few=tuple(gallery.names[number] for number in np.flatnonzero((gallery.counts > 0) & (gallery.counts < FEW))), curve=curve,
     )  # fmt: skip
@@ -142,13 +142,13 @@ def _asked(gallery: Gallery, learner: str, features: Floats, products: Sequence[
 
 def _per_product(gallery: Gallery, held: HeldOut, power: tuple[float, float] | None) -> tuple[OfProduct, ...]:
     """Worst first; those that could not be asked last."""
-    first, five, found = held.by_product(), held.by_product(5), []
-    asked = np.bincount(held.columns, minlength=len(held.classes))
+    first, five, products = held.by_product(), held.by_product(5), []
+    counts = np.bincount(held.columns, minlength=len(held.classes))
     for column, number in enumerate(held.classes.tolist()):
         images = len(gallery.rows_of(number))
         gain = None if power is None else power[0] * (images ** power[1] - (images + 1) ** power[1])
-        found.append(OfProduct(gallery.names[number], images, int(asked[column]), first.get(column), five.get(column), gain))
-    return tuple(sorted(found, key=lambda one: (one.top1 is None, one.top1 or 0.0, one.product)))
+        products.append(OfProduct(gallery.names[number], images, int(counts[column]), first.get(column), five.get(column), gain))
+    return tuple(sorted(products, key=lambda one: (one.top1 is None, one.top1 or 0.0, one.product)))
 
 
 def _confused(gallery: Gallery, held: HeldOut, ids: Ints) -> tuple[Confused, ...]:
@@ -156,11 +156,11 @@ def _confused(gallery: Gallery, held: HeldOut, ids: Ints) -> tuple[Confused, ...
     given = held.scores.argmax(axis=1) if len(held.rows) else held.columns
     wrong = np.flatnonzero(given != held.columns)
     pairs = Counter((int(held.columns[i]), int(given[i])) for i in wrong)
-    found = []
+    confused = []
     for (own, other), count in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED]:
         images = ids[(held.columns == own) & (given == other)][:5]
-        found.append(Confused(_name(gallery, held, own), _name(gallery, held, other), count, tuple(images.tolist())))
-    return tuple(found)
+        confused.append(Confused(_name(gallery, held, own), _name(gallery, held, other), count, tuple(images.tolist())))
+    return tuple(confused)
 
 
 def _name(gallery: Gallery, held: HeldOut, column: int) -> str:
@@ -178,12 +178,12 @@ def _mislabelled(gallery: Gallery, held: HeldOut) -> list[Suspect]:
     places = np.flatnonzero(odds > SURE)
     _, near = neighbours(vectors[held.rows[places]], vectors, CROWD, held.rows[places])
     strange = (y[near] != held.classes[held.columns[places]][:, None]).all(axis=1)
-    found = []
+    suspects = []
     for place, row in zip(places[strange], near[strange], strict=True):
         other = int(held.scores[place].argmax())
         like = next((int(i) for i in row if y[i] == held.classes[other]), None)
         image = int(gallery.ids[rows[held.rows[place]]])
-        found.append(
+        suspects.append(
             Suspect(
                 image,
                 "mislabelled",
@@ -192,30 +192,30 @@ def _mislabelled(gallery: Gallery, held: HeldOut) -> list[Suspect]:
                 _name(gallery, held, other),
             )
         )
-    return sorted(found, key=lambda one: -one.measure)[:NAMED]
+    return sorted(suspects, key=lambda one: -one.measure)[:NAMED]
 
 
 def _doubled(gallery: Gallery, contents: Sequence[str] | None, twins: Ints | None) -> list[Suspect]:
     """Images of equal content, those whose pixels are nearly the same, and those whose vectors are as good as one; the later one of each
     pair is named, once."""
-    rows, found = gallery.alive, dict[int, Suspect]()
+    rows, suspects = gallery.alive, dict[int, Suspect]()
     if contents is not None:
         first: dict[str, int] = {}
         for row in rows.tolist():
             before = first.setdefault(contents[row], row)
             if before != row:
-                found[row] = _double(gallery, row, before, 1.0)
+                suspects[row] = _double(gallery, row, before, 1.0)
     pairs = [] if twins is None else [(min(pair), max(pair)) for pair in twins[np.isin(twins, rows).all(axis=1)].tolist()]
     for earlier, later in sorted(pairs):
         one, other = gallery.unit(np.array([earlier, later]))
-        found.setdefault(later, _double(gallery, later, earlier, float(one @ other)))
+        suspects.setdefault(later, _double(gallery, later, earlier, float(one @ other)))
     if len(rows) > 1:
         vectors = gallery.unit(rows)
         cosines, near = neighbours(vectors, vectors, 1, np.arange(len(rows)))
         for place in np.flatnonzero(cosines[:, 0] >= DOUBLE).tolist():
             earlier, later = sorted((int(rows[place]), int(rows[near[place, 0]])))
-            found.setdefault(later, _double(gallery, later, earlier, float(cosines[place, 0])))
-    return list(found.values())
+            suspects.setdefault(later, _double(gallery, later, earlier, float(cosines[place, 0])))
+    return list(suspects.values())
 
 
 def _double(gallery: Gallery, row: int, other: int, cosine: float) -> Suspect:
@@ -224,16 +224,16 @@ def _double(gallery: Gallery, row: int, other: int, cosine: float) -> Suspect:
 
 def _spoilt(gallery: Gallery, looks: Doubles) -> list[Suspect]:
     """Images that cannot be read any more, that are blurred, or on which there is nothing."""
-    found, usual = [], _usual_sharpness(gallery, looks)
+    suspects, usual = [], _usual_sharpness(gallery, looks)
     for row in gallery.alive.tolist():
         deviation, sharpness = looks[row].tolist()
         if np.isnan(deviation):
-            found.append(Suspect(int(gallery.ids[row]), "unreadable", 0.0))
+            suspects.append(Suspect(int(gallery.ids[row]), "unreadable", 0.0))
         elif deviation < EMPTY:
-            found.append(Suspect(int(gallery.ids[row]), "empty", deviation))
+            suspects.append(Suspect(int(gallery.ids[row]), "empty", deviation))
         elif sharpness < max(BLURRED, SOFT * usual[row]):
-            found.append(Suspect(int(gallery.ids[row]), "blurred", sharpness))
-    return found
+            suspects.append(Suspect(int(gallery.ids[row]), "blurred", sharpness))
+    return suspects
 
 
 def _usual_sharpness(gallery: Gallery, looks: Doubles) -> Doubles:
@@ -263,20 +263,20 @@ def _curve(x: Floats, y: Ints, learner: str, fold: Ints, held: HeldOut) -> tuple
     if not len(held.rows):
         return ()
     most = int(np.median(np.unique(y, return_counts=True)[1]) * (1 - 1 / FOLDS))
-    found = []
+    points = []
     for shots in (number for number in SHOTS if number < most):
         scores = np.empty_like(held.scores)
         for number in np.unique(fold[held.rows]):
-            asked = fold == number
-            kept = _spread(y, ~asked, shots)
+            held_out = fold == number
+            kept = _spread(y, ~held_out, shots)
             scores[fold[held.rows] == number] = held_out_arrays(
-                np.concatenate([x[kept], x[asked]]),
-                np.concatenate([y[kept], y[asked]]),
+                np.concatenate([x[kept], x[held_out]]),
+                np.concatenate([y[kept], y[held_out]]),
                 learner,
-                np.repeat([-1, 0], [kept.sum(), asked.sum()]),
+                np.repeat([-1, 0], [kept.sum(), held_out.sum()]),
             ).scores
-        found.append(Shots(shots, _mean(HeldOut(held.rows, held.columns, scores, held.classes))))
-    return (*found, Shots(max(most, 1), _mean(held)))
+        points.append(Shots(shots, _mean(HeldOut(held.rows, held.columns, scores, held.classes))))
+    return (*points, Shots(max(most, 1), _mean(held)))
 
 
 def _spread(y: Ints, allowed: Bools, shots: int) -> Bools:

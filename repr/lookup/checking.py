@@ -90,32 +90,32 @@ class Checked:
 
     def _suspect(self, suspect: Suspect) -> dict[str, Json]:
         image, other = self.images[suspect.image], None if suspect.other is None else self.images[suspect.other].path
-        told: dict[str, Json] = {"image": image.path, "product": image.product, "reason": suspect.reason, "measure": suspect.measure}
-        return {**told, "other": other, "other_product": suspect.product}
+        content: dict[str, Json] = {"image": image.path, "product": image.product, "reason": suspect.reason, "measure": suspect.measure}
+        return {**content, "other": other, "other_product": suspect.product}
 
     def lines(self) -> list[str]:
         """The same in words, the worst of each kind."""
         report = self.report
         what = "held-out images" if self.given is None else "given photographs"
         if report.top1 is None or report.top5 is None:
-            told = [f"No {what} to ask about: no product has two images" if self.given is None else f"No {what} of stored products"]
+            lines = [f"No {what} to ask about: no product has two images" if self.given is None else f"No {what} of stored products"]
         else:
-            told = [f"{report.learner}: first {report.top1:.1%}, among five {report.top5:.1%}, of {report.asked:,} {what}"]
+            lines = [f"{report.learner}: first {report.top1:.1%}, among five {report.top5:.1%}, of {report.asked:,} {what}"]
         if self.strangers is not None and self.strangers.count:
-            told.append(f"of products not stored: {self.strangers.count} photographs, {self.strangers.unknown} of them called unknown")
+            lines.append(f"of products not stored: {self.strangers.count} photographs, {self.strangers.unknown} of them called unknown")
         worst = [one for one in report.per_product if one.top1 is not None and one.top1 < 1][:SHOWN]
-        told += [f"worst      {one.product}: first {one.top1:.0%} of {one.asked}, {one.images} images stored" for one in worst]
-        told += [f"confused   {pair.product} with {pair.other}: {pair.count}" for pair in report.confused[:SHOWN]]
+        lines += [f"worst      {one.product}: first {one.top1:.0%} of {one.asked}, {one.images} images stored" for one in worst]
+        lines += [f"confused   {pair.product} with {pair.other}: {pair.count}" for pair in report.confused[:SHOWN]]
         counts = Counter(suspect.reason for suspect in report.suspects)
         for reason, count in counts.items():
             first = [self.images[one.image].path for one in report.suspects if one.reason == reason][:3]
-            told.append(f"{reason:<10} {count} images: {', '.join(first)}{', …' if count > len(first) else ''}")
+            lines.append(f"{reason:<10} {count} images: {', '.join(first)}{', …' if count > len(first) else ''}")
         if report.few:
             more = ", …" if len(report.few) > SHOWN else ""
-            told.append(f"few        {len(report.few)} products of one or two images: {', '.join(report.few[:SHOWN])}{more}")
+            lines.append(f"few        {len(report.few)} products of one or two images: {', '.join(report.few[:SHOWN])}{more}")
         if (gain := mean_gain(report)) is not None:
-            told.append(f"one more photograph of every product: about {100 * gain:+.1f} points first")
-        return told
+            lines.append(f"one more photograph of every product: about {100 * gain:+.1f} points first")
+        return lines
 
 
 def mean_gain(report: Report) -> float | None:
@@ -149,15 +149,15 @@ def check_store(store: Store, dim: int, place: Callable[[str], Path], given: Giv
 
 def _looks(images: Sequence[StoredImage], place: Callable[[str], Path], workers: int | None) -> tuple[Doubles, Ints]:
     """(n, 2) `look_of` each image, NaN where it cannot be read, and pairs (m, 2) of those whose pixels are nearly the same."""
-    found = np.full((len(images), 2), np.nan)
+    looks = np.full((len(images), 2), np.nan)
     bits, thumbs = np.zeros((len(images), 4), np.uint64), np.zeros((len(images), SMALL, SMALL, 3), np.uint8)
     boxes = [cast("Box | None", image.box) for image in images]
     with progress.bar(len(images), "Looking at images", "image") as bar:
         for chunk in decode([place(image.path) for image in images], boxes, SIDE, workers=workers):
             for position, pixels in zip(chunk.positions.tolist(), chunk.pixels, strict=True):
-                found[position] = look_of(pixels)
+                looks[position] = look_of(pixels)
                 bits[position], thumbs[position] = fingerprint(pixels)
             bar.update(len(chunk.positions) + len(chunk.bad))
-    content = np.where(np.isnan(found[:, 0]), -1, np.arange(len(images)))
+    content = np.where(np.isnan(looks[:, 0]), -1, np.arange(len(images)))
     parts = [thumbs[start : start + CHUNK] for start in range(0, len(thumbs), CHUNK)]
-    return found, near_pairs(Prints(content, bits, parts))
+    return looks, near_pairs(Prints(content, bits, parts))

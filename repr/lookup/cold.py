@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from repr.images.decode import decode
 from repr.images.reader import ImageLike, name_of
 from repr.lookup import cache, lists, own
 from repr.lookup.answering import Answering
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.schema import ENCODER
@@ -44,7 +43,7 @@ class Cold:
         """Raises UserError when it is no index, and NoEncoder when it has no encoder.onnx of its weights."""
         self.folder, self.workers = Path(folder), workers
         self.store = Store(self.folder)
-        self.made = cast(MadeWith, self.store.setting("weights"))
+        self.made = recorded(self.store)
         self.name = str(self.store.setting("name"))
         file = self.folder / ENCODER
         if not file.is_file():
@@ -76,14 +75,14 @@ class Cold:
             matrix = self._matrix()
             self._lists = lists.load(self.folder, matrix, self.name, before=self._lists)
             search = lists.searching(matrix, self._lists)
-            found = self._answering.answerer(self.store, matrix, search).answers(features, k)
-        told = [matches_of_answer(self.store, one) for one in found]
+            ranked = self._answering.answerer(self.store, matrix, search).answers(features, k)
+        named = [matches_of_answer(self.store, one) for one in ranked]
         if per_image:
             nearest = [
                 matches_of_hits(self.store, matrix, near) for near in hits(matrix, normalised(features), k, per_image=True, search=search)
             ]
-            told = [with_chances(self.store, matches, one) for matches, one in zip(nearest, found, strict=True)]
-        answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, told, found, strict=True)}
+            named = [with_chances(self.store, matches, one) for matches, one in zip(nearest, ranked, strict=True)]
+        answered = {int(place): (matches, one.unknown) for place, matches, one in zip(places, named, ranked, strict=True)}
         return [_answer(name_of(image, place), answered.get(place), bad.get(place, "")) for place, image in enumerate(images)]
 
     def _matrix(self) -> cache.Matrix:

@@ -23,7 +23,7 @@ def _told(method: Callable[P, T]) -> Callable[P, T]:
             return method(*arguments, **named)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):  # our own doing
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite quotes
             raise refused(error, cast(Cursor, arguments[0]).file) from None
 
     return _call

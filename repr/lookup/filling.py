@@ -49,9 +49,9 @@ class Changes:
 
     def words(self) -> str:
         """The same in words."""
-        told = [f"{self.added} images added", *(f"{n} {what}" for what in ("updated", "moved", "removed") if (n := getattr(self, what)))]
+        words = [f"{self.added} images added", *(f"{n} {what}" for what in ("updated", "moved", "removed") if (n := getattr(self, what)))]
         kept = f", {self.kept} that were given one by one stay" if self.kept else ""
-        return f"{', '.join(told)} ({self.unchanged} were there, {len(self.quarantine)} left out as unreadable{kept})."
+        return f"{', '.join(words)} ({self.unchanged} were there, {len(self.quarantine)} left out as unreadable{kept})."
 
 
 def fill(

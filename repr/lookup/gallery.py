@@ -121,6 +121,20 @@ class Gallery:
         """(c,) the numbers of products that have images, ascending."""
         return np.flatnonzero(self.counts)
 
+    @property
+    def n_products(self) -> int:
+        """How many products have images."""
+        return len(self.present)
+
+    @property
+    def n_images(self) -> int:
+        """How many images were not removed."""
+        return len(self.alive)
+
+    def owners(self, rows: Ints) -> Ints:
+        """(m,) the numbers of some rows' products, GONE for images that were removed."""
+        return self.columns[rows]
+
     def rows_of(self, number: int) -> Ints:
         """(m,) the rows of a product, ascending."""
         order, starts, n = self._by_product
@@ -136,12 +150,12 @@ class Gallery:
 
     def unit(self, rows: Ints) -> Floats:
         """(m, d) the directions of some rows' features, a copy: length 1, or 0 where a feature is all zeros."""
-        found = np.empty((len(rows), self.width or 0), dtype=np.float32)
+        vectors = np.empty((len(rows), self.width or 0), dtype=np.float32)
         places = np.searchsorted(self._ends, rows, side="right") - 1
         for place in np.unique(places):
             mine = places == place
-            found[mine] = self.pieces[place][rows[mine] - self._ends[place]]
-        return found
+            vectors[mine] = self.pieces[place][rows[mine] - self._ends[place]]
+        return vectors
 
     def features(self, rows: Ints) -> Floats:
         """(m, d) the features of some rows whose norms are at hand, as the encoder gave them but for rounding."""

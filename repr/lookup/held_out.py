@@ -77,23 +77,23 @@ def folds_of(x: Floats, y: Ints, folds: int = FOLDS) -> Ints:
     Each product's images make up to min(m, folds) groups, the first of each held out in the first fold, and so on: so products of equally
     many images have equally many left, and none is at a loss against the others for being asked. One of a single image is never asked.
     """
-    found = np.full(len(y), -1, dtype=np.int64)
+    fold = np.full(len(y), -1, dtype=np.int64)
     order = np.argsort(y, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(y[order])) + 1):
         if len(rows) > 1:
-            found[rows] = alike(unit(x[rows]), min(len(rows), folds))
-    return found
+            fold[rows] = alike(unit(x[rows]), min(len(rows), folds))
+    return fold
 
 
 def scattered(y: Ints, folds: int = FOLDS) -> Ints:
     """(n,) the same without regard to likeness: each product's images are dealt over the folds at random, so that the like of one that is
     held out stays. The easiest that tomorrow's photograph may be; by `folds_of` it is as hard as may be."""
-    found, generator = np.full(len(y), -1, dtype=np.int64), np.random.default_rng(0)
+    fold, generator = np.full(len(y), -1, dtype=np.int64), np.random.default_rng(0)
     for start, label in enumerate(np.unique(y).tolist()):
         rows = generator.permutation(np.flatnonzero(y == label))
         if len(rows) > 1:
-            found[rows] = (start + np.arange(len(rows))) % folds
-    return found
+            fold[rows] = (start + np.arange(len(rows))) % folds
+    return fold
 
 
 def alike(vectors: Floats, n: int) -> Ints:

@@ -22,7 +22,7 @@ from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
 from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
 from repr.lookup.answering import Answering
-from repr.lookup.asked import Asked
+from repr.lookup.asked import Asked, Searched
 from repr.lookup.building import Build, Look, Stock
 from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
@@ -31,13 +31,15 @@ from repr.lookup.info import Info
 from repr.lookup.matches import Answer, Match, hits
 from repr.lookup.opened import Opened, made_ready
 from repr.lookup.plan import Incoming
+from repr.lookup.products import checked_id
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle_if_outgrown, settle_store
-from repr.lookup.store import WAIT, Product
+from repr.lookup.store import Product
 from repr.models.weights import Weights
-from repr.search.calibrated import RECALL, is_fast_exact
+from repr.search.calibrated import is_fast_exact
+from repr.shared import Writing
 from repr.vectors import check_finite, normalised
 
 Chosen = lists.Calibrated | Remote
@@ -71,12 +73,12 @@ class Index(Opened):
         root: str | Path | None = None,
         learner: str = Asked.learner,
         accept: float = Asked.accept,
-        recall: float = RECALL,
+        recall: float = Searched.recall,
         store: str | None = None,
         prefix: bool = False,
         device: str = "auto",
         workers: int | None = None,
-        wait: float = WAIT,
+        wait: float = Writing.wait,
     ) -> Index:
         """A new index that holds the images of `data`, or none; or go on with the same one that was interrupted.
 
@@ -86,13 +88,13 @@ class Index(Opened):
         search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        look, asked = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
-        build = Build(Stock.of(data, parts, subset), look, asked, prefix, None if root is None else Path(root), recall, store)
+        look, wanted = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
+        build = Build(Stock.of(data, parts, subset), look, wanted, prefix, None if root is None else Path(root), recall, store)
         return cls.build(folder, build, device=device, workers=workers, wait=wait)[0]
 
     @classmethod
     def build(
-        cls, folder: str | Path, build: Build, *, device: str = "auto", workers: int | None = None, wait: float = WAIT
+        cls, folder: str | Path, build: Build, *, device: str = "auto", workers: int | None = None, wait: float = Writing.wait
     ) -> tuple[Index, Changes]:
         """The same of what stands in `build`, and what was stored."""
         if build.store:
@@ -106,7 +108,7 @@ class Index(Opened):
         return index, changes
 
     @classmethod
-    def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> Index:
+    def open(cls, folder: str | Path, *, device: str = "auto", workers: int | None = None, wait: float = Writing.wait) -> Index:
         """Open an index folder; weights and vectors are read when they are first needed, and kept.
 
         device: where images are embedded: "auto", "cpu", "cuda" or "cuda:N". workers: threads that decode, default one a core. wait:
@@ -129,11 +131,9 @@ class Index(Opened):
         """Store images of one product, which need not be there yet. What it has already is left as it is, or gets its new path.
 
         images: paths, which are looked at where they are; or bytes, Pillow's images, (h, w, 3) uint8 pixels, which are kept in the
-        folder. settle: False where the caller sees to `settle_if_outgrown`. Raises UserError for no id, and when no image can be read.
+        folder. settle: False where the caller sees to `settle_if_outgrown`. Raises UserError as `checked_id`, and when none can be read.
         """
-        product = normal(product)
-        if not product:
-            raise UserError("a product without an id", "", "Give it one")
+        product = checked_id(product)
         several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
         given = cast("Sequence[ImageLike]", images if several else [images])
         incoming = [uploads.incoming(product, image, self.folder, self.root) for image in given]
@@ -207,13 +207,12 @@ class Index(Opened):
             return change.remove_products(wanted)
 
     def rename(self, old: str, new: str) -> None:
-        """Give a product another id. Raises UserError when it is unknown, or when another has that id."""
-        old, new = normal(old), normal(new)
+        """Give a product another id. Raises UserError as `checked_id`, when it is unknown, and when another has the new id."""
+        old, new = normal(old), checked_id(new)
         with self.store.change("rename") as change:
             self._known(old)
-            if not new or (new != old and self.store.has_product(new)):
-                what = f"there is a product {new!r} already" if new else "a product without an id"
-                raise UserError(what, self.folder, "Choose another id")
+            if new != old and self.store.has_product(new):
+                raise UserError(f"there is a product {new!r} already", self.folder, "Choose another id")
             change.rename(old, new)
 
     def move(self, root: str | Path) -> None:
@@ -297,8 +296,8 @@ class Index(Opened):
             raise UserError(f"queries of shape {vectors.shape}, the index holds {dim} numbers an image", self.folder, "Embed again")
         check_finite(vectors, "queries")
         matrix, chosen = self._load()
-        found = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
-        return [matches_of_hits(self.store, matrix, rows) for rows in found]
+        nearest = hits(matrix, normalised(vectors), k, per_image=per_image, search=lists.searching(matrix, chosen))
+        return [matches_of_hits(self.store, matrix, rows) for rows in nearest]
 
     def _load(self) -> tuple[cache.Matrix, Chosen | None]:
         """The vectors as they were last committed, by whomever, and how they are searched where not exactly."""
@@ -358,7 +357,7 @@ class Index(Opened):
         if made.quarantine and not several:
             raise UserError(made.quarantine[0].reason, made.quarantine[0].path, "Give an image that can be read")
         try:
-            told = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
+            answered = dict(zip(made.rows.tolist(), self.answer(made, k, per_image=per_image), strict=True))
         except UserError:
             if self.name == name:
                 raise
@@ -367,7 +366,7 @@ class Index(Opened):
         reasons = {broken.path: broken.reason for broken in made.quarantine}
         names = [name_of(image, place) for place, image in enumerate(given)]
         answers = [
-            Answer(name, tuple(told[place][0]), told[place][1]) if place in told else Answer(name, error=reasons[name])
+            Answer(name, tuple(answered[place][0]), answered[place][1]) if place in answered else Answer(name, error=reasons[name])
             for place, name in enumerate(names)
         ]
         return answers if several else answers[0]
@@ -377,11 +376,11 @@ class Index(Opened):
         with self._answering.lock:
             matrix, chosen = self._load()
             answerer = self._answering.answerer(self.store, matrix, lists.searching(matrix, chosen))
-            found = answerer.answers(made.features, k)
+            ranked = answerer.answers(made.features, k)
         if not per_image:
-            return [(matches_of_answer(self.store, one), one.unknown) for one in found]
+            return [(matches_of_answer(self.store, one), one.unknown) for one in ranked]
         nearest = self.search(made.vectors, k, per_image=True)
-        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, found, strict=True)]
+        return [(with_chances(self.store, matches, one), one.unknown) for matches, one in zip(nearest, ranked, strict=True)]
 
     def embed(self, images: Sequence[ImageLike]) -> Embeddings:
         """The embeddings of images as the index looks at its own: by its weights, and a stored file cut out by the box it has there."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from repr.crops import suffix
+from repr.lookup.refused import BROKEN, Refused
+
+if TYPE_CHECKING:
+    from repr.lookup.store import Store
 
 
 class MadeWith(TypedDict):
@@ -17,6 +21,14 @@ class MadeWith(TypedDict):
     crops: list[float]
     dim: int
     synthetic: bool
+
+
+def recorded(store: Store) -> MadeWith:
+    """What an index was made with, as it stands in index.db. Raises Refused where that is damaged."""
+    made = store.setting("weights")
+    if not isinstance(made, dict) or not made.keys() >= MadeWith.__annotations__.keys():
+        raise Refused("broken", "not a readable index (of what it was made stands nowhere)", store.file, BROKEN)
+    return cast(MadeWith, made)
 
 
 class SearchInfo(TypedDict):

@@ -19,13 +19,13 @@ from repr.errors import UserError
 from repr.files import replacing
 from repr.images.contents import file_digests
 from repr.lookup import cache, own
-from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo
+from repr.lookup.info import AcceptInfo, Info, MadeWith, SearchInfo, recorded
 from repr.lookup.lists import Calibrated
 from repr.lookup.refused import Refused
 from repr.lookup.remote import Remote
 from repr.lookup.settled import Settled, settled_of
 from repr.lookup.store import FILE, VERSION, Store
-from repr.lookup.weights import WEIGHTS, weights_file
+from repr.lookup.weights import WEIGHTS, own_file
 from repr.models.weights import read_weights
 
 NAMED = 5  # images of a kind that are named one by one
@@ -36,9 +36,9 @@ def problems(store: Store, folder: Path, file: Callable[[str], Path] | None, ide
     """What is wrong with an index, a sentence each. file: where an image is by its path, to compare the files too; None to leave that."""
     wrong = store.verify()
     with suppress(UserError):
-        cache.load(folder, store, index=str(store.setting("name")), dim=_made(store)["dim"])
+        cache.load(folder, store, index=str(store.setting("name")), dim=recorded(store)["dim"])
     try:
-        if read_weights(weights_file(folder, identity)).identity != identity:
+        if read_weights(own_file(folder, identity)).identity != identity:
             wrong.append(f"{WEIGHTS} holds other weights than those the index was made with")
     except UserError as error:
         wrong.append(str(error))
@@ -59,11 +59,6 @@ def _named(paths: list[str], what: str) -> list[str]:
     return [f"{len(paths):,} {what}: {', '.join(paths[:NAMED])}{more}"] if paths else []
 
 
-def _made(store: Store) -> MadeWith:
-    made: MadeWith = store.setting("weights")  # type: ignore[assignment]
-    return made
-
-
 def backup(store: Store, folder: Path, file: Path) -> None:
     """Write index.db, the weights and the index's own images into a tar file, whole or not at all."""
     with own.standing(folder), replacing(file) as temporary, tempfile.TemporaryDirectory(dir=file.absolute().parent) as place:
@@ -71,14 +66,15 @@ def backup(store: Store, folder: Path, file: Path) -> None:
         store.backup(copy)
         with tarfile.open(temporary, "w") as archive:
             archive.add(copy, FILE)
-            archive.add(weights_file(folder, _made(store)["identity"]), WEIGHTS)
+            archive.add(own_file(folder, recorded(store)["identity"]), WEIGHTS)
             for image in own.files(folder):
                 if not image.name.startswith("."):  # being written just now
                     archive.add(image, f"{own.FOLDER}/{image.name}")
 
 
 def restore(file: Path, folder: Path) -> None:
-    """Unpack a backup to a folder that is not there yet. It gets a name of its own, so that no cache of before is taken for its.
+    """Unpack a backup to a folder that is not there yet. It gets a name of its own, so that no cache of before is taken for its, and
+    notes that of the index it is of, whose vectors elsewhere may have outlived it (`repr.lookup.remote`).
 
     Raises UserError when something is there, and when the file is no backup.
     """
@@ -96,7 +92,7 @@ def restore(file: Path, folder: Path) -> None:
             raise UserError(f"not a backup of an index ({error})", file, "Give a file that `repr index backup` wrote") from None
         try:
             with closing(Store(temporary)) as store, store.change("restore") as change:
-                change.settings({"name": uuid.uuid4().hex})
+                change.settings({"name": uuid.uuid4().hex, "restored": store.setting("name")})
         except UserError as error:
             raise UserError(f"a backup that cannot be used: {error.message}", file, error.remedy) from None
 
@@ -132,18 +128,18 @@ def export(store: Store, file: Path, dim: int) -> int:
 
 def search_info(chosen: Calibrated | Remote | None, dim: int, *, outgrown: bool) -> SearchInfo:
     """How vectors of `dim` numbers are searched. chosen: None for exactly. outgrown: it should be chosen anew."""
-    found: SearchInfo = {
+    search: SearchInfo = {
         **{"kind": "exact", "recall_at_10": 1.0, "lists": None, "probes": None, "queries_a_second": None},  # type: ignore[typeddict-item]
         "bytes_a_vector": 4.0 * dim,
         "outgrown": outgrown,
     }
     if isinstance(chosen, Remote):
-        found |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
+        search |= {"kind": "milvus", "recall_at_10": chosen.state.recall_at_10}
     elif chosen is not None:
         of = chosen.state.chosen
-        found |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
-        found |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
-    return found
+        search |= {"kind": of.kind, "recall_at_10": of.recall_at_10, "lists": of.lists or None, "probes": of.probes or None}
+        search |= {"queries_a_second": of.queries_a_second, "bytes_a_vector": of.bytes_a_vector}
+    return search
 
 
 def info(store: Store, folder: Path, made: MadeWith, search: SearchInfo) -> Info:

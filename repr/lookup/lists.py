@@ -163,10 +163,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _tune(folder: Path, matrix: Matrix, index: str, recall: float, anew: bool) -> None:
-    found = load(folder, matrix, index)
-    if found is not None and found.state.recall == recall and not found.outgrown(matrix):
-        covered = found.covered(matrix)
-        if found.cells is None or len(matrix) - covered <= FOLDED * covered or _folded(folder, matrix, found):
+    search = load(folder, matrix, index)
+    if search is not None and search.state.recall == recall and not search.outgrown(matrix):
+        covered = search.covered(matrix)
+        if search.cells is None or len(matrix) - covered <= FOLDED * covered or _folded(folder, matrix, search):
             return
     if anew:
         _choose(folder, matrix, index, recall)
@@ -185,22 +185,22 @@ def _choose(folder: Path, matrix: Matrix, index: str, recall: float) -> None:
     _write(folder, state, cells)
 
 
-def _folded(folder: Path, matrix: Matrix, found: Calibrated) -> bool:
+def _folded(folder: Path, matrix: Matrix, search: Calibrated) -> bool:
     """Put what came since into the lists, with more probes where it takes them; whether the recall is still reached."""
-    chosen, covered = found.state.chosen, found.covered(matrix)
+    chosen, covered = search.state.chosen, search.covered(matrix)
     assert chosen.kind != "exact"
     cells = Cells.read(folder / CELLS, chosen.kind, chosen.probes, mapped=False)
     rows = np.arange(covered, len(matrix))
     vectors = matrix.rows(rows)
     filled(cells, vectors, matrix.ids[rows], assign(cells.centres(), vectors))
     whole = matrix.pieces[0] if len(matrix.pieces) == 1 else np.concatenate(matrix.pieces)
-    asked = np.flatnonzero(matrix.alive)
-    probe = Probe.of(whole, matrix.ids, np.sort(np.random.default_rng(SEED).permutation(asked)[:QUERIES]))
-    measured = probe.climb(cells, found.state.recall, chosen.probes)[-1]
-    if not measured.reaches(found.state.recall):
+    living = np.flatnonzero(matrix.alive)
+    probe = Probe.of(whole, matrix.ids, np.sort(np.random.default_rng(SEED).permutation(living)[:QUERIES]))
+    measured = probe.climb(cells, search.state.recall, chosen.probes)[-1]
+    if not measured.reaches(search.state.recall):
         return False
     log.info(f"{len(rows):,} images are folded into the search: {measured.words()}")
-    state = replace(found.state, last=int(matrix.ids[-1]), revision=matrix.revision, chosen=measured)
+    state = replace(search.state, last=int(matrix.ids[-1]), revision=matrix.revision, chosen=measured)
     _write(folder, state, cells)
     return True
 
@@ -229,11 +229,11 @@ def _state(folder: Path) -> State | None:
 
 
 def _crc(file: Path) -> int:
-    found = 0
+    crc = 0
     with file.open("rb") as stream:
         while part := stream.read(CHUNK):
-            found = zlib.crc32(part, found)
-    return found
+            crc = zlib.crc32(part, crc)
+    return crc
 
 
 def _near(matrix: Matrix, ids: Ints) -> Ints:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 
 from repr.arrays import Doubles, Floats, Ints
 from repr.images.boxes import Box
-from repr.lookup.cache import Matrix
 from repr.search.exact import pieces, top_k_of
 
 Search = Callable[[Floats, int], tuple[Floats, Ints]]  # queries (q, d) and k → scores and rows (q, k), best first; END, GONE
@@ -85,48 +84,72 @@ class Answer:
 
     def as_json(self) -> AnswerJson:
         """The object that stands in `results`."""
-        told: AnswerJson = {"query": self.query, "unknown": self.unknown, "matches": [match.as_json() for match in self.matches]}
+        content: AnswerJson = {"query": self.query, "unknown": self.unknown, "matches": [match.as_json() for match in self.matches]}
         if self.error:
-            told["error"] = self.error
-        return told
+            content["error"] = self.error
+        return content
 
 
-def hits(matrix: Matrix, queries: Floats, k: int, *, per_image: bool = False, search: Search | None = None) -> list[Doubles]:
-    """For each query (q, d), of length 1, its hits (m, 2) float64: row of the matrix and cosine, best first.
+class Stored(Protocol):
+    """Stored images to search among: `repr.lookup.cache.Matrix`, `repr.lookup.gallery.Gallery`."""
+
+    @property
+    def pieces(self) -> Sequence[Floats]:
+        """Vectors (n_i, d) of length 1 that follow each other, of removed images too."""
+
+    @property
+    def n_images(self) -> int:
+        """How many were not removed."""
+
+    @property
+    def n_products(self) -> int:
+        """How many products these show."""
+
+    def owners(self, rows: Ints) -> Ints:
+        """(m,) the number of the product of each of some rows (m,), below 0 for those that were removed."""
+
+    def __len__(self) -> int:
+        """All rows."""
+
+
+def hits(stored: Stored, queries: Floats, k: int, *, per_image: bool = False, search: Search | None = None) -> list[Doubles]:
+    """For each query (q, d), of length 1, its hits (m, 2) float64: row and cosine, best first.
 
     The k best products with their best image; per_image: the k best images. m is below k where there are fewer. Images that were removed
     are passed over. search: another search than the exact one, of the same rows; who gets too few from it is answered by the exact one.
     """
-    n, living = len(matrix), int(np.count_nonzero(matrix.alive))
-    wanted = min(k, living if per_image else matrix.n_products)
+    n = len(stored)
+    wanted = min(k, stored.n_images if per_image else stored.n_products)
     found, todo = [np.empty((0, 2))] * len(queries), np.arange(len(queries))
-    depth = min(n, (wanted if per_image else 4 * wanted) + (0 if living == n else wanted))
+    depth = min(n, (wanted if per_image else 4 * wanted) + (0 if stored.n_images == n else wanted))
     while len(todo) and wanted:
         unfinished, short = list[int](), list[int]()
         for part in pieces(len(todo), depth):
             rows = todo[part]
-            scores, positions = search(queries[rows], depth) if search else top_k_of(queries[rows], matrix.pieces, depth)
+            scores, positions = search(queries[rows], depth) if search else top_k_of(queries[rows], stored.pieces, depth)
             for row, s, p in zip(rows, scores, positions, strict=True):
-                found[row], ended = best(s, p, matrix, wanted, per_image=per_image)
+                found[row], ended = best(s, p, stored, wanted, per_image=per_image)
                 if len(found[row]) < wanted and (ended or depth < n):
                     (short if ended and search else unfinished).append(row)
-        for row, better in zip(short, hits(matrix, queries[short], k, per_image=per_image) if short else [], strict=True):
+        for row, better in zip(short, hits(stored, queries[short], k, per_image=per_image) if short else [], strict=True):
             found[row] = better
         todo, depth = np.array(unfinished, dtype=np.int64), min(n, 4 * depth)
     return found
 
 
-def best(scores: Floats, positions: Ints, matrix: Matrix, wanted: int, *, per_image: bool) -> tuple[Doubles, bool]:
+def best(scores: Floats, positions: Ints, stored: Stored, wanted: int, *, per_image: bool) -> tuple[Doubles, bool]:
     """The best `wanted` of one query's hits, and whether the search has no more to give.
 
     scores, positions: (depth,), best first. Returns (m, 2) float64, position and score in a row, m up to `wanted`.
     """
-    real = positions >= 0
     ended = bool((positions == END).any())  # which only a search of lists can have
-    real[real] = matrix.alive[positions[real]]
+    real = positions >= 0
     positions, scores = positions[real], scores[real]
+    owners = stored.owners(positions)
+    living = owners >= 0
+    positions, scores, owners = positions[living], scores[living], owners[living]
     if not per_image:
-        _, first = np.unique(matrix.products[positions], return_index=True)
+        _, first = np.unique(owners, return_index=True)
         first.sort()
         positions, scores = positions[first], scores[first]
     return np.column_stack([positions, scores])[:wanted], ended

@@ -55,11 +55,11 @@ def inspect(index: Index, images: Sequence[bytes], product: str = "") -> list[In
     for place, data in enumerate(images):
         first = seen.setdefault(sha256(data).digest(), place)
         if place not in near:
-            found = [Finding("unreadable", reasons.get(f"image {place + 1}", "cannot be read"))]
+            findings = [Finding("unreadable", reasons.get(f"image {place + 1}", "cannot be read"))]
         else:
             twin = [Finding("doubled", f"the same file as photograph {first + 1}")] if first != place else []
-            found = [*_spoilt(data), *(twin or _like(near[place], product))]
-        inspected.append(Inspected(tuple(found)))
+            findings = [*_spoilt(data), *(twin or _like(near[place], product))]
+        inspected.append(Inspected(tuple(findings)))
     return inspected
 
 

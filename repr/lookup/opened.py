@@ -15,17 +15,19 @@ from repr.catalog.names import as_name
 from repr.embedding.embedder import Embedder
 from repr.errors import UserError
 from repr.lookup import keeping, own
-from repr.lookup.info import MadeWith
-from repr.lookup.store import WAIT, Store
+from repr.lookup.info import MadeWith, recorded
+from repr.lookup.refused import Refused
+from repr.lookup.store import Store
 from repr.lookup.weights import read_encoder, weights_file
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, read_weights
+from repr.shared import Writing
 
 
 class Opened:
     """What `Index` stands on: all that needs neither images nor a search."""
 
-    def __init__(self, folder: Path, *, device: str = "auto", workers: int | None = None, wait: float = WAIT) -> None:
+    def __init__(self, folder: Path, *, device: str = "auto", workers: int | None = None, wait: float = Writing.wait) -> None:
         """As `Index.open`."""
         self.folder = Path(folder)
         self.device, self.workers, self.wait = device, workers, wait
@@ -37,7 +39,7 @@ class Opened:
     def _renew(self) -> None:
         """Read what the index is made of, which `reindex` changes; what was made of other weights is forgotten."""
         with self.store.reading():
-            self.weights = cast(MadeWith, self.store.setting("weights"))
+            self.weights = recorded(self.store)
             self.name = str(self.store.setting("name"))
         self.__dict__.pop("_embedder", None)
         weights_file(self.folder, self.weights["identity"])
@@ -106,6 +108,13 @@ class Opened:
     def verify(self, *, images: bool = True) -> list[str]:
         """What is wrong, a sentence each; empty when nothing is. images: whether the files of images are read too, and compared."""
         return keeping.problems(self.store, self.folder, self.file if images else None, self.weights["identity"])
+
+    def strays(self) -> int:
+        """How many files of its own belong to no image: left over by an interruption. 0 where index.db cannot be read."""
+        try:
+            return len(self.store.strays())
+        except Refused:
+            return 0
 
     def backup(self, file: str | Path) -> None:
         """Write all that cannot be made again into one file (tar), as it is now, while others read and write."""

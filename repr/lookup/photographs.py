@@ -45,11 +45,11 @@ class Photographs:
         """Files as they are named, whatever they hold, and every image below a folder. Raises UserError for a folder without any."""
         files, passed = list[Path](), Tally()
         for name in map(Path, names):
-            found = [name / Path(*parts) for parts in images(name, passed)] if name.is_dir() else [name]
-            if not found:
+            photos = [name / Path(*parts) for parts in images(name, passed)] if name.is_dir() else [name]
+            if not photos:
                 lying = "; ".join(one.line() for one in passed.list())
                 raise UserError(f"no image in the folder{f' ({lying})' if lying else ''}", name, "Name photographs, or a folder of them")
-            files += found
+            files += photos
         return cls(tuple(files), passed.list())
 
 
@@ -91,7 +91,7 @@ def _rows(stream: TextIO) -> Write:
         if not answer.matches:
             table.writerow({**first, "error": answer.error})
         for rank, match in enumerate(answer.matches, 1):
-            told = {**match.as_json(), "category": " > ".join(match.category)}
-            table.writerow({**first, "rank": rank, **{name: "" if value is None else value for name, value in told.items()}})
+            cells = {**match.as_json(), "category": " > ".join(match.category)}
+            table.writerow({**first, "rank": rank, **{name: "" if value is None else value for name, value in cells.items()}})
 
     return _write

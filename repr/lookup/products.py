@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from repr.catalog.names import normal
 from repr.errors import UserError
 from repr.lookup.store import Product, Store, StoredImage
 
+LONGEST = 1000  # characters of an id
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # they break, hide or turn around what is printed
 COLUMNS = " || char(10) || ".join(f"ifnull({name}, '')" for name in ("id", "name", "barcode", "category"))
 
 
@@ -45,8 +49,8 @@ def page(store: Store, text: str = "", *, start: int = 0, most: int = 50) -> Pag
 def one(store: Store, id_: str) -> tuple[Product, tuple[StoredImage, ...]] | None:
     """A product and its images in the order in which they came; None where there is none of this id."""
     row = store.db.execute("SELECT number FROM products WHERE id = ?", (normal(id_),)).fetchone()
-    found = store.products([row[0]]).get(row[0]) if row else None
-    return None if found is None else (found, tuple(store.images(product=found.id)))
+    product = store.products([row[0]]).get(row[0]) if row else None
+    return None if product is None else (product, tuple(store.images(product=product.id)))
 
 
 def evidence(store: Store, product: str, path: str) -> int | None:
@@ -57,11 +61,9 @@ def evidence(store: Store, product: str, path: str) -> int | None:
 def describe(store: Store, product: Product) -> bool:
     """Say of a product all that is known of it, anew: what is not given is forgotten. Returns whether it was not there yet.
 
-    Raises UserError for an empty id.
+    Raises UserError as `checked_id`.
     """
-    product = replace(product, id=normal(product.id))
-    if not product.id:
-        raise UserError("a product without an id", "", "Give it one")
+    product = replace(product, id=checked_id(product.id))
     with store.change("describe") as change:
         there = store.has_product(product.id)
         change.describe(product)
@@ -72,3 +74,15 @@ def remove_images(store: Store, ids: Sequence[int]) -> int:
     """Take single images out, by their ids; returns how many there were. Their products stay, without an image if need be."""
     with store.change("remove") as change:
         return change.remove_images(ids)
+
+
+def checked_id(id_: str, where: str | Path = "") -> str:
+    """An id as the index keeps it. Raises UserError, with its place, for none, one that is too long, and one that no terminal shows."""
+    id_ = normal(id_)
+    if not id_:
+        raise UserError("a product without an id", where, "Give it one")
+    if len(id_) > LONGEST:
+        raise UserError(f"a product's id of {len(id_):,} characters, {id_[:20]!r}…", where, f"Give it one of up to {LONGEST:,}")
+    if CONTROL.search(id_):
+        raise UserError(f"a product's id with control characters, {id_[:100]!r}", where, "Give it one of letters, digits and signs")
+    return id_

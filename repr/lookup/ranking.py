@@ -9,8 +9,8 @@ import numpy as np
 from repr.arrays import Floats, Ints
 from repr.learners.learner import Learner
 from repr.lookup.gallery import GONE, Gallery
-from repr.lookup.matches import END, Search
-from repr.search.exact import pieces, top_k_of
+from repr.lookup.matches import Search, hits
+from repr.search.exact import pieces
 from repr.vectors import normalised
 
 SHORTLIST = 20  # products whose scores count for a probability, in a big shop as in a small one
@@ -22,34 +22,6 @@ class Ranking:
 
     scores: Floats
     columns: Ints
-
-
-def image_search(gallery: Gallery, whole: Search | None = None) -> Search:
-    """Search by cosine among the images of a gallery that were not removed.
-
-    whole: a search of all of its rows, removed ones among them; the exact one by itself.
-    """
-    n, dead = len(gallery), len(gallery) - len(gallery.alive)
-
-    def _search(queries: Floats, k: int) -> tuple[Floats, Ints]:
-        """As `Search`. What was removed is passed over by asking for more; who gets too few is answered by the exact search."""
-        k = min(k, n - dead)
-        cosines, rows = np.full((len(queries), k), -1, dtype=np.float32), np.full((len(queries), k), GONE, dtype=np.int64)
-        todo, depth = np.arange(len(queries)), min(n, k + min(dead, k))
-        while len(todo) and k:
-            found, places = whole(queries[todo], depth) if whole else top_k_of(queries[todo], gallery.pieces, depth)
-            living = (places >= 0) & (gallery.columns[places] != GONE)
-            order = np.argsort(~living, axis=1, kind="stable")[:, :k]
-            full = living.sum(axis=1) >= k
-            cosines[todo[full]] = np.take_along_axis(found, order, axis=1)[full]
-            rows[todo[full]] = np.take_along_axis(places, order, axis=1)[full]
-            ended = ~full & ((places == END).any(axis=1) | (depth == n))
-            if ended.any():
-                cosines[todo[ended]], rows[todo[ended]] = image_search(gallery)(queries[todo[ended]], k)
-            todo, depth = todo[~full & ~ended], min(n, 4 * depth)
-        return cosines, rows
-
-    return _search
 
 
 def best_products(learner: Learner, columns: Ints, x: Floats, s: int) -> Ranking:
@@ -78,23 +50,15 @@ def highest(scores: Floats, s: int) -> tuple[Floats, Ints]:
     return np.take_along_axis(scores, places, axis=1), places
 
 
-def nearest_products(search: Search, gallery: Gallery, x: Floats, s: int, scale: float) -> Ranking:
-    """The s products of the images nearest to features (q, d); scores are scale · cosine, as those of the learner `neighbour`."""
-    queries, total = normalised(x), len(gallery.alive)
-    s = min(s, len(gallery.present))
+def nearest_products(gallery: Gallery, x: Floats, s: int, scale: float, search: Search | None = None) -> Ranking:
+    """The s products of the images nearest to features (q, d); scores are scale · cosine, as those of the learner `neighbour`.
+
+    search: as for `repr.lookup.matches.hits`.
+    """
+    s = min(s, gallery.n_products)
     scores = np.full((len(x), s), -np.inf, dtype=np.float32)
     columns = np.full((len(x), s), GONE, dtype=np.int64)
-    todo, depth = np.arange(len(x)), min(total, 4 * s)
-    while len(todo) and s:
-        cosines, rows = search(queries[todo], depth)
-        short = []
-        for query, of_query, found in zip(todo, cosines, rows, strict=True):
-            real = found >= 0
-            _, first = np.unique(gallery.columns[found[real]], return_index=True)
-            first = np.sort(first)[:s]
-            scores[query, : len(first)] = scale * of_query[real][first]
-            columns[query, : len(first)] = gallery.columns[found[real][first]]
-            if len(first) < s and real.all() and depth < total:
-                short.append(query)
-        todo, depth = np.array(short, dtype=np.int64), min(total, 4 * depth)
+    for query, nearest in enumerate(hits(gallery, normalised(x), s, search=search)):
+        scores[query, : len(nearest)] = scale * nearest[:, 1]
+        columns[query, : len(nearest)] = gallery.columns[nearest[:, 0].astype(np.int64)]
     return Ranking(scores, columns)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from repr.errors import UserError
 
+BROKEN = "Restore it from a backup, or build it again"
 Kind = Literal["busy", "full", "read-only", "broken", "away"]
 
 
@@ -20,7 +21,7 @@ class Refused(UserError):
         self.kind = kind
 
 
-def refused(error: sqlite3.DatabaseError, file: str | Path) -> Refused:
+def refused(error: sqlite3.DatabaseError | UnicodeDecodeError, file: str | Path) -> Refused:
     """What SQLite says, as an error for users."""
     text = str(error)
     if "locked" in text or "busy" in text:
@@ -30,5 +31,5 @@ def refused(error: sqlite3.DatabaseError, file: str | Path) -> Refused:
     if "readonly" in text:
         return Refused("read-only", "the index cannot be written to", file, "Check the permissions of its folder")
     if "malformed" in text or "not a database" in text:
-        return Refused("broken", f"not a readable index ({text})", file, "Restore it from a backup, or build it again")
+        return Refused("broken", f"not a readable index ({text})", file, BROKEN)
     return Refused("broken", f"the index cannot be used ({text})", file, "Check the disk; restore a backup if it stays so")

@@ -19,7 +19,7 @@ from repr.images.boxes import Box
 from repr.images.contents import file_digests
 from repr.lookup.building import Look
 from repr.lookup.filling import PIECE
-from repr.lookup.info import MadeWith
+from repr.lookup.info import MadeWith, recorded
 from repr.lookup.store import Store, StoredImage
 from repr.lookup.weights import beside, made_with, weights_file
 from repr.models.weights import write_weights
@@ -33,7 +33,7 @@ NAMED = 3  # images that are named one by one
 def begin(store: Store, folder: Path, look: Look) -> MadeWith:
     """Note what is made of which weights; what was begun of others is dropped. Raises UserError where nothing would change."""
     made = made_with(weights := look.taken(cut_out=store.cut_out()))
-    now = cast(MadeWith, store.setting("weights"))
+    now = recorded(store)
     if now == made:
         raise UserError(f"the index is of the weights {made['name']} already, at {made['size']} px", folder, "Name others")
     if store.setting(NEXT) == made and (now["identity"] == made["identity"] or beside(folder, made["identity"]).is_file()):
@@ -81,11 +81,11 @@ def _embed(store: Store, made: MadeWith, embedder: Embedder, images: Sequence[St
     files = [file(image.path) for image in images]
     contents = file_digests(files)
     there = [place for place, image in enumerate(images) if contents[place] == image.content]
-    found = embedder.images([files[place] for place in there], [cast("Box | None", images[place].box) for place in there])
-    read = [images[there[row]].id for row in found.rows]
+    embeddings = embedder.images([files[place] for place in there], [cast("Box | None", images[place].box) for place in there])
+    read = [images[there[row]].id for row in embeddings.rows]
     with store.change("reindex") as change:
         _check_next(store, made)
-        change.put_next(read, found.features)
+        change.put_next(read, embeddings.features)
     return {image.id: image.path for image in images if image.id not in set(read)}
 
 

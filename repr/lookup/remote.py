@@ -11,9 +11,11 @@ MILVUS_TOKEN. A recall of 1 searches exactly (FLAT), less by what Milvus chooses
 from __future__ import annotations
 
 import json
+import logging
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,11 @@ from repr.lookup.store import Store
 from repr.search.exact import top_k
 from repr.vectors import normalised
 
+log = logging.getLogger(__name__)
+
 SCHEME = "milvus://"
 STATE = "milvus.json"
+PREFIX = "repr_"  # of a collection, before the name of its index
 BATCH = 1000  # vectors sent at a time: of 512 numbers 2 MB, a message may have 64
 MOST = 16_384  # hits that Milvus gives at most
 QUERIES = 100  # that measure the recall
@@ -66,7 +71,7 @@ class Remote:
             raise UserError("Milvus needs the package pymilvus", "", remedy, argument="store") from None
         with _answering(address):
             client = MilvusClient(uri if uri.startswith("/") else f"http://{uri}", token=os.environ.get("MILVUS_TOKEN", ""))
-        return cls(client, State(f"repr_{index}", address), dim, exact=recall >= 1)
+        return cls(client, State(f"{PREFIX}{index}", address), dim, exact=recall >= 1)
 
     def follow(self, store: Store, folder: Path) -> None:
         """Bring the collection to what the store has. Raises UserError when Milvus does not answer; the same call then goes on."""
@@ -81,7 +86,8 @@ class Remote:
         if self.state.revision == revision and there:
             return
         if not there or self.state.revision > revision:
-            self._anew()
+            self._anew(folder)
+            self._drop_orphan(str(store.setting("restored") or ""))
         for ids, features in store.features(above=self.state.last, dim=self.dim):
             vectors = normalised(features)
             for start in range(0, len(ids), BATCH):
@@ -92,6 +98,22 @@ class Remote:
             self.client.delete(self.state.collection, ids=gone)
         self.state = replace(self.state, revision=revision)
         self._write(folder)
+
+    def _drop_orphan(self, name: str) -> None:
+        """Drop the collection of the index that this one is a backup of, by that one's name, where it has surely gone: from this machine.
+
+        It is not for this one to go on with: the other may have got images since.
+        """
+        collection = f"{PREFIX}{name}"
+        if not name or not self.client.has_collection(collection):
+            return
+        machine, _, folder = str(self.client.describe_collection(collection).get("description", "")).partition(":")
+        if machine == platform.node() and not _is_index(Path(folder), name):
+            self.client.drop_collection(collection)
+        else:
+            log.warning(
+                f"Milvus still has the collection {collection} of the index that was backed up; drop it there if that index is gone"
+            )
 
     def _take_up(self, before: State | None) -> None:
         """Go on with what the folder knows of this collection. One of its earlier weights, which nobody asks any more, is dropped."""
@@ -104,7 +126,7 @@ class Remote:
 
     def search(self, matrix: Matrix, queries: Floats, k: int) -> tuple[Floats, Ints]:
         """Cosines and rows of the matrix (q, k), best first; `matches.END` where there is no more, GONE for what the matrix has not."""
-        found = np.full((len(queries), k), END, np.int64)
+        rows = np.full((len(queries), k), END, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         with _answering(self.state.address):
             answers = self.client.search(
@@ -117,35 +139,35 @@ class Remote:
         for row, hits in enumerate(answers):
             ids = np.array([hit["id"] for hit in hits], np.int64)
             places = np.minimum(np.searchsorted(matrix.ids, ids), max(len(matrix) - 1, 0))
-            found[row, : len(ids)] = np.where(matrix.ids[places] == ids, places, GONE) if len(ids) else ids
+            rows[row, : len(ids)] = np.where(matrix.ids[places] == ids, places, GONE) if len(ids) else ids
             scores[row, : len(ids)] = [hit["distance"] for hit in hits]
-        return scores, found
+        return scores, rows
 
     def measure(self, store: Store, matrix: Matrix, folder: Path) -> None:
         """Measure recall@10 against the exact search on some of the stored vectors, and keep it."""
         if self.exact or not len(matrix):
             return
-        asked = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(matrix.alive))[:QUERIES])
-        queries = matrix.rows(asked)
+        own = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(matrix.alive))[:QUERIES])
+        queries = matrix.rows(own)
         scores, best = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         for ids, features in store.features(dim=self.dim):
             part, places = top_k(queries, normalised(features), 10)
             scores, best = np.concatenate([scores, part], axis=1), np.concatenate([best, ids[places]], axis=1)
             order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
             scores, best = np.take_along_axis(scores, order, 1), np.take_along_axis(best, order, 1)
-        found = matrix.ids[self.search(matrix, queries, best.shape[1])[1]]
-        shares = [len(np.intersect1d(some, exact)) / len(exact) for some, exact in zip(found, best, strict=True)]
+        hit_ids = matrix.ids[self.search(matrix, queries, best.shape[1])[1]]
+        shares = [len(np.intersect1d(some, exact)) / len(exact) for some, exact in zip(hit_ids, best, strict=True)]
         self.state = replace(self.state, recall_at_10=float(np.mean(shares)))
         self._write(folder)
 
-    def _anew(self) -> None:
-        """An empty collection."""
+    def _anew(self, folder: Path) -> None:
+        """An empty collection. It says where its index is."""
         from pymilvus import DataType
 
         name = self.state.collection
         if self.client.has_collection(name):
             self.client.drop_collection(name)
-        schema = self.client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = self.client.create_schema(auto_id=False, enable_dynamic_field=False, description=f"{platform.node()}:{folder.absolute()}")
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.dim)
         kinds = self.client.prepare_index_params()
@@ -165,6 +187,13 @@ def checked_address(address: str) -> str:
     return address
 
 
+def _is_index(folder: Path, name: str) -> bool:
+    """Whether an index of this name is there."""
+    with suppress(UserError), closing(Store(folder)) as store:
+        return store.setting("name") == name
+    return False
+
+
 def _read(folder: Path) -> State | None:
     """What the folder knows of a collection, if anything."""
     with suppress(OSError, ValueError, TypeError):
@@ -180,6 +209,6 @@ def _answering(address: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # pymilvus', grpc's and its lite server's have no base of their own
-        told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         remedy = "Start it, or check the address; then give the command again: it goes on"
-        raise Refused("away", f"Milvus does not answer ({told})", address, remedy) from None
+        raise Refused("away", f"Milvus does not answer ({text})", address, remedy) from None

@@ -56,9 +56,9 @@ def boxes_of(store: Store, root: Path, images: Sequence[ImageLike]) -> list[Box 
 
     A stored image is looked up as it was stored: an exemplar of a turntable shows its product small in the frame.
     """
-    found = list[Box | None]()
+    drawn = list[Box | None]()
     for image in images:
         stored = isinstance(image, str | os.PathLike) and store.images(path=relative_to_root(Path(image), root))
         boxes = {one.box for one in stored} if stored else set()
-        found.append(cast("Box | None", boxes.pop()) if len(boxes) == 1 else None)
-    return found
+        drawn.append(cast("Box | None", boxes.pop()) if len(boxes) == 1 else None)
+    return drawn

@@ -48,8 +48,8 @@ class Room:
 
 def extended(room: Room | None, columns: Sequence[Column], more: Sequence[Column]) -> tuple[Room, tuple[Column, ...]]:
     """Columns (n,) with more (m,) behind each, and the room that they are in. room: where `columns` are; None for elsewhere."""
-    found = None if room is None else room.add(len(columns[0]), more)
-    if room is None or found is None:
+    grown = None if room is None else room.add(len(columns[0]), more)
+    if room is None or grown is None:
         room = Room(columns, more)
         return room, room.take()
-    return room, found
+    return room, grown

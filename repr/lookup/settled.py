@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from repr.arrays import Doubles, Floats
 from repr.files import content_key
 from repr.lookup.asked import Asked
-from repr.lookup.info import MadeWith
+from repr.lookup.info import recorded
 from repr.lookup.store import Store
 from repr.records import from_json
 
@@ -103,12 +102,12 @@ def table(learner: str, trials: Sequence[Trial], images: int) -> list[str]:
     """Trials in words, a line a learner, in per cent, the chosen one with a star. images: that were asked about."""
     if not trials:
         return ["The nearest image answers: no product has two images to choose a learner by"]
-    told = [f"Held out: {images:,} stored images; first right and among five, means over products, per cent"]
+    lines = [f"Held out: {images:,} stored images; first right and among five, means over products, per cent"]
     for trial in trials:
         star = "*" if trial.learner == learner else " "
         wide = "" if trial.ci95 is None else f" ± {100 * trial.ci95:.1f}"
-        told.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
-    return told
+        lines.append(f"{star} {trial.learner:<10} {100 * trial.top1:5.1f}{wide}   {100 * trial.top5:5.1f}")
+    return lines
 
 
 def settled_of(store: Store) -> Settled:
@@ -121,5 +120,5 @@ def settled_of(store: Store) -> Settled:
 
 def made_with(store: Store) -> str:
     """The weights, size and crops of an index's features."""
-    made = cast(MadeWith, store.setting("weights"))
+    made = recorded(store)
     return content_key(made["identity"], made["size"], made["crops"])

@@ -26,19 +26,19 @@ from repr.records import to_json
 log = logging.getLogger(__name__)
 
 
-def settle(gallery: Gallery, asked: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
+def settle(gallery: Gallery, wanted: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
     """Choose the learner, calibrate it and set the gate on a gallery, or a sample of one (`sampled`). images: stored in all.
 
     Raises UserError for an unknown learner, and as learners do for images too few.
     """
-    start, asked = time.monotonic(), asked.checked()
-    choice = choose(gallery, asked.learner, candidates)
+    start, wanted = time.monotonic(), wanted.checked()
+    choice = choose(gallery, wanted.learner, candidates)
     temperature, gate = 1.0, None
     if choice.held is not None:
         temperature = _temperature(gallery.sample(), choice.learner, choice.held)
-        gate = fit_gate(gallery.sample(), choice.learner, temperature, accept=asked.accept)
+        gate = fit_gate(gallery.sample(), choice.learner, temperature, accept=wanted.accept)
     return Settled(
-        choice.learner, asked.learner, asked.accept, temperature, gate, images, choice.images, choice.trials, time.monotonic() - start
+        choice.learner, wanted.learner, wanted.accept, temperature, gate, images, choice.images, choice.trials, time.monotonic() - start
     )
 
 
@@ -61,16 +61,16 @@ def settle_store(store: Store, dim: int, learner: str | None = None, accept: flo
     too few.
     """
     last = settled_of(store)
-    asked = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
+    wanted = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
     with store.reading():
         ids, products = store.owners()
         rows = sampled(products)
-        wanted = ids[rows]
+        sampled_ids = ids[rows]
         features_of, stored = made_with(store), store.counts()[0]
-        parts = [part[np.isin(of, wanted)] for of, part in store.features(dim=dim)]
+        parts = [part[np.isin(of, sampled_ids)] for of, part in store.features(dim=dim)]
     features = np.concatenate([np.empty((0, dim), np.float32), *parts])
-    found = settle(Gallery(features, list(map(str, products[rows].tolist())), wanted), asked, images=len(ids))
-    settled = replace(found, made_with=features_of, products=stored)
+    chosen = settle(Gallery(features, list(map(str, products[rows].tolist())), sampled_ids), wanted, images=len(ids))
+    settled = replace(chosen, made_with=features_of, products=stored)
     with store.change("settle") as change:
         change.settings({SETTING: to_json(settled)})
     for line in settled.lines():

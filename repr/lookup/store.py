@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,14 @@ from repr.files import replacing
 from repr.lookup import own
 from repr.lookup.change import Change
 from repr.lookup.connection import Connection
-from repr.lookup.refused import Refused, refused
+from repr.lookup.refused import BROKEN, Refused, refused
 from repr.lookup.schema import SCHEMA, NewImage, Product, StoredImage
+from repr.shared import Writing
 
-__all__ = ["FILE", "VERSION", "WAIT", "Change", "NewImage", "Product", "Store", "StoredImage"]
+__all__ = ["FILE", "VERSION", "Change", "NewImage", "Product", "Store", "StoredImage"]
 
 VERSION = 2  # of the tables and of the settings in them; raise it when older ones are no longer read rightly
 FILE = "index.db"
-WAIT = 30.0  # seconds that a writer waits for another
 
 
 class Store:
@@ -44,7 +45,7 @@ class Store:
 
     who = ""
 
-    def __init__(self, folder: Path, *, wait: float = WAIT) -> None:
+    def __init__(self, folder: Path, *, wait: float = Writing.wait) -> None:
         """Open an existing one. Raises UserError when there is none, or one of another version or of somebody else."""
         self.file = Path(folder) / FILE
         if not self.file.is_file():
@@ -53,6 +54,8 @@ class Store:
         version = int(str(self._one("PRAGMA user_version")))
         if version != VERSION:
             self.close()
+            if not self.file.stat().st_size:
+                raise UserError("not an index (index.db is empty)", self.file, BROKEN)
             newer = version > VERSION
             raise UserError(
                 f"written by {'a newer' if newer else 'another'} version ({version}, not {VERSION})",
@@ -98,7 +101,7 @@ class Store:
                 self.close()
                 if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:  # by another, not for good
                     raise refused(error, self.file) from None
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter of what SQLite quotes
                 self.close()
                 raise refused(error, self.file) from None
         else:
@@ -133,7 +136,14 @@ class Store:
     def setting(self, name: str) -> object:
         """A setting's JSON value; None where there is none."""
         value = self._one("SELECT value FROM settings WHERE name = ?", name)
-        return None if value is None else json.loads(str(value))
+        return None if value is None else self._json(value)
+
+    def _json(self, value: object) -> Any:
+        """A value that was written as JSON. Raises Refused where the file is damaged."""
+        try:
+            return json.loads(str(value))
+        except ValueError:
+            raise Refused("broken", f"not a readable index ({str(value)[:40]!r} is no JSON)", self.file, BROKEN) from None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -201,7 +211,7 @@ class Store:
             rows = self.db.execute(f"{query} ORDER BY id").fetchall()
         else:
             rows = [row for n in numbers for row in self.db.execute(f"{query} WHERE number = ?", (n,))]
-        return {row[0]: Product(row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows}
+        return {row[0]: Product(row[1], row[2], row[3], tuple(self._json(row[4]))) for row in rows}
 
     def has_product(self, id_: str) -> bool:
         """Whether there is a product of this id."""
@@ -221,7 +231,7 @@ class Store:
     def _images(self, rest: str, *values: object) -> Iterator[StoredImage]:
         query = "SELECT images.id, products.id, path, content, box FROM images JOIN products ON products.number = images.product"
         for row in self.db.execute(f"{query} {rest}", values):
-            yield StoredImage(row[0], row[1], row[2], row[3], _box(row[4]))
+            yield StoredImage(row[0], row[1], row[2], row[3], None if row[4] is None else tuple(map(float, self._json(row[4]))))
 
     def owners(self, *, above: int = 0) -> tuple[Ints, Ints]:
         """Ids (n,) of images with an id above `above`, ascending, and the numbers (n,) of their products."""
@@ -246,9 +256,9 @@ class Store:
         rows = self.db.execute(
             "SELECT image, numbers FROM features WHERE image IN (SELECT value FROM json_each(?))", (json.dumps(ids.tolist()),)
         )
-        found = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
+        vectors = {row[0]: np.frombuffer(row[1], "<f4") for row in rows}
         none = np.zeros(dim, np.float32)
-        return np.array([found.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
+        return np.array([vectors.get(id_, none) for id_ in ids.tolist()], np.float32).reshape(len(ids), dim)
 
     def features_of_same(self, content: bytes, box: tuple[float, ...] | None) -> Floats | None:
         """(d,) features of a stored image of this content and box, whichever its product; None where there is none."""
@@ -283,7 +293,7 @@ class Store:
     def history(self, last: int = 20) -> list[tuple[int, str, str, str, dict[str, int]]]:
         """The last changes, newest first: revision, when, by whom, what, and what it counted."""
         rows = self.db.execute("SELECT revision, at, who, what, detail FROM log ORDER BY revision DESC LIMIT ?", (last,))
-        return [(*row[:4], json.loads(row[4])) for row in rows]
+        return [(*row[:4], self._json(row[4])) for row in rows]
 
     def backup(self, target: Path) -> None:
         """A copy of the file as it is now, while others read and write (SQLite's online backup)."""
@@ -310,10 +320,6 @@ class Store:
         """Give the space of what was removed back to the disk."""
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _box(text: str | None) -> tuple[float, ...] | None:
-    return None if text is None else tuple(map(float, json.loads(text)))
 
 
 def _user() -> str:

@@ -12,12 +12,11 @@ from repr.lookup.ranking import SHORTLIST, best_products
 from repr.lookup.settled import Gate
 from repr.lookup.unknown import SIGNALS, signals_of, usual_of
 
-ACCEPT = 0.95
 PENALTY = 1e-3  # on the squares of the weights, of signals with deviation 1; keeps them finite where all strangers are told apart
 FEWEST = 20  # images of known products and of strangers, each, from which a threshold is set
 
 
-def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: float = ACCEPT, folds: int = FOLDS) -> Gate | None:
+def fit_gate(gallery: Gallery, learner: str, temperature: float, *, accept: float, folds: int = FOLDS) -> Gate | None:
     """Fit the combination, set the threshold that lets `accept` of the known images pass, and measure what that costs.
 
     learner: by its name, with settings. None where there are too few products or photographs to leave any out. Of a big gallery
@@ -48,21 +47,21 @@ def _cases(gallery: Gallery, learner: str, temperature: float, usual: float, fol
     products = np.unique(y)
     stranger_in = np.random.default_rng(0).permutation(len(products))[np.searchsorted(products, y)] % folds
     held_in = folds_of(x, y, folds)
-    found: list[tuple[Doubles, Bools, Ints]] = []
+    cases: list[tuple[Doubles, Bools, Ints]] = []
     for number in range(folds):
         strangers = stranger_in == number
-        asked = strangers | (held_in == number)
-        if asked.all() or not strangers.any():
+        held = strangers | (held_in == number)
+        if held.all() or not strangers.any():
             continue
-        rest = Gallery(x[~asked], [str(column) for column in y[~asked]], np.arange((~asked).sum()))
-        taught = taught_without(x, y, learner, asked)
+        rest = Gallery(x[~held], [str(column) for column in y[~held]], np.arange((~held).sum()))
+        taught = taught_without(x, y, learner, held)
         columns = rest.numbers(list(map(str, taught.classes_.tolist())))
-        ranking = best_products(taught, columns, x[asked], SHORTLIST)
-        signals = signals_of(x[asked], ranking, rest, temperature=temperature, usual=usual)
-        found.append((signals, ~strangers[asked], np.full(asked.sum(), number, dtype=np.int64)))
-    if not found:
+        ranking = best_products(taught, columns, x[held], SHORTLIST)
+        signals = signals_of(x[held], ranking, rest, temperature=temperature, usual=usual)
+        cases.append((signals, ~strangers[held], np.full(held.sum(), number, dtype=np.int64)))
+    if not cases:
         return np.zeros((0, len(SIGNALS))), np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int64)
-    signals, ours, fold = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    signals, ours, fold = (np.concatenate(parts) for parts in zip(*cases, strict=True))
     return signals, ours, fold
 
 

@@ -58,9 +58,9 @@ def _to_others(vectors: Floats) -> Floats:
 
 def usual_of(gallery: Gallery) -> float:
     """The cosine of an image to the mean of its product's other images, on average over products of several images; 1 where none has."""
-    found = []
+    cosines = []
     for number in gallery.present.tolist():
         if len(rows := gallery.rows_of(number)) > 1:
             vectors = gallery.unit(rows)
-            found.append(float(_to_others(vectors).mean()))
-    return float(np.mean(found)) if found else 1.0
+            cosines.append(float(_to_others(vectors).mean()))
+    return float(np.mean(cosines)) if cosines else 1.0

@@ -11,6 +11,7 @@ from repr.models.backbones import backbone
 from repr.models.encoder import Encoder
 from repr.models.weights import Weights, load_encoder
 
+ANEW = "Restore a backup, or build it again"
 WEIGHTS = "weights.safetensors"
 CROPS = (1.0, 0.5)  # of weights that say nothing of them; chosen by tools/experiments/crops.toml on training images
 
@@ -42,11 +43,19 @@ def weights_file(folder: Path, identity: str) -> Path:
     return following if following.is_file() else folder / WEIGHTS
 
 
+def own_file(folder: Path, identity: str) -> Path:
+    """The same where they are there. Raises UserError where they are not."""
+    file = weights_file(folder, identity)
+    if not file.is_file():
+        raise UserError("the index's weights are not there", file, ANEW)
+    return file
+
+
 def read_encoder(folder: Path, made: MadeWith) -> Encoder:
     """The encoder of an index's weights, current or next, at its own image size and crops. Raises UserError when they were changed."""
     following = beside(folder, made["identity"])
-    file = following if following.is_file() else folder / WEIGHTS
+    file = following if following.is_file() else own_file(folder, made["identity"])
     encoder = load_encoder(file, size=made["size"], crops=tuple(made["crops"]))
     if encoder.identity != made["identity"]:
-        raise UserError(f"not the weights the index was made with ({made['identity']})", file, "Restore a backup, or build it again")
+        raise UserError(f"not the weights the index was made with ({made['identity']})", file, ANEW)
     return encoder

@@ -52,8 +52,8 @@ class Joint(Method):
             contrastive = supcon_loss(projections, twice, self.temperature)
         loss = (1 - self.contrast) * entropy + self.contrast * contrastive
         first = slice(0, len(labels))
-        kept = {"features": features[first], "logits": logits[first], "loss_ce": entropy, "loss_supcon": contrastive}
-        return loss, {name: value.detach() for name, value in kept.items()}
+        watched = {"features": features[first], "logits": logits[first], "loss_ce": entropy, "loss_supcon": contrastive}
+        return loss, {name: value.detach() for name, value in watched.items()}
 
     def trivial(self, batch_size: int, shares: Tensor | None = None) -> float:
         """The weighted sum of its parts' (supervised.py, supcon.py)."""

@@ -46,13 +46,13 @@ def backbone(arch: str) -> Backbone:
     return timm_networks.described(name.name, name.config)
 
 
-def usual_size(arch: str, wanted: int) -> int:
-    """`wanted` where the network can see images of that side, else its own usual one."""
+def usual_size(arch: str, size: int) -> int:
+    """`size` where the network can see images of that side, else its own usual one."""
     try:
-        check_size(arch, wanted)
+        check_size(arch, size)
     except UserError:
         return backbone(arch).size
-    return wanted
+    return size
 
 
 def check_size(arch: str, size: int) -> None:
@@ -65,8 +65,8 @@ def check_size(arch: str, size: int) -> None:
     if size % entry.step:
         below, above = size - size % entry.step, size + -size % entry.step
         near = f"{below} or {above}" if below >= entry.least else f"{above}"
-        told = f"its patches of {entry.step} px do not divide images of {size}"
-        raise UserError(f"{name}: {told}", "", f"Give {near}", argument="size")
+        message = f"its patches of {entry.step} px do not divide images of {size}"
+        raise UserError(f"{name}: {message}", "", f"Give {near}", argument="size")
     if arch not in BACKBONES and (reason := _blind(arch, size)):
         raise UserError(f"{name} cannot see images of {size} px ({reason})", "", f"Its own size is {entry.size}", argument="size")
 

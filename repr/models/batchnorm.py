@@ -26,16 +26,16 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], learned: L
         norm.reset_running_stats()
         norm.momentum = None  # cumulative average
         norm.train()
-    seen = 0
+    images = 0
     with torch.inference_mode():
         for batch in batches:
             if norms and len(batch) == 1:
                 raise UserError("one image has no batch statistics to measure", weights.name, "Give two training images or more")
             encoder.forward(torch.cat(encoder.centre_crops(batch.to(device))))  # at once: the variance between crops is part of it
-            seen += len(batch)
-    if norms and not seen:
+            images += len(batch)
+    if norms and not images:
         raise UserError("no images to measure batch-norm statistics on", weights.name, "Give training images with `data`")
     measured = {name: tensor.to("cpu", copy=True) for name, tensor in encoder.network.state_dict().items()}
-    record = Record(STATISTICS, (weights.as_parent(),), learned.data, {"images": seen}, versions=versions())
+    record = Record(STATISTICS, (weights.as_parent(),), learned.data, {"images": images}, versions=versions())
     provenance = Provenance.of(record, weights.provenance, hashes=learned.hashes)
     return replace(weights, tensors={**weights.tensors, **measured}, provenance=provenance)

@@ -62,8 +62,8 @@ def _renamed_by_order(tensors: dict[str, Tensor], where: Path) -> tuple[str, dic
     """
     counts = {len(expected_shapes(arch)) + 2: arch for arch in LITES}
     if len(tensors) not in counts:
-        told = " or ".join(f"{n} ({arch})" for n, arch in counts.items())
-        raise UserError(f"{len(tensors)} tensors where there are {told}", where, "Give the weights of one of these")
+        known = " or ".join(f"{n} ({arch})" for n, arch in counts.items())
+        raise UserError(f"{len(tensors)} tensors where there are {known}", where, "Give the weights of one of these")
     arch = counts[len(tensors)]
     renamed = dict(zip([*expected_shapes(arch), *head_names(arch)], tensors.values(), strict=True))
     differs = difference({name: renamed[name] for name in expected_shapes(arch)}, expected_shapes(arch))

@@ -29,42 +29,42 @@ def leaks(weights: Sequence[Weights], images: Catalog, what: str = TESTS) -> lis
     Reads a little of every image file, where any of the weights has something to compare.
     """
     hashes = image_hashes(images.files()) if any(each.provenance.hashes for each in weights) else None
-    found: list[Leak] = []
+    entries: list[Leak] = []
     for each in weights:
         if hashes is not None:
-            found += _seen(each.name, each.provenance, hashes, what)
+            entries += _seen(each.name, each.provenance, hashes, what)
         if each.provenance.unknown:
             part = "what it was trained on" if len(each.provenance.records) == 1 else "a part of what it came from"
-            found.append(Leak(each.name, "unknown", f"{each.name!r} may have seen the {what}: {part} is not known"))
-    return found
+            entries.append(Leak(each.name, "unknown", f"{each.name!r} may have seen the {what}: {part} is not known"))
+    return entries
 
 
 def _seen(name: str, provenance: Provenance, hashes: Hashes, what: str) -> list[Leak]:
     """One entry for each data of a training that holds some of the images, or may."""
-    found = []
+    entries = []
     for data in dict.fromkeys(data for record in provenance.records for data in record.data):
         trained, whole = provenance.sketch(data.trained), provenance.sketch(data.whole)
         if trained is None or whole is None:
             continue
         overlap = trained.overlap(hashes)
-        if overlap.found:
+        if overlap.within:
             text = f"{name!r} has seen {_counted(overlap, what)}: {_how(data, trained, whole, hashes)}"
-            found.append(Leak(name, "seen", text, overlap.share))
-        elif overlap.told < min(ENOUGH, overlap.of):
-            kept = f"its file tells of {overlap.told} of {overlap.of:,} whether they are among the {data.trained.n:,} of {data.name!r}"
-            found.append(Leak(name, "untold", f"{name!r} may have seen the {what}: {kept}"))
-    return found
+            entries.append(Leak(name, "seen", text, overlap.share))
+        elif overlap.known < min(ENOUGH, overlap.of):
+            reason = f"its file tells of {overlap.known} of {overlap.of:,} whether they are among the {data.trained.n:,} of {data.name!r}"
+            entries.append(Leak(name, "untold", f"{name!r} may have seen the {what}: {reason}"))
+    return entries
 
 
 def _counted(overlap: Overlap, what: str) -> str:
-    if overlap.told < overlap.of:
+    if overlap.known < overlap.of:
         return f"about {100 * overlap.share:.0f} % of the {what}"
-    return f"all {overlap.of:,} {what}" if overlap.found == overlap.of > 1 else f"{overlap.found:,} of {overlap.of:,} {what}"
+    return f"all {overlap.of:,} {what}" if overlap.within == overlap.of > 1 else f"{overlap.within:,} of {overlap.of:,} {what}"
 
 
 def _how(data: Data, trained: Sketch, whole: Sketch, hashes: Hashes) -> str:
     """Whether it learned from all that the images and its source have in common, or divided the source otherwise."""
-    told = hashes[hashes <= np.uint64(min(trained.limit, whole.limit))]
-    if trained.overlap(told).found < whole.overlap(told).found:
+    known = hashes[hashes <= np.uint64(min(trained.limit, whole.limit))]
+    if trained.overlap(known).within < whole.overlap(known).within:
         return f"it was trained on another division of the same data, {data}"
     return f"it was trained on {data}"

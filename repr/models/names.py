@@ -8,8 +8,8 @@ from pathlib import Path
 
 def weights_names(specs: Iterable[str]) -> dict[str, str]:
     """A short name for each of some weights: the file's or folder's, as far up as is needed to tell them apart."""
-    given = list(dict.fromkeys(specs))
-    return dict(zip(given, apart([Path(spec.removesuffix(".safetensors")) for spec in given]), strict=True))
+    distinct = list(dict.fromkeys(specs))
+    return dict(zip(distinct, apart([Path(spec.removesuffix(".safetensors")) for spec in distinct]), strict=True))
 
 
 def apart(paths: Sequence[Path]) -> list[str]:

@@ -17,7 +17,7 @@ from repr.errors import UserError
 from repr.files import read_json
 from repr.images.frames import Filter, Frame, Side
 from repr.models.architecture import HEAD, Backbone, Config, Name
-from repr.models.found import Found, numbers
+from repr.models.network_files import ForeignNetwork, numbers
 from repr.models.tensors import OPEN_CLIP_FILES, difference, read_some
 
 CONFIG = "open_clip_config.json"
@@ -45,12 +45,12 @@ class Tower(nn.Module):
         positions = getattr(self.tower, "positional_embedding", None)
         size = getattr(self.tower, "image_size", None)
         if positions is None or size is None or tuple(size) == tuple(images.shape[-2:]):
-            found = self.tower(images)
+            output = self.tower(images)
         else:
             patch = self.tower.patch_size
             grid = (images.shape[-2] // int(patch[0]), images.shape[-1] // int(patch[1]))  # type: ignore[index]
-            found = functional_call(self.tower, {"positional_embedding": _resampled(positions, grid)}, (images,))
-        features = found[0] if isinstance(found, tuple) else found  # some give their tokens too
+            output = functional_call(self.tower, {"positional_embedding": _resampled(positions, grid)}, (images,))
+        features = output[0] if isinstance(output, tuple) else output  # some give their tokens too
         scores: Tensor = self.classifier(features)
         return scores
 
@@ -104,7 +104,7 @@ def described(config: Config) -> Backbone:
     )
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path) -> ForeignNetwork:
     """The tower and weights of a folder of open_clip's. Raises UserError that names what is missing or does not fit."""
     place = folder / CONFIG
     content = read_json(place)
@@ -126,7 +126,7 @@ def read_folder(folder: Path) -> Found:
         if len(set(size)) != 1:
             raise UserError(f"images of {'×'.join(map(str, size))} are not square", place, "Give a model of square images")
         size = size[0]
-    return Found(
+    return ForeignNetwork(
         str(Name("open_clip", kind, config)),
         {f"tower.{name}": tensor for name, tensor in tensors.items()},
         int(size),

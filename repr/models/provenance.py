@@ -100,10 +100,10 @@ class Record:
         if self.method == MIX:
             return " + ".join(f"{each.alpha:g} of {name}" for each, name in zip(self.parents, named, strict=True))
         on = f" on {' and '.join(map(str, self.data))}" if self.data else ""
-        told = [f"from {' and '.join(named)}" if named else "", *map(_setting, self.settings.items())]
-        told += [f"seed {self.seed}"] if self.seed is not None else []
-        told += [f"{name} {version}" for name, version in self.versions.items()]
-        return f"{self.method}{on}{': ' if any(told) else ''}{', '.join(filter(None, told))}"
+        details = [f"from {' and '.join(named)}" if named else "", *map(_setting, self.settings.items())]
+        details += [f"seed {self.seed}"] if self.seed is not None else []
+        details += [f"{name} {version}" for name, version in self.versions.items()]
+        return f"{self.method}{on}{': ' if any(details) else ''}{', '.join(filter(None, details))}"
 
 
 @dataclass(frozen=True)
@@ -190,13 +190,13 @@ NOT_KNOWN = Provenance((Record(UNKNOWN),))
 
 def versions() -> dict[str, str]:
     """The installed versions of PACKAGES."""
-    found = {}
+    numbers = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            numbers[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 @dataclass(frozen=True)

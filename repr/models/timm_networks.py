@@ -16,8 +16,8 @@ from repr.errors import UserError, nearest
 from repr.files import read_json
 from repr.images.frames import FILTERS, Filter, Frame, Side
 from repr.models.architecture import HEAD, IMAGENET_MEAN, IMAGENET_STD, Backbone, Config, Name, called, parsed
-from repr.models.found import Found, number, numbers
 from repr.models.hub import cached_file
+from repr.models.network_files import ForeignNetwork, number, numbers
 from repr.models.tensors import TIMM_FILES, difference, read_some
 
 CROP_MODES: dict[str, Side] = {"center": "shortest", "squash": "squash", "border": "longest"}
@@ -101,7 +101,7 @@ def described(name: str, config: Config) -> Backbone:
     )
 
 
-def pretrained(name: str) -> Found:
+def pretrained(name: str) -> ForeignNetwork:
     """The published weights of a network, from the local cache. Raises UserError when they are not there, and none may be fetched."""
     timm = library(name)
     _check_name(timm, name)
@@ -110,10 +110,10 @@ def pretrained(name: str) -> Found:
     if not hub:
         raise UserError(f"timm publishes no weights of {name}", "", "Give it as `arch`, with random weights, or a folder of weights")
     tensors = read_some(cached_file(hub, (file,) if file else TIMM_FILES, name))
-    return _found(name, {}, about, tensors, name, int(about.get("num_classes") or 0))
+    return _network(name, {}, about, tensors, name, int(about.get("num_classes") or 0))
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path) -> ForeignNetwork:
     """The network and weights of a folder with timm's config.json. Raises UserError that names what is missing or does not fit."""
     place = folder / "config.json"
     content = read_json(place)
@@ -132,14 +132,16 @@ def read_folder(folder: Path) -> Found:
     if about.get("input_size") and usual.get("fixed_input_size") and tuple(about["input_size"]) != tuple(usual.get("input_size") or ()):
         own.setdefault("img_size", _side(about["input_size"], str(place)))
     classes = content.get("num_classes", about.get("num_classes", 0))
-    found = _found(name, own, about, read_some(folder, TIMM_FILES), place, int(classes))
+    network = _network(name, own, about, read_some(folder, TIMM_FILES), place, int(classes))
     labels = content.get("label_names")
-    if found.classes and isinstance(labels, list) and len(labels) == len(found.classes):
-        found = replace(found, classes=tuple(map(str, labels)))
-    return found
+    if network.classes and isinstance(labels, list) and len(labels) == len(network.classes):
+        network = replace(network, classes=tuple(map(str, labels)))
+    return network
 
 
-def _found(name: str, config: Config, about: Mapping[str, Any], tensors: dict[str, Tensor], where: str | Path, classes: int) -> Found:
+def _network(
+    name: str, config: Config, about: Mapping[str, Any], tensors: dict[str, Tensor], where: str | Path, classes: int
+) -> ForeignNetwork:
     """The weights as timm itself loads them, which renames and fits those of older files."""
     timm = library(name)
     if about.get("input_size") and about["input_size"][0] != 3:
@@ -158,11 +160,11 @@ def _found(name: str, config: Config, about: Mapping[str, Any], tensors: dict[st
     with torch.device("meta"):
         bare = network(name, config, 0).state_dict()
     head = {f"{entry.head}.weight", f"{entry.head}.bias"}
-    kept = {key: tensor for key, tensor in state.items() if key in bare or key in head}
-    headed = head <= kept.keys()
-    return Found(
+    parts = {key: tensor for key, tensor in state.items() if key in bare or key in head}
+    headed = head <= parts.keys()
+    return ForeignNetwork(
         arch,
-        {key: tensor for key, tensor in kept.items() if headed or key not in head},
+        {key: tensor for key, tensor in parts.items() if headed or key not in head},
         _side(about.get("input_size") or entry.size, where),
         numbers(about.get("mean") or entry.mean, where),
         numbers(about.get("std") or entry.std, where),
@@ -178,8 +180,7 @@ def _frame(about: Mapping[str, Any], where: str | Path) -> Frame:
     if name not in FILTERS or mode not in CROP_MODES:
         raise UserError(f"images resized by {name!r} and cropped by {mode!r}", where, f"We know {', '.join((*FILTERS, *CROP_MODES))}")
     assert name in get_args(Filter)
-    mean = about.get("mean") or IMAGENET_MEAN
-    fill = tuple(round(255 * float(value)) for value in mean)
+    fill = tuple(round(255 * value) for value in numbers(about.get("mean") or IMAGENET_MEAN, where))
     return Frame(CROP_MODES[mode], name, number(about.get("crop_pct") or 0.875, where), fill=fill if mode == "border" else (0, 0, 0))
 
 
@@ -193,8 +194,8 @@ def _check_name(timm: ModuleType, name: str) -> None:
 
 
 def _config_of(timm: ModuleType, name: str) -> dict[str, Any]:
-    found = timm.get_pretrained_cfg(name)
-    return dict(found.to_dict()) if found is not None else {}
+    config = timm.get_pretrained_cfg(name)
+    return dict(config.to_dict()) if config is not None else {}
 
 
 def _side(size: object, where: str | Path) -> int:

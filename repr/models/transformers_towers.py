@@ -16,7 +16,7 @@ from repr.errors import UserError, nearest
 from repr.files import read_json
 from repr.images.frames import FILTERS, Frame
 from repr.models.architecture import HEAD, Backbone, Config, Name
-from repr.models.found import Found, number, numbers
+from repr.models.network_files import ForeignNetwork, number, numbers
 from repr.models.tensors import TRANSFORMERS_FILES, read_some
 
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
@@ -68,8 +68,8 @@ class Tower(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(b, 3, s, s), normalised, → (b, dim) or (b, classes)."""
         options = {"interpolate_pos_encoding": True} if self.kind.resampled else {}
-        found: Tensor = self.tower(pixel_values=images, **options)[self.kind.output]
-        scores: Tensor = self.classifier(found[:, 0] if self.kind.output == "last_hidden_state" else found)
+        output: Tensor = self.tower(pixel_values=images, **options)[self.kind.output]
+        scores: Tensor = self.classifier(output[:, 0] if self.kind.output == "last_hidden_state" else output)
         return scores
 
 
@@ -89,10 +89,10 @@ def network(name: str, config: Config, classes: int) -> Tower:
     """A tower with random weights. name: of TOWERS; config: as its config.json. Raises UserError when transformers cannot build it."""
     kind, about = _kind(name), _config_of(name, config)
     try:
-        made = getattr(library(), kind.of)(about, **({} if kind.pooling else {"add_pooling_layer": False}))
+        tower = getattr(library(), kind.of)(about, **({} if kind.pooling else {"add_pooling_layer": False}))
     except (RuntimeError, TypeError, ValueError, KeyError) as error:
         raise UserError(f"transformers cannot build its image tower ({error})", name, "Mend the config, or update transformers") from None
-    return Tower(made, kind, _dim(kind, about), classes)
+    return Tower(tower, kind, _dim(kind, about), classes)
 
 
 def described(name: str, config: Config) -> Backbone:
@@ -103,7 +103,7 @@ def described(name: str, config: Config) -> Backbone:
     return Backbone("transformers", _dim(kind, about), HEAD, size, least=max(step, 16) if kind.step else 32, step=step)
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path) -> ForeignNetwork:
     """The tower and weights of a folder of transformers'. Raises UserError that names what is missing or does not fit."""
     place = folder / "config.json"
     content = read_json(place)
@@ -116,7 +116,7 @@ def read_folder(folder: Path) -> Found:
     processor = _processor(folder)
     size, frame = _frame(processor, folder / PROCESSORS[0])
     normal = bool(getattr(processor, "do_normalize", True))
-    return Found(
+    return ForeignNetwork(
         str(Name("transformers", name, config)),
         {f"tower.{key}": tensor for key, tensor in tensors.items()},
         size,
@@ -170,7 +170,7 @@ def _loaded(name: str, config: Config, tensors: dict[str, Tensor], where: Path) 
     """
     kind = TOWERS[name]
     with _quiet():
-        made, report = getattr(library(), kind.of).from_pretrained(
+        tower, report = getattr(library(), kind.of).from_pretrained(
             None,
             config=_config_of(name, config),
             state_dict=tensors,
@@ -181,9 +181,9 @@ def _loaded(name: str, config: Config, tensors: dict[str, Tensor], where: Path) 
     missing = sorted(report["missing_keys"])
     wrong = sorted(each[0] if isinstance(each, tuple) else str(each) for each in report["mismatched_keys"])
     if wrong or missing:
-        told = [f"{len(names)} {what} ({names[0]})" for names, what in ((missing, "missing"), (wrong, "of another shape")) if names]
-        raise UserError(f"not the weights of its config.json: {'; '.join(told)}", where, "Fetch the whole folder again")
-    return dict(made.state_dict())
+        faults = [f"{len(names)} {what} ({names[0]})" for names, what in ((missing, "missing"), (wrong, "of another shape")) if names]
+        raise UserError(f"not the weights of its config.json: {'; '.join(faults)}", where, "Fetch the whole folder again")
+    return dict(tower.state_dict())
 
 
 def _processor(folder: Path) -> Any:

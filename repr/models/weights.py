@@ -28,7 +28,7 @@ from repr.models import folders, foreign, timm_networks
 from repr.models.architecture import called
 from repr.models.backbones import backbone, build, check_size, empty, expected_shapes, head_names, usual_size
 from repr.models.encoder import Encoder
-from repr.models.found import Found
+from repr.models.network_files import ForeignNetwork
 from repr.models.provenance import NOT_KNOWN, Parent, Provenance, of_imagenet
 from repr.models.tensors import difference, read_tensors
 from repr.records import from_json, to_json
@@ -108,9 +108,9 @@ def read_weights(spec: str | Path) -> Weights:
     """
     name = str(spec)
     if name in foreign.PACKAGES:
-        arch, made = foreign.PACKAGES[name], of_imagenet(foreign.package_of(name))
+        arch, source = foreign.PACKAGES[name], of_imagenet(foreign.package_of(name))
         tensors = foreign.imagenet_tensors(name)
-        return _checked(Weights(tensors, arch, backbone(arch).size, classes=_numbers(1000), provenance=made, licence="Apache-2.0"), name)
+        return _checked(Weights(tensors, arch, backbone(arch).size, classes=_numbers(1000), provenance=source, licence="Apache-2.0"), name)
     if name == "none":
         return fresh(NONE_ARCH, NONE_SIZE, 0)
     path = Path(name.removeprefix(folders.LOCAL))
@@ -212,20 +212,20 @@ def _published(name: str) -> Weights:
     raise UserError("no such weights, nor a network of timm's", name, nearest(name, [*foreign.PACKAGES, "none", *known]))
 
 
-def _of_others(found: Found, where: str | Path, name: str) -> Weights:
+def _of_others(foreign: ForeignNetwork, where: str | Path, name: str) -> Weights:
     """Weights of others, looked at through the crop that their own files say; how they came about is not known."""
     weights = Weights(
-        found.tensors,
-        found.arch,
-        found.size,
-        found.mean,
-        found.std,
-        found.classes,
+        foreign.tensors,
+        foreign.arch,
+        foreign.size,
+        foreign.mean,
+        foreign.std,
+        foreign.classes,
         NOT_KNOWN,
         name,
         crops=WHOLE,
-        frame=found.frame,
-        licence=found.licence,
+        frame=foreign.frame,
+        licence=foreign.licence,
     )
     return _checked(weights, where)
 
@@ -236,8 +236,8 @@ def _described(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path,
         version = int(metadata["version"])
         if version != VERSION:
             newer = version > VERSION
-            told = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
-            raise UserError(told, path, "Update the package" if newer else "Make them again")
+            message = f"written by {'a newer' if newer else 'an older'} version ({version}, not {VERSION})"
+            raise UserError(message, path, "Update the package" if newer else "Make them again")
         return Weights(
             tensors,
             metadata["arch"],

@@ -55,7 +55,7 @@ def save(
     for name, file in files.items():
         assert evaluation is not None
         vectors = evaluation.vectors[name]
-        write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.asked)
+        write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.queries)
     page = Page(f"Evaluation on {found.data}", found.synthetic)
     _next(page, arguments)
     _numbers(page, evaluation, [*(evaluation.rows if evaluation else ()), *others], constants)
@@ -141,7 +141,7 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
 
 def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
     """The same queries by raw pixels and by each embedding, one sheet each."""
-    stored, asked = evaluation.stored, evaluation.asked
+    stored, asked = evaluation.stored, evaluation.queries
     chosen = np.sort(generator.permutation(asked)[:SHOWN])
     names = list(evaluation.vectors)
     for name in sorted(names, key=lambda n: (evaluation.raw_pixels is None or n != evaluation.raw_pixels.name, names.index(n))):
@@ -166,7 +166,7 @@ def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generat
 
 
 def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
-    chosen = np.sort(generator.permutation(evaluation.asked)[:MAP_POINTS])
+    chosen = np.sort(generator.permutation(evaluation.queries)[:MAP_POINTS])
     images = evaluation.part.select(chosen)
     thumbs = np.full((len(chosen), THUMB, THUMB, 3), 255, np.uint8)
     for chunk in decode(images.files(), images.boxes(), THUMB, fit="pad"):
@@ -175,13 +175,13 @@ def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> 
     for row in evaluation.rows:
         maps[row.name], made = flat_map(evaluation.vectors[row.name][chosen], np.random.default_rng(0))
     first = evaluation.rows[0]
-    correct = first.correct[np.searchsorted(evaluation.asked, chosen)]
+    correct = first.correct[np.searchsorted(evaluation.queries, chosen)]
     labels = [
         f"{evaluation.names[evaluation.labels[row]]}: {'right' if right else 'wrong'} by {first.name}"
         for row, right in zip(chosen, correct, strict=True)
     ]
     words = (
-        f"{made} of {len(chosen):,} of {len(evaluation.asked):,} queries, drawn by chance. Point at a dot, or tap it, to see its image; "
+        f"{made} of {len(chosen):,} of {len(evaluation.queries):,} queries, drawn by chance. Point at a dot, or tap it, to see its image; "
         "choose a group to see it alone. Near points are alike; distances between far groups mean little."
     )
     page.html(map_fragment(maps, thumbs, labels, _groups(evaluation, chosen), words))

@@ -25,7 +25,6 @@ Rows = Callable[[Ints], Floats]  # ids (m,) of vectors → them (m, d)
 
 EXACT = 50_000_000  # numbers (n x d) up to which the exact search is fast: 200 MB, which one core reads in some 20 ms
 QUERIES = 500  # that are measured
-RECALL = 0.95  # of the ten nearest
 WIDER = 2  # times k hits of 8 bits that are scored anew
 ALIKE = 1.5  # times as many queries a second are not worth more bytes
 FLAT_BYTES = 2**30  # of vectors up to which they are kept twice, to be searched without scoring anew
@@ -65,7 +64,7 @@ def is_fast_exact(n: int, dim: int) -> bool:
 
 
 def calibrate(
-    vectors: Floats, ids: Ints, *, recall: float = RECALL, generator: np.random.Generator
+    vectors: Floats, ids: Ints, *, recall: float, generator: np.random.Generator
 ) -> tuple[Tried, Cells | None, tuple[Tried, ...]]:
     """The cheapest setting that reaches `recall`, its lists, filled (None: the exact search is it), and all that were tried.
 

@@ -43,16 +43,18 @@ def create_app(
     keys: Keys | None = None,
     proposer: Proposer = propose,
     threshold: float | None = None,
+    on_ready: Callable[[], object] = lambda: None,
     on_failure: Callable[[], object] = lambda: None,
 ) -> FastAPI:
     """The application. proposer, threshold: who finds the products of a counter, and the confidence below which one is unknown, None for
-    what the index says. on_failure: called when the index turns out to be unable to answer, with the reason in the log."""
+    what the index says. on_ready: called when it is warm. on_failure: called when the index turns out to be unable to answer, with the
+    reason in the log."""
     limits, keys = limits or Limits(), keys or Keys()
     service = Service(index, limits, keys, Counting(proposer, threshold))
 
     @asynccontextmanager
     async def _life(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.get_running_loop().create_task(service.warm(on_failure))
+        warming = asyncio.get_running_loop().create_task(service.warm(on_ready, on_failure))
         yield
         warming.cancel()
         await service.close()

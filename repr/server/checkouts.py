@@ -42,9 +42,9 @@ async def checkout(request: Request, service: Served, k: Annotated[int, Query(ge
     given, texts = await photographs(request, service.limits, (FIELD,))
     refuse_all_bad([one.wrong for one in given])
     proposer = _drawn(given, texts) or service.counting.proposer
-    found = await service.count(lambda: [_basket(service, one, proposer, k) for one in given])
-    refuse_all_bad([broken(one.error) if one.error else None for one in found])
-    return documented({"results": [one.as_json() for one in found], "synthetic": service.synthetic})
+    lists = await service.count(lambda: [_basket(service, one, proposer, k) for one in given])
+    refuse_all_bad([broken(one.error) if one.error else None for one in lists])
+    return documented({"results": [one.as_json() for one in lists], "synthetic": service.synthetic})
 
 
 def _basket(service: Service, photograph: Photograph, proposer: Proposer, k: int) -> Basket:
@@ -63,7 +63,7 @@ def _drawn(given: Sequence[Photograph], texts: Mapping[str, str]) -> Proposer | 
     try:
         content = json.loads(texts[FIELD])
         good = isinstance(content, list) and len(content) <= BOXES and all(map(_is_box, content))
-    except ValueError:
+    except (ValueError, OverflowError, RecursionError):  # the last two of numbers and nesting without measure
         good = False
     if not good:
         raise Problem(422, "invalid", f"{FIELD} is no list of boxes", f"Send up to {BOXES} of [x, y, width, height] in pixels, as JSON")

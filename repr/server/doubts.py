@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from repr.lookup.matches import Answer, AnswerJson
+from repr.lookup.refused import Refused
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,12 @@ class Doubts:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.file, timeout=5)) as db, db:
-            db.execute(SCHEMA)
-            yield db
+        try:
+            with closing(sqlite3.connect(self.file, timeout=5)) as db, db:
+                db.execute(SCHEMA)
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise Refused("broken", f"the review queue cannot be used ({error})", self.file, "Delete it if it stays so") from None
 
     def keep(self, photographs: Sequence[bytes], answers: Sequence[Answer]) -> int:
         """Keep those whose answer is unknown or doubtful; returns how many. A photograph that is there already stays as it was."""
@@ -84,8 +88,8 @@ class Doubts:
                     "sum(bytes) OVER newest AS size FROM doubts WINDOW newest AS (ORDER BY id DESC)) WHERE place <= ? AND size <= ?)",
                     (KEPT, BYTES),
                 )
-        except sqlite3.Error as error:
-            log.warning(f"Doubtful photographs are not kept for review ({error})")
+        except Refused as error:
+            log.warning(f"Doubtful photographs are not kept for review: {error}")
             return 0
         return len(rows)
 

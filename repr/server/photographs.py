@@ -129,7 +129,7 @@ def wrong_with(data: bytes, limits: Limits) -> Problem | None:
         width, height, kind, animated = header(data)
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         if isinstance(error, Image.DecompressionBombError):
-            return _too_many("more pixels", limits)
+            return _too_many("too many pixels", limits)
         return Problem(415, "not-an-image", "not an image that is read here", f"Send one of: {', '.join(FORMATS)}")
     except Exception:  # decoders raise whatever a broken file makes them trip over
         return Problem(422, "broken-image", "broken at its start", "Send the whole file")

@@ -63,7 +63,7 @@ class Service:
     def _ask(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
         return self.index.lookup(list(photographs), k)
 
-    async def warm(self, on_failure: Callable[[], object] = lambda: None) -> None:
+    async def warm(self, on_ready: Callable[[], object], on_failure: Callable[[], object]) -> None:
         """Read weights and vectors, and ask once, so that the first caller waits no longer than others."""
         try:
             await self.read(lambda: self.index.lookup([np.full((64, 64, 3), 128, np.uint8)]))
@@ -76,6 +76,7 @@ class Service:
             on_failure()
         else:
             self.ready.set()
+            on_ready()
 
     async def lookup(self, photographs: Sequence[bytes], k: int) -> list[Answer]:
         """An answer each. Raises Problem when too many wait already, or when the index cannot answer."""

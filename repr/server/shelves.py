@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from repr.catalog.names import normal
 from repr.embedding.embeddings import NoneReadable
+from repr.errors import UserError
 from repr.lookup import products
 from repr.lookup.store import Product
 from repr.server import models
@@ -173,11 +174,8 @@ def unknown(id: str) -> Problem:
 
 
 def checked(id: str) -> str:
-    """An id for a product that may be new. Raises Problem for none, one that is too long, and one that no terminal shows."""
-    if not normal(id):
-        raise Problem(422, "no-id", "a product without an id", "Give it one")
-    if len(id) > models.LONGEST:
-        raise Problem(422, "long-id", f"an id of {len(id):,} characters", f"Give it one of up to {models.LONGEST:,}")
-    if any(ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) < 0xE000 for sign in id):
-        raise Problem(422, "bad-id", "an id with control characters", "Give it one of letters, digits and signs")
-    return id
+    """An id for a product that may be new. Raises Problem as `products.checked_id`."""
+    try:
+        return products.checked_id(id)
+    except UserError as error:
+        raise Problem(422, "bad-id", error.message, error.remedy) from None

@@ -57,19 +57,19 @@ def judge(
     settled: whether warm-up and `patience` are over. loss: mean of the epoch so far. trivial: that of a network that tells nothing
     apart. std, rank: `spread` and `effective_rank` of a batch of `rows`. data_wait: share of `seconds`, the epoch's time so far.
     """
-    said = {}
+    alarms = {}
     if settled and trivial is not None and loss > (1 - STUCK) * trivial:
-        said["stuck"] = (
+        alarms["stuck"] = (
             f"the loss ({loss:.3f}) is stuck, no better than {trivial:.3f}, which a network that tells nothing apart has: "
             "try a lower learning rate, weaker views or `init` imagenet"
         )
     if std < COLLAPSED_STD or rank < min(COLLAPSED_RANK, (rows - 1) / 2):
-        said["collapsed"] = (
+        alarms["collapsed"] = (
             f"the embeddings collapse (spread {std:.3f} of 1, effective rank {rank:.1f}): lower the learning rate, raise the batch size "
             "or take another method"
         )
     if data_wait > STARVED and seconds > 2:
-        said["waiting"] = (
+        alarms["waiting"] = (
             f"the loop waits for images {data_wait:.0%} of the time: the disk is slow; put the cache ($REPR_CACHE) on a faster one"
         )
-    return said
+    return alarms

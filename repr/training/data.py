@@ -165,8 +165,8 @@ def fit_batch(n: int, batch_size: int, devices: int) -> int:
         raise UserError("no training images", "", "Check `data`, `subset` and `level`")
     used = min(n, batch_size) // devices * devices
     if used < 2 * devices:
-        found = f"{min(n, batch_size)} on {devices} device{'s' if devices > 1 else ''}"
-        few = f"batch norm needs at least two images a batch, and there would be {found}"
+        share = f"{min(n, batch_size)} on {devices} device{'s' if devices > 1 else ''}"
+        few = f"batch norm needs at least two images a batch, and there would be {share}"
         raise UserError(few, "", "Raise `batch_size` or give more images", argument="batch_size")
     return used
 

@@ -170,8 +170,8 @@ def synchronised(method: Method) -> Method:
         from timm.layers.norm_act import convert_sync_batchnorm as convert
     except ModuleNotFoundError:
         convert = torch.nn.SyncBatchNorm.convert_sync_batchnorm
-    found: Method = convert(method)  # type: ignore[no-untyped-call]
-    return found
+    converted: Method = convert(method)  # type: ignore[no-untyped-call]
+    return converted
 
 
 def train(
@@ -214,9 +214,9 @@ def train(
 def _provenance(settings: Settings, weights: Weights, material: Material) -> Provenance:
     """That of what was trained from `weights`."""
     parents = () if settings.init == "none" else (weights.as_parent(),)
-    told = {name: value for name, value in settings.in_force().items() if name not in UNTOLD}
+    values = {name: value for name, value in settings.in_force().items() if name not in UNTOLD}
     learned = material.learned
-    record = Record(settings.method, parents, learned.data, told, settings.seed, versions())
+    record = Record(settings.method, parents, learned.data, values, settings.seed, versions())
     return Provenance.of(record, weights.provenance, hashes=learned.hashes)
 
 
@@ -232,8 +232,8 @@ def train_device(settings: Settings, here: Worker) -> torch.device:
     if device.index is not None:
         raise UserError(f"{settings.device} is one GPU for {here.world} processes", "", "Leave it out", argument="device")
     if here.local_world > torch.cuda.device_count():
-        found = f"{here.local_world} devices were asked for and there are {torch.cuda.device_count()} GPUs"
-        raise UserError(found, "", "Lower `devices`", argument="devices")
+        message = f"{here.local_world} devices were asked for and there are {torch.cuda.device_count()} GPUs"
+        raise UserError(message, "", "Lower `devices`", argument="devices")
     return torch.device("cuda", here.local_rank)
 
 

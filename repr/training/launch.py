@@ -84,13 +84,13 @@ def cause(failures: Collection[ProcessFailure]) -> BaseException:
     """
     begun = min(failure.timestamp for failure in failures)
     early = [failure for failure in failures if failure.timestamp <= begun + TOGETHER]
-    told = sorted((f.error_file_data for f in early if "time" in f.error_file_data), key=lambda content: float(content["time"]))
-    for content in told:
+    contents = sorted((f.error_file_data for f in early if "time" in f.error_file_data), key=lambda content: float(content["time"]))
+    for content in contents:
         if content["error"]:
             return UserError(**content["error"])
     if any(failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM for failure in early):
         return Killed("a training process was killed, perhaps for want of memory", "", "Lower `batch_size` or `devices`")
-    if told:
-        return RuntimeError(str(told[0]["message"]["message"]))
+    if contents:
+        return RuntimeError(str(contents[0]["message"]["message"]))
     silent = [failure.exitcode for failure in early if failure.exitcode not in (INTERRUPTED, -signal.SIGTERM)]
     return RuntimeError(f"a training process ended with exit code {silent[0]} and left no word") if silent else Stopped()

@@ -121,9 +121,9 @@ class Loop:
         generator = torch.Generator().manual_seed(stream(settings.seed, VIEWS, batch.step, self.team.rank))
         views = tuple(as_channels_last(view) for view in self.method.views(batch.pixels, generator))
         torch.manual_seed(stream(settings.seed, LAYERS, batch.step, self.team.rank))  # dropout draws from the global generator
-        loss, kept = gradient_step(self.module, self.method.encoder, self.optimiser, views, batch.labels)
+        loss, watched = gradient_step(self.module, self.method.encoder, self.optimiser, views, batch.labels)
         with torch.no_grad():
-            self._count(batch, loss, kept)
+            self._count(batch, loss, watched)
 
     def _after(self, batch: Batch) -> None:
         """After the update: teachers and averages follow, the epoch may end, a checkpoint may be due, the user may want to stop."""
@@ -155,14 +155,14 @@ class Loop:
         epochs = self.settings.warmup if self.settings.warmup is not None else min(self.settings.recipe.warmup, self.settings.epochs / 10)
         return round(epochs * self.an_epoch)
 
-    def _count(self, batch: Batch, loss: Tensor, kept: dict[str, Tensor]) -> None:
+    def _count(self, batch: Batch, loss: Tensor, watched: dict[str, Tensor]) -> None:
         self.bad = torch.where((self.bad < 0) & ~torch.isfinite(loss), batch.step, self.bad)
         self._add("steps", 1.0)
         self._add("loss", loss)
-        self.watched = [kept.pop(name) for name in ("features", "projections") if name in kept]
-        if "logits" in kept:
-            self._add("correct", (kept.pop("logits").argmax(dim=1) == batch.labels).double().mean())
-        for name, value in kept.items():
+        self.watched = [watched.pop(name) for name in ("features", "projections") if name in watched]
+        if "logits" in watched:
+            self._add("correct", (watched.pop("logits").argmax(dim=1) == batch.labels).double().mean())
+        for name, value in watched.items():
             self._add(name, value)
 
     def _add(self, name: str, value: Tensor | float) -> None:
@@ -198,12 +198,12 @@ class Loop:
 
     def _diverged(self, what: str, step: int) -> UserError:
         again = command_line("repr pretrain", resume=True, out=self.run.path, lr=f"{self.settings.rate() / 3:.2g}")
-        kept = f"; the checkpoint before it is kept, go on from there: {again}"
+        hint = f"; the checkpoint before it is kept, go on from there: {again}"
         has = (self.run.path / checkpoint.FILE).exists()
         return UserError(
             f"the {what} not finite at step {step + 1} (epoch {step // self.an_epoch + 1})",
             self.run.path,
-            f"Lower `lr` (it was {self.settings.rate():g}){kept if has else ''}",
+            f"Lower `lr` (it was {self.settings.rate():g}){hint if has else ''}",
         )
 
     def _agreed(self) -> tuple[bool, bool]:

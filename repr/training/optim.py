@@ -52,16 +52,16 @@ def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[Group]:
     Every parameter of one dimension is a norm's scale, a shift or a bias. Parameters that need no gradient are left out,
     and a parameter shared by two modules counts once. Those that learn faster are groups of their own, "faster" times the rate.
     """
-    seen: dict[int, nn.Parameter] = {}
+    parameters: dict[int, nn.Parameter] = {}
     for module in modules:
-        seen.update({id(p): p for p in module.parameters() if p.requires_grad})
-    found: list[Group] = []
-    for faster in sorted({1.0, *(float(getattr(p, "faster", 1.0)) for p in seen.values())}):
-        alike = [p for p in seen.values() if getattr(p, "faster", 1.0) == faster]
+        parameters.update({id(p): p for p in module.parameters() if p.requires_grad})
+    split: list[Group] = []
+    for faster in sorted({1.0, *(float(getattr(p, "faster", 1.0)) for p in parameters.values())}):
+        alike = [p for p in parameters.values() if getattr(p, "faster", 1.0) == faster]
         decayed, plain = [p for p in alike if p.ndim > 1], [p for p in alike if p.ndim <= 1]
-        found.append({"params": decayed, "weight_decay": weight_decay, "scaled": True, "faster": faster})
-        found.append({"params": plain, "weight_decay": 0.0, "scaled": False, "faster": faster})
-    return found
+        split.append({"params": decayed, "weight_decay": weight_decay, "scaled": True, "faster": faster})
+        split.append({"params": plain, "weight_decay": 0.0, "scaled": False, "faster": faster})
+    return split
 
 
 def make(name: str, modules: Iterable[nn.Module], *, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:

@@ -50,8 +50,8 @@ def gradient_step(
     module: a method around `encoder`, or what distributes it over processes.
     """
     with autocast(labels.device, encoder):
-        loss, kept = module(views, labels)
+        loss, watched = module(views, labels)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    return loss.detach(), kept
+    return loss.detach(), watched

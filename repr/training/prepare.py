@@ -63,8 +63,8 @@ def prepare(catalog: Catalog, settings: Settings, divided: Sequence[Division] = 
     split = catalog.column("split").astype(str)
     train, val = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
     if not len(train):
-        found = ", ".join(sorted(set(split) - {""})) or "none"
-        raise UserError(f"no images in the split `train` (splits found: {found})", catalog.name, "Give data that have one")
+        parts = ", ".join(sorted(set(split) - {""})) or "none"
+        raise UserError(f"no images in the split `train` (splits found: {parts})", catalog.name, "Give data that have one")
     labels, names = _labels(catalog, settings.level, method.needs_labels)
     if method.needs_labels:
         train, val = train[labels[train] >= 0], val[labels[val] >= 0]

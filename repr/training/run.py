@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import click
 import numpy as np
 
 from repr import worker
@@ -25,7 +24,7 @@ from repr.files import held, read_json, write_json
 from repr.runs import Config, Run, claim, default_out
 from repr.training.checkpoint import FILE
 from repr.training.fit import WEIGHTS, Trained, pretrain, train_device
-from repr.training.launch import Killed, launch
+from repr.training.launch import INTERRUPTED, Killed, launch
 from repr.training.settings import Settings
 from repr.training.stop import Stopped
 from repr.training.team import joined
@@ -34,22 +33,24 @@ log = logging.getLogger(__name__)
 
 Arguments = dict[str, Any]  # the options of `repr pretrain` by name, as typed or as config.json has them
 COMMAND = "repr pretrain"
-# What each process runs: `part`, with modules from where this one has them, not first of all from the folder where it happens to be.
-PART = f"""import json, sys
-sys.path[:] = json.load(open(sys.argv[1], encoding="utf-8"))["path"]
-from repr import console
-from {__name__} import part
-console.run(part, "repr pretrain")"""
+PART = f"{__name__}:part"
+# What each process runs: a function, with modules from where this one has them, not first of all from the folder where it happens to be.
+START = """import importlib, json, sys
+job = json.load(open(sys.argv[1], encoding="utf-8"))
+sys.path[:] = job["path"]
+module, name = job["part"].split(":")
+getattr(importlib.import_module(module), name)(sys.argv[1])"""
 RESTARTS = 3  # times that a run whose process died goes on from its checkpoint; torchrun has an option of its own for that
 
 
-def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
+def execute(arguments: Arguments, *, out: Path | None, resume: bool, part: str = PART) -> Trained:
     """Run `repr pretrain` with its options by name (as in config.json); returns {"run", "weights", "metrics"}.
 
-    With `devices` above 1 so many processes of this machine do it together (`_together`). Where a launcher such as torchrun has started
-    this process as one of several, on one machine or more, it does its part: the first process on each machine reads the data and packs
-    the images, and rank 0 writes the run folder, which the others need not see. It should lie where all machines find it, though: after
-    a restart another one may be rank 0, and go on from the checkpoint there.
+    With `devices` above 1 so many processes of this machine do it together (`_together`), each by `part`, a "module:function" that is
+    called with the path of its job and does what this module's own does: the command line has one that shows progress. Where a launcher
+    such as torchrun has started this process as one of several, on one machine or more, it does its part: the first process on each
+    machine reads the data and packs the images, and rank 0 writes the run folder, which the others need not see. It should lie where
+    all machines find it, though: after a restart another one may be rank 0, and go on from the checkpoint there.
     Raises UserError, and Stopped (its text says how to go on) after Ctrl-C.
     """
     settings = Settings.read(arguments)
@@ -60,7 +61,7 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
         _check_free(out, resume=resume)
     out = out or default_out("pretrain")
     if settings.devices > 1 and here.world == 1:
-        return _together(settings.devices, arguments, out, resume=resume)
+        return _together(settings.devices, arguments, out, resume=resume, part=part)
     with joined(train_device(settings, here)) as team:
         resume = resume or any(team.everyones(here.restarts))
         if here.world > 1 and team.rank == 0:
@@ -93,14 +94,14 @@ def execute(arguments: Arguments, *, out: Path | None, resume: bool) -> Trained:
                     run.drop_if_empty()
 
 
-def _together(devices: int, arguments: Arguments, out: Path, *, resume: bool) -> Trained:
+def _together(devices: int, arguments: Arguments, out: Path, *, resume: bool, part: str) -> Trained:
     """`execute` in so many processes. When one dies all start again from the checkpoint, if there is one, at most RESTARTS times."""
     with TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         for restart in range(RESTARTS + 1):
-            write_json(job, {"path": sys.path, "arguments": arguments, "out": str(out), "resume": resume})
+            write_json(job, {"path": sys.path, "part": part, "arguments": arguments, "out": str(out), "resume": resume})
             try:
-                launch(devices, ["-c", PART, str(job)])
+                launch(devices, ["-c", START, str(job)])
                 break
             except (Killed, RuntimeError) as error:
                 if restart == RESTARTS or not (out / FILE).exists():
@@ -177,12 +178,11 @@ def _opened(out: Path, arguments: Arguments, settings: Settings, catalog: Catalo
     return run
 
 
-@click.command()
-@click.argument("job", type=click.Path(path_type=Path))
-def part(job: Path) -> None:
-    """One of the processes that `_together` has started."""
-    told = read_json(job)
-    try:
-        execute(told["arguments"], out=Path(told["out"]), resume=told["resume"])
-    except Stopped:
-        click.get_current_context().exit(130)
+def part(job: str) -> None:
+    """Be one of the processes that `_together` has started. job: the path of its file. What it fails of it leaves to the launcher."""
+    start = read_json(Path(job))
+    with worker.leaving_word():
+        try:
+            execute(start["arguments"], out=Path(start["out"]), resume=start["resume"])
+        except Stopped:
+            sys.exit(INTERRUPTED)

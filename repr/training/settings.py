@@ -126,17 +126,17 @@ class Settings(Labelled, Seeded, Machine):
         Raises UserError as the constructor does, and where nothing is to be held out (`split` WHOLE) and a share of it is, or a seed says
         how to divide it.
         """
-        given = {name: value for name, value in arguments.items() if name in declared(cls)}
+        values = {name: value for name, value in arguments.items() if name in declared(cls)}
         if arguments.get("split") == WHOLE:
-            if given.get("val_share"):
-                held = f"a share of {given['val_share']:g} is to be held out, and `split` {WHOLE} trains on every image"
+            if values.get("val_share"):
+                held = f"a share of {values['val_share']:g} is to be held out, and `split` {WHOLE} trains on every image"
                 raise UserError(held, "", f"Leave out one of `val_share` and `split` {WHOLE}", argument="val_share")
             if arguments.get("data_seed") is not None:
                 raise UserError(f"would do nothing: `split` {WHOLE} divides nothing", "", "Leave it out", argument="data_seed")
-            given["val_share"] = 0.0
-        if "method" in given:
-            given["method"], given["own"] = read(given["method"])
-        return cls(**given)
+            values["val_share"] = 0.0
+        if "method" in values:
+            values["method"], values["own"] = read(values["method"])
+        return cls(**values)
 
     @property
     def recipe(self) -> Recipe:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from repr.checkout.network import Build, Finder
 from repr.checkout.proposal import Proposal
 from repr.checkout.squares import LEAST, proposals_of
 from repr.errors import UserError
+from repr.machine import cores
 from repr.models.backbones import backbone
 from repr.models.devices import autocast_dtype, pick_device
 from repr.models.weights import Weights
@@ -40,6 +44,8 @@ WARM_UP = 0.05  # of the steps; with FCOS's focal loss the first ones are steep
 DECAY = 1e-4
 LONGEST = 10.0  # norm of a gradient: FCOS's box loss is steep at the start
 SAVE_EVERY = 120.0  # seconds between checkpoints within an epoch
+
+View = tuple[Tensor, Tensor, Tensor]  # as `augmented` gives it
 
 
 class Loop:
@@ -87,9 +93,10 @@ class Loop:
         """Train to the end; how well the held-out scenes' products are found then. Raises Stopped, and UserError for a loss that is no
         number."""
         last, clock, saved = None, time.monotonic(), time.monotonic()
-        with progress.bar(self.total, "Training", "step", done=self.done) as bar:
-            while self.done < self.total:
-                self._step(self.done)
+        workers = self.settings.workers or cores()
+        with progress.bar(self.total, "Training", "step", done=self.done) as bar, ThreadPoolExecutor(workers) as pool:
+            for views in self._views(pool):
+                self.step(views)
                 self.done += 1
                 bar.update()
                 self.seconds, clock = self.seconds + time.monotonic() - clock, time.monotonic()
@@ -103,10 +110,17 @@ class Loop:
                     raise Stopped
         return last or self.look()
 
-    def _step(self, step: int) -> None:
+    def _views(self, pool: ThreadPoolExecutor) -> Iterator[list[View]]:
+        """Those of each step that is left, made while the network works on the step before."""
+        begun = ([pool.submit(self.view, row) for row in self._rows(step)] for step in range(self.done, self.total))
+        for step, _ in pairwise(chain(begun, [[]])):
+            yield [view.result() for view in step]
+
+    def step(self, seen: Sequence[View]) -> None:
+        """Learn from the views of one step, the `done`-th. Raises UserError for a loss that is no number."""
         network, settings = self.network.train(), self.settings
-        optim.set_rate(self.optimiser, optim.factor(step, self.total, warmup=max(1, round(WARM_UP * self.total))))
-        views, boxes, labels = zip(*map(self._view, self._rows(step)), strict=True)
+        optim.set_rate(self.optimiser, optim.factor(self.done, self.total, warmup=max(1, round(WARM_UP * self.total))))
+        views, boxes, labels = zip(*seen, strict=True)
         pixels = torch.stack(views).contiguous(memory_format=torch.channels_last).to(self.device)
         with torch.autocast(self.device.type, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
             outputs = network.outputs(pixels)
@@ -114,7 +128,7 @@ class Loop:
         losses = network.losses(outputs, [one.to(self.device) for one in boxes], [one.to(self.device) for one in labels])
         loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):
-            raise UserError(f"the loss is not finite at step {step + 1}", self.run.path, f"Lower `lr` (it was {settings.lr:g})")
+            raise UserError(f"the loss is not finite at step {self.done + 1}", self.run.path, f"Lower `lr` (it was {settings.lr:g})")
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST)
@@ -128,7 +142,8 @@ class Loop:
         order = np.random.default_rng(stream(self.settings.seed, ORDER, epoch)).permutation(len(self.scenes))
         return [(int(row), step * self.size + n) for n, row in enumerate(order[within * self.size : (within + 1) * self.size])]
 
-    def _view(self, row: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    def view(self, row: tuple[int, int]) -> View:
+        """Of a scene, by its number, as it is seen at a place in the run."""
         scene, place = row
         rng = np.random.default_rng(stream(self.settings.seed, VIEWS, place))
         square = torch.from_numpy(np.array(self.scenes.pixels[scene]))

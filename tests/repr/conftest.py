@@ -75,7 +75,7 @@ def write_rakuten() -> Write:
 def offers() -> list[Offer]:
     """120 offers of 4 classes: titles with HTML, descriptions with line breaks or missing, images of one colour a class."""
     rng = np.random.default_rng(0)
-    found = []
+    pairs = []
     for n in range(120):
         code = list(WORDS)[n % 4]
         pixels = np.clip(
@@ -83,8 +83,8 @@ def offers() -> list[Offer]:
         )
         words = " ".join(rng.permutation(WORDS[code].split())[: 2 + n % 3])
         description = "" if n % 5 == 0 else "nan" if n % 7 == 0 else f'<p>Très bon état,\n{words}</p><br />"comme neuf"'
-        found.append(Offer(f"{words} {n}", description, pixels.astype(np.uint8), code))
-    return found
+        pairs.append(Offer(f"{words} {n}", description, pixels.astype(np.uint8), code))
+    return pairs
 
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
@@ -143,7 +143,7 @@ def transformers_folder(folder: Path, kind: str) -> Theirs:
     texts = {**SMALL, "vocab_size": 60, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "projection_dim": 24}
     stages = {"hidden_sizes": [16, 16, 24, 32], "depths": [1, 1, 2, 1], "image_size": 64}
     square, cut = {"height": 32, "width": 32}, {"shortest_edge": 40}
-    made: dict[str, tuple[str, Any, str, dict[str, Any]]] = {
+    towers: dict[str, tuple[str, Any, str, dict[str, Any]]] = {
         "dinov2": ("Dinov2Model", {**patches, "patch_size": 8}, "BitImageProcessor", {"size": cut, "crop_size": square}),
         "dinov3_vit": ("DINOv3ViTModel", {**patches, "num_register_tokens": 2}, "DINOv3ViTImageProcessor", {"size": square}),
         "siglip": ("SiglipModel", {"vision_config": patches, "text_config": texts}, "SiglipImageProcessor", {"size": square}),
@@ -156,7 +156,7 @@ def transformers_folder(folder: Path, kind: str) -> Theirs:
         "convnext": ("ConvNextForImageClassification", stages, "ConvNextImageProcessor", {"size": {"shortest_edge": 64}, "crop_pct": 0.9}),
         "vit": ("ViTForImageClassification", patches, "ViTImageProcessor", {"size": square}),
     }
-    of, config, processor_of, options = made[kind]
+    of, config, processor_of, options = towers[kind]
     network = shaken(getattr(library, of)(library.AutoConfig.for_model(kind, **config)))
     network.save_pretrained(folder)  # type: ignore[operator]
     getattr(library, processor_of)(**options).save_pretrained(folder)
@@ -166,8 +166,8 @@ def transformers_folder(folder: Path, kind: str) -> Theirs:
 
     def vectors(batch: Tensor) -> Tensor:
         if kind in ("siglip", "clip"):
-            found = again.get_image_features(pixel_values=batch)
-            return found if isinstance(found, Tensor) else found.pooler_output
+            features = again.get_image_features(pixel_values=batch)
+            return features if isinstance(features, Tensor) else features.pooler_output
         if kind == "vit":
             return again.vit(pixel_values=batch).last_hidden_state[:, 0]
         return (again.convnext if kind == "convnext" else again)(pixel_values=batch).pooler_output

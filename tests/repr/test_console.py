@@ -47,18 +47,18 @@ def test_what_the_system_refuses_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, words: str
 ) -> None:
     assert ends(monkeypatch, OSError(number, os.strerror(number), "some/where")) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith(f"Error: some/where: {words}") and said.err.count("\n") == 1 and not said.out
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"Error: some/where: {words}") and printed.err.count("\n") == 1 and not printed.out
 
 
 def test_with_json_the_error_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ends(monkeypatch, UserError("is broken", "a.json", "Mend it"), "--json") == 2
-    said = capsys.readouterr()
-    assert json.loads(said.out) == {
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {
         "schema": 1,
         "error": {"message": "is broken", "where": "a.json", "remedy": "Mend it"},
     }
-    assert said.err == "Error: a.json: is broken. Mend it.\n"
+    assert printed.err == "Error: a.json: is broken. Mend it.\n"
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_a_group_alone_shows_its_help(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr("sys.argv", ["repr"])
     with pytest.raises(SystemExit) as end:
         console.run(group, "repr")
-    said = capsys.readouterr().err
-    assert end.value.code == 2 and "Error" not in said and "\n  Many commands.\n" in said
+    stderr = capsys.readouterr().err
+    assert end.value.code == 2 and "Error" not in stderr and "\n  Many commands.\n" in stderr
 
 
 def test_many_names_are_not_all_listed() -> None:
@@ -110,7 +110,7 @@ def test_every_object_says_the_version_of_its_form(capsys: pytest.CaptureFixture
 
 def test_arguments_in_the_log_are_printed_as_options(capsys: pytest.CaptureFixture[str]) -> None:
     command = click.Command("a", params=[click.Option(["--batch-size"])])
-    with console.told(), command.make_context("a", []):
+    with console.listening(), command.make_context("a", []):
         logging.getLogger("repr.somewhere").info("give another `batch_size` than `this one`")
     assert set(capsys.readouterr().err.splitlines()) == {"give another --batch-size than `this one`"}
 
@@ -136,11 +136,11 @@ def test_an_error_names_the_option_of_the_command_that_was_typed(
 
 def test_what_was_passed_over_stands_in_every_json(capsys: pytest.CaptureFixture[str]) -> None:
     one = {"reason": "empty folders", "count": 1, "examples": ["a/"]}
-    with console.told():
+    with console.listening():
         logging.getLogger("repr.catalog").warning("Passed over", extra={"passed_over": one})
         console.emit({"rows": 3})
         console.emit({"rows": 3, "passed_over": []})  # a command that knows better
-    with console.told():
+    with console.listening():
         console.emit({"rows": 3})
     assert [json.loads(line)["passed_over"] for line in capsys.readouterr().out.splitlines()] == [[one], [], []]
 
@@ -177,5 +177,5 @@ def test_a_child_that_ends_in_the_middle_of_its_bar_does_not_stop_ours() -> None
         "child = os.fork()\nif not child:\n    tqdm.get_lock().acquire()\n    os._exit(0)\n"
         "os.waitpid(child, 0)\nwith console.bar(1, 'after') as bar:\n    bar.update()\nprint('done')"
     )
-    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert made.stdout == "done\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "done\n"

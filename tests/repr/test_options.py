@@ -38,15 +38,15 @@ class Oven:
 @options.of(Oven, spelled={"mode": "--from", "light": "--light/--dark"}, bare={"watch": 5.0})
 @options.config_option
 @options.json_option
-def bake(as_json: bool, **given: Any) -> None:
+def bake(as_json: bool, **values: Any) -> None:
     """Bake."""
-    click.echo(repr(Oven(**given)))
+    click.echo(repr(Oven(**values)))
 
 
 def baked(*words: str) -> Oven:
     """What the command was told."""
-    made: Oven = eval(run(*words), {"Oven": Oven})
-    return made
+    oven: Oven = eval(run(*words), {"Oven": Oven})
+    return oven
 
 
 def run(*words: str) -> str:
@@ -127,8 +127,8 @@ def test_many_options_stand_in_sections_and_few_do_not() -> None:
 def test_a_config_gives_defaults_and_what_is_typed_wins(tmp_path: Path) -> None:
     arguments = {"heat": 90, "shelves": [1, 2], "dishes": ["pie"], "light": False, "minutes": None, "portions": "all"}
     (tmp_path / "config.json").write_text(json.dumps({"typed": arguments}))
-    found = baked("--config", str(tmp_path / "config.json"), "--heat", "100")
-    assert found == Oven(heat=100, shelves=(1, 2), dishes=("pie",), light=False, portions="all")
+    printed = baked("--config", str(tmp_path / "config.json"), "--heat", "100")
+    assert printed == Oven(heat=100, shelves=(1, 2), dishes=("pie",), light=False, portions="all")
 
 
 @pytest.mark.parametrize(
@@ -184,16 +184,16 @@ def test_shared_options_say_the_default_of_their_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "words", "found"),
+    ("folder", "words", "named"),
     [(Path("i"), ("a", "b"), (Path("i"), ("a", "b"))), (None, ("i", "a"), (Path("i"), ("a",))), (None, ("i",), (Path("i"), ()))],
 )
-def test_an_index_is_named_first_or_by_its_option(folder: Path | None, words: tuple[str, ...], found: tuple[Path, tuple[str, ...]]) -> None:
-    assert index_options.index_and_words(folder, words) == found
-    if found[1]:
+def test_an_index_is_named_first_or_by_its_option(folder: Path | None, words: tuple[str, ...], named: tuple[Path, tuple[str, ...]]) -> None:
+    assert index_options.index_and_words(folder, words) == named
+    if named[1]:
         with pytest.raises(UserError, match="one word too many: "):
             index_options.index_alone(folder, words)
     else:
-        assert index_options.index_alone(folder, words) == found[0]
+        assert index_options.index_alone(folder, words) == named[0]
     with pytest.raises(UserError, match="no index named"):
         index_options.index_and_words(None, ())
 

@@ -30,17 +30,17 @@ class Oven:
 
 
 def test_a_declaration_says_all_there_is_to_know() -> None:
-    found = declared(Oven)
-    assert list(found) == ["heat", "minutes", "fan", "mode", "speed", "shelves"], "fields without a setting are none"
-    assert (found["heat"].kind, found["heat"].default, found["heat"].help, found["heat"].limits) == (
+    settings = declared(Oven)
+    assert list(settings) == ["heat", "minutes", "fan", "mode", "speed", "shelves"], "fields without a setting are none"
+    assert (settings["heat"].kind, settings["heat"].default, settings["heat"].help, settings["heat"].limits) == (
         float,
         180.0,
         "degrees",
         "from 0 to 300",
     )
-    assert found["minutes"].optional and found["minutes"].kind is int and found["minutes"].limits == "1 or more"
-    assert found["mode"].choices == ("top", "bottom") and found["mode"].limits == "one of top, bottom"
-    assert found["speed"].limits == "above 0" and found["shelves"].many and found["fan"].limits == ""
+    assert settings["minutes"].optional and settings["minutes"].kind is int and settings["minutes"].limits == "1 or more"
+    assert settings["mode"].choices == ("top", "bottom") and settings["mode"].limits == "one of top, bottom"
+    assert settings["speed"].limits == "above 0" and settings["shelves"].many and settings["fan"].limits == ""
 
 
 def test_text_becomes_values() -> None:
@@ -49,7 +49,7 @@ def test_text_becomes_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("heet=1", "Did you mean heat"),
         ("heat=hot", "heat=hot is not a number"),
@@ -64,19 +64,19 @@ def test_text_becomes_values() -> None:
         ("=1", "a setting without a name"),
     ],
 )
-def test_bad_text_is_refused_with_a_remedy(text: str, said: str) -> None:
+def test_bad_text_is_refused_with_a_remedy(text: str, message: str) -> None:
     with pytest.raises(UserError, match="oven: ") as refused:
         parse(Oven, text, "oven")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "given", [{"heat": True}, {"heat": "200"}, {"fan": 1}, {"minutes": 2.0}, {"mode": "side"}, {"heat": float("inf")}, {"shelves": (0,)}]
+    "values", [{"heat": True}, {"heat": "200"}, {"fan": 1}, {"minutes": 2.0}, {"mode": "side"}, {"heat": float("inf")}, {"shelves": (0,)}]
 )
-def test_the_constructor_checks(given: dict[str, Any]) -> None:
+def test_the_constructor_checks(values: dict[str, Any]) -> None:
     with pytest.raises(UserError) as refused:
-        Oven(**given)
-    assert refused.value.argument == next(iter(given)), "the argument is named, not an option"
+        Oven(**values)
+    assert refused.value.argument == next(iter(values)), "the argument is named, not an option"
 
 
 @given(heat=st.one_of(st.integers(0, 300), st.floats(0, 300)), minutes=st.none() | st.integers(1), fan=st.booleans())

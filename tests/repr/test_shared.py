@@ -9,13 +9,13 @@ import pytest
 
 from repr.errors import UserError
 from repr.settings import Setting, declared
-from repr.shared import SEEDS, Cropped, Divided, Labelled, Machine, Part, Seeded, Source
+from repr.shared import SEEDS, Cropped, Divided, Labelled, Machine, Part, Seeded, Source, Writing
 
-OWNERS = (Source, Part, Labelled, Divided, Cropped, Seeded, Machine)
+OWNERS = (Source, Part, Labelled, Divided, Cropped, Seeded, Machine, Writing)
 
 
 def one(name: str) -> Setting:
-    [setting] = [found[name] for owner in OWNERS if name in (found := declared(owner))]
+    [setting] = [declarations[name] for owner in OWNERS if name in (declarations := declared(owner))]
     return setting
 
 
@@ -27,6 +27,7 @@ def one(name: str) -> Setting:
         ("level", (None, 1, 3), (0, 4, "first")),
         ("split", ("random", "grouped"), ("test", "", None)),
         ("crops", ((), (1.0,), (0.1, 0.5)), ((0.05,), (1.5,), 0.5)),
+        ("wait", (0.0, 0.5, 1000.0), (-1.0, None)),
         ("workers", (None, 0, 64), (-1, 1.0)),
         ("subset", (None, "mep-for-rpc"), (3,)),
         ("data", ((), ("a", "b")), ("a", (1,))),
@@ -49,9 +50,9 @@ def test_every_setting_has_a_help_and_a_section_and_one_owner() -> None:
 
 def test_they_are_put_together_by_inheritance() -> None:
     @dataclass(frozen=True, kw_only=True)
-    class Both(Source, Seeded, Machine):
+    class Both(Source, Seeded, Machine, Writing):
         """Of a command."""
 
     assert set(declared(Both)) == {*declared(Source), *declared(Seeded), *declared(Machine)}
-    made = Both(seed=3, data=("a",))
-    assert (made.seed, made.data, made.device, made.workers) == (3, ("a",), "auto", None)
+    both = Both(seed=3, data=("a",))
+    assert (both.seed, both.data, both.device, both.workers) == (3, ("a",), "auto", None)

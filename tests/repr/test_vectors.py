@@ -20,13 +20,13 @@ rows = arrays.arrays(
 
 @given(rows)
 def test_rows_have_length_one_and_keep_their_direction(vectors: np.ndarray) -> None:  # type: ignore[type-arg]
-    found = normalised(vectors)
-    assert found.dtype == np.float32 and found.shape == vectors.shape
+    unit = normalised(vectors)
+    assert unit.dtype == np.float32 and unit.shape == vectors.shape
     zero = ~vectors.any(axis=1)
-    assert not found[zero].any()
+    assert not unit[zero].any()
     exact = vectors[~zero].astype(np.float64)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
-    np.testing.assert_allclose(found[~zero], exact, atol=1e-6)
+    np.testing.assert_allclose(unit[~zero], exact, atol=1e-6)
 
 
 def test_numbers_whose_squares_leave_float32_are_no_zeros() -> None:

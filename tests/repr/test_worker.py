@@ -58,3 +58,19 @@ def test_the_launcher_reads_what_it_failed_of(error: UserError | None, tmp_path:
     else:
         again = UserError(**content["error"])
         assert str(again) == str(error) and again.argument == "data"
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault"), UserError("is broken", "a.json", "Mend it", argument="data")])
+def test_what_goes_wrong_meanwhile_is_left_and_raised(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+    with worker.leaving_word():
+        pass
+    assert not (tmp_path / "error.json").exists()
+    with pytest.raises(type(error)), worker.leaving_word():
+        raise error
+    content = json.loads((tmp_path / "error.json").read_text())
+    assert str(error) in content["message"]["message"]
+    if isinstance(error, UserError):
+        assert content["message"]["message"] == str(error) and UserError(**content["error"]).remedy == "Mend it"
+    else:
+        assert "Traceback" in content["message"]["message"] and content["error"] is None

@@ -101,8 +101,8 @@ def test_rows_are_set_against_other_weights_joint_training_and_linear_on_imagene
         row("ncm", "none", "base-trained", 0.5, shots=5),
         row("ncm", "imagenet", "base-trained", 0.6),
     ]
-    found = {(test.a, test.b, test.against) for test in comparisons(rows)}
-    assert found == {
+    pairs = {(test.a, test.b, test.against) for test in comparisons(rows)}
+    assert pairs == {
         *((1, 0, "weights"), (5, 0, "weights")),  # not imagenet's two encoders, not other shots
         (0, 3, "joint"),
         *((0, 2, "imagenet"), (1, 2, "imagenet"), (3, 2, "imagenet"), (5, 2, "imagenet")),

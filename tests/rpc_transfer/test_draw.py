@@ -85,7 +85,7 @@ def test_splits_keep_their_definition(
 
 @given(supercategories=st.lists(st.integers(1, 9), min_size=1, max_size=8), seed=st.integers(0, 9), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_metas_give_evenly_as_far_as_they_reach(supercategories: list[int], seed: int, data: st.DataObject) -> None:
+def test_supercategories_give_evenly_as_far_as_they_reach(supercategories: list[int], seed: int, data: st.DataObject) -> None:
     of = {f"{m}-{i}": str(m) for m, count in enumerate(supercategories) for i in range(count)}
     n = data.draw(st.integers(0, sum(supercategories) - len(supercategories)))
     drawn = draw_evenly(list(of), of, n, generator(seed, "novel"))
@@ -144,7 +144,7 @@ def test_a_part_that_is_not_there_is_an_error(shop: Shop) -> None:
         make_split(shop([3]), novel=1, shots=1, seeds=[0], shots_from="val")
 
 
-def test_validation_without_a_image_left_is_an_error(shop: Shop) -> None:
+def test_validation_without_an_image_left_is_an_error(shop: Shop) -> None:
     with pytest.raises(UserError, match="no test images of base"):
         make_split(shop([3], train=2), novel=1, shots=2, seeds=[0], test_on="validation")
 

@@ -170,7 +170,29 @@ def test_a_split_file_given_back_gives_the_same_numbers(done: Results, settings:
         experiment.run(replace(settings, novel=None, split=str(done.split_path), seeds=3), tmp_path)
 
 
-def test_finished_cells_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"novel": 3}, r"the split has 2 novel products, not 3\. Leave `novel` out"),
+        ({"shots": (4, 5)}, r"the split has 4 shots a product, not 5\. Ask for `shots` 4 or fewer"),
+        ({"seeds": 3}, r"the split has no seed 2 \(it has 0, 1\)\. Ask for `seeds` 2 or fewer"),
+        ({"seeds": None, "seed": 7}, r"the split has no seed 7 \(it has 0, 1\)"),
+        ({"split_seed": 1}, r"the split was drawn with `split_seed` 0, not 1\. Leave `split_seed` out, or draw a new split"),
+        ({"unknown": 2}, r"the split was drawn with `unknown` 1, not 2"),
+        ({"base_shots": 3}, r"the split was drawn with `base_shots` as many as `shots`, not 3"),
+        ({"increments": "3x1"}, r"adds up to 3 products"),
+    ],
+)
+def test_what_a_split_file_contradicts_is_refused(
+    done: Results, settings: Settings, changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    of_file = replace(settings, split=str(done.split_path), novel=None, unknown=0)
+    with pytest.raises(UserError, match=message):
+        experiment.run(replace(of_file, **changed), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_finished_trials_are_not_computed_again(done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "run_trial", lambda *_, **__: pytest.fail("a trial was computed again"))
     before = {file: file.stat().st_mtime_ns for file in (done.folder / "trials").iterdir()}
     again = experiment.run(settings, done.folder)
@@ -179,24 +201,24 @@ def test_finished_cells_are_not_computed_again(done: Results, settings: Settings
 
 
 @pytest.mark.parametrize("changed", [{"lr": 0.05}, {"memory": 9}, {"increments": "2x1"}, {"reject": 0.5}, {"epochs": 2}, {"seed": 3}])
-def test_a_cell_is_computed_again_where_its_numbers_depend_on_what_changed(
+def test_a_trial_is_computed_again_where_its_numbers_depend_on_what_changed(
     done: Results, settings: Settings, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], tmp_path: Path
 ) -> None:
     shutil.copytree(done.folder, tmp_path / "run")
-    asked: list[str] = []
+    computed: list[str] = []
 
     def trial(_: object, config: TransferConfig) -> Trial:
-        asked.append(config.learner)
+        computed.append(config.learner)
         return done.trials(done.rows[3])[0]
 
     monkeypatch.setattr(bench.Stage, "trial", trial)
     experiment.run(replace(settings, learner=("finetune",), **changed), tmp_path / "run")
-    assert asked == ["finetune"] * 6
+    assert computed == ["finetune"] * 6
 
 
 def test_settings_of_a_learner_are_rows_of_their_own(settings: Settings, tmp_path: Path) -> None:
-    asked = replace(settings, learner=("lda", "lda:shrinkage=1"), weights=("imagenet",), only_weights=True, seeds=1, epochs=None)
-    rows = experiment.run(asked, tmp_path).rows
+    wanted = replace(settings, learner=("lda", "lda:shrinkage=1"), weights=("imagenet",), only_weights=True, seeds=1, epochs=None)
+    rows = experiment.run(wanted, tmp_path).rows
     assert [row.config.learner for row in rows] == ["lda", "lda:shrinkage=1"] and rows[0].metrics["acc_all"] != rows[1].metrics["acc_all"]
     assert all(trial.file.startswith("lda-") and (tmp_path / "trials" / trial.file).is_file() for row in rows for trial in row.row.trials)
 
@@ -222,15 +244,15 @@ def test_an_interrupted_run_keeps_its_trials(settings: Settings, tmp_path: Path,
 def test_the_whole_ladder(settings: Settings, tmp_path: Path) -> None:
     """Every learner once, from one random start; each is paired with joint."""
     whole = replace(settings, learner=(*LEARNERS, *VARIANTS), weights=("none",), only_weights=True, memory=14, seeds=1, shots=(3,))
-    found = experiment.run(whole, tmp_path)
-    assert len(found.rows) == len(LEARNERS) + len(VARIANTS) and all("acc_all" in row.metrics for row in found.rows)
-    memory = {row.config.learner: row.config.memory for row in found.rows}
+    results_of_all = experiment.run(whole, tmp_path)
+    assert len(results_of_all.rows) == len(LEARNERS) + len(VARIANTS) and all("acc_all" in row.metrics for row in results_of_all.rows)
+    memory = {row.config.learner: row.config.memory for row in results_of_all.rows}
     assert memory["lda"] is None and memory["lwf"] == 0 and memory["icarl"] == memory["finetune"] == 14
     assert memory["joint"] == 7 * 3, "all shots of five base and two novel products"
-    against = [test for test in found.document.comparisons if test.metric == "acc_all" and test.against == "joint"]
-    assert {found.rows[test.a].config.learner for test in against} == set(memory) - {"joint"}
-    assert all(found.rows[test.b].config.learner == "joint" for test in against)
-    before = {row.config.learner: row.metrics["acc_base_before"] for row in found.rows if "acc_base_before" in row.metrics}
+    against = [test for test in results_of_all.document.comparisons if test.metric == "acc_all" and test.against == "joint"]
+    assert {results_of_all.rows[test.a].config.learner for test in against} == set(memory) - {"joint"}
+    assert all(results_of_all.rows[test.b].config.learner == "joint" for test in against)
+    before = {row.config.learner: row.metrics["acc_base_before"] for row in results_of_all.rows if "acc_base_before" in row.metrics}
     assert before["finetune"] == before["lwf"] == before["wa"] == before["bic"], "one base step"
 
 
@@ -265,9 +287,9 @@ def test_weights_that_cannot_be_had_say_why(settings: Settings, tmp_path: Path, 
         raise UserError("the package is not installed", "imagenet", "Install the extra imagenet")
 
     monkeypatch.setattr(foreign, "imagenet_tensors", absent)
-    found = experiment.run(replace(settings, learner=("ncm",), reject=None, seeds=1), tmp_path)
-    assert not found.rows[2].metrics and not found.rows[2].row.trials and "not installed" in found.rows[2].error
-    text = "\n".join(summary.lines(found))
+    results = experiment.run(replace(settings, learner=("ncm",), reject=None, seeds=1), tmp_path)
+    assert not results.rows[2].metrics and not results.rows[2].row.trials and "not installed" in results.rows[2].error
+    text = "\n".join(summary.lines(results))
     assert "not run" in text and "imagenet could not be run: imagenet: the package is not installed" in text
 
 
@@ -289,10 +311,10 @@ def test_weights_that_saw_the_very_set_are_noted(settings: Settings, tmp_path: P
     learned = learned_from(catalog, np.arange(len(catalog)))
     provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
     write_weights(path, replace(fresh("resnet18", 32, 1), provenance=provenance))
-    asked = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
-    found = experiment.run(asked, tmp_path / "run").document
-    (leak,) = found.leaks
-    assert leak.kind == "seen" and str(leak) in found.notes
+    wanted = replace(settings, weights=(str(path),), learner=("ncm",), only_weights=True, seeds=1, unknown=0, reject=None, epochs=None)
+    document = experiment.run(wanted, tmp_path / "run").document
+    (leak,) = document.leaks
+    assert leak.kind == "seen" and str(leak) in document.notes
     assert "has seen all" in leak.text and "images of novel products: it was trained on 'fruits'" in leak.text
 
 
@@ -302,9 +324,9 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
 
 
 def test_every_row_is_asked_by_the_crops(settings: Settings, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = replace(settings, learner=("ncm", "joint"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
-    asked = replace(asked, features="both")
-    whole, close = (experiment.run(replace(asked, crops=crops), tmp_path / "run") for crops in ((), (1.0, 0.6)))
+    wanted = replace(settings, learner=("ncm", "joint"), weights=(weights,), only_weights=True, seeds=1, unknown=0, reject=None)
+    wanted = replace(wanted, features="both")
+    whole, close = (experiment.run(replace(wanted, crops=crops), tmp_path / "run") for crops in ((), (1.0, 0.6)))
     assert [(row.config.features, row.config.crops) for row in close.rows] == [
         ("as given", (1.0, 0.6)),
         ("base-trained", (1.0, 0.6)),
@@ -317,23 +339,23 @@ def test_every_row_is_asked_by_the_crops(settings: Settings, weights: str, tmp_p
     packed: list[int] = []
     real = Shelf.pixels
     monkeypatch.setattr(Shelf, "pixels", lambda shelf, size: packed.append(size) or real(shelf, size))  # type: ignore[func-returns-value]
-    of_weights = experiment.run(replace(asked, weights=(str(closer),)), tmp_path / "weights")
+    of_weights = experiment.run(replace(wanted, weights=(str(closer),)), tmp_path / "weights")
     assert [row.metrics["ece"] for row in of_weights.rows] == [row.metrics["ece"] for row in close.rows]
     assert set(packed) == {54}, "squares that hold enough for the middle"
-    two = replace(asked, weights=(weights, str(closer)), learner=("ncm",), features="given", epochs=None)
+    two = replace(wanted, weights=(weights, str(closer)), learner=("ncm",), features="given", epochs=None)
     one, other = experiment.run(two, tmp_path / "two").rows
     assert one.metrics["ece"] != other.metrics["ece"], "one network, looked through in two ways"
     with pytest.raises(UserError, match=r"crops is 1\.5"):
-        replace(asked, crops=(1.5,))
+        replace(wanted, crops=(1.5,))
 
 
 def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings, weights: str, tmp_path: Path) -> None:
-    asked = replace(settings, learner=("lda",), weights=(weights, "none"), only_weights=True, seeds=1, unknown=0, reject=None)
-    asked = replace(asked, features="both")
-    whole, half, little = (experiment.run(replace(asked, base_alpha=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
+    wanted = replace(settings, learner=("lda",), weights=(weights, "none"), only_weights=True, seeds=1, unknown=0, reject=None)
+    wanted = replace(wanted, features="both")
+    whole, half, little = (experiment.run(replace(wanted, base_alpha=share), tmp_path / str(share)) for share in (1.0, 0.5, 1e-6))
     rows = {
-        run: {(row.config.weights, row.config.features): row.metrics["ece"].mean for row in found.rows}
-        for run, found in enumerate((whole, half, little))
+        run: {(row.config.weights, row.config.features): row.metrics["ece"].mean for row in results.rows}
+        for run, results in enumerate((whole, half, little))
     }
     given, trained, scratch = (weights, "as given"), (weights, "base-trained"), ("none", "base-trained")
     assert rows[2][trained] == pytest.approx(rows[2][given], abs=1e-3)  # next to nothing of it is the start
@@ -341,6 +363,6 @@ def test_a_share_of_the_base_training_is_mixed_into_the_start(settings: Settings
     assert rows[0][scratch] == rows[1][scratch] == rows[2][scratch]  # nothing to mix a random start with
     assert any("0.5 of what the base step made" in note for note in half.document.notes)
     with pytest.raises(UserError, match="base_alpha"):
-        experiment.run(replace(asked, features="given", base_alpha=0.5), tmp_path / "none")
+        experiment.run(replace(wanted, features="given", base_alpha=0.5), tmp_path / "none")
     with pytest.raises(UserError, match="above 0 to 1"):
-        replace(asked, base_alpha=0.0)
+        replace(wanted, base_alpha=0.0)

@@ -30,7 +30,7 @@ def test_confusion_rates_by_hand() -> None:
     assert metrics.confusion_rates(LABELS, PREDICTIONS, base=2) == {"base_to_novel": 2 / 6, "novel_to_base": 1 / 4}
 
 
-def test_per_meta() -> None:
+def test_per_supercategory() -> None:
     assert metrics.per_group(LABELS, PREDICTIONS, ["milk", "tea", "milk", "tea"]) == {"milk": 3 / 6, "tea": 3 / 4}
 
 

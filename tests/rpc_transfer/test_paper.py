@@ -23,9 +23,9 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
     values = {name: one.default for name, one in declared(Settings).items()} | {"novel": 34, "seeds": 2}
     made = fixed(values)
     assert (made["novel"], made["shots"], made["learner"], made["test_on"], made["seeds"]) == (34, (10,), ("finetune",), "validation", 2)
-    told = capsys.readouterr().err
+    said = capsys.readouterr().err
     assert (
-        "two SKUs of each" in told and "10 random images for each class\n  of each base class too" in told and "seeds: 2, as given" in told
+        "two SKUs of each" in said and "10 random images for each class\n  of each base class too" in said and "seeds: 2, as given" in said
     )
     assert fixed({**values, "increments": "34"})["increments"] == "34"
     assert fixed({**values, "split": "split.json", "test_on": "test"})["test_on"] == "test"  # whatever the file says
@@ -39,20 +39,20 @@ def test_it_fixes_what_the_paper_states(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_values_in_force_and_the_departures_are_named(shop: Callable[..., Catalog]) -> None:
     split = make_split(shop(RPC_SUPERCATEGORIES), novel=34, shots=10, seeds=[0], test_on="validation")
     settings = Settings(novel=34, shots=(10,), lr=0.1)
-    told = "\n".join(training(settings, split, WEIGHTS))
+    lines = "\n".join(training(settings, split, WEIGHTS))
     assert (
-        "runs/w: resnet50 at 80 px" in told
-        and "rate: 0.1, as given" in told
-        and "batch: 64, ours" in told
-        and "views: supervised, ours" in told
+        "runs/w: resnet50 at 80 px" in lines
+        and "rate: 0.1, as given" in lines
+        and "batch: 64, ours" in lines
+        and "views: supervised, ours" in lines
     )
-    assert "about 300 in the base step, then 300" in told
+    assert "about 300 in the base step, then 300" in lines
     assert departures(settings, split, WEIGHTS) == []
     other = make_split(shop([4, 4]), novel=2, shots=10, seeds=[0], test_on="validation", unknown=1)
     lite = InitialWeights("imagenet", None, 160, "tf_efficientnet_lite0")
     assert departures(settings, split, [*WEIGHTS, lite]) == []  # shown beside every run
-    found = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
-    assert [words.split()[0] for words in found] == ["8", "1", "1", "no", "imagenet"]
+    differences = departures(replace(settings, only_weights=True, weights=("imagenet",)), other, [lite])
+    assert [words.split()[0] for words in differences] == ["8", "1", "1", "no", "imagenet"]
     (all_base,) = departures(settings, replace(split, base_shots="all"), WEIGHTS)
     assert all_base == "all images of each base product, not 10"
     stranger = next(key for key in split.base if split.supercategories[key] != split.supercategories[split.novel[0]])

@@ -211,12 +211,12 @@ def test_every_figure_and_image_has_words(html: str) -> None:
 
 
 def test_confusions_are_counted_over_the_seeds(run: Path) -> None:
-    found = results.read(run)
-    best = best_row(found.rows)
+    run_results = results.read(run)
+    best = best_row(run_results.rows)
     assert best is not None
-    counts = report_errors.confusion_counts(found, best, 6)
+    counts = report_errors.confusion_counts(run_results, best, 6)
     slow = np.zeros((6, 6), dtype=np.int64)
-    for one in found.trials(best).values():
+    for one in run_results.trials(best).values():
         arrays = one.arrays
         for true, said in zip(arrays["labels"], arrays["predictions"], strict=True):
             slow[true, said] += 1

@@ -28,11 +28,11 @@ def test_a_run_comes_back_typed(shop: Callable[..., Catalog], tmp_path: Path) ->
     Store(tmp_path / TRIALS).write("lda-1.npz", Trial({"acc_all": 0.5}, {"steps": []}, {"labels": np.array([1, -1])}))
     rows = (Row(CONFIG.as_config(), {}, (TrialFile(4, "", "lda-1.npz"),)),)
     document.write(tmp_path, Document(COMMAND, "shop", False, rows, about=About.of(split).as_config()))
-    found = results.read(tmp_path)
-    assert found.rows[0].config == CONFIG
-    assert found.about == About(0, split.novel, 4, 2, 1, 12, 6, 3, 2)
-    assert found.split.base == split.base and found.split.products[split.novel[0]].supercategory.startswith("supercategory")
-    assert found.trials(found.rows[0])[4].arrays["labels"].tolist() == [1, -1]
+    run = results.read(tmp_path)
+    assert run.rows[0].config == CONFIG
+    assert run.about == About(0, split.novel, 4, 2, 1, 12, 6, 3, 2)
+    assert run.split.base == split.base and run.split.products[split.novel[0]].supercategory.startswith("supercategory")
+    assert run.trials(run.rows[0])[4].arrays["labels"].tolist() == [1, -1]
 
 
 def test_another_commands_results_are_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_arguments_make_the_same_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "features", "learners", "encoders"),
+    ("typed", "features", "learners", "encoders"),
     [
         ((), None, FIRST_LEARNERS, "given"),
         (("all",), None, (*LEARNERS, *VARIANTS), "both"),
@@ -51,8 +51,8 @@ def test_arguments_make_the_same_settings() -> None:
         (("trained", "ncm", "finetune"), None, (*TRAINED, "ncm"), "given"),
     ],
 )
-def test_groups_of_learners_are_spelt_out(asked: tuple[str, ...], features: Any, learners: tuple[str, ...], encoders: str) -> None:
-    settings = Settings(novel=2, learner=asked, features=features)
+def test_groups_of_learners_are_spelt_out(typed: tuple[str, ...], features: Any, learners: tuple[str, ...], encoders: str) -> None:
+    settings = Settings(novel=2, learner=typed, features=features)
     assert (set(settings.learner), settings.features) == (set(learners), encoders)
     assert len(set(settings.learner)) == len(settings.learner) and replace(settings, seeds=3).learner == settings.learner
 

@@ -27,8 +27,8 @@ ROWS = (row("none", 0.3), row("runs/a", 0.4))
 
 
 def results(rows: Sequence[Row] = ROWS, comparisons: Sequence[Comparison] = (), about: About = ABOUT, synthetic: bool = False) -> Results:
-    found = Document(COMMAND, "shop", synthetic, tuple(rows), tuple(comparisons), notes=("a note",), about=about.as_config())
-    return Results(Path("nowhere"), found)
+    document = Document(COMMAND, "shop", synthetic, tuple(rows), tuple(comparisons), notes=("a note",), about=about.as_config())
+    return Results(Path("nowhere"), document)
 
 
 def text(rows: Sequence[Row] = ROWS, comparisons: Sequence[Comparison] = (), about: About = ABOUT, synthetic: bool = False) -> str:
@@ -54,15 +54,15 @@ def test_image_sizes_and_crops_have_a_column_where_they_differ() -> None:
 
 
 def test_the_synthetic_shop_is_labelled_in_every_row() -> None:
-    told = text(synthetic=True)
-    assert "[synthetic" in told
-    assert all(line.endswith("synthetic") for line in told.splitlines() if line.startswith("ncm"))
+    shown = text(synthetic=True)
+    assert "[synthetic" in shown
+    assert all(line.endswith("synthetic") for line in shown.splitlines() if line.startswith("ncm"))
     assert "synthetic" not in text()
 
 
 def test_a_row_that_was_not_run_says_why() -> None:
-    told = text([row("none", 0.3), row("imagenet", None, error="the package is not there")])
-    assert "not run" in told and "imagenet could not be run: the package is not there" in told
+    shown = text([row("none", 0.3), row("imagenet", None, error="the package is not there")])
+    assert "not run" in shown and "imagenet could not be run: the package is not there" in shown
 
 
 def test_a_metric_that_does_not_apply_is_a_dash() -> None:
@@ -72,15 +72,15 @@ def test_a_metric_that_does_not_apply_is_a_dash() -> None:
 
 def test_the_papers_figures_stand_in_a_footnote_beside_rpc_alone() -> None:
     rpc = replace(ABOUT, base=166, novel=34, supercategories=17)
-    told = text(about=rpc)
+    shown = text(about=rpc)
     assert "59.63" not in text() and "59.63" not in text(about=replace(rpc, supercategories=9))
-    assert "its own figures on RPC (it does not say of how many runs)" in told.splitlines()[-1] and "64.01 novel" in told.splitlines()[-1]
+    assert "its own figures on RPC (it does not say of how many runs)" in shown.splitlines()[-1] and "64.01 novel" in shown.splitlines()[-1]
 
 
 def test_paired_tests_are_lines() -> None:
     rows = [row("none", 0.3, features="base-trained"), row("runs/a", 0.4)]
-    told = text(rows, [Comparison(1, 0, "weights", "acc_all", 0.1, 0.02, 0.004, 5)])
-    assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p 0.004)" in told
+    shown = text(rows, [Comparison(1, 0, "weights", "acc_all", 0.1, 0.02, 0.004, 5)])
+    assert "ncm, 10 shots, a (as given) against none (base-trained): all +10.0 ± 2.0 (p 0.004)" in shown
 
 
 def test_two_seeds_make_no_test() -> None:

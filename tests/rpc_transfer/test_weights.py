@@ -21,23 +21,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_none_comes_first_and_is_like_the_weights_given(weights: str) -> None:
-    found = find_weights([weights, "imagenet", "none"], synthetic=False, arch=None, size=None)
-    assert [one.name for one in found] == ["none", weights, "imagenet"]
-    assert [(one.arch, one.size) for one in found] == [("resnet34", 48), ("resnet34", 48), ("tf_efficientnet_lite0", 160)]
+    rows = find_weights([weights, "imagenet", "none"], synthetic=False, arch=None, size=None)
+    assert [one.name for one in rows] == ["none", weights, "imagenet"]
+    assert [(one.arch, one.size) for one in rows] == [("resnet34", 48), ("resnet34", 48), ("tf_efficientnet_lite0", 160)]
 
 
 def test_crops_are_those_of_the_weights_or_those_asked_for(tmp_path: Path) -> None:
     write_weights(tmp_path / "close.safetensors", replace(fresh("resnet18", 32, 0), crops=(1.0, 0.5)))
     given = [str(tmp_path / "close.safetensors"), "imagenet", "none"]
-    found = find_weights(given, synthetic=False, arch=None, size=None)
-    assert [one.crops for one in found] == [(1.0, 0.5), (1.0, 0.5), (1.0,)]
-    found = find_weights(given, synthetic=False, arch=None, size=None, crops=(0.8,))
-    assert [one.crops for one in found] == [(0.8,)] * 3
+    rows = find_weights(given, synthetic=False, arch=None, size=None)
+    assert [one.crops for one in rows] == [(1.0, 0.5), (1.0, 0.5), (1.0,)]
+    rows = find_weights(given, synthetic=False, arch=None, size=None, crops=(0.8,))
+    assert [one.crops for one in rows] == [(0.8,)] * 3
 
 
 def test_size_and_arch_can_be_said(weights: str) -> None:
-    found = find_weights([weights], synthetic=False, arch="resnet18", size=32)
-    assert [one.size for one in found] == [32, 32, 32] and found[0].arch == "resnet18"
+    rows = find_weights([weights], synthetic=False, arch="resnet18", size=32)
+    assert [one.size for one in rows] == [32, 32, 32] and rows[0].arch == "resnet18"
     alone = find_weights([], synthetic=False, arch=None, size=None)
     assert [(one.name, one.size) for one in alone] == [("none", 64), ("imagenet", 160)] and alone[0].arch == "resnet18"
 
@@ -57,8 +57,8 @@ def test_random_weights_are_drawn_by_the_seed() -> None:
 
 def test_the_synthetic_shop_takes_its_newest_weights_or_says_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = find_weights([], synthetic=True, arch=None, size=None)
-    assert found[1].name == "newest" and "repr pretrain" in found[1].error
+    rows = find_weights([], synthetic=True, arch=None, size=None)
+    assert rows[1].name == "newest" and "repr pretrain" in rows[1].error
 
 
 def test_folders_of_other_tools_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +75,8 @@ def test_folders_of_other_tools_are_passed_over(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_named_weights_can_stand_alone(weights: str) -> None:
-    found = find_weights(["none", weights], synthetic=False, arch=None, size=None, only=True)
-    assert [one.name for one in found] == ["none", weights]
+    rows = find_weights(["none", weights], synthetic=False, arch=None, size=None, only=True)
+    assert [one.name for one in rows] == ["none", weights]
     with pytest.raises(UserError, match="no weights are named"):
         find_weights([], synthetic=False, arch=None, size=None, only=True)
 

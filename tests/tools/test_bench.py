@@ -16,11 +16,12 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
 QUICK = [
     "align.py --records 1200",
     "catalog.py --records 700",
-    "index.py --share 0.002",
     "increment.py --products 300 --learner lda",
     "retrieval.py --vectors 400 --dim 16 --products 40",
 ]
 SLOW = [
+    "basket.py --only small --weights none --rounds 1 --train small --steps 1 --batch-size 2 --device cpu",
+    "index.py --share 0.002",
     "beside.py --share 0.02 --work lookup",
     "embedding.py --set '220 px' --images 8 --size 32 --rounds 1 --device cpu",
     "naive.py --set '220 px' --images 40 --method supervised --size 32 --rounds 1 --device cpu",

@@ -30,13 +30,13 @@ def test_figures_of_one_draw_and_of_all(draws: object, tmp_path: Path) -> None:
         results = [{"query": f"0-product-{n}.jpg", "matches": [{"product": str(n if n < right else -n)}]} for n in range(1, 11)]
         (folder / "logs" / "lookup-1.out").write_text(json.dumps({"results": results}))
         rows = [("none", none), ("runs/ours", ours), ("imagenet", 0.5)]
-        told = [{"config": {"weights": name}, "metrics": {"acc_novel": {"mean": value}}} for name, value in rows]
-        (folder / "summary.json").write_text(json.dumps({"transfer": told}))
+        table = [{"config": {"weights": name}, "metrics": {"acc_novel": {"mean": value}}} for name, value in rows]
+        (folder / "summary.json").write_text(json.dumps({"transfer": table}))
         return dict(draws.figures(folder))  # type: ignore[attr-defined]
 
-    found = [draw(0, 0.1, 0.3, 9), draw(1, 0.2, 0.3, 10), draw(2, 0.1, 0.25, 8)]
-    assert found[0]["lookup, first right"] == pytest.approx(80) and found[0]["pretrained over scratch"] == pytest.approx(20)
-    gain = draws.together(found)["pretrained over scratch"]  # type: ignore[attr-defined]
+    of_draws = [draw(0, 0.1, 0.3, 9), draw(1, 0.2, 0.3, 10), draw(2, 0.1, 0.25, 8)]
+    assert of_draws[0]["lookup, first right"] == pytest.approx(80) and of_draws[0]["pretrained over scratch"] == pytest.approx(20)
+    gain = draws.together(of_draws)["pretrained over scratch"]  # type: ignore[attr-defined]
     assert gain["mean"] == pytest.approx(15) and gain["asked"] == 8
     assert gain["ci95"] == pytest.approx(stats.t.ppf(0.975, 2) * np.std([20, 10, 15], ddof=1) / np.sqrt(3))
 

@@ -64,9 +64,9 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "bin" / "rpc_transfer").chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path / "bin")
 
-    def experiment(*steps: dict[str, Any], only: str | None = None, **more: Any) -> Any:
-        asked = from_json(module("plan").Plan, {"title": "Toy", "steps": list(steps), **more})
-        run.run_experiment(asked, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only)
+    def experiment(*steps: dict[str, Any], only: str | None = None, jobs: int = 1, **more: Any) -> Any:
+        run_plan = from_json(module("plan").Plan, {"title": "Toy", "steps": list(steps), **more})
+        run.run_experiment(run_plan, "toy", tmp_path / "data", tmp_path / "out", tmp_path, only, jobs)
         return module("stored").read(tmp_path / "toy.json")
 
     return experiment
@@ -111,10 +111,10 @@ def test_a_grid_is_widened_without_the_weights_of_its_first_values(go: Any, ran:
     shutil.rmtree(tmp_path / "out")
     wider = go(*steps([0.1, 0.2, 0.3]), only="w-0.2|rate")
     assert ran() == 4 + 2 and {tried.value: tried.score for tried in wider.steps[-1].grid.tried} == {"0.1": 0.1, "0.2": 0.2, "0.3": 0.3}
-    found = (tmp_path / "toy.json").read_text()
+    stored_text = (tmp_path / "toy.json").read_text()
     for i, other in enumerate(({"trained": "--epochs 2"}, {"judged": "--seeds 2"})):  # other weights, or judged otherwise
         shutil.rmtree(tmp_path / "out")
-        (tmp_path / "toy.json").write_text(found)
+        (tmp_path / "toy.json").write_text(stored_text)
         go(*steps([0.1, 0.2, 0.3], **other), only="rate")
         assert ran() == 6 + 3 * (i + 1)  # is measured anew
 
@@ -136,9 +136,9 @@ def test_a_grid_is_not_judged_on_tests_and_takes_the_smaller_of_equals(go: Any) 
 def test_each_stands_for_one_step_a_combination(go: Any) -> None:
     rate = step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]})
     each = step("{a}-{b}", "--a {a} --b {b} --lr {best:rate}", each={"a": ["x", "y"], "b": [1, 2]})
-    found = go(rate, each, step("x-2-again", "--b {out}")).steps
-    assert [s.step for s in found] == ["rate", "x-1", "x-2", "y-1", "y-2", "x-2-again"]
-    assert found[2].run == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
+    steps = go(rate, each, step("x-2-again", "--b {out}")).steps
+    assert [s.step for s in steps] == ["rate", "x-1", "x-2", "y-1", "y-2", "x-2-again"]
+    assert steps[2].run == "rpc_transfer run --root {data}/toy --a x --b 2 --lr 0.3"
 
 
 def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: Any, ran: Any) -> None:
@@ -149,11 +149,29 @@ def test_arms_go_through_the_same_steps_each_with_its_own_words_and_lists(go: An
         step("{arm}-rate", "{flags} --lr {lr}", grid={"lr": "rates"}),
         step("{arm}", "--lr {best:{arm}-rate}"),
     ]
-    found = go(*steps, arms=arms).steps
-    assert [s.step for s in found] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
-    commands = [s.run.removeprefix("rpc_transfer run --root {data}/toy ") for s in found]
+    done = go(*steps, arms=arms).steps
+    assert [s.step for s in done] == ["shared", "x-0.1", "x-0.3", "x-rate", "x", "y-0.2", "y-rate", "y"]
+    commands = [s.run.removeprefix("rpc_transfer run --root {data}/toy ") for s in done]
     assert commands[1:] == ["--a --n 0.1", "--a --n 0.3", "--a --lr {lr}", "--lr 0.3", "--b --n 0.2", "--b --lr {lr}", "--lr 0.2"]
     assert ran() == 1 + 3 + 3 + 2
+
+
+def test_arms_side_by_side_find_what_they_find_one_after_the_other(go: Any, ran: Any, tmp_path: Path) -> None:
+    arms = [{"arm": name, "rates": [0.1, float(n)]} for n, name in enumerate("xyz", 1)]
+    steps = [
+        step("shared", "--lr {lr}", grid={"lr": [0.1, 0.2]}),
+        step("{arm}-rate", "--lr {lr} --after {best:shared}", grid={"lr": "rates"}),
+        step("{arm}", "--weights {out}/{arm}-rate-0.1 --lr {best:{arm}-rate}"),
+    ]
+    side_by_side = go(*steps, arms=arms, jobs=4).steps
+    (tmp_path / "toy.json").unlink()
+    assert ran() == 2 + 3 * (2 + 1) and side_by_side == go(*steps, arms=arms).steps
+
+
+def test_a_step_that_ends_in_an_error_leaves_none_waiting(go: Any, tmp_path: Path) -> None:
+    go(step("shared"))
+    with pytest.raises(UserError, match="was made by another command"):
+        go(step("shared", "--other"), step("{arm}", "--weights {out}/shared"), arms=[{"arm": "x"}, {"arm": "y"}], jobs=3)
 
 
 def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: Any, ran: Any) -> None:
@@ -166,10 +184,10 @@ def test_what_is_done_is_not_repeated_and_never_taken_for_another_command(go: An
 
 def test_a_step_that_fails_is_noted_and_the_others_go_on(go: Any) -> None:
     needs = [step("c", "--crash --lr {lr}", grid={"lr": [0.1]}), step("d", "--lr {best:c}")]
-    assert [found.error for found in go(*needs, step("e")).steps] == ["exit code 3", "nothing is known of best:c", ""]
-    found = go(step("a", "--crash"), step("b"))
-    assert found.steps[0].error and found.steps[1].found is not None
-    lines = "\n".join(module("table").markdown(found))
+    assert [one.error for one in go(*needs, step("e")).steps] == ["exit code 3", "nothing is known of best:c", ""]
+    experiment = go(step("a", "--crash"), step("b"))
+    assert experiment.steps[0].error and experiment.steps[1].found is not None
+    lines = "\n".join(module("table").markdown(experiment))
     assert "Not run: a, exit code 3." in lines and "| ncm | none |" in lines
 
 
@@ -177,38 +195,38 @@ def test_what_was_found_stands_where_its_repeat_fails(go: Any, tmp_path: Path) -
     (before,) = go(step("a")).steps
     shutil.rmtree(tmp_path / "out")
     (tmp_path / "bin" / "rpc_transfer").write_text("#!/bin/sh\nexit 4\n")
-    found = go(step("a"))
-    assert found.steps == (replace(before, error="exit code 4"),)
-    lines = "\n".join(module("table").markdown(found))
+    experiment = go(step("a"))
+    assert experiment.steps == (replace(before, error="exit code 4"),)
+    lines = "\n".join(module("table").markdown(experiment))
     assert "Not run anew: a, exit code 4." in lines and "| ncm | none |" in lines
 
 
 def test_an_experiment_may_be_measured_in_several_sittings(go: Any, ran: Any, tmp_path: Path) -> None:
     steps = [step("rate", "--lr {lr}", grid={"lr": [0.1, 0.3]}), step("one", "--lr 0.2"), step("two", "--lr {best:rate}")]
-    asked = {"compare": [{"steps": ["two"], "against": "one"}]}
-    first = go(*steps, only="rate|one", **asked)
-    assert [found.step for found in first.steps] == ["rate", "one"] and first.compared == () and ran() == 3
+    comparisons = {"compare": [{"steps": ["two"], "against": "one"}]}
+    first = go(*steps, only="rate|one", **comparisons)
+    assert [one.step for one in first.steps] == ["rate", "one"] and first.compared == () and ran() == 3
     shutil.rmtree(tmp_path / "out")
-    second = go(*steps, only="two", **asked)
-    assert [found.step for found in second.steps] == ["rate", "one", "two"] and second.steps[:2] == first.steps
+    second = go(*steps, only="two", **comparisons)
+    assert [one.step for one in second.steps] == ["rate", "one", "two"] and second.steps[:2] == first.steps
     assert second.steps[2].run.endswith("--lr 0.3") and ran() == 3 + 1
     (row,) = second.compared  # though the runs of the first are gone
     assert [test.metric for test in row.tests] == ["acc_all", "acc_base", "acc_novel"]
 
 
-@pytest.mark.parametrize(("only", "told"), [("(", "is no regular expression"), ("absent", "no step whose name holds absent")])
-def test_steps_that_are_not_there_are_told_and_nothing_is_written(go: Any, tmp_path: Path, only: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+@pytest.mark.parametrize(("only", "message"), [("(", "is no regular expression"), ("absent", "no step whose name holds absent")])
+def test_steps_that_are_not_there_are_told_and_nothing_is_written(go: Any, tmp_path: Path, only: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         go(step("a"), only=only)
     assert not (tmp_path / "toy.json").exists()
 
 
 @pytest.mark.parametrize("file", sorted((TOOLS / "results").glob("*.json")), ids=lambda file: file.stem)
 def test_what_is_stored_becomes_a_table_and_is_written_as_it_was_read(file: Path, tmp_path: Path) -> None:
-    found = module("stored").read(file)
-    lines = module("table").markdown(found)
-    assert found.title in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
-    module("stored").write(tmp_path / "again.json", found)
+    stored = module("stored").read(file)
+    lines = module("table").markdown(stored)
+    assert stored.title in lines[0] and sum(line.startswith("| ") for line in lines) >= 3
+    module("stored").write(tmp_path / "again.json", stored)
     assert (tmp_path / "again.json").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
 
@@ -243,6 +261,22 @@ def test_a_field_that_no_experiment_has_is_told(tmp_path: Path) -> None:
         module("plan").read(tmp_path / "x.toml")
 
 
+def test_a_word_of_the_arms_that_a_grid_has_too_is_told(tmp_path: Path) -> None:
+    text = (
+        'title = "Toy"\narms = [{ arm = "x", lr = "3" }]\n[[steps]]\nout = "a"\nrun = "repr pretrain --lr {lr}"\ngrid = { lr = [1, 2] }\n'
+    )
+    (tmp_path / "toy.toml").write_text(text)
+    with pytest.raises(UserError, match="lr of a is a word of the arms too"):
+        module("plan").read(tmp_path / "toy.toml")
+
+
+def test_a_grid_waits_for_the_weights_of_all_its_values() -> None:
+    command = module("plan").Command(
+        "rate", "rpc_transfer run --weights {out}/brief-{rate} --epochs {best:length}", grid={"rate": (0.1, 0.3)}
+    )
+    assert sorted(set(command.needs())) == ["brief-0.1", "brief-0.3", "length"]
+
+
 def test_a_file_of_a_newer_schema_is_told(go: Any, tmp_path: Path) -> None:
     go(step("a"))
     file = tmp_path / "toy.json"
@@ -274,22 +308,22 @@ def leads(difference: float) -> tuple[Comparison, ...]:
 
 
 def test_rows_of_one_step_are_set_against_another_on_the_same_splits(go: Any) -> None:
-    asked = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
-    found = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=asked)
-    (row,) = found.compared
+    comparisons = [{"steps": ["high", "absent"], "against": "low", "learner": "ncm"}]
+    experiment = go(step("low", "--lr 0.25"), step("high", "--lr 0.75"), compare=comparisons)
+    (row,) = experiment.compared
     assert (row.step, row.against, row.learner, row.weights) == ("high", "low, ncm", "ncm", "none")
     assert [(test.a, test.b, test.metric, test.difference) for test in row.tests] == [
         (0, 0, metric, lead) for metric, lead in (("acc_all", 0.0), ("acc_base", 0.5), ("acc_novel", 0.5))
     ]
-    table = "\n".join(module("table").markdown(found))
+    table = "\n".join(module("table").markdown(experiment))
     assert "| ncm | none | – | as given | high | low, ncm | +0.0 | +50.0 | +50.0 |" in table
 
 
 def test_rows_of_another_experiment_are_set_against_one_of_this(go: Any, tmp_path: Path) -> None:
     go(step("high", "--lr 0.75"))
     (tmp_path / "toy.json").rename(tmp_path / "other.json")
-    found = go(step("low", "--lr 0.25"), compare=[{"steps": ["high"], "against": "low"}])
-    assert [test.difference for test in found.compared[0].tests] == [0.0, 0.5, 0.5] and [s.step for s in found.steps] == ["low"]
+    experiment = go(step("low", "--lr 0.25"), compare=[{"steps": ["high"], "against": "low"}])
+    assert [test.difference for test in experiment.compared[0].tests] == [0.0, 0.5, 0.5] and [s.step for s in experiment.steps] == ["low"]
 
 
 def test_other_splits_are_not_compared(go: Any) -> None:

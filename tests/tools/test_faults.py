@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FAULTS = Path(__file__).parents[2] / "tools" / "faults" / "index.py"
 
 

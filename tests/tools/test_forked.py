@@ -19,7 +19,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "printed", "told"),
+    ("words", "code", "printed", "messages"),
     [
         (["repr", "--version"], 0, "repr, version", ""),
         (["rpc_transfer", "rum"], 2, "", "no such command: rum"),
@@ -28,13 +28,13 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     ],
 )
 def test_a_command_ends_as_in_a_process_of_its_own(
-    forked: ModuleType, words: list[str], code: int, printed: str, told: str, tmp_path: Path
+    forked: ModuleType, words: list[str], code: int, printed: str, messages: str, tmp_path: Path
 ) -> None:
     child = forked.start(words, tmp_path / "a.out", tmp_path / "a.err")
     child.join(60)
     assert child.exitcode == code
-    assert printed in (tmp_path / "a.out").read_text() and told in (tmp_path / "a.err").read_text()
-    assert bool((tmp_path / "a.out").read_text()) is bool(printed) and bool((tmp_path / "a.err").read_text()) is bool(told)
+    assert printed in (tmp_path / "a.out").read_text() and messages in (tmp_path / "a.err").read_text()
+    assert bool((tmp_path / "a.out").read_text()) is bool(printed) and bool((tmp_path / "a.err").read_text()) is bool(messages)
 
 
 def test_all_programs_are_there(forked: ModuleType) -> None:

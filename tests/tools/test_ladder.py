@@ -25,8 +25,8 @@ def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def stored(*experiments: Sequence[dict[str, Any]]) -> list[Any]:
     """Experiments with these steps, as they are read from files."""
     kind = importlib.import_module("stored").Experiment
-    told = {"experiment": "toy", "title": "Toy", "written": "today", "environment": {}}
-    return [from_json(kind, {**told, "steps": steps}) for steps in experiments]
+    experiment = {"experiment": "toy", "title": "Toy", "written": "today", "environment": {}}
+    return [from_json(kind, {**experiment, "steps": steps}) for steps in experiments]
 
 
 def trained(name: str, method: str, **more: Any) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def mixed(name: str, onto: str, second: str, alpha: float) -> dict[str, Any]:
 
 
 def run(name: str, rows: list[dict[str, Any]], command: str = RUN) -> dict[str, Any]:
-    found = {"command": "rpc_transfer run", "data": "shop", "synthetic": False, "rows": rows}
-    return {"step": name, "run": command, "found": found}
+    document = {"command": "rpc_transfer run", "data": "shop", "synthetic": False, "rows": rows}
+    return {"step": name, "run": command, "found": document}
 
 
 def row(weights: str, learner: str, novel: list[float], features: str = "as given", *, error: str = "", **more: Any) -> dict[str, Any]:
@@ -106,10 +106,10 @@ def test_starts_from_scratch_stand_in_the_order_of_fine_tuning(ladder: ModuleTyp
     rows = [row("none", "finetune", [0.4, 0.4], "trained"), row("w", "finetune", [0.6, 0.6], "trained"), row("w", "lda", [0.5, 0.5])]
     rows.append(row("i", "finetune", [0.9, 0.9], "trained"))  # not from scratch
     header, _, *lines = ladder.from_scratch(stored([*steps, run("t", rows)]), "shop")
-    assert header.count("|") == 5 + 7 + 1
+    assert header.count("|") == 6 + 7 + 1
     assert lines == [
-        "| supervised | goods | product | 4 | 96 | 30.0 / 60.0 | – | – | – | 25.0 / 50.0 | – | – |",
-        "| none: the shop alone | – | – | – | – | 20.0 / 40.0 | – | – | – | – | – | – |",
+        "| supervised | goods | product | 4 | 64 | 96 | 30.0 / 60.0 | – | – | – | 25.0 / 50.0 | – | – |",
+        "| none: the shop alone | – | – | – | – | – | 20.0 / 40.0 | – | – | – | – | – | – |",
     ]
 
 

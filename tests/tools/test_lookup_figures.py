@@ -20,8 +20,8 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_answers_judged_by_hand(figures: ModuleType) -> None:
     products = [["a", "b"], ["b", "a"], [], ["x", "y", "z", "u", "v", "a"]]
-    told = figures.judged(products, [1.0, 0.5, 0.5, 0.5], [False, False, True, True], ["a", "a", "a", "a"])
-    assert told == pytest.approx({"first": 0.25, "five": 0.5, "unknown": 0.5, "calibration": 0.75 * 0.5})
+    shares = figures.judged(products, [1.0, 0.5, 0.5, 0.5], [False, False, True, True], ["a", "a", "a", "a"])
+    assert shares == pytest.approx({"first": 0.25, "five": 0.5, "unknown": 0.5, "calibration": 0.75 * 0.5})
 
 
 def test_a_row_holds_mean_and_interval_of_its_draws(figures: ModuleType) -> None:

@@ -20,15 +20,15 @@ def traced() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def known(traced: ModuleType) -> set[str]:
-    found: set[str] = traced.figures(traced.stored.read_all())
-    return found
+    texts: set[str] = traced.figures(traced.stored.read_all())
+    return texts
 
 
 @pytest.fixture(scope="module")
 def of_rows(traced: ModuleType) -> set[str]:
     """Differences of two stored rows, which the pages reckon themselves."""
-    found: set[str] = traced.differences(traced.stored.read_all())
-    return found
+    texts: set[str] = traced.differences(traced.stored.read_all())
+    return texts
 
 
 def test_figures_of_the_readme_are_stored(traced: ModuleType, known: set[str]) -> None:

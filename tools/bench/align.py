@@ -27,10 +27,10 @@ def main() -> None:
         build_catalog(None, annotations=path, out=path.with_suffix(".parquet"))
         catalog = Catalog.read(path.with_suffix(".parquet"))
         begun = time.perf_counter()
-        found = align([catalog], level=2)
+        alignment = align([catalog], level=2)
         seconds = time.perf_counter() - begun
     classes = len(catalog.classes[1])
-    row = {"name": f"{classes} sub-classes", "seconds": seconds, "ratio": BAR_SECONDS / seconds, "pairs": len(found.pairs)}
+    row = {"name": f"{classes} sub-classes", "seconds": seconds, "ratio": BAR_SECONDS / seconds, "pairs": len(alignment.pairs)}
     row |= {"bar_seconds": BAR_SECONDS, "peak_mb": peak_mb()}
     if arguments.json:
         print(json.dumps({"rows": [row]}))

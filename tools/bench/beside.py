@@ -68,20 +68,20 @@ def measured(work: str, seconds: float) -> list[Row]:
     """
     rates: dict[int, list[float]] = {count: [] for count in ASKED}
     active: list[float] = []
-    with asked(work, ACTIVE) as spinning, asked(work, machine.WAITING) as brief:
+    with worker_of(work, ACTIVE) as spinning, worker_of(work, machine.WAITING) as brief:
         for _ in range(ROUNDS):  # in turn, so that a change of the machine meets all alike
             active.append(spinning(seconds))
             for count in ASKED:
                 with busy(count):
                     rates[count].append(brief(seconds))
-    middle = {count: statistics.median(found) for count, found in rates.items()}
+    middle = {count: statistics.median(values) for count, values in rates.items()}
     of = {count: statistics.median(active) if count == 0 else middle[0] for count in ASKED}
     names = {0: f"{work}, free", 1: f"{work}, beside one", 2: f"{work}, beside two"}
     return [{"name": names[count], "rate": middle[count], "ratio": middle[count] / of[count], "bar": bar} for count, bar in ASKED.items()]
 
 
 @contextmanager
-def asked(work: str, waiting: dict[str, str]) -> Iterator[Callable[[float], float]]:
+def worker_of(work: str, waiting: dict[str, str]) -> Iterator[Callable[[float], float]]:
     """A fresh process whose threads wait so: from seconds of work to the rate that it finds in them."""
     words = [sys.executable, __file__, "--worker", work]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **waiting}) as process:

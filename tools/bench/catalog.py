@@ -77,11 +77,11 @@ def write_annotations(path: Path, records: int, seed: int = 0) -> None:
 
 def parser(doc: str | None, records: int = RECORDS) -> argparse.ArgumentParser:
     """The options of a benchmark on such a file. doc: its module's."""
-    made = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else "")
-    made.add_argument("--records", type=int, default=records, help="length of the file (default: %(default)s; MEP-3M has 3012959)")
-    made.add_argument("--json", action="store_true", help="print one JSON object")
-    made.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
-    return made
+    options = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else "")
+    options.add_argument("--records", type=int, default=records, help="length of the file (default: %(default)s; MEP-3M has 3012959)")
+    options.add_argument("--json", action="store_true", help="print one JSON object")
+    options.add_argument("--keep", type=Path, help="make the file in this folder and leave it there")
+    return options
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from typing import Any
 import harness
 import numpy as np
 
+from repr.machine import cores
+
 SETS = {"220 px": (600, 1.1), "2592 x 1944 px": (90, 3.0)}  # number, bar
 
 
@@ -34,16 +36,14 @@ def ours(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
 
     catalog = open_sources([folder])
     begun = time.perf_counter()
-    made = Embedder(encoder, device=device).catalog(catalog, keep=False)
+    embeddings = Embedder(encoder, device=device).catalog(catalog, keep=False)
     seconds = time.perf_counter() - begun
     order = np.argsort([str(file) for file in catalog.files()])
-    return made.features[order], seconds
+    return embeddings.features[order], seconds
 
 
 def loop(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
     """The loop a user would write."""
-    import os
-
     import torch
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
@@ -52,7 +52,7 @@ def loop(folder: Path, encoder: Any, device: str) -> tuple[Any, float]:
     transform = v2.Compose([*steps, v2.Normalize(encoder.mean, encoder.std)])
     network = encoder.network.to(device).eval()
     begun = time.perf_counter()
-    loader = torch.utils.data.DataLoader(ImageFolder(folder, transform), batch_size=64, num_workers=os.cpu_count() or 1)
+    loader = torch.utils.data.DataLoader(ImageFolder(folder, transform), batch_size=64, num_workers=cores())
     with torch.no_grad():
         features = torch.cat([network(batch.to(device)).cpu() for batch, _ in loader]).numpy()
     return features, time.perf_counter() - begun

@@ -50,6 +50,8 @@ def report(seconds: float) -> None:
 
 def keep(file: Path, rows: Sequence[Mapping[str, object]], words: Sequence[str] = ()) -> None:
     """Write figures with the command, the day and the machine that they are of. words: the command, if it is not this program's own."""
+    import torch  # noqa: F401 - so that the cards of this machine are told
+
     command = shlex.join(words or ["python", f"tools/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     today = datetime.now(UTC).date().isoformat()
     write_json(file, {"command": command, "written": today, "environment": environment(), "rows": list(rows)})
@@ -69,7 +71,7 @@ def in_turn(sides: Sequence[str], rounds: int, once: Callable[[str], dict[str, f
     peaks = dict.fromkeys(sides, 0.0)
     for _ in range(rounds):
         for side in sides:
-            got = once(side)
-            seconds[side].append(got["seconds"])
-            peaks[side] = max(peaks[side], got["peak_mb"])
+            figures = once(side)
+            seconds[side].append(figures["seconds"])
+            peaks[side] = max(peaks[side], figures["peak_mb"])
     return {side: statistics.median(values) for side, values in seconds.items()}, peaks

@@ -1,12 +1,14 @@
 """What an index of many images costs to search, to open and to add to.
 
-    python tools/bench/index.py [--only search,added,singly,large] [--json] [--keep FILE]
+    python tools/bench/index.py [--only search,added,singly,products,large] [--json] [--keep FILE]
 
 Made-up vectors: 20,000 standard normal centres, plus 0.6 x noise (1.5 x beside it), scaled to length 1; queries are others of their kind.
 
 - search: 1,000,000 x 256. Bar: 20 x the queries a second of the exact search at recall@10 >= 0.95, chosen and filled in < 90 s.
 - added: the first answer after one image is added to 500,000 x 512. Bar: 2 x a plain answer.
 - singly: 10,000 images added one by one. Bars: 50 files; open and first answer 1.2 x those of one that was built at once.
+- products: an answer among 100,000 products of two images, 1,280 numbers each, by a learner that is linear in the features, with its
+  probability, its nearest images and whether it is unknown. Bar: 50 ms.
 - large: 3,000,000 x 512, from a file. Bar: 6 minutes, 8 GiB. Vectors lie in the file, so that memory counted is what is not of it.
 """
 
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +30,18 @@ import numpy as np
 
 from repr.arrays import Floats
 from repr.embedding.embeddings import Embeddings
+from repr.lookup.answers import Answerer
+from repr.lookup.gallery import Gallery
 from repr.lookup.index import Index
+from repr.lookup.settled import Gate, Settled
 from repr.lookup.store import NewImage, Product
 from repr.models.weights import fresh
 from repr.search.calibrated import Tried, calibrate, rescored
 from repr.search.exact import top_k
 
 CENTRES = 20_000
-PARTS = ("search", "added", "singly", "large")
+LINEAR = ("ncm", "lda-root")
+BAR_MS = 50.0  # of an answer among 100,000 products
 CHUNK = 50_000
 Row = dict[str, Any]
 OPENED = """
@@ -64,7 +70,7 @@ def whole(n: int, dim: int, noise: float, seed: int) -> Floats:
     return np.concatenate(list(drawn(n, dim, noise, seed)))
 
 
-def told(tried: tuple[Tried, ...]) -> None:
+def print_settings(tried: tuple[Tried, ...]) -> None:
     """The settings on stderr."""
     for one in tried:
         print(f"  {one.words()}", file=sys.stderr)
@@ -75,17 +81,17 @@ def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> Row:
     begun, ids = time.perf_counter(), np.arange(len(vectors))
     chosen, cells, tried = calibrate(vectors, ids, recall=recall, generator=np.random.default_rng(0))
     built = time.perf_counter() - begun
-    told(tried)
+    print_settings(tried)
     begun = time.perf_counter()
     _, exact = top_k(queries, vectors, 10)
     exact_rate = len(queries) / (time.perf_counter() - begun)
-    rate, found = exact_rate, exact
+    rate, rows = exact_rate, exact
     if cells is not None:
         rescored(cells, vectors.__getitem__, queries[:50], 10)
         begun = time.perf_counter()
-        _, found = rescored(cells, vectors.__getitem__, queries, 10)
+        _, rows = rescored(cells, vectors.__getitem__, queries, 10)
         rate = len(queries) / (time.perf_counter() - begun)
-    shares = [len(np.intersect1d(some, best)) / 10 for some, best in zip(found, exact, strict=True)]
+    shares = [len(np.intersect1d(some, best)) / 10 for some, best in zip(rows, exact, strict=True)]
     return {
         "name": name, "kind": chosen.kind, "lists": chosen.lists, "probes": chosen.probes, "recall@10": float(np.mean(shares)),
         "queries_a_second": rate, "exact_queries_a_second": exact_rate, "ratio": rate / exact_rate, "build_seconds": built,
@@ -118,9 +124,9 @@ def put(index: Index, vectors: Floats, start: int, *, at_once: int) -> None:
 
 def timed(index: Index, query: Floats) -> float:
     """Seconds of one answer to a photograph whose features are there."""
-    made = Embeddings(query, np.ones(1, np.float32), np.arange(1))
+    embeddings = Embeddings(query, np.ones(1, np.float32), np.arange(1))
     begun = time.perf_counter()
-    index.answer(made)
+    index.answer(embeddings)
     return time.perf_counter() - begun
 
 
@@ -171,6 +177,32 @@ def singly(n: int, dim: int = 512) -> Iterator[Row]:
                "at_once_ms": 1000 * medians["at once"], "ratio": medians["singly"] / medians["at once"]}  # fmt: skip
 
 
+def products(n: int, dim: int = 1280) -> Iterator[Row]:
+    """By each of LINEAR, of a centre and two images a product: made-up photographs of products that are there."""
+    generator = np.random.default_rng(1)
+    centres = np.maximum(generator.standard_normal((n, dim), dtype=np.float32), 0)
+    features = np.repeat(centres, 2, axis=0)
+    for start in range(0, 2 * n, CHUNK):
+        part = features[start : start + CHUNK]
+        part += 0.6 * generator.standard_normal(part.shape, dtype=np.float32)
+    gallery = Gallery(features, [str(row // 2) for row in range(2 * n)], np.arange(2 * n))
+    asked = generator.integers(0, n, 60)
+    queries = centres[asked] + 0.6 * generator.standard_normal((60, dim), dtype=np.float32)
+    costs = {"known_rejected": 0.0, "strangers_accepted": 0.0, "auroc": 1.0}
+    gate = Gate(weights=(1.0, 1.0, 1.0), bias=0.0, usual=0.8, threshold=0.0, accept=0.95, **costs)
+    for learner in LINEAR:
+        answerer = Answerer(gallery, Settled(learner, gate=gate))
+        seconds, right = list[float](), list[bool]()
+        for query, product in zip(queries, asked, strict=True):
+            begun = time.perf_counter()
+            found = answerer.answers(query[None], 10)[0]
+            seconds.append(time.perf_counter() - begun)
+            right.append(found.candidates[0].product == str(product))
+        answer_ms = 1000 * statistics.median(seconds[10:])  # the first solve what later ones need
+        yield {"name": f"{n:,} products x {dim}, {learner}", "answer_ms": answer_ms, "first_ms": 1000 * seconds[0],
+               "right": float(np.mean(right)), "ratio": BAR_MS / answer_ms}  # fmt: skip
+
+
 def large(n: int, dim: int = 512) -> Iterator[Row]:
     """From a file, as the matrix beside an index."""
     with tempfile.TemporaryDirectory() as place:
@@ -183,17 +215,26 @@ def large(n: int, dim: int = 512) -> Iterator[Row]:
         yield row | {"own_memory_mb": memory["RssAnon"] / 1024, "peak_with_file_mb": memory["VmHWM"] / 1024}
 
 
+PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int]] = {
+    "search": (search, 1_000_000),
+    "added": (added, 500_000),
+    "singly": (singly, 10_000),
+    "products": (products, 100_000),
+    "large": (large, 3_000_000),
+}
+
+
 def main() -> None:
     """Run the parts that were asked for, print a row each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--only", default="search,added,singly", help=f"parts, with commas, of {', '.join(PARTS)} (default: %(default)s)")
+    chosen = f"parts, with commas, of {', '.join(PARTS)} (default: all but large)"
+    parser.add_argument("--only", default=",".join([*PARTS][:-1]), help=chosen)
     parser.add_argument("--share", type=float, default=1.0, help="of the vectors, to try it (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
-    run = {"search": (search, 1_000_000), "added": (added, 500_000), "singly": (singly, 10_000), "large": (large, 3_000_000)}
-    wanted = [run[part] for part in arguments.only.split(",")]
-    rows = [row for part, n in wanted for row in part(int(n * arguments.share))]
+    parts = [PARTS[name] for name in arguments.only.split(",")]
+    rows = [row for part, n in parts for row in part(int(n * arguments.share))]
     if arguments.keep is not None:
         harness.keep(arguments.keep, rows)
     if arguments.json:

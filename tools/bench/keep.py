@@ -2,9 +2,10 @@
 """Run a benchmark and keep its rows, so that a figure in the docs can be traced: with the command, the day and the machine.
 
     python tools/bench/keep.py increment --products 100000
-    python tools/bench/keep.py titles
+    python tools/bench/keep.py training --device cuda --size 224
 
-The words behind the name are the benchmark's own. Written to results/<name>.json beside this file, in place of what was kept of it.
+The words behind the name are the benchmark's own. Written to results/<name>.json beside this file, in place of what was kept of it;
+what ran on a GPU to results/<name>-gpu.json.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def main(words: Sequence[str], results: Path = RESULTS) -> int:
     if done.returncode == 0:
         results.mkdir(exist_ok=True)
         rows = json.loads(done.stdout.splitlines()[-1])["rows"]
-        harness.keep(results / f"{name}.json", rows, ["python", f"tools/bench/{name}.py", *options])
+        gpu = "-gpu" if any(word.startswith("cuda") for word in options) else ""
+        harness.keep(results / f"{name}{gpu}.json", rows, ["python", f"tools/bench/{name}.py", *options])
     return done.returncode
 
 

@@ -25,6 +25,8 @@ from typing import Any
 import harness
 import numpy as np
 
+from repr.machine import cores
+
 # Number, bar. RPC has 53,739 exemplars: of a few, what either side needs to start would be a good part.
 SETS = {"220 px": (640, 1.2), "2592 x 1944 px": (288, 3.0)}
 EPOCHS = 5
@@ -62,7 +64,7 @@ def user_supervised(folder: Path, size: int, batch: int, device: str) -> float:
     transform = v2.Compose([*steps, v2.ToDtype(torch.float32, scale=True), v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
     begun = time.perf_counter()
     files = ImageFolder(folder, transform)
-    loader = torch.utils.data.DataLoader(files, batch_size=batch, shuffle=True, drop_last=True, num_workers=os.cpu_count() or 1)
+    loader = torch.utils.data.DataLoader(files, batch_size=batch, shuffle=True, drop_last=True, num_workers=cores())
     network = torchvision.models.resnet18(num_classes=harness.KINDS).to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for _ in range(EPOCHS):
@@ -85,7 +87,7 @@ def user_simclr(folder: Path, size: int, batch: int, device: str) -> float:
 
     begun = time.perf_counter()
     files = ImageFolder(folder, SimCLRTransform(input_size=size))
-    loader = torch.utils.data.DataLoader(files, batch_size=batch, shuffle=True, drop_last=True, num_workers=os.cpu_count() or 1)
+    loader = torch.utils.data.DataLoader(files, batch_size=batch, shuffle=True, drop_last=True, num_workers=cores())
     network = torchvision.models.resnet18()
     network.fc = torch.nn.Identity()
     model = torch.nn.Sequential(network, SimCLRProjectionHead(512, 512, 128)).to(device)

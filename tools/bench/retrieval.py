@@ -44,14 +44,14 @@ def main() -> None:
     n = arguments.vectors
     vectors, labels = clusters(n, arguments.dim, arguments.products)
     begun = time.perf_counter()
-    found = measure("made up", vectors, labels, None, labels, Constants()).retrieval
+    figures = measure("made up", vectors, labels, None, labels, Constants()).retrieval
     row = {
         "name": f"{n:,} x {arguments.dim}, leave-one-out",
         "seconds": time.perf_counter() - begun,
         "peak_mb": peak_mb(),
         "bar_mb": BAR_MB,
     }
-    row |= {"ratio": n * n * 4 / 1e6 / row["peak_mb"], "recall@1": found.micro["recall@1"]}
+    row |= {"ratio": n * n * 4 / 1e6 / row["peak_mb"], "recall@1": figures.micro["recall@1"]}
     if arguments.json:
         print(json.dumps({"rows": [row]}))
         return

@@ -42,14 +42,14 @@ def main() -> None:
     with annotation_file(arguments) as path:
         (built,) = lines(BUILD, str(path))
         words = ["classify", "--model", "ngram", "--level", "2", "--split", "random", "--data", str(path.with_suffix(".parquet")), "--json"]
-        said, measured = lines(CLASSIFY, *words, *(["--epochs", str(arguments.epochs)] if arguments.epochs else []))
-    (row,) = said["rows"]
+        document, measured = lines(CLASSIFY, *words, *(["--epochs", str(arguments.epochs)] if arguments.epochs else []))
+    (row,) = document["rows"]
     seconds = measured["wall_seconds"]
     top1, ece = (row["metrics"][name]["mean"] for name in ("top1", "ece"))
-    found = {"name": "ngram", "records": built["records"], "seconds": seconds, "ratio": BAR_SECONDS / seconds}
-    found |= {"peak_mb": measured["peak_mb"], "bar_seconds": BAR_SECONDS, "bar_mb": BAR_MB, "top1": top1, "ece": ece}
+    line = {"name": "ngram", "records": built["records"], "seconds": seconds, "ratio": BAR_SECONDS / seconds}
+    line |= {"peak_mb": measured["peak_mb"], "bar_seconds": BAR_SECONDS, "bar_mb": BAR_MB, "top1": top1, "ece": ece}
     if arguments.json:
-        print(json.dumps({"rows": [found]}))
+        print(json.dumps({"rows": [line]}))
         return
     print(f"{built['records']:,} titles: {seconds:.0f} s (bar {BAR_SECONDS}), {measured['peak_mb']:,.0f} MB peak (bar {BAR_MB:,})")
     print(f"top-1 {top1:.1%} of the test titles, {row['note']}")

@@ -36,7 +36,7 @@ from repr.models.weights import load_encoder
 from repr.runs import Run
 from repr.tables import table
 from repr.training import optim
-from repr.training.data import Batch, Batches
+from repr.training.data import Batch, Batches, resident
 from repr.training.fit import build_method, starting_weights
 from repr.training.loop import Loop, Place
 from repr.training.precision import as_channels_last, gradient_step
@@ -77,6 +77,7 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
     rng = np.random.default_rng(0)
     n, side = settings.batch_size * steps, pack_size(weights.size)
     pixels = rng.integers(0, 256, (n, side, side, 3), dtype=np.uint8)
+    images = torch.from_numpy(pixels).to(device) if resident(pixels.nbytes, device, "auto") else pixels  # as pretraining decides it
     labels = rng.integers(0, CLASSES, n)
     none = np.zeros(0, np.int64)
     names = tuple(map(str, range(CLASSES)))
@@ -86,10 +87,10 @@ def our_loop(settings: Settings, device: torch.device, steps: int, folder: Path)
         method.encoder.network.compile()
 
     def once() -> tuple[float, float]:
-        batches = Timed(pixels, labels, batch_size=settings.batch_size, epochs=1, seed=0, device=device)
+        batches = Timed(images, labels, batch_size=settings.batch_size, epochs=1, seed=0, device=device)
         run = Run.create(folder, "repr pretrain", {}, data="random", synthetic=False)
         (folder / "metrics.csv").unlink(missing_ok=True)
-        loop = Loop(method, settings, material, run, Place(device, ALONE, pixels, batches), Stop(), None)
+        loop = Loop(method, settings, material, run, Place(device, ALONE, images, batches), Stop(), None)
         loop.fit()
         seconds = batches.seconds_a_step()
         return seconds, batches.waited / (batches.times[-1] - batches.times[0] + 1e-9)

@@ -51,21 +51,23 @@ def of_row(data: Data, settings: Settings) -> Figures:
     started = time.perf_counter()
     fitted = fit(data, settings, problem)
     seconds = time.perf_counter() - started
-    found = measure(problem.labels[problem.test], lambda: fitted.blocks(data, problem.test), len(problem.names))
-    return {"f1_macro": found.f1_macro, "top1": found.top1, "seconds": seconds}
+    measures = measure(problem.labels[problem.test], lambda: fitted.blocks(data, problem.test), len(problem.names))
+    return {"f1_macro": measures.f1_macro, "top1": measures.top1, "seconds": seconds}
 
 
-def summary(kept: dict[str, Figures]) -> dict[str, list[float | None]]:
+def summary(seeds: dict[str, Figures]) -> dict[str, list[float | None]]:
     """Of every method, and of dcl minus plain seed by seed: the mean and half its 95 % interval, widened for splits that share rows."""
-    found: dict[str, list[float | None]] = {}
-    values = {(method, name): [of[name] for key, of in kept.items() if key.startswith(f"{method}/")] for method in METHODS for name in SEEN}
+    summaries: dict[str, list[float | None]] = {}
+    values = {
+        (method, name): [of[name] for key, of in seeds.items() if key.startswith(f"{method}/")] for method in METHODS for name in SEEN
+    }
     pairs = zip(values["dcl", "f1_macro"], values["plain", "f1_macro"], strict=False)
     named = {f"{method}/{name}": of for (method, name), of in values.items()} | {"dcl - plain": [a - b for a, b in pairs]}
     for name, of in named.items():
         metric = interval(of, redrawn=0.25) if of else None
         if metric is not None:
-            found[name] = [metric.mean, metric.ci95]
-    return found
+            summaries[name] = [metric.mean, metric.ci95]
+    return summaries
 
 
 @click.command()
@@ -84,17 +86,17 @@ def main(
     source: Path, out: Path, under: str, level: int | None, seeds: int, size: int, epochs: int, limit: int, batch: int, lr: float, grid: int
 ) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
-    asked = {"under": under, "size": size, "epochs": epochs, "limit": limit, "batch": batch, "lr": lr, "grid": grid}
-    kept = read_json(out)["seeds"] if out.is_file() else {}
+    arguments = {"under": under, "size": size, "epochs": epochs, "limit": limit, "batch": batch, "lr": lr, "grid": grid}
+    done = read_json(out)["seeds"] if out.is_file() else {}
     read = open_sources([source])
     for seed in range(seeds):
         catalog = fill_split(read, "grouped", seed, None)
         part = limited(subtree(catalog, under) if under else catalog, limit, seed)
         data = Data(part)
         for method, settings in rows(size, epochs, batch, lr, grid, level or part.default_level, seed).items():
-            if f"{method}/{seed}" not in kept:
-                kept[f"{method}/{seed}"] = of_row(data, settings)
-                write_json(out, {"schema": 1, "asked": asked, "environment": environment(), "seeds": kept, "summary": summary(kept)})
+            if f"{method}/{seed}" not in done:
+                done[f"{method}/{seed}"] = of_row(data, settings)
+                write_json(out, {"schema": 1, "asked": arguments, "environment": environment(), "seeds": done, "summary": summary(done)})
 
 
 if __name__ == "__main__":

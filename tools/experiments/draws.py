@@ -53,7 +53,7 @@ RECIPES = {
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the figures of every draw to a file, with command, day and machine.")
 def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_only: bool, keep: Path | None) -> None:
     """Run the demo on several draws of the shop, and print what they have in common as JSON."""
-    found = []
+    of_draws = []
     seeds = range(first, first + draws)
     words = ["--recipe", recipe, *(["--lookup-only"] if lookup_only else [])]
     if at_once > 1:
@@ -65,12 +65,12 @@ def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_on
         run_all(stages[: demo.FIRST] if lookup_only else stages, folder)
         if not lookup_only:
             demo.summarise(stages, folder, 0)
-        found.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
-        click.echo(json.dumps({"seed": seed, **found[-1]}), err=True)
+        of_draws.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
+        click.echo(json.dumps({"seed": seed, **of_draws[-1]}), err=True)
     if keep is not None:
         command = ["python", "tools/experiments/draws.py", "--draws", str(draws), "--first", str(first), *words]
-        harness.keep(keep, [{"seed": seed, **one} for seed, one in zip(seeds, found, strict=True)], command)
-    click.echo(json.dumps(together(found), indent=1))
+        harness.keep(keep, [{"seed": seed, **one} for seed, one in zip(seeds, of_draws, strict=True)], command)
+    click.echo(json.dumps(together(of_draws), indent=1))
 
 
 def ahead(seeds: Sequence[int], at_once: int, words: Sequence[str]) -> None:
@@ -90,30 +90,30 @@ def figures(folder: Path) -> dict[str, float]:
     from demo_page import looked  # loads what --help does without
 
     counts = looked(folder)
-    told = {"lookup, first right": 100 * counts.first_right / counts.asked, "lookup, among five": 100 * counts.top5_right / counts.asked}
+    shares = {"lookup, first right": 100 * counts.first_right / counts.asked, "lookup, among five": 100 * counts.top5_right / counts.asked}
     if (folder / "summary.json").is_file():
         rows = read_json(folder / "summary.json")["transfer"]
         novel = {row["config"]["weights"]: 100 * row["metrics"]["acc_novel"]["mean"] for row in rows if row["metrics"].get("acc_novel")}
         pretrained = next(value for name, value in novel.items() if name not in ("none", "imagenet"))
-        told |= {f"novel, {name}": novel[name] for name in ("none", "imagenet") if name in novel}
-        told |= {"novel, pretrained": pretrained, "pretrained over scratch": pretrained - novel["none"]}
-    return told
+        shares |= {f"novel, {name}": novel[name] for name in ("none", "imagenet") if name in novel}
+        shares |= {"novel, pretrained": pretrained, "pretrained over scratch": pretrained - novel["none"]}
+    return shares
 
 
 def by_pixels(data: Path) -> float:
     """How often the nearest stored image by raw pixels is of the right product, of all that a checkout shows, in per cent."""
     catalog = open_sources((str(data),), default="rpc")
-    stored, asked = catalog.select(np.flatnonzero(catalog.column("split") != "test")), catalog.in_split("test")
-    (gallery, of_stored), (queries, of_asked) = pixel_features(stored), pixel_features(asked)
+    stored, tests = catalog.select(np.flatnonzero(catalog.column("split") != "test")), catalog.in_split("test")
+    (gallery, of_stored), (queries, of_asked) = pixel_features(stored), pixel_features(tests)
     unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (queries, gallery)]
     _, nearest = top_k(unit[0], unit[1], 1)
-    right = stored.product_keys()[of_stored][nearest[:, 0]] == asked.product_keys()[of_asked]
+    right = stored.product_keys()[of_stored][nearest[:, 0]] == tests.product_keys()[of_asked]
     return 100 * float(np.mean(right))
 
 
-def together(found: Sequence[Mapping[str, float]]) -> dict[str, dict[str, object]]:
+def together(of_draws: Sequence[Mapping[str, float]]) -> dict[str, dict[str, object]]:
     """Mean, half the 95 % interval and values of each figure over the draws."""
-    judged = {name: interval([one[name] for one in found]) for name in found[0]}
+    judged = {name: interval([one[name] for one in of_draws]) for name in of_draws[0]}
     return {
         name: {"mean": of.mean, "ci95": of.ci95, "values": list(of.values), **({"asked": ASKED[name]} if name in ASKED else {})}
         for name, of in judged.items()

@@ -20,6 +20,7 @@ from repr.evaluation.statistics import Metric, paired
 from repr.evaluation.words import points, rate
 
 NONE = "none"  # weights: from scratch
+USUAL = "resnet18"  # the network of what starts from scratch
 FROZEN = {"ncm": "class means", "linear": "logistic regression", "lda-root": "LDA on square roots"}
 NOTHING = {
     ("finetune", "trained"): "fine-tuned",
@@ -44,6 +45,7 @@ class Origin:
     px: str = "–"
     rate: str = "–"
     alpha: str = "–"
+    batch: str = "–"
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,11 @@ def from_imagenet(experiments: Sequence[Experiment], target: str) -> list[str]:
             together.setdefault(Origin("imagenet", "ImageNet as it is"), {}).setdefault(row.learner, (math.inf, _both(row)))
         elif start is not None and row.origin is not None:
             together.setdefault(row.origin, {}).setdefault(row.learner, _gain(row, start))  # a repetition adds no second line
-    shown = [field.name for field in fields(Origin)][1:]
+    shown = [field.name for field in fields(Origin)][1:-1]
     lines = _header(["tested at", *shown, *FROZEN.values()])
     for tested, together in sorted(cells.items()):
-        for origin, found in sorted(together.items(), key=lambda item: -sum(gain for gain, _ in item[1].values())):
-            lines.append(_line([_tested(*tested), *astuple(origin)[1:], *(found.get(name, (0, "–"))[1] for name in FROZEN)]))
+        for origin, gains in sorted(together.items(), key=lambda item: -sum(gain for gain, _ in item[1].values())):
+            lines.append(_line([_tested(*tested), *astuple(origin)[1:-1], *(gains.get(name, (0, "–"))[1] for name in FROZEN)]))
     return lines
 
 
@@ -111,7 +113,7 @@ def from_scratch(experiments: Sequence[Experiment], target: str) -> list[str]:
             cells.setdefault(origin, {}).setdefault((row.learner, row.features), _both(row))
             if row.learner == "finetune":
                 order[origin] = row.novel.mean
-    shown = ("method", "source", "views", "epochs", "px")
+    shown = ("method", "source", "views", "epochs", "batch", "px")
     lines = _header([*shown, *NOTHING.values()])
     for origin in sorted(cells, key=lambda origin: -order.get(origin, 0.0)):
         lines.append(_line([*(getattr(origin, name) for name in shown), *(cells[origin].get(use, "–") for use in NOTHING)]))
@@ -134,8 +136,8 @@ def _rows(experiments: Sequence[Experiment]) -> Iterator[Transferred]:
                 target = step.run.split("{data}/")[1].split()[0]
                 weights, size, crops = str(config["weights"]), config["size"], config["crops"]
                 assert isinstance(size, int) and isinstance(crops, tuple)
-                told = (weights, _origin(weights, steps), str(config["learner"]), str(config["features"]), size, len(crops))
-                yield Transferred(step.step, target, *told, row.metrics["acc_all"], row.metrics["acc_novel"])
+                config_of_row = (weights, _origin(weights, steps), str(config["learner"]), str(config["features"]), size, len(crops))
+                yield Transferred(step.step, target, *config_of_row, row.metrics["acc_all"], row.metrics["acc_novel"])
 
 
 def _origin(name: str, steps: Mapping[str, Step]) -> Origin | None:
@@ -144,10 +146,13 @@ def _origin(name: str, steps: Mapping[str, Step]) -> Origin | None:
     if step is None:
         return None
     if step.trained:
-        made = step.trained
-        method = made.method + (", projector" if made.projector else "")
-        rate = "–" if made.lr is None else f"{made.lr:g}"  # None: found before 2026-11-27, the method's own of its day
-        return Origin(made.init, method, made.source, made.views, str(made.epochs), str(made.size), rate, "1")
+        trained = step.trained
+        words = shlex.split(step.run)
+        arch = words[words.index("--arch") + 1] if "--arch" in words and trained.init == NONE else USUAL
+        method = trained.method + (", projector" if trained.projector else "") + (f", {arch}" if arch != USUAL else "")
+        rate = "–" if trained.lr is None else f"{trained.lr:g}"  # None: found before 2026-11-27, the method's own of its day
+        columns = (trained.source, trained.views, str(trained.epochs), str(trained.size), rate, "1", str(trained.batch_size))
+        return Origin(trained.init, method, *columns)
     words = shlex.split(step.run)
     if words[:3] != ["repr", "weights", "mix"]:
         return None

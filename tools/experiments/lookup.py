@@ -66,7 +66,7 @@ class Images:
     files: list[Path]
     products: Array
     stored: Bools
-    asked: Bools
+    queries: Bools
 
     def gallery(self, rows: Bools) -> Gallery:
         """Some of them, as an index holds them."""
@@ -85,15 +85,15 @@ def images(data: Path, name: str, size: int) -> Images:
         spread = [np.unique(np.linspace(0, len(of) - 1, min(len(of), TAKEN)).round().astype(np.int64)) for of in _by_product(ids)]
         rows = np.concatenate([of[places] for of, places in zip(_by_product(ids), spread, strict=True)])
         catalog, ids = catalog.select(rows), ids[rows]
-    made = Embedder(load_encoder("imagenet", size=size, crops=CROPS), device="cpu").catalog(catalog)
-    features, ids, files = made.features, ids[made.rows], catalog.files()
-    split = catalog.column("split").astype(str)[made.rows]
+    embeddings = Embedder(load_encoder("imagenet", size=size, crops=CROPS), device="cpu").catalog(catalog)
+    features, ids, files = embeddings.features, ids[embeddings.rows], catalog.files()
+    split = catalog.column("split").astype(str)[embeddings.rows]
     if name != "freiburg":
-        return Images(features, [files[row] for row in made.rows.tolist()], ids, split == "train", split == "test")
+        return Images(features, [files[row] for row in embeddings.rows.tolist()], ids, split == "train", split == "test")
     stored_ = np.zeros(len(ids), dtype=np.bool_)
     for of in _by_product(ids):
         stored_[of[: int(0.6 * len(of))]] = True
-    return Images(features, [files[row] for row in made.rows.tolist()], ids, stored_, ~stored_)
+    return Images(features, [files[row] for row in embeddings.rows.tolist()], ids, stored_, ~stored_)
 
 
 def _by_product(ids: Array) -> list[Array]:
@@ -113,20 +113,21 @@ def judged(products: Sequence[Sequence[str]], chances: Sequence[float], unknown:
     return {"first": float(first.mean()), "five": float(np.mean(five)), "unknown": float(np.mean(unknown)), "calibration": error}
 
 
-def asked(by: Answerer, features: Floats, truth: Array) -> dict[str, float]:
+def shares(by: Answerer, features: Floats, truth: Array) -> dict[str, float]:
     """`judged` of an answerer."""
-    found = by.answers(features, 5)
-    products = [[one.product for one in answer.candidates] for answer in found]
-    return judged(products, [answer.candidates[0].probability for answer in found], [answer.unknown for answer in found], truth.tolist())
+    answers = by.answers(features, 5)
+    products = [[one.product for one in answer.candidates] for answer in answers]
+    chances = [answer.candidates[0].probability for answer in answers]
+    return judged(products, chances, [answer.unknown for answer in answers], truth.tolist())
 
 
 def row(config: dict[str, str | int], values: Sequence[dict[str, float]]) -> Row:
     """A row of figures, of one draw or several."""
     metrics: dict[str, Metric] = {}
     for name in values[0]:
-        made = interval([one[name] for one in values])
-        assert made is not None
-        metrics[name] = made
+        metric = interval([one[name] for one in values])
+        assert metric is not None
+        metrics[name] = metric
     return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in range(len(values))))
 
 
@@ -140,11 +141,11 @@ def by_commands(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]
     truth = dict(zip((str(file) for file in catalog.files()), own_ids(catalog), strict=True))
     products = [[match["product"] for match in one["matches"]] for one in answers]
     chances = [one["matches"][0]["probability"] for one in answers]
-    found = judged(products, chances, [one["unknown"] for one in answers], [truth[one["query"]] for one in answers])
+    figures = judged(products, chances, [one["unknown"] for one in answers], [truth[one["query"]] for one in answers])
     config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": len(answers)}
     learner = str(_json("index", "info", str(index))["learner"])
     command = f"repr index build --data {{data}}/grocery --part train --size 160 --out {{out}}/{index.name}"
-    rows = [row({**config, "learner": f"{learner}, by the commands"}, [found])]
+    rows = [row({**config, "learner": f"{learner}, by the commands"}, [figures])]
     return f"{command}; repr lookup {{out}}/{index.name} {{data}}/grocery/test2019 -k 5 --json", rows, []
 
 
@@ -155,39 +156,39 @@ def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Com
 
 def _whole(data: Path, size: int, learner: str) -> Row:
     of = images(data, "grocery", size)
-    found = _first(Answerer(of.gallery(of.stored), Settled(learner)), of)
-    return row({"set": "grocery", "size": size, "asked": int(of.asked.sum()), "learner": learner}, [found])
+    figures = _first(Answerer(of.gallery(of.stored), Settled(learner)), of)
+    return row({"set": "grocery", "size": size, "asked": int(of.queries.sum()), "learner": learner}, [figures])
 
 
 def _first(by: Answerer, of: Images) -> dict[str, float]:
     """First right and right among five, of what is asked of a set, by an answerer that is neither calibrated nor has a threshold."""
-    told = asked(by, of.features[of.asked], of.products[of.asked])
-    return {name: told[name] for name in ("first", "five")}
+    figures = shares(by, of.features[of.queries], of.products[of.queries])
+    return {name: figures[name] for name in ("first", "five")}
 
 
 def _json(*words: str) -> dict[str, Any]:
     """What a command prints as JSON."""
     done = subprocess.run([sys.executable, "-m", "repr", *words, "--json"], stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
 
 
 def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
     """By 1, 2, 5 and 10 training images a product, drawn five times: what an index chooses, against the nearest neighbour."""
     of, rows, tests = images(data, "grocery", 160), list[Row](), list[Comparison]()
     for shots in SHOTS:
-        found: dict[str, list[dict[str, float]]] = {PLAIN: [], CHOSEN: []}
+        figures: dict[str, list[dict[str, float]]] = {PLAIN: [], CHOSEN: []}
         for seed in SEEDS:
-            kept, generator = np.zeros(len(of.products), dtype=np.bool_), np.random.default_rng(seed)
+            shots_of, generator = np.zeros(len(of.products), dtype=np.bool_), np.random.default_rng(seed)
             for product in np.unique(of.products):
-                kept[generator.choice(np.flatnonzero(of.stored & (of.products == product)), shots, replace=False)] = True
-            gallery = of.gallery(kept)
-            for learner, values in found.items():
+                shots_of[generator.choice(np.flatnonzero(of.stored & (of.products == product)), shots, replace=False)] = True
+            gallery = of.gallery(shots_of)
+            for learner, values in figures.items():
                 by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
                 values.append(_first(by, of))
-        config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.asked.sum()), "shots": shots}
-        rows += [row({**config, "learner": learner}, values) for learner, values in found.items()]
-        test = paired(*([one["first"] for one in found[learner]] for learner in (CHOSEN, PLAIN)))
+        config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.queries.sum()), "shots": shots}
+        rows += [row({**config, "learner": learner}, values) for learner, values in figures.items()]
+        test = paired(*([one["first"] for one in figures[learner]] for learner in (CHOSEN, PLAIN)))
         a = len(rows) - 1
         tests.append(Comparison(a, a - 1, "learner", "first", test.difference, test.ci95, test.p, len(SEEDS)))
     return "", rows, tests
@@ -202,15 +203,15 @@ def strangers(data: Path, out: Path, *, name: str) -> tuple[str, list[Row], list
         left_out = fold == number
         by = answerer(of.gallery(of.stored & ~left_out), BEST)
         assert by.settled.gate is not None
-        ours = {what: _ours(by, of.features[of.asked & rows]) for what, rows in (("known", ~left_out), ("strangers", left_out))}
+        ours = {what: _ours(by, of.features[of.queries & rows]) for what, rows in (("known", ~left_out), ("strangers", left_out))}
         ours |= {other: _ours(by, features) for other, features in far.items()}
         threshold, known = by.settled.gate.threshold, ours.pop("known")
-        told = {"known_rejected": float((known < threshold).mean())}
+        figures = {"known_rejected": float((known < threshold).mean())}
         for what, scores in ours.items():
-            told |= {f"auroc_{what}": auroc(known, scores), f"accepted_{what}": float((scores >= threshold).mean())}
-        told |= {"promised_rejected": by.settled.gate.known_rejected, "promised_accepted": by.settled.gate.strangers_accepted}
-        values.append(told)
-    return "", [row({"set": name, "size": 160, "asked": int(of.asked.sum()), "learner": BEST}, values)], []
+            figures |= {f"auroc_{what}": auroc(known, scores), f"accepted_{what}": float((scores >= threshold).mean())}
+        figures |= {"promised_rejected": by.settled.gate.known_rejected, "promised_accepted": by.settled.gate.strangers_accepted}
+        values.append(figures)
+    return "", [row({"set": name, "size": 160, "asked": int(of.queries.sum()), "learner": BEST}, values)], []
 
 
 def _ours(by: Answerer, features: Floats) -> Array:
@@ -250,15 +251,15 @@ def main(parts: tuple[str, ...], data: Path | None, out: Path) -> None:
 
 def tables(experiment: Experiment) -> list[list[str]]:
     """The tables of docs/results.md that were measured, a list of lines each: the whole split, few images a product, what is unknown."""
-    found = {step.step: step.found.rows for step in experiment.steps if step.found}
-    whole = [row for name in ("split-160", "commands-160", "split-224") for row in found.get(name, ())]
+    rows_of = {step.step: step.found.rows for step in experiment.steps if step.found}
+    whole = [row for name in ("split-160", "commands-160", "split-224") for row in rows_of.get(name, ())]
     first = [[row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five"))] for row in whole]
     shots: dict[object, dict[object, Metric]] = {}
-    for row in found.get("few", ()):
+    for row in rows_of.get("few", ()):
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
     second = [[n, rate(by[PLAIN]), rate(by[CHOSEN])] for n, by in shots.items()]
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
-    left = [row for name in SETS for row in found.get(f"strangers-{name}", ())]
+    left = [row for name in SETS for row in rows_of.get(f"strangers-{name}", ())]
     third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
     all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
         (["who answers", "px", "first right", "among the first five"], first),

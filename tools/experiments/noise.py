@@ -55,15 +55,15 @@ def of_seed(data: Data, settings: Settings, kind: str) -> Figures:
     wrong = noisy.labels[noisy.train] != problem.labels[noisy.train]
     seen = out_of_fold(data, settings, noisy, fold)
     order = flag(noisy.labels[noisy.train], seen.probabilities, seen.taught)
-    found = accuracy(data, settings, problem, problem, "clean")
+    figures = accuracy(data, settings, problem, problem, "clean")
     for drop in DROPS:
         dropped = order[: to_drop(drop, len(order))] if drop != "none" else order[:0]
-        kept = np.setdiff1d(np.arange(len(noisy.train)), dropped)
-        found |= accuracy(data, settings, replace(noisy, train=noisy.train[kept]), problem, drop)
+        left = np.setdiff1d(np.arange(len(noisy.train)), dropped)
+        figures |= accuracy(data, settings, replace(noisy, train=noisy.train[left]), problem, drop)
         if len(dropped):
-            found |= {f"{drop}/precision": float(wrong[dropped].mean()), f"{drop}/recall": float(wrong[dropped].sum() / wrong.sum())}
-            found |= {f"{drop}/share": len(dropped) / len(noisy.train)}
-    return found
+            figures |= {f"{drop}/precision": float(wrong[dropped].mean()), f"{drop}/recall": float(wrong[dropped].sum() / wrong.sum())}
+            figures |= {f"{drop}/share": len(dropped) / len(noisy.train)}
+    return figures
 
 
 def accuracy(data: Data, settings: Settings, taught: Problem, truth: Problem, name: str) -> Figures:
@@ -81,26 +81,26 @@ def accuracy(data: Data, settings: Settings, taught: Problem, truth: Problem, na
 @click.option("--kinds", default="random,confusable", show_default=True)
 def main(source: Path, out: Path, seeds: int, level: int, kinds: str) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
-    kept = read_json(out)["seeds"] if out.is_file() else {}
+    figures = read_json(out)["seeds"] if out.is_file() else {}
     for seed in range(seeds):
         data: Data | None = None
         for kind in kinds.split(","):
-            if f"{kind}/{seed}" not in kept:
+            if f"{kind}/{seed}" not in figures:
                 data = data or Data(open_data([source], split="grouped", seed=seed), mask=True)
-                kept[f"{kind}/{seed}"] = of_seed(data, Settings(model="ngram", level=level, seed=seed, mask=True), kind)
-                write_json(out, {"schema": 1, "level": level, "share": SHARE, "seeds": kept, "summary": summary(kept)})
+                figures[f"{kind}/{seed}"] = of_seed(data, Settings(model="ngram", level=level, seed=seed, mask=True), kind)
+                write_json(out, {"schema": 1, "level": level, "share": SHARE, "seeds": figures, "summary": summary(figures)})
 
 
-def summary(kept: dict[str, Figures]) -> dict[str, dict[str, list[float | None]]]:
+def summary(of_trials: dict[str, Figures]) -> dict[str, dict[str, list[float | None]]]:
     """By kind and figure: the mean over the seeds and half its 95 % interval, widened for splits that share rows."""
-    found: dict[str, dict[str, list[float | None]]] = {}
-    for kind in dict.fromkeys(name.split("/")[0] for name in kept):
-        rows = [figures for name, figures in kept.items() if name.startswith(f"{kind}/")]
+    summaries: dict[str, dict[str, list[float | None]]] = {}
+    for kind in dict.fromkeys(name.split("/")[0] for name in of_trials):
+        rows = [figures for name, figures in of_trials.items() if name.startswith(f"{kind}/")]
         for name in rows[0]:
             metric = interval([row[name] for row in rows], redrawn=0.25)
             assert metric is not None
-            found.setdefault(kind, {})[name] = [metric.mean, metric.ci95]
-    return found
+            summaries.setdefault(kind, {})[name] = [metric.mean, metric.ci95]
+    return summaries
 
 
 if __name__ == "__main__":

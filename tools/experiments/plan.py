@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from repr.errors import UserError
 from repr.records import Scalar, from_json
 
 Values = str | tuple[Scalar, ...]  # of an option; a text names an arm's list
@@ -38,7 +39,14 @@ class Command:
             out, run = (text.replace(f"{{{option}}}", str(value)) for text in (out, run))
         return replace(self, out=out, run=run)
 
-    def asked(self, values: Mapping[str, str]) -> str:
+    def needs(self) -> list[str]:
+        """The names of the steps whose best or whose output it takes, of a grid those for all its values."""
+        ((option, values),) = self.grid.items() or [("", ("",))]
+        runs = {self.run.replace(f"{{{option}}}", str(value)) for value in values}
+        named = [match for run in sorted(runs) for match in re.findall(r"\{best:([^{}]+)\}|\{out\}/(\S+)", run)]
+        return [best or output for best, output in named]
+
+    def template(self, values: Mapping[str, str]) -> str:
         """The command with all but the two places filled in: it says what was made, wherever that lies. Raises as `fill`."""
         return fill(self.run, {**values, "data": "{data}", "out": "{out}"})
 
@@ -67,13 +75,20 @@ class Plan:
     compare: tuple[Compare, ...] = ()
 
     def commands(self) -> list[Command]:
-        """The steps, those of every arm, and those with `each` once for every combination of its values."""
-        return [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+        """The steps, those of every arm, and those with `each` once for every combination of its values; what arms share once."""
+        steps = [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
+        return list({one.out: one for one in steps}.values())
 
 
 def read(path: Path) -> Plan:
-    """An experiment's file. Raises UserError for fields that are missing, unknown or of another type."""
-    return from_json(Plan, tomllib.loads(path.read_text(encoding="utf-8")), path)
+    """An experiment's file. Raises UserError for fields that are missing, unknown or of another type, and for a word with two meanings."""
+    plan = from_json(Plan, tomllib.loads(path.read_text(encoding="utf-8")), path)
+    words = {name for arm in plan.arms for name, value in arm.items() if isinstance(value, str)}
+    for step in plan.steps:
+        if twice := words & {*step.each, *step.grid}:
+            what = f"{', '.join(sorted(twice))} of {step.out} is a word of the arms too, which would be filled in for it"
+            raise UserError(what, path, "Call one of them otherwise")
+    return plan
 
 
 def fill(command: str, values: Mapping[str, str]) -> str:
@@ -86,7 +101,7 @@ def fill(command: str, values: Mapping[str, str]) -> str:
 
 def _of_arm(step: Command, arm: Mapping[str, Values]) -> Command:
     words = {name: value for name, value in arm.items() if isinstance(value, str)}
-    each, grid = ({option: arm[of] if isinstance(of, str) else of for option, of in given.items()} for given in (step.each, step.grid))
+    each, grid = ({option: arm[of] if isinstance(of, str) else of for option, of in options.items()} for options in (step.each, step.grid))
     return replace(step, each=each, grid=grid).filled(words)
 
 

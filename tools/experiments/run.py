@@ -9,6 +9,7 @@ the same: a run of hours need not be repeated beside each.
 
 A step with `each` stands for one step a value (or combination of values) of the options it names, with `{option}` filled in.
 With `arms` all steps are gone through once an arm: its words are filled in, and its lists stand where `each` or `grid` name them.
+With `--jobs` steps run side by side, and the values of a grid, as soon as those that they name are done: on a machine with cores to spare.
 A step with a `grid` is run once for every value of one option, each on training images that are not shots, and later steps take the
 best with `{best:<step>}`: the value with the highest mean of acc_base and acc_novel, and of two equal ones the smaller.
 """
@@ -20,7 +21,9 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,7 +37,7 @@ from repr import console, runs
 from repr.errors import UserError, nearest
 from repr.experiments import document
 from repr.experiments.document import Comparison, Document, Row
-from repr.experiments.summary import compared
+from repr.experiments.summary import compared as paired
 from repr.experiments.trials import key
 from repr.methods import read as read_method
 from repr.records import Scalar
@@ -64,29 +67,73 @@ VERSION = 1  # of how a grid is judged
 )
 @click.option("--results", type=click.Path(path_type=Path), default=stored.RESULTS, help="Where the figures are written.")
 @click.option("--only", metavar="REGEX", help="Only the steps whose name holds this; what was found of the others stands.")
-def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str | None) -> None:
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many steps run side by side.")
+def main(names: tuple[str, ...], data: Path, out: Path, results: Path, only: str | None, jobs: int) -> None:
     """Run EXPERIMENT… (the names of the .toml files beside this one; all of them when none is named), or go on with them."""
     for name in names or sorted(p.stem for p in HERE.glob("*.toml")):
         file = HERE / f"{name}.toml"
         if not file.is_file():
             raise UserError(f"no such experiment: {name}", HERE, nearest(name, sorted(p.stem for p in HERE.glob("*.toml"))))
-        run_experiment(plan.read(file), name, data, out, results, only)
+        run_experiment(plan.read(file), name, data, out, results, only, jobs)
 
 
 @dataclass
 class Sitting:
-    """One sitting of an experiment. commands: all its steps; before: what is known of each, by name; chosen: the best of grids so far."""
+    """One sitting of an experiment. before: what is known of each step, by name; chosen: the best of grids so far.
+
+    write: called after each step, one at a time. jobs: how many steps run side by side.
+    """
 
     data: Path
     out: Path
     commands: Sequence[Command]
     before: dict[str, Step]
+    write: Callable[[], None]
+    jobs: int = 1
     chosen: dict[str, Scalar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.over = {command.out: threading.Event() for command in self.commands}
+        self.writing = threading.Lock()
 
     @property
     def values(self) -> dict[str, str]:
         """What is filled in for what stands in braces."""
-        return {"data": str(self.data), "out": str(self.out), **{f"best:{of}": str(best) for of, best in self.chosen.items()}}
+        best = list(self.chosen.items())  # other steps add to it
+        return {"data": str(self.data), "out": str(self.out), **{f"best:{of}": str(value) for of, value in best}}
+
+    def run(self, only: str | None) -> None:
+        """Go through all steps. They begin in their order, so one that waits for others waits for those that have begun."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            running = [pool.submit(self.when_ready, command, only) for command in self.commands]
+            try:
+                for step in running:
+                    step.result()
+            except BaseException:  # Ctrl-C: what has not begun does not
+                pool.shutdown(wait=False, cancel_futures=True)
+                for over in self.over.values():
+                    over.set()
+                raise
+
+    def when_ready(self, command: Command, only: str | None) -> None:
+        """Go through a step when those that it names have been gone through."""
+        for name in command.needs():
+            if name in self.over:
+                self.over[name].wait()
+        try:
+            self.step(command, only)
+        finally:
+            self.over[command.out].set()
+
+    def step(self, command: Command, only: str | None) -> None:
+        """Go through one step, or take what was found before where it is not among those asked for."""
+        if not only or _holds(command.out, only):
+            step = _tried(command, self)
+            with self.writing:
+                self.add(step, anew=True)
+                self.write()
+        elif command.out in self.before:
+            self.add(self.before[command.out], anew=False)
 
     def add(self, step: Step, *, anew: bool) -> None:
         """Take in what a step found; the best of a grid that failed anew is not used."""
@@ -96,8 +143,8 @@ class Sitting:
             self.before[step.step] = step
 
 
-def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: Path, only: str | None = None) -> None:
-    """Run the steps of one experiment in order. A step that fails is noted, and the others go on.
+def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: Path, only: str | None = None, jobs: int = 1) -> None:
+    """Run the steps of one experiment in order, as many side by side as there are jobs. A step that fails is noted, and the others go on.
 
     What was found before stands in results/<name>.json until the same step has been found anew. So with `only`, a regular expression
     that names of steps are searched for, an experiment of hours is measured in several sittings; the weights of the others may be gone.
@@ -107,23 +154,22 @@ def run_experiment(experiment: Plan, name: str, data: Path, out: Path, results: 
     if only and not any(_holds(command.out, only) for command in commands):
         raise UserError(f"{name} has no step whose name holds {only}", "--only", nearest(only, [command.out for command in commands]))
     out.mkdir(parents=True, exist_ok=True)
-    sitting = Sitting(data, out, commands, {step.step: step for step in stored.read(file).steps} if file.is_file() else {})
-    for command in commands:
-        if only and not _holds(command.out, only):
-            if command.out in sitting.before:
-                sitting.add(sitting.before[command.out], anew=False)
-            continue
-        sitting.add(_tried(command, sitting), anew=True)
-        wanted = dict.fromkeys(other.out for other in commands)  # each once: arms may share a step
-        steps = tuple(sitting.before[one] for one in wanted if one in sitting.before)
-        elsewhere = {step.step: step for other in stored.read_all(results) for step in other.steps} if experiment.compare else {}
-        tests = [_against(pair, elsewhere | sitting.before) for pair in experiment.compare]
-        kept = tuple(test for of_pair in tests for test in of_pair)
-        today = datetime.date.today().isoformat()
-        machine = runs.environment()
-        found = Experiment(experiment=name, title=experiment.title, written=today, environment=machine, steps=steps, compared=kept)
-        stored.write(file, found)
+    before = {step.step: step for step in stored.read(file).steps} if file.is_file() else {}
+    sitting = Sitting(data, out, commands, before, lambda: _write(file, experiment, commands, before, results), jobs)
+    sitting.run(only)
     console.say(f"{name}: done, see {file}")
+
+
+def _write(file: Path, experiment: Plan, commands: Sequence[Command], before: dict[str, Step], results: Path) -> None:
+    """Write what is known of the steps of an experiment, and the comparisons that can be made of it."""
+    steps = tuple(before[command.out] for command in commands if command.out in before)
+    elsewhere = {step.step: step for other in stored.read_all(results) for step in other.steps} if experiment.compare else {}
+    compared = tuple(test for pair in experiment.compare for test in _against(pair, elsewhere | before))
+    today, machine = datetime.date.today().isoformat(), runs.environment()
+    stored.write(
+        file,
+        Experiment(experiment=file.stem, title=experiment.title, written=today, environment=machine, steps=steps, compared=compared),
+    )
 
 
 def _holds(name: str, expression: str) -> bool:
@@ -154,20 +200,20 @@ def _grid(command: Command, sitting: Sitting) -> Step:
     ((option, values),) = command.grid.items()
     assert isinstance(values, tuple)
     stored_grid = sitting.before.get(command.out, Step("")).grid
-    known = {tried.key: tried.score for tried in stored_grid.tried if tried.key} if stored_grid else {}
-    score: dict[Scalar, float] = {}
-    keys: dict[Scalar, str] = {}
-    for value in sorted(values, key=_number):
-        filled = {**sitting.values, option: str(value)}
-        keys[value] = _key(command, filled, sitting)
+    known = {scored.key: scored.score for scored in stored_grid.tried if scored.key} if stored_grid else {}
+    keys = {value: _key(command, {**sitting.values, option: str(value)}, sitting) for value in sorted(values, key=_number)}
+
+    def score_of(value: Scalar) -> float:
         if keys[value] in known:
-            score[value] = known[keys[value]]
-        else:
-            score[value] = _score(_do(command, f"{command.out}-{value}", filled, sitting.out))
+            return known[keys[value]]
+        return _score(_do(command, f"{command.out}-{value}", {**sitting.values, option: str(value)}, sitting.out))
+
+    with ThreadPoolExecutor(sitting.jobs) as pool:
+        score = dict(zip(keys, pool.map(score_of, keys), strict=True))
     best = max(score, key=lambda value: score[value])
-    tried = tuple(Tried(str(value), score[value], keys[value]) for value in values)
+    scored = tuple(Tried(str(value), score[value], keys[value]) for value in values)
     at_edge = best in (min(values, key=_number), max(values, key=_number))
-    return Step(command.out, command.asked({**sitting.values, option: f"{{{option}}}"}), grid=Grid(option, tried, best, at_edge))
+    return Step(command.out, command.template({**sitting.values, option: f"{{{option}}}"}), grid=Grid(option, scored, best, at_edge))
 
 
 def _number(value: Scalar) -> float:
@@ -177,21 +223,21 @@ def _number(value: Scalar) -> float:
 
 def _key(command: Command, values: Mapping[str, str], sitting: Sitting) -> str:
     """Of a grid's command with one value, and of those that make its weights; "" where another experiment makes them."""
-    asked = command.asked(values)
+    run = command.template(values)
     makers = {one.out: one for one in sitting.commands}
-    names = re.findall(r"\{out\}/(\S+)", asked)
+    names = re.findall(r"\{out\}/(\S+)", run)
     if any(name not in makers for name in names):
         return ""
-    return key(VERSION, 0, {"run": asked, "weights": [makers[name].asked(sitting.values) for name in names]})
+    return key(VERSION, 0, {"run": run, "weights": [makers[name].template(sitting.values) for name in names]})
 
 
 def _do(command: Command, name: str, values: Mapping[str, str], out: Path) -> Path:
     """Run one command unless it is done; where its output lies. Raises UserError when that was made by another command."""
     path, stamp = out / name, out / f"{name}.command"
-    asked = command.asked(values)
-    if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != asked:
-        raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {asked}")
-    stamp.write_text(asked, encoding="utf-8")
+    run = command.template(values)
+    if stamp.is_file() and path.exists() and stamp.read_text(encoding="utf-8") != run:
+        raise UserError("was made by another command", path, f"Move it away with {stamp.name}; the command is now: {run}")
+    stamp.write_text(run, encoding="utf-8")
     if _done(path):
         return path
     words = [*shlex.split(plan.fill(command.run, values)), "--out", str(path)]
@@ -217,14 +263,14 @@ def _score(path: Path) -> float:
 
 
 def _found(command: Command, path: Path, sitting: Sitting) -> Step:
-    """What a step made: the document of a transfer, an evaluation or a classification; how weights were trained."""
-    made = Step(command.out, command.asked(sitting.values))
+    """What a step step: the document of a transfer, an evaluation or a classification; how weights were trained."""
+    step = Step(command.out, command.template(sitting.values))
     if not (path / "config.json").is_file():
-        return made
+        return step
     run = runs.Run.open(path)
     if run.config["command"] == "repr pretrain":
-        return replace(made, trained=_trained(run))
-    return replace(made, found=_kept(document.read(path), f"{sitting.out}/"))
+        return replace(step, trained=_trained(run))
+    return replace(step, found=_kept(document.read(path), f"{sitting.out}/"))
 
 
 def _trained(run: runs.Run) -> Trained:
@@ -244,16 +290,16 @@ def _trained(run: runs.Run) -> Trained:
     )
 
 
-def _kept(found: Document, place: str) -> Document:
+def _kept(results: Document, place: str) -> Document:
     """What of a document is stored: no group of metrics but GROUPS, of a transfer KEPT alone; weights without their place."""
 
     def of_row(row: Row) -> Row:
-        names = [name for name in row.metrics if _is_kept(name, found.command)]
+        names = [name for name in row.metrics if _is_kept(name, results.command)]
         config = {name: value.replace(place, "") if isinstance(value, str) else value for name, value in row.config.items()}
         return replace(row, config=config, metrics={name: row.metrics[name] for name in names})
 
-    tests = tuple(test for test in found.comparisons if _is_told(test, found))
-    return replace(found, rows=tuple(map(of_row, found.rows)), comparisons=tests, weights=(), notes=(), about={})
+    tests = tuple(test for test in results.comparisons if _is_told(test, results))
+    return replace(results, rows=tuple(map(of_row, results.rows)), comparisons=tests, weights=(), notes=(), about={})
 
 
 def _is_kept(metric: str, command: str) -> bool:
@@ -261,36 +307,36 @@ def _is_kept(metric: str, command: str) -> bool:
     return metric in KEPT if command == TRANSFER else not slash or group in GROUPS
 
 
-def _is_told(test: Comparison, found: Document) -> bool:
+def _is_told(test: Comparison, results: Document) -> bool:
     """Of a transfer the tests against scratch, against what a user has without us, and against the upper bound: not each with each."""
-    if found.command != TRANSFER:
+    if results.command != TRANSFER:
         return True
-    usual = {found.rows[side].config["weights"] for side in (test.a, test.b)} & {"none", "imagenet"}
+    usual = {results.rows[side].config["weights"] for side in (test.a, test.b)} & {"none", "imagenet"}
     return test.metric in COMPARED and (test.against != "weights" or bool(usual))
 
 
-def _against(pair: Compare, found: Mapping[str, Step]) -> list[Against]:
+def _against(pair: Compare, steps: Mapping[str, Step]) -> list[Against]:
     """Paired tests of each row of `steps` minus the row of `against`, where they share seeds and splits."""
-    against = _rows(found, pair.against)
+    against = _rows(steps, pair.against)
     others = [b for b, row in enumerate(against) if pair.learner in ("", row.config["learner"])]
     tests = []
     for step in pair.steps if others else ():
         (b,) = others
-        rows = _rows(found, step)
+        rows = _rows(steps, step)
         both = [*rows, against[b]]
         for a, row in enumerate(rows):
-            made = compared(both, a, len(rows), COMPARED, against="step")
-            if made:
+            differences = paired(both, a, len(rows), COMPARED, against="step")
+            if differences:
                 learner, weights, features = (str(row.config[name]) for name in ("learner", "weights", "features"))
-                tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in made)))
+                tests.append(Against(step, pair.named, learner, weights, features, tuple(replace(test, b=b) for test in differences)))
             elif not row.error:
                 console.say(f"{step} and {pair.against} are not of the same splits: not compared")
                 break
     return tests
 
 
-def _rows(found: Mapping[str, Step], name: str) -> tuple[Row, ...]:
-    step = found.get(name)
+def _rows(steps: Mapping[str, Step], name: str) -> tuple[Row, ...]:
+    step = steps.get(name)
     return step.found.rows if step is not None and step.found is not None else ()
 
 

@@ -99,10 +99,10 @@ class Experiment:
 
 def read(path: Path) -> Experiment:
     """Read an experiment's file. Raises UserError for broken fields and a newer schema."""
-    found = from_json(Experiment, read_json(path), path)
-    if found.schema > SCHEMA:
-        raise UserError(f"written by a newer version (schema {found.schema} > {SCHEMA})", path, "Update the package")
-    return found
+    experiment = from_json(Experiment, read_json(path), path)
+    if experiment.schema > SCHEMA:
+        raise UserError(f"written by a newer version (schema {experiment.schema} > {SCHEMA})", path, "Update the package")
+    return experiment
 
 
 def read_all(folder: Path = RESULTS) -> list[Experiment]:

@@ -72,10 +72,10 @@ def against(rows: Sequence[Against], starts: Mapping[str, Step]) -> list[str]:
     lines: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         leads = {test.metric: points(test.difference, test.ci95) for test in row.tests}
-        told = (row.learner, *_start(row.weights, starts)[:2], row.features, row.step, row.against)
-        lines[told] = [leads[name] for name in shown]
+        key = (row.learner, *_start(row.weights, starts)[:2], row.features, row.step, row.against)
+        lines[key] = [leads[name] for name in shown]
     header = ["learner", "start", "method", "encoder", "run", "minus", *(RATES[name] for name in shown)]
-    return ["", *_table(header, [[*told, *leads] for told, leads in lines.items()])] if lines else []
+    return ["", *_table(header, [[*key, *leads] for key, leads in lines.items()])] if lines else []
 
 
 def classified(rows: Sequence[Row]) -> list[str]:
@@ -108,14 +108,14 @@ def _rows(step: Step, metric: str) -> list[Row]:
     return [row for row in step.found.rows if metric in row.metrics] if step.found else []
 
 
-def _differences(found: Document) -> list[str]:
+def _differences(results: Document) -> list[str]:
     """A line for each comparison of classifications: model − model."""
-    if not found.command.startswith(CLASSIFY):
+    if not results.command.startswith(CLASSIFY):
         return []
-    configs = [from_json(RowConfig, row.config) for row in found.rows]
+    configs = [from_json(RowConfig, row.config) for row in results.rows]
     weights = weights_names(config.weights for config in configs if config.weights)
     lines: list[str] = []
-    for test in found.comparisons:
+    for test in results.comparisons:
         sides = " − ".join(name(configs[side], weights) for side in (test.a, test.b))
         lead = points(test.difference, test.ci95)
         lines += ["", f"{sides}, level {configs[test.a].level}: {lead} points, p {p_value(test.p)}."]
@@ -125,9 +125,9 @@ def _differences(found: Document) -> list[str]:
 def _grid_and_failures(step: Step) -> list[str]:
     lines: list[str] = []
     if step.grid:
-        tried = ", ".join(f"{one.value}: {100 * one.score:.1f}" for one in step.grid.tried)
+        scores = ", ".join(f"{one.value}: {100 * one.score:.1f}" for one in step.grid.tried)
         edge = ", at the grid's edge" if step.grid.at_edge else ""
-        lines += ["", f"{step.step}: {step.grid.option} {step.grid.chosen}{edge}, of {tried} (training images that are not shots)."]
+        lines += ["", f"{step.step}: {step.grid.option} {step.grid.chosen}{edge}, of {scores} (training images that are not shots)."]
     for row in step.found.rows if step.found else ():
         if row.error and "learner" in row.config:
             lines += ["", f"Not run: {step.step}, {row.config['learner']}: {row.error}."]
@@ -149,8 +149,8 @@ def _start(weights: str, starts: Mapping[str, Step]) -> list[str]:
     if step is None:
         return [weights, *["–"] * 5]
     if step.trained:
-        made = step.trained
-        return [made.init, made.method, made.source, made.views, str(made.epochs), str(made.size)]
+        trained = step.trained
+        return [trained.init, trained.method, trained.source, trained.views, str(trained.epochs), str(trained.size)]
     words = shlex.split(step.run)
     first, second = (Path(word).name for word in words[3:5])
     alpha = words[words.index("--alpha") + 1] if "--alpha" in words else "0.25"

@@ -45,23 +45,23 @@ def main(pages: tuple[Path, ...]) -> None:
 
 def untraced(text: str, known: set[str]) -> list[tuple[int, str]]:
     """Line and surroundings of each figure of a page that is not among the known."""
-    found = []
+    places = []
     for match in FIGURE.finditer(text):
         if match[0].replace("−", "-") not in known:
             around = text[max(0, match.start() - 50) : match.end() + 10].replace("\n", " ")
-            found.append((text.count("\n", 0, match.start()) + 1, around))
-    return found
+            places.append((text.count("\n", 0, match.start()) + 1, around))
+    return places
 
 
 def figures(experiments: Sequence[Experiment]) -> set[str]:
     """Every stored metric and every stored comparison as pages print them; a comparison from both sides, with and without its sign."""
-    found = {percent(metric.mean, metric.ci95) for _, row in _rows(experiments) for metric in row.metrics.values()}
+    texts = {percent(metric.mean, metric.ci95) for _, row in _rows(experiments) for metric in row.metrics.values()}
     for experiment in experiments:
         documents = [step.found for step in experiment.steps if step.found]
         tests = [test for document in documents for test in document.comparisons]
         tests += [test for against in experiment.compared for test in against.tests]
-        found |= {words for test in tests for words in _both_ways(points(test.difference, test.ci95))}
-    return found
+        texts |= {words for test in tests for words in _both_ways(points(test.difference, test.ci95))}
+    return texts
 
 
 def differences(experiments: Sequence[Experiment]) -> set[str]:
@@ -69,19 +69,19 @@ def differences(experiments: Sequence[Experiment]) -> set[str]:
     groups: dict[tuple[str, tuple[int, ...]], list[Row]] = defaultdict(list)
     for data, row in _rows(experiments):
         groups[data, row.seeds].append(row)
-    found: set[str] = set()
+    texts: set[str] = set()
     for (_, seeds), rows in groups.items():
         if len(seeds) > 1:
             for metric in PAIRED:
-                found |= {words for pair in _pairs(rows, metric, len(seeds)) for words in _both_ways(pair)}
-    return found
+                texts |= {words for pair in _pairs(rows, metric, len(seeds)) for words in _both_ways(pair)}
+    return texts
 
 
 def _rows(experiments: Sequence[Experiment]) -> Iterator[tuple[str, Row]]:
     """Every row that ran, with the name of its data."""
-    for found in (step.found for experiment in experiments for step in experiment.steps):
-        if found is not None:
-            yield from ((found.data, row) for row in found.rows if not row.error)
+    for results in (step.found for experiment in experiments for step in experiment.steps):
+        if results is not None:
+            yield from ((results.data, row) for row in results.rows if not row.error)
 
 
 def _pairs(rows: Sequence[Row], metric: str, n: int) -> Iterator[str]:
@@ -90,12 +90,12 @@ def _pairs(rows: Sequence[Row], metric: str, n: int) -> Iterator[str]:
     if not known:
         return
     values = np.array([row.metrics[metric].values for row in known], dtype=float)
-    told = np.array([[hash(row.config.get(name)) for name in TOLD] for row in known])
+    configs = np.array([[hash(row.config.get(name)) for name in TOLD] for row in known])
     width = float(stats.t.ppf(0.975, n - 1)) / math.sqrt(n)
     for i in range(len(known) - 1):
         apart = values[i] - values[i + 1 :]
         means, halves = apart.mean(axis=1), width * apart.std(axis=1, ddof=1)
-        alike = (told[i] != told[i + 1 :]).sum(axis=1) <= 2
+        alike = (configs[i] != configs[i + 1 :]).sum(axis=1) <= 2
         yield from (points(mean, half) for mean, half in zip(means[alike], halves[alike], strict=True))
 
 

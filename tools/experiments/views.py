@@ -83,8 +83,8 @@ def pool(data: Path, out: Path, name: str) -> Pool:
     """Of a set, kept under `out`."""
     of, file = images(data, name, 160), out / f"{name}.npz"
     if file.is_file():
-        kept = np.load(file)
-        return Pool(kept["rows"], kept["views"])
+        arrays = np.load(file)
+        return Pool(arrays["rows"], arrays["views"])
     generator, drawn = np.random.default_rng(0), list[Ints]()
     for product in np.unique(of.products[of.stored]):
         own = np.flatnonzero(of.stored & (of.products == product))
@@ -107,22 +107,23 @@ def _embedded(embedder: Embedder, files: list[Path], rows: Ints, view: Callable[
 def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparison]]:
     """Rows without and with views, and their differences, of a set."""
     of, drawn, rows, tests = images(data, name, 160), pool(data, out, name), list[Row](), list[Comparison]()
-    asked = np.setdiff1d(np.flatnonzero(of.stored), drawn.rows)
+    query_rows = np.setdiff1d(np.flatnonzero(of.stored), drawn.rows)
     names, y = np.unique(of.products, return_inverse=True)
     for shots in SHOTS:
         for learner in LEARNERS:
-            found: dict[str, list[dict[str, float]]] = {"none": [], "more": []}
+            figures: dict[str, list[dict[str, float]]] = {"none": [], "more": []}
             for seed in SEEDS:
                 generator, own = np.random.default_rng(seed), y[drawn.rows]
                 places = np.concatenate([generator.choice(np.flatnonzero(own == k), shots, replace=False) for k in range(len(names))])
                 chosen = drawn.rows[places]
-                for views, values in found.items():
+                for views, values in figures.items():
                     more = [] if views == "none" else list(drawn.views[:, places])
                     x, labels = np.concatenate([of.features[chosen], *more]), np.tile(y[chosen], 1 + len(more))
-                    values.append({"first": float((make(learner).learn(x, labels).predict(of.features[asked]) == y[asked]).mean())})
-            config: dict[str, str | int] = {"set": name, "size": 160, "learner": learner, "shots": shots, "asked": len(asked)}
-            rows += [row({**config, "views": views}, values) for views, values in found.items()]
-            test = paired(*([one["first"] for one in found[views]] for views in ("more", "none")))
+                    predictions = make(learner).learn(x, labels).predict(of.features[query_rows])
+                    values.append({"first": float((predictions == y[query_rows]).mean())})
+            config: dict[str, str | int] = {"set": name, "size": 160, "learner": learner, "shots": shots, "asked": len(query_rows)}
+            rows += [row({**config, "views": views}, values) for views, values in figures.items()]
+            test = paired(*([one["first"] for one in figures[views]] for views in ("more", "none")))
             tests.append(Comparison(len(rows) - 1, len(rows) - 2, "views", "first", test.difference, test.ci95, test.p, len(SEEDS)))
     return rows, tests
 

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # also where this 
 
 from faults import service
 from faults.forked import child
-from faults.shop import PIECE, Shop, Step, folder_of, prepare, told
+from faults.shop import PIECE, Shop, Step, folder_of, prepare, words
 from repr.errors import UserError
 from repr.models.weights import Weights
 
@@ -72,7 +72,7 @@ def living(shop: Shop, log: Path, seed: int, pending: Step | None) -> int:
         while True:
             step, again = pending or shop.draw(generator), pending is not None
             pending = None
-            stream.write(f"{told(step)}\n".encode())
+            stream.write(f"{words(step)}\n".encode())
             shop.spread(step)
             repeat(shop, step) if again else shop.do(step)
             stream.write(b"done\n")
@@ -122,13 +122,13 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int, longest: float
             _, status = os.waitpid(process, 0)
             pending = replay(shop, log, pending)
             under[pending["do"] if pending else "between"] += 1
-            said = "" if os.WIFSIGNALED(status) else "the process ended by itself"
+            fault = "" if os.WIFSIGNALED(status) else "the process ended by itself"
             if shop.built:
-                said = said or shop.check(pending)
+                fault = fault or shop.check(pending)
             elif shop.state:
-                said = said or "there is no index any more"
-            if said:
-                wrong.append(f"kill {number}, during {told(pending) if pending else 'nothing'}: {said}")
+                fault = fault or "there is no index any more"
+            if fault:
+                wrong.append(f"kill {number}, during {words(pending) if pending else 'nothing'}: {fault}")
                 shutil.copytree(shop.place, Path(tempfile.gettempdir()) / f"faults-{number}", dirs_exist_ok=True)
                 pending, shop = first(generator), Shop(Path(tempfile.mkdtemp(dir=place)), weights)
     return under, wrong
@@ -161,9 +161,9 @@ def failing(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int, r
         os.write(report, repr(error).encode())
         ended = 4
     finally:
-        seen = library.faults_seen()
+        writes = library.faults_seen()
         library.faults_arm(0, 0, 0, b"")
-    return ended if seen >= nth else 5  # it went another way than when its writes were counted
+    return ended if writes >= nth else 5  # it went another way than when its writes were counted
 
 
 def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> tuple[int, str]:
@@ -176,15 +176,15 @@ def once(shop: Shop, step: Step, library: ctypes.CDLL, kind: str, nth: int) -> t
     text = os.read(reading, 4096).decode()
     os.close(reading)
     ended = os.waitstatus_to_exitcode(status)
-    said = "" if ended in (0, 3, 5) else f"ended by {text or ended}"
+    fault = "" if ended in (0, 3, 5) else f"ended by {text or ended}"
     if shop.built:
-        said = said or shop.check(step)
+        fault = fault or shop.check(step)
     if ended == 3:
         process = child(lambda: repeat(shop, step))
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        said = said or ("" if code == 0 else f"given again, it ends with {code}")
+        fault = fault or ("" if code == 0 else f"given again, it ends with {code}")
     shop.settle(step)
-    return ended, said or shop.check()
+    return ended, fault or shop.check()
 
 
 def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, seed: int, end: float) -> tuple[Counter[str], list[str]]:
@@ -201,10 +201,10 @@ def fail(weights: tuple[Weights, Weights], library: ctypes.CDLL, writes: int, se
             for nth in sorted(generator.sample(there, min(share, len(there)))):
                 if time.monotonic() > end:
                     return ends, wrong
-                ended, said = once(fresh(before), step, library, kind, nth)
+                ended, fault = once(fresh(before), step, library, kind, nth)
                 ends[f"{kind}: {'done' if ended == 0 else 'refused'}"] += 1
-                if said:
-                    wrong.append(f"{kind}, write {nth} of {told(step)}: {said}")
+                if fault:
+                    wrong.append(f"{kind}, write {nth} of {words(step)}: {fault}")
     return ends, wrong
 
 

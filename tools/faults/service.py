@@ -104,12 +104,12 @@ def kill(weights: tuple[Weights, Weights], kills: int, seed: int, end: float) ->
                 shop, held = Shop(Path(tempfile.mkdtemp(dir=place)), weights), {}
                 Index.create(shop.index, weights=weights[0], crops=[1], device="cpu", learner="neighbour").close()
             clients = [Client(f"client {one}", random.Random(generator.randrange(10**9)), dict(held)) for one in range(CLIENTS)]
-            wrong += [f"kill {number}: {said}" for said in _round(shop, clients, generator)]
+            wrong += [f"kill {number}: {fault}" for fault in _round(shop, clients, generator)]
             for client in clients:
                 answered += client.answered
-            said, held = compared(shop, clients)
-            if said:
-                wrong.append(f"kill {number}: {said}")
+            fault, held = compared(shop, clients)
+            if fault:
+                wrong.append(f"kill {number}: {fault}")
                 shop = None
     return done, answered, wrong
 
@@ -134,7 +134,7 @@ def _round(shop: Shop, clients: list[Client], generator: random.Random) -> list[
         os.waitpid(process, 0)
     for thread in threads:
         thread.join()
-    return [said for client in clients for said in client.wrong]
+    return [fault for client in clients for fault in client.wrong]
 
 
 def wait_for(url: str) -> None:
@@ -152,16 +152,16 @@ def wait_for(url: str) -> None:
 def compared(shop: Shop, clients: list[Client]) -> tuple[str, dict[str, Held]]:
     """What is wrong with the index, "" for nothing, and what it holds."""
     store = Index.open(shop.index, device="cpu").store
-    found: dict[str, Held] = {product.id: (product.name, frozenset()) for product in store.products().values()}
+    contents: dict[str, Held] = {product.id: (product.name, frozenset()) for product in store.products().values()}
     for image in store.images():
-        name, numbers = found[image.product] or (None, frozenset())
-        found[image.product] = name, numbers | {NUMBERS[image.content]}
+        name, numbers = contents[image.product] or (None, frozenset())
+        contents[image.product] = name, numbers | {NUMBERS[image.content]}
     store.close()
     for client in clients:
         for number in range(PRODUCTS):
             product = f"{client.name}/{number}"
             allowed = [client.held.get(product)] + ([client.pending[1]] if client.pending and client.pending[0] == product else [])
-            if found.get(product) not in allowed:
-                return f"{product} is {found.get(product)}, not {' or '.join(map(str, allowed))}", found
-    shop.state = {product: set(held[1]) for product, held in found.items() if held}
-    return shop.check(), found
+            if contents.get(product) not in allowed:
+                return f"{product} is {contents.get(product)}, not {' or '.join(map(str, allowed))}", contents
+    shop.state = {product: set(held[1]) for product, held in contents.items() if held}
+    return shop.check(), contents

@@ -272,6 +272,6 @@ def digest(file: Path) -> bytes:
     return hashlib.sha256(file.read_bytes()).digest()
 
 
-def told(step: Step) -> str:
+def words(step: Step) -> str:
     """As a line of a log."""
     return json.dumps(step)

@@ -85,13 +85,13 @@ def start(mutant: Mutant) -> int:
 
     signal.alarm(LIMIT)
     replace(ROOT / mutant.file, changed)
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         import pytest
 
         code = pytest.main(["-x", "-q", "-p", "no:xdist", mutant.test])
     if code != FAILED:
-        print(told.getvalue()[-3000:], file=sys.__stdout__, flush=True)
+        print(printed.getvalue()[-3000:], file=sys.__stdout__, flush=True)
     os._exit(int(code))
 
 

@@ -125,6 +125,7 @@ def test_other_files_are_refused(trained: Trained, tmp_path: Path) -> None:
         read_detector(tmp_path / "c.safetensors")
 
 
+@pytest.mark.slow
 def test_onnx_has_the_same_boxes_and_loads_no_torch(file: Path, image: Image.Image, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
     from repr.checkout.portable import write_onnx

@@ -93,6 +93,7 @@ def test_the_logits_are_summed_and_new_layers_learn_faster() -> None:
         assert {rates[id(p)] for p in new} == {0.05} and {rates[id(p)] for p in network.encoder.parameters()} == {0.005}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adversary", ["classes", "two"])
 def test_trained_measured_kept_and_asked(shop: Catalog, tmp_path, adversary: str) -> None:  # type: ignore[no-untyped-def]
     settings = Settings(model="resnet50", level=2, method="dcl", adversary=adversary, grid=4, size=32, epochs=2, batch_size=32)

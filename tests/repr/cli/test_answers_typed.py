@@ -116,8 +116,8 @@ def test_what_is_unknown_is_said_in_words_and_on_the_sheet(built: tuple[Path, Re
     rng = np.random.default_rng(0)
     Image.fromarray(np.tile(rng.integers(0, 256, (1, 32, 3), dtype=np.uint8), (32, 1, 1))).save(tmp_path / "stranger.png")
     result = run(lookup, built[0], tmp_path / "stranger.png", "--device", "cpu", "--sheet", tmp_path / "s.png")
-    told = as_json(lookup, built[0], tmp_path / "stranger.png", "--device", "cpu")["results"][0]
-    assert ("(unknown)" in result.stdout) == told["unknown"] and "probability" in result.stdout
+    answer = as_json(lookup, built[0], tmp_path / "stranger.png", "--device", "cpu")["results"][0]
+    assert ("(unknown)" in result.stdout) == answer["unknown"] and "probability" in result.stdout
     assert (tmp_path / "s.png").is_file()
 
 
@@ -143,8 +143,8 @@ def test_check_prints_what_the_contract_says_and_writes_a_page(built: tuple[Path
     for product in range(PRODUCTS):
         (tmp_path / "given" / f"p{product}").mkdir(parents=True)
         shutil.copy(photos / f"{product}.png", tmp_path / "given" / f"p{product}")
-    given = as_json(command, "check", built[0], "--data", tmp_path / "given", "--device", "cpu")
-    assert (given["asked"], given["top1"], given["confused"]) == (6, 1.0, [])
+    report = as_json(command, "check", built[0], "--data", tmp_path / "given", "--device", "cpu")
+    assert (report["asked"], report["top1"], report["confused"]) == (6, 1.0, [])
     assert "first 100.0%" in run(command, "check", built[0], "--data", tmp_path / "given", "--device", "cpu").stdout
 
 

@@ -77,8 +77,8 @@ def test_a_folder_with_its_page(shop: Path, tmp_path: Path) -> None:
     assert first < second and "--seeds 5" in page[first:second] and "repr classify predict" in page[first:second]
     config = json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))
     assert (config["typed"]["lr"], config["typed"]["levels"]) == (None, [])
-    wanted = {"lr": [1e-3], "batch_size": [64], "weights": ["none"], "text_encoder": ["ngram"], "presets": ["grouped"], "data_seed": 0}
-    assert wanted.items() <= config["resolved"].items() and config["resolved"]["halve_every"] == {"grouped": 0}
+    resolved = {"lr": [1e-3], "batch_size": [64], "weights": ["none"], "text_encoder": ["ngram"], "presets": ["grouped"], "data_seed": 0}
+    assert resolved.items() <= config["resolved"].items() and config["resolved"]["halve_every"] == {"grouped": 0}
     tables = sorted((tmp_path / "out" / "per_class").iterdir())
     assert len(tables) == len(list((tmp_path / "out" / "trials").iterdir())) == 6
     with tables[0].open(encoding="utf-8") as file:
@@ -105,8 +105,8 @@ def test_a_table_beside_the_papers_column(shop: Path, tmp_path: Path) -> None:
     assert "paper" not in head and "hierarchy" not in head, "rows of ours alone"
     assert "ngram (masked)" in result.stdout and "which averages" in result.stdout
     assert (tmp_path / "table-4.html").exists()
-    found = json.loads(call(*typed, "--json").stdout)
-    assert found["about"]["table"] == "4" and found["about"]["paper_top1"] == [None] * 4
+    content = json.loads(call(*typed, "--json").stdout)
+    assert content["about"]["table"] == "4" and content["about"]["paper_top1"] == [None] * 4
 
 
 def test_the_papers_figures_beside_ours_and_ours_below_a_line(shop: Path, tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_a_run_is_kept_and_asked(shop: Path, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "p.jsonl"
     measured = json.loads(call("--data", shop, "--level", 2, "--out", run, "--json").stdout)
     assert measured["rows"][0]["config"]["model"] == "ngram"
-    said = json.loads(call("predict", run, "--data", shop, "--out", out, "--threshold", 0.9, "--json").stdout)
+    content = json.loads(call("predict", run, "--data", shop, "--out", out, "--threshold", 0.9, "--json").stdout)
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-    assert said["rows"] == 90 == len(lines) and said["unsure"] == sum(line["unsure"] for line in lines)
+    assert content["rows"] == 90 == len(lines) and content["unsure"] == sum(line["unsure"] for line in lines)
     one = json.loads(call("predict", run, "--title", "long green fresh leek", "--json").stdout)["predictions"][0]
     assert one["class"] == "Leek" and one["path"] == ["Food", "Leek"]
     assert "Leek" in call("predict", run, "--title", "green leek").stdout

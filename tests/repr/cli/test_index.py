@@ -119,3 +119,36 @@ def test_wrong_usage_of_the_index(typed: tuple[str, ...], words: str, tmp_path: 
 def test_wrong_usage_of_the_lookup(index: Path) -> None:
     assert "no photograph named" in str(run(lookup, index).exception)
     assert run(lookup, index, "x.png", "-k", 0).exit_code == 2
+
+
+def test_ids_that_no_terminal_shows_are_refused_wherever_they_come_from(index: Path, tmp_path: Path) -> None:
+    before = as_json(command, "info", index)
+    folder = images(tmp_path / "more", ("fine", "two\nlines"), 1, 2)
+    for typed in (
+        ("add", index, "--data", folder, "--device", "cpu"),
+        ("rename", index, "milk", "a\tb"),
+        ("rename", index, "milk", "y" * 1001),
+    ):
+        refused = run(command, *typed).exception
+        assert isinstance(refused, UserError) and ("control characters" in refused.message or "1,001" in refused.message)
+    assert run(command, "build", "--data", folder, "--weights", "none", "--out", tmp_path / "no.index").exception is not None
+    assert as_json(command, "info", index) == before and not (tmp_path / "no.index").exists()
+    assert as_json(command, "rename", index, "milk", "a/b %2F 红茶")["renamed"] == ["milk", "a/b %2F 红茶"]
+    assert as_json(command, "remove", index, "a/b %2F 红茶")["removed"] == 3
+
+
+def test_verify_tells_of_a_damaged_file(index: Path) -> None:
+    assert as_json(command, "verify", index) | {"index": ""} == {"schema": 1, "index": "", "problems": [], "strays": 0, "passed_over": []}
+    db = index / "index.db"
+    whole = db.read_bytes()
+    db.write_bytes(b"".join(bytes(4096) if page % 2 else whole[4096 * page :][:4096] for page in range(len(whole) // 4096)))
+    result = run(command, "verify", index, "--json")
+    assert result.exit_code == 3 and any("malformed" in problem for problem in json.loads(result.stdout)["problems"])
+    for content, words in (
+        (b"", "empty"),
+        (whole[: len(whole) // 2], "not a readable index"),
+        (b"no database" + whole[11:], "not a readable"),
+    ):
+        db.write_bytes(content)
+        refused = run(command, "verify", index).exception
+        assert isinstance(refused, UserError) and words in refused.message

@@ -26,9 +26,9 @@ def shop(tmp_path: Path) -> Path:
 def test_json_is_one_object_and_words_go_to_stderr(shop: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--data", str(shop), "--size", "16", "--out", str(tmp_path / "p"), "--json"])
     assert result.exit_code == 0, result.exception
-    told = json.loads(result.stdout)
-    assert told["images"] == 4 and told["size"] == 16 and told["synthetic"] is False
-    assert told["quarantined"][0]["image"].endswith("tea/1.png") and told["quarantined"][0]["reason"]
+    content = json.loads(result.stdout)
+    assert content["images"] == 4 and content["size"] == 16 and content["synthetic"] is False
+    assert content["quarantined"][0]["image"].endswith("tea/1.png") and content["quarantined"][0]["reason"]
     assert "1 of 5 images could not be read" in result.stderr
     assert np.load(tmp_path / "p" / "pixels.npy").shape == (4, 16, 16, 3)
 

@@ -45,10 +45,10 @@ def call(*arguments: str) -> Result:
 
 
 def test_show(two: tuple[str, str]) -> None:
-    told = json.loads(call("show", two[0], "--json").stdout)
-    assert told["arch"] == "resnet18" and told["size"] == 32 and told["classes"] == []
-    assert told["identity"] == fresh("resnet18", 32, 0).identity
-    assert "none: no head" in call("show", two[0]).stdout and told["provenance"]["records"] == [] and told["unknown"] is False
+    content = json.loads(call("show", two[0], "--json").stdout)
+    assert content["arch"] == "resnet18" and content["size"] == 32 and content["classes"] == []
+    assert content["identity"] == fresh("resnet18", 32, 0).identity
+    assert "none: no head" in call("show", two[0]).stdout and content["provenance"]["records"] == [] and content["unknown"] is False
     assert "random weights: nothing was trained" in call("show", two[0]).stdout
 
 
@@ -58,9 +58,9 @@ def test_show_says_how_weights_came_about(name: str, tmp_path: Path) -> None:
     record = Record("simclr", data=(Data(name, Images(9), Images(9), synthetic=True),), settings={"lr": 0.08}, seed=1)
     weights = replace(fresh("resnet18", 32, 0), provenance=Provenance.of(record), name=name)
     write_weights(tmp_path / "w.safetensors", mix(weights, fresh("resnet18", 32, 1), 0.25))
-    told = json.loads(call("show", str(tmp_path / "w.safetensors"), "--json").stdout)
-    assert [each["method"] for each in told["provenance"]["records"]] == ["simclr", MIX] and told["synthetic"] is True
-    assert told["provenance"]["records"][0]["data"][0]["name"] == name and told["provenance"]["hashes"] == {}
+    content = json.loads(call("show", str(tmp_path / "w.safetensors"), "--json").stdout)
+    assert [each["method"] for each in content["provenance"]["records"]] == ["simclr", MIX] and content["synthetic"] is True
+    assert content["provenance"]["records"][0]["data"][0]["name"] == name and content["provenance"]["hashes"] == {}
     lines = call("show", str(tmp_path / "w.safetensors")).stdout
     assert f"1. simclr on {name!r} (9 images; synthetic): lr 0.08, seed 1" in lines and f"2. 0.75 of 1 ({name!r}) + 0.25 of 'none'" in lines
 
@@ -103,18 +103,18 @@ def test_batch_norm_is_measured_as_sharp_as_the_crops_look(
 ) -> None:
     from repr.training import batches
 
-    asked: list[int] = []
+    sizes: list[int] = []
     real = batches.training_batches
 
     def noted(catalog: Any, size: int, *arguments: Any, **options: Any) -> Any:
-        asked.append(size)
+        sizes.append(size)
         return real(catalog, size, *arguments, **options)
 
     monkeypatch.setattr(batches, "training_batches", noted)
     typed = ["--batch-norm", "--data", shop, "--crops", "1,0.5", "--out", str(tmp_path / "m.safetensors"), "--device", "cpu"]
     result = call("mix", *two, *typed)
     assert result.exit_code == 0, result.exception
-    assert asked == [64], "so that half the side has the 32 px that the network sees"
+    assert sizes == [64], "so that half the side has the 32 px that the network sees"
 
 
 @pytest.mark.parametrize(("option", "value"), [("--data", "somewhere"), ("--seed", "0"), ("--split", "random")])

@@ -48,8 +48,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 @pytest.fixture(scope="module")
 def whole(catalog: Catalog, look: Look, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     out = tmp_path_factory.mktemp("out") / "whole.npz"
-    made = embed_catalog(catalog, look, out, size=5)
-    assert len(made) == N - 1 and [Path(q.path).name for q in made.quarantine] == ["09.png"]
+    embeddings = embed_catalog(catalog, look, out, size=5)
+    assert len(embeddings) == N - 1 and [Path(q.path).name for q in embeddings.quarantine] == ["09.png"]
     assert sorted(file.name for file in out.parent.iterdir()) == ["whole.npz"]
     return arrays(out)
 
@@ -114,16 +114,17 @@ def test_other_weights_begin_anew_and_nothing_readable_is_told(catalog: Catalog,
 
 def workers() -> list[int]:
     """Processes of Ray that embed."""
-    found = []
+    names = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cmdline").read_bytes().startswith(b"ray::embed_block"):
-                found.append(int(process.name))
+                names.append(int(process.name))
         except OSError:
             continue
-    return found
+    return names
 
 
+@pytest.mark.slow
 def test_on_ray_a_killed_worker_is_replaced_and_the_vectors_are_the_same_to_the_bit(
     catalog: Catalog, look: Look, tmp_path: Path, whole: dict[str, Array]
 ) -> None:
@@ -167,9 +168,9 @@ def test_what_failed_in_passing_is_tried_again_when_going_on(catalog: Catalog, l
 
     def stops(of: Look, todo: Iterable[Block]) -> Iterator[tuple[int, Embeddings]]:
         (first, *_) = todo
-        number, made = first.number, embed_block(of, first)
+        number, embeddings = first.number, embed_block(of, first)
         failed = Quarantined(str(first.files[0]), next(iter(PASSING)))
-        yield number, Embeddings(made.vectors[1:], made.norms[1:], made.rows[1:], (failed,))
+        yield number, Embeddings(embeddings.vectors[1:], embeddings.norms[1:], embeddings.rows[1:], (failed,))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

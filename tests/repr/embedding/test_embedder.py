@@ -36,13 +36,13 @@ def test_the_same_as_packing_and_encoding(encoder: Encoder, grocery: Catalog) ->
         expected = encoder.encode(torch.from_numpy(np.array(pack.pixels))).numpy()
     for batch_size in (7, 64, 1000):
         embedder = Embedder(encoder, device="cpu", batch_size=batch_size)
-        made = embedder.catalog(grocery, keep=False)
-        np.testing.assert_array_equal(made.rows, pack.rows)
-        np.testing.assert_allclose(made.features, expected, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), 1, atol=1e-6)
+        embeddings = embedder.catalog(grocery, keep=False)
+        np.testing.assert_array_equal(embeddings.rows, pack.rows)
+        np.testing.assert_allclose(embeddings.features, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(embeddings.vectors, axis=1), 1, atol=1e-6)
         np.testing.assert_allclose(embedder.features(pack.pixels), expected, rtol=1e-4, atol=1e-5)
     again = embedder.images(grocery.files())
-    np.testing.assert_array_equal(again.vectors, made.vectors)
+    np.testing.assert_array_equal(again.vectors, embeddings.vectors)
     assert again.rows.tolist() == list(range(65)) and not again.quarantine
 
 
@@ -86,9 +86,9 @@ def test_a_turned_photograph_has_the_vector_of_the_upright_one(embedder: Embedde
 
 
 def test_broken_images_are_left_out_and_named(embedder: Embedder, two: Catalog) -> None:
-    made = embedder.catalog(two)
-    assert [two.column("path")[row] for row in made.rows] == ["milk/good.jpg"]
-    assert [q.path for q in made.quarantine] == ["milk/bad.jpg"] and made.quarantine[0].reason
+    embeddings = embedder.catalog(two)
+    assert [two.column("path")[row] for row in embeddings.rows] == ["milk/good.jpg"]
+    assert [q.path for q in embeddings.quarantine] == ["milk/bad.jpg"] and embeddings.quarantine[0].reason
     only_bad = two.select(np.array([path == "milk/bad.jpg" for path in two.column("path")]))
     with pytest.raises(NoneReadable, match="none of the 1 images can be read"):
         embedder.catalog(only_bad)
@@ -131,9 +131,9 @@ def test_training_the_encoder_afterwards_does_not_reach_it(two: Catalog) -> None
     with torch.no_grad():
         next(trained.network.parameters()).add_(0.1)
     np.testing.assert_array_equal(embedder.images([two.files()[1], two.files()[0]]).vectors, before)
-    kept = embedder.catalog(two)
+    cached = embedder.catalog(two)
     later = Embedder(trained, device="cpu").catalog(two)
-    assert not np.allclose(later.vectors, kept.vectors, atol=1e-4), "nor does the cache take one for the other"
+    assert not np.allclose(later.vectors, cached.vectors, atol=1e-4), "nor does the cache take one for the other"
 
 
 def test_packed_pixels_are_read_and_not_written(embedder: Embedder) -> None:

@@ -20,18 +20,18 @@ def some() -> Embeddings:
 
 
 def test_features_are_vectors_times_their_lengths() -> None:
-    made = some()
-    assert len(made) == 4 and made.features.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(made.features, axis=1), made.norms, rtol=1e-6)
+    embeddings = some()
+    assert len(embeddings) == 4 and embeddings.features.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embeddings.features, axis=1), embeddings.norms, rtol=1e-6)
 
 
 def test_written_and_read_again(tmp_path: Path) -> None:
-    made = some()
-    made.write(tmp_path / "deep" / "e.npz")
+    embeddings = some()
+    embeddings.write(tmp_path / "deep" / "e.npz")
     read = Embeddings.read(tmp_path / "deep" / "e.npz")
     for name in ("vectors", "norms", "rows", "features"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(made, name))
-    assert read.quarantine == made.quarantine
+        np.testing.assert_array_equal(getattr(read, name), getattr(embeddings, name))
+    assert read.quarantine == embeddings.quarantine
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

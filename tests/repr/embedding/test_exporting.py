@@ -143,7 +143,7 @@ def test_the_command_says_what_it_measured(shop: Path, tmp_path: Path) -> None:
     typed = ["export", str(tmp_path / "w.safetensors"), "--to", "torchscript", "--data", str(shop), "--out", str(tmp_path / "m.pt")]
     result = CliRunner().invoke(command, [*typed, "--json"])
     assert result.exit_code == 0, result.exception
-    told = json.loads(result.stdout)
-    assert told["kind"] == "torchscript" and told["measured"]["images"] == 12 and told["measured"]["least"] >= 0.9999
+    content = json.loads(result.stdout)
+    assert content["kind"] == "torchscript" and content["measured"]["images"] == 12 and content["measured"]["least"] >= 0.9999
     shown = CliRunner().invoke(command, typed).stdout
     assert "same nearest" in shown and "Model card:" in shown

@@ -38,10 +38,10 @@ def test_folding_changes_no_feature(arch: str) -> None:
         expected = encoder.encode(batch)
     fast = prepared(encoder, torch.device("cpu"))
     with torch.inference_mode():
-        found = fast.encode(batch)
+        features = fast.encode(batch)
     folded = [module for module in fast.network.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(folded) < len([module for module in encoder.network.modules() if isinstance(module, nn.BatchNorm2d)])
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_the_encoder_stays_as_it_was_and_pieces_are_joined_in_order() -> None:

@@ -42,8 +42,8 @@ def shop(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for product in ("1", "11", "31", "61"):
         for split, n in (("train", 8), ("test", 4)):
-            found = np.flatnonzero((whole.column("product") == product) & (whole.column("split") == split))
-            rows += found[:n].tolist()
+            of_product = np.flatnonzero((whole.column("product") == product) & (whole.column("split") == split))
+            rows += of_product[:n].tolist()
     path = tmp_path_factory.mktemp("shop") / "shop.parquet"
     whole.select(np.array(rows)).write(path)
     return path
@@ -57,7 +57,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "w0.safetensors", folder / "w1.safetensors"]
 
 
-def asked(*arguments: str | Path) -> Document:
+def evaluated(*arguments: str | Path) -> Document:
     """What the command prints with --json."""
     return Document.from_json(json.loads(call(*arguments, "--json").stdout))
 
@@ -65,18 +65,18 @@ def asked(*arguments: str | Path) -> Document:
 def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
     out = tmp_path / "run"
     options = ["--data", shop, "--weights", weights[0], "--weights", weights[1], "--device", "cpu", "--epochs", "20"]
-    found = asked(*options, "--out", out)
-    assert [row.config["weights"] for row in found.rows] == ["none", "none (2)", "raw pixels (32 px)"] and found.about["quarantined"] == 0
-    for row in found.rows:
+    shown = evaluated(*options, "--out", out)
+    assert [row.config["weights"] for row in shown.rows] == ["none", "none (2)", "raw pixels (32 px)"] and shown.about["quarantined"] == 0
+    for row in shown.rows:
         assert [row.config[name] for name in ("stored", "queries", "k", "level")] == [32, 16, 32, 2]
         assert list(row.group("macro")) == ["recall@1", "recall@5", "recall@10", "map@r", "r_precision", "mrr"]
-        rates = [*map(row.metrics.get, (*found.shown, "recall@10", "mrr")), *row.group("macro").values(), *row.group("level").values()]
+        rates = [*map(row.metrics.get, (*shown.shown, "recall@10", "mrr")), *row.group("macro").values(), *row.group("level").values()]
         assert all(rate is not None and 0 <= rate.mean <= 1 and rate.ci95 is None and rate.values == (rate.mean,) for rate in rates)
         assert sum(images.mean for images in row.group("images").values()) == 16 and set(row.group("resolution")) == set(
             row.group("images")
         )
         assert row.metrics["lone_queries"].mean == 0
-    assert {name: found.about[name] for name in ("knn_k", "knn_temperature", "linear_epochs", "linear_seed")} == {
+    assert {name: shown.about[name] for name in ("knn_k", "knn_temperature", "linear_epochs", "linear_seed")} == {
         "knn_k": 200, "knn_temperature": 0.1, "linear_epochs": 20, "linear_seed": 0
     }  # fmt: skip
     config = json.loads((out / "config.json").read_text())
@@ -85,19 +85,19 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
         "weights": ["none", "none (2)"], "size": [32, 32], "k": [32], "level": 2, "device": "cpu", "data_seed": 0,
         "linear_lr": [0.1 * 32 / 256]
     }  # fmt: skip
-    kept = document.read(out)
-    assert [[trial.file for trial in row.trials] for row in kept.rows] == [["none.npz"], ["none-2.npz"], [""]]
-    assert [row.metrics for row in kept.rows] == [row.metrics for row in found.rows] and (out / "none-2.npz").is_file()
-    assert len({row.trials[0].split for row in kept.rows}) == 1
+    written = document.read(out)
+    assert [[trial.file for trial in row.trials] for row in written.rows] == [["none.npz"], ["none-2.npz"], [""]]
+    assert [row.metrics for row in written.rows] == [row.metrics for row in shown.rows] and (out / "none-2.npz").is_file()
+    assert len({row.trials[0].split for row in written.rows}) == 1
 
     page = (out / "report.html").read_text()
     assert "Map of the embedding" in page and "By raw pixels" in page and "http://" not in page and "https://" not in page
     data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page)[1])  # type: ignore[index]
     assert len(data["maps"]) == 2 and len(data["labels"]) == len(data["maps"][0]["points"]) == 16
 
-    (again,) = asked("--embeddings", out / "none.npz", "--epochs", "20").rows
+    (again,) = evaluated("--embeddings", out / "none.npz", "--epochs", "20").rows
     micro = ("recall@1", "recall@5", "map@r", "mrr", "macro/recall@1")
-    assert [again.metrics[name].mean for name in micro] == pytest.approx([found.rows[0].metrics[name].mean for name in micro])
+    assert [again.metrics[name].mean for name in micro] == pytest.approx([shown.rows[0].metrics[name].mean for name in micro])
     table = call("--config", out / "config.json", "--out", tmp_path / "other").stdout
     assert "capped from 200" in table and table.count("raw pixels") == 2  # in the table, and in that of the levels
     assert "level 1" in table and "nearest neighbour is right on each level" in table
@@ -105,12 +105,12 @@ def test_several_weights_in_one_table_with_page_and_vectors(tmp_path: Path, shop
 
 def test_crops_are_another_encoder_and_stand_in_the_name(tmp_path: Path, shop: Path, weights: list[Path]) -> None:
     options = ["--data", shop, "--weights", weights[0], "--no-raw-pixels", "--device", "cpu", "--epochs", "1"]
-    (whole,) = asked(*options).rows
-    (close,) = asked(*options, "--crops", "1,0.4", "--out", tmp_path / "run").rows
+    (whole,) = evaluated(*options).rows
+    (close,) = evaluated(*options, "--crops", "1,0.4", "--out", tmp_path / "run").rows
     assert close.config["weights"] == f"{whole.config['weights']}, crops 1,0.4" and close.trials[0].split == whole.trials[0].split
     assert all(close.metrics[name] != whole.metrics[name] for name in ("map@r", "effective_rank"))
     assert json.loads((tmp_path / "run" / "config.json").read_text())["typed"]["crops"] == [1.0, 0.4]
-    (again,) = asked("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again").rows
+    (again,) = evaluated("--config", tmp_path / "run" / "config.json", "--out", tmp_path / "again").rows
     assert again.metrics == close.metrics
 
 
@@ -120,20 +120,20 @@ def test_weights_that_saw_the_test_images_are_told_in_json_and_page(tmp_path: Pa
     provenance = Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes)
     write_weights(tmp_path / "C+C.safetensors", replace(fresh("resnet18", 32, 0), provenance=provenance, name="C+C"))
     options = ["--data", shop, "--no-raw-pixels", "--device", "cpu", "--epochs", "1", "--weights"]
-    found = asked(*options, tmp_path / "C+C.safetensors", "--out", tmp_path / "run")
-    (leak,) = found.leaks
+    shown = evaluated(*options, tmp_path / "C+C.safetensors", "--out", tmp_path / "run")
+    (leak,) = shown.leaks
     assert (leak.kind, leak.share) == ("seen", 1.0) and "has seen all 16 test images" in leak.text
-    assert document.read(tmp_path / "run").leaks == found.leaks
+    assert document.read(tmp_path / "run").leaks == shown.leaks
     assert "has seen all 16 test images" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     write_weights(tmp_path / "clean.safetensors", fresh("resnet18", 32, 0))
-    assert asked(*options, tmp_path / "clean.safetensors").leaks == ()
+    assert evaluated(*options, tmp_path / "clean.safetensors").leaks == ()
 
 
 def test_vectors_alone(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(5), 6)
     np.savez(tmp_path / "mine.npz", embeddings=4 * np.eye(5, 9)[labels] + generator.normal(size=(30, 9)), labels=labels)
-    (row,) = asked("--embeddings", tmp_path / "mine.npz").rows
+    (row,) = evaluated("--embeddings", tmp_path / "mine.npz").rows
     assert (row.config["weights"], row.config["k"], row.config["level"]) == ("mine", 29, None)
     assert "linear_top1" not in row.metrics and row.metrics["recall@1"].mean > 0.8
     assert "–" in call("--embeddings", tmp_path / "mine.npz", "--out", tmp_path / "run").stdout
@@ -163,14 +163,14 @@ def test_vectors_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
     for file in files:
         file.parent.mkdir()
         np.savez(file, embeddings=rng.normal(size=(20, 4)), labels=np.repeat(np.arange(5), 4))
-    rows = asked("--embeddings", files[0], "--embeddings", files[1]).rows
+    rows = evaluated("--embeddings", files[0], "--embeddings", files[1]).rows
     assert [row.config["weights"] for row in rows] == ["ours/vectors", "theirs/vectors"]
 
 
 def test_everything_searched_in_itself_without_a_test_part(shop: Path) -> None:
     catalog = Catalog.read(shop).in_split("test")
-    got = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False)
-    assert got.leave_one_out and got.rows[0].linear_top1 is None and got.rows[0].queries == 16 and got.rows[0].knn_k == 15
+    result = evaluate(catalog, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu", raw_pixels=False)
+    assert result.leave_one_out and result.rows[0].linear_top1 is None and result.rows[0].queries == 16 and result.rows[0].knn_k == 15
 
 
 def test_broken_images_are_left_out_of_every_row_alike(tmp_path: Path, shop: Path) -> None:
@@ -181,12 +181,12 @@ def test_broken_images_are_left_out_of_every_row_alike(tmp_path: Path, shop: Pat
             (tmp_path / str(kind) / f"{i}.jpg").write_bytes(catalog.file(row).read_bytes())
     (tmp_path / "1" / "0.jpg").write_bytes(b"broken")
     folders = open_data([tmp_path], split="random")
-    got = evaluate(folders, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu")
-    assert [q.path for q in got.quarantine] == ["1/0.jpg"] and got.raw_pixels is not None
-    assert len(got.part) == 11 == len(got.vectors["none"]) == len(got.labels)
-    assert {(row.bank, row.queries) for row in (*got.rows, got.raw_pixels)} == {(len(got.stored), len(got.asked))}
-    for row, label in zip(range(11), got.labels, strict=True):
-        assert got.names[label] == got.part.column("path")[row].split("/")[0]
+    result = evaluate(folders, [fresh("resnet18", 32, 0)], Constants(epochs=2), device="cpu")
+    assert [q.path for q in result.quarantine] == ["1/0.jpg"] and result.raw_pixels is not None
+    assert len(result.part) == 11 == len(result.vectors["none"]) == len(result.labels)
+    assert {(row.bank, row.queries) for row in (*result.rows, result.raw_pixels)} == {(len(result.stored), len(result.queries))}
+    for row, label in zip(range(11), result.labels, strict=True):
+        assert result.names[label] == result.part.column("path")[row].split("/")[0]
 
 
 def test_raw_pixels_are_the_neighbours_by_correlation(shop: Path) -> None:
@@ -195,9 +195,9 @@ def test_raw_pixels_are_the_neighbours_by_correlation(shop: Path) -> None:
     train = catalog.column("split")[rows] == "train"
     labels = catalog.column("product")[rows]
     theirs = KNeighborsClassifier(1, metric="correlation").fit(features[train], labels[train]).predict(features[~train])
-    got = evaluate(catalog, [], Constants(k=1, epochs=1))
-    assert got.raw_pixels is not None
-    assert got.raw_pixels.knn_top1 == pytest.approx(float((theirs == labels[~train]).mean()))
+    evaluation = evaluate(catalog, [], Constants(k=1, epochs=1))
+    assert evaluation.raw_pixels is not None
+    assert evaluation.raw_pixels.knn_top1 == pytest.approx(float((theirs == labels[~train]).mean()))
 
 
 def test_by_resolution(shop: Path) -> None:
@@ -224,9 +224,9 @@ def test_weights_that_have_seen_test_images_are_named(name: str, tmp_path: Path,
         learned = learned_from(catalog, np.flatnonzero(catalog.column("split") == split), [Division("grouped", 0)])
         return replace(start, name=called, provenance=Provenance.of(Record("simclr", data=learned.data), hashes=learned.hashes))
 
-    given = [trained("right", "train"), trained("wrong", "test"), replace(start, name="x.pth", provenance=NOT_KNOWN)]
-    found = evaluate(catalog, given, Constants(k=1, epochs=1), raw_pixels=False)
-    assert [(leak.weights, leak.kind, leak.share) for leak in found.leaks] == [("wrong", "seen", 1.0), ("x.pth", "unknown", None)]
-    announce(found)
-    told = capsys.readouterr().err
-    assert "Note: 'wrong' has seen" in told and f"{name!r}" in told and "'x.pth' may have seen the test images" in told
+    weights = [trained("right", "train"), trained("wrong", "test"), replace(start, name="x.pth", provenance=NOT_KNOWN)]
+    evaluation = evaluate(catalog, weights, Constants(k=1, epochs=1), raw_pixels=False)
+    assert [(leak.weights, leak.kind, leak.share) for leak in evaluation.leaks] == [("wrong", "seen", 1.0), ("x.pth", "unknown", None)]
+    announce(evaluation)
+    stderr = capsys.readouterr().err
+    assert "Note: 'wrong' has seen" in stderr and f"{name!r}" in stderr and "'x.pth' may have seen the test images" in stderr

@@ -13,8 +13,8 @@ def test_clusters_stay_together_and_the_seed_decides() -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(3), 15)
     vectors = normalised(5 * np.eye(3, 8)[labels] + generator.normal(size=(45, 8)))
-    points, made = maps.flat_map(vectors, np.random.default_rng(1))
-    assert made == "t-SNE" and points.shape == (45, 2) and np.abs(points).max() == pytest.approx(1)
+    points, how = maps.flat_map(vectors, np.random.default_rng(1))
+    assert how == "t-SNE" and points.shape == (45, 2) and np.abs(points).max() == pytest.approx(1)
     distances = np.linalg.norm(points[:, None] - points, axis=2) + 9 * np.eye(45)
     assert (labels[distances.argmin(axis=1)] == labels).mean() > 0.9
     np.testing.assert_array_equal(points, maps.flat_map(vectors, np.random.default_rng(1))[0])

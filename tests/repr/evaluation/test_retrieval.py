@@ -81,25 +81,25 @@ def test_known_by_hand() -> None:
     """A query at 0 degrees; gallery at 10 (right), 20 (wrong), 30 (right), 40 (right) degrees: R = 3."""
     angles = np.radians([0, 10, 20, 30, 40])
     vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    got = retrieval(vectors[:1], np.array([1]), vectors[1:], np.array([1, 0, 1, 1])).micro
-    assert got == pytest.approx({"recall@1": 1, "recall@5": 1, "recall@10": 1, "map@r": (1 + 2 / 3) / 3, "r_precision": 2 / 3, "mrr": 1})
+    micro = retrieval(vectors[:1], np.array([1]), vectors[1:], np.array([1, 0, 1, 1])).micro
+    assert micro == pytest.approx({"recall@1": 1, "recall@5": 1, "recall@10": 1, "map@r": (1 + 2 / 3) / 3, "r_precision": 2 / 3, "mrr": 1})
     far = retrieval(vectors[:1], np.array([2]), vectors[1:], np.array([0, 0, 0, 2]))
     assert far.micro["mrr"] == 1 / 4 and far.micro["recall@1"] == 0
 
 
 def test_lone_queries_are_left_out_and_counted() -> None:
     vectors = normalised(np.random.default_rng(0).normal(size=(5, 4)))
-    got = retrieval(vectors, np.array([0, 0, 1, 2, 2]))
-    assert got.lone == 1 and got.rows.tolist() == [0, 1, 3, 4]
-    assert (got.nearest >= 0).all() and (got.nearest != np.arange(5)).all()
+    result = retrieval(vectors, np.array([0, 0, 1, 2, 2]))
+    assert result.lone == 1 and result.rows.tolist() == [0, 1, 3, 4]
+    assert (result.nearest >= 0).all() and (result.nearest != np.arange(5)).all()
 
 
 def test_macro_is_the_mean_of_the_classes() -> None:
     vectors, labels = points(120, 6, 5)
-    got = retrieval(vectors, labels)
-    means = [got.per_query[got.labels == c].mean(axis=0) for c in np.unique(got.labels)]
-    np.testing.assert_allclose(list(got.macro.values()), np.mean(means, axis=0))
-    assert tuple(got.macro) == NAMES
+    result = retrieval(vectors, labels)
+    means = [result.per_query[result.labels == c].mean(axis=0) for c in np.unique(result.labels)]
+    np.testing.assert_allclose(list(result.macro.values()), np.mean(means, axis=0))
+    assert tuple(result.macro) == NAMES
 
 
 def test_twins_stay_neighbours_and_the_query_itself_never() -> None:

@@ -25,9 +25,9 @@ def test_interval_of_one_seed_has_no_width() -> None:
 
 
 def test_interval_leaves_unknown_seeds_out_of_the_mean() -> None:
-    found = interval([0.2, None, float("nan"), 0.4])
-    assert found is not None and found.values == (0.2, None, None, 0.4)
-    assert found.mean == pytest.approx(0.3) and found.ci95 == pytest.approx(1.2706, abs=1e-4)
+    metric = interval([0.2, None, float("nan"), 0.4])
+    assert metric is not None and metric.values == (0.2, None, None, 0.4)
+    assert metric.mean == pytest.approx(0.3) and metric.ci95 == pytest.approx(1.2706, abs=1e-4)
     assert interval([None, float("nan")]) is None
 
 

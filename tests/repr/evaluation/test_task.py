@@ -30,27 +30,27 @@ def catalog(splits: list[str], kinds: list[int]) -> Catalog:
 
 
 def test_train_is_stored_and_test_is_asked() -> None:
-    got = task(catalog(["train", "train", "val", "test", "test"], [0, 1, 0, 1, -1]))
-    assert got.queries is not None
-    assert (got.bank.tolist(), got.queries.tolist()) == ([0, 1], [3])
-    assert (got.bank_labels.tolist(), got.query_labels.tolist()) == ([0, 1], [1])
-    assert got.rows.tolist() == [0, 1, 3] and got.level == 2
-    assert set(got.query_levels) == {1, 2}
+    searched = task(catalog(["train", "train", "val", "test", "test"], [0, 1, 0, 1, -1]))
+    assert searched.queries is not None
+    assert (searched.bank.tolist(), searched.queries.tolist()) == ([0, 1], [3])
+    assert (searched.bank_labels.tolist(), searched.query_labels.tolist()) == ([0, 1], [1])
+    assert searched.rows.tolist() == [0, 1, 3] and searched.level == 2
+    assert set(searched.query_levels) == {1, 2}
     assert task(catalog(["train", "val"], [0, 0])).queries is not None
     assert task(catalog(["train", "test"], [0, 0]), level=1).names == ("all",)
 
 
 def test_without_both_parts_all_are_searched_among_each_other() -> None:
-    got = task(catalog(["test", "test", "val"], [0, 1, 1]))
-    assert got.queries is None and got.bank.tolist() == [0, 1, 2] and got.query_labels.tolist() == [0, 1, 1]
+    searched = task(catalog(["test", "test", "val"], [0, 1, 1]))
+    assert searched.queries is None and searched.bank.tolist() == [0, 1, 2] and searched.query_labels.tolist() == [0, 1, 1]
     with pytest.raises(UserError, match="no labels on level 3"):
         task(catalog(["train"], [-1]), level=3)
 
 
 def test_all_can_be_searched_among_each_other_whatever_the_split() -> None:
-    made = task(catalog(["train", "train", "test"], [0, 1, 0]), leave_one_out=True)
-    assert made.queries is None
-    assert made.bank.tolist() == [0, 1, 2]
+    searched = task(catalog(["train", "train", "test"], [0, 1, 0]), leave_one_out=True)
+    assert searched.queries is None
+    assert searched.bank.tolist() == [0, 1, 2]
 
 
 def test_vectors_with_and_without_a_gallery(tmp_path: Path) -> None:
@@ -74,24 +74,24 @@ def test_large_labels_of_two_types_stay_apart(tmp_path: Path) -> None:
     large = np.arange(4) + 2**60
     x = np.eye(4)
     np.savez(tmp_path / "a.npz", embeddings=x, labels=large, gallery_embeddings=x[::-1], gallery_labels=large.astype(np.uint64))
-    got = read_vectors(tmp_path / "a.npz")
-    assert got.query_labels.tolist() == got.bank_labels.tolist() == [0, 1, 2, 3] and got.names[1] == str(2**60 + 1)
+    vectors = read_vectors(tmp_path / "a.npz")
+    assert vectors.query_labels.tolist() == vectors.bank_labels.tolist() == [0, 1, 2, 3] and vectors.names[1] == str(2**60 + 1)
 
 
 def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     gallery = {"gallery_embeddings": np.ones((1, 3)), "gallery_labels": np.array(["thé"])}
     np.savez(tmp_path / "a.npz", embeddings=np.ones((2, 3)), labels=np.array(["thé".encode(), b"tea"]), **gallery)
-    got = read_vectors(tmp_path / "a.npz")
-    assert [got.names[i] for i in got.query_labels] == ["thé", "tea"]
+    vectors = read_vectors(tmp_path / "a.npz")
+    assert [vectors.names[i] for i in vectors.query_labels] == ["thé", "tea"]
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     write_vectors(tmp_path / "v.npz", x, np.array([0, 1, 0, 1, 1]), ("tea", "milk"), np.arange(3), np.arange(3, 5))
-    got = read_vectors(tmp_path / "v.npz")
-    assert got.queries is not None
-    np.testing.assert_array_equal(got.queries, x[3:])
-    assert [got.names[i] for i in got.bank_labels] == ["tea", "milk", "tea"]
+    vectors = read_vectors(tmp_path / "v.npz")
+    assert vectors.queries is not None
+    np.testing.assert_array_equal(vectors.queries, x[3:])
+    assert [vectors.names[i] for i in vectors.bank_labels] == ["tea", "milk", "tea"]
     write_vectors(tmp_path / "w.npz", x, np.zeros(5, np.int64), ("tea",), np.arange(5), np.arange(5))
     assert read_vectors(tmp_path / "w.npz").queries is None
 

@@ -24,19 +24,19 @@ def measured(name: str, spread: float, queries: int = 40) -> Row:
 
 def test_a_row_a_file_of_vectors() -> None:
     rows = [measured("near", 0.1), measured("far", 1.0)]
-    found = evaluated(None, rows, Constants(k=5, epochs=1, seed=3))
-    assert (found.command, found.data, found.synthetic, found.seeds) == (COMMAND, "near, far", False, (3,))
-    assert found.about["knn_k"] == 5 and found.about["linear_seed"] == 3 and found.about["quarantined"] == 0
-    for row, of in zip(rows, found.rows, strict=True):
+    result = evaluated(None, rows, Constants(k=5, epochs=1, seed=3))
+    assert (result.command, result.data, result.synthetic, result.seeds) == (COMMAND, "near, far", False, (3,))
+    assert result.about["knn_k"] == 5 and result.about["linear_seed"] == 3 and result.about["quarantined"] == 0
+    for row, of in zip(rows, result.rows, strict=True):
         assert of.config == {"weights": row.name, "level": None, "dim": 8, "stored": 100, "queries": 40, "k": 5}
         assert (of.metrics["knn_top1"].mean, of.metrics["knn_top1"].ci95, of.metrics["knn_top1"].values) == (
             row.knn_top1,
             None,
             (row.knn_top1,),
         )
-        assert set(found.shown) <= set(of.metrics)
-    assert found.rows[0].trials == found.rows[1].trials  # the same labels, searched for in the same
-    assert document.Document.from_json(found.as_json()) == found
+        assert set(result.shown) <= set(of.metrics)
+    assert result.rows[0].trials == result.rows[1].trials  # the same labels, searched for in the same
+    assert document.Document.from_json(result.as_json()) == result
 
 
 def test_vectors_of_other_labels_are_of_another_split() -> None:
@@ -46,9 +46,9 @@ def test_vectors_of_other_labels_are_of_another_split() -> None:
 
 def test_compare_reads_them(tmp_path: Path) -> None:
     for name, spread in (("first", 0.5), ("second", 0.1)):
-        found = evaluated(None, [measured("mine", spread)], Constants(k=5, epochs=1))
-        with recording(tmp_path / name, COMMAND, {"k": 5}, data=found.data, synthetic=False) as record:
-            finish(record, found)
+        document = evaluated(None, [measured("mine", spread)], Constants(k=5, epochs=1))
+        with recording(tmp_path / name, COMMAND, {"k": 5}, data=document.data, synthetic=False) as record:
+            finish(record, document)
     compared = compare([tmp_path / "first", tmp_path / "second"])
     leads = {test.metric: test.difference for test in compared.tests}
     first, second = (row.row.metrics["knn_top1"].mean for row in compared.rows)

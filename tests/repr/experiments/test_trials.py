@@ -51,14 +51,14 @@ def test_a_trial_comes_back_with_its_arrays(tmp_path: Path) -> None:
     back = store.read(one.file)
     assert back.metrics == {"acc": 0.0, "forgetting": None} and back.details == {"steps": [1, {"two": None}]} and back.note == "said"
     assert back.arrays["labels"].tolist() == [0, 1, 2]
-    found = store.find(one.file)
-    assert found is not None and found.arrays == {} and found.metrics == back.metrics
+    stored = store.find(one.file)
+    assert stored is not None and stored.arrays == {} and stored.metrics == back.metrics
 
 
 def test_trials_come_in_the_order_in_which_they_are_wanted(tmp_path: Path) -> None:
-    found = run(wanted(4), trial, Store(tmp_path))
-    assert [one.metrics["acc"] for one in found if isinstance(one, Trial)] == [0.0, 0.25, 0.25, 0.5]
-    assert all(isinstance(one, Trial) and one.arrays == {} for one in found)
+    trials = run(wanted(4), trial, Store(tmp_path))
+    assert [one.metrics["acc"] for one in trials if isinstance(one, Trial)] == [0.0, 0.25, 0.25, 0.5]
+    assert all(isinstance(one, Trial) and one.arrays == {} for one in trials)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(one.file for one in wanted(4))
 
 
@@ -82,9 +82,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
         run(wanted(5), stopped, Store(tmp_path))
     assert len(list(tmp_path.iterdir())) == 2
     again: list[Wanted] = []
-    found = run(wanted(5), lambda one: again.append(one) or trial(one), Store(tmp_path))  # type: ignore[func-returns-value]
-    assert again == wanted(5)[2:] and len(found) == 5
-    assert [one.metrics["acc"] for one in found if isinstance(one, Trial)] == [trial(one).metrics["acc"] for one in wanted(5)]
+    trials = run(wanted(5), lambda one: again.append(one) or trial(one), Store(tmp_path))  # type: ignore[func-returns-value]
+    assert again == wanted(5)[2:] and len(trials) == 5
+    assert [one.metrics["acc"] for one in trials if isinstance(one, Trial)] == [trial(one).metrics["acc"] for one in wanted(5)]
 
 
 def test_an_interruption_while_writing_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +116,8 @@ def test_what_cannot_be_run_takes_its_place_and_is_tried_again(tmp_path: Path) -
             raise NotRun("no weights")
         return trial(one)
 
-    found = run(wanted(), refuses, Store(tmp_path))
-    assert [str(one) if isinstance(one, NotRun) else "ran" for one in found] == ["no weights", "no weights", "ran"]
+    trials = run(wanted(), refuses, Store(tmp_path))
+    assert [str(one) if isinstance(one, NotRun) else "ran" for one in trials] == ["no weights", "no weights", "ran"]
     assert all(isinstance(one, Trial) for one in run(wanted(), trial, Store(tmp_path)))
 
 

@@ -60,8 +60,8 @@ def test_a_box_is_the_same_where_its_mirror_is(turn: int, moves: tuple[bool, boo
     """Off the middle across, a box moves by the turns that mirror across, and by the others it does not; so down."""
     for axis in (0, 1):
         box = (0.0, 40.0, 30.0, 20.0) if axis == 0 else (30.0, 0.0, 40.0, 20.0)
-        found = placed(DrawnBox(box, (100, 100)), (100, 100), turn)
-        assert isinstance(found, str) == moves[axis], found
+        pixels = placed(DrawnBox(box, (100, 100)), (100, 100), turn)
+        assert isinstance(pixels, str) == moves[axis], pixels
 
 
 def test_another_shape_is_said() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from repr.arrays import Hashes
 from repr.images import contents
-from repr.images.contents import KEPT, MISSING, PIECE, Overlap, Sketch, image_hashes
+from repr.images.contents import KEPT, MISSING, PIECE, Overlap, Sketch, file_digests, image_hashes
 
 SEVERAL = st.lists(st.integers(1, 60), max_size=40)
 
@@ -54,9 +55,9 @@ def test_what_cannot_be_read_is_missing_and_a_photograph_of_many_boxes_is_opened
     opened: list[str] = []
     real = os.open
     monkeypatch.setattr(contents.os, "open", lambda file, flags: opened.append(file) or real(file, flags))  # type: ignore[func-returns-value]
-    found = image_hashes([tmp_path / "a", tmp_path / "none", tmp_path, tmp_path / "a"])
-    assert found[1] == found[2] == MISSING and found[0] == found[3] != MISSING and len(opened) == 3
-    assert Sketch.of(found).n == 1
+    hashes = image_hashes([tmp_path / "a", tmp_path / "none", tmp_path, tmp_path / "a"])
+    assert hashes[1] == hashes[2] == MISSING and hashes[0] == hashes[3] != MISSING and len(opened) == 3
+    assert Sketch.of(hashes).n == 1
 
 
 def test_moved_and_renamed_data_have_the_same_key(tmp_path: Path) -> None:
@@ -85,9 +86,9 @@ def test_of_a_large_set_what_is_told_is_true(one: list[int], other: list[int], k
         patch.setattr(contents, "KEPT", kept)
         sketch = Sketch.of(hashes_of(*one))
         overlap = sketch.overlap(hashes_of(*other))
-    told = {value for value in other if value <= sketch.limit}
+    known = {value for value in other if value <= sketch.limit}
     assert sketch.hashes.tolist() == sorted(set(one))[:kept] and sketch.n == len(set(one))
-    assert (overlap.found, overlap.told, overlap.of) == (len(told & set(one)), len(told), len(set(other)))
+    assert (overlap.within, overlap.known, overlap.of) == (len(known & set(one)), len(known), len(set(other)))
 
 
 def test_an_estimate_is_near_the_share() -> None:
@@ -95,9 +96,9 @@ def test_an_estimate_is_near_the_share() -> None:
     trained = drawn(200_000, 0)
     others = np.concatenate([trained[:15_000], drawn(15_000, 1)])
     overlap = Sketch.of(trained).overlap(others)
-    assert overlap.of == 30_000 and overlap.told == pytest.approx(30_000 * KEPT / 200_000, rel=0.1)
+    assert overlap.of == 30_000 and overlap.known == pytest.approx(30_000 * KEPT / 200_000, rel=0.1)
     assert overlap.share == pytest.approx(0.5, abs=0.05)  # five standard deviations of 0.01
-    assert Sketch.of(trained).overlap(drawn(30_000, 2)).found == 0
+    assert Sketch.of(trained).overlap(drawn(30_000, 2)).within == 0
 
 
 def test_nothing_told_is_a_share_of_nothing() -> None:
@@ -121,3 +122,12 @@ def test_text_that_is_damaged_is_refused(text: str) -> None:
 def test_hashes_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="2 hashes of 2 images"):
         Sketch.read(2, Sketch(2, hashes_of(2, 1)).text())
+
+
+def test_digests_are_of_the_whole_file(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("C+C", "a → b", "none", "nan")]
+    for file, content in zip((files[0], files[1], files[3]), (b"", b"x" * 100_000, b"x" * 100_000), strict=True):
+        file.write_bytes(content)
+    digests = file_digests([*files, tmp_path])
+    assert digests == [sha256(b"").digest(), sha256(b"x" * 100_000).digest(), None, sha256(b"x" * 100_000).digest(), None]
+    assert file_digests([]) == []

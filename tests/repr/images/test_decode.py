@@ -45,12 +45,12 @@ def test_images_of_every_kind_are_decoded_alike(tmp_path: Any) -> None:
     pixels = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
     file = tmp_path / "p.png"
-    given = [file, str(file), file.read_bytes(), b"no image", Image.fromarray(pixels), pixels]
+    sources = [file, str(file), file.read_bytes(), b"no image", Image.fromarray(pixels), pixels]
     for workers in (0, 2):
-        chunks = list(decode(given, None, 16, workers=workers))
+        chunks = list(decode(sources, None, 16, workers=workers))
         assert [int(p) for chunk in chunks for p in chunk.positions] == [0, 1, 2, 4, 5]
-        found = np.concatenate([chunk.pixels for chunk in chunks])
-        assert (found == square(read_image(file), 16)).all()
+        squares = np.concatenate([chunk.pixels for chunk in chunks])
+        assert (squares == square(read_image(file), 16)).all()
         assert [entry for chunk in chunks for entry in chunk.bad] == [(3, "not an image, or broken at its start (begins with b'no image')")]
 
 

@@ -78,7 +78,7 @@ def test_a_copy_elsewhere_has_the_same_prints_when_moved(folder: Folder, tmp_pat
 
 def test_places() -> None:
     held = np.array([7, 3, 9], np.uint64)
-    found = places(np.array([9, 7, 7], np.uint64), held)
-    assert found is not None and found.tolist() == [2, 0, 0]
+    rows = places(np.array([9, 7, 7], np.uint64), held)
+    assert rows is not None and rows.tolist() == [2, 0, 0]
     assert places(np.array([9, 4], np.uint64), held) is None
     assert places(held, held[:0]) is None

@@ -49,9 +49,9 @@ def test_a_pack_holds_every_readable_image_and_lists_the_others(shelf: Catalog, 
     assert np.array_equal(pack.pixels[:, 4, 4, 0], greys)
     assert [Path(entry.path).name for entry in pack.quarantine] == ["003.png", "070.png", "149.png"]
     assert "not an image" in pack.quarantine[0].reason and pack.quarantine[2].reason == "no such file"
-    told = capsys.readouterr()
-    assert "3 of 150 images could not be read" in told.err and "003.png" in told.err and not told.out
-    assert "decode" not in told.err, "a bar for short work where nobody looks"
+    printed = capsys.readouterr()
+    assert "3 of 150 images could not be read" in printed.err and "003.png" in printed.err and not printed.out
+    assert "decode" not in printed.err, "a bar for short work where nobody looks"
 
 
 def test_the_file_is_a_plain_npy(shelf: Catalog, tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_a_disk_that_fills_up_names_the_pack_and_leaves_no_empty_one(
         yield
 
     monkeypatch.setattr(packing, "decode", full)
-    with pytest.raises(OSError) as told:
+    with pytest.raises(OSError) as raised:
         make_pack(shelf, 8, out=tmp_path / "p")
-    assert told.value.filename == str(tmp_path / "p")
+    assert raised.value.filename == str(tmp_path / "p")
     assert not (tmp_path / "p").exists()
 
 

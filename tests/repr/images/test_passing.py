@@ -39,8 +39,8 @@ def test_a_pack_is_made_again(tmp_path: Path, refused: Callable[[], None], named
     for _ in range(2):
         assert [image.reason for image in make_pack(catalog, 8, out=out).quarantine] == ["permission denied"]
     refused()
-    made = make_pack(catalog, 8, out=out)
-    assert len(made) == 2 and not made.quarantine
+    pack = make_pack(catalog, 8, out=out)
+    assert len(pack) == 2 and not pack.quarantine
 
 
 def test_fingerprints_are_made_again(tmp_path: Path, refused: Callable[[], None]) -> None:

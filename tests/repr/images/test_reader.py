@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import random
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from repr.errors import UserError
 from repr.images import reader
 from repr.images.formats import FORMATS
-from repr.images.reader import Unreadable, crop_square, name_of, read_image, shorter_side, square
+from repr.images.reader import Unreadable, crop_square, ending, header, name_of, read_image, shorter_side, square
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -348,3 +349,21 @@ def test_draft_decoding_of_exemplars_gives_nearly_the_same_crop(shared: Path) ->
         assert drafted.width >= 64 or drafted.width == full.width
         difference = np.abs(square(drafted, 64).astype(int) - square(full, 64))
         assert difference.mean() < 5, file.name
+
+
+@pytest.mark.parametrize(("kind", "end"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif"), ("BMP", ".bmp")])
+def test_a_file_says_what_it_is_at_its_start(kind: str, end: str) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (7, 5)).save(stream, kind)
+    data = stream.getvalue()
+    assert header(data) == (7, 5, kind, False) and ending(data) == end
+    assert ending(b"no image") == ending(b"") == ""
+    with pytest.raises(UnidentifiedImageError):
+        header(b"no image")
+
+
+def test_what_moves_is_told() -> None:
+    stream = io.BytesIO()
+    first, second = (Image.new("RGB", (7, 5), colour) for colour in ("red", "blue"))
+    first.save(stream, "GIF", save_all=True, append_images=[second])
+    assert header(stream.getvalue()).animated

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import colorsys
+import importlib.util
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms.v2 import functional as F
 
 from repr.errors import UserError
+from repr.images import views
 from repr.images.views import OFF, PRESETS, Views, affine_grid, colour_matrix, gaussian_blur, plain, preset
 
 
@@ -47,7 +52,7 @@ def test_with_everything_off_a_view_is_plain(size: int) -> None:
     assert torch.equal(Views(size)(batch, made(0)), plain(batch, size))
 
 
-def test_probability_zero_and_neutral_strengths_leave_a_image_as_it_is() -> None:
+def test_probability_zero_and_neutral_strengths_leave_an_image_as_it_is() -> None:
     batch = smooth(4, 32)
     still = Views(32, flip=1e-9, jitter=1.0, grey=1e-9, blur=1e-9, erase=1e-9)  # every operation runs, and does nothing
     torch.testing.assert_close(still(batch, made(0)), plain(batch, 32), atol=1e-5, rtol=0)
@@ -59,7 +64,7 @@ def test_quarter_turns_and_mirrors_are_exact(quarter: int, mirror: float) -> Non
     images = plain(smooth(2, 32), 32)
     angle = torch.tensor([0.5 * torch.pi * quarter] * 2)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(2)
-    grid = affine_grid((mirror * cos, mirror * -sin, zero), (sin, cos, zero), 32)
+    grid = affine_grid((mirror * cos, mirror * -sin, zero), (sin, cos, zero), 32, torch.device("cpu"))
     seen = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     expected = torch.rot90(images if mirror > 0 else images.flip(3), quarter, (2, 3))
     torch.testing.assert_close(seen, expected, atol=2e-4, rtol=0)
@@ -69,8 +74,8 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     """The whole view, not its grid alone: the angle is in degrees, and what comes out is the image, turned."""
     batch = smooth(2, 32)
     monkeypatch.setattr("repr.images.views.torch.rand", lambda shape, **_: torch.ones(shape))  # every draw at its upper end
-    found = Views(32, rotate=90)(batch, made(0))
-    torch.testing.assert_close(found, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
+    views = Views(32, rotate=90)(batch, made(0))
+    torch.testing.assert_close(views, torch.rot90(plain(batch, 32), 1, (2, 3)), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +95,12 @@ def test_a_turn_by_ninety_degrees_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_each_image_draws_its_own(kind: dict[str, Any], least: int) -> None:
     batch = smooth(1, 32).expand(16, -1, -1, -1)
-    found = Views(32, **kind)(batch, made(0))
-    different = torch.unique(found.flatten(1), dim=0)
+    views = Views(32, **kind)(batch, made(0))
+    different = torch.unique(views.flatten(1), dim=0)
     assert len(different) == 16 if least == 16 else least <= len(different) < 16
 
 
-def test_blur_is_in_pixels_of_a_image_of_224() -> None:
+def test_blur_is_in_pixels_of_an_image_of_224() -> None:
     batch = smooth(3, 32)
     expected = gaussian_blur(plain(batch, 32), torch.full((3,), 14.0 * 32 / 224))
     torch.testing.assert_close(Views(32, blur=1.0, blur_sigma=(14.0, 14.0))(batch, made(0)), expected)
@@ -103,7 +108,7 @@ def test_blur_is_in_pixels_of_a_image_of_224() -> None:
 
 def test_affine_grid_is_torchs() -> None:
     theta = torch.randn((5, 2, 3), generator=made(0))
-    ours = affine_grid(tuple(theta[:, 0].T), tuple(theta[:, 1].T), 9)  # type: ignore[arg-type]
+    ours = affine_grid(tuple(theta[:, 0].T), tuple(theta[:, 1].T), 9, torch.device("cpu"))  # type: ignore[arg-type]
     torch.testing.assert_close(ours, torch.nn.functional.affine_grid(theta, [5, 3, 9, 9], align_corners=False))
 
 
@@ -271,6 +276,31 @@ def test_autocast_does_not_reach_into_the_views() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = preset("simclr", 32)(batch, made(0))
     assert inside.dtype == torch.float32 and torch.equal(inside, preset("simclr", 32)(batch, made(0)))
+
+
+class Launches(TorchDispatchMode):
+    """Counts the operations whose result is new and lies on a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        one = result[0] if isinstance(result, tuple | list) else result
+        self.count += isinstance(one, torch.Tensor) and one.is_cuda and not function.is_view
+        return result
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_on_a_gpu_that_is_made_up_everything_lies_where_it_belongs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor without content refuses to be mixed with those of another device, and what is started on the device can be counted."""
+    spec = importlib.util.spec_from_file_location("views_apart", views.__file__)  # its constants stay apart: those made here have none
+    assert spec is not None and spec.loader is not None
+    monkeypatch.setitem(sys.modules, "views_apart", apart := importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(apart)
+    with FakeTensorMode(), Launches() as launches:
+        seen = apart.preset(name, 32)(torch.empty((8, 48, 48, 3), dtype=torch.uint8, device="cuda"), torch.Generator())
+    assert seen.is_cuda and seen.shape == (8, 3, 32, 32)
+    assert launches.count < 50  # some hundred where each sample's few numbers were computed there: more than the host starts in time
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

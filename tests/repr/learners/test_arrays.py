@@ -58,8 +58,8 @@ def test_features_that_do_not_fit(x: Any, width: int | None, words: str) -> None
 
 def test_features_become_float32_rows_side_by_side() -> None:
     x = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    made = as_features(x, 3)
-    assert made.dtype == np.float32 and made.flags.c_contiguous and made.tolist() == x.tolist() and as_features(x[:0]).shape == (0, 3)
+    rows = as_features(x, 3)
+    assert rows.dtype == np.float32 and rows.flags.c_contiguous and rows.tolist() == x.tolist() and as_features(x[:0]).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_labels() -> None:
 @given(st.lists(st.integers(-3, 3), max_size=12))
 def test_by_class_deals_every_position_once_in_its_order(labels: list[int]) -> None:
     y = np.array(labels, dtype=np.int64)
-    found = [(label, rows.tolist()) for label, rows in by_class(y)]
-    assert found == [(label, [i for i, other in enumerate(labels) if other == label]) for label in sorted(set(labels))]
+    dealt = [(label, rows.tolist()) for label, rows in by_class(y)]
+    assert dealt == [(label, [i for i, other in enumerate(labels) if other == label]) for label in sorted(set(labels))]
 
 
 def test_what_was_taught() -> None:

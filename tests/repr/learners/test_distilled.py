@@ -129,13 +129,13 @@ def test_icarl_answers_by_the_mean_of_its_exemplars(small_encoder: Small, colour
     learner = ICaRL(small_encoder(), device="cpu", memory=13, epochs=0).learn(x, y)
     encoder = small_encoder()
     with torch.no_grad():
-        phi, asked = (torch.nn.functional.normalize(encoder.encode(torch.from_numpy(part))).numpy() for part in (x, queries))
+        phi, query_features = (torch.nn.functional.normalize(encoder.encode(torch.from_numpy(part))).numpy() for part in (x, queries))
     means = []
     for c in learner.classes_:
         own = phi[y == c]
         mean = own[herd(own, 2)].mean(axis=0)
         means.append(mean / np.linalg.norm(mean))
-    nearest = [int(np.argmin([np.linalg.norm(a - m) for m in means])) for a in asked]
+    nearest = [int(np.argmin([np.linalg.norm(a - m) for m in means])) for a in query_features]
     assert learner.predict(queries).tolist() == learner.classes_[nearest].tolist()
 
 

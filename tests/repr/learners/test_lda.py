@@ -84,8 +84,8 @@ def test_in_a_big_shop_a_few_images_leave_the_covariance_as_it_was(shop: tuple[A
     inverse = learner._solve().inverse
     for column, label in ((3, 3), (12, 99)):
         mean = learner.means_.row(label)
-        wanted = learner.scale / learner._solve().usual * (queries @ inverse @ mean - 0.5 * mean @ inverse @ mean)
-        assert np.allclose(after[:, column], wanted, rtol=1e-3, atol=1e-3)
+        expected = learner.scale / learner._solve().usual * (queries @ inverse @ mean - 0.5 * mean @ inverse @ mean)
+        assert np.allclose(after[:, column], expected, rtol=1e-3, atol=1e-3)
     learner.learn(queries[3:20], np.full(17, 98))
     whole = LDA().learn(np.vstack([many, queries[:20]]), np.concatenate([np.tile(y, 100), [99, 3, 3], np.full(17, 98)]))
     assert np.allclose(learner.scores(queries), whole.scores(queries), rtol=1e-3, atol=1e-3)

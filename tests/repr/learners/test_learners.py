@@ -169,7 +169,7 @@ def test_settings_are_read_as_their_defaults_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ("lda:=1", "without a name"),
         ("lda:shrinkage=0.1,shrinkage=0.2", "set twice"),
@@ -186,8 +186,8 @@ def test_settings_are_read_as_their_defaults_are() -> None:
         ("ldaa:root=true", "Did you mean lda"),
     ],
 )
-def test_settings_that_are_none(typed: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_settings_that_are_none(typed: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         make(typed)
 
 

@@ -40,13 +40,13 @@ def assert_close(a: Any, b: Any, queries: Array, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("case", FEATURES)
-@pytest.mark.parametrize("asked", [False, True], ids=["not asked before", "asked before"])
+@pytest.mark.parametrize("answered_before", [False, True], ids=["not asked before", "asked before"])
 class TestAsIfNeverTaught:
-    def test_then_and_afterwards(self, case: str, asked: bool, shop: tuple[Array, Array, Array, Array]) -> None:
+    def test_then_and_afterwards(self, case: str, answered_before: bool, shop: tuple[Array, Array, Array, Array]) -> None:
         """neighbour, cosine and tfa to the same bits; means and scatter to rounding; linear, which trains anew from zero, as at once."""
         x, y, queries, _ = shop
         learner = learn(fresh(case), x, y, STEPS)
-        if asked:
+        if answered_before:
             learner.scores(queries)
         assert learner.remove(GONE, x, y) is learner
         steps = [[c for step in STEPS for c in step]] if case == "linear" else STEPS
@@ -59,11 +59,11 @@ class TestAsIfNeverTaught:
             both.learn(x[y == 0][:2], y[y == 0][:2])
         assert_close(learner, reference, queries, 0.02 if case == "linear" else 1e-4)
 
-    def test_all_of_them(self, case: str, asked: bool, shop: tuple[Array, Array, Array, Array]) -> None:
+    def test_all_of_them(self, case: str, answered_before: bool, shop: tuple[Array, Array, Array, Array]) -> None:
         """Then it is as one that was never taught: it may be taught features of another width."""
         x, y, queries, _ = shop
         learner = learn(fresh(case), x, y, STEPS)
-        if asked:
+        if answered_before:
             learner.scores(queries)
         learner.remove(range(12), x, y)
         assert len(learner.classes_) == 0
@@ -91,8 +91,8 @@ def test_which_learners_need_what(shop: tuple[Array, Array, Array, Array], small
     x, y, *_ = shop
     assert {case for case in FEATURES if needs(case, x, y) == "removed"} == {"lda", "lda-root", "ranpac 30"}
     assert all(needs(case, x, y) in {"removed", "nothing"} for case in FEATURES)
-    made = {name: make(name, encoder=small_encoder(), device="cpu").removal_needs for name in TRAINED}
-    assert made == {name: "remaining" if name == "lwf" else "nothing" for name in TRAINED}
+    of_trained = {name: make(name, encoder=small_encoder(), device="cpu").removal_needs for name in TRAINED}
+    assert of_trained == {name: "remaining" if name == "lwf" else "nothing" for name in TRAINED}
     assert make("wa", encoder=small_encoder(), device="cpu", memory=20).removal_needs == "remaining"
 
 
@@ -138,12 +138,12 @@ def test_a_removal_too_small_for_a_new_covariance_moves_the_others_rightly(shop:
     learners = [make("lda").learn(many, labels) for _ in range(3)]
     for learner in learners:
         learner.scores(queries)
-    asked, unasked, alone = learners
-    asked.learn(queries[:2], np.array([60, 61])).scores(queries)
-    asked.remove([60], queries[:1], np.array([60]))
-    unasked.learn(queries[:2], np.array([60, 61])).remove([60], queries[:1], np.array([60]))
+    answered, unanswered, alone = learners
+    answered.learn(queries[:2], np.array([60, 61])).scores(queries)
+    answered.remove([60], queries[:1], np.array([60]))
+    unanswered.learn(queries[:2], np.array([60, 61])).remove([60], queries[:1], np.array([60]))
     alone.learn(queries[1:2], np.array([61]))
-    for learner in (asked, unasked):
+    for learner in (answered, unanswered):
         np.testing.assert_allclose(learner.scores(queries), alone.scores(queries), rtol=1e-4, atol=1e-4)
 
 

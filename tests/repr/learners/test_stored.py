@@ -23,7 +23,7 @@ def test_arrays_are_taken_by_kind_and_shape(stored: Stored) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "said"),
+    ("name", "shape", "message"),
     [
         ("row", (3, 2), "there is no array row"),
         ("rows", (3,), r"rows is float32 \(3, 2\), not float32 \(3\)"),
@@ -31,8 +31,8 @@ def test_arrays_are_taken_by_kind_and_shape(stored: Stored) -> None:
         ("of", (), r"of is int64 \(\), not float32 \(\)"),
     ],
 )
-def test_others_are_refused_with_the_place(stored: Stored, name: str, shape: tuple[int | None, ...], said: str) -> None:
-    with pytest.raises(UserError, match=rf"^shop.safetensors: (the array )?{said}.*Fetch the file again"):
+def test_others_are_refused_with_the_place(stored: Stored, name: str, shape: tuple[int | None, ...], message: str) -> None:
+    with pytest.raises(UserError, match=rf"^shop.safetensors: (the array )?{message}.*Fetch the file again"):
         stored.floats(name, *shape)
 
 

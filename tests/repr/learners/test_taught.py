@@ -64,16 +64,16 @@ def test_all_learners_are_tried() -> None:
 
 
 @pytest.mark.parametrize(("name", "settings"), FEATURES)
-@pytest.mark.parametrize("asked", [False, True], ids=["not asked before", "asked before"])
+@pytest.mark.parametrize("answered_before", [False, True], ids=["not asked before", "asked before"])
 def test_of_features_to_the_same_bits(
-    name: str, settings: dict[str, Any], asked: bool, shop: tuple[Array, Array, Array, Array], tmp_path: Path
+    name: str, settings: dict[str, Any], answered_before: bool, shop: tuple[Array, Array, Array, Array], tmp_path: Path
 ) -> None:
     """Taught out of order, asked and taught again before it is saved; loaded it answers, goes on, forgets and goes on as the first does."""
     x, y, queries, _ = shop
     first = taught_in_steps(Taught(make(name, **settings), weights="w"), x, y, [[7, 2, 5, 0, 1, 3, 4]])
     first.scores(queries)
     taught_in_steps(first, x, y, [[11], [8, 6]])
-    if asked:
+    if answered_before:
         first.scores(queries)
     first.save(tmp_path / "a.safetensors")
     twin = load(tmp_path / "a.safetensors", weights="w")
@@ -88,6 +88,7 @@ def test_of_features_to_the_same_bits(
     assert_alike(first, twin, queries)
 
 
+@pytest.mark.usefixtures("thin_here")
 @pytest.mark.parametrize(("name", "settings"), IMAGES)
 def test_of_images_to_the_same_bits(
     name: str, settings: dict[str, Any], coloured: tuple[Array, Array, Array, Array], tmp_path: Path
@@ -103,6 +104,7 @@ def test_of_images_to_the_same_bits(
     assert_alike(first, twin, queries)
 
 
+@pytest.mark.usefixtures("thin_here")
 @pytest.mark.parametrize("name", [*FROZEN, "finetune", "icarl"])
 def test_untaught_ones_too(name: str, shop: tuple[Array, ...], coloured: tuple[Array, ...], tmp_path: Path) -> None:
     images = learner_class(name).input == "images"
@@ -198,7 +200,7 @@ def test_the_header_says_what_the_file_is(tmp_path: Path, plane: tuple[Array, Ar
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"schema": SCHEMA + 1, "more": 3}, "newer version of this program. Update it"),
         ({"schema": 0}, "older version of this program. Teach the learner again"),
@@ -215,24 +217,24 @@ def test_the_header_says_what_the_file_is(tmp_path: Path, plane: tuple[Array, Ar
         ({"unheard": 1}, "what it says of itself is broken"),
     ],
 )
-def test_a_header_that_does_not_fit(changed: dict[str, Any], said: str, tmp_path: Path, plane: tuple[Array, Array]) -> None:
+def test_a_header_that_does_not_fit(changed: dict[str, Any], message: str, tmp_path: Path, plane: tuple[Array, Array]) -> None:
     path = lda(tmp_path, plane)
     header, arrays = read(path)
     write(path, {**header, **changed}, arrays)
     with pytest.raises(UserError, match=f"^{path}: ") as refused:
         load(path)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("told", ["", "[]", "null", "{", "7"])
-def test_a_header_that_is_none(told: str, tmp_path: Path) -> None:
-    save_file({"x": np.zeros(2)}, tmp_path / "a.safetensors", {"learner": told})
+@pytest.mark.parametrize("header", ["", "[]", "null", "{", "7"])
+def test_a_header_that_is_none(header: str, tmp_path: Path) -> None:
+    save_file({"x": np.zeros(2)}, tmp_path / "a.safetensors", {"learner": header})
     with pytest.raises(UserError, match="what it says of itself is broken"):
         load(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"means/rows": None}, "there is no array means/rows"),
         ({"scatter": np.zeros((3, 3))}, r"scatter is float64 \(3, 3\), not float64 \(2, 2\)"),
@@ -243,11 +245,11 @@ def test_a_header_that_is_none(told: str, tmp_path: Path) -> None:
         ({"extra": np.zeros(1)}, "nothing is known of the array extra"),
     ],
 )
-def test_arrays_that_do_not_fit(changed: dict[str, Any], said: str, tmp_path: Path, plane: tuple[Array, Array]) -> None:
+def test_arrays_that_do_not_fit(changed: dict[str, Any], message: str, tmp_path: Path, plane: tuple[Array, Array]) -> None:
     path = lda(tmp_path, plane)
     header, arrays = read(path)
     write(path, header, {name: array for name, array in {**arrays, **changed}.items() if array is not None})
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(path)
 
 
@@ -277,7 +279,7 @@ def test_files_that_are_cut_or_something_else(tmp_path: Path, plane: tuple[Array
 
 
 @pytest.mark.parametrize(
-    ("about", "said"),
+    ("about", "message"),
     [
         ({}, "does not say what its encoder is"),
         ({"arch": "resnet99"}, "no such architecture: resnet99"),
@@ -288,7 +290,7 @@ def test_files_that_are_cut_or_something_else(tmp_path: Path, plane: tuple[Array
     ],
 )
 def test_an_encoder_that_does_not_fit(
-    about: dict[str, Any], said: str, coloured: tuple[Array, Array, Array, Array], tmp_path: Path
+    about: dict[str, Any], message: str, coloured: tuple[Array, Array, Array, Array], tmp_path: Path
 ) -> None:
     x, y, *_ = coloured
     path = tmp_path / "a.safetensors"
@@ -298,7 +300,7 @@ def test_an_encoder_that_does_not_fit(
     header, arrays = read(path)
     assert header["about"]["encoder"]["crops"] == [1.0, 0.5] and "device" not in header["settings"]
     write(path, {**header, "about": {"encoder": {**header["about"]["encoder"], **about}} if about else {}}, arrays)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(path, device="cpu")
 
 

@@ -32,8 +32,8 @@ class TestEveryOne:
         old = np.isin(y, OLD)
         learner = fresh(name, small_encoder).learn(x[old], y[old])
         assert learner.classes_.tolist() == [2, 4, 5, 9]
-        asked = np.isin(answers, OLD)
-        assert (learner.predict(queries[asked]) == answers[asked]).mean() > 0.9
+        of_old = np.isin(answers, OLD)
+        assert (learner.predict(queries[of_old]) == answers[of_old]).mean() > 0.9
         learner.learn(x[~old], y[~old])
         assert learner.classes_.tolist() == [2, 4, 5, 7, 9, 30]
         scores = learner.scores(queries)
@@ -131,11 +131,11 @@ def test_the_memory_is_kept_to_its_size(small_encoder: Small, coloured: tuple[Ar
 
 def test_without_replay_fine_tuning_forgets(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
     x, y, queries, answers = coloured
-    old, asked = np.isin(y, OLD), np.isin(answers, OLD)
+    old, of_old = np.isin(y, OLD), np.isin(answers, OLD)
     right = {}
     for memory in (None, 0):
         learner = fresh("finetune", small_encoder, memory=memory).learn(x[old], y[old]).learn(x[~old], y[~old])
-        right[memory] = float((learner.predict(queries[asked]) == answers[asked]).mean())
+        right[memory] = float((learner.predict(queries[of_old]) == answers[of_old]).mean())
     assert right[None] > 0.9
     assert right[0] < 0.6
 
@@ -152,14 +152,14 @@ def test_old_rows_of_the_head_stay_when_it_grows(small_encoder: Small, coloured:
 def test_without_epochs_finetune_ncm_is_nearest_class_mean(small_encoder: Small, coloured: tuple[Array, Array, Array, Array]) -> None:
     x, y, queries, _ = coloured
     with torch.no_grad():
-        features, asked = (small_encoder().encode(torch.from_numpy(part)).numpy() for part in (x, queries))
+        features, query_features = (small_encoder().encode(torch.from_numpy(part)).numpy() for part in (x, queries))
     reference = make("ncm").learn(features, y)
     for memory in (None, 6, 0):
         learner = fresh("finetune-ncm", small_encoder, epochs=0, memory=memory)
         old = np.isin(y, OLD)
         learner.learn(x[old], y[old]).learn(x[~old], y[~old])
         if memory != 6:  # with one exemplar a class the old means are those of the exemplars
-            assert np.allclose(learner.scores(queries), reference.scores(asked), atol=1e-3)
+            assert np.allclose(learner.scores(queries), reference.scores(query_features), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", [n for n in TRAINED if learner_class(n).plain_base])

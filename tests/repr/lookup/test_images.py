@@ -99,6 +99,7 @@ def test_the_encoder_is_made_ready_once_an_opened_index(index: Index, monkeypatc
     assert len(copies) == 1
 
 
+@pytest.mark.slow
 def test_a_forked_child_answers_as_its_parent(index: Index, tmp_path: Path) -> None:
     (tmp_path / "fork.py").write_text(
         "import os, sys\n"

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +310,36 @@ def test_an_index_that_is_there_and_weights_that_are_not_its_own(index: Index, s
     with pytest.raises(UserError, match="not the weights the index was made with"):
         Index.open(index.folder, device="cpu").lookup(pixels(0))
     assert any("other weights" in problem for problem in index.verify())
+    (index.folder / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match="weights are not there"):
+        Index.open(index.folder, device="cpu").lookup(pixels(0))
+    assert any("weights are not there" in problem for problem in index.verify())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # features may be turned into any number
+def test_whichever_bytes_are_changed_it_answers_or_says_that_it_is_damaged(index: Index) -> None:
+    index.close()
+    db = index.folder / "index.db"
+    whole, refused = db.read_bytes(), 0
+    texts = [place for place in range(100, len(whole)) if whole[place : place + 2] in (b'{"', b'": ', b'", ', b'["')]
+    for seed in range(60):
+        generator, changed = np.random.default_rng(seed), bytearray(whole)
+        for place in generator.choice(texts if seed % 2 else np.arange(100, len(whole)), generator.choice([1, 3, 30])):
+            changed[place + generator.integers(8) if place < len(whole) - 8 else place] = generator.integers(256)
+        db.write_bytes(changed)
+        for file in ("index.db-wal", "index.db-shm"):
+            (index.folder / file).unlink(missing_ok=True)
+        try:
+            damaged = Index.open(index.folder, device="cpu")
+        except UserError:
+            refused += 1
+            continue
+        for ask in (damaged.info, damaged.gallery, damaged.store.history, lambda of=damaged: of.search(np.ones((1, 512), np.float32))):
+            with suppress(UserError):
+                ask()  # type: ignore[operator]
+        assert isinstance(damaged.verify(images=False), list)
+        damaged.close()
+    assert 0 < refused < 60
 
 
 def test_it_says_what_it_is(index: Index) -> None:

@@ -66,3 +66,23 @@ def test_single_images_go(store: Store) -> None:
     assert products.remove_images(store, [1, 99]) == 1 and products.remove_images(store, [1]) == 0
     assert [image.id for image in products.one(store, "17")[1]] == [4]  # type: ignore[index]
     assert store.removed(since=before) == [1] and store.verify() == []
+
+
+@pytest.mark.parametrize("id_", ["-1", "--x", "a/b", "../a", " two words ", "红茶", "x" * 1000, "Caf\u0065\u0301", "%2F", "a\u200db"])
+def test_any_text_of_one_line_is_an_id(id_: str) -> None:
+    assert products.checked_id(id_) == {"Caf\u0065\u0301": "Caf\u00e9"}.get(id_, id_.strip())
+
+
+@pytest.mark.parametrize(
+    ("id_", "words"),
+    [
+        ("", "without an id"),
+        (" \t ", "without an id"),
+        ("x" * 1001, "1,001 characters"),
+        *((f"a{sign}b", "control characters") for sign in "\n\r\t\0\x07\x1b\x7f\x85\u2028\u202e"),
+    ],
+)
+def test_what_is_no_id_is_told_in_one_line(id_: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        products.checked_id(id_, "here")
+    assert refused.value.where == "here" and str(refused.value).isprintable()

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from repr.learners import make
 from repr.lookup.gallery import Gallery
 from repr.lookup.matches import END, Search
-from repr.lookup.ranking import best_products, highest, image_search, nearest_products
+from repr.lookup.ranking import best_products, highest, nearest_products
 from repr.search import exact
 from repr.vectors import normalised
-from tests.repr.lookup.galleries import drawn, named, shop
+from tests.repr.lookup.galleries import drawn, named
 
 
 @pytest.mark.parametrize("name", ["ncm", "lda", "ranpac:dimensions=50"])
@@ -40,46 +40,27 @@ def test_nearest_products_are_those_of_the_learner() -> None:
     x, y = drawn(30, 6)
     gallery, (queries, _) = Gallery(x, named(y), np.arange(len(y))), drawn(30, 2, seed=1)
     learner = make("neighbour").learn(x, y)
-    ranking = nearest_products(image_search(gallery), gallery, queries, 30, 40.0)
+    ranking = nearest_products(gallery, queries, 30, 40.0)
     scores, places = highest(learner.scores(queries), 30)
     assert np.allclose(ranking.scores, scores, atol=1e-3)
     assert (ranking.columns == places).mean() > 0.99  # ties of rounding
 
 
-def test_a_search_that_has_no_more_leaves_places_empty() -> None:
-    """Inverted lists may give fewer images than were asked for."""
-    gallery = shop(6, 2)
-
-    def one(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-        cosines, rows = image_search(gallery)(queries, k)
-        rows[:, 1:] = -1
-        return cosines, rows
-
-    ranking = nearest_products(one, gallery, gallery.features(np.arange(3)), 4, 40.0)
-    assert (ranking.columns[:, 1:] == -1).all()
-    assert ranking.columns[:, 0].tolist() == [0, 0, 1]
-    assert np.isneginf(ranking.scores[:, 1:]).all()
-
-
-def dead_and_alive() -> Gallery:
+def test_removed_images_are_passed_over_whoever_searches() -> None:
     """Forty images of ten products in two pieces, every third of which was removed."""
     x, y = drawn(10, 4)
-    vectors = normalised(x)
-    return Gallery.of_numbers([vectors[:13], vectors[13:]], y, np.arange(40), np.arange(40) % 3 > 0)
+    vectors, queries = normalised(x), normalised(drawn(10, 1, seed=5)[0])
+    gallery = Gallery.of_numbers([vectors[:13], vectors[13:]], y, np.arange(40), np.arange(40) % 3 > 0)
+    cosines = queries @ gallery.unit(gallery.alive).T
+    nearest = np.stack([cosines[:, y[gallery.alive] == product].max(axis=1) for product in range(10)], axis=1)
+    for search in (None, limited(gallery, 100), limited(gallery, 3)):  # who gets too few is answered by the exact search
+        ranking = nearest_products(gallery, queries, 10, 40.0, search)
+        assert np.array_equal(ranking.columns, np.argsort(-nearest, axis=1))
+        assert np.allclose(ranking.scores, -np.sort(-40 * nearest, axis=1), atol=1e-3)
 
 
-@pytest.mark.parametrize("k", [1, 5, 26, 100])
-def test_what_was_removed_is_passed_over(k: int) -> None:
-    gallery, queries = dead_and_alive(), normalised(drawn(10, 1, seed=5)[0])
-    expected = queries @ gallery.unit(gallery.alive).T
-    for whole in (None, exact_of(gallery)):
-        cosines, rows = image_search(gallery, whole)(queries, k)
-        assert np.array_equal(rows, gallery.alive[np.argsort(-expected, axis=1)[:, :k]])
-        assert np.allclose(cosines, -np.sort(-expected, axis=1)[:, :k], atol=1e-5)
-
-
-def exact_of(gallery: Gallery, most: int = 100) -> Search:
-    """A search that gives each query no more than `most` images."""
+def limited(gallery: Gallery, most: int) -> Search:
+    """A search that gives each query no more than `most` images, as inverted lists may."""
 
     def _search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
         cosines, rows = exact.top_k_of(queries, gallery.pieces, k)
@@ -87,10 +68,3 @@ def exact_of(gallery: Gallery, most: int = 100) -> Search:
         return cosines, rows
 
     return _search
-
-
-def test_who_gets_too_few_is_answered_by_the_exact_search() -> None:
-    gallery, queries = dead_and_alive(), normalised(drawn(10, 1, seed=5)[0])
-    ours, theirs = image_search(gallery, exact_of(gallery, 3))(queries, 6), image_search(gallery)(queries, 6)
-    assert np.array_equal(ours[1], theirs[1])
-    assert np.allclose(ours[0], theirs[0])

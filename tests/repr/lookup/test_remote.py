@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,21 @@ def test_a_milvus_that_goes_away_in_the_middle_of_a_build(tmp_path: Path, weight
     index = Index.create(tmp_path / "i", **made)  # type: ignore[arg-type]
     assert index.info()["complete"] and len(sent) == 5 and index.verify() == []
     assert [index.lookup(pixels(seed), k=1).matches[0].product for seed in range(9)] == [f"p{seed}" for seed in range(9)]
+
+
+def test_a_restored_index_has_its_own_vectors_and_drops_those_of_one_that_is_gone(tmp_path: Path, weights: Weights) -> None:
+    address = f"milvus://{tmp_path}/v.db"
+    before = Index.create(tmp_path / "before", weights=weights, store=address, crops=[1], device="cpu", learner="neighbour")
+    before.add("p", pixels(0))
+    before.backup(tmp_path / "shop.tar")
+    before.add("since", pixels(1))
+    first = Index.restore(tmp_path / "shop.tar", tmp_path / "first")
+    assert [match.product for match in first.lookup(pixels(1), k=5).matches] == ["p"], "not what came after the backup"
+    assert [match.product for match in before.lookup(pixels(1), k=5).matches] == ["since", "p"], "which has what is its own"
+    collections = MilvusClient(f"{tmp_path}/v.db").list_collections()
+    assert len(collections) == 2
+    shutil.rmtree(before.folder)
+    second = Index.restore(tmp_path / "shop.tar", tmp_path / "second")
+    assert second.lookup(pixels(0), k=1).matches[0].product == "p"
+    left = MilvusClient(f"{tmp_path}/v.db").list_collections()
+    assert sorted(left) == sorted(f"repr_{index.name}" for index in (first, second))

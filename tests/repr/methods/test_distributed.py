@@ -97,9 +97,9 @@ def one_of_two(out: Path) -> None:
     """What each of the two processes does."""
     with joined(torch.device("cpu")) as team:
         mine = slice(team.rank * B // 2, (team.rank + 1) * B // 2)
-        found = {name: trained(name, mine) for name in CASES}
+        of_methods = {name: trained(name, mine) for name in CASES}
         if team.rank == 0:
-            torch.save(found, out)
+            torch.save(of_methods, out)
 
 
 @pytest.fixture(scope="module", params=["devices", pytest.param("machines", marks=pytest.mark.slow)])
@@ -112,8 +112,8 @@ def two(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
             launch(2, [__file__, str(out)])
         else:
             machines(str(out))
-    found: dict[str, Any] = torch.load(out, weights_only=True)
-    return found
+    of_methods: dict[str, Any] = torch.load(out, weights_only=True)
+    return of_methods
 
 
 def machines(out: str) -> None:

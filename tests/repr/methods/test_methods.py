@@ -51,8 +51,8 @@ def steps(method: Method, n: int, lr: float) -> list[float]:
     losses = []
     for step in range(n):
         views = method.views(pixels, torch.Generator().manual_seed(1))
-        loss, kept = method.loss(views, labels)
-        assert kept["features"].shape == (16, 512) and not any(value.requires_grad for value in kept.values())
+        loss, watched = method.loss(views, labels)
+        assert watched["features"].shape == (16, 512) and not any(value.requires_grad for value in watched.values())
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -208,9 +208,9 @@ def test_joint_is_the_sum_of_its_parts(encoder: Encoder) -> None:
     for contrast in (0.0, 0.25, 1.0):
         method = make("joint", encoder, contrast=contrast).eval()
         with torch.no_grad():
-            loss, kept = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
+            loss, watched = method.loss(method.views(pixels, torch.Generator().manual_seed(0)), labels)
         values[contrast] = float(loss)
-        assert float(loss) == pytest.approx((1 - contrast) * float(kept["loss_ce"]) + contrast * float(kept["loss_supcon"]))
+        assert float(loss) == pytest.approx((1 - contrast) * float(watched["loss_ce"]) + contrast * float(watched["loss_supcon"]))
     assert values[0.25] == pytest.approx(0.75 * values[0.0] + 0.25 * values[1.0], rel=1e-4)
 
 
@@ -268,8 +268,8 @@ def test_losses_are_of_full_precision_under_autocast(name: str, bare: Callable[.
     views = tuple(10 * torch.eye(16, 128) + 0.5 * torch.randn(16, 128, generator=generator) for _ in range(2))
     expected, _ = bare(name).loss(views, torch.arange(16) % 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, _ = bare(name).loss(views, torch.arange(16) % 8)
-    torch.testing.assert_close(found, expected)
+        loss, _ = bare(name).loss(views, torch.arange(16) % 8)
+    torch.testing.assert_close(loss, expected)
 
 
 def test_supcon_near_its_optimum_under_autocast() -> None:
@@ -277,5 +277,5 @@ def test_supcon_near_its_optimum_under_autocast() -> None:
     projections = torch.eye(16).repeat(2, 1) + 0.05 * torch.randn(32, 16, generator=generator)
     labels = torch.arange(16).repeat(2)
     with torch.autocast("cpu", dtype=torch.bfloat16), in_float32(projections):
-        found = supcon_loss(projections, labels, 0.1)
-    torch.testing.assert_close(found, supcon_loss(projections, labels, 0.1))
+        loss = supcon_loss(projections, labels, 0.1)
+    torch.testing.assert_close(loss, supcon_loss(projections, labels, 0.1))

@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from repr.errors import UserError
-from repr.models.backbones import BACKBONES, backbone, build, empty, expected_shapes, head_names
+from repr.models.backbones import BACKBONES, backbone, build, check_size, empty, expected_shapes, head_names, usual_size
 
 SMALL = ("resnet18", "tf_efficientnet_lite0")
 
@@ -83,3 +83,29 @@ def test_the_papers_other_networks_are_torchvisions(arch: str) -> None:
     assert shapes.pop(weight) == (5, backbone(arch).dim) and shapes.pop(bias) == (5,)
     assert shapes == expected_shapes(arch)
     assert features.shape == (2, backbone(arch).dim)
+
+
+@pytest.mark.parametrize(
+    ("arch", "size", "message"),
+    [
+        ("resnet18", 15, "resnet18 needs images of 16 px at least, not 15. Give 16 or more"),
+        ("vgg19", 31, "vgg19 needs images of 32 px at least"),
+        ("inception_v3", 74, "inception_v3 needs images of 75 px at least"),
+    ],
+)
+def test_a_size_that_a_network_cannot_see_is_refused(arch: str, size: int, message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_size(arch, size)
+    assert message in str(refused.value) and refused.value.argument == "size"
+    assert usual_size(arch, size) == backbone(arch).size and usual_size(arch, 96) == 96
+    check_size(arch, size + 1)
+
+
+def test_patches_must_divide_the_image() -> None:
+    pytest.importorskip("timm")
+    with pytest.raises(UserError, match=r"its patches of 16 px do not divide images of 168\. Give 160 or 176"):
+        check_size("test_vit", 168)
+    check_size("test_vit", 176)
+    assert usual_size("test_vit", 168) == backbone("test_vit").size == 160
+    with pytest.raises(UserError, match=r"mixer_s32_224 sees images of 224 px alone, not 160\. Give 224"):
+        check_size("mixer_s32_224", 160)

@@ -44,13 +44,13 @@ def test_batchnorm_is_measured_on_all_crops_at_once(trained: Weights) -> None:
     """The variance is that of both crops together, as a batch of twice the images has it."""
     batch = images(0)
     batch[:, 8:24, 8:24] //= 8  # so that the middles are darker, and the variance between the crops matters
-    found = reestimate_batchnorm(replace(trained, crops=(1.0, 0.5)), [batch], LEARNED)
+    measured = reestimate_batchnorm(replace(trained, crops=(1.0, 0.5)), [batch], LEARNED)
     encoder = load_encoder(trained)
     whole, middle = (part.permute(0, 3, 1, 2) / 255 for part in (batch, batch[:, 8:24, 8:24]))
     middle = torch.nn.functional.interpolate(middle, (32, 32), mode="bilinear", antialias=True, align_corners=False)
     with torch.no_grad():
         stem = encoder.network.conv1((torch.cat([whole, middle]) - encoder._shift) / encoder._scale)
-    torch.testing.assert_close(found.tensors["bn1.running_var"], stem.var((0, 2, 3)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(measured.tensors["bn1.running_var"], stem.var((0, 2, 3)), atol=1e-5, rtol=1e-4)
 
 
 def test_the_images_that_were_measured_on_leave_their_record(trained: Weights) -> None:

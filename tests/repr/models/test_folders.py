@@ -61,9 +61,9 @@ def test_images_are_prepared_to_the_pixel_and_vectors_are_theirs(layout: tuple[P
         assert float((ours - expected).abs().max()) <= 1.01 / 255, "more than one level of 256"
     with torch.no_grad(), Image.open(photographs[0]) as image:
         expected = theirs.vectors(torch.stack([theirs.pixels(image)]))
-    found = torch.from_numpy(Embedder(encoder, device="cpu").images(photographs[:1]).features)
-    assert found.shape == expected.shape == (1, backbone(encoder.arch).dim)
-    assert float(cosine_similarity(found, expected)) >= 0.99999
+    features = torch.from_numpy(Embedder(encoder, device="cpu").images(photographs[:1]).features)
+    assert features.shape == expected.shape == (1, backbone(encoder.arch).dim)
+    assert float(cosine_similarity(features, expected)) >= 0.99999
     with torch.no_grad(), Image.open(photographs[0]) as image:
         pixels = torch.stack([theirs.pixels(image)])
         assert float(cosine_similarity(encoder.network(pixels), theirs.vectors(pixels))) >= 0.999999
@@ -193,3 +193,69 @@ def test_kinds_that_are_not_known_are_told(tmp_path: Path) -> None:
         read_weights(tmp_path)
     with pytest.raises(UserError, match="no such weights"):
         read_weights("local-dir:/nowhere/at/all")
+
+
+@pytest.fixture(scope="module")
+def written(layouts: Layouts, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder of each kind, made once."""
+    root = tmp_path_factory.mktemp("written")
+
+    def folder(name: str) -> Path:
+        if not (root / name).exists():
+            layouts[name](root / name)
+        return root / name
+
+    return folder
+
+
+TIMM, OPEN_CLIP, PREPROCESS = ("timm vit", "config.json"), ("open_clip", "open_clip_config.json"), ("dinov2", "preprocessor_config.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "keys", "value", "message"),
+    [
+        (TIMM, ("pretrained_cfg", "interpolation"), "sharp", "images resized by 'sharp' and cropped by 'center'. We know nearest"),
+        (TIMM, ("pretrained_cfg", "crop_mode"), "left", "images resized by 'bicubic' and cropped by 'left'"),
+        (TIMM, ("pretrained_cfg", "crop_pct"), "most", "'most' where a number is wanted"),
+        (TIMM, ("pretrained_cfg", "mean"), [0.1, None, 0.3], "None where a number is wanted"),
+        (TIMM, ("pretrained_cfg", "input_size"), [1, 160, 160], "a network of images with 1 channels"),
+        (TIMM, ("pretrained_cfg", "input_size"), [3, 160, 176], "images of 3×160×176 are not square"),
+        (TIMM, ("pretrained_cfg", "input_size"), "large", "does not say rightly which network it is"),
+        (TIMM, ("pretrained_cfg",), 7, "does not say rightly which network it is"),
+        (TIMM, ("num_classes",), "many", "does not say rightly which network it is"),
+        (TIMM, ("model_args",), ["depth"], "does not say rightly which network it is"),
+        (OPEN_CLIP, ("model_cfg", "vision_cfg"), [], "no model_cfg with a vision_cfg in it"),
+        (OPEN_CLIP, ("model_cfg", "embed_dim"), "24", "no vision_cfg and embed_dim in it"),
+        (OPEN_CLIP, ("model_cfg", "vision_cfg", "depth_of_field"), 3, "this open_clip knows no depth_of_field of image towers"),
+        (OPEN_CLIP, ("preprocess_cfg", "size"), [32, 48], "images of 32×48 are not square"),
+        (OPEN_CLIP, ("preprocess_cfg", "size"), "large", "does not say rightly which network it is"),
+        (OPEN_CLIP, ("preprocess_cfg", "resize_mode"), "tallest", "images resized by 'tallest'. We know "),
+        (OPEN_CLIP, ("preprocess_cfg", "fill_color"), "red", "does not say rightly which network it is"),
+        (PREPROCESS, ("crop_size",), {"height": 32, "width": 24}, "images are not made square"),
+        (PREPROCESS, ("rescale_factor",), 1.0, "images are not resized, or not scaled to 0..1"),
+        (PREPROCESS, ("image_processor_type",), "NoSuchProcessor", "transformers cannot read it"),
+    ],
+)
+def test_what_a_config_says_wrongly_is_told(
+    place: tuple[str, str], keys: tuple[str, ...], value: object, message: str, written: Callable[[str], Path], tmp_path: Path
+) -> None:
+    name, file = place
+    folder = shutil.copytree(written(name), tmp_path / "C+C")
+    content = json.loads((folder / file).read_text())
+    part = content
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    (folder / file).write_text(json.dumps(content))
+    with pytest.raises(UserError) as refused:
+        read_weights(folder)
+    assert message in str(refused.value) and "C+C" in str(refused.value)
+
+
+def test_one_number_stands_for_three_colours_in_a_timm_folder_too(written: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(written("timm vit"), tmp_path / "model")
+    content = json.loads((folder / "config.json").read_text())
+    content["pretrained_cfg"] |= {"mean": 0.5, "std": 0.25, "crop_mode": "border"}
+    (folder / "config.json").write_text(json.dumps(content))
+    weights = read_weights(folder)
+    assert (weights.mean, weights.std) == ((0.5,) * 3, (0.25,) * 3) and weights.frame is not None and weights.frame.fill == (128, 128, 128)

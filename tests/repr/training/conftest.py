@@ -107,17 +107,17 @@ class Programs:
 
     def running(self) -> dict[int, str]:
         """The command lines of all processes that the test has started, and of theirs, by process id."""
-        found = {}
+        processes = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 if (
                     f"{MARK}={self.mark}".encode() in (folder / "environ").read_bytes()
                     and (folder / "stat").read_text().split(") ")[1][0] != "Z"
                 ):
-                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+                    processes[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
             except OSError:  # gone meanwhile, or somebody else's
                 continue
-        return found
+        return processes
 
     def workers(self, of: str) -> list[int]:
         """The running ones whose command line has `of` in it."""

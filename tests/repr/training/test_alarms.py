@@ -69,8 +69,8 @@ GOOD: dict[str, Any] = {
     ],
 )
 def test_each_alarm(change: dict[str, Any], kind: str, words: str) -> None:
-    said = alarms.judge(**GOOD | change)
-    assert list(said) == [kind] and words in said[kind]
+    alarm = alarms.judge(**GOOD | change)
+    assert list(alarm) == [kind] and words in alarm[kind]
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_classes_of_unequal_size_have_a_lower_trivial_loss(
     """Nine in ten of one class: the best that tells nothing apart says so; where classes are drawn equally often they count as equal."""
     codes, training = shop.labels(1)[0], shop.column("split") == "train"
     rows = np.concatenate([np.flatnonzero((codes == code) & training)[:n] for code, n in ((0, 16), (1, 4))])
-    told: list[Any] = []
+    alarms: list[Any] = []
     original = Supervised.trivial
 
     def trivial(self: Supervised, batch_size: int, shares: torch.Tensor | None = None) -> float | None:
-        told.append(shares)
+        alarms.append(shares)
         return original(self, batch_size, shares)
 
     monkeypatch.setattr(Supervised, "trivial", trivial)
     for balanced in (False, True):
         train(shop.select(rows), tmp_path / str(balanced), epochs=1, balanced=balanced, val_share=0.0, batch_size=4)
-    assert told[0].tolist() == pytest.approx([0.8, 0.2]) and told[-1] is None
+    assert alarms[0].tolist() == pytest.approx([0.8, 0.2]) and alarms[-1] is None

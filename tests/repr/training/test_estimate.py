@@ -56,8 +56,8 @@ def test_the_bytes_are_those_of_the_checkpoint_and_the_weights(name: str, averag
     optimiser.step()
     state = of.state_dict()
     checkpoint.save(tmp_path, Checkpoint(1, {}, "", state, optimiser.state_dict(), dict(state) if averaged else {}))
-    kept = (tmp_path / checkpoint.FILE).stat().st_size
+    written = (tmp_path / checkpoint.FILE).stat().st_size
     if averaged:  # torch writes tensors that are one in memory once
-        kept += sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+        written += sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     weights = sum(parameter.numel() * parameter.element_size() for parameter in of.encoder.parameters())
-    assert checkpoint_bytes(of, averaged=averaged) == pytest.approx(kept + weights, rel=0.1, abs=60_000)
+    assert checkpoint_bytes(of, averaged=averaged) == pytest.approx(written + weights, rel=0.1, abs=60_000)

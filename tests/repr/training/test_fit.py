@@ -82,8 +82,8 @@ def test_the_weights_tell_how_they_were_made(finished: tuple[Path, dict[str, Any
     files = [shop.file(row) for row in np.flatnonzero(shop.column("split") == "train")]
     assert data.trained.key == Sketch.of(image_hashes(files)).key
     rate = float(Run.open(finished[0]).metrics()[0]["lr"])
-    told = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
-    assert told.items() <= record.settings.items() and record.settings["views"] == "product"
+    settings = {"epochs": 3, "size": 16, "batch_size": 16, "arch": "resnet18", "optimiser": "sgd", "weight_decay": 5e-4, "warmup": 0.3}
+    assert settings.items() <= record.settings.items() and record.settings["views"] == "product"
     assert 0 < rate <= float(str(record.settings["lr"])) == pytest.approx(0.1 * 16 / 256)
     assert record.settings.items() <= Run.open(finished[0]).config["resolved"].items() and "torch" in record.versions
     assert not {"device", "workers", "devices"} & set(record.settings)
@@ -210,13 +210,13 @@ def test_accuracy_is_of_the_averaged_weights(
 
 
 def test_settings_reach_what_they_set(train: Train, shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, list[Any]] = {"make": [], "factor": [], "preset": [], "Batches": []}
+    values: dict[str, list[Any]] = {"make": [], "factor": [], "preset": [], "Batches": []}
 
     def spied(module: Any, name: str) -> None:
         original = getattr(module, name)
 
         def spy(*positional: Any, **named: Any) -> Any:
-            asked[name].append((positional, named))
+            values[name].append((positional, named))
             return original(*positional, **named)
 
         monkeypatch.setattr(module, name, spy)
@@ -225,10 +225,10 @@ def test_settings_reach_what_they_set(train: Train, shop: Catalog, tmp_path: Pat
         spied(module, name)
     options = {"lr": 0.4, "momentum": 0.8, "weight_decay": 0.01, "warmup": 1.0, "views": "supervised-flip", "balanced": True}
     result = train(shop, tmp_path / "run", method="vicreg", **options)
-    ((positional, named),) = asked["make"][-1:]
+    ((positional, named),) = values["make"][-1:]
     assert positional[0] == "lars" and named == {"lr": 0.4, "momentum": 0.8, "weight_decay": 0.01}
-    assert asked["factor"][-1] == ((11, 12), {"warmup": 4, "schedule": "cosine", "final": 0.01})  # VICReg ends at a hundredth
-    assert asked["preset"][-1] == (("supervised-flip", 16), {}) and asked["Batches"][-1][1]["balanced"] is True
+    assert values["factor"][-1] == ((11, 12), {"warmup": 4, "schedule": "cosine", "final": 0.01})  # VICReg ends at a hundredth
+    assert values["preset"][-1] == (("supervised-flip", 16), {}) and values["Batches"][-1][1]["balanced"] is True
     assert result["metrics"]["lr"] == pytest.approx(0.4 * optim.factor(11, 12, warmup=4, schedule="cosine", final=0.01))
 
 

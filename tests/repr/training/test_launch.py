@@ -55,8 +55,8 @@ def script(tmp_path: Path, programs: Any) -> str:
 
 def test_each_process_learns_its_place(script: str, capfd: pytest.CaptureFixture[str]) -> None:
     launch(2, [script, "place", "place"])
-    said = sorted(capfd.readouterr().out.splitlines())
-    assert said == [str(worker.Worker(rank, 2, rank, 2, 0)) for rank in (0, 1)]
+    lines = sorted(capfd.readouterr().out.splitlines())
+    assert lines == [str(worker.Worker(rank, 2, rank, 2, 0)) for rank in (0, 1)]
 
 
 def test_work_that_is_done_is_no_failure_however_its_process_ends(script: str) -> None:
@@ -67,9 +67,9 @@ def test_work_that_is_done_is_no_failure_however_its_process_ends(script: str) -
 def test_what_a_user_can_mend_is_told_as_it_was_raised_and_the_others_are_ended(
     script: str, words: tuple[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         launch(2, [script, *words])
-    assert vars(told.value) == {"message": "the second cannot", "where": "there", "remedy": "Lower `devices`", "argument": "size"}
+    assert vars(raised.value) == {"message": "the second cannot", "where": "there", "remedy": "Lower `devices`", "argument": "size"}
     assert capfd.readouterr() == ("", "")  # whoever catches it says it
 
 
@@ -87,12 +87,12 @@ def failure(folder: Path, rank: int, exitcode: int, error: Exception | None, at:
     """What torch's launcher makes of a process that ended with `exitcode` at a time in seconds, and left word of `error`, if any."""
     file = folder / f"{rank}.json"
     if error is not None:
-        told = vars(error) if isinstance(error, UserError) else None
+        fields = vars(error) if isinstance(error, UserError) else None
         message = {"message": repr(error), "extraInfo": {"timestamp": str(int(at))}}
-        file.write_text(json.dumps({"message": message, "time": at, "error": told}))
-    made = ProcessFailure(local_rank=rank, pid=rank, exitcode=exitcode, error_file=str(file))
-    made.timestamp = int(at)
-    return made
+        file.write_text(json.dumps({"message": message, "time": at, "error": fields}))
+    failed = ProcessFailure(local_rank=rank, pid=rank, exitcode=exitcode, error_file=str(file))
+    failed.timestamp = int(at)
+    return failed
 
 
 def test_the_cause_is_what_came_first_and_not_what_followed(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_the_cause_is_what_came_first_and_not_what_followed(tmp_path: Path) -> N
     assert "ours" in str(cause(failed))
     late = [failure(tmp_path, 4, 1, ValueError("ours"), 100), failure(tmp_path, 5, -9, None, 101 + TOGETHER)]  # killed for not ending
     assert "ours" in str(cause(late))
-    told = [failure(tmp_path, 6, 1, lost, 100.1), failure(tmp_path, 7, 2, UserError("mend it"), 100.4)]
-    assert str(cause(told)) == "mend it."
+    failures = [failure(tmp_path, 6, 1, lost, 100.1), failure(tmp_path, 7, 2, UserError("mend it"), 100.4)]
+    assert str(cause(failures)) == "mend it."
     assert isinstance(cause([failure(tmp_path, 8, 130, None, 100), failure(tmp_path, 9, -15, None, 100)]), Stopped)
 
 
@@ -151,8 +151,8 @@ def test_a_signal_to_all_stops_all_at_any_time(programs: Any, when: str, number:
     """A terminal or a service manager sends it to the whole group, also to those that still import; none may end in a traceback."""
     with waiting(programs, when) as program:
         os.killpg(program.pid, number)
-        said, errors = program.communicate(timeout=120)
-    assert "stopped" in said.splitlines() and "Traceback" not in errors
+        stdout, errors = program.communicate(timeout=120)
+    assert "stopped" in stdout.splitlines() and "Traceback" not in errors
 
 
 def test_a_second_ctrl_c_ends_at_once_those_that_do_not(programs: Any) -> None:
@@ -162,8 +162,8 @@ def test_a_second_ctrl_c_ends_at_once_those_that_do_not(programs: Any) -> None:
             program.communicate(timeout=2)
         assert len(programs.workers("waiting.py")) == 3
         program.send_signal(signal.SIGINT)
-        said, errors = program.communicate(timeout=120)
-    assert said.splitlines()[-1] == "stopped" and "Traceback" not in errors
+        stdout, errors = program.communicate(timeout=120)
+    assert stdout.splitlines()[-1] == "stopped" and "Traceback" not in errors
     programs.until(lambda: not programs.running())
 
 
@@ -185,8 +185,8 @@ def typed(shop: Catalog, tmp_path: Path) -> list[str]:
 @pytest.mark.slow
 def test_two_processes_say_and_write_all_once(programs: Any, typed: list[str], tmp_path: Path) -> None:
     program = programs.start(*typed, "--method", "moco", "--out", str(tmp_path / "run"))
-    said, errors = program.communicate(timeout=600)
-    result = json.loads(said)
+    stdout, errors = program.communicate(timeout=600)
+    result = json.loads(stdout)
     assert program.returncode == 0 and result["metrics"]["step"] == 8 and result["weights"] == str(tmp_path / "run" / "weights.safetensors")
     assert [errors.count(words) for words in ("moco: resnet18", "Estimate", "epoch 1/2, loss", "Traceback", "Warning: torch")][:2] == [1, 1]
     assert errors.count("normalises over its own part") == 1 and "Traceback" not in errors and "W1" not in errors
@@ -197,7 +197,11 @@ def test_two_processes_say_and_write_all_once(programs: Any, typed: list[str], t
 @pytest.mark.slow
 def test_what_a_process_refuses_is_one_line_and_exit_code_2(programs: Any, typed: list[str], tmp_path: Path) -> None:
     program = programs.start(*typed, "--min-images", "999", "--out", str(tmp_path / "run"))
-    said, errors = program.communicate(timeout=600)
-    assert json.loads(said)["error"] == {"message": "no class has 999 training images", "where": "squares", "remedy": "Lower --min-images"}
+    out, errors = program.communicate(timeout=600)
+    assert json.loads(out)["error"] == {
+        "message": "no class has 999 training images",
+        "where": "squares",
+        "remedy": "Lower --min-images",
+    }
     assert program.returncode == 2 and errors.splitlines()[-1] == "Error: squares: no class has 999 training images. Lower --min-images."
     assert "Traceback" not in errors and not (tmp_path / "run").exists()

@@ -66,10 +66,10 @@ def test_a_step_is_one_of_gradient_descent() -> None:
     optimiser = torch.optim.SGD(method.parameters(), lr=0.5)
     for parameter in method.parameters():
         parameter.grad = torch.full_like(parameter, 7.0)  # what a step before has left does not count
-    loss, kept = gradient_step(method, method.encoder, optimiser, views, labels)
+    loss, watched = gradient_step(method, method.encoder, optimiser, views, labels)
     expected, _ = reference(views, labels)
     expected.backward()
-    assert not loss.requires_grad and float(loss) == pytest.approx(float(expected)) and kept["features"].shape == (2, 4)
+    assert not loss.requires_grad and float(loss) == pytest.approx(float(expected)) and watched["features"].shape == (2, 4)
     for ours, theirs in zip(method.parameters(), reference.parameters(), strict=True):
         assert theirs.grad is not None
         torch.testing.assert_close(ours, theirs - 0.5 * theirs.grad)

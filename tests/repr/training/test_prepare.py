@@ -22,12 +22,12 @@ from repr.training.settings import Settings
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 8)), min_size=1, max_size=40), st.floats(0, 1), st.integers(0, 99))
 def test_groups_stay_whole_and_a_class_keeps_two_images(rows: list[tuple[int, int]], share: float, seed: int) -> None:
     labels, groups = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
-    kept, held = hold_out(groups, np.arange(len(rows)), labels, share, np.random.default_rng(seed))
-    assert sorted([*kept, *held]) == list(range(len(rows)))
-    assert not set(groups[kept]) & set(groups[held])
+    train, held = hold_out(groups, np.arange(len(rows)), labels, share, np.random.default_rng(seed))
+    assert sorted([*train, *held]) == list(range(len(rows)))
+    assert not set(groups[train]) & set(groups[held])
     assert len(held) <= round(share * len(rows))
     for label in set(labels[labels >= 0]):
-        assert (labels[kept] == label).sum() >= min(2, (labels == label).sum())
+        assert (labels[train] == label).sum() >= min(2, (labels == label).sum())
 
 
 def test_twins_are_held_out_together(make_shop: Callable[..., Catalog], tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_test_images_are_neither_learned_from_nor_watched(make_shop: Callable[..
     (data,) = material.learned.data
     trained = Sketch.read(data.trained.n, material.learned.hashes[data.trained.key])
     tests = image_hashes([catalog.file(row) for row in np.flatnonzero(split == "test")])
-    assert data.trained.n == len(material.train) and trained.overlap(tests).found == 0
+    assert data.trained.n == len(material.train) and trained.overlap(tests).within == 0

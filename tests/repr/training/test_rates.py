@@ -11,11 +11,11 @@ from repr.training.rates import linear, tenths
 
 def test_linear_is_that_of_transformers() -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    wanted = get_linear_schedule_with_warmup(optimiser, 10, 100)
+    theirs = get_linear_schedule_with_warmup(optimiser, 10, 100)
     for step in range(100):
         assert linear(0.1)(step / 100) == pytest.approx(optimiser.param_groups[0]["lr"])
         optimiser.step()
-        wanted.step()
+        theirs.step()
 
 
 @pytest.mark.parametrize(("epoch", "expected"), [(0, 1), (11, 1), (12, 0.1), (35, 0.01), (59, 1e-4)])

@@ -157,9 +157,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(shop: Catalog, t
     original, calls = Supervised.loss, []
 
     def loss(self: Supervised, views: tuple[Tensor, ...], labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        value, kept = original(self, views, labels)
+        value, watched = original(self, views, labels)
         calls.append(1)
-        return (value * math.nan if len(calls) == 7 else value), kept
+        return (value * math.nan if len(calls) == 7 else value), watched
 
     monkeypatch.setattr(Supervised, "loss", loss)
     run = start(tmp_path / "run", shop)

@@ -7,6 +7,8 @@ import json
 import logging
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,8 +55,8 @@ def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], m
     whole = make_shop(tmp_path / "whole", per_class=6, val=3)
     split = np.resize(np.array(["train", "val", "test"], dtype=object), len(whole))
     with_split(whole, split).write(tmp_path / "whole.parquet")
-    asked = options | {"data": (str(tmp_path / "whole.parquet"),)}
-    done = execute(asked | {"split": "none"}, out=tmp_path / "all", resume=False)
+    arguments = options | {"data": (str(tmp_path / "whole.parquet"),)}
+    done = execute(arguments | {"split": "none"}, out=tmp_path / "all", resume=False)
     weights = read_weights(done["weights"])
     record = weights.provenance.last
     assert record is not None
@@ -64,7 +66,7 @@ def test_split_none_trains_on_every_image_and_says_so(options: dict[str, Any], m
     (leak,) = leaks([weights], whole)
     assert leak.kind == "seen" and leak.share == 1
     assert "val_acc" not in done["metrics"]
-    (data,) = read_weights(execute(asked, out=tmp_path / "part", resume=False)["weights"]).provenance.last.data  # type: ignore[union-attr]
+    (data,) = read_weights(execute(arguments, out=tmp_path / "part", resume=False)["weights"]).provenance.last.data  # type: ignore[union-attr]
     assert data.trained.n == 12 and data.held_out == 12
 
 
@@ -203,3 +205,35 @@ def test_a_run_whose_process_was_killed_starts_again_only_from_a_checkpoint_and_
     with pytest.raises(UserError, match="was killed"):
         execute(options | {"devices": 2}, out=tmp_path / "run", resume=False)
     assert started == ([(2, False)] + [(2, True)] * run.RESTARTS if kept else [(2, False)])
+
+
+def test_a_process_is_started_with_the_function_that_it_is_to_call(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program that `launch` is given is run here, on a function of our own: it reads the job, with our modules in their places."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "ours.py").write_text("import pathlib\ndef go(job):\n    pathlib.Path(job).with_name('called').write_text(job)\n")
+    jobs: list[dict[str, Any]] = []
+
+    def started(devices: int, command: list[str]) -> None:
+        subprocess.run([sys.executable, *command], check=True, cwd=tmp_path)
+        job = Path(command[-1])
+        assert job.with_name("called").read_text() == str(job)
+        jobs.append(json.loads(job.read_text()))
+        raise Killed("enough")
+
+    monkeypatch.syspath_prepend(tmp_path / "mine")
+    monkeypatch.setattr(run, "launch", started)
+    with pytest.raises(UserError, match="enough"):
+        execute(options | {"devices": 2}, out=tmp_path / "run", resume=False, part="ours:go")
+    (job,) = jobs
+    assert job["arguments"]["devices"] == 2 and job["out"] == str(tmp_path / "run") and job["resume"] is False
+
+
+def test_a_process_leaves_word_of_what_it_fails_of(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps({"arguments": options | {"min_images": 999}, "out": str(tmp_path / "run"), "resume": False}))
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+    with pytest.raises(UserError, match="no class has 999 training images"):
+        run.part(str(job))
+    assert json.loads((tmp_path / "error.json").read_text())["error"]["remedy"] == "Lower `min_images`"

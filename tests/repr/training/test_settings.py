@@ -28,9 +28,9 @@ def test_arguments_name_the_method_with_its_settings() -> None:
 
 
 def test_what_is_recorded_says_all_and_is_json() -> None:
-    told = Settings(method="moco", own=MoCoSettings(queue=9)).as_dict()
-    assert json.loads(json.dumps(told)) == told and told["own"] == {"temperature": 0.2, "queue": 9}
-    assert set(told) == {*declared(Settings), "own"}
+    record = Settings(method="moco", own=MoCoSettings(queue=9)).as_dict()
+    assert json.loads(json.dumps(record)) == record and record["own"] == {"temperature": 0.2, "queue": 9}
+    assert set(record) == {*declared(Settings), "own"}
 
 
 def test_differences_are_of_what_is_computed() -> None:
@@ -63,11 +63,11 @@ def test_another_optimiser_needs_a_rate_of_its_own() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_open_is_the_methods_own(method: str) -> None:
     recipe = load(method).recipe
-    found = Settings(method=method, epochs=200, batch_size=256).resolved()
-    assert (found.lr, found.optimiser, found.weight_decay) == (recipe.lr, recipe.optimiser, recipe.weight_decay)
-    assert (found.warmup, found.views) == (recipe.warmup, load(method).default_views)
+    resolved = Settings(method=method, epochs=200, batch_size=256).resolved()
+    assert (resolved.lr, resolved.optimiser, resolved.weight_decay) == (recipe.lr, recipe.optimiser, recipe.weight_decay)
+    assert (resolved.warmup, resolved.views) == (recipe.warmup, load(method).default_views)
     assert Settings(method=method, epochs=200, batch_size=256, init="imagenet").resolved().lr == recipe.lr_from_weights
-    assert found.resolved() == found
+    assert resolved.resolved() == resolved
 
 
 def test_a_short_run_warms_up_for_a_tenth() -> None:
@@ -76,10 +76,10 @@ def test_a_short_run_warms_up_for_a_tenth() -> None:
 
 def test_what_was_typed_stays() -> None:
     typed: dict[str, Any] = {"lr": 0.0, "optimiser": "sgd", "weight_decay": 0.0, "warmup": 0.0, "views": "simclr"}
-    found = Settings(method="byol", **typed).resolved()
-    assert {name: getattr(found, name) for name in typed} == typed
+    resolved = Settings(method="byol", **typed).resolved()
+    assert {name: getattr(resolved, name) for name in typed} == typed
 
 
 def test_the_records_leave_out_what_is_open_still() -> None:
-    told = Settings(method="simclr", size=32).in_force()
-    assert None not in told.values() and told["size"] == 32 and "level" not in told
+    record = Settings(method="simclr", size=32).in_force()
+    assert None not in record.values() and record["size"] == 32 and "level" not in record

@@ -91,9 +91,9 @@ def test_when_one_is_killed_all_start_again_from_the_checkpoint_and_end_the_same
     out = tmp_path / "run"
     once_saved(programs, out, lambda: os.kill(programs.workers("job.json")[rank], signal.SIGKILL))
     result = execute(options, out=out, resume=False)
-    said = capfd.readouterr().err
-    assert "a training process was killed" in said and "Starting again from the checkpoint (1 of 3 times)" in said
-    assert "Going on from step" in said and "Traceback" not in said
+    stderr = capfd.readouterr().err
+    assert "a training process was killed" in stderr and "Starting again from the checkpoint (1 of 3 times)" in stderr
+    assert "Going on from step" in stderr and "Traceback" not in stderr
     assert same(out, undisturbed) and result["metrics"]["step"] == 16
     with held(out):  # nobody holds the folder any more
         pass
@@ -107,9 +107,9 @@ def test_two_machines_end_as_two_devices_do_even_if_a_process_is_killed(
     if killed:
         once_saved(programs, out, lambda: os.kill(programs.workers("-m repr pretrain")[-1], signal.SIGKILL))
     nodes = programs.nodes(*typed(options, out), restarts=3)
-    said = [node.communicate(timeout=900) for node in nodes]
-    assert [node.returncode for node in nodes] == [0, 0], said
-    printed = [text for text, _ in said if text]
+    outputs = [node.communicate(timeout=900) for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], outputs
+    printed = [text for text, _ in outputs if text]
     assert len(printed) == 1 and json.loads(printed[0])["weights"] == str(out / "weights.safetensors")
     assert same(out, undisturbed)
 
@@ -140,8 +140,8 @@ def test_two_machines_train_as_one_process_does_on_the_whole_batch(programs: Any
     alone = programs.start(*command)
     assert alone.communicate(timeout=600) and alone.returncode == 0
     nodes = programs.nodes(*(word if word != str(tmp_path / "one") else str(tmp_path / "two") for word in command))
-    said = [node.communicate(timeout=900) for node in nodes]
-    assert [node.returncode for node in nodes] == [0, 0], said
+    outputs = [node.communicate(timeout=900) for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], outputs
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
     losses = [[float(row["loss"]) for row in Run.open(tmp_path / name).metrics()] for name in ("one", "two")]

@@ -58,10 +58,10 @@ def nothing() -> None:
 @pytest.mark.parametrize("held", ["array", "tensor"])
 def test_of_the_classifier(held: str) -> None:
     pixels = squares([0, 1, 2, 2])
-    given = torch.from_numpy(pixels) if held == "tensor" else pixels
+    images = torch.from_numpy(pixels) if held == "tensor" else pixels
     method = Colours(classifies=True).train()
-    found = accuracy(method, given, (np.array([0]), np.array([0])), (np.array([3, 1, 2]), np.array([2, 1, 0])), CPU, nothing)
-    assert found == {"val_acc": pytest.approx(2 / 3)} and method.training, "it is left in the mode in which it was"
+    share = accuracy(method, images, (np.array([0]), np.array([0])), (np.array([3, 1, 2]), np.array([2, 1, 0])), CPU, nothing)
+    assert share == {"val_acc": pytest.approx(2 / 3)} and method.training, "it is left in the mode in which it was"
 
 
 def test_nothing_held_out_or_no_labels() -> None:
@@ -76,8 +76,8 @@ def test_of_class_means_where_there_is_no_classifier() -> None:
     """A held-out image whose class no training image has is wrong; training images without a label teach nothing."""
     pixels = squares([0, 1, 2, 0, 1, 2])
     train = np.array([0, 1, 2]), np.array([0, 1, -1])
-    found = accuracy(Colours(False), pixels, train, (np.array([3, 4, 5]), np.array([0, 1, 2])), CPU, nothing)
-    assert found == {"val_ncm": pytest.approx(2 / 3)}
+    share = accuracy(Colours(False), pixels, train, (np.array([3, 4, 5]), np.array([0, 1, 2])), CPU, nothing)
+    assert share == {"val_ncm": pytest.approx(2 / 3)}
 
 
 def test_the_check_breaks_off_and_the_mode_comes_back() -> None:
@@ -108,5 +108,5 @@ def test_nearest_mean_is_scikit_learns() -> None:
     means = NearestCentroid().fit(normalize(x), y).centroids_
     expected = float(((normalize(queries) @ normalize(means).T).argmax(axis=1) == truth).mean())
     x, queries = x.astype(np.float32), queries.astype(np.float32)
-    found = nearest_mean(*(torch.from_numpy(part) for part in (x, y, queries, truth)))
-    assert found == pytest.approx(expected) and 0.4 < found < 1
+    share = nearest_mean(*(torch.from_numpy(part) for part in (x, y, queries, truth)))
+    assert share == pytest.approx(expected) and 0.4 < share < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,15 +61,15 @@ def test_a_run_leaves_a_detector_a_page_and_numbers(whole: Path, scenes: Path) -
 
 
 def test_stopped_and_gone_on_it_is_the_same(whole: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    once, step = [], loops.Loop._step
+    once, step = list[int](), loops.Loop.step
 
-    def stopping(loop: loops.Loop, number: int) -> None:
-        step(loop, number)
-        if number == 2 and not once:
-            once.append(number)
+    def stopping(loop: loops.Loop, seen: Sequence[loops.View]) -> None:
+        step(loop, seen)
+        if loop.done == 2 and not once:
+            once.append(loop.done)
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(loops.Loop, "_step", stopping)
+    monkeypatch.setattr(loops.Loop, "step", stopping)
     with pytest.raises(Stopped, match="--resume"):
         train([scenes], SMALL, tmp_path / "run")
     data, settings = started_with(tmp_path / "run", device="cpu", workers=1)

@@ -62,9 +62,9 @@ def test_prints_the_weights_side_by_side(printed: tuple[str, str], typed: list[o
 def test_json_is_one_document(printed: tuple[str, str], typed: list[object]) -> None:
     content = json.loads(run(*typed, "--json")[0])
     assert content.pop("passed_over") == []
-    found = Document.from_json(content)
-    assert content["schema"] == 1 and found == read(Path(str(typed[-1])))
-    row = found.rows[0]
+    document = Document.from_json(content)
+    assert content["schema"] == 1 and document == read(Path(str(typed[-1])))
+    row = document.rows[0]
     settings = {
         "learner",
         "weights",
@@ -93,11 +93,11 @@ def test_one_seed_has_values_and_no_interval(printed: tuple[str, str], typed: li
 
 def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Variants that the ladder names, such as LDA on square roots, are in it; the whole one has frozen learners on both encoders."""
-    asked: list[tuple[str, ...]] = []
+    learners: list[tuple[str, ...]] = []
     features: list[str] = []
 
     def refuse(settings: Any, out: Path) -> None:
-        asked.append(settings.learner)
+        learners.append(settings.learner)
         features.append(settings.features)
         raise UserError("seen")
 
@@ -107,7 +107,7 @@ def test_all_is_the_whole_ladder(typed: list[object], tmp_path: Path, monkeypatc
             run(*typed[:4], "--learner", group_name)
     with pytest.raises(UserError, match="seen"):
         run(*typed[:4], "--learner", "all", "--features", "given")
-    every, frozen, trained, _ = asked
+    every, frozen, trained, _ = learners
     assert features == ["both", "given", "given", "given"]
     assert {"ncm", "ncm-plain", "ncm-centred", "lda", "lda-root"} < set(frozen)
     assert set(every) == {*frozen, *trained} and len(every) == 18
@@ -157,6 +157,10 @@ def test_bad_input(typed: list[object], tmp_path: Path, options: list[str], mess
     [
         (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--lr", 0.1), "lr: nothing is trained by ncm"),
         (("--learner", "finetune", "--features", "both"), "features: no frozen learner is among finetune"),
+        (("--learner", "ncm", "--memory", 9), "memory: no memory is kept by ncm"),
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--epochs", 2), "epochs: nothing is trained by ncm"),
+        (("--learner", "ncm", "--weights", "imagenet", "--only-weights", "--arch", "resnet18"), "arch: no row starts from scratch"),
+        (("--learner", "ncm", "--base-alpha", 0.5), "base_alpha: no encoder is trained on the base products and kept"),
     ],
 )
 def test_no_option_is_taken_and_ignored(typed: list[object], options: tuple[object, ...], message: str) -> None:

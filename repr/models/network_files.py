@@ -1,4 +1,4 @@
-"""What a reader finds in the files of others, before it is checked and becomes weights."""
+"""A network as the files of others hold it, before it is checked and becomes weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repr.images.frames import Frame
 
 
 @dataclass(frozen=True)
-class Found:
+class ForeignNetwork:
     """A network's tensors under our names, and what its own files say of its use.
 
     arch: as `repr.models.architecture`; size: image side in pixels; mean, std: normalisation of images in 0..1; frame: how images are made
