@@ -220,7 +220,7 @@ class Settings(Shared):
             image_model=self.image_model if self.model in FUSERS else "",
             towers=self.towers if self.model in FUSIONS else "",
             optimiser=self.optimiser if self.tunes_text else "adam",
-            **{name: getattr(self, name) for name in OF_SOME if name in self.relevant()},  # type: ignore[arg-type]
+            **{name: getattr(self, name) for name in OF_SOME if name in self.relevant()},
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
