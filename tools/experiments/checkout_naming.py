@@ -151,7 +151,8 @@ def detected(truth: Truth, boxes: Boxes, names: Named, *, gated: bool = False) -
     found = Detected(boxes.image, product, boxes.boxes, boxes.scores * names.chance)
     if not gated:
         return found
-    return Detected(*(array[~names.unknown] for array in (found.image, found.product, found.boxes, found.scores)))
+    known = ~names.unknown
+    return Detected(found.image[known], found.product[known], found.boxes[known], found.scores[known])
 
 
 def errors(truth: Truth, found: Detected, threshold: float, above: Mapping[int, str]) -> dict[str, float]:
