@@ -95,8 +95,9 @@ def _exemplars(folder: Path) -> Catalog:
 
 
 def _supercategories(catalog: Catalog) -> dict[str, str]:
-    classes = catalog.column("class_1").tolist()
-    return dict(zip(catalog.product_keys().astype(str).tolist(), map(str, classes), strict=True))
+    codes, names = catalog.column("class_1").tolist(), catalog.classes[0]
+    above = [names[code].name if code is not None and code >= 0 else "" for code in codes]
+    return dict(zip(catalog.product_keys().astype(str).tolist(), above, strict=True))
 
 
 def _drawn(catalog: Catalog, seed: int) -> Catalog:
