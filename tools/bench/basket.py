@@ -83,7 +83,7 @@ def detector(preset: str, device: str) -> Detector:
 
 def stocked(folder: Path, weights: str, device: str) -> Index:
     """An index of made-up vectors, that answers by the learner that is chosen for most shops."""
-    index = Index.create(folder, weights=weights, device=device, root=folder.parent)
+    index = Index.create(folder, weights=weights, crops=[1], device=device, root=folder.parent)  # as an index of boxes looks at them
     rng, dim = np.random.default_rng(0), index.weights["dim"]
     centres = rng.standard_normal((PRODUCTS, dim), dtype=np.float32)
     stored = []
