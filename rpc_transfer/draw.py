@@ -232,10 +232,11 @@ def _enough(pool: Images, shots_of: Mapping[str, int | str], novel: Sequence[str
     argument = "shots" if set(shots) & {int(n) for key, n in shots_of.items() if n != "all" and key in novel} else "base_shots"
     counts = ", ".join(f"{key}{f' ({names[key]})' if names[key] != key else ''} has {len(pool[key])}" for key in short[:8])
     more = f" and {len(short) - 8} more" if len(short) > 8 else ""
+    fewest = min(len(pool[key]) for key in shots_of)
     raise UserError(
         f"{len(short)} products have fewer {part} images than the {' or '.join(map(str, shots))} shots asked for: {counts}{more}",
         "",
-        f"Ask for at most {max(min(len(pool[key]) for key in shots_of), 0)} shots, or leave those products out",
+        f"Ask for at most {fewest} shots, or leave those products out" if fewest else "Leave those products out",
         argument=argument,
     )
 

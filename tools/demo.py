@@ -7,6 +7,7 @@ products are taken in from scratch, from those weights and from ImageNet's. Each
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,17 +21,30 @@ from repr.errors import UserError
 FIRST = 3  # stages up to the first result
 PARTS = ("--part", "train", "--part", "val")  # what the shop has photographed; photographs to look up come from test
 LOOK = ("--size", "128", "--crops", "1,0.5")  # smaller than the weights' own, in two thirds of the time
-SHOTS = 4  # photographs of a product at the checkout: it has no more of some
+SHOTS = 6  # photographs of a product at the checkout: it has no more of some
 NOVEL = 14  # of 80 products, the share of the MEP-3M paper: 34 of 200
 
 
-def plan(out: Path, seed: int) -> list[Stage]:
+@dataclass(frozen=True)
+class Recipe:
+    """How is pretrained: by which method, on which views, how often every image of the web shop is seen."""
+
+    method: str
+    views: str
+    epochs: int
+
+
+RECIPE = Recipe("supervised", "product", 8)  # the demo's own; tools/experiments/draws.py has others beside it
+
+
+def plan(out: Path, seed: int, recipe: Recipe = RECIPE) -> list[Stage]:
     """The stages in order; the first FIRST of them make the first result. seconds: on two free cores."""
     shop, index, weights, transfer = out / "synthetic", out / "shop.index", out / "pretrained", out / "transfer"
     at, draw = str(seed), ("repr", "synthetic", "--out", f"{shop}", "--scale", "demo", "--seed", str(seed), "--part")
     page = ("demo_page",)
     net = ("--size", "64", "--lr", "0.05", "--seed", at)
-    pretrain = ("--method", "supervised", "--arch", "resnet18", "--views", "product-rotate", "--epochs", "8", *net)
+    learn = ("--method", recipe.method, "--views", recipe.views, "--epochs", str(recipe.epochs))
+    pretrain = (*learn, "--arch", "resnet18", "--split", "none", *net)
     measure = ("--novel", str(NOVEL), "--shots", str(SHOTS), "--shots-from", "val", "--seeds", "2", "--epochs", "6", *net)
     return [
         Stage("products", "Draw 80 products and a checkout", ((*draw, "rpc"),), ("synthetic",), 13),

@@ -44,6 +44,7 @@ OF_RUNS = (
     "epochs",
     "lr",
     "views",
+    "split",
     "novel",
     "shots",
     "shots_from",

@@ -80,7 +80,7 @@ def _catalog(path: Path, placed: list[tuple[File, str, File]], depth: int, notes
     entries: list[list[ClassName]] = [[], [], []]
     columns: dict[str, list[object]] = {name: [] for name in ("path", "product", "split", "class_1", "class_2", "class_3")}
     for file, split, own in placed:
-        folders, parent = [normal(name) for name in own], -1
+        folders, parent = [normal(as_text(name)) for name in own], -1
         for level in range(3):
             key = "/".join(folders[: level + 1])
             if level >= len(folders):

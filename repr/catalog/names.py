@@ -36,10 +36,8 @@ def as_name(text: str) -> str:
 
 
 def normal(name: str) -> str:
-    """The name of a class or product in one form: composed (NFC; macOS hands out NFD), without blanks at its ends, as text."""
-    if name.isascii() and name == name.strip() and not name.startswith(MARK):
-        return name
-    return _composed(as_text(name)).strip()
+    """The name of a class or product, which is text, in one form: composed (NFC; macOS hands out NFD), without blanks at its ends."""
+    return _composed(name).strip()
 
 
 def loose(name: str) -> str:

@@ -38,5 +38,6 @@ def _squares(images: ImageFiles, workers: int | None) -> tuple[Pixels, Ints]:
         rows = np.concatenate([np.zeros(0, np.int64), *(chunk.positions for chunk in chunks)])
         if not len(rows):
             raise
-        log.warning(f"The images' raw pixels are not kept for the next time: {error}")
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else error.message
+        log.warning(f"Raw pixels are not kept for the next time: {reason}. Set REPR_CACHE to a folder that can be written.")
         return np.concatenate([chunk.pixels for chunk in chunks]), rows

@@ -129,7 +129,14 @@ def tables(compared: Compared) -> list[Table]:
         for one in compared.weights:
             (line,) = weights_rows([one.weights], names)
             lines.setdefault(tuple(line), []).append(one.run)
-        parts.append(Table(CAPTION, [*HEADER, "in"], [[*line, ", ".join(runs)] for line, runs in lines.items()], words=True))
+        parts.append(
+            Table(
+                CAPTION,
+                [*HEADER[:-1], "in", HEADER[-1]],
+                [[*line[:-1], ", ".join(runs), line[-1]] for line, runs in lines.items()],
+                words=True,
+            )
+        )
     return parts
 
 
@@ -270,7 +277,8 @@ def _rows_table(compared: Compared, here: Sequence[int], names: Mapping[str, str
         settings_cells = [_setting(key, row.config.get(key), names) for key in keys]
         body.append([*settings_cells, _label(compared.rows[i].run, synthetic[compared.rows[i].run]), *metric_cells])
     header = [*(key.replace("_", " ") for key in keys), "run", *first.shown]
-    return Table(f"Rows of {first.command}, per cent, mean ± half of the 95 % interval", header, body)
+    judged = any(enough(metric) for i in here for metric in compared.rows[i].row.metrics.values())
+    return Table(f"Rows of {first.command}, per cent{', mean ± half of the 95 % interval' if judged else ''}", header, body)
 
 
 def _tests_table(compared: Compared, here: Sequence[int], tests: Sequence[Comparison], names: Mapping[str, str]) -> Table:

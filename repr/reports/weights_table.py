@@ -8,7 +8,7 @@ from repr.crops import suffix
 from repr.experiments.document import UsedWeights
 
 CAPTION = "What the rows begin from, as the weights' files tell it"
-HEADER = ["weights", "network", "how they came about", "used at"]
+HEADER = ["weights", "network", "used at", "how they came about"]
 
 
 def weights_rows(weights: Iterable[UsedWeights], names: Mapping[str, str]) -> list[list[str]]:
@@ -16,5 +16,5 @@ def weights_rows(weights: Iterable[UsedWeights], names: Mapping[str, str]) -> li
     lines = []
     for one in weights:
         sides = ", ".join(f"{size} px" for size in one.sizes) + suffix(one.crops)
-        lines.append([names[one.name], one.arch or "–", "; ".join(one.made) or "–", sides])
+        lines.append([names[one.name], one.arch or "–", sides, "; ".join(one.made) or "–"])
     return lines

@@ -47,7 +47,7 @@ class Scale:
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
-    "demo": Scale(800, 4, 36, 30, 50_000_000, 80, Habits(1.5, 0.5)),  # else colours alone tell its few products apart
+    "demo": Scale(800, 4, 60, 30, 50_000_000, 80, Habits(1.5, 0.5)),  # else colours alone tell its few products apart
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 

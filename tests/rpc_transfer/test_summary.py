@@ -85,8 +85,8 @@ def test_paired_tests_are_lines() -> None:
 
 def test_two_seeds_make_no_test() -> None:
     rows = [row("none", 0.3), row("runs/a", 0.4)]
-    told = text(rows, [Comparison(1, 0, of, "acc_all", 0.1, 0.7, 0.5, 2) for of in ("weights", "joint")])
-    assert "paired t-test" not in told and "70.0" not in told
+    shown = text(rows, [Comparison(1, 0, of, "acc_all", 0.1, 0.7, 0.5, 2) for of in ("weights", "joint")])
+    assert "paired t-test" not in shown and "70.0" not in shown
 
 
 def test_rows_stand_beside_joint_and_linear() -> None:

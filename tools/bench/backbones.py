@@ -18,7 +18,6 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import harness
 
@@ -35,7 +34,7 @@ def peak_mb() -> float:
         return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
 
 
-def measured(arch: str, size: int, images: int) -> dict[str, Any]:
+def measured(arch: str, size: int, images: int) -> harness.Row:
     """One kind, in this process."""
     import numpy as np
     import torch
@@ -96,7 +95,7 @@ def main() -> None:
         arch, _, size = kinds[0].rpartition(":")
         print(json.dumps(measured(arch, int(size), arguments.images)))
         return
-    rows = list[dict[str, Any]]()
+    rows = list[harness.Row]()
     for kind in kinds:
         command = [sys.executable, __file__, "--alone", "--kind", kind, "--images", str(arguments.images)]
         rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]))

@@ -1,21 +1,27 @@
 """Whether the demo's story is one of the synthetic shop or of one draw of it: its stages over several seeds of the shop.
 
-    python tools/experiments/draws.py --out runs/draws            five draws, some five minutes each on two free cores
+    python tools/experiments/draws.py --out runs/draws                  five draws, some five minutes each on two free cores
+    python tools/experiments/draws.py --at-once 5                       all five at a time, for a machine of many cores
+    python tools/experiments/draws.py --first 100 --draws 3 --recipe simclr       another recipe, on draws that nothing is reported of
 
 Asked: pretrained at least 8 points above from scratch on novel products, the interval above zero; lookup at least 80 % first right; by raw
-pixels less than 30 %. An interrupted call goes on.
+pixels less than 30 %. Recipes are chosen on seeds from 100 up, figures are of seeds 0 to 4. An interrupted call goes on.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 import numpy as np
 
+from repr import machine
 from repr.catalog.sources import open_sources
 from repr.evaluation.pixels import pixel_features
 from repr.evaluation.statistics import interval
@@ -26,22 +32,35 @@ sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in (".
 
 import demo
 import harness
+from demo import Recipe
 from stages import run_all
 
 ASKED = {"pretrained over scratch": 8.0, "lookup, first right": 80.0}
+RECIPES = {
+    "demo": demo.RECIPE,
+    "simclr": Recipe("simclr", "product", 6),
+    "joint": Recipe("joint:projector=true", "product", 5),
+}
 
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/draws"), show_default=True, help="A folder a draw goes here.")
 @click.option("--draws", type=click.IntRange(1), default=5, show_default=True, help="How many seeds of the shop.")
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The first of the seeds.")
+@click.option("--recipe", type=click.Choice(sorted(RECIPES)), default="demo", show_default=True, help="How is pretrained.")
+@click.option("--at-once", type=click.IntRange(1), default=1, show_default=True, help="So many draws at a time, which share the cores.")
 @click.option("--lookup-only", is_flag=True, help="The first result alone.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the figures of every draw to a file, with command, day and machine.")
-def main(out: Path, draws: int, lookup_only: bool, keep: Path | None) -> None:
+def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_only: bool, keep: Path | None) -> None:
     """Run the demo on several draws of the shop, and print what they have in common as JSON."""
     of_draws = []
-    for seed in range(draws):
-        folder = out / f"draw-{seed}"
-        stages = demo.plan(folder, seed)
+    seeds = range(first, first + draws)
+    words = ["--recipe", recipe, *(["--lookup-only"] if lookup_only else [])]
+    if at_once > 1:
+        ahead(seeds, at_once, ["--out", str(out), *words])  # what follows finds its stages done
+    for seed in seeds:
+        folder = out / recipe / f"draw-{seed}"
+        stages = demo.plan(folder, seed, RECIPES[recipe])
         folder.mkdir(parents=True, exist_ok=True)
         run_all(stages[: demo.FIRST] if lookup_only else stages, folder)
         if not lookup_only:
@@ -49,9 +68,21 @@ def main(out: Path, draws: int, lookup_only: bool, keep: Path | None) -> None:
         of_draws.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
         click.echo(json.dumps({"seed": seed, **of_draws[-1]}), err=True)
     if keep is not None:
-        words = ["python", "tools/experiments/draws.py", "--draws", str(draws), *(["--lookup-only"] if lookup_only else [])]
-        harness.keep(keep, [{"seed": seed, **one} for seed, one in enumerate(of_draws)], words)
+        command = ["python", "tools/experiments/draws.py", "--draws", str(draws), "--first", str(first), *words]
+        harness.keep(keep, [{"seed": seed, **one} for seed, one in zip(seeds, of_draws, strict=True)], command)
     click.echo(json.dumps(together(of_draws), indent=1))
+
+
+def ahead(seeds: Sequence[int], at_once: int, words: Sequence[str]) -> None:
+    """Run the draws in processes of their own, `at_once` at a time, each with its share of the cores. One that fails is run again later."""
+    share = {"OMP_NUM_THREADS": str(max(1, machine.cores() // at_once))}
+
+    def _draw(seed: int) -> None:
+        command = [sys.executable, __file__, "--draws", "1", "--first", str(seed), *words]
+        subprocess.run(command, env={**os.environ, **share}, stdout=subprocess.DEVNULL, check=False)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(_draw, seeds))
 
 
 def figures(folder: Path) -> dict[str, float]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +44,18 @@ def test_one_product_in_every_spelling() -> None:
 def test_file_names_agree_loosely() -> None:
     assert loose("IMG_1.JPG") == loose("img_1.jpg") == loose("img_1.jpg .")
     assert loose("a.jpg") != loose("b.jpg")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_text_and_file_names_are_the_same_in_a_locale_without_letters(tmp_path: Path, locale: str) -> None:
+    """Python then reads names as ASCII, which no text of a table fits into."""
+    (tmp_path / "K\u00e4se").write_bytes(b"")
+    program = (
+        "import os, sys; from repr.catalog.names import as_name, as_text, normal;"
+        "[name] = os.listdir(sys.argv[1]);"
+        "assert sys.getfilesystemencoding() == 'ascii' and normal('Ka\\u0308se') == normal(as_text(name)) == 'K\\u00e4se';"
+        "assert os.path.isfile(os.path.join(sys.argv[1], as_name('K\\u00e4se')))"
+    )
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -109,8 +109,11 @@ def test_what_the_weights_were_made_of_is_told_once(tmp_path: Path) -> None:
     rows = [row([0.5, 0.6], weights="w/mine")]
     runs = [run(tmp_path / name, rows, weights=used(*sizes)) for name, sizes in (("a", [64]), ("b", [64]), ("c", [96, 64]))]
     _, *told = titled(compare(runs), "What the rows begin from")
-    made = ["mine", "resnet18", "1. simclr on 'nuts'; 2. a mix"]
-    assert told == [[*made, "64 px, crops 1,0.5", "a, b"], [*made, "96 px, 64 px, crops 1,0.5", "c"]]
+    made = "1. simclr on 'nuts'; 2. a mix"
+    assert told == [
+        ["mine", "resnet18", "64 px, crops 1,0.5", "a, b", made],
+        ["mine", "resnet18", "96 px, 64 px, crops 1,0.5", "c", made],
+    ]
 
 
 def test_pretrainings_differ_by_what_was_in_force_and_tell_how_their_weights_came_about(

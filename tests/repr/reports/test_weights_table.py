@@ -13,7 +13,7 @@ def test_what_is_not_told_is_a_dash() -> None:
     ours = replace(torchvision, name="runs/x", made=("1. simclr on 'nuts'", "2. a mix"), crops=(1.0, 0.5))
     lines = weights_rows([torchvision, ours], {"x.pth": "x", "runs/x": "mine"})
     assert lines == [
-        ["x", "resnet18", "–", "64 px, 96 px"],
-        ["mine", "resnet18", "1. simclr on 'nuts'; 2. a mix", "64 px, 96 px, crops 1,0.5"],
+        ["x", "resnet18", "64 px, 96 px", "–"],
+        ["mine", "resnet18", "64 px, 96 px, crops 1,0.5", "1. simclr on 'nuts'; 2. a mix"],
     ]
     assert all(len(line) == len(HEADER) for line in lines)
