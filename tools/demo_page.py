@@ -192,7 +192,7 @@ def _pretraining(made: Page, out: Path) -> None:
     metrics = run.metrics()
     series = {
         name: [None if (value := number(row.get(key))) is None else 100 * value for row in metrics]
-        for name, key in (("training views", "train_acc"), ("held-out images", "val_acc"))
+        for name, key in (("training views", "train_acc"),)  # nothing is held out: every image is learned from
     }
     epochs = [float(n) for n in range(1, len(metrics) + 1)]
     made.figure(

@@ -31,8 +31,8 @@ from repr.runs import Run
 SCHEMA = 1  # of --json
 WEIGHTS = "weights"  # the setting of a row that names weights
 # Where results were put and what they ran on is not what makes two runs differ.
-SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
+SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 
 
 @dataclass(frozen=True)

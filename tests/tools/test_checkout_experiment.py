@@ -89,8 +89,8 @@ def test_an_index_holds_the_exemplars_that_its_scenes_are_pasted_from(fruits: Pa
     of = sets.Set("fruits", fruits, None, fruits, None, part, part)
     (one,), (again,), (other,) = of.exemplars(3), of.exemplars(3), of.exemplars(4)
     assert len(one) == 2 * sets.SHOTS and one.files() == again.files() != other.files()
-    (seen,) = of.seen(3, tmp_path)
-    assert set(seen.product_keys().astype(str)) == {"1", "2"} and len(seen) > 2 * sets.SEEN and not of.novel_products()
+    (seen,), (more,) = of.seen(3, 1, tmp_path), of.seen(3, 3, tmp_path)
+    assert set(seen.product_keys().astype(str)) == {"1", "2"} and len(more) > 2 * len(seen) > 12 and not of.novel_products()
 
 
 def test_some_exemplars_are_kept(fruits: Path, tmp_path: Path) -> None:

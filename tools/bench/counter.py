@@ -37,7 +37,7 @@ AROUND = 0.25  # of the box's longer side: ground that masks are found with
 SCENES = 60
 IMAGES, OBJECTS, BOXES, CLASSES = 24_000, 294_333, 370_000, 200
 BARS = {False: 10.0, True: 90.0}
-Row = dict[str, Any]
+Row = harness.Row
 
 
 def exemplars(n: int, folder: Path) -> list[tuple[Any, Sprite]]:

@@ -100,10 +100,10 @@ def grounds(work: Work, of: Set, weights: str, seed: int, scenes: tuple[int, int
             whose = f"{kind}-{number}" if isinstance(finder, Detector) else kind
             parts[-1][kind] = boxes_of(part, truth, finder, embedder, work.folder / f"{name}-{words}-{whose}.npz")
     work.check()
-    stock = {
-        EXEMPLARS: stock_of(of.exemplars(seed), embedder, work.folder / f"{name}-exemplars-{seed}.npz"),
-        SEEN: stock_of(of.seen(seed, work.folder), embedder, work.folder / f"{name}-seen-{seed}.npz"),
-    }
+    stock = {EXEMPLARS: stock_of(of.exemplars(seed), embedder, work.folder / f"{name}-exemplars-{seed}.npz")}
+    for amount in of.amounts:
+        holds = SEEN if amount == of.amounts[-1] else f"{SEEN}, {amount} scenes"
+        stock[holds] = stock_of(of.seen(seed, amount, work.folder), embedder, work.folder / f"{name}-seen{amount}-{seed}.npz")
     return Ground(of, Path(weights).name, stock, truths, *parts)
 
 

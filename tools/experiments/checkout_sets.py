@@ -31,7 +31,7 @@ INSIDE = 4  # pixels inside the box: the real exemplars have it drawn on
 NOVEL = 34
 SHOTS = 10  # exemplars of a product in the index
 TRAINED = 12  # of a product, that scenes to train on are pasted from
-SEEN = 2  # scenes a product, whose crops are in the index: of about twelve products each
+SEEN = (2,)  # scenes a product, of about twelve each, whose boxes are in the index: the last of them, the others to choose
 INDEXED, CHOSEN = 118, 135  # frames of a fruit's turn: of the index to the first, of scenes to choose on from the second; train ends at 176
 
 
@@ -51,7 +51,7 @@ class Part:
 @dataclass(frozen=True)
 class Set:
     """base, novel: folders whose train part goes into the index; novel: products that come later, None where none do. scenes: to train a
-    detector on; base_scenes: the same without what comes later. backgrounds: of pasted scenes."""
+    detector on; base_scenes: the same without what comes later. backgrounds: of pasted scenes; amounts: as SEEN."""
 
     name: str
     base: Path
@@ -61,18 +61,19 @@ class Set:
     val: Part
     test: Part
     backgrounds: tuple[Path, ...] = ()
+    amounts: tuple[int, ...] = SEEN
 
     def exemplars(self, seed: int) -> list[Catalog]:
         """SHOTS drawn exemplars of each product, of base and of novel ones."""
         return [_drawn(_exemplars(folder), seed) for folder in self._folders]
 
-    def seen(self, seed: int, out: Path) -> list[Catalog]:
-        """The same exemplars as a counter shows them: pasted into scenes in `out`, of which each box is a row."""
+    def seen(self, seed: int, amount: int, out: Path) -> list[Catalog]:
+        """The same exemplars as a counter shows them: pasted into scenes in `out`, `amount` a product, of which each box is a row."""
         found = []
         for folder in self._folders:
             products = len(np.unique(_exemplars(folder).product_keys().astype(str)))
-            place = out / f"{self.name}-seen-{folder.name}-{seed}"
-            pasted(place, folder, SEEN * products, "train", seed, exemplars=SHOTS, backgrounds=self.backgrounds)
+            place = out / f"{self.name}-seen{amount}-{folder.name}-{seed}"
+            pasted(place, folder, amount * products, "train", seed, exemplars=SHOTS, backgrounds=self.backgrounds)
             found.append(read_exemplars([place], "train"))
         return found
 
@@ -94,8 +95,9 @@ def _exemplars(folder: Path) -> Catalog:
 
 
 def _supercategories(catalog: Catalog) -> dict[str, str]:
-    classes = catalog.column("class_1").tolist()
-    return dict(zip(catalog.product_keys().astype(str).tolist(), map(str, classes), strict=True))
+    codes, names = catalog.column("class_1").tolist(), catalog.classes[0]
+    above = [names[code].name if code is not None and code >= 0 else "" for code in codes]
+    return dict(zip(catalog.product_keys().astype(str).tolist(), above, strict=True))
 
 
 def _drawn(catalog: Catalog, seed: int) -> Catalog:
@@ -130,7 +132,7 @@ def fruits(folder: Path, out: Path, n: int, val: int, test: int, backgrounds: Se
     scenes = pasted(out / "fruits-scenes", index, n, "train", 101, backgrounds=backgrounds)
     vals = pasted(out / "fruits-val", choose, val, "val", 102, backgrounds=backgrounds)
     tests = pasted(out / "fruits-test", folder, test, "test", 103, part="test", backgrounds=backgrounds)
-    return Set("fruits", index, None, scenes, None, Part.of(vals, "val"), Part.of(tests, "test"), tuple(backgrounds))
+    return Set("fruits", index, None, scenes, None, Part.of(vals, "val"), Part.of(tests, "test"), tuple(backgrounds), (2, 6))
 
 
 def _frame(name: str) -> int:

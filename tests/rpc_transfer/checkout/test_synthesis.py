@@ -39,7 +39,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def annotations(folder: Path) -> dict[str, Any]:
+def content_of(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "instances_train2019.json").read_text())
     return content
 
@@ -58,7 +58,7 @@ def test_boxes_are_those_of_the_masks(scenes: Path) -> None:
 
 
 def test_levels_are_rpcs(scenes: Path) -> None:
-    content = annotations(scenes)
+    content = content_of(scenes)
     for image in content["images"]:
         kinds = [one["category_id"] for one in content["annotations"] if one["image_id"] == image["id"]]
         least, most = {"easy": (3, 10), "medium": (10, 15), "hard": (15, 20)}[image["level"]]
