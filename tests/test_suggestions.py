@@ -32,7 +32,8 @@ SOURCES = [
     *ROOT.glob("rpc_transfer/**/*.py"),
     *(ROOT / "tools" / name for name in ("demo.py", "demo_page.py", "stages.py")),
 ]
-NAMES = {"COMMAND": ("repr pretrain",)}  # constants that stand for a command where one is built
+# Names that stand for a command where one is built.
+NAMES = {"COMMAND": ("repr pretrain",), "seeded": ("rpc_transfer run", "repr classify")}
 
 
 def resolve(words: list[str]) -> tuple[click.Command, click.Context, list[str]]:

@@ -1,4 +1,4 @@
-"""From a picture of a counter to the shopping list: boxes, crops, one batch of embeddings, the index, counts.
+"""From an image of a counter to the shopping list: boxes, crops, one batch of embeddings, the index, counts.
 
 The index is that of `repr lookup`, with its learner and its judgement of what is unknown: a new product is a few images in it.
 """
@@ -41,7 +41,7 @@ class LineJson(TypedDict):
 
 
 class BasketJson(TypedDict, total=False):
-    """A basket; `error` only where the picture cannot be read."""
+    """A basket; `error` only where the image cannot be read."""
 
     query: str
     width: int
@@ -89,7 +89,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Basket:
-    """What lies on one counter. query: the picture's path, or its place; items in the order of boxes; error: why there is no answer."""
+    """What lies on one counter. query: the image's path, or its place; items in the order of boxes; error: why there is no answer."""
 
     query: str
     size: tuple[int, int] = (0, 0)
@@ -120,22 +120,22 @@ class Basket:
 
 
 def baskets(
-    pictures: Iterable[ImageLike], index: Asked | None, proposer: Proposer, *, k: int = 5, threshold: float | None = None
+    images: Iterable[ImageLike], index: Asked | None, proposer: Proposer, *, k: int = 5, threshold: float | None = None
 ) -> Iterator[Basket]:
-    """The basket of each picture, one by one as they come; k products are kept for each box.
+    """The basket of each image, one by one as they come; k products are kept for each box.
 
-    index: None for the names that the detector has itself. threshold: as for `named`. A picture that cannot be read has an error. Raises
+    index: None for the names that the detector has itself. threshold: as for `named`. An image that cannot be read has an error. Raises
     UserError for an index without images, and a detector without names.
     """
-    for place, picture in enumerate(pictures):
-        name = name_of(picture, place)
+    for place, source in enumerate(images):
+        name = name_of(source, place)
         try:
-            image = read_image(picture)
+            image = read_image(source)
         except Unreadable as error:
             yield Basket(name, error=error.reason)
             continue
-        found = proposer(image)
-        items = _by_detector(found, threshold) if index is None else named(image, found, index, k, threshold)
+        proposals = proposer(image)
+        items = _by_detector(proposals, threshold) if index is None else named(image, proposals, index, k, threshold)
         yield Basket(name, image.size, tuple(items))
 
 

@@ -34,12 +34,12 @@ def propose(image: Image.Image) -> list[Proposal]:
     if min(pixels.shape[:2]) < 8:
         return []
     labels = _divided(_different(pixels))
-    found = []
+    proposals = []
     for number in range(1, int(labels.max()) + 1):
         mask = labels == number
         if mask.sum() >= SMALLEST * mask.size:
-            found.append(_boxed(mask, width / size[0], height / size[1]))
-    return distinct(found)
+            proposals.append(_boxed(mask, width / size[0], height / size[1]))
+    return distinct(proposals)
 
 
 def _different(pixels: Pixels) -> Bools:
@@ -89,15 +89,15 @@ def _divided(mask: Bools) -> Ints:
     """(h, w) a number for each product, 0 for the counter."""
     depth: Floats = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     depth = cv2.GaussianBlur(depth, (0, 0), 1.5) * mask
-    nearest, found = np.full(mask.shape, np.inf, np.float32), np.zeros(mask.shape, np.int64)
+    nearest, numbers = np.full(mask.shape, np.inf, np.float32), np.zeros(mask.shape, np.int64)
     for number, points in enumerate(_middles(depth), 1):
         away = np.ones(mask.shape, np.uint8)
         for (x, y), (x2, y2) in zip(points, [*points[1:], points[-1]], strict=True):
             cv2.line(away, (x, y), (x2, y2), 0, 1)
         distance: Floats = cv2.distanceTransform(away, cv2.DIST_L2, 5) - float(depth[points[0][1], points[0][0]])
         closer = mask & (distance < nearest)
-        nearest[closer], found[closer] = distance[closer], number
-    return found
+        nearest[closer], numbers[closer] = distance[closer], number
+    return numbers
 
 
 def _middles(depth: Floats) -> list[list[tuple[int, int]]]:

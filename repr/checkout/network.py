@@ -41,13 +41,13 @@ class Build:
 
 def points(side: int) -> Tensor:
     """(n, 4) x0, y0, x1, y1: the square of a stride's size around each point of each stride, row by row, as FCOS has them."""
-    found = []
+    centres = []
     for stride in STRIDES:
         steps = torch.arange(0, side, stride, dtype=torch.float32)
         y, x = torch.meshgrid(steps, steps, indexing="ij")
         middles = torch.stack([x, y, x, y], -1).reshape(-1, 4)
-        found.append(middles + torch.tensor([-stride, -stride, stride, stride]) / 2)
-    return torch.cat(found)
+        centres.append(middles + torch.tensor([-stride, -stride, stride, stride]) / 2)
+    return torch.cat(centres)
 
 
 class Finder(nn.Module):
@@ -83,8 +83,8 @@ class Finder(nn.Module):
     def losses(self, outputs: Mapping[str, Tensor], boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> dict[str, Tensor]:
         """FCOS's three losses of outputs in float32. boxes: (m, 4) x0, y0, x1, y1 of each image; labels: (m,) int64."""
         targets = [{"boxes": box, "labels": label} for box, label in zip(boxes, labels, strict=True)]
-        found: dict[str, Tensor] = self.fcos.compute_loss(targets, dict(outputs), [self.anchors] * len(targets), self.sizes)
-        return found
+        losses: dict[str, Tensor] = self.fcos.compute_loss(targets, dict(outputs), [self.anchors] * len(targets), self.sizes)
+        return losses
 
     def forward(self, squares: Tensor) -> tuple[Tensor, Tensor]:
         """See the class. The score is the geometric mean of the class's probability and of the point's nearness to the middle."""
@@ -112,8 +112,8 @@ class Stages(nn.Module):
         known = list(getattr(self.body, "feature_info", []))
         self.places = [place for place, one in enumerate(known) if one["reduction"] in STRIDES]
         if len(self.places) != len(STRIDES) or not hasattr(self.body, "forward_intermediates"):
-            told = "has no stages of strides 8, 16 and 32"
-            raise UserError(f"{arch} {told}, which a detector needs", "", "Choose a ResNet, or an EfficientNet of timm's", argument="arch")
+            lack = "has no stages of strides 8, 16 and 32"
+            raise UserError(f"{arch} {lack}, which a detector needs", "", "Choose a ResNet, or an EfficientNet of timm's", argument="arch")
         return [int(known[place]["num_chs"]) for place in self.places]
 
     def forward(self, pixels: Tensor) -> OrderedDict[str, Tensor]:
@@ -126,5 +126,5 @@ class Stages(nn.Module):
             for name in (*STEM, *STAGES):
                 x = self.body.get_submodule(name)(x)
                 stages += [x] if name in STAGES else []
-        found: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(map(str, STRIDES), stages, strict=True)))
-        return found
+        levels: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(map(str, STRIDES), stages, strict=True)))
+        return levels

@@ -31,12 +31,12 @@ def distinct(proposals: Sequence[Proposal], *, overlap: float = OVERLAP, inside:
     lies in the other, the surest stays; the surest first."""
     ordered = sorted(proposals, key=lambda proposal: (-proposal.score, proposal.box))
     boxes = np.array([one.box for one in ordered], np.float64).reshape(-1, 4)
-    left, kept = np.ones(len(ordered), bool), list[Proposal]()
+    left, apart = np.ones(len(ordered), bool), list[Proposal]()
     for place, one in enumerate(ordered):
         if left[place]:
-            kept.append(one)
+            apart.append(one)
             left &= ~_same(boxes[place], boxes, overlap, inside)
-    return kept
+    return apart
 
 
 def _same(box: Doubles, boxes: Doubles, overlap: float, inside: float) -> Bools:

@@ -41,9 +41,9 @@ def proposals_of(
     rows = rows[best[rows] >= least]
     corners = np.clip(boxes[rows].astype(np.float64) / scale, 0, np.array([*size, *size], np.float64))
     shapes = np.column_stack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-    found = [
+    proposals = [
         Proposal((x, y, w, h), float(best[row]), classes[label[row]] if classes else "")
         for row, (x, y, w, h) in zip(rows.tolist(), shapes.tolist(), strict=True)
         if min(w, h) >= SMALLEST
     ]
-    return distinct(found, overlap=OVERLAP, inside=ALL)[:KEPT]
+    return distinct(proposals, overlap=OVERLAP, inside=ALL)[:KEPT]

@@ -32,8 +32,8 @@ class Answer:
     def papers(self) -> tuple[float | None, ...]:
         """What the paper prints as each row's top-1, a fraction; None of rows of ours."""
         printed = self.document.about.get("paper_top1")
-        found = printed if isinstance(printed, tuple) else ()
-        return tuple(value if isinstance(value, float) else None for value in found) or (None,) * len(self.rows)
+        rates = printed if isinstance(printed, tuple) else ()
+        return tuple(value if isinstance(value, float) else None for value in rates) or (None,) * len(self.rows)
 
     @cached_property
     def weights(self) -> dict[str, str]:

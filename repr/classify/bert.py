@@ -86,18 +86,18 @@ class Bert:
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows without text."""
-        found = blank(len(rows), self.classes_)
+        logits = blank(len(rows), self.classes_)
         texts = data.texts.take(rows, pair=True)
         some = np.array([bool(text) for text in texts])
         if not some.any():
-            return found
+            return logits
         if self.read_ is not None:
-            found[some] = ask(self.network_, torch.from_numpy(self.read_(data).vectors[rows[some]]))
-            return found
+            logits[some] = ask(self.network_, torch.from_numpy(self.read_(data).vectors[rows[some]]))
+            return logits
         longest, device = length(self.settings), next(self.network_.parameters()).device
         numbers = tokens(self.tokenizer_, [text for text in texts if text], longest)
-        found[some] = ask_texts(lambda batch: self.network_(batch.to(device)), numbers, longest)
-        return found
+        logits[some] = ask_texts(lambda batch: self.network_(batch.to(device)), numbers, longest)
+        return logits
 
     def state(self) -> State:
         """What it has learnt, and which folder it began from."""
@@ -180,12 +180,12 @@ def pooled(network: nn.Module, numbers: Tensor, pooling: str = "mean") -> Tensor
     Raises UserError for a model without a pooled output.
     """
     mask = (numbers >= 0).long()
-    told = network(input_ids=numbers.clamp(min=0), attention_mask=mask)
+    output = network(input_ids=numbers.clamp(min=0), attention_mask=mask)
     if pooling == "pooled":
-        if getattr(told, "pooler_output", None) is None:
+        if getattr(output, "pooler_output", None) is None:
             raise UserError("this text model has no pooled output", "", "Take the mean", argument="pooling")
-        return cast(Tensor, told.pooler_output)
-    states: Tensor = told.last_hidden_state
+        return cast(Tensor, output.pooler_output)
+    states: Tensor = output.last_hidden_state
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 

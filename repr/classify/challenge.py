@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from repr.classify.late import FUSERS
 from repr.classify.summary import ClassifyRow
-from repr.evaluation.words import points
+from repr.evaluation.words import points, rate
 from repr.experiments.summary import paired_rows
 
 METRIC = "f1_macro"
@@ -31,24 +31,39 @@ def kind_of(model: str, modality: str) -> str:
 def remarks(rows: Sequence[ClassifyRow]) -> list[str]:
     """The paper's numbers beside our best of each kind, and what decision-level fusion gains, paired by seed: plainly, if nothing.
 
-    Told of the paper's two layers, and of our best row of decision-level fusion.
+    Told of the paper's two layers, and of our best row of decision-level fusion; of each level, part and preset by itself.
     """
+    groups: dict[tuple[int, str, str], list[ClassifyRow]] = {}
+    for row in rows:
+        groups.setdefault((row.config.level, row.config.part, row.config.preset), []).append(row)
+    said = ["Paper: Table 1, macro-F1 in phase 1 / phase 2; ours: the best row of each kind on these data, chosen by its test score."]
+    for group, members in groups.items():
+        level, part, preset = group
+        begins = f"Level {level}{f', {part}' if part else ''}, preset {preset}: " if len(groups) > 1 else ""
+        said += [begins + line for line in _of_group(members)]
+    return said
+
+
+def _of_group(rows: Sequence[ClassifyRow]) -> list[str]:
     best: dict[str, ClassifyRow] = {}
     for row in rows:
         kind = kind_of(row.config.model, row.config.modality)
-        score = row.mean(METRIC)
-        if score is not None and score > ((best[kind].mean(METRIC) or 0) if kind in best else -1):
+        if row.mean(METRIC) is not None and (kind not in best or _score(row) > _score(best[kind])):
             best[kind] = row
-    said = ["Paper: Table 1, macro-F1 in phase 1 / phase 2; ours: the best row of each kind on these data, chosen by its test score."]
+    said = []
     for kind, printed in PAPER.items():
-        ours = f"{100 * (best[kind].mean(METRIC) or 0):.1f} ({best[kind].config.model})" if kind in best else "not run"
+        ours = f"{rate(best[kind].row.metrics[METRIC])} ({best[kind].config.model})" if kind in best else "not run"
         said.append(f"{kind}: paper {printed}, ours {ours}")
     papers = next((row for row in rows if row.config.model == "layers" and row.ran), None)
-    single = max((best[kind] for kind in ("image", "text") if kind in best), key=lambda row: row.mean(METRIC) or 0, default=None)
+    single = max((best[kind] for kind in ("image", "text") if kind in best), key=_score, default=None)
     for other, words in ((single, "the better single modality"), (best.get("feature-level fusion"), "the best feature-level row")):
         decisions = {row.config.model: row for row in (papers, best.get("decision-level fusion")) if row}
         said += [_gain(decision, other, words) for decision in decisions.values() if other]
     return said
+
+
+def _score(row: ClassifyRow) -> float:
+    return row.mean(METRIC) or 0.0
 
 
 def _gain(a: ClassifyRow, b: ClassifyRow, words: str) -> str:

@@ -63,12 +63,12 @@ class Features:
 
     def known(self, rows: Ints) -> Ints:
         """Those of the training rows that are there. Raises UserError when none is."""
-        found = rows[self.present[rows]]
-        if not len(found):
+        seen = rows[self.present[rows]]
+        if not len(seen):
             raise UserError(
                 "no training row has anything for it to see", self.name, "Check the images and titles, or choose another `model`"
             )
-        return found
+        return seen
 
 
 class Data:
@@ -93,6 +93,15 @@ class Data:
             place[pack.rows] = np.arange(len(pack.rows))
             self._packs[size], self.readable = (pack.pixels, place), place >= 0
         return self._packs[size]
+
+    def blind(self, modality: str) -> Bools:
+        """(n,) which rows show nothing to a model of "image", "text" or "image+text" that has looked at them."""
+        blind = np.ones(len(self.catalog), bool)
+        if "text" in modality:
+            blind &= ~self.texts.present(np.arange(len(blind)))
+        if "image" in modality and "image" not in self.hidden and self.readable is not None:
+            blind &= ~self.readable
+        return blind
 
     @cached_property
     def titles(self) -> Ints:
@@ -145,14 +154,19 @@ class Data:
         return Problem(level, labels, names, train, validation, test, held_out)
 
 
+def each_its_own(groups: Ints) -> Ints:
+    """(n,) group numbers, with one of its own for every row of none (-1)."""
+    own = groups.copy()
+    own[own < 0] = own.max(initial=0) + 1 + np.arange((own < 0).sum())
+    return own
+
+
 def hold_out(train: Ints, labels: Ints, groups: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Training rows parted in two, VALIDATION of them held out, whole groups (rows of one title); labels, groups: (catalog rows,).
 
     A class that would be left with nothing to train on keeps its rows.
     """
-    own = groups[train].copy()
-    own[own < 0] = own.max(initial=0) + 1 + np.arange((own < 0).sum())
-    _, own = np.unique(own, return_inverse=True)
+    _, own = np.unique(each_its_own(groups[train]), return_inverse=True)
     sizes = np.bincount(own)
     order = rng.permutation(len(sizes))
     chosen = np.zeros(len(sizes), bool)

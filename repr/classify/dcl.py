@@ -43,9 +43,9 @@ def shuffled(images: Tensor, order: Tensor) -> Tensor:
     tile = -(-side // grid)
     whole = images if tile * grid == side else interpolate(images, size=tile * grid, mode="bilinear", align_corners=False)
     tiles = whole.unfold(2, tile, tile).unfold(3, tile, tile).reshape(batch, 3, grid * grid, tile, tile)
-    moved = tiles.gather(2, order[:, None, :, None, None].expand_as(tiles).to(images.device))
-    found = moved.view(batch, 3, grid, grid, tile, tile).permute(0, 1, 2, 4, 3, 5).reshape(batch, 3, tile * grid, tile * grid)
-    return found if tile * grid == side else interpolate(found, size=side, mode="bilinear", align_corners=False)
+    moved = tiles.gather(2, order.to(images.device)[:, None, :, None, None].expand_as(tiles))
+    copies = moved.view(batch, 3, grid, grid, tile, tile).permute(0, 1, 2, 4, 3, 5).reshape(batch, 3, tile * grid, tile * grid)
+    return copies if tile * grid == side else interpolate(copies, size=side, mode="bilinear", align_corners=False)
 
 
 def coordinates(order: Tensor, grid: int) -> Tensor:
@@ -113,10 +113,10 @@ class Construction(nn.Module):
         """The logits that are measured; in training nobody looks at them."""
         if self.training:
             return images.new_zeros(len(images), self.classes)
-        found = self.answers(images)
+        answers = self.answers(images)
         if not self.both:
-            return found.classes
-        return found.classes + found.adversary[:, : self.classes] + found.adversary[:, self.classes :]
+            return answers.classes
+        return answers.classes + answers.adversary[:, : self.classes] + answers.adversary[:, self.classes :]
 
 
 def losses(plain: Answers, copies: Answers, labels: Tensor, original: Tensor, order: Tensor, *, both: bool) -> Tensor:

@@ -97,8 +97,11 @@ def listed(file: Path) -> list[Path]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError("no runs in it", file, 'Write {"runs": ["runs/a", "runs/b"]}')
     else:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-        names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError:
+            raise UserError("not a text in UTF-8", file, "Name kept runs in it, one a line") from None
+        names = [line for line in lines if line and not line.startswith("#")]
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError("an ensemble is of two runs or more, each named once", file, "Name kept runs in it, one a line")
     return [file.parent / name for name in names]
@@ -129,12 +132,12 @@ def f1(truth: Ints, predicted: Ints, classes: int) -> tuple[float, float]:
 
 def bootstrap(truth: Ints, answers: Sequence[Ints], classes: int, rng: np.random.Generator, samples: int = SAMPLES) -> list[Doubles]:
     """Of each of the answers (n,), macro-F1 of `samples` draws of the test rows: the same draws for all, so that they can be subtracted."""
-    found: list[list[float]] = [[] for _ in answers]
+    of_answers: list[list[float]] = [[] for _ in answers]
     for _ in range(samples):
         rows = rng.integers(0, len(truth), len(truth))
-        for scores, predicted in zip(found, answers, strict=True):
+        for scores, predicted in zip(of_answers, answers, strict=True):
             scores.append(f1(truth[rows], predicted[rows], classes)[0])
-    return [np.array(scores) for scores in found]
+    return [np.array(scores) for scores in of_answers]
 
 
 def _interval(samples: Doubles | Floats) -> tuple[float, float]:

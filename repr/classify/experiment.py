@@ -34,9 +34,9 @@ class Refused(NotRun):
 
 @dataclass(frozen=True)
 class Ran:
-    """found: of each row its trials in the order of the seeds. leaks: weights that have seen test images, the worst of all splits each."""
+    """trials: of each row, in the order of the seeds. leaks: weights that have seen test images, the worst of all splits each."""
 
-    found: list[list[Found]]
+    trials: list[list[Found]]
     leaks: tuple[Leak, ...]
 
 
@@ -48,17 +48,17 @@ def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out:
     trial that cannot be run is a NotRun; what is wrong with the only row is raised as UserError.
     """
     store, models = (Store(out / TRIALS), out / FOLDER) if out else (None, None)
-    found: dict[tuple[int, int], Found] = {}
+    trials: dict[tuple[int, int], Found] = {}
     seen: list[Leak] = []
     for part, split in dict.fromkeys((row.part, row.split) for row in rows):
         for seed in seeds:
             members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if (row.part, row.split) == (part, split)}
             group, leaks = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
-            found |= {(one.row, seed): (one, trial) for one, trial in group}
+            trials |= {(one.row, seed): (one, trial) for one, trial in group}
             seen += leaks
     if out and store:
-        _write_classes(out / PER_CLASS, store, [one for one, trial in found.values() if isinstance(trial, Trial)])
-    return Ran([[found[number, seed] for seed in seeds] for number in range(len(rows))], _worst(seen))
+        _write_classes(out / PER_CLASS, store, [one for one, trial in trials.values() if isinstance(trial, Trial)])
+    return Ran([[trials[number, seed] for seed in seeds] for number in range(len(rows))], _worst(seen))
 
 
 def _run_group(
@@ -76,11 +76,11 @@ def _run_group(
     for leak in leaks:
         log.info(f"Note: {leak}.")
     views = {view: Data(catalog, ocr=view[0], mask=view[1]) for view in dict.fromkeys((row.ocr, row.mask) for row in members.values())}
-    asked: list[Wanted] = []
+    to_run: list[Wanted] = []
     refused: list[Found] = []
     for number, row in members.items():
         try:
-            asked.append(wanted(number, row, views[row.ocr, row.mask], title(row), kept=store is not None))
+            to_run.append(wanted(number, row, views[row.ocr, row.mask], title(row), kept=store is not None))
         except UserError as error:
             if alone:
                 raise
@@ -98,17 +98,17 @@ def _run_group(
                 raise
             raise Refused(str(error)) from None
 
-    return [*refused, *zip(asked, run_wanted(asked, compute, store), strict=True)], leaks
+    return [*refused, *zip(to_run, run_wanted(to_run, compute, store), strict=True)], leaks
 
 
 def _worst(leaks: Sequence[Leak]) -> tuple[Leak, ...]:
     """Of each weights and kind of leak that with the largest share: every seed divides the images anew."""
-    found: dict[tuple[str, str], Leak] = {}
+    worst: dict[tuple[str, str], Leak] = {}
     for leak in leaks:
-        other = found.setdefault((leak.weights, leak.kind), leak)
+        other = worst.setdefault((leak.weights, leak.kind), leak)
         if (leak.share or 0) > (other.share or 0):
-            found[leak.weights, leak.kind] = leak
-    return tuple(found.values())
+            worst[leak.weights, leak.kind] = leak
+    return tuple(worst.values())
 
 
 def run_trial(data: Data, settings: Settings, keep: Path | None = None) -> Trial:

@@ -13,6 +13,7 @@ import torch
 from repr.arrays import Floats, Ints
 from repr.classify import MODELS
 from repr.classify.data import Data, Problem
+from repr.classify.late import FUSERS
 from repr.classify.longtail import adjust, balanced
 from repr.classify.prior import prior
 from repr.classify.settings import Settings
@@ -23,7 +24,7 @@ BLOCK = 8192  # rows scored at a time
 CALIBRATED = 20_000  # validation rows for the temperature; a tenth of three million with 599 logits each took 1.5 GB
 
 
-TREE = "repr.classify.tree_model:TreeLevel"  # of rows with a hierarchical net, whatever their model
+TREE = "repr.classify.tree_model:TreeLevel"  # of rows with a hierarchical net; late fusion has two of them below itself
 
 
 class Model(Protocol):
@@ -50,7 +51,7 @@ class Learner(Model, Protocol):
 
 def load(settings: Settings) -> Model:
     """The model of a row, to be restored."""
-    return _made(TREE, settings) if settings.hierarchy else learner(settings)
+    return _made(TREE, settings) if settings.hierarchy and settings.model not in FUSERS else learner(settings)
 
 
 def learner(settings: Settings) -> Learner:

@@ -38,12 +38,12 @@ def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, f
         """Probabilities of the test rows as the data show them, block by block."""
         return lambda: fitted.blocks(seen, problem.test, tau)
 
-    found = _measure(truth, blocks(data, settings.adjust), classes)
-    plain = _measure(truth, blocks(data), classes) if settings.adjust else found
+    figures = _measure(truth, blocks(data, settings.adjust), classes)
+    plain = _measure(truth, blocks(data), classes) if settings.adjust else figures
     seconds = fit_seconds + time.perf_counter() - started
     unknown = _unknown(fitted.model, data, problem.test)
     missing = {name: _top1(truth, blocks(data.without(name), settings.adjust)) for name in settings.parts}
-    return Outcome(problem, found, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, {}, fitted)
+    return Outcome(problem, figures, plain, fitted.temperature, missing, unknown, fitted.model.note, seconds, fit_seconds, {}, fitted)
 
 
 def along(data: Data, problem: Problem, predicted: Ints) -> dict[str, float | None]:
@@ -60,9 +60,9 @@ def along(data: Data, problem: Problem, predicted: Ints) -> dict[str, float | No
     known = np.flatnonzero(problem.labels >= 0)
     paths = np.empty((len(problem.names), depth), np.int64)
     paths[problem.labels[known]] = levels.labels[known, :depth]
-    truth, found = levels.own[problem.test, :depth], paths[predicted]
+    truth, answered = levels.own[problem.test, :depth], paths[predicted]
     right = float((predicted == problem.labels[problem.test]).mean())
-    return {**hierarchical(truth, found), "mistake_height": mistake_height(truth, found), "top1_path": right}
+    return {**hierarchical(truth, answered), "mistake_height": mistake_height(truth, answered), "top1_path": right}
 
 
 def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:

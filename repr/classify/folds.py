@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from repr.arrays import Bools, Floats, Ints
-from repr.classify.data import Data, Problem
+from repr.classify.data import Data, Problem, each_its_own
 from repr.classify.fitted import Fitted, fit
 from repr.classify.settings import Settings
 from repr.errors import UserError
@@ -43,8 +43,7 @@ def divide(problem: Problem, titles: Ints, folds: int, seed: int) -> Ints:
     A class that a fold's training part lacks is told, and the work goes on. Raises UserError for fewer groups than folds.
     """
     rows = problem.train
-    own = titles[rows].copy()
-    own[own < 0] = own.max(initial=0) + 1 + np.arange((own < 0).sum())
+    own = each_its_own(titles[rows])
     if len(np.unique(own)) < folds:
         raise UserError(f"{len(rows)} training rows in {len(np.unique(own))} groups cannot be divided", "", "Choose fewer `folds`")
     labels = problem.labels[rows]
@@ -53,22 +52,22 @@ def divide(problem: Problem, titles: Ints, folds: int, seed: int) -> Ints:
     order = order[np.argsort(labels[first[order]], kind="stable")]  # by the class of a group's first row, and dealt out like cards
     dealt = np.empty(len(first), np.int64)
     dealt[order] = np.arange(len(first)) % folds
-    found = dealt[group.reshape(-1)]
-    lacking = [len(np.setdiff1d(labels, labels[found != fold])) for fold in range(folds)]
+    numbers = dealt[group.reshape(-1)]
+    lacking = [len(np.setdiff1d(labels, labels[numbers != fold])) for fold in range(folds)]
     if any(lacking):
-        told = ", ".join(f"{count} for fold {fold}" for fold, count in enumerate(lacking) if count)
-        log.info(f"Classes all of whose rows are in one fold, so that its model is not taught them: {told}.")
-    return found
+        counts = ", ".join(f"{count} for fold {fold}" for fold, count in enumerate(lacking) if count)
+        log.info(f"Classes all of whose rows are in one fold, so that its model is not taught them: {counts}.")
+    return numbers
 
 
 def out_of_fold(data: Data, settings: Settings, problem: Problem, fold: Ints, fit: Fit = fit) -> OutOfFold:
     """Ask for every training row a model that was trained without its fold. fold: (n,) as `divide` gives it."""
     rows, labels = problem.train, problem.labels[problem.train]
-    found = np.zeros((len(rows), len(problem.names)), np.float32)
+    probabilities = np.zeros((len(rows), len(problem.names)), np.float32)
     taught = np.zeros(len(rows), bool)
     for number in range(int(fold.max()) + 1):
-        asked = fold == number
-        model = fit(data, settings, replace(problem, train=rows[~asked]))
-        found[asked] = model.probabilities(data, rows[asked])
-        taught[asked] = np.isin(labels[asked], model.trained)
-    return OutOfFold(rows, fold, found, taught)
+        inside = fold == number
+        model = fit(data, settings, replace(problem, train=rows[~inside]))
+        probabilities[inside] = model.probabilities(data, rows[inside])
+        taught[inside] = np.isin(labels[inside], model.trained)
+    return OutOfFold(rows, fold, probabilities, taught)

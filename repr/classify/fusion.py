@@ -114,9 +114,9 @@ class Fusion:
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows with neither image nor text."""
         inputs = self._inputs(data, rows)
-        found = ask(self.network_, inputs)
-        found[~inputs[:, [self.look_(data).vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
-        return found
+        logits = ask(self.network_, inputs)
+        logits[~inputs[:, [self.look_(data).vectors.shape[1], -1]].any(dim=1).numpy()] = np.nan
+        return logits
 
     def unknown(self, data: Data, rows: Ints) -> int | None:
         """How many of the rows have a text of which the text encoder knows no term; None where it has no list of terms."""

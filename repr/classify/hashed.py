@@ -71,14 +71,14 @@ class Hashed:
         """(len(rows), classes); NaN for rows without text."""
         network = self.network_
         assert isinstance(network, GramNet)
-        found = np.empty((len(rows), self.classes_), np.float32)
+        logits = np.empty((len(rows), self.classes_), np.float32)
         with torch.inference_mode():
             for first in range(0, len(rows), ROWS):
                 texts = data.texts.take(rows[first : first + ROWS])
                 part = network.of_texts(texts).cpu().numpy()
                 part[[not text for text in texts]] = np.nan
-                found[first : first + ROWS] = part
-        return found
+                logits[first : first + ROWS] = part
+        return logits
 
 
 class GramNet(nn.Module):

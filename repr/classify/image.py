@@ -135,23 +135,23 @@ class Image:
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows whose image cannot be read."""
-        found = blank(len(rows), self.classes_)
+        logits = blank(len(rows), self.classes_)
         if "image" in data.hidden:
-            return found
+            return logits
         if self.look_ is not None:
             features = self.look_(data)
             seen = features.present[rows]
             if seen.any():
-                found[seen] = ask(self.network_, torch.from_numpy(features.vectors[rows[seen]]))
-            return found
+                logits[seen] = ask(self.network_, torch.from_numpy(features.vectors[rows[seen]]))
+            return logits
         pack, place = data.pixels(self.size_, self.settings.workers)
         there = np.flatnonzero(place[rows] >= 0)
         with torch.inference_mode():
             device = next(self.network_.parameters()).device
             for part in np.split(there, range(64, len(there), 64)):
                 pixels = torch.from_numpy(pack[place[rows[part]]]).to(device)
-                found[part] = self.network_(plain(pixels, self.size_)).float().cpu().numpy()
-        return found
+                logits[part] = self.network_(plain(pixels, self.size_)).float().cpu().numpy()
+        return logits
 
 
 class ImageFeatures:

@@ -115,5 +115,5 @@ def recipe(settings: Settings) -> Recipe:
     """Ten epochs; where a text network is trained too, at the rate that it bears."""
     if settings.text_encoder != "bert":
         return settings.recipe(EPOCHS, "image")
-    found = settings.recipe(EPOCHS, "text")
-    return found if settings.preset == "rakuten" else {**found, "lr": settings.lr or RATE_WHOLE}
+    usual = settings.recipe(EPOCHS, "text")
+    return usual if settings.preset == "rakuten" else {**usual, "lr": settings.lr or RATE_WHOLE}

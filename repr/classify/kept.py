@@ -9,7 +9,7 @@ model.json         version, settings, classes, temperature and facts, such as wh
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -27,9 +27,10 @@ from repr.classify.state import Restored, State
 from repr.errors import UserError
 from repr.files import read_json, replacing
 from repr.learners.stored import Arrays, Stored
+from repr.models.devices import pick_device
 from repr.settings import from_mapping, values
 
-VERSION = 2
+VERSION = 3
 FOLDER = "models"  # of a run folder
 ARRAYS, WORDS, FACTS, TESTED = "model.safetensors", "vocabulary.json", "model.json", "tested.safetensors"
 LARGEST = 5e7  # probabilities of a test part that are kept, 200 MB
@@ -104,8 +105,8 @@ def write(folder: Path, kept: Kept) -> None:
         temporary.mkdir()
         save_file({name: np.asarray(array, order="C") for name, array in state.arrays.items()}, temporary / ARRAYS)
         if kept.tested:
-            told = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
-            answers: Arrays = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": told}
+            products = np.frombuffer("\n".join(kept.tested.products).encode(), np.uint8)
+            answers: Arrays = {"truth": kept.tested.truth, "probabilities": kept.tested.probabilities, "products": products}
             save_file(answers, temporary / TESTED)
         for name, content in ((WORDS, state.words), (FACTS, facts)):
             (temporary / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -120,7 +121,7 @@ def read(folder: Path) -> Kept:
     words = read_json(folder / WORDS)
     try:
         arrays = load_file(folder / ARRAYS)
-        settings = Settings(**from_mapping(Settings, facts["settings"], str(folder / FACTS)))
+        settings = _here(Settings(**from_mapping(Settings, facts["settings"], str(folder / FACTS))))
         first, second, third = (tuple(ClassName(*entry) for entry in level) for level in facts["classes"])
         named, paths = tuple(facts["names"]), tuple(tuple(path) for path in facts["paths"])
         state = State(arrays, {name: tuple(terms) for name, terms in words.items()}, facts["facts"])
@@ -137,6 +138,15 @@ def read(folder: Path) -> Kept:
     model.note = note
     taken.finish()
     return Kept(Fitted(model, counts, trained, temperature, nothing), settings, named, paths, (first, second, third), data)
+
+
+def _here(settings: Settings) -> Settings:
+    """On the device that it was trained on; where that is not there, on the best that is."""
+    try:
+        pick_device(settings.device)
+    except UserError:
+        return replace(settings, device="auto")
+    return settings
 
 
 def read_tested(folder: Path) -> Tested:

@@ -34,15 +34,15 @@ def by_bucket(counts: Ints, truth: Ints, predicted: Ints) -> dict[str, OfBucket]
     counts: (c,) training rows a class; truth, predicted: (n,) class numbers.
     """
     of_class, right = bucket(counts), truth == predicted
-    found: dict[str, OfBucket] = {}
+    buckets: dict[str, OfBucket] = {}
     for name in BUCKETS:
         inside = of_class[truth] == name
         if inside.any():
             classes, which = np.unique(truth[inside], return_inverse=True)
             recall = np.bincount(which, weights=right[inside]) / np.bincount(which)
             top1, mean = float(right[inside].mean()), float(recall.mean())
-            found[name] = OfBucket(len(classes), int(inside.sum()), top1, mean)
-    return found
+            buckets[name] = OfBucket(len(classes), int(inside.sum()), top1, mean)
+    return buckets
 
 
 def balanced(labels: Ints, rng: np.random.Generator) -> Ints:

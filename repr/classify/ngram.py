@@ -96,10 +96,10 @@ class NGram:
         if self.streamed_ is not None:
             return self.streamed_.logits(data, rows)
         texts = data.texts.take(rows)
-        found = np.asarray(self.machine_.decision_function(self.vectorizer_.transform(texts)), np.float32)
-        if found.ndim == 1:  # two classes have one margin
-            found = np.stack([-found, found], axis=1)
-        full = np.full((len(rows), self.classes_), found.min(initial=0) - 10, np.float32)
-        full[:, self.machine_.classes_] = found
+        margins = np.asarray(self.machine_.decision_function(self.vectorizer_.transform(texts)), np.float32)
+        if margins.ndim == 1:  # two classes have one margin
+            margins = np.stack([-margins, margins], axis=1)
+        full = np.full((len(rows), self.classes_), margins.min(initial=0) - 10, np.float32)
+        full[:, self.machine_.classes_] = margins
         full[[not text for text in texts]] = np.nan
         return full

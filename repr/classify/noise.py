@@ -7,12 +7,15 @@ Multimodal Late Fusion Model, SIGIR eCom 2020, section 3.2.1. Unlike there, no v
 from __future__ import annotations
 
 import csv
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from repr.arrays import Bools, Floats, Ints
+from repr.catalog import sheet
+from repr.catalog.passed import Tally
 from repr.catalog.sources import open_sources, split_name
 from repr.catalog.table import Catalog
 from repr.catalog.union import with_split
@@ -21,7 +24,7 @@ from repr.classify.folds import OutOfFold, divide, out_of_fold
 from repr.classify.metrics import check_sums
 from repr.classify.opening import Opened
 from repr.classify.pruning import Request, to_drop
-from repr.classify.settings import Settings, Shared, split_of
+from repr.classify.settings import Settings, Shared, check_used, split_of
 from repr.errors import UserError
 from repr.experiments.trials import NotRun
 from repr.files import held, replacing, write_json
@@ -29,11 +32,16 @@ from repr.records import Json
 from repr.runs import Run, claim
 from repr.settings import declared, values
 
+log = logging.getLogger(__name__)
+
 SCHEMA = 1
 COMMAND = "repr classify noise find"
 FLAGGED, CATALOG, RESULT = "flagged.csv", "catalog.parquet", "noise.json"
 COLUMNS = ("row", "product", "image", "given", "proposed", "margin", "drop")
+GIVEN = (*declared(Shared), "mask", "weights", "text_encoder")  # of a request, what its row has too
 MARKS = {"yes": True, "no": False}
+UNTAUGHT = "training rows whose class the model that is asked was not taught: all of it is in one fold"
+UNSEEN = "training rows that show the model nothing"
 
 
 @dataclass(frozen=True)
@@ -49,14 +57,12 @@ class Flagged:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found, worst first. rows: training rows that were looked at; unjudged: those of them whose class no model was taught that
-    was asked for them. catalog: as it was divided, validation rows as "val"."""
+class Findings:
+    """Worst first. rows: training rows that were looked at. catalog: as it was divided, validation rows as "val"."""
 
     flagged: tuple[Flagged, ...]
     rows: int
     folds: int
-    unjudged: int
     catalog: Catalog
 
     def as_json(self) -> dict[str, Json]:
@@ -65,14 +71,13 @@ class Found:
             {"product": one.product, "given": one.given, "proposed": one.proposed, "margin": one.margin, "dropped": one.dropped}
             for one in self.flagged
         ]
-        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds, "unjudged": self.unjudged}
+        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds}
 
     @property
     def words(self) -> str:
         """The same in a sentence."""
         dropped = sum(one.dropped for one in self.flagged)
-        unjudged = f"; {self.unjudged:,} are alone of their class and not judged" if self.unjudged else ""
-        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped{unjudged}."
+        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped."
 
 
 @dataclass(frozen=True)
@@ -93,24 +98,22 @@ class Applied:
         return f"{self.dropped:,} training rows dropped, {self.rows:,} rows left: {self.catalog}"
 
 
-def find(request: Request, out: Path | None = None) -> Found:
+def find(request: Request, out: Path | None = None) -> Findings:
     """Flag the training rows of the data whose label looks wrong, and write the folder where there is one.
 
     Raises UserError for data or weights that cannot be read, and where the model lacks what it needs.
     """
     if out:
         claim(out, COMMAND)
+    usual = Request()
+    check_used([_row(request, request.level or 1, "")], {name: getattr(request, name) != getattr(usual, name) for name in GIVEN})
     read = open_sources(request.data)
     split = split_name(read, split_of(request.preset, request.split))
     opened = Opened(read, request.subset or "", request.limit, request.data_seed, request.test_share)
     catalog = opened(request.seed, "", split)
     if request.ocr:
         opened.check_ocr(request.data)
-    shared = {name: getattr(request, name) for name in declared(Shared)}
-    settings = Settings(
-        **shared, model=request.model, level=request.level or catalog.default_level, seed=request.seed, preset=request.preset,
-        split=split, mask=request.mask, weights=request.weights, text_encoder=request.text_encoder,
-    )  # fmt: skip
+    settings = _row(request, request.level or catalog.default_level, split)
     data = Data(catalog, ocr=request.ocr, mask=request.mask)
     problem = data.problem(settings.level, seed=settings.seed)
     fold = divide(problem, data.titles, request.folds, request.seed)
@@ -118,16 +121,25 @@ def find(request: Request, out: Path | None = None) -> Found:
         seen = out_of_fold(data, settings, problem, fold)
     except NotRun as reason:
         raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
-    found = judge(catalog, problem, seen, request)
+    findings = judge(catalog, problem, seen, data.blind(settings.modality), request)
     if out:
-        _write(found, request, out)
-    return found
+        _write(findings, request, out)
+    return findings
 
 
-def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request) -> Found:
-    """What is flagged by the probabilities of the training rows."""
-    labels = problem.labels[seen.rows]
-    order = flag(labels, seen.probabilities, seen.taught)
+def _row(request: Request, level: int, split: str) -> Settings:
+    """The row of the model that judges."""
+    given = {name: getattr(request, name) for name in GIVEN}
+    return Settings(**given, model=request.model, level=level, seed=request.seed, preset=request.preset, split=split)
+
+
+def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, request: Request) -> Findings:
+    """What is flagged by the probabilities of the training rows; those that cannot be judged are counted as passed over.
+
+    blind: (catalog rows,) which show the model nothing.
+    """
+    labels, nothing = problem.labels[seen.rows], blind[seen.rows]
+    order = flag(labels, seen.probabilities, seen.taught & ~nothing)
     proposed, margins = margin(labels, seen.probabilities)
     count = to_drop(request.drop, len(order))
     keys = catalog.product_keys()
@@ -137,10 +149,16 @@ def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, request: Request)
         )
         for n, i in enumerate(order.tolist())
     )
+    unjudged = Tally()
+    for reason, rows in ((UNSEEN, seen.rows[nothing]), (UNTAUGHT, seen.rows[~seen.taught & ~nothing])):
+        for row in rows:
+            unjudged.add(reason, str(keys[row]))
+    for one in unjudged.list():
+        log.warning(f"P{one.line()[1:]}.", extra={"passed_over": one.as_json()})
     split = catalog.column("split").astype(object)
     if problem.held_out:
         split[problem.validation] = "val"
-    return Found(flagged, len(seen.rows), request.folds, int((~seen.taught).sum()), with_split(catalog, split))
+    return Findings(flagged, len(seen.rows), request.folds, with_split(catalog, split))
 
 
 def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
@@ -160,8 +178,8 @@ def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
         raise UserError("fewer than two classes can be judged", "", "Give more rows of each class, or more `folds`")
     scores = probabilities[judged][:, known].astype(np.float64)
     scores /= np.maximum(scores.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    found = find_label_issues(own, scores, return_indices_ranked_by="normalized_margin", n_jobs=1)
-    order = judged[np.asarray(found, np.int64)]
+    issues = find_label_issues(own, scores, return_indices_ranked_by="normalized_margin", n_jobs=1)
+    order = judged[np.asarray(issues, np.int64)]
     return order[np.argsort(-margin(labels[order], probabilities[order])[1], kind="stable")]
 
 
@@ -174,23 +192,23 @@ def margin(labels: Ints, probabilities: Floats) -> tuple[Ints, Floats]:
     return proposed, probabilities[rows, proposed] - probabilities[rows, labels]
 
 
-def _write(found: Found, request: Request, out: Path) -> None:
+def _write(findings: Findings, request: Request, out: Path) -> None:
     with held(out):
-        run = Run.create(out, COMMAND, dict(values(request)), data=found.catalog.name, synthetic=found.catalog.synthetic)
-        found.catalog.write(out / CATALOG)
-        write_json(out / RESULT, found.as_json())
-        paths = found.catalog.table["path"]
+        run = Run.create(out, COMMAND, dict(values(request)), data=findings.catalog.name, synthetic=findings.catalog.synthetic)
+        findings.catalog.write(out / CATALOG)
+        write_json(out / RESULT, findings.as_json())
+        paths = findings.catalog.table["path"]
         with (
             replacing(out / FLAGGED) as temporary,
             temporary.open("w", newline="", encoding="utf-8-sig") as stream,
         ):  # BOM: for spreadsheets
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
-            for one in found.flagged:
+            for one in findings.flagged:
                 mark = "yes" if one.dropped else "no"
                 path = paths[one.row].as_py()
                 writer.writerow([one.row, one.product, path, one.given, one.proposed, f"{one.margin:.6f}", mark])
-        run.finish("done", {"flagged": len(found.flagged), "rows": found.rows})
+        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows})
 
 
 def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
@@ -213,23 +231,23 @@ def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
 def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:
     """Catalog row → whether it is to be dropped, in the file's order."""
     keys, split = catalog.product_keys(), catalog.column("split")
-    found: dict[int, bool] = {}
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in ("row", "product", "drop") if name not in (reader.fieldnames or [])]
-        if missing:
-            raise UserError(f"no column {', '.join(missing)}", file, f"The first row names the columns: {', '.join(COLUMNS)}")
-        for line, entry in enumerate(reader, 2):
-            where = f"{file}, row {line}"
-            mark = MARKS.get((entry["drop"] or "").strip().lower())
-            if mark is None:
-                raise UserError(f"drop is {entry['drop']!r}", where, "Write yes or no")
-            row = int(entry["row"]) if (entry["row"] or "").isdecimal() else -1
-            if not 0 <= row < len(catalog) or keys[row] != entry["product"]:
-                raise UserError(f"row {entry['row']} of the catalog is not product {entry['product']}", where, "Leave these columns alone")
-            if split[row] != "train":
-                raise UserError(f"row {row} is not for training", where, "Take the line out; only training rows are pruned")
-            if row in found:
-                raise UserError(f"row {row} stands twice", where, "Keep one of the lines")
-            found[row] = mark
-    return found
+    marks: dict[int, bool] = {}
+    expected = f"The first row names the columns: {', '.join(COLUMNS)}"
+    listed = sheet.read(file, lambda header: "drop" in header, expected=expected)
+    missing = [name for name in ("row", "product", "drop") if name not in listed.columns]
+    if missing:
+        raise UserError(f"no column {', '.join(missing)}", file, expected)
+    for number, entry in listed.rows:
+        where = f"{file}, row {number}"
+        mark = MARKS.get(entry["drop"].lower())
+        if mark is None:
+            raise UserError(f"drop is {entry['drop']!r}", where, "Write yes or no")
+        row = int(entry["row"]) if entry["row"].isdecimal() else -1
+        if not 0 <= row < len(catalog) or str(keys[row]).strip() != entry["product"]:
+            raise UserError(f"row {entry['row']} of the catalog is not product {entry['product']}", where, "Leave these columns alone")
+        if split[row] != "train":
+            raise UserError(f"row {row} is not for training", where, "Take the line out; only training rows are pruned")
+        if row in marks:
+            raise UserError(f"row {row} stands twice", where, "Keep one of the lines")
+        marks[row] = mark
+    return marks

@@ -6,11 +6,11 @@ does not say which averages its AP and F1 are.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from repr.catalog import sheet
 from repr.classify.settings import RowConfig
 from repr.errors import UserError
 
@@ -36,24 +36,24 @@ def read_paper(file: str) -> Paper:
     """What a paper prints, from a CSV with COLUMNS; "" for the package's own.
 
     row: model, hierarchy and part, those that there are, with blanks between ("bert coarse-to-fine"); the metrics are fractions, those
-    behind top1 may be empty or lacking. Raises UserError with the line that is wrong.
+    behind top1 may be empty or lacking. Raises UserError with the row that is wrong.
     """
     path = Path(file) if file else Path(__file__).with_name("paper.csv")
     if not path.is_file():
         raise UserError("there is no such file", path, f"Give a CSV with the columns {', '.join(COLUMNS)}")
-    found: dict[tuple[str, str, int], Printed] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for line, entry in enumerate(csv.DictReader(stream), 2):
-            try:
-                key = entry["table"], entry["row"], int(entry["level"])
-                numbers = {name: float(entry[name]) for name in METRICS if name == "top1" or entry.get(name)}
-            except (KeyError, TypeError, ValueError):
-                raise UserError(f"not a line of {', '.join(COLUMNS)}", f"{path}, line {line}", "Mend the line") from None
-            for number in numbers.values():
-                if not 0 <= number <= 1:
-                    raise UserError(f"a rate of {number:g}", f"{path}, line {line}", "Give fractions, 0 to 1")
-            found[key] = Printed(**numbers, source=entry.get("source") or "")
-    return found
+    printed: dict[tuple[str, str, int], Printed] = {}
+    for row, entry in sheet.read(path, lambda header: "table" in header).rows:
+        where = f"{path}, row {row}"
+        try:
+            key = entry["table"], entry["row"], int(entry["level"])
+            numbers = {name: float(entry[name]) for name in METRICS if name == "top1" or entry.get(name)}
+        except (KeyError, ValueError):
+            raise UserError(f"not a row of {', '.join(COLUMNS)}", where, "Mend the row") from None
+        for number in numbers.values():
+            if not 0 <= number <= 1:
+                raise UserError(f"a rate of {number:g}", where, "Give fractions, 0 to 1")
+        printed[key] = Printed(**numbers, source=entry.get("source", ""))
+    return printed
 
 
 def of_paper(number: str, rows: Sequence[RowConfig], paper: Paper) -> tuple[Printed | None, ...]:

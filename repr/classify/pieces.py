@@ -29,8 +29,8 @@ def tokens(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Tensor:
         rows = [row for row, (_, _, second) in enumerate(parts) if bool(second) == paired]
         if rows:
             given = [[parts[row][at] for row in rows] for at in ((0, 2) if paired else (0,))]
-            found = tokenizer(*given, truncation=True, max_length=longest)["input_ids"]
-            for row, numbers in zip(rows, found, strict=True):
+            numbers_of = tokenizer(*given, truncation=True, max_length=longest)["input_ids"]
+            for row, numbers in zip(rows, numbers_of, strict=True):
                 made[row] = numbers or (0,)
     out = torch.full((len(texts), max(map(len, made))), -1)
     for row, numbers in enumerate(made):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,17 @@ import pyarrow as pa
 from repr.arrays import Floats
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog, Source, build
+from repr.classify import MODELS
 from repr.classify.data import Data
 from repr.classify.kept import Kept, find, read
 from repr.errors import UserError
 from repr.files import replacing
 from repr.records import Json
 
+log = logging.getLogger(__name__)
+
 TOP = 5
+LOOKS = {"image": "images", "text": "titles and descriptions", "image+text": "images, titles and descriptions"}
 SCHEMA = 1
 UNSURE = "unsure"
 
@@ -86,32 +91,51 @@ class Classifier:
         texts = {"title": [title or None], "description": [description or None]}
         source = Source("asked", "csv", file.parent)
         catalog = build({**columns, **texts}, classes=((), (), ()), sources=(source,))
-        hidden = frozenset() if image else frozenset({"image"})
-        return self._told(catalog, self._scores(catalog, hidden), top, threshold)[0]
+        data = self._data(catalog, frozenset() if image else frozenset({"image"}))
+        scores = self._scores(data)
+        if image and data.readable is not None and not data.readable[0]:
+            raise UserError("not an image that can be read", file, "Give another file")
+        if data.blind(self._modality)[0]:
+            raise UserError(f"the model sees nothing of the product: it looks at {LOOKS[self._modality]}", "", "Give that too")
+        return self._predictions(catalog, scores, top, threshold)[0]
 
     def of_catalog(self, catalog: Catalog, *, top: int = TOP, threshold: float = 0.0) -> list[Prediction]:
         """Of every row of a catalog, whatever its own classes. top: classes told; threshold: of the best one's probability, 0-1."""
-        return self._told(catalog, self._scores(catalog), top, threshold)
+        data = self._data(catalog)
+        scores, blind = self._scores(data), data.blind(self._modality)
+        if blind.any():
+            first = catalog.table["product"][int(np.flatnonzero(blind)[0])].as_py()
+            log.warning(
+                f"The model sees nothing of {int(blind.sum()):,} of {len(blind):,} products, such as {first}: it looks at "
+                f"{LOOKS[self._modality]}. They get the shares of the classes."
+            )
+        return self._predictions(catalog, scores, top, threshold)
 
     def probabilities(self, catalog: Catalog) -> Floats:
         """(n, classes) of every row of a catalog, to the bit what the run measured on the same rows."""
-        return self._scores(catalog)
+        return self._scores(self._data(catalog))
 
-    def _told(self, catalog: Catalog, scores: Floats, top: int, threshold: float) -> list[Prediction]:
+    def _predictions(self, catalog: Catalog, scores: Floats, top: int, threshold: float) -> list[Prediction]:
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         products, images = catalog.table["product"].to_pylist(), catalog.table["path"].to_pylist()
-        found = []
+        predictions = []
         for row, best in enumerate(order.tolist()):
             confident = tuple(float(scores[row, label]) for label in best)
             names = tuple(self.kept.names[label] for label in best)
             path = self.kept.paths[best[0]]
-            found.append(Prediction(products[row], images[row] or "", names, confident, path, confident[0] < threshold))
-        return found
+            predictions.append(Prediction(products[row], images[row] or "", names, confident, path, confident[0] < threshold))
+        return predictions
 
-    def _scores(self, catalog: Catalog, hidden: frozenset[str] = frozenset()) -> Floats:
+    def _data(self, catalog: Catalog, hidden: frozenset[str] = frozenset()) -> Data:
         settings = self.kept.settings
-        data = Data(_unlabelled(catalog, self.kept), ocr=settings.ocr, mask=settings.mask, hidden=hidden)
-        return self.kept.fitted.probabilities(data, np.arange(len(catalog)), settings.adjust)
+        return Data(_unlabelled(catalog, self.kept), ocr=settings.ocr, mask=settings.mask, hidden=hidden)
+
+    def _scores(self, data: Data) -> Floats:
+        return self.kept.fitted.probabilities(data, np.arange(len(data.catalog)), self.kept.settings.adjust)
+
+    @property
+    def _modality(self) -> str:
+        return MODELS[self.kept.settings.model].modality
 
 
 def _unlabelled(catalog: Catalog, kept: Kept) -> Catalog:
@@ -129,10 +153,15 @@ def predict_data(run: Path, data: Sequence[str], *, top: int = TOP, threshold: f
     return classifier.of_catalog(open_sources(data), top=top, threshold=threshold)
 
 
-def write_predictions(file: Path, predictions: Sequence[Prediction]) -> None:
-    """Write .jsonl, one object a line, or .csv; whole or not at all. Raises UserError for another ending."""
+def check_ending(file: Path) -> None:
+    """Raise UserError, before any work, for a file that predictions cannot be written to."""
     if file.suffix.lower() not in (".csv", ".jsonl"):
         raise UserError(f"not a kind of file for predictions ({file.suffix or 'no ending'})", file, "Name it .csv or .jsonl")
+
+
+def write_predictions(file: Path, predictions: Sequence[Prediction]) -> None:
+    """Write .jsonl, one object a line, or .csv; whole or not at all. Raises UserError for another ending."""
+    check_ending(file)
     with replacing(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         if file.suffix.lower() == ".jsonl":
             stream.writelines(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in predictions)

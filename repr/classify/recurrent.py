@@ -89,10 +89,10 @@ class Recurrent:
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes); NaN for rows without text."""
         numbers = self._numbers([terms(text)[:LENGTH] for text in data.texts.take(rows)])
-        found, some = blank(len(rows), self.classes_), numbers[:, 0] != PAD
+        logits, some = blank(len(rows), self.classes_), numbers[:, 0] != PAD
         if some.any():
-            found[some] = ask(self.network_, torch.from_numpy(numbers[some]))
-        return found
+            logits[some] = ask(self.network_, torch.from_numpy(numbers[some]))
+        return logits
 
     def state(self) -> State:
         """What it has learnt."""

@@ -123,9 +123,9 @@ def _answer(plan: _Plan) -> Answer:
     by_seed = request.data_seed is None
     share = request.test_share or usual_share(read)
     rows = tuple(
-        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, ran.found, strict=True)
+        summarise(one, of, synthetic=read.synthetic, by_seed=by_seed, share=share) for one, of in zip(plan.rows, ran.trials, strict=True)
     )
-    _check_ran(rows, ran.found)
+    _check_ran(rows, ran.trials)
     notes = [caption(rows), *left_out(rows)]
     about: dict[str, Value] = {}
     if plan.number:
@@ -143,11 +143,11 @@ def _answer(plan: _Plan) -> Answer:
 
 def _printed(number: str, of_rows: Sequence[Printed | None]) -> dict[str, Value]:
     """A table's number and what a paper prints, as the document has it: a list a metric, an entry a row, and where it stands."""
-    found: dict[str, Value] = {f"paper_{name}": tuple(getattr(of, name) if of else None for of in of_rows) for name in METRICS}
-    return {"table": number, **found, "paper_source": tuple(of.source if of else None for of in of_rows)}
+    columns: dict[str, Value] = {f"paper_{name}": tuple(getattr(of, name) if of else None for of in of_rows) for name in METRICS}
+    return {"table": number, **columns, "paper_source": tuple(of.source if of else None for of in of_rows)}
 
 
-def _check_ran(rows: Sequence[ClassifyRow], found: Sequence[Sequence[Found]]) -> None:
+def _check_ran(rows: Sequence[ClassifyRow], trials: Sequence[Sequence[Found]]) -> None:
     """Raise UserError where the user's errors kept every trial from being run."""
-    if all(isinstance(trial, Refused) for of_row in found for _, trial in of_row):
+    if all(isinstance(trial, Refused) for of_row in trials for _, trial in of_row):
         raise UserError("none of the rows could be run", "", "; ".join(left_out(rows)))

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from repr.catalog import parts
-from repr.classify import FUSIONS
 from repr.classify.bert import check_folder
 from repr.classify.combinations import combine
 from repr.classify.grid import Request
-from repr.classify.late import FUSERS
-from repr.classify.settings import NETWORKS, WHOLE, Settings, Shared
+from repr.classify.settings import NETWORKS, Settings, Shared, check_used
 from repr.classify.tables import TEXTS, Choice, rows_of
 from repr.errors import UserError
 from repr.models.devices import pick_device
@@ -66,25 +64,9 @@ def _check_table(number: str, request: Request) -> None:
 
 def _check_used(rows: Sequence[Settings], request: Request) -> None:
     """Raise UserError for an argument that none of the rows looks at, and for a BERT folder that lacks a file."""
-    idle = {
-        "text_encoder": request.text_encoder and not any(row.modality.startswith("image+text") for row in rows),
-        "bert": request.bert and not any("bert" in (row.model, row.encoder) for row in rows),
-        "pooling": request.pooling != "mean" and not any("bert" in (row.model, row.encoder) for row in rows),
-        "pieces": request.pieces and not any("bert" in (row.model, row.encoder) for row in rows),
-        "method": request.method != "plain" and not any(row.config.method == request.method for row in rows),
-        "towers": request.towers != "frozen" and not any(row.model in FUSIONS for row in rows),
-        "image_model": request.image_model != "encoder" and not any(row.model in FUSERS for row in rows),
-        "end_to_end": request.end_to_end is not None and all(row.model not in (*WHOLE, *FUSERS) or row.hierarchy for row in rows),
-        "layers": request.layers is not None and all(row.model not in WHOLE or row.hierarchy or row.end_to_end for row in rows),
-        "optimiser": request.optimiser != "adam" and not any(row.tunes_text for row in rows),
-        "weak": request.weak != "children" and not any(row.hierarchy for row in rows),
-        "mask": request.mask and not any("text" in row.modality for row in rows),
-        "ocr": request.ocr and not any("text" in row.modality for row in rows),
-        "size": request.size and not any("image" in row.modality for row in rows),
-    }
-    for argument, given in idle.items():
-        if given:
-            raise UserError("none of the rows asked for looks at this", "", "Leave it out, or choose other rows", argument=argument)
+    usual = Request()
+    given = {name: getattr(request, name) != getattr(usual, name) for name in (*declared(Shared), "text_encoder")}
+    check_used(rows, {**given, "mask": bool(request.mask)})
     if request.bert:
         check_folder(Path(request.bert))
 

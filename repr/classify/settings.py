@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -21,6 +22,7 @@ SAID = (
     *("model", "level", "hierarchy", "part", "weights", "fine_share", "balanced", "adjust", "preset", "split", "bert", "end_to_end"),
     *("layers", "epochs", "lr", "batch_size", "size", "scale", "limit"),
 )  # by a row's config as they are set
+OF_SOME = ("pooling", "pieces", "grid", "adversary", "fuse_hidden")  # by the config of rows that look at them
 NETWORKS = ("vgg19", "inception_v3", "resnet50", "resnet152")  # image models of their own; "encoder" is any other
 WHOLE = (*NETWORKS, "encoder", "bert")  # can be trained end to end
 WIDE = 4096  # units of a hidden layer
@@ -63,6 +65,11 @@ class RowConfig:
     image_model: str = ""
     towers: str = ""
     optimiser: str = "adam"
+    pooling: str = "mean"
+    pieces: int | None = None
+    grid: int = 7
+    adversary: str = "classes"
+    fuse_hidden: int = 6
 
 
 class Training(TypedDict):
@@ -124,10 +131,10 @@ class Shared(Machine):
 class Settings(Shared):
     """One row and seed: its model, what it sees and how it is trained.
 
-    part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features, "" for the model
-    itself. weights: of the images' network, "" for the model's own default. text_encoder: of image + text rows. fine_share: of training
-    rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at 1e-3, halved every 2 epochs, batches
-    of 64, "grouped" the same rate on a cosine, "rakuten" what that challenge's winners did, end to end.
+    part: a named part of the data, such as outdoors. hierarchy: a net of NETS, trained on the model's frozen features (of late fusion one
+    on each modality's), "" for the model itself. weights: of the images' network, "" for the model's own default. text_encoder: of image +
+    text rows. fine_share: of training rows, those whose labels below level 1 are known to a hierarchical net. preset: "paper" is Adam at
+    1e-3, halved every 2 epochs, batches of 64, "grouped" the same rate on a cosine, "rakuten" what the challenge's winners did.
     """
 
     model: str = setting("ngram", "What classifies.", choices=tuple(MODELS))
@@ -148,8 +155,9 @@ class Settings(Shared):
         if self.method == "dcl" and "image" in self.modality and not self._trains_images:
             remedy = "Add `end_to_end`, choose another `model` or `towers` trained, or leave it out"
             raise UserError("dcl is for images trained end to end", "", remedy, argument="method")
-        if self.hierarchy and self.model in FUSERS:
-            raise UserError("late fusion has no frozen features for a hierarchical net", "", "Leave it out", argument="hierarchy")
+        if self.hierarchy and self.model in FUSIONS and self.model != "concat":
+            remedy = "Choose `model` concat, or a late fusion"
+            raise UserError(f"hierarchical nets take both modalities side by side, not by {self.model}", "", remedy, argument="hierarchy")
         if self.hierarchy and self.model in FUSIONS and self.towers != "frozen":
             raise UserError("hierarchical nets stand on frozen features", "", "Leave it out", argument="towers")
         if not self.hierarchy and self.fine_share < 1:
@@ -164,7 +172,9 @@ class Settings(Shared):
 
     @property
     def _trains_images(self) -> bool:
-        """Whether it has, or may have, an image network that is trained for the classes by itself."""
+        """Whether it has, or may have, an image network that is trained for the classes by itself; hierarchical nets have none."""
+        if self.hierarchy:
+            return False
         return self.whole or self.model in FUSERS or (self.model in FUSIONS and self.towers == "trained")
 
     @property
@@ -210,6 +220,7 @@ class Settings(Shared):
             image_model=self.image_model if self.model in FUSERS else "",
             towers=self.towers if self.model in FUSIONS else "",
             optimiser=self.optimiser if self.tunes_text else "adam",
+            **{name: getattr(self, name) for name in OF_SOME if name in self.relevant()},
         )
 
     def recipe(self, epochs: int, modality: str) -> Recipe:
@@ -238,9 +249,9 @@ class Settings(Shared):
 
         Adam at 1e-3 in batches of 64, halved every 2 epochs: Pattern Recognition 140 (2023) 109519, section 4.2.
         """
-        asked = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
+        times = self.epochs if self.epochs is not None else max(1, round(epochs * self.scale))
         halve = 2 if self.preset == "paper" else 0
-        return {"epochs": asked, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
+        return {"epochs": times, "lr": self.lr or 1e-3, "batch_size": self.batch_size or 64, "halve_every": halve}
 
     def hidden(self, usual: int) -> list[int]:
         """Widths of the hidden layers on frozen features; usual: how many the model has where nothing else is asked for.
@@ -255,29 +266,36 @@ class Settings(Shared):
 
     def relevant(self) -> dict[str, Json]:
         """The settings that this row depends on, by name: the row's identity. Device and workers are not part."""
+        idle = self._idle()
+        return {name: value for name, value in values(self).items() if name not in idle}
+
+    def _idle(self) -> set[str]:
         seen = MODELS[self.model].modality
-        drop = ["device", "workers"]
-        if "image" not in seen:
-            drop += OF_IMAGES
-        if "text" not in seen:
-            drop += ["ocr", "mask", "bert"]
-        if "bert" not in (self.model, self.encoder):
-            drop += ["pooling", "pieces"]
-        if (self.model not in WHOLE and self.model not in FUSERS) or self.hierarchy:
-            drop += ["end_to_end", "layers"]
-        if seen != "image+text":
-            drop += OF_FUSION
-        if self.model not in FUSERS:
-            drop += ["image_model", "fuse_hidden"]
-        if not self.tunes_text:
-            drop += ["optimiser"]
-        if not self._trains_images:
-            drop += ["method", "grid", "adversary"]
-        if self.model not in FUSIONS:
-            drop += ["towers"]
-        if not self.hierarchy:
-            drop += ["fine_share", "weak"]
-        return {name: value for name, value in values(self).items() if name not in drop}
+        reads_bert, trained = "bert" in (self.model, self.encoder), self.whole or bool(self.end_to_end)
+        looked_at = {
+            OF_IMAGES: "image" in seen,
+            ("ocr", "mask"): "text" in seen,
+            ("bert", "pooling", "pieces"): reads_bert,
+            ("end_to_end",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy,
+            ("layers",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy and not trained,
+            OF_FUSION: seen == "image+text",
+            ("image_model",): self.model in FUSERS,
+            ("fuse_hidden",): self.model in ("layers", "committee"),
+            ("optimiser",): self.tunes_text,
+            ("method",): self._trains_images,
+            ("grid", "adversary"): self._trains_images and self.method == "dcl",
+            ("towers",): self.model in FUSIONS,
+            ("fine_share", "weak"): bool(self.hierarchy),
+        }
+        return {"device", "workers", *(name for names, used in looked_at.items() if not used for name in names)}
+
+
+def check_used(rows: Iterable[Settings], given: Mapping[str, bool]) -> None:
+    """Raise UserError for the first setting that is given and that none of the rows looks at."""
+    looked_at = {"device", "workers"}.union(*(row.relevant() for row in rows))
+    for name, is_given in given.items():
+        if is_given and name not in looked_at:
+            raise UserError("none of the rows asked for looks at this", "", "Leave it out, or choose other rows", argument=name)
 
 
 def split_of(preset: str, split: str | None) -> str:

@@ -54,10 +54,10 @@ class Restored:
 
     def words(self, name: str, columns: int) -> tuple[str, ...]:
         """A vocabulary of so many different terms. Raises UserError for another one: it was cut short, or belongs to another model."""
-        found = self._state.words.get(self._beginning + name, ())
-        if len(found) != columns or len(set(found)) != len(found):
-            raise self.misfit(f"the vocabulary {self._beginning + name} has {len(set(found)):,} terms, not {columns:,}")
-        return found
+        terms = self._state.words.get(self._beginning + name, ())
+        if len(terms) != columns or len(set(terms)) != len(terms):
+            raise self.misfit(f"the vocabulary {self._beginning + name} has {len(set(terms)):,} terms, not {columns:,}")
+        return terms
 
     def misfit(self, message: str) -> UserError:
         """The error for a state that does not fit."""

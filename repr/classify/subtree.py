@@ -16,19 +16,19 @@ def subtree(catalog: Catalog, named: str) -> Catalog:
     Rows without a class of their own below it are left out. Raises UserError for an unknown or ambiguous name, or a class
     with fewer than two below it.
     """
-    found = [
+    matches = [
         (level, code)
         for level in (1, 2)
         for code, entry in enumerate(catalog.classes[level - 1])
         if named in (entry.id, entry.name, f"{level}:{entry.id}") and (catalog.column(f"class_{level}") == code).any()
     ]
-    if not found:
+    if not matches:
         known = [entry.name for level in catalog.classes[:2] for entry in level]
         raise UserError(f"no class is called {named!r}", "", nearest(named, known), argument="under")
-    if len(found) > 1:
-        ids = " or ".join(f"{level}:{catalog.classes[level - 1][code].id}" for level, code in found)
-        raise UserError(f"{len(found)} classes are called {named!r}", "", f"Say which by level and id: {ids}", argument="under")
-    level, code = found[0]
+    if len(matches) > 1:
+        ids = " or ".join(f"{level}:{catalog.classes[level - 1][code].id}" for level, code in matches)
+        raise UserError(f"{len(matches)} classes are called {named!r}", "", f"Say which by level and id: {ids}", argument="under")
+    level, code = matches[0]
     inside = (catalog.column(f"class_{level}") == code) & (catalog.column(f"class_{level + 1}") >= 0)
     below = len(np.unique(catalog.column(f"class_{level + 1}")[inside]))
     if below < 2:

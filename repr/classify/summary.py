@@ -39,8 +39,8 @@ class ClassifyRow:
 
     def mean(self, metric: str) -> float | None:
         """The mean of a metric over the seeds; None where it has none."""
-        found = self.row.metrics.get(metric)
-        return found.mean if found else None
+        figure = self.row.metrics.get(metric)
+        return figure.mean if figure else None
 
 
 def redrawn(split: str, *, by_seed: bool, share: float = SHARE) -> float:
@@ -53,13 +53,13 @@ def redrawn(split: str, *, by_seed: bool, share: float = SHARE) -> float:
 
 
 def summarise(
-    settings: Settings, found: Sequence[Found], *, synthetic: bool = False, by_seed: bool = True, share: float = SHARE
+    settings: Settings, results: Sequence[Found], *, synthetic: bool = False, by_seed: bool = True, share: float = SHARE
 ) -> ClassifyRow:
-    """The row of one `Settings`. found: its trials in the order of the seeds. by_seed, share: as in `redrawn`."""
-    trials = {wanted.seed: trial for wanted, trial in found if isinstance(trial, Trial)}
+    """The row of one `Settings`. results: its trials in the order of the seeds. by_seed, share: as in `redrawn`."""
+    trials = {wanted.seed: trial for wanted, trial in results if isinstance(trial, Trial)}
     held_out = any(trial.details["held_out"] for trial in trials.values())
     config = replace(settings.config, held_out=held_out)
-    row = summarised(asdict(config), found, synthetic=synthetic, redrawn=redrawn(config.split, by_seed=by_seed, share=share))
+    row = summarised(asdict(config), results, synthetic=synthetic, redrawn=redrawn(config.split, by_seed=by_seed, share=share))
     return ClassifyRow(config, row, trials)
 
 
@@ -67,13 +67,13 @@ def comparisons(rows: Sequence[ClassifyRow], metric: str = "top1") -> list[Compa
     """Rows compared seed by seed on a metric, a minus b: every image + text row with every row of one modality on the same level and texts,
     then every hierarchical row with the flat one on the same features and level."""
     configs, of_document = [row.config for row in rows], [row.row for row in rows]
-    found: list[Comparison] = []
+    tests: list[Comparison] = []
     for against, worth in ((AGAINST_PART, _both_and_one), (AGAINST_FLAT, _tree_and_flat)):
         for i, a in enumerate(configs):
             for j, b in enumerate(configs):
                 if worth(a, b):
-                    found += compared(of_document, i, j, (metric,), against=against)
-    return found
+                    tests += compared(of_document, i, j, (metric,), against=against)
+    return tests
 
 
 def _alike(a: RowConfig, b: RowConfig, *names: str) -> bool:

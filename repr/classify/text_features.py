@@ -66,11 +66,11 @@ class TextEncoder:
         if self._made_by is None or data.identity != self._trained_on:
             return self.learn()[1](data)
         kept = cache_dir("text", f"{content_key('learnt', *self._made_by, *sorted(data.hidden & OF_TEXT))}.npz")
-        found = _read(kept, len(data.catalog))
-        if found is None:
-            found = self.learn()[1](data)
-            _write(kept, found)
-        return found
+        features = _read(kept, len(data.catalog))
+        if features is None:
+            features = self.learn()[1](data)
+            _write(kept, features)
+        return features
 
     def state(self) -> State:
         """What the encoder has learnt."""
@@ -140,7 +140,7 @@ def _read(file: Path, rows: int) -> Features | None:
     """What was kept; None where there is nothing, or it is damaged."""
     try:
         with file.open("rb") as stream, np.load(stream) as arrays:
-            found = Features(arrays["vectors"], arrays["present"], str(arrays["name"]), arrays["unknown"])
+            features = Features(arrays["vectors"], arrays["present"], str(arrays["name"]), arrays["unknown"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return found if len(found.vectors) == len(found.present) == rows else None
+    return features if len(features.vectors) == len(features.present) == rows else None

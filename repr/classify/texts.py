@@ -54,8 +54,8 @@ class Texts:
 
     def present(self, rows: Ints) -> Bools:
         """(len(rows),) whether a row has any text."""
-        found = [np.fromiter((bool(text) for text in block), bool, len(block)) for block in self.blocks(rows)]
-        return np.concatenate(found) if found else np.zeros(0, bool)
+        blocks = [np.fromiter((bool(text) for text in block), bool, len(block)) for block in self.blocks(rows)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, bool)
 
     def _made(self, text: str) -> str:
         if self.masker is not None:

@@ -65,17 +65,17 @@ class ImageTower:
         pack, place = data.pixels(self.encoder.size, self.settings.workers)
         vectors, seen = np.zeros((len(place), self.encoder.dim), np.float32), np.flatnonzero(place >= 0)
         for part in np.split(seen, range(ROWS, len(seen), ROWS)):
-            vectors[part] = self._asked(pack[place[part]])
+            vectors[part] = self._features_of(pack[place[part]])
         return Features(vectors, place >= 0, self._called)
 
     @torch.inference_mode()
-    def _asked(self, pixels: Pixels) -> Floats:
+    def _features_of(self, pixels: Pixels) -> Floats:
         """(b, d) of up to ROWS images."""
         filled = np.zeros((ROWS, *pixels.shape[1:]), np.uint8)
         filled[: len(pixels)] = pixels
         images = plain(torch.from_numpy(filled).to(next(self.encoder.parameters()).device), self.encoder.size)
-        found: Floats = self.encoder(images).float().cpu().numpy()[: len(pixels)]
-        return found
+        features: Floats = self.encoder(images).float().cpu().numpy()[: len(pixels)]
+        return features
 
     @property
     def _called(self) -> str:

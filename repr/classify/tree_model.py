@@ -121,9 +121,9 @@ class TreeLevel:
         """(len(rows), classes) logarithms of probabilities; NaN for rows that show nothing."""
         features = self.inputs_(data)
         probabilities = self.net_.probabilities(features.vectors[rows])[self.place_]
-        found = np.log(np.maximum(probabilities, TINY)).astype(np.float32)
-        found[~features.present[rows]] = np.nan
-        return found
+        logits = np.log(np.maximum(probabilities, TINY)).astype(np.float32)
+        logits[~features.present[rows]] = np.nan
+        return logits
 
     def unknown(self, data: Data, rows: Ints) -> int | None:
         """How many of the rows have a text of which the text encoder knows no term; None where it has no list of terms."""

@@ -23,7 +23,7 @@ from repr.experiments.trials import Trial, Wanted, key
 from repr.files import content_key, replacing
 from repr.records import Json, to_json
 
-VERSION = 7  # of a trial; raise it when a model changes, so that old ones are run again
+VERSION = 8  # of a trial; raise it when a model changes, so that old ones are run again
 OF_CLASSES = ("precision", "recall", "f1", "ap")  # a column of per_class.csv each
 
 

@@ -35,19 +35,19 @@ def find(as_json: bool, out: Path | None, **arguments: Any) -> None:
       repr classify noise find --data shop --level 2 --model ngram --out noise
       repr classify noise find --data rakuten --model encoder --weights runs/mine --drop 50% --json
     """
-    from repr.classify.noise import find as found_in
+    from repr.classify.noise import find as look
     from repr.reports.noise_report import write
 
-    found = found_in(Request(**arguments), out)
+    findings = look(Request(**arguments), out)
     if out:
-        console.say(f"Report: {write(found, out)}")
+        console.say(f"Report: {write(findings, out)}")
     if as_json:
-        console.emit(found.as_json())
+        console.emit(findings.as_json())
         return
-    rows = [[one.product, one.given, one.proposed, f"{one.margin:.3f}", "yes" if one.dropped else ""] for one in found.flagged[:SHOWN]]
+    rows = [[one.product, one.given, one.proposed, f"{one.margin:.3f}", "yes" if one.dropped else ""] for one in findings.flagged[:SHOWN]]
     if rows:
         click.echo(tables.table(["product", "given", "proposed", "margin", "dropped"], rows))
-    click.echo(found.words)
+    click.echo(findings.words)
 
 
 @options.command("apply")

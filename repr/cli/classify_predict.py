@@ -37,13 +37,15 @@ def command(
       repr classify predict runs/mine --data X_test_update.csv --submission y_test.csv
     """
     from repr.catalog import rakuten
-    from repr.classify.predict import Classifier, predict_data, write_predictions
+    from repr.classify.predict import Classifier, check_ending, predict_data, write_predictions
 
     one = bool(title or description or image)
     if one == bool(data):
         raise UserError("one product or data are asked for", "", "Give `data`, or a `title` and an `image`")
     if submission and (one or len(data) != 1):
         raise UserError("a submission is of one file of products", "", "Name it with `data`", argument="submission")
+    if out:
+        check_ending(out)
     if one:
         predictions = [Classifier.load(run).predict(title, image, description, top=top, threshold=threshold)]
     else:
@@ -53,13 +55,13 @@ def command(
         console.say(f"Wrote {len(predictions):,} predictions: {out}")
     if submission:
         products = rakuten.products_of(Path(data[0]))
-        rakuten.write_submission(submission, products, {(found.product, found.image): found.classes[0] for found in predictions})
+        rakuten.write_submission(submission, products, {(each.product, each.image): each.classes[0] for each in predictions})
         console.say(f"Wrote {submission}")
-    unsure = sum(found.unsure for found in predictions)
+    unsure = sum(each.unsure for each in predictions)
     if as_json:
-        listed = [] if out else [found.as_json() for found in predictions]
+        listed = [] if out else [each.as_json() for each in predictions]
         console.emit({"rows": len(predictions), "unsure": unsure, "predictions": listed})
     elif not out and not submission:
-        cells = [[found.product, found.answer, f"{found.probabilities[0]:.3f}", " > ".join(found.path)] for found in predictions[:SHOWN]]
+        cells = [[each.product, each.answer, f"{each.probabilities[0]:.3f}", " > ".join(each.path)] for each in predictions[:SHOWN]]
         click.echo(tables.table(["product", "answer", "probability", "path"], cells))
         click.echo(f"{len(predictions):,} products, {unsure:,} of them unsure.")

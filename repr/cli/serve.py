@@ -78,10 +78,8 @@ def command(
     if keys.write is not None:
         check_writable(index)
     socket = listen(host, port)
-    address = socket.getsockname()
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    url = f"http://{shown}:{address[1]}/"
-    _warn(address[0], keys)
+    url = _url(*socket.getsockname()[:2])
+    _warn(socket.getsockname()[0], keys)
     products, images = index.store.counts()
 
     def _stop() -> None:
@@ -92,16 +90,18 @@ def command(
             console.emit({"url": url, "products": products, "images": images, "writable": keys.write is not None})
 
     app = create_app(index, limits=held, keys=keys, proposer=proposer, threshold=threshold, on_ready=_ready, on_failure=_stop)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024
-    )
-    server = uvicorn.Server(config)
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+    server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE, timeout_keep_alive=15, backlog=1024, **quiet))
     console.say(f"Serving {products:,} products in {images:,} images at {url}  (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
         server.run(sockets=[socket])
     if app.state.service.failed is not None:
         raise app.state.service.failed
     console.say("Stopped.")
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _check_installed() -> None:

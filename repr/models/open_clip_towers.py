@@ -112,8 +112,11 @@ def read_folder(folder: Path) -> ForeignNetwork:
     if not isinstance(model, dict) or not isinstance(model.get("vision_cfg"), dict):
         raise UserError("no model_cfg with a vision_cfg in it", place, "Fetch the file again")
     config: dict[str, Any] = {key: model[key] for key in ("embed_dim", "vision_cfg", "quick_gelu") if key in model}
-    with torch.device("meta"):
-        expected = {name: tuple(tensor.shape) for name, tensor in network(config, 0).tower.state_dict().items()}
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in network(config, 0).tower.state_dict().items()}
+    except UserError as error:
+        raise UserError(error.message, place, error.remedy) from None
     everything = read_some(folder, OPEN_CLIP_FILES)
     tensors = {name.removeprefix(PREFIX): tensor for name, tensor in everything.items() if name.startswith(PREFIX)}
     differs = difference(tensors, expected)

@@ -32,6 +32,7 @@ SCHEMA = 1  # of --json
 WEIGHTS = "weights"  # the setting of a row that names weights
 # Where results were put and what they ran on is not what makes two runs differ.
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
+SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,8 @@ def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
         config, found = Path(path) / "config.json", compared.documents.get(run.run)
         if run.status != "done":
             lines.append(command_line(run.command, config=config, out=path))
-        elif found is not None and len(found.seeds) < ENOUGH and run.command == "repr classify":
-            lines.append(command_line("repr classify", config=config, seeds=5))
-        elif found is not None and len(found.seeds) < ENOUGH and run.command == "rpc_transfer run":
-            lines.append(command_line("rpc_transfer run", config=config, seeds=5))
+        elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
+            lines.append(command_line(seeded, config=config, seeds=5))
     trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]
     return [*lines, *([command_line("repr evaluate", weights=trained, data="YOUR_FOLDER")] if trained else [])]
 

@@ -18,7 +18,7 @@ EDGE = 0.02  # of the side that products keep away from the edge
 
 @dataclass(frozen=True)
 class Thing:
-    """One product of a scene as it is seen: its category, its visible mask (h, w) and where that lies (left, top)."""
+    """One product of a scene as it is seen: its number for the caller, its visible mask (h, w) and where that lies (left, top)."""
 
     category: int
     mask: Bools

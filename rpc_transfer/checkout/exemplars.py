@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from repr.catalog.jsonfile import Id, id_text, read_object
 from repr.catalog.rpc import Image, instances_in
+from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
+from repr.errors import UserError
 from repr.records import Json
 from rpc_transfer.checkout.cutouts import Exemplar, Polygons
 
@@ -35,7 +37,7 @@ class MaskFile(msgspec.Struct):
 class Categories:
     """ids: category ids by product; rows: the tables `categories` and `__raw_Chinese_name_df`, in RPC's form."""
 
-    ids: Mapping[str, int]
+    ids: Mapping[str, int | str]
     rows: tuple[Mapping[str, Json], ...]
     names: tuple[Mapping[str, Json], ...]
 
@@ -44,26 +46,38 @@ class Categories:
         return {"categories": list(self.rows), "__raw_Chinese_name_df": list(self.names)}
 
 
+def read_exemplars(data: Sequence[str | Path], part: str) -> Catalog:
+    """The images of a part of the data; where a source is not divided, all of it is the train part. Raises UserError for none."""
+    catalog = open_sources(data, default="rpc").in_split(part, *([""] if part == "train" else []))
+    if not len(catalog):
+        raise UserError(f"no exemplars in the part {part}", "", "Choose another with `part`")
+    return catalog
+
+
 def categories_of(catalog: Catalog) -> Categories:
-    """A category for every product of a catalog: its own id where all are whole numbers, as RPC's, else 1 to K in the order of ids."""
+    """A category for every product of a catalog, by its own id, so that an index of the scenes knows it as others do: a number where it is
+    written as one, as RPC's are, else text."""
     keys = catalog.product_keys().astype(str)
     products, first = np.unique(keys, return_index=True)
-    whole = all(product.isdecimal() for product in products)
-    order = sorted(range(len(products)), key=lambda n: (int(products[n]) if whole else 0, str(products[n])))
+    own = [_number(str(product)) for product in products]
+    order = sorted(range(len(products)), key=lambda n: (isinstance(own[n], str), own[n]))
     columns = {name: catalog.table.column(name).to_pylist() for name in ("class_1", "class_2", "name", "barcode")}
-    ids, rows, names = dict[str, int](), [], []
-    for place, n in enumerate(order, 1):
-        product, row = str(products[n]), int(first[n])
-        id_ = int(product) if whole else place
-        upper, own = columns["class_1"][row], columns["class_2"][row]
+    ids, rows, names = dict[str, int | str](), [], []
+    for n in order:
+        product, row, id_ = str(products[n]), int(first[n]), own[n]
+        upper, lower = columns["class_1"][row], columns["class_2"][row]
         above = catalog.classes[0][upper].name if upper is not None and upper >= 0 else ""
-        named = catalog.classes[1][own] if own is not None and own >= 0 else None
+        named = catalog.classes[1][lower] if lower is not None and lower >= 0 else None
         name = named.name if named is not None and named.id == product else product
         ids[product] = id_
         rows.append({"supercategory": above, "id": id_, "name": name})
         shown = columns["name"][row] or name
         names.append({"sku_name": name, "category_id": id_, "sku_class": above, "code": columns["barcode"][row] or "", "name": shown})
     return Categories(ids, tuple(rows), tuple(names))
+
+
+def _number(product: str) -> int | str:
+    return int(product) if product.isdecimal() and str(int(product)) == product else product
 
 
 def exemplars_of(catalog: Catalog, most: int, rng: np.random.Generator) -> dict[str, list[Exemplar]]:

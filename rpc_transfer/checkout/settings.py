@@ -19,7 +19,9 @@ class Scenes(Seeded):
     scenes: int = setting(1000, "How many; a third each of easy, medium and hard.", low=1)
     side: int = setting(800, "Side of a scene in pixels.", low=64, high=4000)
     split: Literal["train", "val", "test"] = setting("train", "The name of the part that the scenes are written as.")
-    part: Literal["train", "val", "test"] = setting("train", "The part of the data that exemplars are taken from.", group="data")
+    part: Literal["train", "val", "test"] = setting(
+        "train", "Of the data, that exemplars are from; what is not divided is train.", group="data"
+    )
     masks: Literal["ground", "grabcut"] = setting("ground", "How masks are found where the records have none.")
     occlusion: float = setting(0.4, "The most of a product that others may cover.", low=0, high=0.9)
     exemplars: int = setting(24, "Exemplars of a product that are cut out.", low=1, group="data")

@@ -24,7 +24,6 @@ from repr import files, progress
 from repr.arrays import Pixels
 from repr.catalog.passed import PassedOver, Tally
 from repr.catalog.pools import processes
-from repr.catalog.sources import open_data
 from repr.catalog.table import Catalog
 from repr.errors import UserError
 from repr.images.known import fingerprints
@@ -35,7 +34,7 @@ from repr.settings import check, values
 from repr.synthetic.scenes import shopping_lists
 from rpc_transfer.checkout import cutouts
 from rpc_transfer.checkout.compose import Look, Thing, compose
-from rpc_transfer.checkout.exemplars import Categories, categories_of, exemplars_of
+from rpc_transfer.checkout.exemplars import Categories, categories_of, exemplars_of, read_exemplars
 from rpc_transfer.checkout.files import LEVELS
 from rpc_transfer.checkout.settings import Scenes
 
@@ -73,11 +72,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Stage:
-    """What every process must know. ids: category ids of the products, whose cut-outs lie at the same places."""
+    """What every process must know. ids: category ids of the products, whose cut-outs lie at the same places; None where there are none."""
 
     folder: Path
     settings: Scenes
-    ids: tuple[int, ...]
+    ids: tuple[int | str | None, ...]
     backgrounds: tuple[Path, ...]
     scale: float
 
@@ -92,9 +91,7 @@ def synthesize(
     """
     check(settings)
     out, workers = Path(out).absolute(), workers or cores()
-    catalog = open_data(data, default="rpc").in_split(settings.part)
-    if not len(catalog):
-        raise UserError(f"no exemplars in the part {settings.part}", "", "Choose another with `part`")
+    catalog = read_exemplars(data, settings.part)
     grounds = _backgrounds(backgrounds)
     table = categories_of(catalog)
     mark = _mark(catalog, settings, grounds)
@@ -161,7 +158,7 @@ def _cut(
         log.warning(f"{len(missing)} products have no exemplar that can be cut out, such as {missing[0]}: they are in no scene.")
     longest = np.concatenate([cutouts.shapes_of(places[product]).max(1) for product in usable])
     scale = PRODUCT * settings.side / float(np.median(longest))
-    ids = tuple(table.ids[product] if product in usable else -1 for product in chosen)
+    ids = tuple(table.ids[product] if product in usable else None for product in chosen)
     return Stage(out, settings, ids, backgrounds, scale)
 
 
@@ -173,7 +170,7 @@ def plan(settings: Scenes, products: Sequence[int]) -> list[Scene]:
 
 
 def _draw(stage: Stage, workers: int) -> None:
-    scenes = plan(stage.settings, [place for place, id_ in enumerate(stage.ids) if id_ >= 0])
+    scenes = plan(stage.settings, [place for place, id_ in enumerate(stage.ids) if id_ is not None])
     (stage.folder / "parts").mkdir(exist_ok=True)
     parts = [scenes[first : first + PART] for first in range(0, len(scenes), PART)]
     jobs = [partial(draw_part, stage, tuple(part)) for part in parts if not _part_file(stage, part).is_file()]
@@ -196,7 +193,7 @@ def draw_scene(stage: Stage, scene: Scene) -> Json:
     things = []
     for place in rng.permutation(scene.basket).tolist():
         folder = stage.folder / "cutouts" / str(place)
-        things.append((stage.ids[place], cutouts.read_cut_out(folder, int(rng.integers(len(cutouts.shapes_of(folder)))))))
+        things.append((place, cutouts.read_cut_out(folder, int(rng.integers(len(cutouts.shapes_of(folder)))))))
     look = Look(settings.side, stage.scale, settings.occlusion)
     image, found = compose(things, _ground(stage, rng), look, rng)
     name = f"scene-{scene.number:06d}.jpg"
@@ -204,7 +201,7 @@ def draw_scene(stage: Stage, scene: Scene) -> Json:
     assert done
     with files.replacing(stage.folder / f"{settings.split}2019" / name) as temporary:
         temporary.write_bytes(data.tobytes())
-    return {"file_name": name, "level": scene.level, "objects": [_object(thing) for thing in found]}
+    return {"file_name": name, "level": scene.level, "objects": [_object(thing, stage.ids[thing.category]) for thing in found]}
 
 
 def _write(file: Path, content: Json) -> None:
@@ -213,9 +210,9 @@ def _write(file: Path, content: Json) -> None:
         temporary.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
-def _object(thing: Thing) -> Json:
+def _object(thing: Thing, category: int | str | None) -> Json:
     return {
-        "category_id": thing.category,
+        "category_id": category,
         "bbox": list(thing.box),
         "area": float(thing.mask.sum()),
         "segmentation": thing.polygons(),

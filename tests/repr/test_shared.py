@@ -50,7 +50,7 @@ def test_every_setting_has_a_help_and_a_section_and_one_owner() -> None:
 
 def test_they_are_put_together_by_inheritance() -> None:
     @dataclass(frozen=True, kw_only=True)
-    class Both(Source, Seeded, Machine, Writing):
+    class Both(Source, Seeded, Machine):
         """Of a command."""
 
     assert set(declared(Both)) == {*declared(Source), *declared(Seeded), *declared(Machine)}

@@ -100,12 +100,12 @@ def make_run(
             for name, right in weights.items():
                 pairs: list[tuple[Wanted, Trial | NotRun]] = []
                 for seed in split.seeds:
-                    wanted, found = (
+                    wanted, one = (
                         Wanted(len(rows), seed, learner, f"{len(rows)}-{seed}", file.key(seed, n)),
                         trial(split, seed, right, rng),
                     )
-                    pairs.append((wanted, found))
-                    store.write(wanted.file, found)
+                    pairs.append((wanted, one))
+                    store.write(wanted.file, one)
                 kind = "trained" if learner == "finetune" else "base-trained" if name == "none" else "as given"
                 config = RowConfig(learner, name, kind, n, n, "train", "validation", plan, None, "resnet18", size, (1.0,))
                 rows.append(summarise(config.as_config(), pairs))

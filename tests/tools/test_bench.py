@@ -16,6 +16,7 @@ BENCH = Path(__file__).parents[2] / "tools" / "bench"
 QUICK = [
     "align.py --records 1200",
     "catalog.py --records 700",
+    "counter.py --share 0.05",
     "increment.py --products 300 --learner lda",
     "retrieval.py --vectors 400 --dim 16 --products 40",
 ]

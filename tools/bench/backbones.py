@@ -18,7 +18,6 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import harness
 
@@ -35,7 +34,7 @@ def peak_mb() -> float:
         return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
 
 
-def measured(arch: str, size: int, images: int) -> dict[str, Any]:
+def measured(arch: str, size: int, images: int) -> harness.Row:
     """One kind, in this process."""
     import numpy as np
     import torch
@@ -59,7 +58,7 @@ def measured(arch: str, size: int, images: int) -> dict[str, Any]:
     head = nn.Linear(encoder.dim, 10)
     laid_out(encoder.network.train())
     optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-4)
-    batch, labels, device = torch.from_numpy(squares[:BATCH]), torch.arange(BATCH) % 10, torch.device("cpu")
+    batch, labels, device = torch.from_numpy(squares[:BATCH]), torch.arange(min(BATCH, images)) % 10, torch.device("cpu")
     seconds = []
     for _ in range(TURNS + 1):
         begun = time.perf_counter()
@@ -96,7 +95,7 @@ def main() -> None:
         arch, _, size = kinds[0].rpartition(":")
         print(json.dumps(measured(arch, int(size), arguments.images)))
         return
-    rows = list[dict[str, Any]]()
+    rows = list[harness.Row]()
     for kind in kinds:
         command = [sys.executable, __file__, "--alone", "--kind", kind, "--images", str(arguments.images)]
         rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]))

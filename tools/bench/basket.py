@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import harness
 import numpy as np
@@ -50,7 +50,6 @@ SIDE, ROWS, COLUMNS = 1800, 3, 4  # pixels of a photograph; products on it
 PRODUCTS, STORED = 200, 10
 WARM = 3  # rounds that are not counted
 BARS = {"cpu": 1000.0, "cuda": 50.0}
-Row = dict[str, Any]
 Name = Literal["small", "large"]
 
 
@@ -70,21 +69,21 @@ def counter(rng: np.random.Generator) -> tuple[Pixels, list[Box]]:
 
 def start(preset: str) -> Weights:
     """What the backbone of a preset starts from."""
-    made = PRESETS[preset]
-    return fresh(made.arch, made.side, 0) if made.init == "none" else read_weights(made.init)
+    settings = PRESETS[preset]
+    return fresh(settings.arch, settings.side, 0) if settings.init == "none" else read_weights(settings.init)
 
 
 def detector(preset: str, device: str) -> Detector:
     """One whose pyramid and heads have learned nothing: that changes nothing of the time."""
-    made, begun = PRESETS[preset], start(preset)
-    build = Build(begun.arch, made.side, made.channels, made.convs, (), begun.mean, begun.std)
+    settings, begun = PRESETS[preset], start(preset)
+    build = Build(begun.arch, settings.side, settings.channels, settings.convs, (), begun.mean, begun.std)
     network = Finder(build)
     return Detector(Trained(network.state_dict(), build, 0.9), device=device)
 
 
 def stocked(folder: Path, weights: str, device: str) -> Index:
     """An index of made-up vectors, that answers by the learner that is chosen for most shops."""
-    index = Index.create(folder, weights=weights, device=device, root=folder.parent)
+    index = Index.create(folder, weights=weights, crops=[1], device=device, root=folder.parent)  # as an index of boxes looks at them
     rng, dim = np.random.default_rng(0), index.weights["dim"]
     centres = rng.standard_normal((PRODUCTS, dim), dtype=np.float32)
     stored = []
@@ -100,15 +99,15 @@ def stocked(folder: Path, weights: str, device: str) -> Index:
 
 def milliseconds(once: Callable[[], object], rounds: int) -> list[float]:
     """Of each round after those that warm up."""
-    found = []
+    durations = []
     for _ in range(WARM + rounds):
         begun = time.perf_counter()
         once()
-        found.append(1000 * (time.perf_counter() - begun))
-    return found[WARM:]
+        durations.append(1000 * (time.perf_counter() - begun))
+    return durations[WARM:]
 
 
-def basket(preset: str, index: Index, device: str, rounds: int) -> Row:
+def basket(preset: str, index: Index, device: str, rounds: int) -> harness.Row:
     """One basket after the other."""
     pixels, boxes = counter(np.random.default_rng(1))
     image, finder = Image.fromarray(pixels), detector(preset, device)
@@ -116,13 +115,13 @@ def basket(preset: str, index: Index, device: str, rounds: int) -> Row:
     image.save(stream, "JPEG", quality=92)
     known = [Proposal(box, 1.0) for box in boxes]
 
-    def found(picture: Image.Image) -> list[Proposal]:
-        finder(picture)
+    def proposer(image: Image.Image) -> list[Proposal]:
+        finder(image)
         return known
 
-    (first,) = baskets([image], index, found)
+    (first,) = baskets([image], index, proposer)
     assert len(first.items) == len(boxes)
-    whole = milliseconds(lambda: list(baskets([image], index, found)), rounds)
+    whole = milliseconds(lambda: list(baskets([image], index, proposer)), rounds)
     alone = milliseconds(lambda: finder(image), rounds)
     read = milliseconds(lambda: Image.open(io.BytesIO(stream.getvalue())).convert("RGB"), rounds)
     ms, bar = statistics.median(whole), BARS[finder.device.type]
@@ -143,7 +142,7 @@ def scenes(n: int, side: int) -> Scenes:
     return Scenes(files, pixels, tuple(boxes), labels, (), "made up", "made up", False, Learned(), passed)
 
 
-def training(preset: Name, device: str, steps: int, batch_size: int | None, folder: Path) -> Row:
+def training(preset: Name, device: str, steps: int, batch_size: int | None, folder: Path) -> harness.Row:
     """The second of two epochs, when everything is warm."""
     settings = Training(preset=preset, device=device, epochs=2, batch_size=batch_size).resolved()
     side, size = int(settings.side or 0), int(settings.batch_size or 0)
@@ -155,14 +154,14 @@ def training(preset: Name, device: str, steps: int, batch_size: int | None, fold
     with Stop() as stop:
         loop.fit(stop)
     first, second = (float(row["seconds"]) for row in run.metrics())
-    row: Row = {"name": f"training, {preset}", "device": str(loop.device), "step_seconds": (second - first) / steps}
+    row: harness.Row = {"name": f"training, {preset}", "device": str(loop.device), "step_seconds": (second - first) / steps}
     views = [loop.view((n, n)) for n in range(size)]
     row["ratio"] = statistics.median(milliseconds(lambda: loop.step(views), 2)) / 1000 / row["step_seconds"]
     memory = {"peak_gib": torch.cuda.max_memory_allocated(loop.device) / 2**30} if on_gpu else {}
     return row | memory | {"batch_size": size, "side": side, "dtype": str(loop.dtype or torch.float32), "steps": steps}
 
 
-def measured(arguments: argparse.Namespace) -> Iterator[Row]:
+def measured(arguments: argparse.Namespace) -> Iterator[harness.Row]:
     """A row each."""
     device = str(pick_device(arguments.device))
     with tempfile.TemporaryDirectory() as place:

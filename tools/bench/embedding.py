@@ -85,7 +85,7 @@ def side(name: str, folder: Path, weights: str, size: int | None, device: str, o
     harness.report(seconds)
 
 
-def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def compare(name: str, arguments: argparse.Namespace, scratch: Path) -> harness.Row:
     """One row: both sides on one set of images."""
     usual, bar = SETS[name]
     n = arguments.images or usual

@@ -21,6 +21,7 @@ from repr.runs import environment
 # As MEP-3M's larger images, and as RPC's exemplars: a small product in the middle, about 200 KB each.
 SIZES = {"220 px": (220, 220), "2592 x 1944 px": (2592, 1944)}
 KINDS = 4
+Row = dict[str, Any]  # of one case, as --json prints it: names and numbers
 
 
 def draw(folder: Path, size: tuple[int, int], n: int) -> None:
@@ -65,7 +66,7 @@ def measure(script: str, side: str, options: Sequence[str]) -> dict[str, float]:
     return measured
 
 
-def in_turn(sides: Sequence[str], rounds: int, once: Callable[[str], dict[str, float]]) -> tuple[dict[str, float], dict[str, Any]]:
+def in_turn(sides: Sequence[str], rounds: int, once: Callable[[str], dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
     """Measure each side `rounds` times, one after the other: median seconds and highest MB of each."""
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     peaks = dict.fromkeys(sides, 0.0)

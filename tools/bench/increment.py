@@ -16,9 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from typing import Any
 
 import numpy as np
+from harness import Row
 
 from repr.arrays import Floats, Ints
 from repr.learners import FROZEN, VARIANTS, make
@@ -40,7 +40,7 @@ def images(products: Ints, dimensions: int, seed: int) -> tuple[Floats, Ints]:
     return features, np.repeat(products, SHOTS)
 
 
-def shop(name: str, dimensions: int, seed: int = 0) -> dict[str, Any]:
+def shop(name: str, dimensions: int, seed: int = 0) -> Row:
     """34 products into 166: {"learner", "case", "dimensions", "products", "added", "add", "answer", "both", "refit", "bar"}, seconds."""
     learner = make(name).learn(*images(np.arange(166), dimensions, seed))
     x, y = images(np.arange(166, 200), dimensions, seed)
@@ -55,7 +55,7 @@ def shop(name: str, dimensions: int, seed: int = 0) -> dict[str, Any]:
     return {"learner": name, "case": "shop", **sizes, **times, "refit": None, "bar": SHOP_BAR}
 
 
-def mall(name: str, products: int, dimensions: int = 512, seed: int = 0) -> dict[str, Any]:
+def mall(name: str, products: int, dimensions: int = 512, seed: int = 0) -> Row:
     """One product into many, ten times: as `shop`, the slowest of the ten; then the answer after a hundredth of the images more."""
     x, y = np.empty((products * SHOTS, dimensions), dtype=np.float32), np.repeat(np.arange(products), SHOTS)
     for start in range(0, products, PART):

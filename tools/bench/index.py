@@ -23,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import harness
 import numpy as np
@@ -43,7 +42,6 @@ CENTRES = 20_000
 LINEAR = ("ncm", "lda-root")
 BAR_MS = 50.0  # of an answer among 100,000 products
 CHUNK = 50_000
-Row = dict[str, Any]
 OPENED = """
 import json, sys, time
 import numpy as np
@@ -76,7 +74,7 @@ def print_settings(tried: tuple[Tried, ...]) -> None:
         print(f"  {one.words()}", file=sys.stderr)
 
 
-def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> Row:
+def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> harness.Row:
     """Choose a search of vectors (n, d), and ask it and the exact one the same queries."""
     begun, ids = time.perf_counter(), np.arange(len(vectors))
     chosen, cells, tried = calibrate(vectors, ids, recall=recall, generator=np.random.default_rng(0))
@@ -99,7 +97,7 @@ def answered(name: str, vectors: Floats, queries: Floats, recall: float) -> Row:
     }  # fmt: skip
 
 
-def search(n: int, dim: int = 256) -> Iterator[Row]:
+def search(n: int, dim: int = 256) -> Iterator[harness.Row]:
     """Both noises."""
     for noise in (0.6, 1.5):
         yield answered(f"{n:,} x {dim}, noise {noise}", whole(n, dim, noise, 1), whole(1000, dim, noise, 2), 0.95)
@@ -130,7 +128,7 @@ def timed(index: Index, query: Floats) -> float:
     return time.perf_counter() - begun
 
 
-def added(n: int, dim: int = 512) -> Iterator[Row]:
+def added(n: int, dim: int = 512) -> Iterator[harness.Row]:
     """Searched exactly, and by the search that is chosen."""
     queries = whole(200, dim, 0.6, 2)
     with tempfile.TemporaryDirectory() as place:
@@ -151,7 +149,7 @@ def added(n: int, dim: int = 512) -> Iterator[Row]:
                    "first_ms": 1000 * seconds[1], "ratio": seconds[1] / seconds[0]}  # fmt: skip
 
 
-def singly(n: int, dim: int = 512) -> Iterator[Row]:
+def singly(n: int, dim: int = 512) -> Iterator[harness.Row]:
     """One by one, asked now and then, beside all at once."""
     vectors = whole(n, dim, 0.6, 1)
     with tempfile.TemporaryDirectory() as place:
@@ -177,7 +175,7 @@ def singly(n: int, dim: int = 512) -> Iterator[Row]:
                "at_once_ms": 1000 * medians["at once"], "ratio": medians["singly"] / medians["at once"]}  # fmt: skip
 
 
-def products(n: int, dim: int = 1280) -> Iterator[Row]:
+def products(n: int, dim: int = 1280) -> Iterator[harness.Row]:
     """By each of LINEAR, of a centre and two images a product: made-up photographs of products that are there."""
     generator = np.random.default_rng(1)
     centres = np.maximum(generator.standard_normal((n, dim), dtype=np.float32), 0)
@@ -186,24 +184,24 @@ def products(n: int, dim: int = 1280) -> Iterator[Row]:
         part = features[start : start + CHUNK]
         part += 0.6 * generator.standard_normal(part.shape, dtype=np.float32)
     gallery = Gallery(features, [str(row // 2) for row in range(2 * n)], np.arange(2 * n))
-    asked = generator.integers(0, n, 60)
-    queries = centres[asked] + 0.6 * generator.standard_normal((60, dim), dtype=np.float32)
+    numbers = generator.integers(0, n, 60)
+    queries = centres[numbers] + 0.6 * generator.standard_normal((60, dim), dtype=np.float32)
     costs = {"known_rejected": 0.0, "strangers_accepted": 0.0, "auroc": 1.0}
     gate = Gate(weights=(1.0, 1.0, 1.0), bias=0.0, usual=0.8, threshold=0.0, accept=0.95, **costs)
     for learner in LINEAR:
         answerer = Answerer(gallery, Settled(learner, gate=gate))
         seconds, right = list[float](), list[bool]()
-        for query, product in zip(queries, asked, strict=True):
+        for query, product in zip(queries, numbers, strict=True):
             begun = time.perf_counter()
-            found = answerer.answers(query[None], 10)[0]
+            answer = answerer.answers(query[None], 10)[0]
             seconds.append(time.perf_counter() - begun)
-            right.append(found.candidates[0].product == str(product))
+            right.append(answer.candidates[0].product == str(product))
         answer_ms = 1000 * statistics.median(seconds[10:])  # the first solve what later ones need
         yield {"name": f"{n:,} products x {dim}, {learner}", "answer_ms": answer_ms, "first_ms": 1000 * seconds[0],
                "right": float(np.mean(right)), "ratio": BAR_MS / answer_ms}  # fmt: skip
 
 
-def large(n: int, dim: int = 512) -> Iterator[Row]:
+def large(n: int, dim: int = 512) -> Iterator[harness.Row]:
     """From a file, as the matrix beside an index."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "vectors.f32"
@@ -215,7 +213,7 @@ def large(n: int, dim: int = 512) -> Iterator[Row]:
         yield row | {"own_memory_mb": memory["RssAnon"] / 1024, "peak_with_file_mb": memory["VmHWM"] / 1024}
 
 
-PARTS: dict[str, tuple[Callable[[int], Iterator[Row]], int]] = {
+PARTS: dict[str, tuple[Callable[[int], Iterator[harness.Row]], int]] = {
     "search": (search, 1_000_000),
     "added": (added, 500_000),
     "singly": (singly, 10_000),

@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import harness
 import numpy as np
@@ -117,7 +116,7 @@ def side(name: str, method: str, folder: Path, size: int, batch: int, device: st
     harness.report(seconds)
 
 
-def compare(name: str, method: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def compare(name: str, method: str, folder: Path, arguments: argparse.Namespace) -> harness.Row:
     """One row: both sides in turn on one folder."""
     options = ["--method", method, "--folder", str(folder), "--size", str(arguments.size), "--batch-size", str(arguments.batch_size)]
     options += ["--device", arguments.device]

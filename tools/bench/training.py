@@ -21,10 +21,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from harness import Row
 from torch import Tensor
 
 from repr.console import say
@@ -144,7 +144,7 @@ def peak_mb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def loop_row(name: str, arguments: argparse.Namespace, device: torch.device, folder: Path) -> dict[str, Any]:
+def loop_row(name: str, arguments: argparse.Namespace, device: torch.device, folder: Path) -> Row:
     """Our loop and the bare step in turn."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -174,7 +174,7 @@ def loop_row(name: str, arguments: argparse.Namespace, device: torch.device, fol
     }  # fmt: skip
 
 
-def step_row(arguments: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+def step_row(arguments: argparse.Namespace, device: torch.device) -> Row:
     """Our default step and the two plain ones, in turn."""
     settings = Settings(arch=arguments.arch, size=arguments.size, batch_size=arguments.batch_size, epochs=1, compile=arguments.compile)
     method = build_method(settings, load_encoder(starting_weights(settings)), CLASSES).to(device)

@@ -1,9 +1,9 @@
-"""Names of boxes measured: the features of exemplars and of boxes are made once, seeds draw which exemplars are in the index."""
+"""Names of boxes measured: features of boxes are made once, seeds draw which exemplars are in the index."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from checkout_sets import Part, Set
 
 from repr.arrays import Bools, Doubles, Floats, Ints, Texts
 from repr.catalog.passed import Tally
+from repr.catalog.table import Catalog
 from repr.checkout.proposal import Proposer
 from repr.embedding.embedder import Embedder
 from repr.files import replacing
@@ -26,10 +27,20 @@ from rpc_transfer.checkout.files import Counter as Truth
 from rpc_transfer.checkout.files import Detected, read_counter
 from rpc_transfer.checkout.finding import FIT, ious
 
-SHOTS = 10
 TRUE = "true"
 LEARNERS = ("neighbour", AUTO)
-UNKNOWNS = ("index", "scenes")  # who says what is unknown: the index's threshold, or the one of confidence that scenes choose
+EXEMPLARS, SEEN = "exemplars", "as seen"  # what the index holds: exemplars, or these as pasted scenes show them
+LOST = ("right", "missed", "within", "across", "unknown", "too many")
+METRICS = ("cAcc", "ACD", "mCCD", "mCIoU", "mAP50", "mmAP")
+Figures = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Figured:
+    """A row of one seed: what was tried, and what it came to; names of metrics with a slash are of a group."""
+
+    config: Mapping[str, str]
+    metrics: Figures
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,32 @@ class Named:
     product: Texts
     chance: Doubles
     unknown: Bools
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What an index may hold: (n, dim) features, (n,) products, and which of these come later."""
+
+    features: Floats
+    keys: Texts
+    novel: Bools
+
+    def gallery(self, rows: Ints) -> Gallery:
+        """Some of it, as an index holds it."""
+        return Gallery(self.features[rows], self.keys[rows].tolist(), rows)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What one seed of a set and weights is measured on: the stock by what the index holds; of the scenes to choose on and to test on the
+    truth, and the boxes by kind; the weights' name."""
+
+    of: Set
+    weights: str
+    stock: dict[str, Stock]
+    truths: tuple[Truth, Truth]
+    val: dict[str, Boxes]
+    test: dict[str, Boxes]
 
 
 def truth_of(part: Part, most: int) -> Truth:
@@ -77,15 +114,26 @@ def boxes_of(part: Part, truth: Truth, proposer: Proposer | None, embedder: Embe
         scores += [score for _, score in found]
     none = np.zeros((0, embedder.encoder.dim), np.float32)
     made = Boxes(np.array(image, np.int64), np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.concatenate([none, *features]))
-    with replacing(kept) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **vars(made))
+    _keep(kept, made)
     return made
 
 
-def drawn(keys: Texts, seed: int) -> Ints:
-    """Rows of SHOTS exemplars a product."""
-    rng = np.random.default_rng(seed)
-    return np.sort(np.concatenate([rng.permutation(np.flatnonzero(keys == key))[:SHOTS] for key in np.unique(keys)]))
+def stock_of(catalogs: Sequence[Catalog], embedder: Embedder, kept: Path) -> Stock:
+    """Of catalogs of base and of novel products; from the file `kept` where it is there."""
+    if kept.is_file():
+        with np.load(kept) as arrays:
+            return Stock(arrays["features"], arrays["keys"], arrays["novel"])
+    made = [embedder.catalog(one, keep=False) for one in catalogs]
+    keys = [one.product_keys().astype(str)[found.rows] for one, found in zip(catalogs, made, strict=True)]
+    novel = np.concatenate([np.full(len(found.rows), place == 1) for place, found in enumerate(made)])
+    stock = Stock(np.concatenate([found.features for found in made]), np.concatenate(keys), novel)
+    _keep(kept, stock)
+    return stock
+
+
+def _keep(file: Path, arrays: Boxes | Stock) -> None:
+    with replacing(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **vars(arrays))
 
 
 def named(answerer: Answerer, features: Floats) -> Named:
@@ -96,12 +144,15 @@ def named(answerer: Answerer, features: Floats) -> Named:
     return Named(names, np.array([one.probability for one in first]), np.array([one.unknown for one in found], bool))
 
 
-def detected(truth: Truth, boxes: Boxes, names: Named, unknown: str) -> Detected:
-    """As results of a detector: confidence is the box's score times the name's probability."""
+def detected(truth: Truth, boxes: Boxes, names: Named, *, gated: bool = False) -> Detected:
+    """As results of a detector: confidence is the box's score times the name's probability. gated: without what the index calls unknown."""
     other = len(truth.categories)
     product = np.array([truth.categories.get(str(name), other) for name in names.product], np.int64)
-    product = np.where(names.unknown, other, product) if unknown == "index" else product
-    return Detected(boxes.image, product, boxes.boxes, boxes.scores * names.chance)
+    found = Detected(boxes.image, product, boxes.boxes, boxes.scores * names.chance)
+    if not gated:
+        return found
+    known = ~names.unknown
+    return Detected(found.image[known], found.product[known], found.boxes[known], found.scores[known])
 
 
 def errors(truth: Truth, found: Detected, threshold: float, above: Mapping[int, str]) -> dict[str, float]:
@@ -125,48 +176,59 @@ def errors(truth: Truth, found: Detected, threshold: float, above: Mapping[int, 
                 counts["right" if got == true else "within" if above[got] == above[true] else "across"] += 1
         counts["too many"] += int((free & counted[rows]).sum())
     n = max(1, len(truth.image))
-    return {kind: counts[kind] / n for kind in ("right", "missed", "within", "across", "unknown", "too many")}
+    return {kind: counts[kind] / n for kind in LOST}
 
 
-@dataclass(frozen=True)
-class Ground:
-    """What all seeds of a set and weights share: (n, dim) features of its exemplars; of the scenes to choose on and to test on the truth,
-    and the boxes by kind."""
-
-    of: Set
-    exemplars: Floats
-    truths: tuple[Truth, Truth]
-    val: dict[str, Boxes]
-    test: dict[str, Boxes]
+def answering(stock: Stock, learner: str = AUTO) -> Answerer:
+    """Who answers from all of a stock."""
+    gallery = stock.gallery(np.arange(len(stock.keys)))
+    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(gallery)))
 
 
-def answering(ground: Ground, seed: int, learner: str = AUTO) -> Answerer:
-    """Who answers from the exemplars that a seed draws."""
-    keys = ground.of.exemplars.product_keys().astype(str)
-    rows = drawn(keys, seed)
-    gallery = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
-    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(rows)))
+def trial(ground: Ground) -> list[Figured]:
+    """What is in the index, learner and kind of boxes, each by each; then the products that come later."""
+    classes = ground.of.supercategories()
+    above = {number: classes.get(id_, "") for id_, number in ground.truths[1].categories.items()}
+    figured, whole = list[Figured](), dict[str, Answerer]()
+    for holds, stock in ground.stock.items():
+        for learner in LEARNERS:
+            answerer = answering(stock, learner)
+            whole[holds] = answerer
+            for kind in (kind for kind in ground.test if kind != "base"):
+                config = {"weights": ground.weights, "index": holds, "learner": learner, "boxes": kind}
+                figured.append(Figured(config, _measured(ground, answerer, kind, above)))
+    return figured + (_added(ground, ground.stock[SEEN], whole[SEEN]) if ground.of.novel else [])
 
 
-def trial(ground: Ground, seed: int) -> list[dict[str, object]]:
-    """Rows of one seed: learner, kind of boxes, and who says what is unknown."""
-    of, truths, val = ground.of, ground.truths, ground.val
-    keys = of.exemplars.product_keys().astype(str)
-    classes = dict(zip(keys.tolist(), of.exemplars.column("class_1").tolist(), strict=True))
-    above = {number: str(classes.get(id_, "")) for id_, number in truths[1].categories.items()}
-    told = list[dict[str, object]]()
-    for learner in LEARNERS:
-        answerer = answering(ground, seed, learner)
-        for kind, boxes in ground.test.items():
-            names = [named(answerer, one.features) for one in (val[kind], boxes)]
-            for unknown in UNKNOWNS:
-                threshold = best_threshold(truths[0], detected(truths[0], val[kind], names[0], unknown))
-                found = detected(truths[1], boxes, names[1], unknown)
-                measured = measure(truths[1], found, threshold, with_map=True)
-                levels = {mode: {level: vars(row) for level, row in one.items()} for mode, one in measured.items()}
-                row = {"learner": learner, "chosen": answerer.settled.learner, "boxes": kind, "unknown": unknown, "levels": levels}
-                told.append({**row, "errors": errors(truths[1], found, threshold, above), "flagged": float(names[1].unknown.mean())})
+def _measured(ground: Ground, answerer: Answerer, kind: str, above: Mapping[int, str]) -> Figures:
+    """All metrics of boxes of a kind, the threshold chosen on the scenes to choose on."""
+    truth = ground.truths[1]
+    names, found, threshold = _counted(ground, answerer, kind)
+    both = measure(truth, found, threshold, with_map=True)
+    told: dict[str, float | None] = {f"{name}/{level}": getattr(row, name) for level, row in both["strict"].items() for name in METRICS}
+    told |= {f"rpctool/{level}": row.cAcc for level, row in both["rpctool"].items()}
+    told |= {f"lost/{name}": share for name, share in errors(truth, found, threshold, above).items()}
+    if kind == TRUE:
+        gated = measure(truth, detected(truth, ground.test[kind], names, gated=True), 0.0)["strict"]
+        right, chosen = _right(truth, names), _right(ground.truths[0], named(answerer, ground.val[kind].features))
+        told |= {"named": float(right.mean()), "chosen/named": float(chosen.mean()), "gate/unknown": float(names.unknown.mean())}
+        told |= {"gate/right unknown": float(names.unknown[right].mean()) if right.any() else None}
+        told |= {"gate/cAcc": gated["averaged"].cAcc}
     return told
+
+
+def _right(truth: Truth, names: Named) -> Bools:
+    """(d,) which true boxes are named rightly."""
+    categories = list(truth.categories)
+    return np.asarray(names.product == np.array([categories[number] for number in truth.product], np.str_))
+
+
+def _counted(ground: Ground, answerer: Answerer, kind: str) -> tuple[Named, Detected, float]:
+    """Names and results of the test scenes, and the threshold of the best cAcc on the others."""
+    truths = ground.truths
+    chosen = detected(truths[0], ground.val[kind], named(answerer, ground.val[kind].features))
+    names = named(answerer, ground.test[kind].features)
+    return names, detected(truths[1], ground.test[kind], names), best_threshold(truths[0], chosen)
 
 
 def best_threshold(truth: Truth, found: Detected) -> float:
@@ -174,32 +236,27 @@ def best_threshold(truth: Truth, found: Detected) -> float:
     return Tape.of(truth, found, np.ones(len(truth.names), bool)).best_threshold()
 
 
-def added(ground: Ground, seed: int) -> list[dict[str, object]]:
+def _added(ground: Ground, stock: Stock, at_once: Answerer) -> list[Figured]:
     """cAcc, and recall of novel and base products, before and after the novel ones came by the index alone, and with all at once.
 
-    The first two with the boxes of a detector that was trained without the novel products, and with the true ones.
+    The first two with the boxes of a detector that was trained without the novel products and an index settled without them; and with
+    true boxes.
     """
-    of, truths = ground.of, ground.truths
-    keys = of.exemplars.product_keys().astype(str)
-    rows = drawn(keys, seed)
-    new = np.isin(keys[rows], list(of.novel))
-    numbers = [number for id_, number in truths[1].categories.items() if id_ in of.novel]
-    everything = Gallery(ground.exemplars[rows], keys[rows].tolist(), rows)
-    base = Gallery(ground.exemplars[rows[~new]], keys[rows[~new]].tolist(), rows[~new])
-    settled = {"later": settle(base, Asked(), images=len(base)), "at once": settle(everything, Asked(), images=len(everything))}
-    later, at_once = (Answerer(everything, one) for one in settled.values())
-    ways = {"before": Answerer(base, settled["later"]), "later": later, "at once": at_once}
-    told = list[dict[str, object]]()
-    unseen = "base" if "base" in ground.test else "trained"
-    for way, kinds in (("before", (unseen, TRUE)), ("later", (unseen, TRUE)), ("at once", ("trained", TRUE))):
-        for kind in kinds:
-            names = [named(ways[way], one[kind].features) for one in (ground.val, ground.test)]
-            threshold = best_threshold(truths[0], detected(truths[0], ground.val[kind], names[0], "scenes"))
-            found = detected(truths[1], ground.test[kind], names[1], "scenes")
-            shares = recall(truths[1], found, threshold, np.array(numbers))
-            easy_to_hard = {level: row.cAcc for level, row in measure(truths[1], found, threshold)["strict"].items()}
-            told.append({"way": way, "boxes": kind, "cAcc": easy_to_hard, "novel": shares[0], "base": shares[1]})
-    return told
+    everything = stock.gallery(np.arange(len(stock.keys)))
+    base = stock.gallery(np.flatnonzero(~stock.novel))
+    settled = settle(base, Asked(), images=len(base))
+    ways = {"before": Answerer(base, settled), "later": Answerer(everything, settled), "at once": at_once}
+    novel = np.array([number for id_, number in ground.truths[1].categories.items() if id_ in ground.of.novel_products()], np.int64)
+    figured = list[Figured]()
+    for way, answerer in ways.items():
+        for kind in ("trained" if way == "at once" else "base", TRUE):
+            _, found, threshold = _counted(ground, answerer, kind)
+            levels = measure(ground.truths[1], found, threshold)["strict"]
+            shares = recall(ground.truths[1], found, threshold, novel)
+            config = {"weights": ground.weights, "index": SEEN, "novel": way, "boxes": TRUE if kind == TRUE else "trained"}
+            told: Figures = {f"cAcc/{level}": row.cAcc for level, row in levels.items()}
+            figured.append(Figured(config, {**told, "recall/novel": shares[0], "recall/base": shares[1]}))
+    return figured
 
 
 def recall(truth: Truth, found: Detected, threshold: float, novel: Ints) -> tuple[float, float]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from checkout_naming import Ground, Named, detected, named
 
 from repr.checkout.basket import Basket, Item
+from repr.checkout.proposal import Proposer
 from repr.images.reader import read_image
 from repr.lookup.answers import Answerer
 from repr.lookup.matches import Match
@@ -16,13 +18,14 @@ from rpc_transfer.checkout.finding import FIT, ious
 from rpc_transfer.checkout.writing import write_sheet
 
 SHOWN = 3  # scenes of a set, one a level
+A_SHEET = 8  # real scenes
 
 
 def draw_errors(ground: Ground, answerer: Answerer, kind: str, file: Path) -> None:
     """A sheet of test scenes: boxes blue where a product of that name lies in them, vermillion where none does."""
     truth, boxes = ground.truths[1], ground.test[kind]
     names = named(answerer, boxes.features)
-    found = detected(truth, boxes, names, "scenes")
+    found = detected(truth, boxes, names)
     scenes = []
     for number in _one_a_level(ground):
         mine = (truth.image == number).nonzero()[0]
@@ -33,7 +36,7 @@ def draw_errors(ground: Ground, answerer: Answerer, kind: str, file: Path) -> No
             items.append(_item(names, boxes.boxes[row].tolist(), int(row), right))
         picture = ground.of.test.folder / truth.names[number]
         scenes.append(Basket(str(picture), read_image(picture).size, tuple(items)))
-    write_sheet(file, scenes, synthetic=ground.of.exemplars.synthetic)
+    write_sheet(file, scenes, synthetic=ground.of.name == "shop")
 
 
 def _item(names: Named, box: list[float], row: int, right: bool) -> Item:
@@ -45,6 +48,19 @@ def _item(names: Named, box: list[float], row: int, right: bool) -> Item:
 def _one_a_level(ground: Ground) -> list[int]:
     levels = ground.truths[1].levels
     return sorted({int(np.flatnonzero(levels == level)[0]) for level in np.unique(levels)})[:SHOWN]
+
+
+def draw_real(scenes: Sequence[Path], finder: Proposer, folder: Path, kind: str) -> None:
+    """Sheets of all real scenes with their boxes."""
+    for first in range(0, len(scenes), A_SHEET):
+        drawn = [_boxed(scene, finder) for scene in scenes[first : first + A_SHEET]]
+        write_sheet(folder / f"real-{kind}-{first:02}.jpg", drawn, synthetic=False)
+
+
+def _boxed(scene: Path, finder: Proposer) -> Basket:
+    image = read_image(scene)
+    items = [Item(one.box, one.score, False, (Match("product", one.score, ""),)) for one in finder(image)]
+    return Basket(str(scene), image.size, tuple(items))
 
 
 def write_report(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """How often `repr lookup` is right, what it calls unknown, and what its probabilities are worth: results/lookup.json.
 
-    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224 few …     from features
+    python tools/experiments/lookup.py --data DIR --out runs/lookup split-160 split-224 few-1 …   from features
     python tools/experiments/lookup.py --data DIR --out runs/lookup commands-160                  by the commands, as installed
     python tools/experiments/lookup.py                                                            print the tables of docs/results.md
 
@@ -173,25 +173,21 @@ def _json(*words: str) -> dict[str, Any]:
     return content
 
 
-def few(data: Path, out: Path) -> tuple[str, list[Row], list[Comparison]]:
-    """By 1, 2, 5 and 10 training images a product, drawn five times: what an index chooses, against the nearest neighbour."""
-    of, rows, tests = images(data, "grocery", 160), list[Row](), list[Comparison]()
-    for shots in SHOTS:
-        figures: dict[str, list[dict[str, float]]] = {PLAIN: [], CHOSEN: []}
-        for seed in SEEDS:
-            shots_of, generator = np.zeros(len(of.products), dtype=np.bool_), np.random.default_rng(seed)
-            for product in np.unique(of.products):
-                shots_of[generator.choice(np.flatnonzero(of.stored & (of.products == product)), shots, replace=False)] = True
-            gallery = of.gallery(shots_of)
-            for learner, values in figures.items():
-                by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
-                values.append(_first(by, of))
-        config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.queries.sum()), "shots": shots}
-        rows += [row({**config, "learner": learner}, values) for learner, values in figures.items()]
-        test = paired(*([one["first"] for one in figures[learner]] for learner in (CHOSEN, PLAIN)))
-        a = len(rows) - 1
-        tests.append(Comparison(a, a - 1, "learner", "first", test.difference, test.ci95, test.p, len(SEEDS)))
-    return "", rows, tests
+def few(data: Path, out: Path, *, shots: int) -> tuple[str, list[Row], list[Comparison]]:
+    """By so many training images a product, drawn five times: what an index chooses, against the nearest neighbour."""
+    of, figures = images(data, "grocery", 160), dict[str, list[dict[str, float]]]({PLAIN: [], CHOSEN: []})
+    for seed in SEEDS:
+        drawn, generator = np.zeros(len(of.products), dtype=np.bool_), np.random.default_rng(seed)
+        for product in np.unique(of.products):
+            drawn[generator.choice(np.flatnonzero(of.stored & (of.products == product)), shots, replace=False)] = True
+        gallery = of.gallery(drawn)
+        for learner, values in figures.items():
+            by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
+            values.append(_first(by, of))
+    config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.queries.sum()), "shots": shots}
+    rows = [row({**config, "learner": learner}, values) for learner, values in figures.items()]
+    test = paired(*([one["first"] for one in figures[learner]] for learner in (CHOSEN, PLAIN)))
+    return "", rows, [Comparison(1, 0, "learner", "first", test.difference, test.ci95, test.p, len(SEEDS))]
 
 
 def strangers(data: Path, out: Path, *, name: str) -> tuple[str, list[Row], list[Comparison]]:
@@ -222,7 +218,7 @@ PARTS: dict[str, Callable[[Path, Path], tuple[str, list[Row], list[Comparison]]]
     "split-160": partial(split, size=160),
     "commands-160": by_commands,
     "split-224": partial(split, size=224),
-    "few": few,
+    **{f"few-{shots}": partial(few, shots=shots) for shots in SHOTS},
     **{f"strangers-{name}": partial(strangers, name=name) for name in SETS},
 }
 
@@ -255,7 +251,7 @@ def tables(experiment: Experiment) -> list[list[str]]:
     whole = [row for name in ("split-160", "commands-160", "split-224") for row in rows_of.get(name, ())]
     first = [[row.config["learner"], row.config["size"], *(rate(row.metrics[name]) for name in ("first", "five"))] for row in whole]
     shots: dict[object, dict[object, Metric]] = {}
-    for row in rows_of.get("few", ()):
+    for row in (row for n in SHOTS for row in rows_of.get(f"few-{n}", ())):
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
     second = [[n, rate(by[PLAIN]), rate(by[CHOSEN])] for n, by in shots.items()]
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import recorded
 
 from repr.arrays import Floats, Ints
 from repr.catalog.sources import open_data
@@ -88,7 +89,7 @@ def main(source: Path, out: Path, seeds: int, level: int, kinds: str) -> None:
             if f"{kind}/{seed}" not in figures:
                 data = data or Data(open_data([source], split="grouped", seed=seed), mask=True)
                 figures[f"{kind}/{seed}"] = of_seed(data, Settings(model="ngram", level=level, seed=seed, mask=True), kind)
-                write_json(out, {"schema": 1, "level": level, "share": SHARE, "seeds": figures, "summary": summary(figures)})
+                write_json(out, {**recorded.about(), "level": level, "share": SHARE, "seeds": figures, "summary": summary(figures)})
 
 
 def summary(of_trials: dict[str, Figures]) -> dict[str, dict[str, list[float | None]]]:

@@ -49,7 +49,7 @@ KEPT = (
     *("acc_all", "acc_base", "acc_novel", "harmonic_mean", "acc_novel_only", "avg_incremental_acc", "forgetting_base"),
     *("auroc_unknown", "fpr95_unknown", "rejected_known", "acc_accepted", "accepted_unknown", "ece", "aurc", "seconds"),
 )  # of a transfer's metrics
-GROUPS = ("rows",)  # of metrics that are kept
+GROUPS = ("rows", "missing")  # of metrics that are kept
 COMPARED = ("acc_all", "acc_base", "acc_novel")
 VERSION = 1  # of how a grid is judged
 

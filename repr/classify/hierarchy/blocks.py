@@ -21,9 +21,9 @@ def chain(dim: int, levels: int) -> nn.ModuleList:
 
 def states(steps: nn.ModuleList, features: Tensor) -> list[Tensor]:
     """What each step of a `chain` makes of features (b, dim): one (b, HIDDEN) a step."""
-    found: list[Tensor] = []
+    outputs: list[Tensor] = []
     given = features
     for step in steps:
-        found.append(step(given))
-        given = torch.cat([features, found[-1]], dim=1)
-    return found
+        outputs.append(step(given))
+        given = torch.cat([features, outputs[-1]], dim=1)
+    return outputs

@@ -117,8 +117,8 @@ def _parents(above: Ints, below: Ints, level: int) -> Ints:
     children, counts = np.unique(pairs[:, 0], return_counts=True)
     if (counts > 1).any():
         child = children[counts > 1][0]
-        found = ", ".join(str(parent) for parent in pairs[pairs[:, 0] == child, 1])
-        raise UserError(f"class {child} of level {level + 1} stands under several classes: {found}", "class tree", "Key classes by id")
+        several = ", ".join(str(parent) for parent in pairs[pairs[:, 0] == child, 1])
+        raise UserError(f"class {child} of level {level + 1} stands under several classes: {several}", "class tree", "Key classes by id")
     orphans = np.setdiff1d(np.arange(int(below.max()) + 1), children)
     if len(orphans):
         raise UserError(

@@ -6,25 +6,51 @@ networks, each trained without one fold. There each kept its best epoch on the r
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from repr.arrays import Floats, Ints
 from repr.classify.late.vote import voted
 from repr.classify.settings import Settings
 from repr.classify.state import Restored, State, into_network, of_network
-from repr.learners.heads import ask, entropy, seeded
+from repr.learners.heads import ask, seeded
 from repr.training.finetune import fit_network
 
 FOLDS, EPOCHS, RATE, BATCH = 8, 40, 0.01, 64  # the batch is not told there
 
 
-def fusion_network(width: int, hidden: int, classes: int) -> nn.Sequential:
-    """(b, width) probabilities side by side → (b, classes). hidden: of the layer between, 0 for none."""
-    if not hidden:
-        return nn.Sequential(nn.Linear(width, classes))
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+class Linears(nn.Module):
+    """FOLDS linear layers side by side: (FOLDS, b, inputs) → (FOLDS, b, outputs), each begun as torch begins one."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        reach = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(FOLDS, inputs, outputs).uniform_(-reach, reach))
+        self.bias = nn.Parameter(torch.empty(FOLDS, 1, outputs).uniform_(-reach, reach))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """What each of them gives."""
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class Networks(nn.Module):
+    """(b, width) probabilities side by side → (b, FOLDS, classes). hidden: of the layer between, 0 for none."""
+
+    def __init__(self, width: int, hidden: int, classes: int) -> None:
+        super().__init__()
+        widths = [width, hidden, classes] if hidden else [width, classes]
+        self.layers = nn.ModuleList(Linears(before, after) for before, after in pairwise(widths))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The logits of every network."""
+        states: Tensor = self.layers[0](rows.expand(FOLDS, *rows.shape))
+        for layer in self.layers[1:]:
+            states = layer(states.relu())
+        return states.transpose(0, 1)
 
 
 class Layers:
@@ -38,44 +64,44 @@ class Layers:
         return self.settings.fuse_hidden if self.settings.model == "layers" else 0
 
     def fit(self, probabilities: Floats, labels: Ints, generator: torch.Generator) -> Layers:
-        """Learn from (m, n, c) and labels (n,): FOLDS networks, each without one fold of the rows."""
+        """Learn from (m, n, c) and labels (n,): FOLDS networks at once, each from the rows that are not of its own fold."""
         inputs, truth = beside(probabilities), torch.from_numpy(labels)
         fold = torch.randperm(len(labels), generator=generator) % FOLDS
-        self.networks_: list[nn.Module] = []
-        for number in range(FOLDS):
-            with seeded(generator):
-                network = fusion_network(inputs.shape[1], self._hidden, probabilities.shape[2])
-                chosen = fold != number if len(labels) > FOLDS else fold >= 0
-                fit_network(
-                    network, inputs[chosen], truth[chosen], loss=entropy, generator=generator, epochs=EPOCHS, lr=RATE, batch_size=BATCH
-                )
-            self.networks_.append(network)
+        if len(labels) <= FOLDS:  # too few to leave any out
+            fold[:] = FOLDS
+        with seeded(generator):
+            self.network_ = fit_network(
+                Networks(inputs.shape[1], self._hidden, probabilities.shape[2]), inputs, torch.stack([truth, fold], dim=1),
+                loss=each_without_its_fold, generator=generator, epochs=EPOCHS, lr=RATE, batch_size=BATCH,
+            )  # fmt: skip
         return self
 
     def fuse(self, probabilities: Floats) -> Floats:
         """(m, n, c) → (n, c)."""
-        inputs = beside(probabilities)
-        found = [torch.from_numpy(ask(network, inputs)).softmax(dim=1).numpy() for network in self.networks_]
-        return voted(np.stack(found))
+        logits = torch.from_numpy(ask(self.network_, beside(probabilities)))
+        return voted(logits.softmax(dim=2).transpose(0, 1).numpy())
 
     def state(self) -> State:
         """The networks."""
-        state = State(facts={"networks": len(self.networks_)})
-        for number, network in enumerate(self.networks_):
-            state |= of_network(network).under(str(number))
-        return state
+        return of_network(self.network_)
 
     def restore(self, state: Restored) -> Layers:
         """Take over what `state` gave."""
-        self.networks_ = []
-        for number in range(int(str(state.fact("networks")))):
-            arrays = state.below(str(number)).arrays
-            width, classes = (
-                arrays.floats("0.weight", None, None).shape[1],
-                len(arrays.floats("2.bias" if self._hidden else "0.bias", None)),
-            )
-            self.networks_.append(into_network(fusion_network(width, self._hidden, classes), arrays))
+        last = state.arrays.floats(f"layers.{1 if self._hidden else 0}.bias", FOLDS, 1, None)
+        width = state.arrays.floats("layers.0.weight", FOLDS, None, None).shape[1]
+        self.network_ = into_network(Networks(width, self._hidden, last.shape[2]), state.arrays)
         return self
+
+
+def each_without_its_fold(_: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
+    """The sum of the networks' cross-entropies, each the mean over the rows of a batch that are not of its fold.
+
+    logits: (b, FOLDS, classes); truth: (b, 2), label and fold.
+    """
+    labels, fold = truth[:, 0], truth[:, 1]
+    losses = cross_entropy(logits.transpose(1, 2), labels[:, None].expand(-1, FOLDS), reduction="none")
+    counted = fold[:, None] != torch.arange(FOLDS, device=fold.device)
+    return ((losses * counted).sum(dim=0) / counted.sum(dim=0).clamp(min=1)).sum()
 
 
 def beside(probabilities: Floats) -> Tensor:

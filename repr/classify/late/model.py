@@ -22,6 +22,7 @@ from repr.classify.late.fuser import Fuser
 from repr.classify.prior import blank
 from repr.classify.settings import Settings
 from repr.classify.state import Restored, State
+from repr.errors import UserError
 from repr.learners.stored import Arrays
 
 TINY = 1e-12  # of a probability, before its logarithm
@@ -29,10 +30,9 @@ TINY = 1e-12  # of a probability, before its logarithm
 
 @dataclass(frozen=True)
 class Base:
-    """A model that is fused: trained on all rows, and its probabilities of them out of fold. rows: (n,) those that fusion learns from."""
+    """A model that is fused: trained on all rows, and its probabilities (n, c) of them out of fold."""
 
     fitted: Fitted
-    rows: Ints
     out_of_fold: Floats
 
 
@@ -55,22 +55,33 @@ class Late:
         self.bases_ = [base.fitted for base in bases]
         seen = np.stack([shown(base.fitted, data, problem.train) for base in bases]).all(axis=0)
         probabilities = np.stack([base.out_of_fold[seen] for base in bases])
-        self.fuser_ = _fuser(self.settings).fit(probabilities, problem.labels[problem.train[seen]], generator)
+        self.fuser_ = fit_fuser(self.settings, probabilities, problem.labels[problem.train[seen]], generator)
         self.classes_ = classes
-        self.note = f"{' + '.join(settings.model for settings in self._members)}, out of {FOLDS} folds"
+        self.note = self._described
         return self
+
+    @classmethod
+    def of(cls, settings: Settings, bases: list[Fitted], fuser: Fuser, classes: int) -> Late:
+        """Of base models, image and text, and what was learnt on their probabilities."""
+        made = cls(settings)
+        made.bases_, made.fuser_, made.classes_, made.note = bases, fuser, classes, made._described
+        return made
+
+    @property
+    def _described(self) -> str:
+        return f"{' + '.join(settings.model for settings in self._members)}, out of {FOLDS} folds"
 
     def logits(self, data: Data, rows: Ints) -> Floats:
         """(len(rows), classes) logarithms of probabilities; NaN for rows with neither image nor text."""
         present = np.stack([shown(base, data, rows) for base in self.bases_])
         probabilities = np.stack([base.probabilities(data, rows) for base in self.bases_])
-        found = blank(len(rows), self.classes_)
+        fused = blank(len(rows), self.classes_)
         both = present.all(axis=0)
         if both.any():
-            found[both] = self.fuser_.fuse(probabilities[:, both])
+            fused[both] = self.fuser_.fuse(probabilities[:, both])
         for of_base, there in zip(probabilities, present, strict=True):
-            found[there & ~both] = of_base[there & ~both]
-        return np.log(np.maximum(found, TINY)).astype(np.float32)
+            fused[there & ~both] = of_base[there & ~both]
+        return np.log(np.maximum(fused, TINY)).astype(np.float32)
 
     def state(self) -> State:
         """What it has learnt: the base models, and what was learnt on them."""
@@ -111,6 +122,14 @@ def shown(fitted: Fitted, data: Data, rows: Ints) -> Bools:
     return ~np.isnan(fitted.model.logits(data, rows)[:, 0])
 
 
+def fit_fuser(settings: Settings, probabilities: Floats, labels: Ints, generator: torch.Generator) -> Fuser:
+    """What a row learns on probabilities (m, n, c) with labels (n,). Raises UserError for labels of fewer than two classes."""
+    if len(np.unique(labels)) < 2:
+        message = "the training rows with both an image and a text are of fewer than two classes"
+        raise UserError(message, "", "Give data with both, or choose another `model`")
+    return _fuser(settings).fit(probabilities, labels, generator)
+
+
 def _problem(data: Data, settings: Settings, rows: Ints, labels: Ints, classes: int) -> Problem:
     """The rows parted: those that base models and fusion learn from, and those by which the base models are calibrated."""
     every = np.full(len(data.catalog), -1, np.int64)
@@ -124,8 +143,8 @@ def _base(data: Data, settings: Settings, problem: Problem) -> Base:
     key = f"base {settings.relevant()} {hash(problem.train.tobytes())}"
     if key not in data.memory:
         fold = divide(problem, data.titles, FOLDS, settings.seed)
-        found = out_of_fold(data, settings, problem, fold)
-        data.memory[key] = Base(fit(data, settings, problem), found.rows, found.probabilities)
+        judged = out_of_fold(data, settings, problem, fold)
+        data.memory[key] = Base(fit(data, settings, problem), judged.probabilities)
     base = data.memory[key]
     assert isinstance(base, Base)
     return base

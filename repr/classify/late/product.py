@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from repr.arrays import Doubles, Floats, Ints
 from repr.classify.settings import Settings
@@ -32,8 +33,8 @@ def exponents(logs: Doubles, labels: Ints) -> Doubles:
         gradient = np.einsum("mnc,nc->m", logs, likely / total[:, None]) - own.sum(axis=1)
         return float((np.log(total) - scores[rows, labels]).mean()), gradient / len(labels)
 
-    found = minimize(loss, np.ones(len(logs)), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(logs))
-    return np.asarray(found.x, np.float64)
+    likeliest = minimize(loss, np.ones(len(logs)), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(logs))
+    return np.asarray(likeliest.x, np.float64)
 
 
 class WeightedProduct:
@@ -50,9 +51,7 @@ class WeightedProduct:
 
     def fuse(self, probabilities: Floats) -> Floats:
         """(m, n, c) → (n, c)."""
-        scores = np.einsum("m,mnc->nc", self.weights_, _logarithms(probabilities))
-        likely = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
+        return np.asarray(softmax(np.einsum("m,mnc->nc", self.weights_, _logarithms(probabilities)), axis=1), np.float32)
 
     def state(self) -> State:
         """The exponents."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from repr.arrays import Doubles, Floats, Ints
@@ -34,9 +35,7 @@ class Stacking:
 
     def fuse(self, probabilities: Floats) -> Floats:
         """(m, n, c) → (n, c)."""
-        scores = logarithms(probabilities) @ self.coef_.T + self.bias_
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
+        return np.asarray(softmax(logarithms(probabilities) @ self.coef_.T + self.bias_, axis=1), np.float32)
 
     def state(self) -> State:
         """The weights."""

@@ -29,7 +29,8 @@ from rpc_transfer.checkout.settings import Scenes
 def command(
     data: tuple[str, ...], background: tuple[Path, ...], out: Path | None, workers: int | None, as_json: bool, **arguments: Any
 ) -> None:
-    """Compose scenes of a counter from exemplars: what a detector is trained on where no labelled scenes are.
+    """Compose scenes of a counter from exemplars: what a detector is trained on where no labelled scenes are, and what the index of a
+    checkout holds (`repr index build --part train`), which then knows products as a counter shows them.
 
     Products are cut out of their ground and pasted, scaled and turned, with shadows, up to a bound on what is covered. The same
     seed gives the same files, however many processes work.

@@ -19,8 +19,8 @@ def counter(side: int = 400) -> Image.Image:
     return Image.fromarray(np.clip(np.dstack([grey, grey, grey * 0.98]), 0, 255).astype(np.uint8))
 
 
-def near(found: Box, true: tuple[float, float, float, float]) -> bool:
-    return all(abs(a - b) <= 8 for a, b in zip(found, true, strict=True))
+def near(box: Box, true: tuple[float, float, float, float]) -> bool:
+    return all(abs(a - b) <= 8 for a, b in zip(box, true, strict=True))
 
 
 def test_an_empty_counter_has_none() -> None:
@@ -33,10 +33,10 @@ def test_products_are_boxed_and_parted_where_they_touch() -> None:
     boxes = [(40, 50, 70, 110), (200, 60, 120, 40), (100, 260, 80, 80), (178, 262, 80, 80)]
     for (x, y, w, h), colour in zip(boxes, [(180, 30, 30), (30, 60, 170), (40, 130, 50), (210, 120, 20)], strict=True):
         (draw.rectangle if y < 200 else draw.ellipse)((x, y, x + w, y + h), fill=colour)
-    found = propose(image)
-    assert len(found) == 4, "two discs that touch are two products"
-    assert all(sum(near(one.box, true) for one in found) == 1 for true in boxes)
-    assert all(0.8 < one.score <= 1 for one in found)
+    proposals = propose(image)
+    assert len(proposals) == 4, "two discs that touch are two products"
+    assert all(sum(near(one.box, true) for one in proposals) == 1 for true in boxes)
+    assert all(0.8 < one.score <= 1 for one in proposals)
 
 
 def test_a_white_product_has_edges() -> None:

@@ -79,7 +79,7 @@ def test_a_step_on_one_scene_lowers_the_loss() -> None:
     boxes = [torch.tensor([[20.0, 16.0, 44.0, 40.0]]), torch.zeros((0, 4))]
     labels = [torch.zeros(1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)]
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
-    said = []
+    history = []
     for _ in range(6):
         losses = network.losses(network.outputs(pixels), boxes, labels)
         assert set(losses) == {"classification", "bbox_regression", "bbox_ctrness"}
@@ -87,8 +87,8 @@ def test_a_step_on_one_scene_lowers_the_loss() -> None:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        said.append([loss.item(), losses["bbox_regression"].item()])
-    assert said[-1][0] < said[0][0] and said[-1][1] < said[0][1] < 1, "1 is that of boxes without an area, which learn nothing"
+        history.append([loss.item(), losses["bbox_regression"].item()])
+    assert history[-1][0] < history[0][0] and history[-1][1] < history[0][1] < 1, "1 is that of boxes without an area, which learn nothing"
 
 
 def test_backbones_of_timm_have_stages_too() -> None:
@@ -149,8 +149,8 @@ def test_onnx_has_the_same_boxes_and_loads_no_torch(file: Path, image: Image.Ima
         f"boxes = opened({str(file)!r}, None)(Image.open({str(tmp_path / 'image.png')!r}))\n"
         "assert 'torch' not in sys.modules; print(json.dumps([one.box for one in boxes]))"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(said.stdout) == [list(one.box) for one in theirs]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [list(one.box) for one in theirs]
     with pytest.raises(UserError, match="ONNX"):
         (tmp_path / "x.onnx").write_bytes(b"x")
         Graph(tmp_path / "x.onnx")

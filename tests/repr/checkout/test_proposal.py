@@ -26,10 +26,10 @@ def test_doubled_boxes_count_once() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_stays_is_apart_and_what_goes_has_a_better_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    given = [Proposal((*rng.uniform(0, 80, 2), *rng.uniform(5, 50, 2)), float(score)) for score in rng.permutation(60) / 60]
-    kept = distinct(given, overlap=0.4, inside=0.8)
-    same = [[iou(a.box, b.box) > 0.4 or shared_part(a.box, b.box) > 0.8 for b in kept] for a in given]
-    for one, alike in zip(given, same, strict=True):
+    proposals = [Proposal((*rng.uniform(0, 80, 2), *rng.uniform(5, 50, 2)), float(score)) for score in rng.permutation(60) / 60]
+    kept = distinct(proposals, overlap=0.4, inside=0.8)
+    same = [[iou(a.box, b.box) > 0.4 or shared_part(a.box, b.box) > 0.8 for b in kept] for a in proposals]
+    for one, alike in zip(proposals, same, strict=True):
         better = [other for other, close in zip(kept, alike, strict=True) if close and other is not one]
         assert all(other.score < one.score for other in better) if one in kept else any(other.score > one.score for other in better)
     assert [one.score for one in kept] == sorted((one.score for one in kept), reverse=True)
@@ -41,8 +41,8 @@ def test_boxes_of_a_square_come_back_in_the_image() -> None:
     assert square.shape == (64, 64, 3) and scale == 0.32 and (square[:32] == [255, 0, 0]).all() and (square[32:] == 114).all()
     boxes = np.array([[16, 8, 48, 24], [0, 0, 70, 32], [5, 5, 5.1, 9]], np.float32)
     scores = np.array([[0.1, 0.9], [0.6, 0.2], [0.8, 0.8]], np.float32)
-    found = proposals_of(boxes, scores, ("a", "b"), scale, image.size)
-    assert [(one.product, tuple(round(v) for v in one.box)) for one in found] == [("b", (50, 25, 100, 50)), ("a", (0, 0, 200, 100))]
+    proposals = proposals_of(boxes, scores, ("a", "b"), scale, image.size)
+    assert [(one.product, tuple(round(v) for v in one.box)) for one in proposals] == [("b", (50, 25, 100, 50)), ("a", (0, 0, 200, 100))]
     assert [one.product for one in proposals_of(boxes, scores[:, :1], (), scale, image.size, 0.5)] == [""], "one class has no name"
 
 

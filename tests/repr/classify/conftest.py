@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -44,6 +46,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         (),
     )
     return build(columns, classes=classes, sources=(Source("shop", "mep3m", root),))
+
+
+@pytest.fixture(scope="session")
+def deep(shop: Catalog) -> Catalog:
+    """The same shop with a third level: two kinds of every sub-class but caps, which only the titles tell."""
+    kind, row = shop.column("class_2"), np.arange(160)
+    fine = np.where(kind < 3, 2 * kind + row // 4 % 2, -1)
+    titles = [f"{title} {('mini', 'maxi')[n // 4 % 2]}" for n, title in enumerate(shop.table["title"].to_pylist())]
+    table = shop.table
+    for name, column in (("class_3", pa.array(fine, pa.int32())), ("title", pa.array(titles))):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), column.cast(table.schema.field(at).type))
+    names = tuple(ClassName(str(n + 1), f"{('Mini', 'Maxi')[n % 2]} {KINDS[n // 2][1]}", n // 2) for n in range(6))
+    return replace(shop, table=table, classes=(*shop.classes[:2], names))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_what_fusion_gains_is_told_with_its_interval() -> None:
 def test_rows_that_were_not_run_are_said_so() -> None:
     said = remarks([made("ngram", 0.5)])
     assert "text: paper 89.93 / –, ours 50.0 (ngram)" in said and "image: paper 69.21 / –, ours not run" in said and len(said) == 6
+    assert "text: paper 89.93 / –, ours 50.0 ± 2.5 (ngram)" in remarks([made("ngram", 0.49, 0.51, 0.5)])
+
+
+def test_levels_are_told_apart() -> None:
+    rows = [made("ngram", 0.5), made("layers", 0.6)]
+    fine = [replace(row, config=replace(row.config, level=3)) for row in rows]
+    said = remarks([*rows, *fine])
+    assert len(said) == 1 + 2 * (5 + 1) and said[7].startswith("Level 3, preset grouped: image: paper")
 
 
 @pytest.fixture(scope="module")

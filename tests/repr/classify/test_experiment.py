@@ -55,11 +55,11 @@ def test_a_row_of_the_light_model(shop: Catalog) -> None:
 
 def test_trials_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = combine(Settings(), models=["ngram"], levels=[1, 2])
-    first = run(lambda *_: shop, rows[:1], [0, 1], tmp_path).found
+    first = run(lambda *_: shop, rows[:1], [0, 1], tmp_path).trials
     ran: list[Settings] = []
     original = experiment.run_trial
     monkeypatch.setattr(experiment, "run_trial", lambda data, settings, keep: ran.append(settings) or original(data, settings, keep))  # type: ignore[func-returns-value]
-    again = run(lambda *_: shop, rows, [0, 1], tmp_path).found
+    again = run(lambda *_: shop, rows, [0, 1], tmp_path).trials
     assert ran == [replace(rows[1], seed=seed) for seed in (0, 1)]
     assert [trial.metrics for trial in trials(again)[:2]] == [trial.metrics for trial in trials(first)]
     files = sorted((tmp_path / "trials").iterdir())
@@ -74,14 +74,14 @@ def test_trials_are_found_again_and_only_missing_ones_run(shop: Catalog, tmp_pat
 
 @pytest.mark.parametrize("folder", ["trials", "per_class"])
 def test_what_is_damaged_or_gone_is_made_again(shop: Catalog, tmp_path: Path, folder: str) -> None:
-    first = run(lambda *_: shop, [Settings(level=1)], [0], tmp_path).found
+    first = run(lambda *_: shop, [Settings(level=1)], [0], tmp_path).trials
     (file,) = (tmp_path / folder).iterdir()
     whole = file.read_bytes()
     if folder == "trials":
         file.write_bytes(whole[:100])
     else:
         file.unlink()
-    again = run(lambda *_: shop, [Settings(level=1)], [0], tmp_path).found
+    again = run(lambda *_: shop, [Settings(level=1)], [0], tmp_path).trials
     assert trials(again)[0].metrics["top1"] == trials(first)[0].metrics["top1"] and len(file.read_bytes()) > 100
 
 
@@ -91,7 +91,7 @@ def test_a_row_that_cannot_be_run_is_a_line_not_an_end(shop: Catalog, monkeypatc
 
     monkeypatch.setattr(experiment, "run_trial", refuse)
     rows = combine(Settings(), models=["ngram"], levels=[1, 2])
-    found = run(lambda *_: shop, rows, [0]).found
+    found = run(lambda *_: shop, rows, [0]).trials
     made = [summarise(row, of_row) for row, of_row in zip(rows, found, strict=True)]
     assert [row.row.error for row in made] == ["no weights", "here: broken. mend."] and not any(row.ran for row in made)
     assert [isinstance(of_row[0][1], Refused) for of_row in found] == [False, True]
@@ -106,7 +106,7 @@ def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> Non
         return shop
 
     rows = [Settings(level=1, part=part) for part in ("meats", "outdoors")]
-    lost, there = run(opened, rows, [0, 1]).found
+    lost, there = run(opened, rows, [0, 1]).trials
     assert [str(trial) for _, trial in lost] == ["meats: no such part. choose."] * 2 and len(trials([there])) == 2
     with pytest.raises(UserError, match="no such part"):
         run(opened, rows[:1], [0])
@@ -115,7 +115,7 @@ def test_a_part_that_is_not_there_costs_its_own_rows_alone(shop: Catalog) -> Non
 def test_trials_of_one_seed_and_level_share_a_split_whatever_they_read(shop: Catalog) -> None:
     rows = [Settings(level=1), Settings(level=1, mask=True), Settings(level=2)]
     of = {seed: shop.select(np.arange(len(shop)) != seed) for seed in (0, 1)}
-    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, *_: of[seed], rows, [0, 1]).found]
+    splits = [[wanted.split for wanted, _ in row] for row in run(lambda seed, *_: of[seed], rows, [0, 1]).trials]
     assert splits[0] == splits[1] != splits[2] and len({*splits[0], *splits[2]}) == 4
 
 
@@ -140,7 +140,7 @@ def test_rows_with_nothing_to_see_get_the_shares_of_the_classes(shop: Catalog) -
 def test_a_validation_part_of_the_data_is_no_training_part(shop: Catalog) -> None:
     split = shop.column("split").astype(object)
     split[3:120:4] = "val"  # all training rows of the last class
-    found = run(lambda *_: column(shop, "split", split.tolist()), [Settings()], [0]).found
+    found = run(lambda *_: column(shop, "split", split.tolist()), [Settings()], [0]).trials
     row = summarise(Settings(), found[0])
     assert [row.mean(name) for name in ("rows/train", "rows/untrained", "buckets/none/classes")] == [90, 10, 1]
     assert not row.config.held_out and "own validation part" in caption([row])

@@ -51,6 +51,7 @@ def test_predictions_are_those_of_the_measured_run_to_the_bit(shop: Catalog, tmp
     [
         ("ngram", {"hierarchy": "coarse-to-fine", "weak": "residual", "fine_share": 0.5}),
         ("concat", {"hierarchy": "rnn", "weights": "none", "size": 32, "text_encoder": "bilstm", "adjust": 1.0}),
+        ("product", {"hierarchy": "coarse-to-fine", "weights": "none", "size": 32}),
     ],
 )
 def test_hierarchical_rows_are_kept_too(shop: Catalog, tmp_path: Path, model: str, further: dict[str, object], level: int) -> None:
@@ -60,10 +61,11 @@ def test_hierarchical_rows_are_kept_too(shop: Catalog, tmp_path: Path, model: st
     classifier = Classifier.load(tmp_path / "model")
     assert np.array_equal(classifier.probabilities(tested).max(axis=1), trial.arrays["confidence"])
     assert classifier.classes == tuple(trial.arrays["class"])
-    found = classifier.predict("boots", shop.file(2) if model == "concat" else None)
+    found = classifier.predict("boots", None if model == "ngram" else shop.file(2))
     assert len(found.path) == level and found.path[-1] == found.answer
     arrays = load_file(tmp_path / "model" / kept.ARRAYS)
-    save_file({**arrays, "model/place": np.array(7)}, tmp_path / "model" / kept.ARRAYS)
+    place = "model/encoder/model/place" if model == "product" else "model/place"
+    save_file({**arrays, place: np.array(7)}, tmp_path / "model" / kept.ARRAYS)
     with pytest.raises(UserError, match="its level is none of the net's"):
         kept.read(tmp_path / "model")
 
@@ -103,6 +105,14 @@ def test_another_version_and_another_thing(broken: Path, tmp_path: Path) -> None
         Classifier.load(broken)
     with pytest.raises(UserError, match="no model was kept"):
         Classifier.load(tmp_path / "elsewhere")
+
+
+def test_a_device_that_is_not_here(broken: Path, shop: Catalog) -> None:
+    """What was trained on a GPU is asked on a machine without that one."""
+    facts = json.loads((broken / kept.FACTS).read_text(encoding="utf-8"))
+    facts["settings"]["device"] = "cuda:99"
+    (broken / kept.FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    assert kept.read(broken).settings.device == "auto"
 
 
 def test_arrays_that_do_not_fit(broken: Path) -> None:

@@ -82,6 +82,28 @@ def test_wrong_labels_are_found_worst_first_among_training_rows(swapped: tuple[P
     printed = found.as_json()
     assert printed["rows"] == found.rows == 120 - (found.catalog.column("split") == "val").sum() and printed["folds"] == 4
     assert (found.catalog.column("split") == "val").sum() == 12
+    assert set(printed) == {"schema", "flagged", "rows", "folds"}
+    assert set(printed["flagged"][0]) == {"product", "given", "proposed", "margin", "dropped"}
+
+
+def test_rows_that_nobody_can_judge_are_counted(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One boot is all that training has: the model that is asked for it knows no boots."""
+    boots = np.flatnonzero((shop.column("class_2") == 2) & (shop.column("split") == "train"))
+    shop.select(np.setdiff1d(np.arange(160), boots[1:])).write(tmp_path / "shop.parquet")
+    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
+    (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
+    assert told["count"] == 1 and told["examples"] == [str(boots[0])] and told["reason"] == noise.UNTAUGHT
+    assert str(boots[0]) not in {one.product for one in findings.flagged}
+
+
+def test_rows_that_show_the_model_nothing_are_not_flagged(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    at = shop.table.schema.get_field_index("title")
+    titles = [None if row < 5 else title for row, title in enumerate(shop.table["title"].to_pylist())]
+    replace(shop, table=shop.table.set_column(at, "title", [titles])).write(tmp_path / "shop.parquet")
+    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
+    (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
+    assert 0 < told["count"] <= 5 and told["reason"] == noise.UNSEEN
+    assert {"0", "1", "2", "3", "4"}.isdisjoint(one.product for one in findings.flagged)
 
 
 def test_applied_as_edited(folder: Path, tmp_path: Path) -> None:
@@ -129,6 +151,25 @@ def test_a_broken_line_is_named(folder: Path, tmp_path: Path, column: str, value
         edited(folder, rows)
 
 
+def test_edited_by_a_spreadsheet(folder: Path, tmp_path: Path) -> None:
+    """Semicolons for commas; and an encoding of its own, which is refused."""
+    file = folder / noise.FLAGGED
+    before = file.read_text(encoding="utf-8-sig")
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, delimiter=";").writerows(csv.reader(before.splitlines()))
+        marked = sum(row["drop"].lower() == "yes" for row in csv.DictReader(before.splitlines()))
+        assert noise.apply(folder, tmp_path / "e.parquet").dropped == marked
+        file.write_bytes("row,product,drop,é\n".encode("cp1252"))
+        with pytest.raises(UserError, match=r"not UTF-8 .*Save the file as UTF-8"):
+            noise.apply(folder, tmp_path / "f.parquet")
+        file.write_text("row,product\n1,2\n", encoding="utf-8")
+        with pytest.raises(UserError, match="no column drop"):
+            noise.apply(folder, tmp_path / "f.parquet")
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
 def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: Path, tmp_path: Path) -> None:
     found = noise.find(Request(data=(str(swapped[0]),), level=2))
     page = write(found, tmp_path).read_text(encoding="utf-8")
@@ -139,6 +180,12 @@ def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: P
 def test_a_model_that_lacks_its_weights(swapped: tuple[Path, set[str]]) -> None:
     with pytest.raises(UserError, match=r"resnet50 cannot be trained here.*no weights"):
         noise.find(Request(data=(str(swapped[0]),), level=2, model="resnet50", end_to_end=False))
+
+
+def test_what_the_model_does_not_look_at(tmp_path: Path) -> None:
+    for given in ({"weights": "none"}, {"grid": 3}, {"model": "encoder", "mask": True}):
+        with pytest.raises(UserError, match="none of the rows asked for looks at this"):
+            noise.find(Request(data=(str(tmp_path),), **given))  # type: ignore[arg-type]
 
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:

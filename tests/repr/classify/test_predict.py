@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,26 @@ def test_nothing_known_of_a_product(both: Classifier, tmp_path: Path) -> None:
         both.predict()
     with pytest.raises(UserError, match="no such image"):
         both.predict("boots", tmp_path / "none.jpg")
+
+
+def test_what_the_model_cannot_see_is_said(both: Classifier, shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(shop.file(0).read_bytes()[:40])
+    with pytest.raises(UserError, match="not an image that can be read"):
+        both.predict("boots", torn)
+    with pytest.raises(UserError, match="sees nothing of the product: it looks at images, titles and descriptions"):
+        both.predict("!!!")
+    run_trial(Data(shop), Settings(model="ngram", level=2), tmp_path / "text")
+    text = Classifier.load(tmp_path / "text")
+    with pytest.raises(UserError, match="it looks at titles and descriptions"):
+        text.predict(image=shop.file(0))
+    at = shop.table.schema.get_field_index("title")
+    bare = replace(shop, table=shop.table.set_column(at, "title", [["?"] * 3 + shop.table["title"].to_pylist()[3:]]))
+    caplog.set_level("INFO")
+    predictions = text.of_catalog(bare)
+    assert "sees nothing of 3 of 160 products, such as 0" in caplog.text
+    shares = np.bincount(shop.column("class_2")[:120]) / 120
+    assert predictions[0].probabilities[0] == pytest.approx(shares.max(), abs=0.02)
 
 
 def test_files_of_predictions(both: Classifier, shop: Catalog, tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ def test_table_8_runs_the_parts_that_are_named_on_their_own_levels() -> None:
         ("", {"models": ("gated",), "end_to_end": False}, "end_to_end: none of the rows"),
         ("", {"models": ("bert",), "optimiser": "adamw"}, "optimiser: none of the rows"),  # frozen, it trains a head alone
         ("", {"models": ("bert",), "end_to_end": True, "presets": ("rakuten",), "optimiser": "adamw"}, "optimiser: none of the rows"),
+        ("", {"models": ("encoder",), "end_to_end": True, "grid": 4}, "grid: none of the rows"),
+        ("", {"models": ("mean", "stacking"), "fuse_hidden": 12}, "fuse_hidden: none of the rows"),
+        ("", {"models": ("product",), "nets": ("flat",), "end_to_end": True}, "end_to_end: none of the rows"),
         ("", {"device": "foo"}, "no such device"),
         ("", {"subset": "nowhere.csv"}, "nowhere.csv"),
         ("7", {}, "there is no table '7'"),

@@ -9,29 +9,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repr.classify import ENCODERS, MODELS
+from repr.classify import ENCODERS, FUSIONS, MODELS
 from repr.classify.grid import Request
 from repr.classify.hierarchy import NETS, WEAK
-from repr.classify.late import FUSERS
 from repr.classify.settings import RowConfig, Settings, Shared
 from repr.errors import UserError
 from repr.records import from_json, to_json
 from repr.settings import declared, from_mapping, values
 
-ROWS = st.builds(
+VARIED = {
+    "level": st.integers(1, 3),
+    "mask": st.booleans(),
+    "ocr": st.booleans(),
+    "weights": st.sampled_from(["", "imagenet", "runs/mine"]),
+    "text_encoder": st.sampled_from(ENCODERS),
+    "end_to_end": st.sampled_from([None, True, False]),
+    "epochs": st.none() | st.integers(1, 50),
+    "lr": st.none() | st.floats(1e-5, 1),
+    "scale": st.floats(0.1, 1),
+    "seed": st.integers(0, 100),
+    "fuse_hidden": st.integers(1, 9),
+    "pooling": st.sampled_from(["mean", "pooled"]),
+}
+ROWS = st.builds(Settings, model=st.sampled_from(list(MODELS)), **VARIED) | st.builds(
     Settings,
-    model=st.sampled_from([name for name in MODELS if name not in FUSERS]),
-    level=st.integers(1, 3),
-    hierarchy=st.sampled_from(["", *NETS]),
-    mask=st.booleans(),
-    ocr=st.booleans(),
-    weights=st.sampled_from(["", "imagenet", "runs/mine"]),
-    text_encoder=st.sampled_from(ENCODERS),
-    end_to_end=st.sampled_from([None, True, False]),
-    epochs=st.none() | st.integers(1, 50),
-    lr=st.none() | st.floats(1e-5, 1),
-    scale=st.floats(0.1, 1),
-    seed=st.integers(0, 100),
+    model=st.sampled_from([name for name in MODELS if name not in FUSIONS or name == "concat"]),
+    hierarchy=st.sampled_from(list(NETS)),
+    **VARIED,
 )
 
 

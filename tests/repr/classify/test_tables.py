@@ -101,7 +101,7 @@ def test_a_copy_of_the_papers_numbers(tmp_path: Path) -> None:
     )
     for line in ("6,bert,1,", "6,bert,x,0.5,", "6,bert,1,50,"):
         file.write_text(f"table,row,level,top1,source\n{line}\n", encoding="utf-8")
-        with pytest.raises(UserError, match="line 2"):
+        with pytest.raises(UserError, match="row 2"):
             read_paper(str(file))
     with pytest.raises(UserError, match="no such file"):
         read_paper(str(tmp_path / "nowhere"))

@@ -8,7 +8,7 @@ import pytest
 
 from repr.arrays import Ints
 from repr.catalog.table import Catalog
-from repr.classify import tree_model, tree_rows
+from repr.classify import tree_fit, tree_model
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import run, run_trial
@@ -41,7 +41,7 @@ def test_levels_that_part_nothing_further_are_left_out(shop: Catalog) -> None:
 
 def test_one_net_answers_on_every_level(shop: Catalog) -> None:
     rows = combine(BASE, models=["ngram"], levels=[1, 2], hierarchies=["flat", "coarse-to-fine"])
-    found = run(lambda *_: shop, rows, [0, 1]).found
+    found = run(lambda *_: shop, rows, [0, 1]).trials
     trials = [trial for of_row in found for _, trial in of_row]
     assert all(isinstance(trial, Trial) and trial.metrics["top1"] > 0.9 and trial.metrics["hF"] > 0.9 for trial in trials)  # type: ignore[operator]
     made = [summarise(row, of_row) for row, of_row in zip(rows, found, strict=True)]
@@ -61,8 +61,8 @@ def test_a_subtree_of_one_class_on_the_levels_above(shop: Catalog) -> None:
 
 def test_missing_labels_are_weak_supervision_too(shop: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    original = tree_rows.fit_hierarchy
-    monkeypatch.setattr(tree_rows, "fit_hierarchy", lambda *given, **more: asked.append(more["weak"]) or original(*given, **more))
+    original = tree_fit.fit_hierarchy
+    monkeypatch.setattr(tree_fit, "fit_hierarchy", lambda *given, **more: asked.append(more["weak"]) or original(*given, **more))
     fine = shop.column("class_2").astype(np.int32)
     fine[np.arange(160) % 40 < 8] = -1
     some = replace(shop, table=shop.table.set_column(shop.table.schema.get_field_index("class_2"), "class_2", pa.array(fine)))
@@ -136,6 +136,10 @@ def test_what_does_not_fit(shop: Catalog) -> None:
         Settings(hierarchy="flatt")
     with pytest.raises(UserError, match="fine_share"):
         Settings(fine_share=0.5)
+    with pytest.raises(UserError, match="side by side, not by gated"):
+        Settings(model="gated", hierarchy="flat")
+    with pytest.raises(UserError, match="dcl is for images trained end to end"):
+        Settings(model="resnet50", hierarchy="flat", method="dcl")
     assert np.isfinite(metrics(Data(shop), Settings(hierarchy="flat", level=1, epochs=1))["ece"])
 
 

@@ -25,6 +25,8 @@ from repr.lookup import store as module
 from repr.lookup.opened import Opened
 from repr.lookup.refused import Refused
 from repr.lookup.store import FILE, NewImage, Product, Store
+from repr.lookup.weights import made_with
+from repr.models.weights import fresh
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = st.tuples(st.sampled_from(["add", "remove", "move", "rename"]), st.integers(0, 2), st.integers(0, 4))
@@ -280,7 +282,7 @@ def test_a_folder_that_cannot_be_written_to_is_read() -> None:
 def test_a_reader_that_cannot_write_sees_what_others_commit() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        put(store := Store.create(folder, {"weights": {"identity": "none"}, "name": "x"}), "a", 1)
+        put(store := Store.create(folder, {"weights": made_with(fresh("resnet18", 32, 0)), "name": "x"}), "a", 1)
         store.close()
         folder.chmod(0o555)
         opened, written = os.pipe(), os.pipe()

@@ -133,6 +133,7 @@ def test_the_seed_decides_however_many_draw(tmp_path: Path, monkeypatch: pytest.
     assert skus(0) == skus(0) != skus(1)
 
 
+@pytest.mark.slow
 def test_parts_drawn_one_after_the_other_are_those_drawn_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(shop.SCALES, "tiny", shop.Scale(208, 1, 6, 6, 1_000_000, 20))
     whole = shop.draw_shop(tmp_path / "whole", scale="tiny")

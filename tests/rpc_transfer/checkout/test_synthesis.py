@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
 from repr.catalog.sources import open_sources
@@ -39,7 +39,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def annotations(folder: Path) -> dict[str, Any]:
+def content_of(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "instances_train2019.json").read_text())
     return content
 
@@ -58,7 +58,7 @@ def test_boxes_are_those_of_the_masks(scenes: Path) -> None:
 
 
 def test_levels_are_rpcs(scenes: Path) -> None:
-    content = annotations(scenes)
+    content = content_of(scenes)
     for image in content["images"]:
         kinds = [one["category_id"] for one in content["annotations"] if one["image_id"] == image["id"]]
         least, most = {"easy": (3, 10), "medium": (10, 15), "hard": (15, 20)}[image["level"]]
@@ -123,3 +123,18 @@ def test_real_backgrounds_are_taken(turntable: Path, tmp_path: Path) -> None:
     assert told["scenes"] == {"easy": 1, "medium": 1, "hard": 1} and told["passed_over"] == []
     corner = np.asarray(Image.open(tmp_path / "out" / "train2019" / "scene-000000.jpg"))[:3, :3].reshape(-1, 3).mean(0)
     assert corner[1] > corner[0] + 30 and corner[1] > corner[2] + 30, "the green ground, whatever its light"
+
+
+@pytest.mark.parametrize("products", [("pear", "007"), ("pear",)])
+def test_products_keep_their_ids(products: tuple[str, ...], tmp_path: Path) -> None:
+    """So that an index of the scenes knows a product by the id that it has elsewhere, and takes in one that comes alone."""
+    for number, product in enumerate(products):
+        folder = tmp_path / "data" / product
+        folder.mkdir(parents=True)
+        for turn in range(3):
+            image = Image.new("RGB", (90, 90), "white")
+            ImageDraw.Draw(image).ellipse((12 + turn, 20, 70, 66), fill=(200, 60 * number, 30))
+            image.save(folder / f"{turn}.png")
+    synthesize(tmp_path / "out", [tmp_path / "data"], Scenes(scenes=6, side=128, split="test"), workers=1)
+    catalog = open_sources([tmp_path / "out"])
+    assert set(catalog.product_keys().astype(str)) == set(products) and set(catalog.column("split")) == {"test"}

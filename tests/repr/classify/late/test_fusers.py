@@ -11,8 +11,8 @@ from scipy.optimize import minimize, minimize_scalar
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from repr.classify.late.boosting import LEAVES, RATE, ROUNDS, Boosting
-from repr.classify.late.layers import Layers, beside
+from repr.classify.late.boosting import LEAVES, PENALTY, RATE, ROUNDS, Boosting
+from repr.classify.late.layers import Layers, Networks, beside, each_without_its_fold
 from repr.classify.late.mean import WeightedMean, mixture
 from repr.classify.late.product import WeightedProduct
 from repr.classify.late.stacking import STEPS, C, Stacking, logarithms
@@ -99,18 +99,42 @@ def test_rows_whose_class_no_model_was_taught_do_not_count() -> None:
 def test_layers_are_those_of_the_paper(model: str) -> None:
     scores, labels = drawn()
     fitted = Layers(Settings(model=model)).fit(scores, labels, torch.Generator().manual_seed(0))
-    assert len(fitted.networks_) == 8
+    weights = [array for name, array in sorted(fitted.state().arrays.items(), key=lambda pair: (pair[0].split(".")[1], "bias" in pair[0]))]
+    assert weights[0].shape == (8, 2 * CLASSES, 6 if model == "layers" else CLASSES)
+    x = np.stack([np.concatenate([scores[0, n], scores[1, n]]) for n in range(N)])
     answers = []
-    for network in fitted.networks_:
-        weights = [parameter.detach().numpy() for parameter in network.parameters()]
-        assert weights[0].shape == ((6 if model == "layers" else CLASSES), 2 * CLASSES)
-        x = np.stack([np.concatenate([scores[0, n], scores[1, n]]) for n in range(N)])
-        hidden = np.einsum("nd,hd->nh", x, weights[0]) + weights[1]
+    for number in range(8):
+        hidden = np.einsum("nd,dh->nh", x, weights[0][number]) + weights[1][number]
         if model == "layers":
-            hidden = np.einsum("nh,ch->nc", np.maximum(hidden, 0), weights[2]) + weights[3]
+            hidden = np.einsum("nh,hc->nc", np.maximum(hidden, 0), weights[2][number]) + weights[3][number]
         answers.append(np.exp(hidden) / np.exp(hidden).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(fitted.fuse(scores), voted(np.stack(answers).astype(np.float32)), atol=1e-5)
     assert (fitted.fuse(scores).argmax(axis=1) == labels).mean() >= (scores[1].argmax(axis=1) == labels).mean() - 0.02
+
+
+def test_the_networks_learn_as_if_each_were_alone_with_the_rows_outside_its_fold() -> None:
+    """The gradient of each, against cross-entropy over its rows one by one; nothing of its own fold reaches it."""
+    scores, labels = drawn()
+    inputs, truth, fold = beside(scores), torch.from_numpy(labels), torch.arange(N) % 8
+    torch.manual_seed(0)
+    networks = Networks(2 * CLASSES, 6, CLASSES)
+    each_without_its_fold(inputs, networks(inputs), torch.stack([truth, fold], dim=1)).backward()
+    for number in range(8):
+        parts = [parameter.detach()[number].clone().requires_grad_() for parameter in networks.parameters()]
+        total = torch.zeros(())
+        rows = [n for n in range(N) if n % 8 != number]
+        for n in rows:
+            hidden = torch.relu(inputs[n] @ parts[0] + parts[1][0])
+            total = total - torch.log_softmax(hidden @ parts[2] + parts[3][0], dim=0)[truth[n]]
+        (total / len(rows)).backward()
+        for parameter, part in zip(networks.parameters(), parts, strict=True):
+            torch.testing.assert_close(parameter.grad[number], part.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_so_few_rows_that_none_is_left_out() -> None:
+    scores, labels = drawn()
+    fitted = Layers(Settings(model="layer")).fit(scores[:, :3], labels[:3], torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(fitted.fuse(scores).sum(axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, CLASSES])
@@ -126,7 +150,7 @@ def test_boosting_is_scikit_learns(classes: int) -> None:
     scores, labels = drawn(2, classes)
     fitted = Boosting(Settings(model="boosting")).fit(scores, labels, torch.Generator())
     grower = HistGradientBoostingClassifier(
-        learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, early_stopping=False, random_state=0
+        learning_rate=RATE, max_iter=ROUNDS, max_leaf_nodes=LEAVES, l2_regularization=PENALTY, early_stopping=False, random_state=0
     )
     wanted = grower.fit(beside(scores).numpy(), labels).predict_proba(beside(scores).numpy())
     np.testing.assert_allclose(fitted.fuse(scores), wanted, atol=1e-5)

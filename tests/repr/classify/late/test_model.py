@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from repr.catalog.sources import fill_split, open_sources
 from repr.catalog.table import Catalog
 from repr.classify import folds
 from repr.classify.data import Data, Problem
@@ -81,6 +83,25 @@ def test_a_trial_says_what_is_missing_and_how_the_long_tail_fares(shop: Catalog)
         assert metrics["top1"] > 0.7  # type: ignore[operator]
         assert {"missing/image", "missing/text", "f1_macro", "f1_weighted", "buckets/medium/recall"} <= set(metrics)
     assert len([key for key in data.memory if key.startswith("base ")]) == 2  # both rows fuse the same base models
+
+
+@pytest.mark.parametrize("name", ["product", "attention"])
+def test_fused_rows_answer_on_the_third_level(deep: Catalog, name: str) -> None:
+    trial = run_trial(Data(deep), Settings(model=name, level=3, weights="none", size=32, epochs=15))
+    metrics = {key: value for key, value in trial.metrics.items() if value is not None}
+    assert metrics["classes"] == 7 and metrics["top1"] > 0.5 and {"hF", "mistake_height", "top1_path", "f1_macro"} <= set(metrics)
+
+
+@pytest.mark.parametrize("hierarchy", ["", "flat"])
+def test_real_products_on_the_third_level(shared: Path, hierarchy: str) -> None:
+    """400 of fashion's: most of its 145 classes have few training rows, or none."""
+    whole = open_sources([str(shared / "fashion")])
+    some = np.sort(np.random.default_rng(0).permutation(len(whole))[:400])
+    data = Data(fill_split(whole.select(some), "random", 0), mask=True)
+    trial = run_trial(data, Settings(model="product", level=3, hierarchy=hierarchy, mask=True, weights="none", size=32, epochs=2))
+    metrics = {key: value for key, value in trial.metrics.items() if value is not None}
+    assert metrics["classes"] > 40 and metrics["rows/test"] == 80 and metrics["top1"] > 0.15
+    assert metrics["hF"] > metrics["top1_path"] and {"buckets/few/recall", "missing/image", "missing/text"} <= set(metrics)
 
 
 @pytest.mark.parametrize("level", [1, 2])
