@@ -38,7 +38,7 @@ def test_the_number_of_products_says_its_default() -> None:
 def test_a_wait_is_a_number_of_seconds(seconds: str) -> None:
     command = options.shared("wait")(click.Command("a"))
     assert isinstance(command, click.Command) and command.make_context("a", []).params == {"wait": Writing().wait}
-    with pytest.raises(click.BadParameter):
+    with pytest.raises(UserError, match="It takes 0 or more"):
         command.make_context("a", ["--wait", seconds])
 
 
