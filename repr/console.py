@@ -248,6 +248,11 @@ class _Bar(tqdm):  # type: ignore[misc]
         """Text before the count."""
         self.set_description_str(text, refresh=False)
 
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Not before its delay is over: tqdm would draw it anew below every message."""
+        waits = self.delay and self._time() < self.start_t + self.delay
+        return not waits and bool(super().display(msg, pos))
+
 
 def bar(total: int | None, what: str, unit: str = "it", *, done: int = 0, scale: bool = False) -> progress.Bar:
     """A bar on stderr, as `repr.progress.Make` says.

@@ -24,7 +24,7 @@ from repr import console
 from repr.errors import UserError
 from repr.files import content_key, read_json, write_json
 
-VERSION = 4  # of what stages do; another number repeats them
+VERSION = 5  # of what stages do; another number repeats them
 BIN = Path(sys.executable).parent
 BAR = 24  # characters
 EVERY = 15.0  # seconds between the lines that tell how far it is, where no terminal is
@@ -182,7 +182,8 @@ class Progress:
         minutes, seconds = divmod(round(left), 60)
         if self.live:
             width = shutil.get_terminal_size().columns - 1
-            bar = "█" * round(share * BAR) + "·" * (BAR - round(share * BAR))
+            cells = min(BAR, width // 5)  # a narrow terminal has room for the words first
+            bar = "█" * round(share * cells) + "·" * (cells - round(share * cells))
             text = f"{bar} {100 * share:3.0f} %, {minutes}:{seconds:02d} left  {self._name(stage)}  {words}"
             click.echo("\r\x1b[K" + text[:width], err=True, nl=False)
         elif self.clock() - self.shown >= EVERY:

@@ -24,7 +24,8 @@ File = tuple[str, ...]  # the parts of a path below the root
 
 
 def read(path: Path) -> Catalog:
-    """A tree of class folders as a catalog. `product` is the folder (with / when nested), the default level the deepest one.
+    """A tree of class folders as a catalog. `product` is the folder (with / when nested), the default level the deepest
+    on which at least half of the images have a class: a stray folder in one class does not leave all others without.
 
     Top folders called train, val, test (or a usual synonym of these, see divided.py) are the splits. Files that are no images, empty
     folders and whatever else is not read are counted in `passed_over`. Raises UserError when there are no images in folders, or
@@ -41,7 +42,8 @@ def read(path: Path) -> Catalog:
     if depth > DEEPEST:
         deep = next(file for file, _, classes in placed if len(classes) > DEEPEST)
         raise UserError(f"folders nest {depth} deep: {as_text('/'.join(deep))}", path, f"Give class folders at most {DEEPEST} deep")
-    return _catalog(path, placed, depth, [parts.note] if parts.note else [], passed)
+    level = max(n for n in range(1, depth + 1) if 2 * sum(len(classes) >= n for _, _, classes in placed) >= len(placed))
+    return _catalog(path, placed, level, [parts.note] if parts.note else [], passed)
 
 
 def _parts(found: list[File]) -> tuple[Parts, int]:
@@ -75,33 +77,39 @@ def _place(file: File, parts: Parts, skip: int, passed: Tally) -> tuple[File, st
     return file, parts.splits.get(top, ""), classes
 
 
-def _catalog(path: Path, placed: list[tuple[File, str, File]], depth: int, notes: list[str], passed: Tally) -> Catalog:
+def _catalog(path: Path, placed: list[tuple[File, str, File]], level: int, notes: list[str], passed: Tally) -> Catalog:
     levels: list[dict[str, int]] = [{}, {}, {}]
     entries: list[list[ClassName]] = [[], [], []]
     columns: dict[str, list[object]] = {name: [] for name in ("path", "product", "split", "class_1", "class_2", "class_3")}
     for file, split, own in placed:
         folders, parent = [normal(as_text(name)) for name in own], -1
-        for level in range(3):
-            key = "/".join(folders[: level + 1])
-            if level >= len(folders):
-                columns[f"class_{level + 1}"].append(-1)
+        for n in range(3):
+            key = "/".join(folders[: n + 1])
+            if n >= len(folders):
+                columns[f"class_{n + 1}"].append(-1)
                 continue
-            if key not in levels[level]:
-                levels[level][key] = len(entries[level])
-                entries[level].append(ClassName(key, folders[level], parent))
-            parent = levels[level][key]
-            columns[f"class_{level + 1}"].append(parent)
+            if key not in levels[n]:
+                levels[n][key] = len(entries[n])
+                entries[n].append(ClassName(key, folders[n], parent))
+            parent = levels[n][key]
+            columns[f"class_{n + 1}"].append(parent)
         columns["path"].append(as_text("/".join(file)))
         columns["product"].append("/".join(folders))
         columns["split"].append(split)
-    shallow = sum(len(own) < depth for _, _, own in placed)
-    notes += [f"{shallow} images lie above the deepest folders and have no class on level {depth}"] if shallow else []
-    inner = {split for _, _, own in placed if (split := split_of(own[-1]))} if depth > 1 else set()
+    shallow = sum(len(own) < level for _, _, own in placed)
+    notes += [f"{shallow} images lie above the deepest folders and have no class on level {level}"] if shallow else []
+    deeper = [own for _, _, own in placed if len(own) > level]
+    notes += (
+        [f"{len(deeper)} images lie deeper, such as in {'/'.join(map(as_text, deeper[0]))}; classes are those of level {level}"]
+        if deeper
+        else []
+    )
+    inner = {split for _, _, own in placed if len(own) > 1 and (split := split_of(own[-1]))}
     notes += ["folders inside the classes are called train, test or the like and are taken for classes"] if len(inner) > 1 else []
     root = path.resolve()
     source = Source(as_text(root.name), "folders", root, synthetic=(path / "synthetic.json").is_file())
     first, second, third = (tuple(level) for level in entries)
-    described = {"classes": (first, second, third), "sources": (source,), "default_level": depth}
+    described = {"classes": (first, second, third), "sources": (source,), "default_level": level}
     return build(dict(columns), **described, notes=tuple(notes), passed_over=passed.list())
 
 

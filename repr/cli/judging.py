@@ -51,7 +51,7 @@ def check(
     index = Index.open(index_options.index_alone(folder, words), device=device, workers=workers)
     checked = index.check(Stock(data, parts, subset) if data else None)
     if report is not None:
-        written = check_report.write(report, index.folder.name, checked, index.file, synthetic=index.info()["synthetic"])
+        written = check_report.write(report, index.folder, checked, index.file, synthetic=index.info()["synthetic"])
         console.say(f"Report: {written}")
     index_options.finish(index.folder, checked.as_json(), "\n".join(checked.lines()), as_json=as_json)
 

@@ -8,6 +8,7 @@ from typing import cast
 
 from PIL import Image
 
+from repr.commands import command_line
 from repr.images.boxes import Box
 from repr.images.reader import Unreadable, read_image
 from repr.lookup.check import Confused, Report, Suspect
@@ -26,10 +27,12 @@ WORDS = {
 }
 
 
-def write(file: Path, name: str, checked: Checked, place: Callable[[str], Path], *, synthetic: bool) -> Path:
-    """Write the page, whole or not at all. name: of the index. place: where the file of a stored image is, by its path in the index."""
-    page, report = Page(f"Check of {name}", synthetic), checked.report
+def write(file: Path, index: Path, checked: Checked, place: Callable[[str], Path], *, synthetic: bool) -> Path:
+    """Write the page, whole or not at all. index: its folder. place: where the file of a stored image is, by its path in the index."""
+    page, report = Page(f"Check of {index.name}", synthetic), checked.report
     _summary(page, checked)
+    page.section("What to try next")
+    page.code("\n".join(next_commands(index, report)))
     page.section("Products that are confused")
     if not report.confused:
         page.text("None.")
@@ -47,6 +50,16 @@ def write(file: Path, name: str, checked: Checked, place: Callable[[str], Path],
     page.section("Products, the worst first")
     _products(page, report)
     return page.write(file)
+
+
+def next_commands(index: Path, report: Report) -> list[str]:
+    """What to type next: more photographs of what is confused, the folder again once wrong images are mended, who answers anew."""
+    return [
+        *([command_line("repr index add", index, data="MORE_PHOTOGRAPHS")] if report.confused else []),
+        *([command_line("repr index sync", index, data="MENDED_FOLDER")] if report.suspects else []),
+        command_line("repr index learner", index),
+        command_line("repr index check", index, data="OTHER_PHOTOGRAPHS"),
+    ]
 
 
 def _summary(page: Page, checked: Checked) -> None:

@@ -31,8 +31,8 @@ from repr.runs import Run
 SCHEMA = 1  # of --json
 WEIGHTS = "weights"  # the setting of a row that names weights
 # Where results were put and what they ran on is not what makes two runs differ.
-SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 NOT_SETTINGS = frozenset({"out", "device", "devices", "workers", "json", "as_json", "config", "resume", "pixels"})
+SEEDED = ("rpc_transfer run", "repr classify")  # commands whose runs vary by seeds
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,8 @@ def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
     for path, run in zip(paths, compared.runs, strict=True):
         config, found = Path(path) / "config.json", compared.documents.get(run.run)
         if run.status != "done":
-            lines.append(command_line(run.command, config=config, out=path))
+            again = {"resume": True} if run.command == "repr pretrain" else {"config": config}
+            lines.append(command_line(run.command, **again, out=path))
         elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
             lines.append(command_line(seeded, config=config, seeds=5))
     trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]

@@ -7,6 +7,8 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -71,7 +73,7 @@ def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", parts: Sequence[
         "version": VERSION,
         "seed": seed,
         "scale": scale,
-        "habits": asdict(SCALES[scale].habits),
+        **({"habits": asdict(SCALES[scale].habits)} if SCALES[scale].habits != RPC else {}),
         "synthetic": True,
         "note": "Drawn images of products that do not exist.",
     }
@@ -148,22 +150,27 @@ def _pool(workers: int) -> Iterator[Draw]:
     """What runs jobs, in `workers` processes.
 
     Children are forked where that is possible, so that a script without a main guard can draw the shop too; they ignore Ctrl-C
-    and end with the pool.
+    and end when their job does. One that is killed is an error (a multiprocessing.Pool would wait for ever, and one that ends its
+    workers by a signal did, on a busy machine).
     """
     if workers < 2:
         yield _in_turn
         return
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    pool = multiprocessing.get_context(method).Pool(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method), signal.signal, (signal.SIGINT, signal.SIG_IGN))
 
     def _shared_out(jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]:
-        return _gather(pool.imap(_run, jobs), total, what)
+        try:
+            return _gather(pool.map(_run, jobs), total, what)
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that drew was killed, perhaps for want of memory", "", "Close other programs, and draw again"
+            ) from None
 
     try:
         yield _shared_out
     finally:
-        pool.terminate()
-        pool.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def _in_turn(jobs: Sequence[partial[list[T]]], total: int, what: str) -> list[T]:

@@ -92,6 +92,15 @@ def test_short_work_shows_no_bar_where_nobody_looks(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_message_draws_no_bar_before_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.bar(2, "Reading") as shown:
+        shown.update()
+        logging.getLogger("repr.reading").info("one is read")
+        shown.describe("the second")
+    err = capsys.readouterr().err
+    assert "one is read" in err and "%" not in err and "Reading" not in err and "second" not in err
+
+
 def test_a_table_leaves_out_the_columns_that_a_narrow_terminal_has_no_room_for() -> None:
     header, rows = ["model", "top-1", "top-5", "F1"], [["ngram", "91.2 ± 0.3", "99.0", "88.1"]]
     assert table(header, rows, room=200) == table(header, rows)

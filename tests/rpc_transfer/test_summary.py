@@ -45,7 +45,7 @@ def test_rates_are_in_per_cent_with_their_interval() -> None:
 
 def test_one_seed_has_no_interval() -> None:
     one = Row(CONFIG.as_config(), {"acc_all": Metric(0.3, None, (0.3,))}, SEEDS[:1])
-    assert "1 seed." in text([one]) and "one seed, so no interval" in text([one]) and "±" not in text([one])
+    assert "1 seed." in text([one]) and "no interval, which would need 3 seeds or more" in text([one]) and "±" not in text([one])
 
 
 def test_image_sizes_and_crops_have_a_column_where_they_differ() -> None:

@@ -58,7 +58,7 @@ def measured(arch: str, size: int, images: int) -> harness.Row:
     head = nn.Linear(encoder.dim, 10)
     laid_out(encoder.network.train())
     optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-4)
-    batch, labels, device = torch.from_numpy(squares[:BATCH]), torch.arange(BATCH) % 10, torch.device("cpu")
+    batch, labels, device = torch.from_numpy(squares[:BATCH]), torch.arange(min(BATCH, images)) % 10, torch.device("cpu")
     seconds = []
     for _ in range(TURNS + 1):
         begun = time.perf_counter()

@@ -2,6 +2,7 @@
 
     python tools/experiments/draws.py --out runs/draws                  five draws, some five minutes each on two free cores
     python tools/experiments/draws.py --at-once 5                       all five at a time, for a machine of many cores
+    python tools/experiments/draws.py --show tools/bench/results/draws-lookup.json          as docs/results.md has it
     python tools/experiments/draws.py --first 100 --draws 3 --recipe simclr       another recipe, on draws that nothing is reported of
 
 Asked: pretrained at least 8 points above from scratch on novel products, the interval above zero; lookup at least 80 % first right; by raw
@@ -25,6 +26,7 @@ from repr import machine
 from repr.catalog.sources import open_sources
 from repr.evaluation.pixels import pixel_features
 from repr.evaluation.statistics import interval
+from repr.evaluation.words import ENOUGH
 from repr.files import read_json
 from repr.search.exact import top_k
 
@@ -35,7 +37,7 @@ import harness
 from demo import Recipe
 from stages import run_all
 
-ASKED = {"pretrained over scratch": 8.0, "lookup, first right": 80.0}
+ASKED = {"pretrained over scratch": "at least 8", "lookup, first right": "at least 80", "raw pixels, first right": "less than 30"}
 RECIPES = {
     "demo": demo.RECIPE,
     "simclr": Recipe("simclr", "product", 6),
@@ -50,9 +52,13 @@ RECIPES = {
 @click.option("--recipe", type=click.Choice(sorted(RECIPES)), default="demo", show_default=True, help="How is pretrained.")
 @click.option("--at-once", type=click.IntRange(1), default=1, show_default=True, help="So many draws at a time, which share the cores.")
 @click.option("--lookup-only", is_flag=True, help="The first result alone.")
+@click.option("--show", type=click.Path(path_type=Path), help="Print the table of kept figures, and run nothing.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the figures of every draw to a file, with command, day and machine.")
-def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_only: bool, keep: Path | None) -> None:
+def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_only: bool, keep: Path | None, show: Path | None) -> None:
     """Run the demo on several draws of the shop, and print what they have in common as JSON."""
+    if show is not None:
+        click.echo(table(read_json(show)["rows"]))
+        return
     of_draws = []
     seeds = range(first, first + draws)
     words = ["--recipe", recipe, *(["--lookup-only"] if lookup_only else [])]
@@ -71,6 +77,17 @@ def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_on
         command = ["python", "tools/experiments/draws.py", "--draws", str(draws), "--first", str(first), *words]
         harness.keep(keep, [{"seed": seed, **one} for seed, one in zip(seeds, of_draws, strict=True)], command)
     click.echo(json.dumps(together(of_draws), indent=1))
+
+
+def table(rows: Sequence[Mapping[str, float]]) -> str:
+    """The figures of draws as Markdown: mean, 95 % interval of the mean where there are enough draws, every draw, what was asked."""
+    lines = ["| per cent, and points | mean | 95 % interval | draw by draw | asked |", "| --- | --- | --- | --- | --- |"]
+    for name, told in together([{key: row[key] for key in row if key != "seed"} for row in rows]).items():
+        mean, half, values = told["mean"], told["ci95"], told["values"]
+        assert isinstance(mean, float) and isinstance(values, list)
+        between = f"{mean - half:.1f} to {mean + half:.1f}" if isinstance(half, float) and len(rows) >= ENOUGH else ""
+        lines.append(f"| {name} | {mean:.1f} | {between} | {', '.join(f'{value:.0f}' for value in values)} | {ASKED.get(name, '')} |")
+    return "\n".join(lines)
 
 
 def ahead(seeds: Sequence[int], at_once: int, words: Sequence[str]) -> None:

@@ -44,6 +44,14 @@ def test_nested(tmp_path: Path) -> None:
     assert [entry.parent for entry in catalog.classes[1]] == [0, 0, 1]
 
 
+def test_a_stray_folder_in_one_class_leaves_the_others_theirs(tmp_path: Path) -> None:
+    catalog = folders.read(tree(tmp_path, "tea/1.jpg", "tea/2.jpg", "jam/1.jpg", "jam/2.jpg", "jam/old/3.jpg"))
+    labels, names = catalog.labels()
+    assert names == ("jam", "tea") and (labels >= 0).all()
+    assert catalog.notes == ("1 images lie deeper, such as in jam/old; classes are those of level 1",)
+    assert len(catalog.product_labels()[1]) == 3
+
+
 def test_images_above_the_deepest_level_are_noted(tmp_path: Path) -> None:
     catalog = folders.read(tree(tmp_path, "a/x/1.jpg", "b/1.jpg"))
     assert catalog.column("class_2").tolist() == [0, -1]

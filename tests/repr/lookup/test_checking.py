@@ -94,7 +94,8 @@ def test_words_and_page_tell_the_same(index: Index, tmp_path: Path) -> None:
     checked = index.check()
     lines = "\n".join(checked.lines())
     assert f"first {checked.report.top1:.1%}" in lines and "few        1 products" in lines and "p0/empty.png" in lines
-    page = check_report.write(tmp_path / "check.html", "shop", checked, index.file, synthetic=False).read_text()
+    page = check_report.write(tmp_path / "check.html", index.folder, checked, index.file, synthetic=False).read_text()
+    assert page.index("What to try next") < page.index("Products that are confused") and "repr index check" in page
     assert "Nothing on it: 1" in page and "Blurred: 1" in page and page.count("data:image") > 4
     gain = mean_gain(checked.report)
     assert gain is None or f"{100 * gain:+.1f}" in page
@@ -107,4 +108,4 @@ def test_an_index_of_single_images_has_nothing_to_hold_out(tmp_path: Path) -> No
     checked = index.check()
     assert (checked.report.top1, checked.report.asked, len(checked.report.few)) == (None, 0, 3)
     assert "no product has two images" in checked.lines()[0]
-    check_report.write(tmp_path / "check.html", "shop", checked, index.file, synthetic=True)
+    check_report.write(tmp_path / "check.html", index.folder, checked, index.file, synthetic=True)

@@ -62,7 +62,7 @@ def test_removed_images_are_passed_over_whoever_searches() -> None:
 def limited(gallery: Gallery, most: int) -> Search:
     """A search that gives each query no more than `most` images, as inverted lists may."""
 
-    def _search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _search(queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         cosines, rows = exact.top_k_of(queries, gallery.pieces, k)
         rows[:, most:] = END
         return cosines, rows

@@ -59,8 +59,8 @@ def test_over_http(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     index = fill(tmp_path)
     client, readonly = opened(index), opened(index, write=None)
     monkeypatch.setattr(index, "lookup", lambda images, k: [replace(UNKNOWN, query="image 1")] * len(images))
-    for one in (readonly, client):
-        assert one.post("/v1/lookup", files=files(photograph(0))).json()["results"][0]["unknown"] is True
+    for asking in (readonly, client):
+        assert asking.post("/v1/lookup", files=files(photograph(0))).json()["results"][0]["unknown"] is True
     told = {"total": 0}
     while not told["total"]:  # it is kept when the answer is on its way
         told = client.get("/v1/reviews", headers=AS_WRITER).json()

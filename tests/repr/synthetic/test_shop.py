@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,18 @@ def test_parts_drawn_one_after_the_other_are_those_drawn_together(tmp_path: Path
     assert (folder / "rpc" / "instances_train2019.json").stat().st_mtime_ns == before, "what is there is kept"
     for file in whole.rglob("*"):
         assert not file.is_file() or (folder / file.relative_to(whole)).read_bytes() == file.read_bytes()
+
+
+def killed(*_: object) -> None:
+    """What the system does to a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop.rpc, "draw_sku", killed)
+    with pytest.raises(UserError, match="was killed"):
+        shop.draw_shop(tmp_path / "shop", scale="tiny", parts=["rpc"], workers=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
