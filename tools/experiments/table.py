@@ -23,8 +23,10 @@ RATES = {"acc_all": "all", "acc_base": "base", "acc_novel": "novel", "harmonic_m
 EVALUATED = {"knn_top1": "kNN", "linear_top1": "linear", "recall@1": "recall@1", "recall@5": "recall@5", "map@r": "map@r"}
 CLASSIFIED = {"top1": "top-1", "top5": "top-5", "ap_macro": "AP macro", "f1_macro": "F1 macro", "ece": "ECE"}
 LOOKED = {"first": "first right", "five": "among five", "unknown": "called unknown", "calibration": "calibration error"}
+COUNTED = {"cAcc/averaged": "cAcc", "mCIoU/averaged": "mCIoU", "recall/novel": "recall novel", "recall/base": "recall base"}
 KNOWN = ("learner", "start", "method", "source", "views", "epochs", "trained px", "encoder", "px", "shots", "seeds", "run")
 OF_CLASSIFIED = ("model", "hierarchy", "modality", "level", "masked", "seeds")
+OF_CHECKOUT = ("weights", "index", "learner", "novel", "boxes")
 OWN = ("train_acc", "val_acc", "val_ncm", "loss")  # how good weights are at their own task
 
 
@@ -43,6 +45,7 @@ def markdown(experiment: Experiment) -> list[str]:
     out += evaluated([row for step in experiment.steps for row in _rows(step, "knn_top1")])
     out += classified([row for step in experiment.steps for row in _rows(step, "top1")])
     out += looked_up([row for step in experiment.steps for row in _rows(step, "first")])
+    out += counted([(step.step, row) for step in experiment.steps for row in _rows(step, "cAcc/averaged")])
     for step in experiment.steps:
         out += _differences(step.found) if step.found else []
     out += against(experiment.compared, starts)
@@ -85,6 +88,13 @@ def classified(rows: Sequence[Row]) -> list[str]:
         known = [*(row.config[name] for name in OF_CLASSIFIED[:4]), "yes" if row.config["masked"] else "no", len(row.seeds)]
         lines.append([*known, *(rate(row.metrics.get(name)) for name in CLASSIFIED)])
     return _table([*OF_CLASSIFIED, *CLASSIFIED.values()], lines) if lines else []
+
+
+def counted(rows: Sequence[tuple[str, Row]]) -> list[str]:
+    """A table of the rows of automatic checkout, each with the name of its set; none when there are none."""
+    known = [[name, *(row.config.get(setting, "") for setting in OF_CHECKOUT)] for name, row in rows]
+    lines = [[*of, *(rate(row.metrics.get(name)) for name in COUNTED)] for of, (_, row) in zip(known, rows, strict=True)]
+    return _table(["set", *OF_CHECKOUT, *COUNTED.values()], lines) if lines else []
 
 
 def looked_up(rows: Sequence[Row]) -> list[str]:
