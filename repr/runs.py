@@ -198,7 +198,10 @@ def environment() -> dict[str, Json]:
         except metadata.PackageNotFoundError:
             continue
     torch = sys.modules.get("torch")  # not imported for this: an answer without it stays quick
-    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if torch else []
+    cards: list[str] = []
+    if torch and torch.cuda.is_available():
+        with suppress(RuntimeError):  # a card that is busy or broken
+            cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
         "python": sys.version.split()[0],
         "packages": versions,

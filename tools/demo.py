@@ -6,7 +6,6 @@ products are taken in from scratch, from those weights and from ImageNet's. Each
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +101,10 @@ def demo(out: Path, seed: int, installed: int) -> None:
     """Run the whole story on the synthetic shop and write one page about it."""
     stages = plan(out, seed)
     out.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
 
     def _after(stage: Stage) -> None:
         if stage is stages[FIRST - 1]:
-            console.say(f"\nThe first result stands after {time.monotonic() - started:.0f} s; the later stages fill the page:")
+            console.say(f"\nThe first result stands after {seconds(stages[:FIRST], out):.0f} s of work; the later stages fill the page:")
             click.echo(f"{(out / 'index.html').resolve()}")
 
     run_all(stages, out, _after)

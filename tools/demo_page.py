@@ -56,8 +56,8 @@ OF_RUNS = (
 RELOAD = "<script>setTimeout(() => location.reload(), 10000)</script>"  # while later stages fill it
 LEARNED = ("acc_novel", "acc_base", "acc_all")
 ELSEWHERE = (
-    "A drawn shop is no judge of pretraining: its products differ in colours, which a network with random weights that nothing was trained "
-    "on tells nearly as well as ImageNet's (docs/results.md).\n\n"
+    "Five minutes on two cores are no judge of pretraining: a network that has seen 800 images eight times has learned little, and tells "
+    "new products no better than random weights that nothing was trained on (docs/results.md).\n\n"
     "Going on from ImageNet's weights on other products pays too, but takes more images and time than a demo has: on real groceries it was "
     "measured (docs/results.md), up to 12 points on novel products with one crop, 2 to 7 with two, and nothing on another set."
 )

@@ -43,7 +43,8 @@ def once(catalog: Catalog, *, by_split: bool = True, level: int | None = None) -
     paths = catalog.table["path"]
     for row in np.flatnonzero(content >= 0).tolist():
         image = int(content[row]), boxes[row]
-        products.setdefault(image, set()).add(str(keys[row]))
+        if str(keys[row]):  # of no class: it contradicts none
+            products.setdefault(image, set()).add(str(keys[row]))
         key = (*image, keys[row], splits[row] if by_split else "")
         if key in seen:
             again.append(row)

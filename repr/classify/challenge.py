@@ -70,5 +70,8 @@ def _gain(a: ClassifyRow, b: ClassifyRow, words: str) -> str:
     test = paired_rows(a.row, b.row, METRIC)
     if test is None:
         return f"{a.config.model} and {b.config.model} share no split"
-    chance = "" if test.ci95 is None else "; above zero" if test.difference > test.ci95 else "; the interval holds zero or less"
+    chance = ""
+    if test.ci95 is not None:
+        sure = abs(test.difference) > test.ci95
+        chance = "; it may be nothing" if not sure else "; above zero" if test.difference > 0 else "; below zero"
     return f"{a.config.model} over {words} ({b.config.model}): {points(test.difference, test.ci95)} points of macro-F1{chance}"

@@ -216,6 +216,8 @@ def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
 
     Raises UserError, with the line, for marks that are none, rows of other products, and rows that are not for training.
     """
+    if out.suffix.lower() != ".parquet":
+        raise UserError("a catalog is written as Parquet", out, "Name it .parquet", argument="out")
     missing = next((name for name in (CATALOG, FLAGGED) if not (folder / name).is_file()), None)
     if missing:
         raise UserError(f"no {missing} in it", folder, f"Give the folder that `{COMMAND}` wrote with `out`")

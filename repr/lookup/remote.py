@@ -28,7 +28,7 @@ from repr.files import replacing
 from repr.lookup.cache import Matrix
 from repr.lookup.matches import END, GONE
 from repr.lookup.refused import Refused
-from repr.lookup.store import Store
+from repr.lookup.store import FILE, Store
 from repr.search.exact import top_k
 from repr.vectors import normalised
 
@@ -108,7 +108,7 @@ class Remote:
         if not name or not self.client.has_collection(collection):
             return
         machine, _, folder = str(self.client.describe_collection(collection).get("description", "")).partition(":")
-        if machine == platform.node() and not _is_index(Path(folder), name):
+        if machine == platform.node() and _gone(Path(folder), name):
             self.client.drop_collection(collection)
         else:
             log.warning(
@@ -187,10 +187,12 @@ def checked_address(address: str) -> str:
     return address
 
 
-def _is_index(folder: Path, name: str) -> bool:
-    """Whether an index of this name is there."""
+def _gone(folder: Path, name: str) -> bool:
+    """Whether the index of this name has left its place for sure: one that is busy or damaged, or whose disk is away, has not."""
+    if not (folder / FILE).is_file():
+        return folder.parent.is_dir()
     with suppress(UserError), closing(Store(folder)) as store:
-        return store.setting("name") == name
+        return store.setting("name") != name
     return False
 
 

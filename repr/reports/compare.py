@@ -146,7 +146,8 @@ def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
     for path, run in zip(paths, compared.runs, strict=True):
         config, found = Path(path) / "config.json", compared.documents.get(run.run)
         if run.status != "done":
-            lines.append(command_line(run.command, config=config, out=path))
+            again = {"resume": True} if run.command == "repr pretrain" else {"config": config}
+            lines.append(command_line(run.command, **again, out=path))
         elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
             lines.append(command_line(seeded, config=config, seeds=5))
     trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]

@@ -9,11 +9,9 @@ from repr.classify.noise import FLAGGED, Findings
 from repr.commands import command_line
 from repr.evaluation.words import percent
 from repr.reports.page import Page
-from repr.reports.sheet import SheetRow
 
 SHOWN = 60  # rows with their images
 PAIRS = 15  # of classes
-TITLE = 60  # letters of a title
 
 
 def write(findings: Findings, out: Path) -> Path:
@@ -31,12 +29,10 @@ def write(findings: Findings, out: Path) -> Path:
 def _worst(page: Page, findings: Findings) -> None:
     page.section("Worst first")
     files, titles = findings.catalog.files(), findings.catalog.table["title"]
-    rows = [
-        SheetRow(files[one.row], f"{one.given} → {one.proposed}, {one.margin:.2f}. {(titles[one.row].as_py() or '')[:TITLE]}", [])
-        for one in findings.flagged[:SHOWN]
-    ]
+    shown = findings.flagged[:SHOWN]
+    tiles = [(files[one.row], f"{one.given} → {one.proposed}, {one.margin:.2f}. {titles[one.row].as_py() or ''}") for one in shown]
     more = f"The first {SHOWN} of {len(findings.flagged):,}. " if len(findings.flagged) > SHOWN else ""
-    page.neighbours(rows, f"{more}Given label → proposed, and by how much that is likelier.")
+    page.tiles(tiles, f"{more}Given label → proposed, and by how much that is likelier.")
 
 
 def _pairs(page: Page, findings: Findings) -> None:

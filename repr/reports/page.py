@@ -117,19 +117,17 @@ class Page:
 
     def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
         """Queries with their matches, one line each; the text under the images is text, in any script."""
-
-        def _cell(kind: str, image: ImageLike, text: str) -> str:
-            source = data_url(thumbnail(image, thumb))
-            alt = escape(f"{kind}: {text}", quote=True)
-            words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
-            return f'<figure class="{kind}"><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
-
         lines = []
         for row in rows:
-            cells = [_cell("query", row.query, row.label)]
-            cells += [_cell({None: "match", True: "good", False: "bad"}[good], image, text) for image, text, good in row.matches]
+            cells = [_cell("query", row.query, row.label, thumb)]
+            cells += [_cell({None: "match", True: "good", False: "bad"}[good], image, text, thumb) for image, text, good in row.matches]
             lines.append(f'<div class="neighbours">{"".join(cells)}</div>')
         self._parts.append(f'<p>{inline(caption)}</p><div class="scroll" tabindex="0">{"".join(lines)}</div>')
+
+    def tiles(self, tiles: Sequence[tuple[ImageLike, str]], caption: str, *, thumb: int = 96) -> None:
+        """Images side by side, as many in a line as fit, each with its text below it."""
+        cells = "".join(_cell("match", image, text, thumb) for image, text in tiles)
+        self._parts.append(f'<p>{inline(caption)}</p><div class="neighbours tiles">{cells}</div>')
 
     def html(self, fragment: str) -> None:
         """HTML as it stands. The caller answers for its escaping and for its loading nothing from elsewhere."""
@@ -184,6 +182,14 @@ def inline(text: str) -> str:
 def plain(text: str) -> str:
     """The words of a line without its inline marks, for alternative texts."""
     return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text).replace("**", "").replace("`", "")
+
+
+def _cell(kind: str, image: ImageLike, text: str, thumb: int) -> str:
+    """An image with its text below it. kind: query, match, good or bad."""
+    source = data_url(thumbnail(image, thumb))
+    alt = escape(f"{kind}: {text}", quote=True)
+    words = {"good": "✓ ", "bad": "✗ "}.get(kind, "") + escape(text)
+    return f'<figure class="{kind}"><img src="{source}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
 
 
 def data_url(image: Image.Image) -> str:

@@ -65,6 +65,8 @@ class Doubts:
                 db.execute(SCHEMA)
                 yield db
         except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise Refused("busy", "another process is writing to the review queue", self.file, "Say the same again") from None
             raise Refused("broken", f"the review queue cannot be used ({error})", self.file, "Delete it if it stays so") from None
 
     def keep(self, photographs: Sequence[bytes], answers: Sequence[Answer]) -> int:

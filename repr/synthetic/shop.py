@@ -73,7 +73,7 @@ def draw_shop(out: Path, *, seed: int = 0, scale: str = "full", parts: Sequence[
         "version": VERSION,
         "seed": seed,
         "scale": scale,
-        "habits": asdict(SCALES[scale].habits),
+        **({"habits": asdict(SCALES[scale].habits)} if SCALES[scale].habits != RPC else {}),
         "synthetic": True,
         "note": "Drawn images of products that do not exist.",
     }

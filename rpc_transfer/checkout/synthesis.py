@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VERSION = 1  # of the drawing
+VERSION = 2  # of the drawing
 PART = 24  # scenes
 PRODUCT = 0.17  # of the side: the median longer side of a product; RPC's real scenes have about that
 QUALITY = 92  # of the JPEGs

@@ -9,8 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from repr import index_options
+from repr import index_options, options
 from repr.errors import UserError
+from repr.shared import Writing
 
 
 @pytest.mark.parametrize(("folder", "words"), [(Path("i"), ("f.png",)), (None, ("i", "f.png"))])
@@ -35,9 +36,9 @@ def test_the_number_of_products_says_its_default() -> None:
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
 def test_a_wait_is_a_number_of_seconds(seconds: str) -> None:
-    command = index_options.wait_option(click.Command("a"))
-    assert isinstance(command, click.Command) and command.make_context("a", []).params == {"wait": index_options.WAIT}
-    with pytest.raises(click.BadParameter):
+    command = options.shared("wait")(click.Command("a"))
+    assert isinstance(command, click.Command) and command.make_context("a", []).params == {"wait": Writing().wait}
+    with pytest.raises(UserError, match="It takes 0 or more"):
         command.make_context("a", ["--wait", seconds])
 
 

@@ -44,8 +44,8 @@ def test_figures_of_one_draw_and_of_all(draws: object, tmp_path: Path) -> None:
 def test_kept_figures_are_a_table(draws: object) -> None:
     rows = [{"seed": seed, "lookup, first right": right} for seed, right in enumerate((80.0, 82.0, 84.0))]
     printed = draws.table(rows)  # type: ignore[attr-defined]
-    assert printed.splitlines()[-1] == "| lookup, first right | 82.0 ± 5.0 | 80, 82, 84 | at least 80 |"
-    assert "±" not in draws.table(rows[:2])  # type: ignore[attr-defined]
+    assert printed.splitlines()[-1] == "| lookup, first right | 82.0 | 77.0 to 87.0 | 80, 82, 84 | at least 80 |"
+    assert " to " not in draws.table(rows[:2])  # type: ignore[attr-defined]
 
 
 def test_by_pixels_a_shop_is_hard_but_not_hopeless(draws: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,11 @@ def test_by_pixels_a_shop_is_hard_but_not_hopeless(draws: object, tmp_path: Path
     folder = shop.draw_shop(tmp_path / "shop", scale="tiny", parts=["rpc"], workers=1)
     assert 0 <= draws.by_pixels(folder / "rpc") < 30  # type: ignore[attr-defined]
     assert "demo" in sys.modules
+
+
+def test_the_docs_hold_what_is_printed(draws: object) -> None:
+    page = (TOOLS.parent / "docs" / "results.md").read_text(encoding="utf-8")
+    for kept in sorted((TOOLS / "bench" / "results").glob("draws*.json")):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        assert draws.table(found["rows"]) in page, f"print it anew: tools/experiments/draws.py --show {kept}"  # type: ignore[attr-defined]
+        assert found["written"] in page

@@ -36,7 +36,7 @@ def test_figures_of_the_readme_are_stored(traced: ModuleType, known: set[str]) -
     assert len(traced.FIGURE.findall(text)) > 5 and traced.untraced(text, known) == []
 
 
-@pytest.mark.parametrize("page", ["results.md", "experiments.md"])
+@pytest.mark.parametrize("page", ["results.md", "experiments.md", "checkout.md"])
 def test_those_of_the_results_follow_from_what_is_stored(traced: ModuleType, known: set[str], of_rows: set[str], page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert len(traced.FIGURE.findall(text)) > 100 and traced.untraced(text, known | of_rows) == []

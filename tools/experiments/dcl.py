@@ -29,7 +29,7 @@ from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
 from repr.classify.summary import redrawn
 from repr.evaluation.statistics import interval
-from repr.files import read_json, write_json
+from repr.files import write_json
 from repr.models.devices import pick_device
 
 Figures = dict[str, float]
@@ -120,7 +120,8 @@ def main(
     source: Path, out: Path, under: str, level: int | None, seeds: int, size: int, epochs: int, limit: int, batch: int, lr: float, grid: int
 ) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
-    kept = read_json(out)["seeds"] if out.is_file() else {}
+    options = {name: value for name, value in click.get_current_context().params.items() if name not in ("source", "out", "seeds")}
+    kept = recorded.of_seeds(out, options)
     read = open_sources([source])
     spread = redrawn(split_name(read, "grouped"), by_seed=True)
     device = pick_device("auto")
@@ -130,7 +131,7 @@ def main(
         plan = Plan(size, epochs, batch, lr, grid, level or part.default_level)
         kept[str(seed)] = of_seed(Data(part), plan.rows(seed), size, kept.get(str(seed), {}))
         sizes = {"train": int((part.column("split") == "train").sum()), "test": int((part.column("split") == "test").sum())}
-        write_json(out, {**about, "rows": sizes, "seeds": kept, "summary": summary(kept, spread)})
+        write_json(out, {**about, "options": options, "rows": sizes, "seeds": kept, "summary": summary(kept, spread)})
 
 
 if __name__ == "__main__":

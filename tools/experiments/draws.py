@@ -2,7 +2,7 @@
 
     python tools/experiments/draws.py --out runs/draws                  five draws, some five minutes each on two free cores
     python tools/experiments/draws.py --at-once 5                       all five at a time, for a machine of many cores
-    python tools/experiments/draws.py --show tools/experiments/results/draws.json          as docs/results.md has it
+    python tools/experiments/draws.py --show tools/bench/results/draws-lookup.json          as docs/results.md has it
     python tools/experiments/draws.py --first 100 --draws 3 --recipe simclr       another recipe, on draws that nothing is reported of
 
 Asked: pretrained at least 8 points above from scratch on novel products, the interval above zero; lookup at least 80 % first right; by raw
@@ -80,13 +80,13 @@ def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_on
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:
-    """The figures of draws as Markdown: mean ± half the 95 % interval, every draw, what was asked."""
-    lines = ["| per cent, and points | mean | draw by draw | asked |", "| --- | --- | --- | --- |"]
+    """The figures of draws as Markdown: mean, 95 % interval of the mean where there are enough draws, every draw, what was asked."""
+    lines = ["| per cent, and points | mean | 95 % interval | draw by draw | asked |", "| --- | --- | --- | --- | --- |"]
     for name, told in together([{key: row[key] for key in row if key != "seed"} for row in rows]).items():
         mean, half, values = told["mean"], told["ci95"], told["values"]
         assert isinstance(mean, float) and isinstance(values, list)
-        width = f" ± {half:.1f}" if isinstance(half, float) and len(rows) >= ENOUGH else ""
-        lines.append(f"| {name} | {mean:.1f}{width} | {', '.join(f'{value:.0f}' for value in values)} | {ASKED.get(name, '')} |")
+        between = f"{mean - half:.1f} to {mean + half:.1f}" if isinstance(half, float) and len(rows) >= ENOUGH else ""
+        lines.append(f"| {name} | {mean:.1f} | {between} | {', '.join(f'{value:.0f}' for value in values)} | {ASKED.get(name, '')} |")
     return "\n".join(lines)
 
 

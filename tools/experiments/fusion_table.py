@@ -1,4 +1,4 @@
-"""Print the tables of docs/fusion.md from what is stored: results/rakuten-fashion.json, fusion/dcl-*.json and noise/fashion.json."""
+"""Print the tables of docs/fusion.md from what is stored: results/rakuten-fashion.json and noise/fashion.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from table import _table as table
 from repr.classify.challenge import remarks
 from repr.classify.settings import RowConfig
 from repr.classify.summary import ClassifyRow
-from repr.evaluation.words import percent, points, rate
+from repr.evaluation.words import percent, rate
 from repr.experiments.document import Document
 from repr.files import read_json
 from repr.records import from_json
@@ -22,13 +22,12 @@ FUSED = {"f1_macro": "F1 macro", "f1_weighted": "F1 weighted", "top1": "top-1"}
 MISSING = {"missing/image": "top-1 without image", "missing/text": "top-1 without text"}
 SWAPPED = {"random": "at random", "confusable": "between confusable classes"}
 DROPPED = {"none": "none", "tenth": "a tenth of the flagged", "flagged": "all flagged"}
-METHODS = {"frozen": "frozen, a linear layer", "plain": "plain fine-tuning", "dcl": "plain, then dcl"}
 
 
 @click.command()
 def main() -> None:
     """Print the tables."""
-    for lines in (fused(), learnt_apart(), pruned()):
+    for lines in (fused(), pruned()):
         click.echo("\n".join(lines) + "\n")
 
 
@@ -56,23 +55,6 @@ def gains(found: Document) -> list[str]:
     """Sentences on decision-level fusion against the better modality and the best feature-level row."""
     rows = [ClassifyRow(from_json(RowConfig, row.config), row, dict.fromkeys(row.seeds)) for row in found.rows]  # type: ignore[arg-type]
     return [f"- {line}" for line in remarks(rows) if " over " in line]
-
-
-def learnt_apart() -> list[str]:
-    """Destruction and construction learning, one table a set."""
-    lines: list[str] = []
-    for file in sorted((HERE / "fusion").glob("dcl-*.json")):
-        content = read_json(file)
-        summary: Mapping[str, Sequence[float | None]] = content["summary"]
-        cells = [
-            [words, *(percent(*summary[f"{method}/{name}"]) for name in ("f1_macro", "top1")), f"{summary[f'{method}/seconds'][0]:.0f}"]
-            for method, words in METHODS.items()
-        ]
-        lines += [f"`{content['command']}`", "", *table(["method", "F1 macro", "top-1", "seconds"], cells), ""]
-        lines += [
-            f"dcl − plain: {points(*summary['dcl - plain/f1_macro'])} points of macro-F1, {points(*summary['dcl - plain/top1'])} of top-1."
-        ]
-    return lines
 
 
 def pruned() -> list[str]:

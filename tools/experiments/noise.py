@@ -24,7 +24,8 @@ from repr.classify.noise import flag
 from repr.classify.pruning import to_drop
 from repr.classify.settings import Settings
 from repr.evaluation.statistics import interval
-from repr.files import read_json, write_json
+from repr.files import write_json
+from repr.records import Json
 
 SHARE = 0.1  # of the labels that are swapped
 DROPS = ("none", "tenth", "flagged")
@@ -82,14 +83,15 @@ def accuracy(data: Data, settings: Settings, taught: Problem, truth: Problem, na
 @click.option("--kinds", default="random,confusable", show_default=True)
 def main(source: Path, out: Path, seeds: int, level: int, kinds: str) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
-    figures = read_json(out)["seeds"] if out.is_file() else {}
+    options: dict[str, Json] = {"level": level}
+    figures = recorded.of_seeds(out, options)
     for seed in range(seeds):
         data: Data | None = None
         for kind in kinds.split(","):
             if f"{kind}/{seed}" not in figures:
                 data = data or Data(open_data([source], split="grouped", seed=seed), mask=True)
                 figures[f"{kind}/{seed}"] = of_seed(data, Settings(model="ngram", level=level, seed=seed, mask=True), kind)
-                write_json(out, {**recorded.about(), "level": level, "share": SHARE, "seeds": figures, "summary": summary(figures)})
+                write_json(out, {**recorded.about(), "options": options, "share": SHARE, "seeds": figures, "summary": summary(figures)})
 
 
 def summary(of_trials: dict[str, Figures]) -> dict[str, dict[str, list[float | None]]]:

@@ -75,9 +75,18 @@ class Plan:
     compare: tuple[Compare, ...] = ()
 
     def commands(self) -> list[Command]:
-        """The steps, those of every arm, and those with `each` once for every combination of its values; what arms share once."""
+        """The steps, those of every arm, and those with `each` once for every combination of its values; what arms share once.
+
+        Raises UserError for two steps of one name, and for one that takes what a later one finds.
+        """
         steps = [one for arm in self.arms for step in self.steps for one in _each(_of_arm(step, arm))]
-        return list({one.out: one for one in steps}.values())
+        once: dict[str, Command] = {}
+        for one in steps:
+            if once.setdefault(one.out, one) != one:
+                raise UserError(f"two steps are called {one.out}", "", "Give each its own `out`")
+            if later := [name for name in one.needs() if name not in once and name in {other.out for other in steps}]:
+                raise UserError(f"{one.out} takes {', '.join(later)}, which comes after it", "", "Put what is needed first")
+        return list(once.values())
 
 
 def read(path: Path) -> Plan:

@@ -95,6 +95,7 @@ class Sitting:
     def __post_init__(self) -> None:
         self.over = {command.out: threading.Event() for command in self.commands}
         self.writing = threading.Lock()
+        self.stopped = False
 
     @property
     def values(self) -> dict[str, str]:
@@ -110,6 +111,7 @@ class Sitting:
                 for step in running:
                     step.result()
             except BaseException:  # Ctrl-C: what has not begun does not
+                self.stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 for over in self.over.values():
                     over.set()
@@ -121,7 +123,8 @@ class Sitting:
             if name in self.over:
                 self.over[name].wait()
         try:
-            self.step(command, only)
+            if not self.stopped:
+                self.step(command, only)
         finally:
             self.over[command.out].set()
 
@@ -263,7 +266,7 @@ def _score(path: Path) -> float:
 
 
 def _found(command: Command, path: Path, sitting: Sitting) -> Step:
-    """What a step step: the document of a transfer, an evaluation or a classification; how weights were trained."""
+    """What a step made: the document of a transfer, an evaluation or a classification; how weights were trained."""
     step = Step(command.out, command.template(sitting.values))
     if not (path / "config.json").is_file():
         return step

@@ -1,6 +1,6 @@
 """Which figures of the docs stand in no stored result: every "52.1 ± 0.5" and "+1.2 ± 0.4" of a page, against results/*.json.
 
-    python tools/experiments/traced.py                     README.md, results.md and experiments.md
+    python tools/experiments/traced.py                     README.md, results.md, experiments.md and checkout.md
     python tools/experiments/traced.py docs/results.md
 
 A figure is traced when a metric of a stored row, or a stored comparison of two rows, is printed so; a difference may also be that of two
@@ -26,7 +26,7 @@ from repr.evaluation.words import percent, points
 from repr.experiments.document import Row
 
 ROOT = Path(__file__).parents[2]
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/experiments.md"))
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/results.md", "docs/experiments.md", "docs/checkout.md"))
 FIGURE = re.compile(r"[+−]?\d+\.\d ± \d+\.\d")
 TOLD = ("learner", "weights", "features", "size", "crops", "shots")  # of a row's config
 PAIRED = ("acc_all", "acc_base", "acc_novel", "forgetting_base")

@@ -40,8 +40,13 @@ def test_what_fusion_gains_is_told_with_its_interval() -> None:
         "above zero"
     )
     assert best.startswith("mean over the better single modality (encoder): +29.3")
-    assert beside.startswith("layers over the best feature-level row (concat)") and beside.endswith("the interval holds zero or less")
+    assert beside.startswith("layers over the best feature-level row (concat)") and beside.endswith("it may be nothing")
     assert best_beside.startswith("mean over the best feature-level row (concat): +23.3")
+
+
+def test_a_loss_is_told_as_one() -> None:
+    (line,) = [line for line in remarks([made("encoder", 0.6, 0.61, 0.62), made("layers", 0.5, 0.52, 0.51)]) if " over " in line]
+    assert line.endswith("points of macro-F1; below zero")
 
 
 def test_rows_that_were_not_run_are_said_so() -> None:

@@ -174,7 +174,12 @@ def test_a_page_with_images_and_titles(swapped: tuple[Path, set[str]], folder: P
     found = noise.find(Request(data=(str(swapped[0]),), level=2))
     page = write(found, tmp_path).read_text(encoding="utf-8")
     first = found.flagged[0]
-    assert f"{first.given} → {first.proposed}" in page and "data:image/" in page and "repr classify noise apply" in page
+    assert (
+        f"{first.given} → {first.proposed}" in page
+        and "data:image/" in page
+        and 'class="neighbours tiles"' in page
+        and "repr classify noise apply" in page
+    )
 
 
 def test_a_model_that_lacks_its_weights(swapped: tuple[Path, set[str]]) -> None:
@@ -191,3 +196,5 @@ def test_what_the_model_does_not_look_at(tmp_path: Path) -> None:
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no catalog\.parquet in it"):
         noise.apply(tmp_path, tmp_path / "x.parquet")
+    with pytest.raises(UserError, match=r"Name it \.parquet"):
+        noise.apply(tmp_path, tmp_path / "x.csv")

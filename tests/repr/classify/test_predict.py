@@ -65,7 +65,7 @@ def test_what_the_model_cannot_see_is_said(both: Classifier, shop: Catalog, tmp_
     predictions = text.of_catalog(bare)
     assert "sees nothing of 3 of 160 products, such as 0" in caplog.text
     shares = np.bincount(shop.column("class_2")[:120]) / 120
-    assert predictions[0].probabilities[0] == pytest.approx(shares.max(), abs=0.02)
+    assert predictions[0].probabilities[0] == pytest.approx(shares.max(), abs=0.05)
 
 
 def test_files_of_predictions(both: Classifier, shop: Catalog, tmp_path: Path) -> None:
