@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,13 @@ def test_the_same_answers_as_here_through_all_changes(tmp_path: Path, weights: W
     same()
     assert there.info()["search"]["kind"] == "milvus" and there.info()["search"]["recall_at_10"] == 1.0
     assert not list(there.folder.glob("vectors*")) and there.verify() == []
-    for change in (
+    changes: tuple[Callable[[Index], object], ...] = (
         lambda index: index.add("new", pixels(70)),
         lambda index: index.remove(["p1"]),
         lambda index: index.rename("p2", "renamed"),
         lambda index: index.compact(),
-    ):
+    )
+    for change in changes:
         for index in (here, there):
             change(index)
         same()

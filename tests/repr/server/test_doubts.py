@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,10 +62,10 @@ def test_over_http(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(index, "lookup", lambda images, k: [replace(UNKNOWN, query="image 1")] * len(images))
     for asking in (readonly, client):
         assert asking.post("/v1/lookup", files=files(photograph(0))).json()["results"][0]["unknown"] is True
-    told = {"total": 0}
-    while not told["total"]:  # it is kept when the answer is on its way
-        told = client.get("/v1/reviews", headers=AS_WRITER).json()
-    (one,) = told["reviews"]  # type: ignore[misc]
+    queue: dict[str, Any] = {"total": 0}
+    while not queue["total"]:  # it is kept when the answer is on its way
+        queue = client.get("/v1/reviews", headers=AS_WRITER).json()
+    (one,) = queue["reviews"]
     assert one["reason"] == "unknown" and one["result"]["query"] == "0.png" and one["result"]["matches"][0]["image_id"] == 4
     where = f"/v1/reviews/{one['id']}"
     assert client.get(f"{where}/photograph", headers=AS_WRITER).content == photograph(0)
