@@ -90,7 +90,7 @@ def test_when_one_is_killed_all_start_again_from_the_checkpoint_and_end_the_same
 ) -> None:
     out = tmp_path / "run"
     once_saved(programs, out, lambda: os.kill(programs.workers("job.json")[rank], signal.SIGKILL))
-    result = execute(options, out=out, resume=False)
+    result = execute(options, out=out, resume=False, part="repr.cli.pretrain_part:main")  # as the command does it
     stderr = capfd.readouterr().err
     assert "a training process was killed" in stderr and "Starting again from the checkpoint (1 of 3 times)" in stderr
     assert "Going on from step" in stderr and "Traceback" not in stderr
