@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -141,15 +140,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
-    rows = []
-    for row in measured(arguments.share):
-        rows.append(row)
-        if not arguments.json:
-            print(", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()))
-    if arguments.keep:
-        harness.keep(arguments.keep, rows)
-    if arguments.json:
-        print(json.dumps({"rows": rows}))
+    harness.show(measured(arguments.share), as_json=arguments.json, kept=arguments.keep)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import shlex
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,19 @@ def keep(file: Path, rows: Sequence[Mapping[str, object]], words: Sequence[str] 
     command = shlex.join(words or ["python", f"tools/bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     today = datetime.now(UTC).date().isoformat()
     write_json(file, {"command": command, "written": today, "environment": environment(), "rows": list(rows)})
+
+
+def show(measured: Iterable[Row], *, as_json: bool, kept: Path | None) -> None:
+    """Print each row when it is measured, or one JSON object of all; write them where they are to be kept."""
+    rows = []
+    for row in measured:
+        rows.append(row)
+        if not as_json:
+            print(", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()))
+    if kept is not None:
+        keep(kept, rows)
+    if as_json:
+        print(json.dumps({"rows": rows}))
 
 
 def measure(script: str, side: str, options: Sequence[str]) -> dict[str, float]:
