@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from repr import progress
 from repr.arrays import Floats, Ints, Pixels
 from repr.embedding import cache
+from repr.embedding.abreast import abreast
 from repr.embedding.embeddings import Embeddings, NoneReadable
 from repr.embedding.inference import piece, prepared
 from repr.files import try_to_keep
@@ -24,7 +26,7 @@ from repr.images.decoded import Chunk, Quarantined
 from repr.images.known import ImageFiles
 from repr.images.reader import ImageLike, name_of, passing
 from repr.models.devices import pick_device
-from repr.models.encoder import Encoder
+from repr.models.encoder import Encoder, mean_of
 from repr.vectors import check_finite, normalised
 
 BATCH = 64  # images; larger ones gain little on a processor and only delay the first result
@@ -54,9 +56,21 @@ class Embedder:
         for start in range(0, len(pixels), self.batch_size):
             batch = torch.from_numpy(np.require(pixels[start : start + self.batch_size], requirements="W"))
             with torch.inference_mode():
-                parts = torch.split(batch.to(self.device, non_blocking=True), piece(self.encoder, self.device) or len(batch))
-                vectors[start : start + len(batch)] = torch.cat([self.encoder.encode(part).float() for part in parts]).cpu().numpy()
+                vectors[start : start + len(batch)] = self._vectors(batch.to(self.device, non_blocking=True)).cpu().numpy()
         return vectors
+
+    def _vectors(self, batch: Tensor) -> Tensor:
+        """(b, side, side, 3) uint8 → (b, dim) float32. On a processor in pieces, each crop of which is a thread's."""
+        if self.device.type != "cpu":
+            return self.encoder.encode(batch).float()
+        crops = self.encoder.crops
+        looks = [(part, crop) for part in torch.split(batch, piece(self.encoder)) for crop in crops]
+        features = abreast(self._look, looks)
+        return torch.cat([mean_of(features[place : place + len(crops)]) for place in range(0, len(looks), len(crops))])
+
+    def _look(self, look: tuple[Tensor, float]) -> Tensor:
+        with torch.inference_mode():  # of the thread
+            return self.encoder.forward(self.encoder.look(*look)).float()
 
     def images(self, images: Sequence[ImageLike], boxes: Sequence[Box | None] | None = None) -> Embeddings:
         """The embeddings of images: paths, bytes of files, Pillow's images, (h, w, 3) uint8 pixels, mixed as they come.

@@ -47,9 +47,9 @@ def _folds(encoder: Encoder) -> bool:
     return bool(torch.allclose(before, after, rtol=1e-3, atol=1e-4 * float(before.abs().max())))
 
 
-def piece(encoder: Encoder, device: torch.device) -> int:
-    """How many images to put through at a time; 0 for as many as there are."""
-    return max(1, PIXELS // encoder.size**2) if device.type == "cpu" else 0
+def piece(encoder: Encoder) -> int:
+    """How many images to put through at a time on a processor."""
+    return max(1, PIXELS // encoder.size**2)
 
 
 def fold(network: nn.Module) -> None:

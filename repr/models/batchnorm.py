@@ -31,7 +31,8 @@ def reestimate_batchnorm(weights: Weights, batches: Iterable[Tensor], learned: L
         for batch in batches:
             if norms and len(batch) == 1:
                 raise UserError("one image has no batch statistics to measure", weights.name, "Give two training images or more")
-            encoder.forward(torch.cat(encoder.centre_crops(batch.to(device))))  # at once: the variance between crops is part of it
+            looks = [encoder.look(batch.to(device), crop) for crop in encoder.crops]
+            encoder.forward(torch.cat(looks))  # at once: the variance between crops is part of it
             images += len(batch)
     if norms and not images:
         raise UserError("no images to measure batch-norm statistics on", weights.name, "Give training images with `data`")

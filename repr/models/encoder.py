@@ -66,9 +66,13 @@ class Encoder(nn.Module):
 
     def encode(self, batch: Tensor) -> Tensor:
         """(b, h, h, 3) uint8 → (b, dim), averaged over the crops."""
-        features = [self.forward(look) for look in self.centre_crops(batch)]
-        return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)
+        return mean_of([self.forward(self.look(batch, crop)) for crop in self.crops])
 
-    def centre_crops(self, batch: Tensor) -> list[Tensor]:
-        """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a crop, through the transform `plain`."""
-        return [plain(middle(batch, crop), self.size) for crop in self.crops]
+    def look(self, batch: Tensor, crop: float) -> Tensor:
+        """What the network sees of (b, h, h, 3) uint8 when it embeds one crop: (b, 3, size, size), through the transform `plain`."""
+        return plain(middle(batch, crop), self.size)
+
+
+def mean_of(features: list[Tensor]) -> Tensor:
+    """The features of an image's crops → their mean; of one itself."""
+    return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)
