@@ -51,6 +51,7 @@ OF_RUNS = (
     "shots_from",
     "seeds",
     "weights",
+    "only_weights",
     "features",
     "learner",
 )
