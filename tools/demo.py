@@ -70,7 +70,7 @@ def plan(out: Path, seed: int) -> list[Stage]:
                 (*page, "page", f"{out}"),
             ),
             ("pretrained",),
-            65,
+            60,
         ),
         Stage(
             "transfer",
@@ -82,7 +82,7 @@ def plan(out: Path, seed: int) -> list[Stage]:
                 (*page, "page", f"{out}"),
             ),
             ("transfer", "transfer-imagenet"),
-            50,
+            80,
         ),
     ]
 
