@@ -21,10 +21,8 @@ PARTS = ("--part", "train", "--part", "val")  # what the shop has photographed; 
 LOOK = ("--size", "128", "--crops", "1,0.5")  # smaller than the weights' own, in two thirds of the time
 SHOTS = 6  # photographs of a product at the checkout: it has no more of some
 NOVEL = 14  # of 80 products, the share of the MEP-3M paper: 34 of 200
-
-
 SEEDS = 2  # choices of these photographs
-ARCH, SIZE = "test_resnet", 48  # half a million numbers, which see a hundred thousand images of so many pixels in two minutes on two cores
+ARCH, SIZE = "test_resnet", 48  # half a million numbers, which see some sixty thousand images of so many pixels in a minute on two cores
 # How the small network learns, by --views and --lr: the web shop's 26 kinds, and the base products. Chosen on draw 100 of the shop.
 LEARN = ("--views", "product-erase-blur", "--lr", "0.1")
 KINDS = ("--method", "supervised", "--epochs", "24", "--batch-size", "32", "--split", "none")
