@@ -222,8 +222,8 @@ def _transfer(made: Page, out: Path) -> None:
     made.text(
         f"{about.base} products are taught first, then {about.novel} more, which no training has seen. Accuracy is over all of them, on "
         f"{about.base_tests + about.novel_tests:,} products cut out of checkout images. Every row has the same learner on a frozen "
-        "network, and new products cost no training. Before that a base-trained network was trained on the base products, all that a "
-        "shop without pretraining has: both base-trained rows alike, but for what they began from. "
+        "network, and new products cost no training. A base-trained network was first trained on the base products, all that a shop "
+        "without pretraining has; both base-trained rows were trained alike, and differ in nothing but what they began from. "
         "Two choices of photographs, so no intervals."
     )
     body = []
