@@ -22,14 +22,14 @@ LOOK = ("--size", "128", "--crops", "1,0.5")  # smaller than the weights' own, i
 SHOTS = 6  # photographs of a product at the checkout: it has no more of some
 NOVEL = 14  # of 80 products, the share of the MEP-3M paper: 34 of 200
 SEEDS = 2  # choices of these photographs
-ARCH, SIZE = "test_resnet", 48  # half a million numbers, which see some sixty thousand images of so many pixels in a minute on two cores
+ARCH, SIZE = "test_resnet", 48  # half a million numbers: some 700 images of so many pixels a second are learned from on one core
 # How the small network learns, by --views and --lr: the web shop's 26 kinds, and the base products. Chosen on draw 100 of the shop.
 LEARN = ("--views", "product-erase-blur", "--lr", "0.1")
 KINDS = ("--method", "supervised", "--epochs", "24", "--batch-size", "32", "--split", "none")
 
 
 def plan(out: Path, seed: int) -> list[Stage]:
-    """The stages in order; the first FIRST of them make the first result. seconds: on two free cores."""
+    """The stages in order; the first FIRST of them make the first result. seconds: estimates for two free cores."""
     shop, index, weights = out / "synthetic", out / "shop.index", out / "pretrained"
     transfer, imagenet = out / "transfer", out / "transfer-imagenet"
     at, draw = str(seed), ("repr", "synthetic", "--out", f"{shop}", "--scale", "demo", "--seed", str(seed), "--part")
