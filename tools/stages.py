@@ -24,7 +24,7 @@ from repr import console
 from repr.errors import UserError
 from repr.files import content_key, read_json, write_json
 
-VERSION = 5  # of what stages do; another number repeats them
+VERSION = 6  # of what stages do; another number repeats them
 BIN = Path(sys.executable).parent
 BAR = 24  # characters
 EVERY = 15.0  # seconds between the lines that tell how far it is, where no terminal is

@@ -8,7 +8,7 @@ one of the 200 SKUs.
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -51,6 +51,7 @@ class Product:
     scale: float  # of the package against its form's size
     amount: str
     look: int
+    loud: bool = False  # printed to be told from afar: the motif large, and on every face
 
     @property
     def form(self) -> Form:
@@ -146,8 +147,13 @@ def _draw(
 
 
 @cache
-def skus(seed: int) -> dict[int, Product]:
-    """The 200 SKUs by category id. A brand keeps to two forms; its SKUs differ in flavour, that is in colour, while flavours last."""
+def skus(seed: int, loud: bool = False) -> dict[int, Product]:
+    """The 200 SKUs by category id. A brand keeps to two forms; its SKUs differ in flavour, that is in colour, while flavours last.
+
+    loud: the same products, printed to be told from afar.
+    """
+    if loud:
+        return {category: replace(product, loud=True) for category, product in skus(seed).items()}
     products: dict[int, Product] = {}
     for supercategory in SUPERCATEGORIES:
         rng = np.random.default_rng([seed, 2, supercategory.ids[0]])

@@ -62,13 +62,11 @@ class Labels:
 def draw_labels(product: Product, front_size: tuple[float, float], side_size: tuple[float, float]) -> Labels:
     """All faces of `product`; sizes are centimetres (width, height) and set the proportions."""
     front = _canvas(product, front_size)
-    _front(product, front)
     back = _canvas(product, front_size)
-    _back(product, back)
     side = _canvas(product, side_size, 0.6)
-    _side(product, side)
     lid = Image.new("RGB", (160, 160), product.ground)
-    _lid(product, lid)
+    for face, paint in ((front, _front), (back, _back), (side, _side), (lid, _lid)):
+        (_loud if product.loud else paint)(product, face)
     return Labels(*(np.asarray(face) for face in (front, back, side, lid)))
 
 
@@ -102,6 +100,33 @@ def _front(product: Product, image: Image.Image) -> None:
     side = min(width, height)
     _mark(product, draw, layout.mark[0] * width, layout.mark[1] * height, 0.085 * side)
     write(draw, product.amount.replace("件", ""), (0.04 * width, height * 0.93, 0.36 * width, height * 0.985), brand.ink)
+
+
+def _loud(product: Product, image: Image.Image) -> None:
+    """A face of what is printed to be told from afar: the motif as large as fits, dark on a light plate, more than once on a long face.
+
+    The flavour's colour is at both ends, with the brand's emblem in one and the item's word in the other.
+    """
+    draw, brand = ImageDraw.Draw(image), product.brand
+    width, height = image.size
+    _pattern(product, draw, width, height)
+    short, upright = min(width, height), height >= width
+    end = max(0.14 * short, 0.07 * max(width, height))
+    for start in (0, max(width, height) - end):
+        draw.rectangle((0, start, width, start + end) if upright else (start, 0, start + end, height), fill=product.band)
+    logo = (0.15 * width, 0, 0.85 * width, end) if upright else (0, 0.15 * height, end, 0.85 * height)
+    title = (0.1 * width, height - end, 0.9 * width, height) if upright else (width - end, 0.1 * height, width, 0.9 * height)
+    _logo(product, draw, logo)
+    write(draw, product.item, title, brand.ink, 0.16)
+    room = max(width, height) - 2 * end
+    count = max(1, round(room / short / 1.05))
+    radius = 0.5 * min(0.96 * short, 0.98 * room / count)
+    dark = shade(product.band, -0.45) if sum(product.band) > 300 else product.band
+    for i in range(count):
+        along = end + (i + 0.5) * room / count
+        x, y = (width / 2, along) if upright else (along, height / 2)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=shade(brand.second, 0.6))
+        MOTIFS[product.motif](draw, x, y, 0.78 * radius, dark, brand.accent)
 
 
 def _title(product: Product, draw: Draw, box: Box) -> None:

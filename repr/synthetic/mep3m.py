@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from repr.synthetic.vocabulary import FLAVOURS, SUB_CLASSES, SubClass
 from repr.synthetic.webshop import PROMOTIONS, draw_web_image
 
 CHUNK = 16  # images a job
+SMALL = 0.36  # of the real file's images have 75 pixels, the others 220
 _PACKS = ("袋", "盒", "瓶", "件", "组", "箱")
 _PLACES = ("上海", "福建", "云南", "新疆", "广东", "东北", "江南", "海南")
 _TALK = (
@@ -67,17 +68,20 @@ def counts(total: int, rng: np.random.Generator) -> dict[int, int]:
     return {int(number): int(share) for number, share in zip(order, shares, strict=True)}
 
 
-def plan(total: int, seed: int) -> list[Listing]:
-    """All records in file order, sub-class by sub-class. Some products stand twice, as in the real file."""
+def plan(total: int, seed: int, *, small: float = SMALL, loud: bool = False) -> list[Listing]:
+    """All records in file order, sub-class by sub-class. Some products stand twice, as in the real file.
+
+    small: the share of images of 75 pixels. loud: products are printed to be told from afar.
+    """
     rng = np.random.default_rng([seed, 3])
     sizes = counts(total, rng)
     listings: list[Listing] = []
     for sub in SUB_CLASSES:
         known: list[Listing] = []
         for place in range(1, sizes[sub.id] + 1):
-            side = 75 if rng.random() < 0.36 else 220
+            side = 75 if rng.random() < small else 220
             again = known[int(rng.integers(len(known)))] if known and rng.random() < 0.09 else None
-            product = again.product if again else web_product(sub, seed, rng)
+            product = again.product if again else replace(web_product(sub, seed, rng), loud=loud)
             same_title = again is not None and again.side == side and rng.random() < 0.7
             title = again.title if again and same_title else _title(product, sub, side, rng)
             suffix = "png" if rng.random() < 0.05 else "jpg"

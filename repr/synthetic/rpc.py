@@ -12,7 +12,7 @@ import numpy as np
 
 from repr.records import Json
 from repr.synthetic.exemplars import SIZE, draw_exemplars, shots
-from repr.synthetic.identity import Product, skus
+from repr.synthetic.identity import skus
 from repr.synthetic.scenes import LEVELS, Habits, draw_scene, shopping_lists
 from repr.synthetic.vocabulary import SUPERCATEGORIES
 
@@ -69,10 +69,10 @@ def plan(scenes: dict[str, int], categories: list[int], seed: int) -> list[Scene
     return planned
 
 
-def draw_sku(folder: Path, category: int, count: int, seed: int) -> list[Drawn]:
+def draw_sku(folder: Path, category: int, count: int, seed: int, loud: bool = False) -> list[Drawn]:
     """Draw and write a SKU's exemplars."""
     rng = np.random.default_rng([seed, 6, category])
-    product = skus(seed)[category]
+    product = skus(seed, loud)[category]
     exemplars = shots(product, count, rng)
     written = []
     for shot, (image, box) in zip(exemplars, draw_exemplars(product, exemplars, rng), strict=True):
@@ -83,10 +83,10 @@ def draw_sku(folder: Path, category: int, count: int, seed: int) -> list[Drawn]:
     return written
 
 
-def draw_checkout(folder: Path, scene: Scene, seed: int, habits: Habits) -> list[Drawn]:
+def draw_checkout(folder: Path, scene: Scene, seed: int, habits: Habits, loud: bool = False) -> list[Drawn]:
     """Draw and write one checkout image."""
     rng = np.random.default_rng([seed, 7, ("val", "test").index(scene.split), scene.number])
-    products: dict[int, Product] = skus(seed)
+    products = skus(seed, loud)
     image, placed = draw_scene([(c, products[c]) for c in scene.basket], scene.level, scene.side, rng, habits)
     image.save(folder / f"{scene.split}2019" / scene.name, quality=88)
     return [Drawn(scene.name, scene.side, scene.side, scene.level, [(p.category, p.box, p.point) for p in placed])]

@@ -35,7 +35,8 @@ PARTS = ("mep3m", "rpc")  # the web shop and the checkout, each a folder
 class Scale:
     """How much is drawn: MEP-3M records, exemplars a SKU, checkout scenes (multiples of six), bytes on the disk at most, SKUs.
 
-    habits: how alike the photographs of the checkout are.
+    habits: how alike the photographs of the checkout are. small: the share of 75-pixel images in the web shop, which are drawn in a third
+    of the time. loud: all products are printed to be told from afar, which a small network learns in minutes.
     """
 
     records: int
@@ -45,11 +46,13 @@ class Scale:
     room: int
     products: int = 200  # of RPC's 200, evenly over the supercategories
     habits: Habits = RPC
+    small: float = mep3m.SMALL
+    loud: bool = False
 
 
 SCALES = {
     "full": Scale(3000, 24, 90, 168, 170_000_000),
-    "demo": Scale(800, 4, 60, 30, 50_000_000, 80, Habits(1.5, 0.5)),  # else colours alone tell its few products apart
+    "demo": Scale(2400, 4, 60, 30, 50_000_000, 80, Habits(2.7, 0.0), small=0.8, loud=True),
     "tiny": Scale(260, 8, 6, 12, 40_000_000),
 }
 
@@ -126,7 +129,7 @@ def _draw_part(draw: Draw, part: str, folder: Path, scale: Scale, seed: int, mar
 
 def _draw_web(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
     mep3m.folders(folder)
-    listings = mep3m.plan(scale.records, seed)
+    listings = mep3m.plan(scale.records, seed, small=scale.small, loud=scale.loud)
     chunks = [listings[i : i + mep3m.CHUNK] for i in range(0, len(listings), mep3m.CHUNK)]
     records = draw([partial(mep3m.draw_listings, folder, chunk, seed) for chunk in chunks], len(listings), "Drawing the web shop")
     mep3m.write_annotations(folder, records)
@@ -137,9 +140,11 @@ def _draw_checkout(draw: Draw, folder: Path, scale: Scale, seed: int) -> None:
     every = sorted(skus(seed))
     categories = [every[place * len(every) // scale.products] for place in range(scale.products)]
     scenes = rpc.plan({"val": scale.val, "test": scale.test}, categories, seed)
-    exemplars = [partial(rpc.draw_sku, folder, category, scale.exemplars, seed) for category in categories]
+    exemplars = [partial(rpc.draw_sku, folder, category, scale.exemplars, seed, scale.loud) for category in categories]
     rpc.write_annotations(folder, "train", draw(exemplars, scale.exemplars * len(categories), "Drawing exemplars"), categories, seed)
-    drawn = draw([partial(rpc.draw_checkout, folder, scene, seed, scale.habits) for scene in scenes], len(scenes), "Drawing checkouts")
+    drawn = draw(
+        [partial(rpc.draw_checkout, folder, scene, seed, scale.habits, scale.loud) for scene in scenes], len(scenes), "Drawing checkouts"
+    )
     for split in ("val", "test"):
         of_split = [d for d, scene in zip(drawn, scenes, strict=True) if scene.split == split]
         rpc.write_annotations(folder, split, of_split, categories, seed)

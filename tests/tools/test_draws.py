@@ -24,18 +24,20 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 def test_figures_of_one_draw_and_of_all(draws: object, tmp_path: Path) -> None:
-    def draw(seed: int, none: float, ours: float, right: int) -> dict[str, float]:
+    def draw(seed: int, none: float, given: float, trained: float, right: int) -> dict[str, float]:
         folder = tmp_path / str(seed)
         (folder / "logs").mkdir(parents=True)
         results = [{"query": f"0-product-{n}.jpg", "matches": [{"product": str(n if n < right else -n)}]} for n in range(1, 11)]
         (folder / "logs" / "lookup-1.out").write_text(json.dumps({"results": results}))
-        rows = [("none", none), ("runs/ours", ours), ("imagenet", 0.5)]
-        table = [{"config": {"weights": name}, "metrics": {"acc_novel": {"mean": value}}} for name, value in rows]
+        ours, scratch = [("runs/ours", "as given", given), ("runs/ours", "base-trained", trained)], ("none", "base-trained", none)
+        rows = [scratch, *ours, ("imagenet", "as given", 0.5)]
+        table = [{"config": {"weights": w, "features": f}, "metrics": {"acc_novel": {"mean": value}}} for w, f, value in rows]
         (folder / "summary.json").write_text(json.dumps({"transfer": table}))
         return dict(draws.figures(folder))  # type: ignore[attr-defined]
 
-    of_draws = [draw(0, 0.1, 0.3, 9), draw(1, 0.2, 0.3, 10), draw(2, 0.1, 0.25, 8)]
+    of_draws = [draw(0, 0.1, 0.2, 0.3, 9), draw(1, 0.2, 0.1, 0.3, 10), draw(2, 0.1, 0.15, 0.25, 8)]
     assert of_draws[0]["lookup, first right"] == pytest.approx(80) and of_draws[0]["pretrained over scratch"] == pytest.approx(20)
+    assert of_draws[0]["pretrained over scratch, as given"] == pytest.approx(10) and of_draws[0]["novel, ImageNet's, as given"] == 50
     gain = draws.together(of_draws)["pretrained over scratch"]  # type: ignore[attr-defined]
     assert gain["mean"] == pytest.approx(15) and gain["asked"] == "at least 8"
     assert gain["ci95"] == pytest.approx(stats.t.ppf(0.975, 2) * np.std([20, 10, 15], ddof=1) / np.sqrt(3))

@@ -84,7 +84,8 @@ def measured(work: str, seconds: float) -> list[Row]:
 def worker_of(work: str, waiting: dict[str, str]) -> Iterator[Callable[[float], float]]:
     """A fresh process whose threads wait so: from seconds of work to the rate that it finds in them."""
     words = [sys.executable, __file__, "--worker", work]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **waiting}) as process:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}  # which would rule over both
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**environment, **waiting}) as process:
         assert process.stdin is not None and process.stdout is not None
         to, answers = process.stdin, process.stdout
 

@@ -1,12 +1,12 @@
 """Whether the demo's story is one of the synthetic shop or of one draw of it: its stages over several seeds of the shop.
 
-    python tools/experiments/draws.py --out runs/draws                  five draws, some five minutes each on two free cores
+    python tools/experiments/draws.py --out runs/draws                  five draws, some four minutes each on two free cores
     python tools/experiments/draws.py --at-once 5                       all five at a time, for a machine of many cores
-    python tools/experiments/draws.py --show tools/bench/results/draws-lookup.json          as docs/results.md has it
-    python tools/experiments/draws.py --first 100 --draws 3 --recipe simclr       another recipe, on draws that nothing is reported of
+    python tools/experiments/draws.py --show tools/bench/results/draws.json          as docs/results.md has it
+    python tools/experiments/draws.py --first 100 --draws 3                draws to choose by, that nothing is reported of
 
 Asked: pretrained at least 8 points above from scratch on novel products, the interval above zero; lookup at least 80 % first right; by raw
-pixels less than 30 %. Recipes are chosen on seeds from 100 up, figures are of seeds 0 to 4. An interrupted call goes on.
+pixels less than 30 %. How is pretrained and drawn is chosen on seeds from 100 up, figures are of seeds 0 to 4. An interrupted call goes on.
 """
 
 from __future__ import annotations
@@ -29,49 +29,47 @@ from repr.evaluation.statistics import interval
 from repr.evaluation.words import ENOUGH
 from repr.files import read_json
 from repr.search.exact import top_k
+from rpc_transfer import experiment as transfer
+from rpc_transfer.results import BASE_TRAINED, GIVEN
+from rpc_transfer.settings import Settings
 
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in (".", "bench")]  # the demo's stages; what keeps figures
 
 import demo
 import harness
-from demo import Recipe
 from stages import run_all
 
-ASKED = {"pretrained over scratch": "at least 8", "lookup, first right": "at least 80", "raw pixels, first right": "less than 30"}
-RECIPES = {
-    "demo": demo.RECIPE,
-    "simclr": Recipe("simclr", "product", 6),
-    "joint": Recipe("joint:projector=true", "product", 5),
-}
+OVER = "pretrained over scratch"  # both trained on the base products, and nothing else told apart
+ASKED = {OVER: "at least 8", "lookup, first right": "at least 80", "raw pixels, first right": "less than 30"}
 
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/draws"), show_default=True, help="A folder a draw goes here.")
 @click.option("--draws", type=click.IntRange(1), default=5, show_default=True, help="How many seeds of the shop.")
 @click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The first of the seeds.")
-@click.option("--recipe", type=click.Choice(sorted(RECIPES)), default="demo", show_default=True, help="How is pretrained.")
 @click.option("--at-once", type=click.IntRange(1), default=1, show_default=True, help="So many draws at a time, which share the cores.")
 @click.option("--lookup-only", is_flag=True, help="The first result alone.")
 @click.option("--show", type=click.Path(path_type=Path), help="Print the table of kept figures, and run nothing.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the figures of every draw to a file, with command, day and machine.")
-def main(out: Path, draws: int, first: int, recipe: str, at_once: int, lookup_only: bool, keep: Path | None, show: Path | None) -> None:
+def main(out: Path, draws: int, first: int, at_once: int, lookup_only: bool, keep: Path | None, show: Path | None) -> None:
     """Run the demo on several draws of the shop, and print what they have in common as JSON."""
     if show is not None:
         click.echo(table(read_json(show)["rows"]))
         return
     of_draws = []
     seeds = range(first, first + draws)
-    words = ["--recipe", recipe, *(["--lookup-only"] if lookup_only else [])]
+    words = ["--lookup-only"] if lookup_only else []
     if at_once > 1:
         ahead(seeds, at_once, ["--out", str(out), *words])  # what follows finds its stages done
     for seed in seeds:
-        folder = out / recipe / f"draw-{seed}"
-        stages = demo.plan(folder, seed, RECIPES[recipe])
+        folder = out / f"draw-{seed}"
+        stages = demo.plan(folder, seed)
         folder.mkdir(parents=True, exist_ok=True)
         run_all(stages[: demo.FIRST] if lookup_only else stages, folder)
         if not lookup_only:
             demo.summarise(stages, folder, 0)
-        of_draws.append({**figures(folder), "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
+        hopeless = {} if lookup_only else {"novel, random weights, as given": untrained(folder, seed)}
+        of_draws.append({**figures(folder), **hopeless, "raw pixels, first right": by_pixels(folder / "synthetic" / "rpc")})
         click.echo(json.dumps({"seed": seed, **of_draws[-1]}), err=True)
     if keep is not None:
         command = ["python", "tools/experiments/draws.py", "--draws", str(draws), "--first", str(first), *words]
@@ -109,12 +107,35 @@ def figures(folder: Path) -> dict[str, float]:
     counts = looked(folder)
     shares = {"lookup, first right": 100 * counts.first_right / counts.asked, "lookup, among five": 100 * counts.top5_right / counts.asked}
     if (folder / "summary.json").is_file():
-        rows = read_json(folder / "summary.json")["transfer"]
-        novel = {row["config"]["weights"]: 100 * row["metrics"]["acc_novel"]["mean"] for row in rows if row["metrics"].get("acc_novel")}
-        pretrained = next(value for name, value in novel.items() if name not in ("none", "imagenet"))
-        shares |= {f"novel, {name}": novel[name] for name in ("none", "imagenet") if name in novel}
-        shares |= {"novel, pretrained": pretrained, "pretrained over scratch": pretrained - novel["none"]}
+        novel = {}
+        for row in read_json(folder / "summary.json")["transfer"]:
+            start = {"none": "from scratch", "imagenet": "ImageNet's"}.get(row["config"]["weights"], "pretrained")
+            novel[start, row["config"]["features"]] = 100 * row["metrics"]["acc_novel"]["mean"]
+        shares |= {f"novel, {start}, {features}": value for (start, features), value in novel.items()}
+        scratch = novel["from scratch", BASE_TRAINED]
+        shares |= {OVER: novel["pretrained", BASE_TRAINED] - scratch, f"{OVER}, {GIVEN}": novel["pretrained", GIVEN] - scratch}
     return shares
+
+
+def untrained(folder: Path, seed: int) -> float:
+    """Novel products by random weights that nothing was trained on, on the demo's own split and shots, in per cent."""
+    settings = Settings(
+        data=(str(folder / "synthetic" / "rpc"),),
+        novel=demo.NOVEL,
+        shots=(demo.SHOTS,),
+        shots_from="val",
+        weights=("none",),
+        only_weights=True,
+        learner=("lda",),
+        epochs=0,
+        arch=demo.ARCH,
+        size=demo.SIZE,
+        seed=seed,
+        seeds=demo.SEEDS,
+    )
+    rate = transfer.run(settings, folder / "untrained").rows[0].metrics["acc_novel"]
+    assert rate is not None
+    return 100 * rate.mean
 
 
 def by_pixels(data: Path) -> float:

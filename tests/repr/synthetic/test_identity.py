@@ -142,3 +142,8 @@ def test_the_web_shop_sells_what_its_sub_class_says_and_none_of_the_skus(sub: Su
 def test_web_products_follow_the_generator() -> None:
     first, second = (web_product(SUB_CLASSES[0], 0, np.random.default_rng(3)) for _ in range(2))
     assert first == second != web_product(SUB_CLASSES[0], 0, np.random.default_rng(4))
+
+
+def test_loud_skus_are_the_same_products_printed_otherwise() -> None:
+    assert {category: replace(product, loud=False) for category, product in skus(3, loud=True).items()} == skus(3)
+    assert all(product.loud for product in skus(3, loud=True).values()) and not any(product.loud for product in skus(3).values())

@@ -117,3 +117,27 @@ def test_backs_are_much_the_same(product: Product) -> None:
     other = replace(product, item="薯片", motif="star", look=product.look + 1)
     assert differing(drawn(product).back, drawn(other).back) < 0.25
     assert has(drawn(product).back, (244, 243, 238)) > 0.1 * drawn(product).back[..., 0].size
+
+
+@pytest.mark.parametrize("front", [UPRIGHT, WIDE])
+def test_loud_products_show_their_motif_on_every_face(front: tuple[float, float], product: Product) -> None:
+    """Of quiet ones back, side and lid are much alike."""
+    loud, other = (vars(draw_labels(replace(product, loud=True, motif=motif), front, SIDE)) for motif in ("leaf", "star"))
+    assert min(differing(loud[face], other[face]) for face in loud) > 0.05
+
+
+@pytest.mark.parametrize("category", range(1, 201, 17))
+def test_loud_products_keep_the_colours_of_brand_and_flavour(category: int) -> None:
+    product = replace(skus(0)[category], loud=True)
+    front = drawn(product).front
+    assert has(front, product.band) > 200 and has(front, product.brand.accent) > 50 and has(front, product.ground) > 50
+
+
+@pytest.mark.parametrize("size", [(3.0, 30.0), (30.0, 3.0), (10.0, 10.0)])
+def test_the_motif_is_repeated_along_a_long_face(size: tuple[float, float], product: Product) -> None:
+    """Each on a plate of its own, as large as the face is wide."""
+    labels = draw_labels(replace(product, loud=True, motif="star", brand=replace(product.brand, pattern="plain")), size, SIDE)
+    front = labels.front if size[1] >= size[0] else labels.front.transpose(1, 0, 2)
+    ground = (front[:, front.shape[1] // 2] == product.ground).all(axis=1)
+    gaps = int((np.diff(ground.astype(int)) == 1).sum())
+    assert gaps >= 6 if min(size) < max(size) else gaps <= 2

@@ -59,6 +59,11 @@ def test_sizes_and_endings_are_mixed(listings: list[Listing]) -> None:
     assert 0.02 < np.mean([listing.suffix == "png" for listing in listings]) < 0.09
 
 
+def test_a_shop_may_have_more_small_images_and_loud_products() -> None:
+    assert 0.74 < np.mean([listing.side == 75 for listing in plan(TOTAL, 0, small=0.8)]) < 0.86
+    assert all(listing.product.loud for listing in plan(260, 0, loud=True)) and not any(listing.product.loud for listing in plan(260, 0))
+
+
 def test_some_products_stand_twice_and_none_is_a_sku(listings: list[Listing]) -> None:
     repeated = Counter((listing.sub_class.id, listing.product) for listing in listings)
     again = sum(n - 1 for n in repeated.values())
