@@ -79,11 +79,14 @@ def trained(data: Data, settings: Settings) -> Figures:
 
 
 def lasting(data: Data, settings: Settings, seconds: float) -> Settings:
-    """The settings with as many epochs as last so many seconds."""
+    """The settings with as many epochs as last so many seconds, beside what a training of one step takes."""
     problem, now = data.problem(settings.level, seed=settings.seed), clock()
-    started = now()
-    fit(data, replace(settings, epochs=1), problem)
-    return replace(settings, epochs=max(1, round(seconds / (now() - started))))
+    lasted = []
+    for rows in (problem.train[: settings.batch_size or 64], problem.train):
+        started = now()
+        fit(data, replace(settings, epochs=1), replace(problem, train=rows))
+        lasted.append(now() - started)
+    return replace(settings, epochs=max(1, round((seconds - lasted[0]) / (lasted[1] - lasted[0]))))
 
 
 def measured(data: Data, plan: Plan, seed: int, figures: dict[str, Figures], keep: Callable[[], None]) -> None:

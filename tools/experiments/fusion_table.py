@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 import stored
@@ -73,21 +74,25 @@ def _pruned(summary: Mapping[str, Mapping[str, Sequence[float | None]]]) -> Iter
 
 def destroyed() -> list[str]:
     """Destruction and construction learning against plain fine-tuning of equal time, and a frozen network beside both."""
-    cells = [row for name in TRAINED_ON for row in _destroyed(name, read_json(stored.RESULTS / "dcl" / f"{name}.json")["summary"])]
-    return table(["set", "trained", "epochs", "processor, s", "F1 macro", "top-1"], cells)
+    cells = [row for name in TRAINED_ON for row in _destroyed(name, read_json(stored.RESULTS / "dcl" / f"{name}.json"))]
+    return table(["set", "seeds", "trained", "epochs", "processor, s", "F1 macro", "top-1"], cells)
 
 
-def _destroyed(name: str, summary: Mapping[str, Sequence[float | None]]) -> Iterator[list[str]]:
+def _destroyed(name: str, found: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
+    summary = found["summary"]
+    seeds = str(sum(set(METHODS) <= set(of) for of in found["seeds"].values()))
     for method, words in METHODS.items():
         lasted = [f"{summary[f'{method}/{what}'][0]:.0f}" if method != "frozen" else "" for what in ("epochs", "seconds")]
-        yield [name, words, *lasted, *(percent(*summary[f"{method}/{score}"]) for score in SCORES)]
-    yield [name, "dcl − plain, points", "", "", *(points(*summary[f"dcl - plain/{score}"]) for score in SCORES)]
+        yield [name, seeds, words, *lasted, *(percent(*summary[f"{method}/{score}"]) for score in SCORES)]
+    yield [name, seeds, "dcl − plain, points", "", "", *(points(*summary[f"dcl - plain/{score}"]) for score in SCORES)]
 
 
 def parted() -> list[str]:
     """How hard the parts of fashion's tree are for frozen features, on rows that no seed tests on."""
     parts = read_json(stored.RESULTS / "dcl" / "subtrees.json")["parts"]
-    cells = [[one["under"], one["level"], one["classes"], f"{one['rows']:,}", percent(one["top1"]), percent(one["f1_macro"])] for one in parts]
+    cells = [
+        [one["under"], one["level"], one["classes"], f"{one['rows']:,}", percent(one["top1"]), percent(one["f1_macro"])] for one in parts
+    ]
     return table(["below", "level", "classes", "rows", "top-1", "F1 macro"], cells)
 
 

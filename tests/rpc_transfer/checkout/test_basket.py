@@ -96,7 +96,7 @@ def test_results_have_the_ids_of_the_truth(tmp_path: Path) -> None:
     (tmp_path / "gt.json").write_text(json.dumps({**truth, "images": [{"id": 55, "file_name": "1.jpg", "width": 100, "height": 80}]}))
     like = writing.results([basket], writing.Ids.like(tmp_path / "gt.json"))
     assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, "x")]  # type: ignore[call-overload,index]
-    (tmp_path / "gt.json").write_text(json.dumps({**truth, "categories": [{"id": "007", "name": "a"}, {"id": 7, "name": "b"}], "images": []}))
+    (tmp_path / "gt.json").write_text(json.dumps({**truth, "categories": [{"id": id_, "name": "a"} for id_ in ("007", 7)], "images": []}))
     assert set(writing.Ids.like(tmp_path / "gt.json").categories.values()) == {"007", 7}, "an id keeps its noughts"
     with pytest.raises(UserError, match="not in the list of images"):
         writing.results([Basket("other.jpg")], writing.Ids.like(tmp_path / "gt.json"))
