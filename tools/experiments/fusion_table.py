@@ -12,7 +12,7 @@ from table import _table as table
 from repr.classify.challenge import remarks
 from repr.classify.settings import RowConfig
 from repr.classify.summary import ClassifyRow
-from repr.evaluation.words import percent, points, rate
+from repr.evaluation.words import ENOUGH, percent, points, rate
 from repr.experiments.document import Document
 from repr.files import read_json
 from repr.records import from_json
@@ -79,12 +79,13 @@ def destroyed() -> list[str]:
 
 
 def _destroyed(name: str, found: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
-    summary = found["summary"]
-    seeds = str(sum(set(METHODS) <= set(of) for of in found["seeds"].values()))
+    """Rows of one set; intervals from ENOUGH seeds on."""
+    summary, seeds = found["summary"], sum(set(METHODS) <= set(of) for of in found["seeds"].values())
+    known = {one: (mean, half if seeds >= ENOUGH else None) for one, (mean, half) in summary.items()}
     for method, words in METHODS.items():
-        lasted = [f"{summary[f'{method}/{what}'][0]:.0f}" if method != "frozen" else "" for what in ("epochs", "seconds")]
-        yield [name, seeds, words, *lasted, *(percent(*summary[f"{method}/{score}"]) for score in SCORES)]
-    yield [name, seeds, "dcl − plain, points", "", "", *(points(*summary[f"dcl - plain/{score}"]) for score in SCORES)]
+        lasted = [f"{known[f'{method}/{what}'][0]:.0f}" if method != "frozen" else "" for what in ("epochs", "seconds")]
+        yield [name, str(seeds), words, *lasted, *(percent(*known[f"{method}/{score}"]) for score in SCORES)]
+    yield [name, str(seeds), "dcl − plain, points", "", "", *(points(*known[f"dcl - plain/{score}"]) for score in SCORES)]
 
 
 def parted() -> list[str]:
