@@ -15,8 +15,9 @@ LEAST = 0.05  # score; boxes below are not looked at
 MOST = 1000  # boxes that are looked at, the surest
 KEPT = 100  # boxes of an image, as COCO counts at most
 SMALLEST = 2.0  # pixels of a side
-OVERLAP = 0.6  # IoU: products that lie across one another overlap more than what a watershed parts
-ALL = 1.0  # of a box in another's: a can on a big bag lies in its box
+# A box of which more than this share lies in a surer one is of the same product: with an IoU of 0.5 the most validation scenes of pasted
+# fruits, real exemplars and the synthetic shop counted rightly (IoU 0.4 to 0.7, shares 0.6 to 1; six detectors).
+INSIDE = 0.7
 
 
 def squared(image: Image.Image, side: int) -> tuple[Pixels, float]:
@@ -46,4 +47,4 @@ def proposals_of(
         for row, (x, y, w, h) in zip(rows.tolist(), shapes.tolist(), strict=True)
         if min(w, h) >= SMALLEST
     ]
-    return distinct(proposals, overlap=OVERLAP, inside=ALL)[:KEPT]
+    return distinct(proposals, inside=INSIDE)[:KEPT]

@@ -58,10 +58,12 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Findings:
-    """Worst first. rows: training rows that were looked at. catalog: as it was divided, validation rows as "val"."""
+    """Worst first. rows: training rows that were looked at; unjudged: of these, that no model could judge. catalog: as it was divided,
+    validation rows as "val"."""
 
     flagged: tuple[Flagged, ...]
     rows: int
+    unjudged: int
     folds: int
     catalog: Catalog
 
@@ -71,13 +73,14 @@ class Findings:
             {"product": one.product, "given": one.given, "proposed": one.proposed, "margin": one.margin, "dropped": one.dropped}
             for one in self.flagged
         ]
-        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds}
+        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "unjudged": self.unjudged, "folds": self.folds}
 
     @property
     def words(self) -> str:
         """The same in a sentence."""
         dropped = sum(one.dropped for one in self.flagged)
-        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped."
+        unjudged = f"; {self.unjudged:,} could not be judged" if self.unjudged else ""
+        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped{unjudged}."
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, req
     split = catalog.column("split").astype(object)
     if problem.held_out:
         split[problem.validation] = "val"
-    return Findings(flagged, len(seen.rows), request.folds, with_split(catalog, split))
+    return Findings(flagged, len(seen.rows), sum(one.count for one in unjudged.list()), request.folds, with_split(catalog, split))
 
 
 def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
@@ -208,7 +211,7 @@ def _write(findings: Findings, request: Request, out: Path) -> None:
                 mark = "yes" if one.dropped else "no"
                 path = paths[one.row].as_py()
                 writer.writerow([one.row, one.product, path, one.given, one.proposed, f"{one.margin:.6f}", mark])
-        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows})
+        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows, "unjudged": findings.unjudged})
 
 
 def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:

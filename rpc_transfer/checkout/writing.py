@@ -1,4 +1,4 @@
-"""Baskets as files: COCO's results, a table, JSON, and pictures with the boxes and names drawn on them."""
+"""Baskets as files: COCO's results, a table, JSON, and images with the boxes and names drawn on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from repr.catalog.jsonfile import id_text
+from repr.catalog.jsonfile import id_value
 from repr.catalog.names import normal
 from repr.catalog.passed import Tally
 from repr.checkout.basket import Basket
@@ -21,8 +21,8 @@ from repr.records import Json
 from repr.reports.sheet import readable, typeface
 from rpc_transfer.checkout.files import read_counter
 
-COLUMNS = ("picture", "product", "name", "barcode", "count")
-SIDE = 900  # pixels of a drawn picture's longer side
+COLUMNS = ("image", "product", "name", "barcode", "count")
+SIDE = 900  # pixels of a drawn image's longer side
 COLOURS = ((0, 114, 178), (213, 94, 0))  # Okabe and Ito's blue for what is known, vermillion for what is not
 
 
@@ -37,25 +37,25 @@ class Ids:
     def like(cls, truth: Path) -> Ids:
         """As an instances file has them."""
         counter = read_counter(truth, Tally())
-        images = {normal(counter.names[number]): _number(id_) for id_, number in counter.ids.items()}
-        return cls(images, {id_: _number(id_) for id_ in counter.categories})
+        images = {normal(counter.names[number]): id_value(id_) for id_, number in counter.ids.items()}
+        return cls(images, {id_: id_value(id_) for id_ in counter.categories})
 
 
 def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
     """COCO's results: a box with the category of its best name each, and its confidence: what is unknown keeps its best name, since the
     threshold by which results are measured decides what counts.
 
-    ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for a picture that the truth lacks.
+    ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for an image that the truth lacks.
     """
     rows: list[Json] = []
     for basket in found:
         name = normal(Path(basket.query).name)
         if ids is not None and name not in ids.images:
-            raise UserError("the picture is not in the list of images", basket.query, "Give the pictures that the truth lists")
+            raise UserError("not in the list of images", basket.query, "Give the images that the truth lists")
         image = ids.images[name] if ids is not None else name
         for item in basket.items:
             product = item.matches[0].product
-            category = ids.categories.get(product, product) if ids else _number(product)
+            category = ids.categories.get(product, product) if ids else id_value(product)
             rows.append({"image_id": image, "category_id": category, "bbox": list(item.box), "score": item.confidence})
     return rows
 
@@ -78,15 +78,11 @@ def write(file: Path, found: Sequence[Basket], kind: str, ids: Ids | None = None
             temporary.write_text(stream.getvalue(), encoding="utf-8-sig", newline="")
 
 
-def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() else id_text(text)
-
-
 def write_sheet(file: Path, found: Sequence[Basket], *, synthetic: bool) -> None:
-    """Draw the pictures below one another, each with its boxes and its list."""
+    """Draw the images below one another, each with its boxes and its list."""
     drawn = [_drawn(basket, synthetic) for basket in found if not basket.error]
     if not drawn:
-        raise UserError("not one picture can be read", file, "Check the pictures")
+        raise UserError("not one image can be read", file, "Check the images")
     sheet = Image.new("RGB", (max(one.width for one in drawn), sum(one.height for one in drawn)), "white")
     top = 0
     for one in drawn:

@@ -18,7 +18,7 @@ def tables() -> ModuleType:
         return importlib.import_module("fusion_table")
 
 
-@pytest.mark.parametrize("table", ["fused", "pruned"])
+@pytest.mark.parametrize("table", ["fused", "pruned", "destroyed", "parted"])
 def test_every_line_is_in_the_docs(tables: ModuleType, table: str) -> None:
     text = (ROOT / "docs" / "fusion.md").read_text(encoding="utf-8").splitlines()
     lines = [line for line in getattr(tables, table)() if line.startswith("|") and "---" not in line]

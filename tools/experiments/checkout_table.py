@@ -94,7 +94,7 @@ def later(found: Documents) -> str:
 
 
 def real(found: Documents) -> str:
-    """Agreement of pictures of one shopping list."""
+    """Agreement of images of one shopping list."""
     told = []
     for words, row in rows_of(found, ("boxes",)):
         numbers = [count(row.metrics.get("boxes")), *(rate(row.metrics.get(name)) for name in ("equal", "within one"))]

@@ -1,17 +1,19 @@
 """Destruction and construction learning against plain fine-tuning of equal time, and a frozen network beside both.
 
-    python tools/experiments/dcl.py DATA/fashion --under Bottomwear --out tools/experiments/fusion/dcl-fashion.json
-    python tools/experiments/dcl.py DATA/grocery --out tools/experiments/fusion/dcl-grocery.json
+    python tools/experiments/dcl.py DATA/fashion --under Topwear --limit 600 --out tools/experiments/results/dcl/fashion.json
+    python tools/experiments/dcl.py DATA/grocery --limit 600 --out tools/experiments/results/dcl/grocery.json
 
 dcl: three quarters of the epochs plain at a size, one quarter with shuffled tiles at LARGER times the size. plain: all epochs at the larger
-size, as many as last as long, by the clock of the machine. A seed that is in the file already is not computed again.
+size, as many as last as long: by the processor's time, where it is one, so that what else the machine does changes nothing. What is in the
+file already is not computed again. `subtrees.py` says which part of a tree is the hardest.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,8 +33,10 @@ from repr.classify.summary import redrawn
 from repr.evaluation.statistics import interval
 from repr.files import write_json
 from repr.models.devices import pick_device
+from repr.records import Json
 
 Figures = dict[str, float]
+Seeds = dict[str, dict[str, Figures]]  # by seed and method
 METHODS = ("frozen", "dcl", "plain")  # in the order in which they are trained: plain takes as long as dcl took
 SEEN = ("f1_macro", "top1", "seconds", "epochs")
 
@@ -59,43 +63,59 @@ class Plan:
         }
 
 
+def clock() -> Callable[[], float]:
+    """Seconds of the processor where it trains, of the wall where a GPU does."""
+    return time.perf_counter if pick_device("auto").type == "cuda" else time.process_time
+
+
 def trained(data: Data, settings: Settings) -> Figures:
     """Macro-F1 and top-1 on the test rows, fractions, the seconds of training, and its epochs."""
-    problem = data.problem(settings.level, seed=settings.seed)
-    started = time.perf_counter()
+    problem, now = data.problem(settings.level, seed=settings.seed), clock()
+    started = now()
     fitted = fit(data, settings, problem)
-    seconds = time.perf_counter() - started
+    seconds = now() - started
     scores = measure(problem.labels[problem.test], lambda: fitted.blocks(data, problem.test), len(problem.names))
     return {"f1_macro": scores.f1_macro, "top1": scores.top1, "seconds": seconds, "epochs": settings.epochs or 0}
 
 
 def lasting(data: Data, settings: Settings, seconds: float) -> Settings:
-    """The settings with as many epochs as last so many seconds."""
-    problem = data.problem(settings.level, seed=settings.seed)
-    started = time.perf_counter()
-    fit(data, replace(settings, epochs=1), problem)
-    return replace(settings, epochs=max(1, round(seconds / (time.perf_counter() - started))))
+    """The settings with as many epochs as last so many seconds, beside what a training of one step takes."""
+    problem, now = data.problem(settings.level, seed=settings.seed), clock()
+    lasted = []
+    for rows in (problem.train[: settings.batch_size or 64], problem.train):
+        started = now()
+        fit(data, replace(settings, epochs=1), replace(problem, train=rows))
+        lasted.append(now() - started)
+    return replace(settings, epochs=max(1, round((seconds - lasted[0]) / (lasted[1] - lasted[0]))))
 
 
-def of_seed(data: Data, rows: Mapping[str, Settings], size: int, known: Mapping[str, Figures]) -> dict[str, Figures]:
-    """Each method's figures with one seed, but for those that are known; images are decoded before any clock runs."""
-    for side in (size, LARGER * size):
+def measured(data: Data, plan: Plan, seed: int, figures: dict[str, Figures], keep: Callable[[], None]) -> None:
+    """Add the figures of each method that has none yet; images are decoded before any clock runs."""
+    for side in (plan.size, LARGER * plan.size):
         data.pixels(side)
-    figures = dict(known)
-    for method, settings in rows.items():
+    for method, settings in plan.rows(seed).items():
         if method not in figures:
             settings = lasting(data, settings, figures["dcl"]["seconds"]) if method == "plain" else settings
             figures[method] = trained(data, settings)
-    return figures
+            keep()
 
 
 def summary(seeds: Mapping[str, Mapping[str, Figures]], spread: float) -> dict[str, list[float | None]]:
-    """Of every method, and of dcl minus plain seed by seed: the mean and half its 95 % interval. spread: as `redrawn`."""
-    values = {f"{method}/{name}": [of[method][name] for of in seeds.values()] for method in METHODS for name in SEEN}
+    """Of every method, and of dcl minus plain seed by seed: the mean and half its 95 % interval, over the seeds that have all methods.
+
+    spread: as `redrawn`.
+    """
+    whole = [of for of in seeds.values() if set(METHODS) <= set(of)]
+    values = {f"{method}/{name}": [of[method][name] for of in whole] for method in METHODS for name in SEEN}
     for name in SEEN[:2]:
         values[f"dcl - plain/{name}"] = [a - b for a, b in zip(values[f"dcl/{name}"], values[f"plain/{name}"], strict=True)]
     metrics = {name: interval(of, redrawn=spread) for name, of in values.items()}
     return {name: [metric.mean, metric.ci95] for name, metric in metrics.items() if metric is not None}
+
+
+def keep(out: Path, head: Mapping[str, Json], seeds: Seeds, spread: float) -> None:
+    """Write what is known by now."""
+    write_json(out, {**head, "seeds": seeds, "summary": summary(seeds, spread)})
 
 
 def part_of(read: Catalog, under: str, limit: int, seed: int) -> Catalog:
@@ -121,17 +141,19 @@ def main(
 ) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
     options = {name: value for name, value in click.get_current_context().params.items() if name not in ("source", "out", "seeds")}
-    kept = recorded.of_seeds(out, options)
+    kept: Seeds = recorded.of_seeds(out, options)
     read = open_sources([source])
     spread = redrawn(split_name(read, "grouped"), by_seed=True)
     device = pick_device("auto")
     about = {**recorded.about(), "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"}
     for seed in range(seeds):
-        part = part_of(read, under, limit, seed)
-        plan = Plan(size, epochs, batch, lr, grid, level or part.default_level)
-        kept[str(seed)] = of_seed(Data(part), plan.rows(seed), size, kept.get(str(seed), {}))
-        sizes = {"train": int((part.column("split") == "train").sum()), "test": int((part.column("split") == "test").sum())}
-        write_json(out, {**about, "options": options, "rows": sizes, "seeds": kept, "summary": summary(kept, spread)})
+        figures = kept.setdefault(str(seed), {})
+        if not set(METHODS) <= set(figures):
+            part = part_of(read, under, limit, seed)
+            plan = Plan(size, epochs, batch, lr, grid, level or part.default_level)
+            rows = {name: int((part.column("split") == name).sum()) for name in ("train", "test")}
+            head = {**about, "options": options, "rows": rows}
+            measured(Data(part), plan, seed, figures, partial(keep, out, head, kept, spread))
 
 
 if __name__ == "__main__":

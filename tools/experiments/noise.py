@@ -1,6 +1,6 @@
 """Noise pruning measured: labels of the training part made wrong, what is flagged and dropped, and what that does for the test part.
 
-    python tools/experiments/noise.py DATA/fashion --out tools/experiments/noise/fashion.json --seeds 5
+    python tools/experiments/noise.py DATA/fashion --out tools/experiments/results/noise/fashion.json --seeds 5
 
 A share of the training part's labels is swapped, at random or as an n-gram model confuses the classes out of fold; validation rows are
 swapped with them, test rows never. A seed that is in the file already is not computed again.

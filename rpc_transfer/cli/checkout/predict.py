@@ -1,4 +1,4 @@
-"""`rpc_transfer checkout predict`: the shopping list of pictures of a counter."""
+"""`rpc_transfer checkout predict`: the shopping list of images of a counter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = click.Path(path_type=Path)
 
 @options.command("predict")
 @index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] PICTURE...")
+@click.argument("words", nargs=-1, metavar="[DIR] IMAGE...")
 @index_options.k_option(5, "box")
 @index_options.detector_option
 @index_options.threshold_option
@@ -47,7 +47,7 @@ FILE = click.Path(path_type=Path)
     section="data",
     help="An instances_*2019.json: COCO's results get its ids of images and categories.",
 )
-@index_options.sheet_option("the pictures with boxes, names and lists")
+@index_options.sheet_option("the images with boxes, names and lists")
 @options.out_option("the baskets")
 @index_options.onnx_option
 @options.shared("device", "workers")
@@ -71,10 +71,10 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Make the shopping list of each PICTURE of a counter: files, folders of them, or - for names on standard input.
+    """Make the shopping list of each IMAGE of a counter: files, folders of them, or - for names on standard input.
 
     --detector finds products, whoever they are; the index names them, and is that of `repr lookup`: a new product is a few images in
-    it. Exit code 3: some pictures could not be read.
+    it. Exit code 3: some images could not be read.
 
     \b
     Examples:
@@ -84,17 +84,14 @@ def command(
     from repr.checkout.basket import baskets
     from rpc_transfer.checkout import writing
 
+    _refuse_idle(ctx, kind if out is not None else "", by_detector=by_detector, onnx=onnx)
     place, named = (None, words) if by_detector else index_options.index_and_words(folder, words)
-    if by_detector:
-        options.refuse_typed(ctx, ("folder", "weights"), "the detector's own classes name", "Leave it out, or --by-detector")
     if not named:
-        raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
-    if onnx:
-        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
+        raise UserError("no image named", "", "Name image files after the index, a folder of them, or - for names on standard input")
     index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers, weights)
     ids = writing.Ids.like(like) if like is not None else None
     found: list[Basket] = []
-    for basket in baskets(_pictures(named), index, proposer, k=k, threshold=threshold):
+    for basket in baskets(_images(named), index, proposer, k=k, threshold=threshold):
         found.append(basket)
         if basket.error:
             console.say(f"left out: {basket.query}: {basket.error}")
@@ -108,6 +105,18 @@ def command(
     if as_json:
         console.emit({"results": [basket.as_json() for basket in found], "synthetic": synthetic})
     ctx.exit(3 if any(basket.error for basket in found) else 0)
+
+
+def _refuse_idle(ctx: click.Context, written: str, *, by_detector: bool, onnx: bool) -> None:
+    """Raise UserError for options that would do nothing. written: the kind of file, "" for none."""
+    if by_detector:
+        options.refuse_typed(ctx, ("folder", "weights", "k"), "the detector's own classes name", "Leave it out, or --by-detector")
+    if onnx:
+        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
+    if not written:
+        options.refuse_typed(ctx, ("kind", "like"), "no file is written", "Name one with --out, or leave it out")
+    elif written != "coco":
+        options.refuse_typed(ctx, ("like",), "it is COCO's results that get these ids", "Add --format coco, or leave it out")
 
 
 def _warm(folder: Path | None, detector: str, device: str, workers: int | None, weights: str | None) -> tuple[Index | None, Proposer]:
@@ -140,7 +149,7 @@ def _cold(folder: Path | None, detector: str, workers: int | None) -> tuple[Cold
     return index, cold.opened(detector, _export_detector)
 
 
-def _pictures(words: Sequence[str]) -> Iterator[Path]:
+def _images(words: Sequence[str]) -> Iterator[Path]:
     """The files that words name: a folder's, as `repr lookup` has them, those of standard input, one a line, or the word itself."""
     from repr.catalog.announce import announce
     from repr.lookup.photographs import Photographs

@@ -39,11 +39,13 @@ def test_boxes_of_a_square_come_back_in_the_image() -> None:
     image = Image.new("RGB", (200, 100), (255, 0, 0))
     square, scale = squared(image, 64)
     assert square.shape == (64, 64, 3) and scale == 0.32 and (square[:32] == [255, 0, 0]).all() and (square[32:] == 114).all()
-    boxes = np.array([[16, 8, 48, 24], [0, 0, 70, 32], [5, 5, 5.1, 9]], np.float32)
-    scores = np.array([[0.1, 0.9], [0.6, 0.2], [0.8, 0.8]], np.float32)
+    boxes = np.array([[16, 8, 48, 24], [40, 0, 70, 32], [5, 5, 5.1, 9], [16, 8, 40, 22]], np.float32)
+    scores = np.array([[0.1, 0.9], [0.6, 0.2], [0.8, 0.8], [0.7, 0.7]], np.float32)
     proposals = proposals_of(boxes, scores, ("a", "b"), scale, image.size)
-    assert [(one.product, tuple(round(v) for v in one.box)) for one in proposals] == [("b", (50, 25, 100, 50)), ("a", (0, 0, 200, 100))]
-    assert [one.product for one in proposals_of(boxes, scores[:, :1], (), scale, image.size, 0.5)] == [""], "one class has no name"
+    assert [(one.product, tuple(round(v) for v in one.box)) for one in proposals] == [("b", (50, 25, 100, 50)), ("a", (125, 0, 75, 100))], (
+        "without the part of the first"
+    )
+    assert [one.product for one in proposals_of(boxes, scores[:, :1], (), scale, image.size, 0.65)] == [""], "one class has no name"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20000, 1), (3, 5)])

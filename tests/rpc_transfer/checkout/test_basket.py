@@ -96,6 +96,8 @@ def test_results_have_the_ids_of_the_truth(tmp_path: Path) -> None:
     (tmp_path / "gt.json").write_text(json.dumps({**truth, "images": [{"id": 55, "file_name": "1.jpg", "width": 100, "height": 80}]}))
     like = writing.results([basket], writing.Ids.like(tmp_path / "gt.json"))
     assert [(one["image_id"], one["category_id"]) for one in like] == [(55, 2), (55, "x")]  # type: ignore[call-overload,index]
+    (tmp_path / "gt.json").write_text(json.dumps({**truth, "categories": [{"id": id_, "name": "a"} for id_ in ("007", 7)], "images": []}))
+    assert set(writing.Ids.like(tmp_path / "gt.json").categories.values()) == {"007", 7}, "an id keeps its noughts"
     with pytest.raises(UserError, match="not in the list of images"):
         writing.results([Basket("other.jpg")], writing.Ids.like(tmp_path / "gt.json"))
 
@@ -120,10 +122,18 @@ def test_names_come_from_standard_input(index: Index, scenes: Path) -> None:
         group, ["checkout", "predict", str(index.folder), "-", "--json"], input=f"{name}\n\n", standalone_mode=False, catch_exceptions=False
     )
     assert [one["query"] for one in json.loads(result.stdout)["results"]] == [name]
-    with pytest.raises(UserError, match="no picture named"):
+    with pytest.raises(UserError, match="no image named"):
         run(index.folder)
     with pytest.raises(UserError, match="no index"):
         run("--index", scenes / "nothing", name)
+
+
+def test_options_that_would_do_nothing_are_refused(index: Index, scenes: Path, tmp_path: Path) -> None:
+    image, truth = scenes / "train2019" / "scene-000000.jpg", scenes / "instances_train2019.json"
+    for words in (("--format", "csv"), ("--like", truth), ("--like", truth, "--out", tmp_path / "a.json")):
+        with pytest.raises(UserError, match="would do nothing"):
+            run(index.folder, image, *words)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_threshold_of_scenes_says_what_is_unknown(index: Index, scenes: Path) -> None:
