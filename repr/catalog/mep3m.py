@@ -197,15 +197,15 @@ class Images(Spelling):
 
     def own(self, path: str) -> str | None:
         """The path of the image that a record means, as the disk has it; None, and counted, when it is not there."""
-        found = self.find(path)
-        if found is None:
+        file = self.find(path)
+        if file is None:
             path = plain(path)
             folder = path.rpartition("/")[0]
             if self.names(folder) is None:
                 self.missing[folder] += 1
             else:
                 self.files.append(path)
-        return found
+        return file
 
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
@@ -296,8 +296,8 @@ def _paths(annotations: Path, first: int, records: list[Record], images: Images)
             given[i] = settled(images, given[i], f"{annotations}, record {first + i}")
     if not images.check:
         return pa.array(given, pa.string()) if any(odd) else paths
-    found = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
-    return paths if found == given else pa.array(found, pa.string())
+    settled_paths = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
+    return paths if settled_paths == given else pa.array(settled_paths, pa.string())
 
 
 def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally, torn: list[str]) -> Catalog:

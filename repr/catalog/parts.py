@@ -59,11 +59,11 @@ def names() -> list[str]:
 
 def listing() -> list[Listed]:
     """The subsets that come with the package, with the number of classes in our list and the paper's counts."""
-    found = []
+    rows = []
     for name, (classes, products) in PAPER.items():
         part = load(name)
-        found.append(Listed(name, part.level, len(part.ids), classes, products, part.proposed))
-    return found
+        rows.append(Listed(name, part.level, len(part.ids), classes, products, part.proposed))
+    return rows
 
 
 def load(name: str) -> Subset:

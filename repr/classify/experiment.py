@@ -49,16 +49,16 @@ def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out:
     """
     store, models = (Store(out / TRIALS), out / FOLDER) if out else (None, None)
     trials: dict[tuple[int, int], Found] = {}
-    seen: list[Leak] = []
+    found_leaks: list[Leak] = []
     for part, split in dict.fromkeys((row.part, row.split) for row in rows):
         for seed in seeds:
             members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if (row.part, row.split) == (part, split)}
             group, leaks = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
             trials |= {(one.row, seed): (one, trial) for one, trial in group}
-            seen += leaks
+            found_leaks += leaks
     if out and store:
         _write_classes(out / PER_CLASS, store, [one for one, trial in trials.values() if isinstance(trial, Trial)])
-    return Ran([[trials[number, seed] for seed in seeds] for number in range(len(rows))], _worst(seen))
+    return Ran([[trials[number, seed] for seed in seeds] for number in range(len(rows))], _worst(found_leaks))
 
 
 def _run_group(

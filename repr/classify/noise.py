@@ -118,10 +118,10 @@ def find(request: Request, out: Path | None = None) -> Findings:
     problem = data.problem(settings.level, seed=settings.seed)
     fold = divide(problem, data.titles, request.folds, request.seed)
     try:
-        seen = out_of_fold(data, settings, problem, fold)
+        predicted = out_of_fold(data, settings, problem, fold)
     except NotRun as reason:
         raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
-    findings = judge(catalog, problem, seen, data.blind(settings.modality), request)
+    findings = judge(catalog, problem, predicted, data.blind(settings.modality), request)
     if out:
         _write(findings, request, out)
     return findings
@@ -133,24 +133,29 @@ def _row(request: Request, level: int, split: str) -> Settings:
     return Settings(**given, model=request.model, level=level, seed=request.seed, preset=request.preset, split=split)
 
 
-def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, request: Request) -> Findings:
+def judge(catalog: Catalog, problem: Problem, predicted: OutOfFold, blind: Bools, request: Request) -> Findings:
     """What is flagged by the probabilities of the training rows; those that cannot be judged are counted as passed over.
 
     blind: (catalog rows,) which show the model nothing.
     """
-    labels, nothing = problem.labels[seen.rows], blind[seen.rows]
-    order = flag(labels, seen.probabilities, seen.taught & ~nothing)
-    proposed, margins = margin(labels, seen.probabilities)
+    labels, nothing = problem.labels[predicted.rows], blind[predicted.rows]
+    order = flag(labels, predicted.probabilities, predicted.taught & ~nothing)
+    proposed, margins = margin(labels, predicted.probabilities)
     count = to_drop(request.drop, len(order))
     keys = catalog.product_keys()
     flagged = tuple(
         Flagged(
-            int(seen.rows[i]), str(keys[seen.rows[i]]), problem.names[labels[i]], problem.names[proposed[i]], float(margins[i]), n < count
+            int(predicted.rows[i]),
+            str(keys[predicted.rows[i]]),
+            problem.names[labels[i]],
+            problem.names[proposed[i]],
+            float(margins[i]),
+            n < count,
         )
         for n, i in enumerate(order.tolist())
     )
     unjudged = Tally()
-    for reason, rows in ((UNSEEN, seen.rows[nothing]), (UNTAUGHT, seen.rows[~seen.taught & ~nothing])):
+    for reason, rows in ((UNSEEN, predicted.rows[nothing]), (UNTAUGHT, predicted.rows[~predicted.taught & ~nothing])):
         for row in rows:
             unjudged.add(reason, str(keys[row]))
     for one in unjudged.list():
@@ -158,7 +163,7 @@ def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, req
     split = catalog.column("split").astype(object)
     if problem.held_out:
         split[problem.validation] = "val"
-    return Findings(flagged, len(seen.rows), request.folds, with_split(catalog, split))
+    return Findings(flagged, len(predicted.rows), request.folds, with_split(catalog, split))
 
 
 def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
@@ -224,10 +229,10 @@ def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
     catalog = Catalog.read(folder / CATALOG)
     marked = _marked(folder / FLAGGED, catalog)
     rows = list(marked)[: to_drop(drop, len(marked))] if drop else [row for row, dropped in marked.items() if dropped]
-    kept = np.ones(len(catalog), bool)
-    kept[rows] = False
-    catalog.select(kept).write(out)
-    return Applied(out, int(kept.sum()), len(rows))
+    stays = np.ones(len(catalog), bool)
+    stays[rows] = False
+    catalog.select(stays).write(out)
+    return Applied(out, int(stays.sum()), len(rows))
 
 
 def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:

@@ -13,13 +13,13 @@ from repr.files import replacing
 from repr.reports.sheet import typeface
 
 SEEN, ACROSS = 6, 3  # scenes, and how many beside one another
-PICTURE = "held-out.jpg"  # in the run folder
+SHEET = "held-out.jpg"  # in the run folder
 SIDE = 400  # pixels of a drawn scene
 BLUE = (0, 114, 178)
 
 
 def draw_seen(folder: Path, scenes: Sequence[tuple[Pixels, Floats, Sequence[Proposal]]], least: float) -> None:
-    """Write PICTURE: scenes (s, s, 3) with true boxes (m, 4) x0, y0, x1, y1 in white, found ones from the score `least` on in blue."""
+    """Write SHEET: scenes (s, s, 3) with true boxes (m, 4) x0, y0, x1, y1 in white, found ones from the score `least` on in blue."""
     sheet = Image.new("RGB", (SIDE * min(ACROSS, len(scenes)), SIDE * -(-len(scenes) // ACROSS)), "white")
     letters = typeface(11)
     for n, (pixels, true, found) in enumerate(scenes):
@@ -34,5 +34,5 @@ def draw_seen(folder: Path, scenes: Sequence[tuple[Pixels, Floats, Sequence[Prop
                 draw.rectangle((x, y, x + w, y + h), outline=BLUE, width=2)
                 draw.text((x + 3, y + 1), f"{one.score:.2f}", BLUE, letters, stroke_width=2, stroke_fill="white")
         sheet.paste(image, (n % ACROSS * SIDE, n // ACROSS * SIDE))
-    with replacing(folder / PICTURE) as temporary, temporary.open("wb") as stream:
+    with replacing(folder / SHEET) as temporary, temporary.open("wb") as stream:
         sheet.save(stream, "JPEG", quality=90)

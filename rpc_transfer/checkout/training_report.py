@@ -9,7 +9,7 @@ from repr.images.reader import read_image
 from repr.reports.figures import lines
 from repr.reports.page import Page
 from repr.runs import Run
-from rpc_transfer.checkout.seen import PICTURE
+from rpc_transfer.checkout.seen import SHEET
 
 CURVES = (
     (("loss", "classification", "bbox_regression", "bbox_ctrness"), "loss", "Loss on the training views, a mean over each epoch."),
@@ -34,9 +34,9 @@ def write(folder: Path) -> Path:
             page.figure(lines(epochs, {name: [float(row[name]) for row in rows] for name in names}, xlabel="epoch", ylabel=label), caption)
     if rows:
         page.table(["at the last epoch", ""], [[name, f"{float(value):.4g}"] for name, value in rows[-1].items()])
-    if (folder / PICTURE).is_file():
+    if (folder / SHEET).is_file():
         page.section("What it finds")
-        page.images(read_image(folder / PICTURE), "Held-out scenes: true boxes white, found ones blue, with their scores.")
+        page.images(read_image(folder / SHEET), "Held-out scenes: true boxes white, found ones blue, with their scores.")
     page.section("Settings")
     page.options(run, "As they were in force.")
     page.machine(read_json(folder / "environment.json"))

@@ -1,4 +1,4 @@
-"""Baskets as files: COCO's results, a table, JSON, and pictures with the boxes and names drawn on them."""
+"""Baskets as files: COCO's results, a table, JSON, and images with the boxes and names drawn on them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from repr.records import Json
 from repr.reports.sheet import readable, typeface
 from rpc_transfer.checkout.files import read_counter
 
-COLUMNS = ("picture", "product", "name", "barcode", "count")
-SIDE = 900  # pixels of a drawn picture's longer side
+COLUMNS = ("image", "product", "name", "barcode", "count")
+SIDE = 900  # pixels of a drawn image's longer side
 COLOURS = ((0, 114, 178), (213, 94, 0))  # Okabe and Ito's blue for what is known, vermillion for what is not
 
 
@@ -41,17 +41,17 @@ class Ids:
         return cls(images, {id_: _number(id_) for id_ in counter.categories})
 
 
-def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
+def results(made: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
     """COCO's results: a box with the category of its best name each, and its confidence: what is unknown keeps its best name, since the
     threshold by which results are measured decides what counts.
 
-    ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for a picture that the truth lacks.
+    ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for an image that the truth lacks.
     """
     rows: list[Json] = []
-    for basket in found:
+    for basket in made:
         name = normal(Path(basket.query).name)
         if ids is not None and name not in ids.images:
-            raise UserError("the picture is not in the list of images", basket.query, "Give the pictures that the truth lists")
+            raise UserError("not in the list of images", basket.query, "Give the images that the truth lists")
         image = ids.images[name] if ids is not None else name
         for item in basket.items:
             product = item.matches[0].product
@@ -60,17 +60,17 @@ def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
     return rows
 
 
-def write(file: Path, found: Sequence[Basket], kind: str, ids: Ids | None = None) -> None:
+def write(file: Path, made: Sequence[Basket], kind: str, ids: Ids | None = None) -> None:
     """Write baskets as "coco" results, a "csv" of the lists, or "json"."""
     if kind == "coco":
-        write_json(file, results(found, ids))
+        write_json(file, results(made, ids))
     elif kind == "json":
-        write_json(file, [basket.as_json() for basket in found])
+        write_json(file, [basket.as_json() for basket in made])
     else:
         stream = io.StringIO()
         table = csv.writer(stream)
         table.writerow(COLUMNS)
-        for basket in found:
+        for basket in made:
             table.writerows([basket.query, line.product, line.name or "", line.barcode or "", line.count] for line in basket.lines)
             if basket.unknown:
                 table.writerow([basket.query, "", "unknown", "", basket.unknown])
@@ -82,11 +82,11 @@ def _number(text: str) -> int | str:
     return int(text) if text.isdecimal() else id_text(text)
 
 
-def write_sheet(file: Path, found: Sequence[Basket], *, synthetic: bool) -> None:
-    """Draw the pictures below one another, each with its boxes and its list."""
-    drawn = [_drawn(basket, synthetic) for basket in found if not basket.error]
+def write_sheet(file: Path, made: Sequence[Basket], *, synthetic: bool) -> None:
+    """Draw the images below one another, each with its boxes and its list."""
+    drawn = [_drawn(basket, synthetic) for basket in made if not basket.error]
     if not drawn:
-        raise UserError("not one picture can be read", file, "Check the pictures")
+        raise UserError("not one image can be read", file, "Check the images")
     sheet = Image.new("RGB", (max(one.width for one in drawn), sum(one.height for one in drawn)), "white")
     top = 0
     for one in drawn:

@@ -255,8 +255,8 @@ def tables(experiment: Experiment) -> list[list[str]]:
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
     second = [[n, rate(by[PLAIN]), rate(by[CHOSEN])] for n, by in shots.items()]
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
-    left = [row for name in SETS for row in rows_of.get(f"strangers-{name}", ())]
-    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
+    unknowns = [row for name in SETS for row in rows_of.get(f"strangers-{name}", ())]
+    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in unknowns]
     all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
         (["who answers", "px", "first right", "among the first five"], first),
         (["images a product", "nearest neighbour", "what the index chooses"], second),

@@ -93,7 +93,7 @@ def classified(rows: Sequence[Row]) -> list[str]:
 def counted(rows: Sequence[tuple[str, Row]]) -> list[str]:
     """A table of the rows of automatic checkout, each with the name of its set; none when there are none."""
     known = [[name, *(row.config.get(setting, "") for setting in OF_CHECKOUT)] for name, row in rows]
-    lines = [[*of, *(rate(row.metrics.get(name)) for name in COUNTED)] for of, (_, row) in zip(known, rows, strict=True)]
+    lines = [[*words, *(rate(row.metrics.get(name)) for name in COUNTED)] for words, (_, row) in zip(known, rows, strict=True)]
     return _table(["set", *OF_CHECKOUT, *COUNTED.values()], lines) if lines else []
 
 
@@ -103,7 +103,7 @@ def looked_up(rows: Sequence[Row]) -> list[str]:
         [row.config["set"], row.config["learner"], row.config["size"], row.config.get("shots", "all"), row.config.get("views", "none")]
         for row in rows
     ]
-    lines = [[*of, *(rate(row.metrics.get(name)) for name in LOOKED)] for of, row in zip(known, rows, strict=True)]
+    lines = [[*words, *(rate(row.metrics.get(name)) for name in LOOKED)] for words, row in zip(known, rows, strict=True)]
     return _table(["set", "learner", "px", "images a product", "views", *LOOKED.values()], lines) if lines else []
 
 

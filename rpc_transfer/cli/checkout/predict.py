@@ -1,4 +1,4 @@
-"""`rpc_transfer checkout predict`: the shopping list of pictures of a counter."""
+"""`rpc_transfer checkout predict`: the shopping list of images of a counter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = click.Path(path_type=Path)
 
 @options.command("predict")
 @index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] PICTURE...")
+@click.argument("words", nargs=-1, metavar="[DIR] IMAGE...")
 @index_options.k_option(5, "box")
 @index_options.detector_option
 @index_options.threshold_option
@@ -47,7 +47,7 @@ FILE = click.Path(path_type=Path)
     section="data",
     help="An instances_*2019.json: COCO's results get its ids of images and categories.",
 )
-@index_options.sheet_option("the pictures with boxes, names and lists")
+@index_options.sheet_option("the images with boxes, names and lists")
 @options.out_option("the baskets")
 @index_options.onnx_option
 @options.shared("device", "workers")
@@ -71,10 +71,10 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Make the shopping list of each PICTURE of a counter: files, folders of them, or - for names on standard input.
+    """Make the shopping list of each IMAGE of a counter: files, folders of them, or - for names on standard input.
 
     --detector finds products, whoever they are; the index names them, and is that of `repr lookup`: a new product is a few images in
-    it. Exit code 3: some pictures could not be read.
+    it. Exit code 3: some images could not be read.
 
     \b
     Examples:
@@ -88,26 +88,26 @@ def command(
     if by_detector:
         options.refuse_typed(ctx, ("folder", "weights"), "the detector's own classes name", "Leave it out, or --by-detector")
     if not named:
-        raise UserError("no picture named", "", "Name image files after the index, a folder of them, or - for names on standard input")
+        raise UserError("no image named", "", "Name image files after the index, a folder of them, or - for names on standard input")
     if onnx:
         options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
     index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers, weights)
     ids = writing.Ids.like(like) if like is not None else None
-    found: list[Basket] = []
-    for basket in baskets(_pictures(named), index, proposer, k=k, threshold=threshold):
-        found.append(basket)
+    made: list[Basket] = []
+    for basket in baskets(_images(named), index, proposer, k=k, threshold=threshold):
+        made.append(basket)
         if basket.error:
             console.say(f"left out: {basket.query}: {basket.error}")
         elif not as_json:
             click.echo(_text(basket))
     synthetic = index is not None and bool(index.store.setting("synthetic"))
     if out is not None:
-        writing.write(out, [basket for basket in found if not basket.error], kind, ids)
+        writing.write(out, [basket for basket in made if not basket.error], kind, ids)
     if sheet is not None:
-        writing.write_sheet(sheet, found, synthetic=synthetic)
+        writing.write_sheet(sheet, made, synthetic=synthetic)
     if as_json:
-        console.emit({"results": [basket.as_json() for basket in found], "synthetic": synthetic})
-    ctx.exit(3 if any(basket.error for basket in found) else 0)
+        console.emit({"results": [basket.as_json() for basket in made], "synthetic": synthetic})
+    ctx.exit(3 if any(basket.error for basket in made) else 0)
 
 
 def _warm(folder: Path | None, detector: str, device: str, workers: int | None, weights: str | None) -> tuple[Index | None, Proposer]:
@@ -140,7 +140,7 @@ def _cold(folder: Path | None, detector: str, workers: int | None) -> tuple[Cold
     return index, cold.opened(detector, _export_detector)
 
 
-def _pictures(words: Sequence[str]) -> Iterator[Path]:
+def _images(words: Sequence[str]) -> Iterator[Path]:
     """The files that words name: a folder's, as `repr lookup` has them, those of standard input, one a line, or the word itself."""
     from repr.catalog.announce import announce
     from repr.lookup.photographs import Photographs
