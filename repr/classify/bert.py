@@ -189,12 +189,8 @@ def pooled(network: nn.Module, numbers: Tensor, pooling: str = "mean") -> Tensor
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
-def bert_features(data: Data, settings: Settings) -> Features:
-    """The vectors of every catalog row's text; each different text is encoded once, and kept by the content of texts and folder."""
-    return _features(data, settings, find_folder(data, settings))
-
-
 def _features(data: Data, settings: Settings, folder: Path) -> Features:
+    """Each different text is encoded once, and kept by the content of texts and folder."""
     every = np.arange(len(data.catalog))
     texts = [text for block in data.texts.blocks(every, pair=True) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)

@@ -207,11 +207,6 @@ class ImageFeatures:
         return made
 
 
-def image_features(data: Data, settings: Settings) -> Features:
-    """`ImageFeatures` of some data, once."""
-    return ImageFeatures(settings)(data)
-
-
 def starting_weights(settings: Settings) -> Weights | None:
     """The weights that a row names; `imagenet` for models that are no network of their own; None for "from scratch".
 

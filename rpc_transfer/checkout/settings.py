@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from repr.errors import UserError
-from repr.settings import check, setting
-from repr.shared import Machine, Seeded
+from repr.settings import again, check, setting
+from repr.shared import Machine, Network, Seeded
 
 Method = Literal["ground", "grabcut"]
 
@@ -39,9 +39,7 @@ class Training(Seeded, Machine):
         metavar="WEIGHTS",
         group="model",
     )
-    arch: str | None = setting(
-        None, "The backbone where it starts from none.", usual="small: resnet18, large: resnet50", metavar="NAME", group="model"
-    )
+    arch: str | None = again(Network, "arch", usual="small: resnet18, large: resnet50")
     side: int | None = setting(
         None, "Side in pixels that images are seen at, a multiple of 32.", low=64, high=2048, usual="small: 320, large: 800", group="model"
     )

@@ -18,8 +18,8 @@ from repr.embedding.embedder import Embedder
 from repr.files import replacing
 from repr.images.reader import crop_square, read_image
 from repr.lookup.answers import Answerer
-from repr.lookup.asked import AUTO, Asked
 from repr.lookup.gallery import Gallery
+from repr.lookup.settings import AUTO, AnswerSettings
 from repr.lookup.settling import settle
 from rpc_transfer.checkout.counting import Tape
 from rpc_transfer.checkout.evaluation import measure
@@ -182,7 +182,7 @@ def errors(truth: Truth, results: Detected, threshold: float, above: Mapping[int
 def answering(stock: Stock, learner: str = AUTO) -> Answerer:
     """Who answers from all of a stock."""
     gallery = stock.gallery(np.arange(len(stock.keys)))
-    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(gallery)))
+    return Answerer(gallery, settle(gallery, AnswerSettings(learner=learner), images=len(gallery)))
 
 
 def trial(ground: Ground) -> list[Figured]:
@@ -244,7 +244,7 @@ def _added(ground: Ground, stock: Stock, at_once: Answerer) -> list[Figured]:
     """
     everything = stock.gallery(np.arange(len(stock.keys)))
     base = stock.gallery(np.flatnonzero(~stock.novel))
-    settled = settle(base, Asked(), images=len(base))
+    settled = settle(base, AnswerSettings(), images=len(base))
     ways = {"before": Answerer(base, settled), "later": Answerer(everything, settled), "at once": at_once}
     novel = np.array([number for id_, number in ground.truths[1].categories.items() if id_ in ground.of.novel_products()], np.int64)
     figured = list[Figured]()

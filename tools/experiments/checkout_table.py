@@ -15,7 +15,7 @@ from checkout_naming import LOST, METRICS, SEEN, TRUE
 from repr.evaluation.statistics import Metric
 from repr.evaluation.words import NONE, enough, points, rate
 from repr.experiments.document import Document, Row
-from repr.lookup.asked import AUTO
+from repr.lookup.settings import AUTO
 
 LEVELS = ("easy", "medium", "hard", "averaged")
 COUNTED = ("ACD", "mCCD")  # boxes, no shares

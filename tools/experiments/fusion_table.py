@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import stored
-from table import _table as table
+from table import table
 
 from repr.classify.challenge import remarks
 from repr.classify.settings import RowConfig

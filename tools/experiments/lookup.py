@@ -26,6 +26,7 @@ import click
 import numpy as np
 import stored
 from stored import Experiment, Step
+from table import table
 
 from repr import runs
 from repr.arrays import Array, Bools, Floats
@@ -38,10 +39,10 @@ from repr.evaluation.statistics import Metric, interval, paired
 from repr.evaluation.words import rate
 from repr.experiments.document import Comparison, Document, Row, TrialFile
 from repr.lookup.answers import Answerer
-from repr.lookup.asked import Asked
 from repr.lookup.catalogs import own_ids
 from repr.lookup.choose import choose
 from repr.lookup.gallery import Gallery
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle
 from repr.lookup.strangers import auroc
@@ -102,7 +103,7 @@ def _by_product(ids: Array) -> list[Array]:
 
 def answerer(gallery: Gallery, learner: str) -> Answerer:
     """What an index of these images answers by, settled on them alone."""
-    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(gallery)))
+    return Answerer(gallery, settle(gallery, AnswerSettings(learner=learner), images=len(gallery)))
 
 
 def judged(products: Sequence[Sequence[str]], chances: Sequence[float], unknown: Sequence[bool], truth: Sequence[str]) -> dict[str, float]:
@@ -262,11 +263,7 @@ def tables(experiment: Experiment) -> list[list[str]]:
         (["images a product", "nearest neighbour", "what the index chooses"], second),
         (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),
     ]
-    return [_table(header, lines) for header, lines in all_ if lines]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    return [f"| {' | '.join(header)} |", "| " + "--- | " * len(header), *(f"| {' | '.join(map(str, row))} |" for row in rows)]
+    return [table(header, lines) for header, lines in all_ if lines]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AnswerSettings:
     """The learner as typed, and the share of known photographs that are to pass as such."""
 
     learner: str = setting(
@@ -33,7 +33,7 @@ class Asked:
         """Raise UserError for values beyond their limits."""
         check(self)
 
-    def checked(self) -> Asked:
+    def checked(self) -> AnswerSettings:
         """Itself. Raises UserError for an unknown learner, and for one that trains an encoder. Imports the learner."""
         if self.learner != AUTO and learner_class(self.learner).input != "features":
             remedy = f"Choose from: {', '.join([AUTO, *FROZEN])}"
@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searched:
+class SearchSettings:
     """How much of what lies nearest is to be found."""
 
     recall: float = setting(
