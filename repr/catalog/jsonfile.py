@@ -39,6 +39,11 @@ def id_text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def id_value(text: str) -> int | str:
+    """The id that a text stands for: a number where it is written as one, as RPC's and COCO's are; "007" and "-1" stay texts."""
+    return int(text) if text.isdecimal() and str(int(text)) == text else text
+
+
 def read_object(path: Path, kind: type[T]) -> T:
     """A whole JSON file that is one object, decoded to the msgspec Struct `kind`; a BOM is allowed.
 

@@ -360,15 +360,13 @@ class Built:
     passed_over: tuple[PassedOver, ...]
 
 
-def build_parquet(
-    annotations: Path, out: Path, *, info: Path | None = None, root: Path | None = None, on_bytes: Callable[[int], object] | None = None
-) -> Built:
+def build_parquet(annotations: Path, out: Path, *, info: Path | None = None, on_bytes: Callable[[int], object] | None = None) -> Built:
     """Stream an annotation file of any length into a catalog file, in flat memory.
 
-    info: dataset_info.xlsx; without it the classes are those of the records. root: where Images/ is; default: beside the annotations.
+    info: dataset_info.xlsx; without it the classes are those of the records. Images/ is beside the annotations.
     Raises UserError as `read`; then nothing is left at `out`.
     """
-    root = root or annotations.parent
+    root = annotations.parent
     classes, images, records, passed = read_info(info) if info else ClassTable(), Images(root), 0, Tally()
     with replacing(out) as temporary:
         with pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:

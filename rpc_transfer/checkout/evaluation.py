@@ -22,7 +22,6 @@ from rpc_transfer.checkout.files import LEVELS, Counter, Detected, read_counter,
 from rpc_transfer.checkout.precision import Precision, precisions
 
 Mode = Literal["strict", "rpctool"]
-MODES: tuple[Mode, ...] = ("strict", "rpctool")
 AVERAGED = "averaged"
 ROWS = (*LEVELS, AVERAGED)
 EVERY = 0.0  # the threshold that takes every box

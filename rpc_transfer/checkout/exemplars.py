@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from repr.catalog.jsonfile import Id, id_text, read_object
+from repr.catalog.jsonfile import Id, id_text, id_value, read_object
 from repr.catalog.rpc import Image, instances_in
 from repr.catalog.sources import open_sources
 from repr.catalog.table import Catalog
@@ -59,7 +59,7 @@ def categories_of(catalog: Catalog) -> Categories:
     written as one, as RPC's are, else text."""
     keys = catalog.product_keys().astype(str)
     products, first = np.unique(keys, return_index=True)
-    own = [_number(str(product)) for product in products]
+    own = [id_value(str(product)) for product in products]
     order = sorted(range(len(products)), key=lambda n: (isinstance(own[n], str), own[n]))
     columns = {name: catalog.table.column(name).to_pylist() for name in ("class_1", "class_2", "name", "barcode")}
     ids, rows, names = dict[str, int | str](), [], []
@@ -74,10 +74,6 @@ def categories_of(catalog: Catalog) -> Categories:
         shown = columns["name"][row] or name
         names.append({"sku_name": name, "category_id": id_, "sku_class": above, "code": columns["barcode"][row] or "", "name": shown})
     return Categories(ids, tuple(rows), tuple(names))
-
-
-def _number(product: str) -> int | str:
-    return int(product) if product.isdecimal() and str(int(product)) == product else product
 
 
 def exemplars_of(catalog: Catalog, most: int, rng: np.random.Generator) -> dict[str, list[Exemplar]]:

@@ -26,6 +26,10 @@ class Scenes(Seeded):
     occlusion: float = setting(0.4, "The most of a product that others may cover.", low=0, high=0.9)
     exemplars: int = setting(24, "Exemplars of a product that are cut out.", low=1, group="data")
 
+    def __post_init__(self) -> None:
+        """Raises UserError for values beyond their limits."""
+        check(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Seeded, Machine):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from repr.catalog.jsonfile import id_text
+from repr.catalog.jsonfile import id_value
 from repr.catalog.names import normal
 from repr.catalog.passed import Tally
 from repr.checkout.basket import Basket
@@ -37,8 +37,8 @@ class Ids:
     def like(cls, truth: Path) -> Ids:
         """As an instances file has them."""
         counter = read_counter(truth, Tally())
-        images = {normal(counter.names[number]): _number(id_) for id_, number in counter.ids.items()}
-        return cls(images, {id_: _number(id_) for id_ in counter.categories})
+        images = {normal(counter.names[number]): id_value(id_) for id_, number in counter.ids.items()}
+        return cls(images, {id_: id_value(id_) for id_ in counter.categories})
 
 
 def results(made: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
@@ -55,7 +55,7 @@ def results(made: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
         image = ids.images[name] if ids is not None else name
         for item in basket.items:
             product = item.matches[0].product
-            category = ids.categories.get(product, product) if ids else _number(product)
+            category = ids.categories.get(product, product) if ids else id_value(product)
             rows.append({"image_id": image, "category_id": category, "bbox": list(item.box), "score": item.confidence})
     return rows
 
@@ -76,10 +76,6 @@ def write(file: Path, made: Sequence[Basket], kind: str, ids: Ids | None = None)
                 table.writerow([basket.query, "", "unknown", "", basket.unknown])
         with replacing(file) as temporary:
             temporary.write_text(stream.getvalue(), encoding="utf-8-sig", newline="")
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() else id_text(text)
 
 
 def write_sheet(file: Path, made: Sequence[Basket], *, synthetic: bool) -> None:
