@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repr.errors import UserError
-from repr.learners import FROZEN, learner_class
+from repr.learners import FROZEN, read
 from repr.settings import check, setting
 
 AUTO = "auto"
@@ -34,8 +34,8 @@ class AnswerSettings:
         check(self)
 
     def checked(self) -> AnswerSettings:
-        """Itself. Raises UserError for an unknown learner, and for one that trains an encoder. Imports the learner."""
-        if self.learner != AUTO and learner_class(self.learner).input != "features":
+        """Itself. Raises UserError for an unknown learner or setting of one, and for one that trains an encoder. Imports the learner."""
+        if self.learner != AUTO and read(self.learner)[0].input != "features":
             remedy = f"Choose from: {', '.join([AUTO, *FROZEN])}"
             raise UserError(f"{self.learner} trains an encoder", "", remedy, argument="learner")
         return self
