@@ -126,10 +126,10 @@ def run_trial(data: Data, settings: Settings, keep: Path | None = None) -> Trial
 
 
 def _write_classes(folder: Path, store: Store, done: Sequence[Wanted]) -> None:
-    for one in done:
-        path = folder / Path(one.file).with_suffix(".csv").name
+    for entry in done:
+        path = folder / Path(entry.file).with_suffix(".csv").name
         if not path.is_file():
-            write_per_class(path, store.read(one.file).arrays)
+            write_per_class(path, store.read(entry.file).arrays)
 
 
 def title(settings: Settings) -> str:
