@@ -27,7 +27,7 @@ def item(product: str, unknown: bool = False, score: float = 0.8, probability: f
     return Item((0.0, 0.0, 9.0, 9.0), score, unknown, (Match(product, 0.9, "a.jpg", f"name of {product}", None, (), probability),))
 
 
-class Asked:
+class Brightness:
     """An index that names every crop by its brightness, and remembers how it was asked."""
 
     def __init__(self, products: Sequence[str] = HOSTILE, *, unknown: bool = False) -> None:
@@ -48,7 +48,7 @@ class Asked:
 
 
 def test_the_helper_is_an_answer_as_the_index_gives_it() -> None:
-    (answer,) = Asked().lookup([Image.new("L", (4, 4), 255)], 2)
+    (answer,) = Brightness().lookup([Image.new("L", (4, 4), 255)], 2)
     assert [match.product for match in answer.matches] == ["nan", "C+C"] and not answer.unknown and not answer.error
 
 
@@ -73,7 +73,7 @@ def test_all_boxes_of_an_image_are_asked_in_one_batch() -> None:
     shades = np.repeat(np.array([20, 130, 250], np.uint8), 60)
     image = Image.fromarray(np.repeat(shades[None], 60, axis=0)).convert("RGB")
     boxes = [Proposal((x, 20.0, 20.0, 20.0), 0.9) for x in (20.0, 80.0, 140.0)]
-    index = Asked()
+    index = Brightness()
     found = named(image, boxes, index, k=2)
     assert index.batches == [3] and [one.box for one in found] == [box.box for box in boxes]
     assert [one.matches[0].product for one in found] == ["C+C", "A: dairy", "nan"] and all(len(one.matches) == 2 for one in found)
@@ -83,7 +83,7 @@ def test_all_boxes_of_an_image_are_asked_in_one_batch() -> None:
 @pytest.mark.parametrize("says", [True, False])
 def test_a_threshold_takes_the_place_of_what_the_index_says(says: bool) -> None:
     image, boxes = Image.new("RGB", (40, 40)), [Proposal((0.0, 0.0, 20.0, 20.0), 0.5)]  # a confidence of 0.5 · 0.6
-    index = Asked(unknown=says)
+    index = Brightness(unknown=says)
     assert named(image, boxes, index)[0].unknown == says
     assert named(image, boxes, index, threshold=0.31)[0].unknown and not named(image, boxes, index, threshold=0.29)[0].unknown
 
@@ -97,7 +97,7 @@ def test_images_come_one_by_one_and_a_broken_one_stops_nothing(tmp_path: Path) -
         looked.append(image.size)
         return [Proposal((0.0, 0.0, 10.0, 10.0), 0.9)]
 
-    found = baskets([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png", np.zeros((8, 9, 3), np.uint8)], Asked(), propose)
+    found = baskets([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png", np.zeros((8, 9, 3), np.uint8)], Brightness(), propose)
     assert looked == [] and next(found).query == str(tmp_path / "a.png") and looked == [(30, 20)], "nothing is read before it is asked for"
     broken, missing, array = found
     assert broken.error and missing.error == "no such file" and broken.as_json().keys() == {"query", "error"}
@@ -114,4 +114,4 @@ def test_a_detector_that_names_needs_no_index_and_one_that_does_not_says_so() ->
 
 def test_an_index_without_images_is_an_error_and_not_an_empty_list() -> None:
     with pytest.raises(UserError, match="the index holds no image"):
-        named(Image.new("RGB", (9, 9)), [Proposal((0.0, 0.0, 5.0, 5.0), 0.9)], Asked(()))
+        named(Image.new("RGB", (9, 9)), [Proposal((0.0, 0.0, 5.0, 5.0), 0.9)], Brightness(()))
