@@ -24,6 +24,7 @@ from repr.classify.towers import ImageTower
 from repr.errors import UserError
 from repr.images.views import plain
 
+pytestmark = pytest.mark.usefixtures("thin")
 SMALL = Settings(model="concat", level=2, weights="none", size=32, epochs=1, scale=0.1)
 
 
@@ -53,7 +54,6 @@ def test_trained_measured_kept_and_asked(shop: Catalog, tmp_path: Path, tiny_ber
     assert np.array_equal(found.max(axis=1), trial.arrays["confidence"])
 
 
-@pytest.mark.usefixtures("thin_here")
 @pytest.mark.parametrize("model", FUSIONS)
 def test_end_to_end_it_learns_and_so_do_its_towers(shop: Catalog, model: str) -> None:
     model_ = fitted(shop, replace(SMALL, model=model, towers="joint", epochs=4, batch_size=16))
