@@ -40,7 +40,7 @@ def id_text(value: object) -> str:
 
 
 def id_value(text: str) -> int | str:
-    """The id that a text stands for: a number where it is written as one, as RPC's and COCO's are; "007" and "-1" stay texts."""
+    """The id as JSON has it whose text this is: a number where it is written as one, else the text: "007" is no 7."""
     return int(text) if text.isdecimal() and str(int(text)) == text else text
 
 

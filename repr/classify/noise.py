@@ -58,10 +58,12 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Findings:
-    """Worst first. rows: training rows that were looked at. catalog: as it was divided, validation rows as "val"."""
+    """Worst first. rows: training rows that were looked at; unjudged: of these, that no model could judge. catalog: as it was divided,
+    validation rows as "val"."""
 
     flagged: tuple[Flagged, ...]
     rows: int
+    unjudged: int
     folds: int
     catalog: Catalog
 
@@ -71,13 +73,14 @@ class Findings:
             {"product": one.product, "given": one.given, "proposed": one.proposed, "margin": one.margin, "dropped": one.dropped}
             for one in self.flagged
         ]
-        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "folds": self.folds}
+        return {"schema": SCHEMA, "flagged": flagged, "rows": self.rows, "unjudged": self.unjudged, "folds": self.folds}
 
     @property
     def words(self) -> str:
         """The same in a sentence."""
         dropped = sum(one.dropped for one in self.flagged)
-        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped."
+        unjudged = f"; {self.unjudged:,} could not be judged" if self.unjudged else ""
+        return f"{len(self.flagged):,} of {self.rows:,} training rows flagged, {dropped:,} of them dropped{unjudged}."
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,10 @@ def find(request: Request, out: Path | None = None) -> Findings:
     problem = data.problem(settings.level, seed=settings.seed)
     fold = divide(problem, data.titles, request.folds, request.seed)
     try:
-        predicted = out_of_fold(data, settings, problem, fold)
+        seen = out_of_fold(data, settings, problem, fold)
     except NotRun as reason:
         raise UserError(f"{settings.model} cannot be trained here", "", str(reason), argument="model") from None
-    findings = judge(catalog, problem, predicted, data.blind(settings.modality), request)
+    findings = judge(catalog, problem, seen, data.blind(settings.modality), request)
     if out:
         _write(findings, request, out)
     return findings
@@ -133,29 +136,24 @@ def _row(request: Request, level: int, split: str) -> Settings:
     return Settings(**given, model=request.model, level=level, seed=request.seed, preset=request.preset, split=split)
 
 
-def judge(catalog: Catalog, problem: Problem, predicted: OutOfFold, blind: Bools, request: Request) -> Findings:
+def judge(catalog: Catalog, problem: Problem, seen: OutOfFold, blind: Bools, request: Request) -> Findings:
     """What is flagged by the probabilities of the training rows; those that cannot be judged are counted as passed over.
 
     blind: (catalog rows,) which show the model nothing.
     """
-    labels, nothing = problem.labels[predicted.rows], blind[predicted.rows]
-    order = flag(labels, predicted.probabilities, predicted.taught & ~nothing)
-    proposed, margins = margin(labels, predicted.probabilities)
+    labels, nothing = problem.labels[seen.rows], blind[seen.rows]
+    order = flag(labels, seen.probabilities, seen.taught & ~nothing)
+    proposed, margins = margin(labels, seen.probabilities)
     count = to_drop(request.drop, len(order))
     keys = catalog.product_keys()
     flagged = tuple(
         Flagged(
-            int(predicted.rows[i]),
-            str(keys[predicted.rows[i]]),
-            problem.names[labels[i]],
-            problem.names[proposed[i]],
-            float(margins[i]),
-            n < count,
+            int(seen.rows[i]), str(keys[seen.rows[i]]), problem.names[labels[i]], problem.names[proposed[i]], float(margins[i]), n < count
         )
         for n, i in enumerate(order.tolist())
     )
     unjudged = Tally()
-    for reason, rows in ((UNSEEN, predicted.rows[nothing]), (UNTAUGHT, predicted.rows[~predicted.taught & ~nothing])):
+    for reason, rows in ((UNSEEN, seen.rows[nothing]), (UNTAUGHT, seen.rows[~seen.taught & ~nothing])):
         for row in rows:
             unjudged.add(reason, str(keys[row]))
     for one in unjudged.list():
@@ -163,7 +161,7 @@ def judge(catalog: Catalog, problem: Problem, predicted: OutOfFold, blind: Bools
     split = catalog.column("split").astype(object)
     if problem.held_out:
         split[problem.validation] = "val"
-    return Findings(flagged, len(predicted.rows), request.folds, with_split(catalog, split))
+    return Findings(flagged, len(seen.rows), sum(one.count for one in unjudged.list()), request.folds, with_split(catalog, split))
 
 
 def flag(labels: Ints, probabilities: Floats, taught: Bools) -> Ints:
@@ -213,7 +211,7 @@ def _write(findings: Findings, request: Request, out: Path) -> None:
                 mark = "yes" if one.dropped else "no"
                 path = paths[one.row].as_py()
                 writer.writerow([one.row, one.product, path, one.given, one.proposed, f"{one.margin:.6f}", mark])
-        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows})
+        run.finish("done", {"flagged": len(findings.flagged), "rows": findings.rows, "unjudged": findings.unjudged})
 
 
 def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
@@ -229,10 +227,10 @@ def apply(folder: Path, out: Path, drop: str | None = None) -> Applied:
     catalog = Catalog.read(folder / CATALOG)
     marked = _marked(folder / FLAGGED, catalog)
     rows = list(marked)[: to_drop(drop, len(marked))] if drop else [row for row, dropped in marked.items() if dropped]
-    stays = np.ones(len(catalog), bool)
-    stays[rows] = False
-    catalog.select(stays).write(out)
-    return Applied(out, int(stays.sum()), len(rows))
+    kept = np.ones(len(catalog), bool)
+    kept[rows] = False
+    catalog.select(kept).write(out)
+    return Applied(out, int(kept.sum()), len(rows))
 
 
 def _marked(file: Path, catalog: Catalog) -> dict[int, bool]:

@@ -23,7 +23,7 @@ class Metric:
     values: tuple[float | None, ...]
 
 
-def half_width(values: Sequence[float], *, redrawn: float = 0.0) -> float | None:
+def half_width(values: Sequence[float], level: float = LEVEL, *, redrawn: float = 0.0) -> float | None:
     """Half the width of the two-sided confidence interval of the mean by Student's t; None for fewer than two values.
 
     t(n - 1 degrees of freedom) times the sample standard deviation (n - 1) times √(1/n + redrawn).
@@ -36,7 +36,7 @@ def half_width(values: Sequence[float], *, redrawn: float = 0.0) -> float | None
         return None
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    return float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * deviation * math.sqrt(1 / n + redrawn)
+    return float(stats.t.ppf((1 + level) / 2, n - 1)) * deviation * math.sqrt(1 / n + redrawn)
 
 
 def interval(values: Sequence[float | None], *, redrawn: float = 0.0) -> Metric | None:

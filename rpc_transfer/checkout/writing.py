@@ -41,14 +41,14 @@ class Ids:
         return cls(images, {id_: id_value(id_) for id_ in counter.categories})
 
 
-def results(made: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
+def results(found: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
     """COCO's results: a box with the category of its best name each, and its confidence: what is unknown keeps its best name, since the
     threshold by which results are measured decides what counts.
 
     ids: as the truth numbers things; None for file names and product ids as they are. Raises UserError for an image that the truth lacks.
     """
     rows: list[Json] = []
-    for basket in made:
+    for basket in found:
         name = normal(Path(basket.query).name)
         if ids is not None and name not in ids.images:
             raise UserError("not in the list of images", basket.query, "Give the images that the truth lists")
@@ -60,17 +60,17 @@ def results(made: Iterable[Basket], ids: Ids | None = None) -> list[Json]:
     return rows
 
 
-def write(file: Path, made: Sequence[Basket], kind: str, ids: Ids | None = None) -> None:
+def write(file: Path, found: Sequence[Basket], kind: str, ids: Ids | None = None) -> None:
     """Write baskets as "coco" results, a "csv" of the lists, or "json"."""
     if kind == "coco":
-        write_json(file, results(made, ids))
+        write_json(file, results(found, ids))
     elif kind == "json":
-        write_json(file, [basket.as_json() for basket in made])
+        write_json(file, [basket.as_json() for basket in found])
     else:
         stream = io.StringIO()
         table = csv.writer(stream)
         table.writerow(COLUMNS)
-        for basket in made:
+        for basket in found:
             table.writerows([basket.query, line.product, line.name or "", line.barcode or "", line.count] for line in basket.lines)
             if basket.unknown:
                 table.writerow([basket.query, "", "unknown", "", basket.unknown])
@@ -78,9 +78,9 @@ def write(file: Path, made: Sequence[Basket], kind: str, ids: Ids | None = None)
             temporary.write_text(stream.getvalue(), encoding="utf-8-sig", newline="")
 
 
-def write_sheet(file: Path, made: Sequence[Basket], *, synthetic: bool) -> None:
+def write_sheet(file: Path, found: Sequence[Basket], *, synthetic: bool) -> None:
     """Draw the images below one another, each with its boxes and its list."""
-    drawn = [_drawn(basket, synthetic) for basket in made if not basket.error]
+    drawn = [_drawn(basket, synthetic) for basket in found if not basket.error]
     if not drawn:
         raise UserError("not one image can be read", file, "Check the images")
     sheet = Image.new("RGB", (max(one.width for one in drawn), sum(one.height for one in drawn)), "white")

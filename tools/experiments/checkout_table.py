@@ -95,13 +95,13 @@ def later(documents: Documents) -> str:
     return table(["set", "weights", "boxes", "later minus", "of", "points"], 5, lines)
 
 
-def real(documents: Documents) -> str:
+def real(found: Documents) -> str:
     """Agreement of images of one shopping list."""
-    lines = []
-    for words, row in rows_of(documents, ("boxes",)):
+    told = []
+    for words, row in rows_of(found, ("boxes",)):
         numbers = [count(row.metrics.get("boxes")), *(rate(row.metrics.get(name)) for name in ("equal", "within one"))]
-        lines.append([words[1], *numbers, count(row.metrics.get("difference"))])
-    return table(["boxes", "boxes a scene", "pairs equal", "within one", "mean difference"], 1, lines)
+        told.append([words[1], *numbers, count(row.metrics.get("difference"))])
+    return table(["boxes", "boxes a scene", "pairs equal", "within one", "mean difference"], 1, told)
 
 
 @click.command()

@@ -91,10 +91,10 @@ def of_seed(data: Data, rows: Mapping[str, Settings], size: int, known: Mapping[
 
 def summary(seeds: Mapping[str, Mapping[str, Figures]], spread: float) -> dict[str, list[float | None]]:
     """Of every method, and of dcl minus plain seed by seed: the mean and half its 95 % interval. spread: as `redrawn`."""
-    values = {f"{method}/{name}": [figures[method][name] for figures in seeds.values()] for method in METHODS for name in SEEN}
+    values = {f"{method}/{name}": [of[method][name] for of in seeds.values()] for method in METHODS for name in SEEN}
     for name in SEEN[:2]:
         values[f"dcl - plain/{name}"] = [a - b for a, b in zip(values[f"dcl/{name}"], values[f"plain/{name}"], strict=True)]
-    metrics = {name: interval(numbers, redrawn=spread) for name, numbers in values.items()}
+    metrics = {name: interval(of, redrawn=spread) for name, of in values.items()}
     return {name: [metric.mean, metric.ci95] for name, metric in metrics.items() if metric is not None}
 
 
@@ -121,7 +121,7 @@ def main(
 ) -> None:
     """Measure, and write the figures of every seed with means and intervals."""
     options = {name: value for name, value in click.get_current_context().params.items() if name not in ("source", "out", "seeds")}
-    figures = recorded.of_seeds(out, options)
+    kept = recorded.of_seeds(out, options)
     read = open_sources([source])
     spread = redrawn(split_name(read, "grouped"), by_seed=True)
     device = pick_device("auto")
@@ -129,9 +129,9 @@ def main(
     for seed in range(seeds):
         part = part_of(read, under, limit, seed)
         plan = Plan(size, epochs, batch, lr, grid, level or part.default_level)
-        figures[str(seed)] = of_seed(Data(part), plan.rows(seed), size, figures.get(str(seed), {}))
+        kept[str(seed)] = of_seed(Data(part), plan.rows(seed), size, kept.get(str(seed), {}))
         sizes = {"train": int((part.column("split") == "train").sum()), "test": int((part.column("split") == "test").sum())}
-        write_json(out, {**about, "options": options, "rows": sizes, "seeds": figures, "summary": summary(figures, spread)})
+        write_json(out, {**about, "options": options, "rows": sizes, "seeds": kept, "summary": summary(kept, spread)})
 
 
 if __name__ == "__main__":

@@ -83,30 +83,39 @@ def command(
     from repr.checkout.basket import baskets
     from rpc_transfer.checkout import writing
 
+    _refuse_idle(ctx, kind if out is not None else "", by_detector=by_detector, onnx=onnx)
     place, named = (None, words) if by_detector else index_options.index_and_words(folder, words)
-    if by_detector:
-        options.refuse_typed(ctx, ("folder", "weights"), "the detector's own classes name", "Leave it out, or --by-detector")
     if not named:
         raise UserError("no image named", "", "Name image files after the index, a folder of them, or - for names on standard input")
-    if onnx:
-        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
     index, proposer = _cold(place, detector, workers) if onnx else _warm(place, detector, device, workers, weights)
     ids = writing.Ids.like(like) if like is not None else None
-    made: list[Basket] = []
+    found: list[Basket] = []
     for basket in baskets(_images(named), index, proposer, k=k, threshold=threshold):
-        made.append(basket)
+        found.append(basket)
         if basket.error:
             console.say(f"left out: {basket.query}: {basket.error}")
         elif not as_json:
             click.echo(_text(basket))
     synthetic = index is not None and bool(index.store.setting("synthetic"))
     if out is not None:
-        writing.write(out, [basket for basket in made if not basket.error], kind, ids)
+        writing.write(out, [basket for basket in found if not basket.error], kind, ids)
     if sheet is not None:
-        writing.write_sheet(sheet, made, synthetic=synthetic)
+        writing.write_sheet(sheet, found, synthetic=synthetic)
     if as_json:
-        console.emit({"results": [basket.as_json() for basket in made], "synthetic": synthetic})
-    ctx.exit(3 if any(basket.error for basket in made) else 0)
+        console.emit({"results": [basket.as_json() for basket in found], "synthetic": synthetic})
+    ctx.exit(3 if any(basket.error for basket in found) else 0)
+
+
+def _refuse_idle(ctx: click.Context, written: str, *, by_detector: bool, onnx: bool) -> None:
+    """Raise UserError for options that would do nothing. written: the kind of file, "" for none."""
+    if by_detector:
+        options.refuse_typed(ctx, ("folder", "weights", "k"), "the detector's own classes name", "Leave it out, or --by-detector")
+    if onnx:
+        options.refuse_typed(ctx, ("device", "weights"), "ONNX files are run on the processor", "Leave it out, or --onnx")
+    if not written:
+        options.refuse_typed(ctx, ("kind", "like"), "no file is written", "Name one with --out, or leave it out")
+    elif written != "coco":
+        options.refuse_typed(ctx, ("like",), "it is COCO's results that get these ids", "Add --format coco, or leave it out")
 
 
 def _warm(folder: Path | None, detector: str, device: str, workers: int | None, weights: str | None) -> tuple[Index | None, Proposer]:

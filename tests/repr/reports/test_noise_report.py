@@ -32,7 +32,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 def findings(catalog: Catalog, flagged: int, dropped: int = 1) -> Findings:
     rows = [Flagged(n % 4, "p", "A: dairy", ("<script>", "other")[n % 3 == 2], 0.9 - 0.001 * n, n < dropped) for n in range(flagged)]
-    return Findings(tuple(rows), 100, 4, catalog)
+    return Findings(tuple(rows), 100, 0, 4, catalog)
 
 
 def text_of(page: Path) -> str:
