@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,18 +83,20 @@ def test_wrong_labels_are_found_worst_first_among_training_rows(swapped: tuple[P
     printed = found.as_json()
     assert printed["rows"] == found.rows == 120 - (found.catalog.column("split") == "val").sum() and printed["folds"] == 4
     assert (found.catalog.column("split") == "val").sum() == 12
-    assert set(printed) == {"schema", "flagged", "rows", "folds"}
+    assert set(printed) == {"schema", "flagged", "rows", "unjudged", "folds"} and printed["unjudged"] == 0
     assert set(printed["flagged"][0]) == {"product", "given", "proposed", "margin", "dropped"}
 
 
 def test_rows_that_nobody_can_judge_are_counted(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """One boot is all that training has: the model that is asked for it knows no boots."""
+    """One boot is all that training has: the model that is asked for it knows no boots. The file and the page say so."""
     boots = np.flatnonzero((shop.column("class_2") == 2) & (shop.column("split") == "train"))
     shop.select(np.setdiff1d(np.arange(160), boots[1:])).write(tmp_path / "shop.parquet")
-    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
+    findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2), tmp_path / "out")
     (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
     assert told["count"] == 1 and told["examples"] == [str(boots[0])] and told["reason"] == noise.UNTAUGHT
     assert str(boots[0]) not in {one.product for one in findings.flagged}
+    kept = json.loads((tmp_path / "out" / noise.RESULT).read_text(encoding="utf-8"))
+    assert kept == findings.as_json() and kept["unjudged"] == 1 and "; 1 could not be judged" in write(findings, tmp_path).read_text()
 
 
 def test_rows_that_show_the_model_nothing_are_not_flagged(shop: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,7 +105,7 @@ def test_rows_that_show_the_model_nothing_are_not_flagged(shop: Catalog, tmp_pat
     replace(shop, table=shop.table.set_column(at, "title", [titles])).write(tmp_path / "shop.parquet")
     findings = noise.find(Request(data=(str(tmp_path / "shop.parquet"),), level=2))
     (told,) = [record.__dict__["passed_over"] for record in caplog.records if "passed_over" in record.__dict__]
-    assert 0 < told["count"] <= 5 and told["reason"] == noise.UNSEEN
+    assert 0 < told["count"] == findings.unjudged <= 5 and told["reason"] == noise.UNSEEN
     assert {"0", "1", "2", "3", "4"}.isdisjoint(one.product for one in findings.flagged)
 
 
