@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
 from repr import console
 from repr.errors import UserError
-from repr.options import Between, Decorator, Function, option
+from repr.options import Between, Decorator, Function, option, shared
+
+
+class Stocked(TypedDict):
+    """What the options of `repr.lookup.building.Stock` say."""
+
+    data: tuple[str, ...]
+    subset: str | None
+    parts: tuple[str, ...]
+
+
+class Machine(TypedDict):
+    """What `--device`, `--workers` and `--wait` say: how `repr.lookup.index.Index` is opened, or made."""
+
+    device: str
+    workers: int | None
+    wait: float
+
+
+class Adding(Stocked, Machine):
+    """Both, of a command that puts images into an index."""
+
 
 part_option = option(
     "--part",
@@ -55,10 +77,17 @@ def sheet_option(what: str) -> Decorator:
     return option("--sheet", type=click.Path(path_type=Path), metavar="FILE", section="output", help=f"Draw {what}.")
 
 
-def index_option(function: Function) -> Function:
-    """--index DIR, in the place of the first word."""
+def index_option(metavar: str = "[DIR]") -> Decorator:
+    """The index folder, by --index DIR or as the first of the words that a command takes; metavar: what its words are."""
     text = "The index folder; or name it first, without --index."
-    return option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)(function)
+    by_option = option("--index", "folder", type=click.Path(path_type=Path), metavar="DIR", help=text)
+    words = click.argument("words", nargs=-1, metavar=metavar)
+    return lambda function: by_option(words(function))
+
+
+def stock_options(function: Function) -> Function:
+    """What an index takes in: --data, --subset, --part, --prefix; the function gets `Stocked`, and `prefix`."""
+    return shared("data", "subset")(part_option(prefix_option(function)))
 
 
 def index_and_words(folder: Path | None, words: Sequence[str]) -> tuple[Path, Sequence[str]]:

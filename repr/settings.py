@@ -141,6 +141,12 @@ def setting(
     return field
 
 
+def again(owner: type, name: str, *, usual: str) -> Any:
+    """The field of another dataclass that declares this setting, where only the default in words is another."""
+    (field,) = (field for field in dataclasses.fields(owner) if field.name == name)
+    return dataclasses.field(default=field.default, metadata={**field.metadata, "usual": usual})
+
+
 def declared(owner: type) -> dict[str, Setting]:
     """The settings of a dataclass by name, in the order in which they are declared; fields that are no settings are left out."""
     hints = get_type_hints(owner)

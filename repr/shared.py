@@ -45,6 +45,19 @@ class Divided:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which network is trained, where it does not begin from weights that say so."""
+
+    arch: str | None = setting(
+        None,
+        "The network where it starts from scratch: resnet18 to resnet152, vgg19, inception_v3, or any of timm's by name.",
+        usual="resnet18",
+        metavar="NAME",
+        group="model",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cropped:
     """At which crops images are embedded; () for what the weights say, else the whole image."""
 

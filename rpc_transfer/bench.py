@@ -38,7 +38,7 @@ class Bench:
         self.settings, self.split, self.device = settings, split, device
         self.file = SplitFile.of(split, catalog)
         self.validation: Mapping[int, Images] = {} if settings.reject is None else split.validation
-        extra = [rows for of in self.validation.values() for rows in of.values()]
+        extra = [rows for by_product in self.validation.values() for rows in by_product.values()]
         served = np.unique(np.concatenate([split.used(), *extra]))
         self.shelf = Shelf(catalog, served, device=settings.device, workers=settings.workers)
         self.source = content_key(DECODER, fingerprints(catalog, moved=True).tobytes())
@@ -72,7 +72,11 @@ class Bench:
     def _key(self, config: TransferConfig, seed: int) -> str:
         """Of all that a trial's numbers depend on."""
         split, settings = self.split, self.settings
-        images = [rows.tobytes() for of in (split.support[seed], split.tests[seed], self.validation.get(seed, {})) for rows in of.values()]
+        images = [
+            rows.tobytes()
+            for by_product in (split.support[seed], split.tests[seed], self.validation.get(seed, {}))
+            for rows in by_product.values()
+        ]
         base = learner_class("finetune")
         depends: dict[str, Json | bytes] = {
             "source": self.source,

@@ -194,7 +194,9 @@ def with_validation(catalog: Catalog, split: Split) -> Split:
     """
     validation = {seed: split.validation.get(seed) or validation_images(catalog, split, seed) for seed in split.seeds}
     kinds = {"base": split.base, "novel": split.novel}
-    bare = [kind for kind, members in kinds.items() if any(not any(len(of[key]) for key in members) for of in validation.values())]
+    bare = [
+        kind for kind, members in kinds.items() if any(not any(len(images_of[key]) for key in members) for images_of in validation.values())
+    ]
     notes = [f"no {kind} product has an image to choose the rejection threshold by" for kind in bare]
     return replace(split, validation=validation, notes=(*split.notes, *notes))
 

@@ -92,7 +92,9 @@ class Split:
 
     def of_seeds(self, seeds: Sequence[int]) -> Split:
         """The same split with these of its seeds alone."""
-        support, tests, validation = ({s: of[s] for s in seeds if s in of} for of in (self.support, self.tests, self.validation))
+        support, tests, validation = (
+            {s: by_seed[s] for s in seeds if s in by_seed} for by_seed in (self.support, self.tests, self.validation)
+        )
         return replace(self, support=support, tests=tests, validation=validation)
 
     def sizes(self, shots: int) -> list[int]:

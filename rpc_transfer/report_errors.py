@@ -104,9 +104,9 @@ def confusion_counts(results: Results, row: TransferRow, classes: int) -> Ints:
 
 def _by_supercategory(counts: Ints, groups: Sequence[str]) -> list[list[str]]:
     body = []
-    of = np.asarray(groups)
+    group_of = np.asarray(groups)
     for group in sorted(set(groups)):
-        mine = of == group
+        mine = group_of == group
         if mine.sum() < 2:
             continue
         images, right = counts[mine].sum(), np.trace(counts[np.ix_(mine, mine)])

@@ -140,10 +140,10 @@ def _embed(album: Album, row: TransferRow, seed: int) -> Embedded:
 def _nearest(page: Page, album: Album, embedded: Embedded) -> None:
     """A test image of each novel product, and the shots nearest to it."""
     base, everything = len(album.split.base), len(album.split.products)
-    of = [np.flatnonzero(~embedded.is_shot & (embedded.labels == c)) for c in range(base, everything)]
+    tests_of = [np.flatnonzero(~embedded.is_shot & (embedded.labels == c)) for c in range(base, everything)]
     gallery = np.flatnonzero(embedded.is_shot)
     sheets = []
-    for query in [int(places[0]) for places in of if len(places)][:SHEETS]:
+    for query in [int(places[0]) for places in tests_of if len(places)][:SHEETS]:
         likeness = embedded.vectors[gallery] @ embedded.vectors[query]
         near = np.argsort(-likeness, kind="stable")[:NEAREST]
         matches = [
@@ -172,6 +172,6 @@ def _map(page: Page, split: Split, embedded: Embedded) -> None:
 
 def _listed(split: Split, seed: int, *, tests: bool) -> tuple[Ints, Ints]:
     """Catalog rows and class numbers of a seed's shots or tests of the taught products."""
-    of = split.tests[seed] if tests else split.support[seed]
-    rows = np.concatenate([of[product] for product in split.products])
-    return rows, np.repeat(np.arange(len(split.products)), [len(of[product]) for product in split.products])
+    rows_of = split.tests[seed] if tests else split.support[seed]
+    rows = np.concatenate([rows_of[product] for product in split.products])
+    return rows, np.repeat(np.arange(len(split.products)), [len(rows_of[product]) for product in split.products])

@@ -13,8 +13,8 @@ from repr.crops import checked
 from repr.errors import UserError
 from repr.learners import FROZEN, LEARNERS, TRAINED, UPDATES, VARIANTS
 from repr.records import Json
-from repr.settings import Value, check, setting, values
-from repr.shared import Cropped, Machine, Source
+from repr.settings import Value, again, check, setting, values
+from repr.shared import Cropped, Machine, Network, Source
 
 FIRST_LEARNERS = ("finetune", "ncm", "cosine")
 SIZE = 64  # pixels a side of images for a random start, when no weights say otherwise
@@ -82,13 +82,7 @@ class Settings(Source, Cropped, Machine):
         metavar="random|grouped|FILE",
         group="data",
     )
-    data_seed: int | None = setting(
-        None,
-        "Seed by which a source without a split of its own is divided.",
-        low=0,
-        usual="as `split_seed`, else 0",
-        group="data",
-    )
+    data_seed: int | None = again(Source, "data_seed", usual="as `split_seed`, else 0")
     split_seed: int | None = setting(None, "Seed of the choice of novel products.", low=0, usual="0, or that of a split file", group="data")
     base_shots: int | Literal["all"] | None = setting(None, "Images a base product.", low=1, usual="as many as `shots`", group="data")
     shots_from: Literal["train", "val"] = setting("train", "Where shots come from.", group="data")
@@ -120,9 +114,7 @@ class Settings(Source, Cropped, Machine):
         high=1,
         group="model",
     )
-    arch: str | None = setting(
-        None, "Architecture of the random start.", usual=f"that of the first `weights`, else {ARCH}", metavar="NAME", group="model"
-    )
+    arch: str | None = again(Network, "arch", usual=f"that of the first `weights`, else {ARCH}")
     size: int | None = setting(
         None, "Image side.", low=8, usual=f"the weights' own; {SIZE} where nothing says otherwise", metavar="PX", group="model"
     )

@@ -74,13 +74,13 @@ def references(
             crops[test.against] = rows[test.b].config.crops
             if test.p is not None and test.n >= ENOUGH:
                 cells.setdefault(test.a, {})[test.against, test.metric] = points(test.difference, test.ci95)
-    shown = [against for against in AGAINST if any(against == of for line in cells.values() for of, _ in line)]
+    shown = [against for against in AGAINST if any(against == other for line in cells.values() for other, _ in line)]
     columns = [(against, metric) for against in shown for metric in ("acc_base", "acc_novel", "acc_all")]
     header = ["learner", "shots", "weights", "encoder", *(f"{COLUMNS[metric]} − {AGAINST[against][0]}" for against, metric in columns)]
     body = []
     for i, line in cells.items():
-        of = rows[i].config
-        named = [of.learner, str(of.shots), names[of.weights], of.features + suffix(of.crops)]
+        config = rows[i].config
+        named = [config.learner, str(config.shots), names[config.weights], config.features + suffix(config.crops)]
         body.append([*named, *(line.get(column, "–") for column in columns)])
     caption = " and above ".join(AGAINST[against][1] + suffix(crops[against]) for against in shown)
     return f"Same splits, points above {caption} (± half the 95 % interval)", header, body
@@ -103,8 +103,16 @@ def _table(rows: Sequence[TransferRow], names: Mapping[str, str], *, synthetic: 
     header = ["learner", "shots", "weights", "encoder", "px", "crops", "memory", *COLUMNS.values(), "data"]
     body = []
     for row in rows:
-        of = row.config
-        known = [of.learner, str(of.shots), names[of.weights], of.features, str(of.size), typed(of.crops), memory(row) or "–"]
+        config = row.config
+        known = [
+            config.learner,
+            str(config.shots),
+            names[config.weights],
+            config.features,
+            str(config.size),
+            typed(config.crops),
+            memory(row) or "–",
+        ]
         figures = ["not run"] + [""] * (len(COLUMNS) - 1) if row.error else [rate(row.metrics.get(name)) for name in COLUMNS]
         body.append([*known, *figures, "synthetic"])
     columns = [i for i, name in enumerate(header) if shown.get(name, True)]

@@ -77,23 +77,23 @@ def make_task(split: Split, seed: int, shots: int, readable: Table, validation: 
         parts = [split.support[seed][product][:n] for product in products]
         rows = np.concatenate(parts)
         labels = np.repeat([number[product] for product in products], [len(part) for part in parts])
-        kept = readable.has(rows)
-        lost = sorted(set(labels.tolist()) - set(labels[kept].tolist()))
+        usable = readable.has(rows)
+        lost = sorted(set(labels.tolist()) - set(labels[usable].tolist()))
         if lost:
             names = ", ".join(split.products[i] for i in lost[:8])
             raise UserError(f"none of the shots of {len(lost)} products can be read: {names}", "", "Mend the images or draw other shots")
-        return rows[kept], labels[kept].astype(np.int64)
+        return rows[usable], labels[usable].astype(np.int64)
 
     everything = (*split.products, *split.unknown)
     tests = np.concatenate([split.tests[seed][product] for product in everything])
     labels = np.concatenate([np.full(len(split.tests[seed][product]), number.get(product, -1), np.int64) for product in everything])
-    kept = readable.has(tests)
+    usable = readable.has(tests)
     free = np.concatenate([validation[product] for product in split.products]) if validation else np.empty(0, np.int64)
     return Task(
         steps=(_support(split.base, of_base), *(_support(step, shots) for step in split.increments)),
-        tests=tests[kept],
-        places=np.flatnonzero(kept),
-        labels=labels[kept],
+        tests=tests[usable],
+        places=np.flatnonzero(usable),
+        labels=labels[usable],
         base=len(split.base),
         supercategories=tuple(split.supercategories[product] for product in split.products),
         validation=free[readable.has(free)],

@@ -120,13 +120,13 @@ def s_label(a: str, b: str) -> float:
     return max(SequenceMatcher(None, a, b).ratio(), SequenceMatcher(None, b, a).ratio())
 
 
-def s_content(texts: Sequence[str], *, binary: bool = False, characters: int = CHARACTERS) -> Doubles:
+def s_content(texts: Sequence[str], *, binary: bool = False) -> Doubles:
     """Cosine of the texts' term frequencies: (n, n) float64, NaN in row and column of a text without terms.
 
-    Only the first `characters` of a text count. Terms: jieba's where the text is Chinese, words elsewhere. binary: whether a term
+    Only the first CHARACTERS of a text count. Terms: jieba's where the text is Chinese, words elsewhere. binary: whether a term
     occurs, in place of how often.
     """
-    counted = _counted([text[:characters] for text in texts])
+    counted = _counted([text[:CHARACTERS] for text in texts])
     vocabulary: dict[str, int] = {}
     columns = [vocabulary.setdefault(term, len(vocabulary)) for terms in counted for term in terms]
     values = [1.0 if binary else float(count) for terms in counted for count in terms.values()]

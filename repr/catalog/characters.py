@@ -29,9 +29,9 @@ class Characters:
 def characters(catalog: Catalog) -> Characters:
     """Count every letter and digit of titles and OCR, as written; blanks, marks and signs do not count."""
     titles, ocr = _counts(catalog.table["title"]), _counts(catalog.table["ocr"])
-    found = [code for code in np.flatnonzero(titles + ocr) if chr(code).isalnum()]
-    shares = titles[found] / max(1, titles[found].sum()) + ocr[found] / max(1, ocr[found].sum())
-    order = np.asarray(found, dtype=np.int64)[np.argsort(-shares, kind="stable")]
+    codes = [code for code in np.flatnonzero(titles + ocr) if chr(code).isalnum()]
+    shares = titles[codes] / max(1, titles[codes].sum()) + ocr[codes] / max(1, ocr[codes].sum())
+    order = np.asarray(codes, dtype=np.int64)[np.argsort(-shares, kind="stable")]
     return Characters(tuple(map(chr, order)), titles[order], ocr[order])
 
 

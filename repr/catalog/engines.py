@@ -65,10 +65,10 @@ class RapidOcr:
 
     def __call__(self, image: Image) -> list[Line]:
         """The lines, top to bottom."""
-        found: Any = self._engine(np.asarray(image)[:, :, ::-1])  # it takes BGR, as OpenCV has it
-        if found.txts is None:
+        result: Any = self._engine(np.asarray(image)[:, :, ::-1])  # it takes BGR, as OpenCV has it
+        if result.txts is None:
             return []
-        return [Line(text, float(score)) for text, score in zip(found.txts, found.scores, strict=True)]
+        return [Line(text, float(score)) for text, score in zip(result.txts, result.scores, strict=True)]
 
 
 class Tesseract:
@@ -109,7 +109,7 @@ def lines_of(table: str) -> list[Line]:
         text = (row.get("text") or "").strip()
         if text and float(row["conf"]) >= 0:
             words.setdefault(tuple(row[name] for name in ("block_num", "par_num", "line_num")), []).append((text, float(row["conf"]) / 100))
-    return [Line(_joined([text for text, _ in line]), sum(sure for _, sure in line) / len(line)) for line in words.values()]
+    return [Line(_joined([text for text, _ in line]), sum(confidence for _, confidence in line) / len(line)) for line in words.values()]
 
 
 def _joined(words: list[str]) -> str:

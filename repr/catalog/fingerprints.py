@@ -163,7 +163,7 @@ def near_pairs(prints: Prints) -> Ints:
 def _alike(bits: Hashes) -> Ints:
     """Pairs of positions in sorted `bits`, (n, 4), with at most BITS differing bits: (m, 2), each once."""
     bands = np.ascontiguousarray(bits).view(np.uint32).reshape(len(bits), 8).astype(np.uint64)
-    found = [np.zeros(0, np.int64)]
+    pairs = [np.zeros(0, np.int64)]
     for i, j in combinations(range(8), 2):
         key = bands[:, i] * MIX + bands[:, j]
         order = np.argsort(key, kind="stable")
@@ -175,8 +175,8 @@ def _alike(bits: Hashes) -> Ints:
                 break
             a, b = order[at], order[at + step]
             near = POPCOUNT[(bits[a] ^ bits[b]).view(np.uint16)].sum(axis=1) <= BITS
-            found.append(np.minimum(a, b)[near] * len(bits) + np.maximum(a, b)[near])
-    unique = np.unique(np.concatenate(found))
+            pairs.append(np.minimum(a, b)[near] * len(bits) + np.maximum(a, b)[near])
+    unique = np.unique(np.concatenate(pairs))
     return np.stack([unique // max(len(bits), 1), unique % max(len(bits), 1)], axis=1)
 
 

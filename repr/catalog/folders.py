@@ -32,9 +32,9 @@ def read(path: Path) -> Catalog:
     folders nest deeper than three.
     """
     passed = Tally()
-    found = sorted(images(path, passed), key=_order)
-    parts, skip = _parts(found)
-    placed = [one for file in found if (one := _place(file, parts, skip, passed))]
+    files = sorted(images(path, passed), key=_order)
+    parts, skip = _parts(files)
+    placed = [one for file in files if (one := _place(file, parts, skip, passed))]
     if not placed:
         lying = "; ".join(one.line() for one in passed.list())
         raise UserError(f"no data that can be read{f' ({lying})' if lying else ''}", path, NO_DATA)
@@ -46,11 +46,11 @@ def read(path: Path) -> Catalog:
     return _catalog(path, placed, level, [parts.note] if parts.note else [], passed)
 
 
-def _parts(found: list[File]) -> tuple[Parts, int]:
+def _parts(files: list[File]) -> tuple[Parts, int]:
     """The splits among the top folders, and how many folders stand above these: one where a single folder holds them all."""
     for skip in (0, 1):
         tops: dict[str, set[str]] = {}
-        for file in found:
+        for file in files:
             if len(file) > skip + 1:
                 tops.setdefault(file[skip], set()).add(file[skip + 1] if len(file) > skip + 2 else "")
         parts = parts_of(tops)

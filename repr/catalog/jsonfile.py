@@ -84,9 +84,9 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
                 chunk, started = _after_bracket(path, chunk), True
             cut = _gap(chunk) if chunk else None
             if cut:
-                body, left = b"".join((b"[", rest, memoryview(chunk)[: cut[0]], b"]")), chunk[cut[1] :]
+                body, following = b"".join((b"[", rest, memoryview(chunk)[: cut[0]], b"]")), chunk[cut[1] :]
             elif final:
-                body, left = b"".join((b"[", _before_bracket(path, rest, first), b"]")), b""
+                body, following = b"".join((b"[", _before_bracket(path, rest, first), b"]")), b""
             elif len(rest) > LONGEST + BLOCK:
                 raise UserError("not JSON, or not a list of records", f"{path}, record {first}", MEND)
             else:
@@ -95,8 +95,8 @@ def stream_array(path: Path, kind: type[T], *, on_bytes: Callable[[int], object]
             try:
                 records = decoder.decode(body)
             except BROKEN:
-                records, left = _one_by_one(path, body[1:-1] if final else rest + chunk, single, first, final=final)
-            rest = left
+                records, following = _one_by_one(path, body[1:-1] if final else rest + chunk, single, first, final=final)
+            rest = following
             if records:
                 yield first, records
             first += len(records)
@@ -208,7 +208,7 @@ def _complaint(data: bytes) -> str:
     bare = NOT_NUMBERS.search(STRING.sub(b'""', data))
     if bare:
         return f"{bare.group().decode()}, which is not JSON: write null where there is no value"
-    half = next((found for text in STRING.finditer(data) if (found := _half(text.group()))), None)
+    half = next((surrogate for text in STRING.finditer(data) if (surrogate := _half(text.group()))), None)
     if half:
         return f"half a character ({half}, a lone surrogate), as of a text that was cut off, which stands for nothing"
     return "not JSON"

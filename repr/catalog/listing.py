@@ -111,8 +111,10 @@ def _contradictions(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
         values: dict[str, set[str]] = {}
         for row in rows:
             values.setdefault(row["image"], set()).add(row.get(column, ""))
-        several = [(image, found) for image, found in values.items() if len(found) > 1]
+        several = [(image, several_values) for image, several_values in values.items() if len(several_values) > 1]
         if several:
-            image, found = several[0]
-            notes.append(f"{len(several)} images are listed under several {what}, such as {image} under {' and '.join(sorted(found))}")
+            image, several_values = several[0]
+            notes.append(
+                f"{len(several)} images are listed under several {what}, such as {image} under {' and '.join(sorted(several_values))}"
+            )
     return notes

@@ -58,11 +58,11 @@ def rows(alignment: Alignment) -> list[dict[str, Scalar]]:
             nearest.setdefault(pair.a, (pair.b, pair.s_label, pair.s_content))
             nearest.setdefault(pair.b, (pair.a, pair.s_label, pair.s_content))
     head = {label: max(group, key=lambda one: (one.products, -one.code)) for group in alignment.groups() for label in group}
-    found: list[dict[str, Scalar]] = []
+    made: list[dict[str, Scalar]] = []
     for label in sorted(nearest, key=lambda one: (one.parent, head[one].name if one in head else one.name, one.code)):
         other, s_label, s_content = nearest[label]
         merged = head.get(label)
-        found.append(
+        made.append(
             {
                 "level": alignment.level,
                 "id": label.id,
@@ -76,7 +76,7 @@ def rows(alignment: Alignment) -> list[dict[str, Scalar]]:
                 "s_content": None if s_content is None else round(s_content, 4),
             }
         )
-    return found
+    return made
 
 
 def write(path: Path, alignment: Alignment) -> Path:
@@ -150,9 +150,9 @@ def apply(catalog: Catalog, mapping: Mapping) -> Catalog:
     classes = [list(entries) for entries in catalog.classes]
     products = _products(catalog, level)
     for (name, parent), members in groups.items():
-        kept = max(members, key=lambda code: (products[code], -code))
-        targets[level][members] = kept
-        classes[level][kept] = ClassName(classes[level][kept].id, name, parent)
+        largest = max(members, key=lambda code: (products[code], -code))
+        targets[level][members] = largest
+        classes[level][largest] = ClassName(classes[level][largest].id, name, parent)
     _join_parents(catalog, classes, targets, groups, level)
     fewer = int((targets[level] != np.arange(len(targets[level]))).sum())
     note = f"aligned by a mapping of {len(mapping.entries)} classes of level {mapping.level}, now {fewer} fewer"
@@ -217,10 +217,10 @@ def _join_parents(
     for upper in range(level - 1, -1, -1):
         entries = catalog.classes[upper]
         following = []
-        for kept, others in joined:
-            if kept < 0:
+        for parent, others in joined:
+            if parent < 0:
                 continue
-            same = {code for code in others if code >= 0 and entries[code].name == entries[kept].name} | {kept}
+            same = {code for code in others if code >= 0 and entries[code].name == entries[parent].name} | {parent}
             roots = {int(targets[upper][code]) for code in same}
             root = min(roots)
             targets[upper][np.isin(targets[upper], list(roots))] = root
@@ -242,10 +242,10 @@ def _recoded(
     renumbered: list[tuple[ClassName, ...]] = []
     numbers: list[Ints] = []
     for i, (entries, target) in enumerate(zip(classes, targets, strict=True)):
-        kept = np.flatnonzero(target == np.arange(len(target)))
-        number = np.searchsorted(kept, target)
+        remaining = np.flatnonzero(target == np.arange(len(target)))
+        number = np.searchsorted(remaining, target)
         above = numbers[-1] if numbers else None
-        shown = [entries[code] for code in kept]
+        shown = [entries[code] for code in remaining]
         renumbered.append(
             tuple(ClassName(e.id, e.name, int(above[e.parent]) if above is not None and e.parent >= 0 else e.parent) for e in shown)
         )

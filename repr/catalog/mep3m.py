@@ -197,15 +197,15 @@ class Images(Spelling):
 
     def own(self, path: str) -> str | None:
         """The path of the image that a record means, as the disk has it; None, and counted, when it is not there."""
-        found = self.find(path)
-        if found is None:
+        file = self.find(path)
+        if file is None:
             path = plain(path)
             folder = path.rpartition("/")[0]
             if self.names(folder) is None:
                 self.missing[folder] += 1
             else:
                 self.files.append(path)
-        return found
+        return file
 
     def count(self, passed: Tally) -> None:
         """Count what is passed over, by reason."""
@@ -296,8 +296,8 @@ def _paths(annotations: Path, first: int, records: list[Record], images: Images)
             given[i] = settled(images, given[i], f"{annotations}, record {first + i}")
     if not images.check:
         return pa.array(given, pa.string()) if any(odd) else paths
-    found = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
-    return paths if found == given else pa.array(found, pa.string())
+    settled_paths = [path if not strange and images.has(path) else images.own(path) for path, strange in zip(given, odd, strict=True)]
+    return paths if settled_paths == given else pa.array(settled_paths, pa.string())
 
 
 def describe(root: Path, classes: ClassTable, images: Images, table: pa.Table, passed: Tally, torn: list[str]) -> Catalog:
@@ -360,15 +360,13 @@ class Built:
     passed_over: tuple[PassedOver, ...]
 
 
-def build_parquet(
-    annotations: Path, out: Path, *, info: Path | None = None, root: Path | None = None, on_bytes: Callable[[int], object] | None = None
-) -> Built:
+def build_parquet(annotations: Path, out: Path, *, info: Path | None = None, on_bytes: Callable[[int], object] | None = None) -> Built:
     """Stream an annotation file of any length into a catalog file, in flat memory.
 
-    info: dataset_info.xlsx; without it the classes are those of the records. root: where Images/ is; default: beside the annotations.
+    info: dataset_info.xlsx; without it the classes are those of the records. Images/ is beside the annotations.
     Raises UserError as `read`; then nothing is left at `out`.
     """
-    root = root or annotations.parent
+    root = annotations.parent
     classes, images, records, passed = read_info(info) if info else ClassTable(), Images(root), 0, Tally()
     with replacing(out) as temporary:
         with pq.ParquetWriter(temporary, SCHEMA, **PARQUET) as writer:

@@ -80,9 +80,9 @@ class Filled:
         """The counts in words."""
         if not self.lacking:
             return [f"No image lacks OCR; text on {100 * self.share:.1f} % of the rows."]
-        sure = f", mean confidence {self.confidence:.2f}" if self.confidence is not None else ""
+        mean = f", mean confidence {self.confidence:.2f}" if self.confidence is not None else ""
         return [
-            f"{self.lacking:,} images lacked OCR: {self.with_text:,} now have text{sure}, {len(self.unreadable):,} could not be read "
+            f"{self.lacking:,} images lacked OCR: {self.with_text:,} now have text{mean}, {len(self.unreadable):,} could not be read "
             f"({self.seconds:.1f} s, {self.engine}).",
             f"Text on {100 * self.share:.1f} % of the rows{' (synthetic)' if self.catalog.synthetic else ''}; every line: {self.journal}",
         ]
@@ -130,21 +130,21 @@ def fill(
     if tasks:
         version = make(engine).version
         done = _resume(journal, version)
-        left = [key for key, row in tasks.items() if not _still(done.get(key), catalog.file(row))]
-        resumed = len(tasks) - len(left)
+        unread = [key for key, row in tasks.items() if not _still(done.get(key), catalog.file(row))]
+        resumed = len(tasks) - len(unread)
         if resumed:
             log.info(f"{resumed:,} of {len(tasks):,} images were read before: {journal}")
-        todo = (Task(key, catalog.file(tasks[key]), boxes[tasks[key]]) for key in left)
-        done.update(_kept(journal, _read(todo, len(left), engine, workers or cores()), len(left)))
+        todo = (Task(key, catalog.file(tasks[key]), boxes[tasks[key]]) for key in unread)
+        done.update(_kept(journal, _read(todo, len(unread), engine, workers or cores()), len(unread)))
     unreadable = tuple((key, done[key].error) for key in tasks if done[key].error)
     if tasks and len(unreadable) == len(tasks):
         raise UserError(f"none of {len(tasks):,} images could be read ({unreadable[0][1]})", unreadable[0][0], "Check that they are there")
     taken = {key: [line for line in done[key].lines if line.confidence >= confidence and line.text.strip()] for key in tasks}
     filled = _with_text(catalog, keys, {key: " ".join(line.text.strip() for line in lines) for key, lines in taken.items()})
     filled.write(out)
-    sure = [line.confidence for lines in taken.values() for line in lines]
+    confidences = [line.confidence for lines in taken.values() for line in lines]
     with_text = sum(1 for lines in taken.values() if lines)
-    mean = float(np.mean(sure)) if sure else None
+    mean = float(np.mean(confidences)) if confidences else None
     return Filled(filled, out, journal, version, len(tasks), resumed, with_text, unreadable, mean, time.monotonic() - begun)
 
 
@@ -216,7 +216,7 @@ def _kept(journal: Path, readings: Iterator[tuple[str, Reading]], total: int) ->
 
 def _parsed(line: str) -> tuple[str, Reading]:
     entry = json.loads(line)
-    lines = tuple(Line(text, sure) for text, sure in entry.get("lines", ()))
+    lines = tuple(Line(text, confidence) for text, confidence in entry.get("lines", ()))
     return entry["image"], Reading(lines, entry.get("error", ""), entry.get("bytes", 0))
 
 

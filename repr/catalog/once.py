@@ -59,8 +59,8 @@ def once(catalog: Catalog, *, by_split: bool = True, level: int | None = None) -
     notes = [*_torn(products.values(), several), *([_seen(len(both), paths[both[0]].as_py())] if both else [])]
     for note in notes:
         log.warning(f"{note[0].upper()}{note[1:]}.")
-    left = catalog.select(np.setdiff1d(np.arange(len(catalog)), again)) if again else catalog
-    return replace(left, notes=(*catalog.notes, *notes), passed_over=summed([catalog.passed_over, tally.list()]))
+    single = catalog.select(np.setdiff1d(np.arange(len(catalog)), again)) if again else catalog
+    return replace(single, notes=(*catalog.notes, *notes), passed_over=summed([catalog.passed_over, tally.list()]))
 
 
 def _seen(n: int, path: str) -> str:

@@ -42,12 +42,11 @@ class Subset:
 
 @dataclass(frozen=True)
 class Listed:
-    """A subset that comes with the package: its classes in our list, and classes and products in the paper."""
+    """A subset that comes with the package: its classes in our list, and its products in the paper."""
 
     name: str
     level: int
     classes: int
-    paper_classes: int
     paper_products: int
     proposed: bool
 
@@ -58,12 +57,9 @@ def names() -> list[str]:
 
 
 def listing() -> list[Listed]:
-    """The subsets that come with the package, with the number of classes in our list and the paper's counts."""
-    found = []
-    for name, (classes, products) in PAPER.items():
-        part = load(name)
-        found.append(Listed(name, part.level, len(part.ids), classes, products, part.proposed))
-    return found
+    """The subsets that come with the package, with the number of classes in our list and of products in the paper."""
+    subsets = {name: load(name) for name in PAPER}
+    return [Listed(name, part.level, len(part.ids), PAPER[name][1], part.proposed) for name, part in subsets.items()]
 
 
 def load(name: str) -> Subset:

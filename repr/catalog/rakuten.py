@@ -93,13 +93,13 @@ def read(path: Path) -> Catalog:
             raise UserError(f"a second file of the part {part}", file, "Keep one of them in the folder, or name the file itself")
         parts[part] = _products(file, part)
     labelled = [part for part, listed in parts.items() if any(one.code is not None for one in listed)]
-    passed, kept = Tally(), list[Listed]()
+    passed, products = Tally(), list[Listed]()
     for part, listed in parts.items():
         if labelled and part not in labelled:
             passed.add(UNLABELLED, f"{part}", len(listed))
         else:
-            kept += _once(listed, passed)
-    return _catalog(root, kept, passed, split=len(labelled) > 1)
+            products += _once(listed, passed)
+    return _catalog(root, products, passed, split=len(labelled) > 1)
 
 
 def _part(file: Path) -> str:
@@ -127,17 +127,17 @@ def _products(file: Path, part: str) -> list[Listed]:
 
 def _columns(header: Sequence[str], needed: Sequence[str], file: Path, expected: str) -> dict[str, str]:
     """What the file calls each column. Raises UserError, with the names expected, where one is missing or there under both names."""
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for name, spellings in CALLED.items():
         there = [column for column in header if column.lower() in spellings]
         if len(there) > 1 and name != "index":
             raise UserError(f"the columns {' and '.join(there)} are one and the same", file, expected)
-        found |= {name: there[0]} if there else {}
-    missing = [name for name in needed if name not in found]
+        columns |= {name: there[0]} if there else {}
+    missing = [name for name in needed if name not in columns]
     if missing:
-        told = f"no column {' and no column '.join(' or '.join(CALLED[name]) for name in missing)}"
-        raise UserError(f"{told} (it has: {', '.join(header)})", file, expected)
-    return found
+        absent = f"no column {' and no column '.join(' or '.join(CALLED[name]) for name in missing)}"
+        raise UserError(f"{absent} (it has: {', '.join(header)})", file, expected)
+    return columns
 
 
 def _codes(file: Path, part: str, index: Sequence[tuple[str, str]]) -> list[int | None]:
@@ -179,29 +179,29 @@ def _integer(text: str, what: str, where: str) -> int:
 
 
 def _once(listed: Sequence[Listed], passed: Tally) -> list[Listed]:
-    kept: dict[tuple[int, int], Listed] = {}
+    unique: dict[tuple[int, int], Listed] = {}
     for one in listed:
-        if (one.product, one.image) in kept:
+        if (one.product, one.image) in unique:
             passed.add(AGAIN, one.path)
-        kept.setdefault((one.product, one.image), one)
-    return list(kept.values())
+        unique.setdefault((one.product, one.image), one)
+    return list(unique.values())
 
 
-def _catalog(root: Path, kept: Sequence[Listed], passed: Tally, *, split: bool) -> Catalog:
-    codes = sorted({one.code for one in kept if one.code is not None})
+def _catalog(root: Path, products: Sequence[Listed], passed: Tally, *, split: bool) -> Catalog:
+    codes = sorted({one.code for one in products if one.code is not None})
     place = {code: n for n, code in enumerate(codes)}
     columns: dict[str, Sequence[object]] = {
-        "path": [one.path for one in kept],
-        "product": [str(one.product) for one in kept],
-        "class_1": [-1 if one.code is None else place[one.code] for one in kept],
-        "split": [one.part if split else "" for one in kept],
-        "title": [one.title for one in kept],
-        "description": [one.description for one in kept],
+        "path": [one.path for one in products],
+        "product": [str(one.product) for one in products],
+        "class_1": [-1 if one.code is None else place[one.code] for one in products],
+        "split": [one.part if split else "" for one in products],
+        "title": [one.title for one in products],
+        "description": [one.description for one in products],
     }
     files = Spelling(root)
-    missing = [one.path for one in kept if not files.has(one.path)]
+    missing = [one.path for one in products if not files.has(one.path)]
     files.count_closed(passed)
-    notes = [f"{len(missing):,} of {len(kept):,} products have no image, such as {missing[0]}"] if missing else []
+    notes = [f"{len(missing):,} of {len(products):,} products have no image, such as {missing[0]}"] if missing else []
     source = Source(as_text(root.name), "rakuten", root, synthetic=(root / "synthetic.json").is_file())
     first = tuple(ClassName(str(code), str(code)) for code in codes)
     described = {"classes": (first, (), ()), "sources": (source,), "default_level": 1}

@@ -83,8 +83,8 @@ class Columns(dict[str, list[object]]):
 
 def instances_in(root: Path) -> dict[str, Path]:
     """The instance files of a folder by split, in the order train, val, test; empty when it is not in RPC's layout."""
-    found = {match.group(1): file for file in root.glob("instances_*2019.json") if (match := INSTANCES.fullmatch(file.name))}
-    return {split: found[split] for split in SPLITS if split in found}
+    by_split = {match.group(1): file for file in root.glob("instances_*2019.json") if (match := INSTANCES.fullmatch(file.name))}
+    return {split: by_split[split] for split in SPLITS if split in by_split}
 
 
 def read(path: Path) -> Catalog:

@@ -62,11 +62,11 @@ class Spelling:
             return recorded
         parts = plain(recorded).split("/")
         starts = range(len(parts)) if ABSOLUTE.match(recorded) else [0, *self._repeated(parts)]
-        found = next((path for start in starts if (path := self._fit(parts[start:]))), None)
-        if found is not None:
+        fitting = next((path for start in starts if (path := self._fit(parts[start:]))), None)
+        if fitting is not None:
             self.respelled += 1
-            self.example = self.example if self.respelled > 1 else (recorded, found)
-        return found
+            self.example = self.example if self.respelled > 1 else (recorded, fitting)
+        return fitting
 
     def _repeated(self, parts: list[str]) -> list[int]:
         """Where the path begins after the folder's own name (and that of the folder above) has been said again."""
@@ -117,11 +117,11 @@ def settled(files: Spelling, path: str, where: str) -> str:
     Raises UserError for a path that climbs out, and for an absolute one of which no end is a file below the root.
     """
     checked(path, where)
-    found = files.find(path)
-    if found is None and LEAVES.search(path):
+    file = files.find(path)
+    if file is None and LEAVES.search(path):
         raise UserError(
             f"the image path {path!r} is absolute, and neither it nor an end of it is a file in {files.root}",
             where,
             "Give paths relative to that folder, or put the images there",
         )
-    return found or plain(path)
+    return file or plain(path)

@@ -194,8 +194,8 @@ def _classes(catalog: Catalog) -> tuple[ClassRow, ...]:
 
 def _resolutions(catalog: Catalog) -> tuple[Resolution, ...]:
     sizes = catalog.table.select(["width", "height"]).drop_null()
-    found = sizes.group_by(["width", "height"]).aggregate([([], "count_all")]).to_pylist()
-    rows = [Resolution(row["width"], row["height"], row["count_all"]) for row in found]
+    counts = sizes.group_by(["width", "height"]).aggregate([([], "count_all")]).to_pylist()
+    rows = [Resolution(row["width"], row["height"], row["count_all"]) for row in counts]
     return tuple(sorted(rows, key=lambda r: (-r.samples, r.width, r.height)))
 
 

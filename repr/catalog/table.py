@@ -135,10 +135,10 @@ class Catalog:
         dense = np.full(int(present.max()) + 2, -1, dtype=np.int64)
         dense[present] = np.arange(len(present))
         names = [entries[code].name for code in present]
-        seen: dict[str, int] = {}
+        times: dict[str, int] = {}
         for name in names:
-            seen[name] = seen.get(name, 0) + 1
-        unique = [name if seen[name] == 1 else f"{name} ({entries[code].id})" for name, code in zip(names, present, strict=True)]
+            times[name] = times.get(name, 0) + 1
+        unique = [name if times[name] == 1 else f"{name} ({entries[code].id})" for name, code in zip(names, present, strict=True)]
         return dense[codes], tuple(unique)
 
     def product_labels(self) -> tuple[Ints, tuple[str, ...]]:

@@ -87,11 +87,11 @@ def _named(one: ClassName, level: int, table: Table, used: set[tuple[int, str]])
 
 def _present(catalog: Catalog) -> list[list[tuple[int, str]]]:
     """Level and id, without the prefix of a union, of the classes that rows have."""
-    found = []
+    ids = []
     for level, entries in enumerate(catalog.classes, 1):
         codes = dict.fromkeys(int(code) for code in catalog.column(f"class_{level}") if code >= 0)
-        found.append(list(dict.fromkeys((level, entries[code].id.rpartition(":")[2]) for code in sorted(codes))))
-    return found
+        ids.append(list(dict.fromkeys((level, entries[code].id.rpartition(":")[2]) for code in sorted(codes))))
+    return ids
 
 
 def _example(catalog: Catalog) -> str:

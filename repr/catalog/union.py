@@ -56,7 +56,7 @@ def _same_names(entries: Sequence[ClassName]) -> int:
     sources: dict[str, set[str]] = {}
     for entry in entries:
         sources.setdefault(entry.name, set()).add(entry.id.partition(":")[0])
-    return sum(len(found) > 1 for name, found in sources.items() if name)
+    return sum(len(owners) > 1 for name, owners in sources.items() if name)
 
 
 def deepened(catalog: Catalog, level: int) -> Catalog:

@@ -116,10 +116,10 @@ def find_program() -> Program:
 def archives_in(root: Path) -> list[Path]:
     """Images/<number>.rar below a MEP-3M folder, in numeric order."""
     images = root / "Images" if (root / "Images").is_dir() else root
-    found = [file for file in images.iterdir() if file.suffix.lower() == ".rar" and file.stem.isdigit()] if images.is_dir() else []
-    if not found:
+    archives = [file for file in images.iterdir() if file.suffix.lower() == ".rar" and file.stem.isdigit()] if images.is_dir() else []
+    if not archives:
         raise UserError("no Images/<number>.rar in it", root, "Give the folder that holds MEP-3M's Images/1.rar … 599.rar")
-    return sorted(found, key=lambda file: int(file.stem))
+    return sorted(archives, key=lambda file: int(file.stem))
 
 
 def choose(archives: list[Path], subset: str | None) -> list[Path]:
@@ -129,15 +129,15 @@ def choose(archives: list[Path], subset: str | None) -> list[Path]:
     part = parts.load(subset)
     if not part.archives:
         raise UserError("its archives cannot be told: no sub_class_id or parent_id in it", subset, "Add the column, or leave `subset` out")
-    of = {archive.stem: archive for archive in archives}
-    absent = [id_ for id_ in part.archives if id_ not in of]
+    by_id = {archive.stem: archive for archive in archives}
+    absent = [id_ for id_ in part.archives if id_ not in by_id]
     if absent:
         raise UserError(
             f"{len(absent)} archives of {part.name} are not there: {', '.join(f'{id_}.rar' for id_ in absent)}",
             archives[0].parent,
             "Fetch them, or leave `subset` out",
         )
-    return [of[id_] for id_ in part.archives]
+    return [by_id[id_] for id_ in part.archives]
 
 
 class _Image(msgspec.Struct):
@@ -157,8 +157,8 @@ def _inside(path: str) -> str:
     """A record's path from Images/ on, however it is spelled: with back slashes, absolute, or with dots."""
     if path.startswith("Images/") and not ODD.search(path):
         return path
-    found = INSIDE.search(plain(path))
-    return f"Images/{found.group(1)}" if found else plain(path)
+    match = INSIDE.search(plain(path))
+    return f"Images/{match.group(1)}" if match else plain(path)
 
 
 def unpack(archives: Iterable[Path], paths: pa.ChunkedArray, out: Path, program: Program) -> Iterator[Result]:
@@ -198,22 +198,22 @@ def _unpack_one(program: Program, archive: Path, wanted: set[str], images: Path)
     part.mkdir(parents=True)
     try:
         _call(program.unpacking(program.path, archive.absolute(), part.absolute()), archive)
-        found = part / archive.stem
-        got = {entry.name for entry in found.iterdir() if entry.is_file() and not entry.is_symlink()} if found.is_dir() else set()
+        unpacked = part / archive.stem
+        got = {entry.name for entry in unpacked.iterdir() if entry.is_file() and not entry.is_symlink()} if unpacked.is_dir() else set()
         if inside - got:
             raise UserError(f"{len(inside - got)} of {len(inside)} members did not come out", archive, "Fetch the archive again")
-        _move_in(found, place)
+        _move_in(unpacked, place)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return result
 
 
-def _move_in(found: Path, place: Path) -> None:
+def _move_in(unpacked: Path, place: Path) -> None:
     """Put the unpacked folder in its place; into a folder that is there already, file by file."""
     if not place.exists():
-        found.rename(place)
+        unpacked.rename(place)
         return
-    for entry in found.iterdir():
+    for entry in unpacked.iterdir():
         entry.replace(place / entry.name)
 
 

@@ -22,10 +22,10 @@ def clean(text: str, longest: int = LONGEST) -> str:
 
 def terms(text: str, longest: int = LONGEST) -> list[str]:
     """The terms of a text, cleaned: Chinese as jieba cuts it, other scripts by word. Raises UserError when jieba is needed and missing."""
-    found: list[str] = []
+    words: list[str] = []
     for chunk in clean(text, longest).split():
-        found += _cut(chunk) if HAN.search(chunk) else [chunk]
-    return found
+        words += _cut(chunk) if HAN.search(chunk) else [chunk]
+    return words
 
 
 @lru_cache(1 << 16)

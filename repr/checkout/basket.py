@@ -19,7 +19,7 @@ from repr.images.reader import ImageLike, Unreadable, crop_square, name_of, read
 from repr.lookup.matches import Match, MatchJson
 
 if TYPE_CHECKING:
-    from repr.lookup.photographs import Asked
+    from repr.lookup.photographs import Lookup
 
 
 class ItemJson(TypedDict):
@@ -120,7 +120,7 @@ class Basket:
 
 
 def baskets(
-    images: Iterable[ImageLike], index: Asked | None, proposer: Proposer, *, k: int = 5, threshold: float | None = None
+    images: Iterable[ImageLike], index: Lookup | None, proposer: Proposer, *, k: int = 5, threshold: float | None = None
 ) -> Iterator[Basket]:
     """The basket of each image, one by one as they come; k products are kept for each box.
 
@@ -139,7 +139,7 @@ def baskets(
         yield Basket(name, image.size, tuple(items))
 
 
-def named(image: Image.Image, proposals: Sequence[Proposal], index: Asked, k: int = 5, threshold: float | None = None) -> list[Item]:
+def named(image: Image.Image, proposals: Sequence[Proposal], index: Lookup, k: int = 5, threshold: float | None = None) -> list[Item]:
     """Name what is in boxes of an upright RGB image, all of them in one batch; k products are kept for each.
 
     threshold: the confidence below which an item is unknown; None for what the index says, whose own threshold is of photographs like

@@ -41,8 +41,8 @@ NAMES = frozenset(field.name for field in fields(About))
 class Graph:
     """An ONNX file, opened. Called with an image it gives the boxes from the detector's threshold on, the surest first."""
 
-    def __init__(self, path: Path, *, threads: int = 0, least: float | None = None) -> None:
-        """threads: for one operation; 0 for what ONNX Runtime finds. least: the lowest score instead of the detector's threshold.
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
+        """threads: for one operation; 0 for what ONNX Runtime finds.
 
         Raises UserError when it is missing, or no detector.
         """
@@ -51,7 +51,6 @@ class Graph:
         if not set(texts) >= NAMES:
             raise UserError("no detector", path, "Give an exported detector", argument="detector")
         self.about = from_json(About, {name: json.loads(text) for name, text in texts.items() if name in NAMES}, path)
-        self.least = self.about.threshold if least is None else least
 
     def answer(self, square: Pixels) -> tuple[Floats, Floats]:
         """Boxes (n, 4) and scores (n, classes) of a square (side, side, 3) uint8, as `network.Finder` has them."""
@@ -61,4 +60,4 @@ class Graph:
     def __call__(self, image: Image.Image) -> list[Proposal]:
         """Boxes of an upright RGB image."""
         square, scale = squared(image, self.about.side)
-        return proposals_of(*self.answer(square), self.about.classes, scale, image.size, self.least)
+        return proposals_of(*self.answer(square), self.about.classes, scale, image.size, self.about.threshold)

@@ -31,11 +31,11 @@ def distinct(proposals: Sequence[Proposal], *, overlap: float = OVERLAP, inside:
     lies in the other, the surest stays; the surest first."""
     ordered = sorted(proposals, key=lambda proposal: (-proposal.score, proposal.box))
     boxes = np.array([one.box for one in ordered], np.float64).reshape(-1, 4)
-    left, apart = np.ones(len(ordered), bool), list[Proposal]()
+    free, apart = np.ones(len(ordered), bool), list[Proposal]()
     for place, one in enumerate(ordered):
-        if left[place]:
+        if free[place]:
             apart.append(one)
-            left &= ~_same(boxes[place], boxes, overlap, inside)
+            free &= ~_same(boxes[place], boxes, overlap, inside)
     return apart
 
 

@@ -189,23 +189,19 @@ def pooled(network: nn.Module, numbers: Tensor, pooling: str = "mean") -> Tensor
     return (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
-def bert_features(data: Data, settings: Settings) -> Features:
-    """The vectors of every catalog row's text; each different text is encoded once, and kept by the content of texts and folder."""
-    return _features(data, settings, find_folder(data, settings))
-
-
 def _features(data: Data, settings: Settings, folder: Path) -> Features:
+    """Each different text is encoded once, and kept by the content of texts and folder."""
     every = np.arange(len(data.catalog))
     texts = [text for block in data.texts.blocks(every, pair=True) for text in block]
     unique, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
     longest = length(settings)
     digest = hashlib.sha256(chr(0).join(unique).encode()).digest()
-    kept = cache_dir("text", f"{content_key('bert', VERSION, longest, settings.pooling, _digest(folder), digest)}.npy")
-    vectors = _read(kept, len(unique))
+    cached = cache_dir("text", f"{content_key('bert', VERSION, longest, settings.pooling, _digest(folder), digest)}.npy")
+    vectors = _read(cached, len(unique))
     if vectors is None:
         vectors = encode(list(unique), folder, settings.device, longest, settings.pooling)
         if len(unique) > FEW:  # a few are made again as quickly
-            with replacing(kept) as temporary, temporary.open("wb") as stream:
+            with replacing(cached) as temporary, temporary.open("wb") as stream:
                 np.save(stream, vectors)
     present = np.array([bool(text) for text in texts])
     return Features(np.where(present[:, None], vectors[place], 0).astype(np.float32), present, f"{_name(folder)} ({vectors.shape[1]}-d)")

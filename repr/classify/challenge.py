@@ -72,6 +72,6 @@ def _gain(a: ClassifyRow, b: ClassifyRow, words: str) -> str:
         return f"{a.config.model} and {b.config.model} share no split"
     chance = ""
     if test.ci95 is not None:
-        sure = abs(test.difference) > test.ci95
-        chance = "; it may be nothing" if not sure else "; above zero" if test.difference > 0 else "; below zero"
+        significant = abs(test.difference) > test.ci95
+        chance = "; it may be nothing" if not significant else "; above zero" if test.difference > 0 else "; below zero"
     return f"{a.config.model} over {words} ({b.config.model}): {points(test.difference, test.ci95)} points of macro-F1{chance}"

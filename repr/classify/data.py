@@ -63,12 +63,12 @@ class Features:
 
     def known(self, rows: Ints) -> Ints:
         """Those of the training rows that are there. Raises UserError when none is."""
-        seen = rows[self.present[rows]]
-        if not len(seen):
+        present = rows[self.present[rows]]
+        if not len(present):
             raise UserError(
                 "no training row has anything for it to see", self.name, "Check the images and titles, or choose another `model`"
             )
-        return seen
+        return present
 
 
 class Data:
@@ -172,8 +172,8 @@ def hold_out(train: Ints, labels: Ints, groups: Ints, rng: np.random.Generator) 
     chosen = np.zeros(len(sizes), bool)
     chosen[order[np.cumsum(sizes[order]) <= VALIDATION * len(train)]] = True
     held = chosen[own]
-    left = np.bincount(labels[train[~held]], minlength=int(labels.max()) + 1)
-    held &= left[labels[train]] > 0
+    remaining = np.bincount(labels[train[~held]], minlength=int(labels.max()) + 1)
+    held &= remaining[labels[train]] > 0
     return train[~held], train[held]
 
 

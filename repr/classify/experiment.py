@@ -49,16 +49,16 @@ def run(open_catalog: Open, rows: Sequence[Settings], seeds: Sequence[int], out:
     """
     store, models = (Store(out / TRIALS), out / FOLDER) if out else (None, None)
     trials: dict[tuple[int, int], Found] = {}
-    seen: list[Leak] = []
+    found_leaks: list[Leak] = []
     for part, split in dict.fromkeys((row.part, row.split) for row in rows):
         for seed in seeds:
             members = {number: replace(row, seed=seed) for number, row in enumerate(rows) if (row.part, row.split) == (part, split)}
             group, leaks = _run_group(open_catalog, members, seed, store, models, alone=len(rows) == 1)
             trials |= {(one.row, seed): (one, trial) for one, trial in group}
-            seen += leaks
+            found_leaks += leaks
     if out and store:
         _write_classes(out / PER_CLASS, store, [one for one, trial in trials.values() if isinstance(trial, Trial)])
-    return Ran([[trials[number, seed] for seed in seeds] for number in range(len(rows))], _worst(seen))
+    return Ran([[trials[number, seed] for seed in seeds] for number in range(len(rows))], _worst(found_leaks))
 
 
 def _run_group(
@@ -126,10 +126,10 @@ def run_trial(data: Data, settings: Settings, keep: Path | None = None) -> Trial
 
 
 def _write_classes(folder: Path, store: Store, done: Sequence[Wanted]) -> None:
-    for one in done:
-        path = folder / Path(one.file).with_suffix(".csv").name
+    for entry in done:
+        path = folder / Path(entry.file).with_suffix(".csv").name
         if not path.is_file():
-            write_per_class(path, store.read(one.file).arrays)
+            write_per_class(path, store.read(entry.file).arrays)
 
 
 def title(settings: Settings) -> str:

@@ -114,5 +114,5 @@ def temperature_of(model: Model, data: Data, problem: Problem, trained: Ints) ->
         return 1.0
     rows = rows[:: max(1, len(rows) // CALIBRATED)]
     logits = model.logits(data, rows)
-    seen = ~np.isnan(logits[:, 0])
-    return fit_temperature(logits[seen], np.searchsorted(trained, problem.labels[rows[seen]]))
+    answered = ~np.isnan(logits[:, 0])
+    return fit_temperature(logits[answered], np.searchsorted(trained, problem.labels[rows[answered]]))

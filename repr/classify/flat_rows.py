@@ -34,9 +34,9 @@ def measured(data: Data, settings: Settings, problem: Problem, fitted: Fitted, f
     started = time.perf_counter()
     truth, classes = problem.labels[problem.test], len(problem.names)
 
-    def blocks(seen: Data, tau: float = 0.0) -> Blocks:
+    def blocks(shown: Data, tau: float = 0.0) -> Blocks:
         """Probabilities of the test rows as the data show them, block by block."""
-        return lambda: fitted.blocks(seen, problem.test, tau)
+        return lambda: fitted.blocks(shown, problem.test, tau)
 
     figures = _measure(truth, blocks(data, settings.adjust), classes)
     plain = _measure(truth, blocks(data), classes) if settings.adjust else figures
@@ -69,8 +69,8 @@ def _measure(truth: Ints, blocks: Blocks, classes: int) -> Measured:
     """`measure` reads the probabilities twice: those that fit are kept, so that no model is asked a second time."""
     if len(truth) * classes > KEPT:
         return measure(truth, blocks, classes)
-    kept = list(blocks())
-    return measure(truth, lambda: iter(kept), classes)
+    probabilities = list(blocks())
+    return measure(truth, lambda: iter(probabilities), classes)
 
 
 def _unknown(model: Model, data: Data, rows: Ints) -> int | None:

@@ -54,13 +54,13 @@ class TwoModalities(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """The logits."""
-        images, seen, texts, read = torch.split(rows, self.split, dim=1)
+        images, has_image, texts, has_text = torch.split(rows, self.split, dim=1)
         if self.training:
             draw = torch.rand(len(rows), 1, device=rows.device)
-            seen = seen * ((draw >= LEFT_OUT) | (read == 0))
-            read = read * ((draw < 1 - LEFT_OUT) | (seen == 0))
-        image = torch.where(seen > 0, self.image(images), self.no_image)
-        text = torch.where(read > 0, self.text(texts), self.no_text)
+            has_image = has_image * ((draw >= LEFT_OUT) | (has_text == 0))
+            has_text = has_text * ((draw < 1 - LEFT_OUT) | (has_image == 0))
+        image = torch.where(has_image > 0, self.image(images), self.no_image)
+        text = torch.where(has_text > 0, self.text(texts), self.no_text)
         logits: Tensor = self.net(image, text)
         return logits
 

@@ -104,16 +104,16 @@ class GramNet(nn.Module):
         return logits
 
 
-def grams(texts: list[str], buckets: int = BUCKETS) -> tuple[Ints, Ints]:
-    """The places of all character n-grams of SIZES of folded texts, text by text, (m,) in 0..buckets-1, and where each text's begin, (n,).
+def grams(texts: list[str]) -> tuple[Ints, Ints]:
+    """The places of all character n-grams of SIZES of folded texts, text by text, (m,) in 0..BUCKETS-1, and where each text's begin, (n,).
 
-    A text begins and ends with a blank, which counts; at most LONGEST characters of it are read. buckets: a power of two.
+    A text begins and ends with a blank, which counts; at most LONGEST characters of it are read.
     """
     joined = "\n".join(f" {text[:LONGEST].casefold()} " for text in texts) + "\n"
     codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.uint64)
     breaks = codes == 10
     document = np.cumsum(breaks) - breaks
-    shift = np.uint64(64 - int(buckets).bit_length() + 1)
+    shift = np.uint64(64 - BUCKETS.bit_length() + 1)
     places, owners = [], []
     value = np.zeros(len(codes), np.uint64)
     for size in range(1, max(SIZES) + 1):

@@ -50,10 +50,10 @@ class Image:
         self.look_ = None if self.settings.whole else ImageFeatures(settings)
         if self.look_ is not None:
             features = self.look_(data)
-            seen = features.present[rows]
+            present = features.present[rows]
             vectors = features.vectors[features.known(rows)]
             self.network_ = fit_head(
-                vectors, labels[seen], classes, first=Standardised(vectors), hidden=self._hidden, optimiser="adam",
+                vectors, labels[present], classes, first=Standardised(vectors), hidden=self._hidden, optimiser="adam",
                 generator=generator, device=pick_device(settings.device), **settings.training(EPOCHS_FROZEN),
             )  # fmt: skip
             self.note = f"frozen {features.name}"
@@ -116,7 +116,7 @@ class Image:
         settings = self.settings
         self.size_ = size
         pack, place = data.pixels(size, settings.workers)
-        seen = place[rows] >= 0
+        readable = place[rows] >= 0
         views = preset("supervised", size)
         device = pick_device(settings.device)
 
@@ -129,7 +129,7 @@ class Image:
             return network.loss(images, truth) if isinstance(network, Construction) else entropy(images, logits, truth)
 
         self.network_ = fit_network(
-            network, torch.from_numpy(place[rows[seen]]), torch.from_numpy(labels[seen]), loss=loss, generator=generator,
+            network, torch.from_numpy(place[rows[readable]]), torch.from_numpy(labels[readable]), loss=loss, generator=generator,
             transform=viewed, device=device, **training,
         )  # fmt: skip
 
@@ -140,9 +140,9 @@ class Image:
             return logits
         if self.look_ is not None:
             features = self.look_(data)
-            seen = features.present[rows]
-            if seen.any():
-                logits[seen] = ask(self.network_, torch.from_numpy(features.vectors[rows[seen]]))
+            present = features.present[rows]
+            if present.any():
+                logits[present] = ask(self.network_, torch.from_numpy(features.vectors[rows[present]]))
             return logits
         pack, place = data.pixels(self.size_, self.settings.workers)
         there = np.flatnonzero(place[rows] >= 0)
@@ -205,11 +205,6 @@ class ImageFeatures:
         if [made.name, made.weights.identity] != [state.fact("name"), state.fact("identity")]:
             raise UserError(f"these are not the weights it was trained on, {state.fact('name')}", made.weights.name, "Put those back")
         return made
-
-
-def image_features(data: Data, settings: Settings) -> Features:
-    """`ImageFeatures` of some data, once."""
-    return ImageFeatures(settings)(data)
 
 
 def starting_weights(settings: Settings) -> Weights | None:

@@ -172,12 +172,12 @@ def find(run: Path) -> Path:
     """
     if (run / FACTS).is_file():
         return run
-    kept = sorted(folder for folder in (run / FOLDER).glob("*") if (folder / FACTS).is_file())
-    if not kept:
+    folders = sorted(folder for folder in (run / FOLDER).glob("*") if (folder / FACTS).is_file())
+    if not folders:
         raise UserError("no model was kept in it", run, AGAIN)
-    settings = {folder: cast(dict[str, object], read_json(folder / FACTS).get("settings", {})) for folder in kept}
-    rows = {json.dumps({**of, "seed": 0}, sort_keys=True) for of in settings.values()}
+    settings = {folder: cast(dict[str, object], read_json(folder / FACTS).get("settings", {})) for folder in folders}
+    rows = {json.dumps({**one_row, "seed": 0}, sort_keys=True) for one_row in settings.values()}
     if len(rows) > 1:
-        listed = ", ".join(str(folder) for folder in kept[:5]) + (", …" if len(kept) > 5 else "")
+        listed = ", ".join(str(folder) for folder in folders[:5]) + (", …" if len(folders) > 5 else "")
         raise UserError(f"models of {len(rows)} rows were kept in it", run, f"Name one of them: {listed}")
-    return min(kept, key=lambda folder: (int(str(settings[folder].get("seed", 0))), folder.name))
+    return min(folders, key=lambda folder: (int(str(settings[folder].get("seed", 0))), folder.name))

@@ -15,9 +15,9 @@ from torch.nn.functional import pad
 
 def low_rank_fusion(image: Tensor, text: Tensor, image_factors: Tensor, text_factors: Tensor) -> Tensor:
     """(b, m), (b, n) with factors (rank, m + 1, h), (rank, n + 1, h) → (b, h)."""
-    left = torch.matmul(pad(image, (0, 1), value=1.0), image_factors)
-    right = torch.matmul(pad(text, (0, 1), value=1.0), text_factors)
-    return (left * right).sum(dim=0)
+    image_part = torch.matmul(pad(image, (0, 1), value=1.0), image_factors)
+    text_part = torch.matmul(pad(text, (0, 1), value=1.0), text_factors)
+    return (image_part * text_part).sum(dim=0)
 
 
 class LowRankFusion(nn.Module):

@@ -29,11 +29,11 @@ class Lsa:
     def __init__(self, terms: TfidfVectorizer, condensed: TruncatedSVD) -> None:
         self.terms, self.condensed = terms, condensed
 
-    def __call__(self, seen: Data) -> Features:
+    def __call__(self, data: Data) -> Features:
         """The features of every row's text."""
-        every = np.arange(len(seen.catalog))
+        every = np.arange(len(data.catalog))
         vectors, present, known = [], [], []
-        for block in seen.texts.blocks(every):
+        for block in data.texts.blocks(every):
             counts = self.terms.transform(block)
             vectors.append(np.asarray(self.condensed.transform(counts), np.float32))
             present.append([bool(text) for text in block])

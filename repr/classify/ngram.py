@@ -42,8 +42,8 @@ class NGram:
         if len(rows) > BIG:
             return self._stream(data, rows, labels, classes, generator)
         texts = data.texts.take(rows)
-        kept = np.array([bool(text) for text in texts])
-        if len(np.unique(labels[kept])) < 2:
+        has_text = np.array([bool(text) for text in texts])
+        if len(np.unique(labels[has_text])) < 2:
             few = "the training rows with a text are of fewer than two classes"
             raise UserError(few, data.catalog.name, NO_TEXT)
         self.classes_ = classes
@@ -53,7 +53,7 @@ class NGram:
             return self._stream(data, rows, labels, classes, generator)
         if self.settings.epochs or self.settings.lr or self.settings.batch_size:
             self.note = "a support vector machine: epochs, learning rate and batch size say nothing to it"
-        self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[kept])
+        self.machine_ = LinearSVC(C=C, random_state=self.settings.seed).fit(features, labels[has_text])
         return self
 
     def state(self) -> State:

@@ -99,6 +99,6 @@ def limited(catalog: Catalog, limit: int, seed: int) -> Catalog:
     training = np.flatnonzero(catalog.column("split").astype(str) == "train")
     if limit >= len(training):
         return catalog
-    kept = np.ones(len(catalog), bool)
-    kept[np.random.default_rng([seed, 3]).permutation(training)[limit:]] = False
-    return catalog.select(kept)
+    stays = np.ones(len(catalog), bool)
+    stays[np.random.default_rng([seed, 3]).permutation(training)[limit:]] = False
+    return catalog.select(stays)

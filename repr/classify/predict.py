@@ -172,5 +172,5 @@ def write_predictions(file: Path, predictions: Sequence[Prediction]) -> None:
         writer.writerow(["product", "image", "answer", "class", "probability", "path", "unsure", *further])
         for one in predictions:
             more = [cell for pair in zip(one.classes[1:], one.probabilities[1:], strict=True) for cell in pair]
-            sure = "yes" if one.unsure else "no"
-            writer.writerow([one.product, one.image, one.answer, one.classes[0], one.probabilities[0], " > ".join(one.path), sure, *more])
+            unsure = "yes" if one.unsure else "no"
+            writer.writerow([one.product, one.image, one.answer, one.classes[0], one.probabilities[0], " > ".join(one.path), unsure, *more])

@@ -122,9 +122,9 @@ class Recurrent:
                 device = next(network.parameters()).device
                 parts.append(network.states(torch.from_numpy(numbers).to(device)).cpu().numpy())
             present.append(some)
-        vectors, seen = np.concatenate(parts), np.concatenate(present)
-        vectors[~seen] = 0
-        return Features(vectors, seen, f"{'bilstm' if self.both_ways else 'lstm'} ({vectors.shape[1]}-d)", np.concatenate(unknown))
+        vectors, has_text = np.concatenate(parts), np.concatenate(present)
+        vectors[~has_text] = 0
+        return Features(vectors, has_text, f"{'bilstm' if self.both_ways else 'lstm'} ({vectors.shape[1]}-d)", np.concatenate(unknown))
 
     def unknown(self, data: Data, rows: Ints) -> int:
         """How many of the rows have a title of which no word is known."""

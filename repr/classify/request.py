@@ -89,9 +89,9 @@ def _resolved(plan: _Plan) -> dict[str, Json]:
         "presets": list(rates),
         "split": list(dict.fromkeys(row.split for row in rows)),
         "data_seed": first,
-        "lr": list(dict.fromkeys(of["lr"] for of in rates.values())),
-        "batch_size": list(dict.fromkeys(of["batch_size"] for of in rates.values())),
-        "halve_every": {preset: of["halve_every"] for preset, of in rates.items()},
+        "lr": list(dict.fromkeys(rate["lr"] for rate in rates.values())),
+        "batch_size": list(dict.fromkeys(rate["batch_size"] for rate in rates.values())),
+        "halve_every": {preset: rate["halve_every"] for preset, rate in rates.items()},
         "device": str(pick_device(request.device)),
     }
 
@@ -143,8 +143,8 @@ def _answer(plan: _Plan) -> Answer:
 
 def _printed(number: str, of_rows: Sequence[Printed | None]) -> dict[str, Value]:
     """A table's number and what a paper prints, as the document has it: a list a metric, an entry a row, and where it stands."""
-    columns: dict[str, Value] = {f"paper_{name}": tuple(getattr(of, name) if of else None for of in of_rows) for name in METRICS}
-    return {"table": number, **columns, "paper_source": tuple(of.source if of else None for of in of_rows)}
+    columns: dict[str, Value] = {f"paper_{name}": tuple(getattr(row, name) if row else None for row in of_rows) for name in METRICS}
+    return {"table": number, **columns, "paper_source": tuple(row.source if row else None for row in of_rows)}
 
 
 def _check_ran(rows: Sequence[ClassifyRow], trials: Sequence[Sequence[Found]]) -> None:

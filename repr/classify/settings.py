@@ -185,22 +185,22 @@ class Settings(Shared):
     @property
     def modality(self) -> str:
         """image, text or image+text, and +ocr where the text holds the OCR text too."""
-        seen = MODELS[self.model].modality
-        return f"{seen}+ocr" if self.ocr and "text" in seen else seen
+        modality = MODELS[self.model].modality
+        return f"{modality}+ocr" if self.ocr and "text" in modality else modality
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What of its inputs a row can be without: either modality where it sees both, title or OCR text where it reads both."""
-        seen = MODELS[self.model].modality
-        return (*(("image", "text") if seen == "image+text" else ()), *(("title", "ocr") if self.ocr and "text" in seen else ()))
+        modality = MODELS[self.model].modality
+        return (*(("image", "text") if modality == "image+text" else ()), *(("title", "ocr") if self.ocr and "text" in modality else ()))
 
     @property
     def encoder(self) -> str:
         """What makes the text features of a fused or hierarchical row: the model itself where it reads text alone; "" for none."""
-        seen = MODELS[self.model].modality
-        if seen == "text":
+        modality = MODELS[self.model].modality
+        if modality == "text":
             return self.model if self.hierarchy else ""
-        return self.text_encoder if "text" in seen else ""
+        return self.text_encoder if "text" in modality else ""
 
     @property
     def masked(self) -> bool:
@@ -270,15 +270,15 @@ class Settings(Shared):
         return {name: value for name, value in values(self).items() if name not in idle}
 
     def _idle(self) -> set[str]:
-        seen = MODELS[self.model].modality
+        modality = MODELS[self.model].modality
         reads_bert, trained = "bert" in (self.model, self.encoder), self.whole or bool(self.end_to_end)
         looked_at = {
-            OF_IMAGES: "image" in seen,
-            ("ocr", "mask"): "text" in seen,
+            OF_IMAGES: "image" in modality,
+            ("ocr", "mask"): "text" in modality,
             ("bert", "pooling", "pieces"): reads_bert,
             ("end_to_end",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy,
             ("layers",): self.model in (*WHOLE, *FUSERS) and not self.hierarchy and not trained,
-            OF_FUSION: seen == "image+text",
+            OF_FUSION: modality == "image+text",
             ("image_model",): self.model in FUSERS,
             ("fuse_hidden",): self.model in ("layers", "committee"),
             ("optimiser",): self.tunes_text,

@@ -27,7 +27,7 @@ class State:
 
     def under(self, name: str) -> State:
         """The same with `name` and a slash before every name."""
-        parts = ({f"{name}/{key}": value for key, value in of.items()} for of in (self.arrays, self.words, self.facts))
+        parts = ({f"{name}/{key}": value for key, value in part.items()} for part in (self.arrays, self.words, self.facts))
         arrays, words, facts = parts
         return State(arrays, words, facts)  # type: ignore[arg-type]
 

@@ -81,9 +81,9 @@ def _alike(a: RowConfig, b: RowConfig, *names: str) -> bool:
 
 
 def _both_and_one(a: RowConfig, b: RowConfig) -> bool:
-    seen = "masked" if "text" in b.modality else "weights"
+    varied = "masked" if "text" in b.modality else "weights"
     ocr = "text" not in b.modality or ("+ocr" in a.modality) == ("+ocr" in b.modality)
-    return "+text" in a.modality and "+text" not in b.modality and ocr and _alike(a, b, "hierarchy", seen)
+    return "+text" in a.modality and "+text" not in b.modality and ocr and _alike(a, b, "hierarchy", varied)
 
 
 def _tree_and_flat(a: RowConfig, b: RowConfig) -> bool:

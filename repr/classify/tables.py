@@ -127,6 +127,6 @@ def remarks(number: str, stand_ins: Sequence[str] = ()) -> list[str]:
     if number in ("4", "5", "8"):
         said.append("Networks of the paper whose weights were not named with `weights` start from scratch; `encoder` looks through others.")
     if number in ("4", "6"):
-        seen = {"4": "VGG-19", "6": "ResNet-50"}[number]
-        said.append(f"The paper's image + text rows look through {seen}; here through weights of it where they are named, else imagenet.")
+        network = {"4": "VGG-19", "6": "ResNet-50"}[number]
+        said.append(f"The paper's image + text rows look through {network}; here through its weights where they are named, else imagenet.")
     return said

@@ -65,11 +65,11 @@ class TextEncoder:
         """The features of every row's text; those of the data it was trained on are kept by content."""
         if self._made_by is None or data.identity != self._trained_on:
             return self.learn()[1](data)
-        kept = cache_dir("text", f"{content_key('learnt', *self._made_by, *sorted(data.hidden & OF_TEXT))}.npz")
-        features = _read(kept, len(data.catalog))
+        cached = cache_dir("text", f"{content_key('learnt', *self._made_by, *sorted(data.hidden & OF_TEXT))}.npz")
+        features = _read(cached, len(data.catalog))
         if features is None:
             features = self.learn()[1](data)
-            _write(kept, features)
+            _write(cached, features)
         return features
 
     def state(self) -> State:

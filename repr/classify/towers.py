@@ -63,8 +63,8 @@ class ImageTower:
 
     def _made(self, data: Data) -> Features:
         pack, place = data.pixels(self.encoder.size, self.settings.workers)
-        vectors, seen = np.zeros((len(place), self.encoder.dim), np.float32), np.flatnonzero(place >= 0)
-        for part in np.split(seen, range(ROWS, len(seen), ROWS)):
+        vectors, readable = np.zeros((len(place), self.encoder.dim), np.float32), np.flatnonzero(place >= 0)
+        for part in np.split(readable, range(ROWS, len(readable), ROWS)):
             vectors[part] = self._features_of(pack[place[part]])
         return Features(vectors, place >= 0, self._called)
 

@@ -40,10 +40,10 @@ class Trained:
 
 def run_tree(data: Data, settings: Settings) -> Outcome:
     """Train (once for all levels) and measure on `settings.level`. Raises NotRun without weights, UserError without such a level."""
-    kept = data.memory.get("tree")
-    if not isinstance(kept, Trained) or replace(kept.settings, level=settings.level).relevant() != settings.relevant():
-        kept = data.memory["tree"] = _train(data, settings)
-    return _outcome(data, settings, kept)
+    trained = data.memory.get("tree")
+    if not isinstance(trained, Trained) or replace(trained.settings, level=settings.level).relevant() != settings.relevant():
+        trained = data.memory["tree"] = _train(data, settings)
+    return _outcome(data, settings, trained)
 
 
 def _train(data: Data, settings: Settings) -> Trained:

@@ -40,8 +40,8 @@ def as_trial(settings: Settings, data: Data, outcome: Outcome) -> Trial:
     metrics: dict[str, float | None] = {**measured.rates, "ece": plain.ece, **outcome.along}
     metrics |= {"temperature": outcome.temperature, "seconds": outcome.seconds, "fit_seconds": outcome.fit_seconds}
     metrics |= {f"missing/{name}": rate for name, rate in outcome.missing.items()}
-    for name, of in by_bucket(problem.counts, truth, measured.predicted).items():
-        metrics |= {f"buckets/{name}/{what}": value for what, value in vars(of).items()}
+    for name, of_bucket in by_bucket(problem.counts, truth, measured.predicted).items():
+        metrics |= {f"buckets/{name}/{what}": value for what, value in vars(of_bucket).items()}
     metrics |= {f"rows/{name}": count for name, count in _counts(settings, data, outcome).items()}
     per_class = {f"class_{name}": np.asarray(getattr(measured, name)) for name in OF_CLASSES}
     return Trial(

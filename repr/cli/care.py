@@ -10,8 +10,7 @@ from repr import index_options, options
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.weights_option(default=None)
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
@@ -45,8 +44,7 @@ def reindex(
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.option("--images/--no-images", default=True, help="Read the images' files too, and compare them with what is stored.")
 @options.json_option
 @click.pass_context
@@ -69,8 +67,7 @@ def verify(ctx: click.Context, folder: Path | None, words: tuple[str, ...], imag
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.shared("wait")
 @options.json_option
 def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
@@ -91,8 +88,7 @@ def compact(folder: Path | None, words: tuple[str, ...], wait: float, as_json: b
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@index_options.index_option("[DIR] FILE")
 @options.json_option
 def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Write all that cannot be made again into one FILE (tar), while others read and write.
@@ -110,8 +106,7 @@ def backup(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@index_options.index_option("[DIR] FILE")
 @options.json_option
 def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Make the index DIR, which is not there yet, from a backup.
@@ -134,8 +129,7 @@ def restore(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] FILE")
+@index_options.index_option("[DIR] FILE")
 @options.json_option
 def export(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Write a row an image to FILE: .csv, or .parquet with the features.

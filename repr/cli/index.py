@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from repr import console, index_options, options
 from repr.commands import command_line
 from repr.errors import UserError
-from repr.lookup.asked import Asked, Searched
+from repr.index_options import Adding, Machine
+from repr.lookup.settings import AnswerSettings, SearchSettings
 
 if TYPE_CHECKING:
     from repr.lookup.building import Stock
@@ -27,14 +28,12 @@ def command() -> None:
 
 
 @command.command(cls=options.Command)
-@options.shared("data", "subset")
-@index_options.part_option
-@index_options.prefix_option
+@index_options.stock_options
 @options.weights_option()
 @options.size_option
 @options.shared("crops", crops="as the weights say, else 1,0.5, but 1 where boxes cut products out")
-@options.of(Asked)
-@options.of(Searched)
+@options.of(AnswerSettings)
+@options.of(SearchSettings)
 @options.option("--store", metavar="milvus://HOST", section="machine", help="Keep vectors for the search in Milvus, not on this machine.")
 @options.out_option("the index folder (needed)")
 @options.shared("device", "workers", "wait")
@@ -42,9 +41,6 @@ def command() -> None:
 @options.download_option
 @options.json_option
 def build(
-    data: tuple[str, ...],
-    subset: str | None,
-    parts: tuple[str, ...],
     prefix: bool,
     weights: str | None,
     size: int | None,
@@ -54,11 +50,9 @@ def build(
     recall: float,
     store: str | None,
     out: Path | None,
-    device: str,
-    workers: int | None,
-    wait: float,
     onnx: bool,
     as_json: bool,
+    **given: Unpack[Adding],
 ) -> None:
     """Embed every product image of --data and store it under --out; then choose on these images who answers.
 
@@ -71,14 +65,15 @@ def build(
     if out is None:
         raise UserError("no folder named for the index", "--out", "Add --out FOLDER")
     from repr.catalog.sources import default_root
-    from repr.lookup.building import Build, Look, Stock
+    from repr.lookup.building import Build, Look
     from repr.lookup.index import Index
 
     if weights is None:
         console.say("No weights named: using imagenet (EfficientNet-Lite0 as trained on ImageNet).")
-    stock, asked = Stock(data or (str(default_root("rpc")),), parts, subset), Asked(learner=learner, accept=accept)
-    wanted = Build(stock, Look(weights or "imagenet", size, crops), asked, prefix, recall=recall, store=store)
-    index, changes = Index.build(out, wanted, device=device, workers=workers, wait=wait)
+    given["data"] = given["data"] or (str(default_root("rpc")),)
+    look, asked = Look(weights or "imagenet", size, crops), AnswerSettings(learner=learner, accept=accept)
+    wanted = Build(_stock(given), look, asked, prefix, recall=recall, store=store)
+    index, changes = Index.build(out, wanted, **_machine(given))
     if onnx:
         from repr.lookup.encoder_file import write_encoder
 
@@ -87,27 +82,12 @@ def build(
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.shared("data", "subset")
-@index_options.part_option
-@index_options.prefix_option
+@index_options.index_option()
+@index_options.stock_options
 @index_options.same_weights_option
 @options.shared("device", "workers", "wait")
 @options.json_option
-def add(
-    folder: Path | None,
-    words: tuple[str, ...],
-    data: tuple[str, ...],
-    subset: str | None,
-    parts: tuple[str, ...],
-    prefix: bool,
-    weights: str | None,
-    device: str,
-    workers: int | None,
-    wait: float,
-    as_json: bool,
-) -> None:
+def add(folder: Path | None, words: tuple[str, ...], prefix: bool, weights: str | None, as_json: bool, **given: Unpack[Adding]) -> None:
     """Add the images of --data that the index does not hold yet. A file that has changed takes the place of what it was.
 
     \b
@@ -115,16 +95,13 @@ def add(
       repr index add --index shop.index --data new_products/
       repr index add shop.index --data new_products/
     """
-    index, stock = _opened(folder, words, data, parts, subset, weights, device=device, workers=workers, wait=wait)
-    _report(index, index.add_catalog(stock.catalog(), prefix=prefix), as_json)
+    index = _opened(folder, words, weights, given)
+    _report(index, index.add_catalog(_stock(given).catalog(), prefix=prefix), as_json)
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.shared("data", "subset")
-@index_options.part_option
-@index_options.prefix_option
+@index_options.index_option()
+@index_options.stock_options
 @index_options.same_weights_option
 @options.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @options.shared("device", "workers", "wait")
@@ -132,16 +109,11 @@ def add(
 def sync(
     folder: Path | None,
     words: tuple[str, ...],
-    data: tuple[str, ...],
-    subset: str | None,
-    parts: tuple[str, ...],
     prefix: bool,
     weights: str | None,
     dry_run: bool,
-    device: str,
-    workers: int | None,
-    wait: float,
     as_json: bool,
+    **given: Unpack[Adding],
 ) -> None:
     """Make the index equal to --data: what is new is added, what has changed replaced, what is gone removed.
 
@@ -149,16 +121,15 @@ def sync(
     Example:
       repr index sync shop.index --data shop/ --dry-run
     """
-    index, stock = _opened(folder, words, data, parts, subset, weights, device=device, workers=workers, wait=wait)
-    changes = index.sync(stock, dry_run=dry_run, prefix=prefix)
+    index = _opened(folder, words, weights, given)
+    changes = index.sync(_stock(given), dry_run=dry_run, prefix=prefix)
     if dry_run and not as_json:
         click.echo("Nothing is done. It would be:")
     _report(index, changes, as_json)
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] PRODUCT...")
+@index_options.index_option("[DIR] PRODUCT...")
 @options.shared("wait")
 @options.json_option
 def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
@@ -182,8 +153,7 @@ def remove(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] OLD NEW")
+@index_options.index_option("[DIR] OLD NEW")
 @options.shared("wait")
 @options.json_option
 def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
@@ -204,8 +174,7 @@ def rename(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bo
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] ROOT")
+@index_options.index_option("[DIR] ROOT")
 @options.shared("wait")
 @options.json_option
 def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool) -> None:
@@ -224,8 +193,7 @@ def move(folder: Path | None, words: tuple[str, ...], wait: float, as_json: bool
 
 
 @command.command(cls=options.Command)
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.json_option
 def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     """Say what the index holds and what it was made with.
@@ -243,22 +211,25 @@ def info(folder: Path | None, words: tuple[str, ...], as_json: bool) -> None:
     index_options.finish(index.folder, content, "\n".join(described(content)), as_json=as_json)
 
 
-def _opened(
-    folder: Path | None,
-    words: tuple[str, ...],
-    data: tuple[str, ...],
-    parts: tuple[str, ...],
-    subset: str | None,
-    weights: str | None,
-    **machine: Any,
-) -> tuple[Index, Stock]:
-    """The index, checked to be made with `weights` if they are named, and what is to be stored."""
-    from repr.lookup.building import Stock
+def _opened(folder: Path | None, words: tuple[str, ...], weights: str | None, given: Adding) -> Index:
+    """The index, checked to be made with `weights` if they are named."""
     from repr.lookup.index import Index
 
-    index, stock = Index.open(index_options.index_alone(folder, words), **machine), Stock(data, parts, subset)
+    index = Index.open(index_options.index_alone(folder, words), **_machine(given))
     index.check_weights(weights)
-    return index, stock
+    return index
+
+
+def _stock(given: Adding) -> Stock:
+    """What is to be stored."""
+    from repr.lookup.building import Stock
+
+    return Stock(given["data"], given["parts"], given["subset"])
+
+
+def _machine(given: Adding) -> Machine:
+    """How the index is opened."""
+    return {"device": given["device"], "workers": given["workers"], "wait": given["wait"]}
 
 
 def _report(index: Index, changes: Changes, as_json: bool) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from repr import console, index_options, options
-from repr.lookup.asked import Asked
+from repr.lookup.settings import AnswerSettings
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.shared("data", "subset")
 @index_options.part_option
 @options.option(
@@ -57,9 +56,8 @@ def check(
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
-@options.of(Asked)
+@index_options.index_option()
+@options.of(AnswerSettings)
 @options.shared("wait")
 @options.json_option
 @click.pass_context

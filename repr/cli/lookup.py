@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] PHOTO...")
+@index_options.index_option("[DIR] PHOTO...")
 @index_options.k_option(10, "photograph")
 @options.option("--per-image", is_flag=True, help="Name the k nearest images, also several of one product.")
 @index_options.same_weights_option

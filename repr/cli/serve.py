@@ -20,8 +20,7 @@ GRACE = 30  # seconds that requests have to end when the service is stopped
 
 
 @options.command()
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR]")
+@index_options.index_option()
 @options.option("--host", default="127.0.0.1", metavar="ADDRESS", section="machine", help="Where to listen.  [default: 127.0.0.1]")
 @options.option("--port", type=click.IntRange(0, 65535), default=8000, help="Where to listen; 0 for a free one.  [default: 8000]")
 @options.option(

@@ -36,20 +36,20 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
     return float(np.exp(minimize_scalar(_loss, bounds=RANGE, method="bounded", options={"xatol": 1e-3}).x))
 
 
-def expected_calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> float:
+def expected_calibration_error(confidence: Floats, right: Bools) -> float:
     """Mean over equal-width bins of |accuracy - confidence|, weighted by rows. confidence: (n,) of the predicted class, 0-1.
 
     Guo et al. 2017, equation 3; a bin holds (a, b], the first also 0. NaN without rows.
     """
     if not len(right):
         return float("nan")
-    place = _bins(confidence, bins)
-    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    place = _bins(confidence)
+    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=BINS)
     return float(np.abs(gaps).sum() / len(right))
 
 
-def _bins(confidence: Floats, bins: int) -> Ints:
-    return np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
+def _bins(confidence: Floats) -> Ints:
+    return np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Bin:
     share: float
 
 
-def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[Bin]:
+def reliability(confidence: Floats, right: Bools) -> list[Bin]:
     """For the figure: the bins that have rows, in their order. confidence: (n,) of the predicted class, 0-1; right: (n,)."""
-    place = _bins(confidence, bins)
+    place = _bins(confidence)
     insides = {int(number): place == number for number in np.unique(place)}
     return [
         Bin(number, float(confidence[inside].mean()), float(right[inside].mean()), float(inside.mean()))

@@ -145,12 +145,15 @@ def evaluate_vectors(files: Sequence[Path], constants: Constants) -> list[Row]:
     """Measure somebody's vectors, a row a file; see `read_vectors` for the files. Raises UserError when one does not fit."""
     tables = [read_vectors(file) for file in files]
     names = apart([file.with_suffix("") for file in files])
-    for name, of in zip(names, tables, strict=True):
-        blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (of.bank, of.queries) if vectors is not None)
-        warn_of_one_class(name, np.concatenate([of.bank_labels, of.query_labels]))
+    for name, vectors_of in zip(names, tables, strict=True):
+        blank = sum(int((~vectors.any(axis=1)).sum()) for vectors in (vectors_of.bank, vectors_of.queries) if vectors is not None)
+        warn_of_one_class(name, np.concatenate([vectors_of.bank_labels, vectors_of.query_labels]))
         if blank:
             log.info(f"{name}: {blank:,} of the embeddings are all zeros: without a direction they are equally near to every image.")
-    return [measure(name, of.bank, of.bank_labels, of.queries, of.query_labels, constants) for name, of in zip(names, tables, strict=True)]
+    return [
+        measure(name, vectors_of.bank, vectors_of.bank_labels, vectors_of.queries, vectors_of.query_labels, constants)
+        for name, vectors_of in zip(names, tables, strict=True)
+    ]
 
 
 def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:

@@ -173,9 +173,9 @@ def open_pack(path: Path) -> Pack:
     return Pack(pixels, rows, quarantine, size, index["fit"], index["key"], path, index["synthetic"])
 
 
-def source_key(images: ImageFiles, size: int, fit: Fit = "crop") -> str:
+def source_key(images: ImageFiles, size: int) -> str:
     """A name for exactly these images at this size: changes when a file, its size in bytes, its time or its box changes."""
-    return _key(fingerprints(images), size, fit)
+    return _key(fingerprints(images), size, "crop")
 
 
 def _key(prints: Hashes, size: int, fit: str) -> str:

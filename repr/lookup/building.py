@@ -16,10 +16,10 @@ from repr.commands import command_line
 from repr.crops import WHOLE, suffix, typed
 from repr.errors import UserError
 from repr.lookup import cache, lists, own
-from repr.lookup.asked import Asked, Searched
 from repr.lookup.catalogs import command_of, common_root, from_anywhere, stored_part
 from repr.lookup.info import recorded
 from repr.lookup.schema import ENCODER, LEARNER
+from repr.lookup.settings import AnswerSettings, SearchSettings
 from repr.lookup.store import FILE, Store
 from repr.lookup.weights import CROPS, WEIGHTS, made_with
 from repr.models.leaks import leaks
@@ -93,10 +93,10 @@ class Build:
 
     stock: Stock
     look: Look = Look()
-    asked: Asked = field(default_factory=Asked)
+    asked: AnswerSettings = field(default_factory=AnswerSettings)
     prefix: bool = False
     root: Path | None = None
-    recall: float = Searched.recall
+    recall: float = SearchSettings.recall
     store: str | None = None
 
     def settings(self) -> dict[str, object]:

@@ -66,7 +66,7 @@ class Change:
         """
         new = 0
         for image in images:
-            box = None if image.box is None else json.dumps(list(image.box))
+            box = None if image.box is None else json.dumps(list(map(float, image.box)))
             row = self.db.execute(
                 "INSERT INTO images (product, path, box, content, added, who) "
                 "SELECT number, ?, ?, ?, ?, ? FROM products WHERE id = ? ON CONFLICT DO NOTHING RETURNING id",

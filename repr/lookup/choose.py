@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from repr.evaluation.statistics import half_width, paired
 from repr.learners import read
-from repr.lookup.asked import AUTO
 from repr.lookup.gallery import Gallery
 from repr.lookup.held_out import FOLDS, HeldOut, held_out
+from repr.lookup.settings import AUTO
 from repr.lookup.settled import PLAIN, Trial
 
 CANDIDATES = (PLAIN, "ncm", "lda-root", "linear")

@@ -14,7 +14,7 @@ from repr.learners.arrays import as_features
 from repr.lookup.room import Room, extended
 from repr.vectors import normalised
 
-GONE = -1  # the product's number of an image that was removed
+NO_PRODUCT = -1  # in the place of a product's number: the image was removed
 MOST = 20_000  # images measured with: what is chosen by more is the same
 LATE = 4096  # images that are looked through for those of a product
 CELLS = 40_000_000  # images measured with × their products: scores of all of them are held, 160 MB
@@ -25,7 +25,7 @@ class Gallery:
 
     pieces: the directions of their features, (m, d) float32 of length 1 each, one piece after the other, which may be memory-mapped.
     norms: (n,) the lengths of the features as the encoder gave them, NaN where they are not at hand; they are needed to teach, not to
-    answer. names: products by number. columns: (n,) int64, the number of each image's product, or GONE. ids: (n,) int64.
+    answer. names: products by number. columns: (n,) int64, the number of each image's product, or NO_PRODUCT. ids: (n,) int64.
     """
 
     def __init__(self, features: Array, products: Sequence[str], ids: Array) -> None:
@@ -55,7 +55,7 @@ class Gallery:
         made = cls.__new__(cls)
         names = list(map(str, range(int(products.max(initial=-1)) + 1)))
         made._set(pieces, np.full(len(ids), np.nan, np.float32) if norms is None else norms, names, ids)
-        made.columns = np.where(alive, products, GONE)
+        made.columns = np.where(alive, products, NO_PRODUCT)
         return made
 
     def grown(self, pieces: Sequence[Floats], products: Ints, ids: Ints, norms: Floats) -> Self:
@@ -92,8 +92,8 @@ class Gallery:
 
     def number(self, product: str) -> int:
         """The number of a product that has images. Raises UserError, with the nearest, for another."""
-        number = self._numbers.get(product, GONE)
-        if number == GONE or not len(self.rows_of(number)):
+        number = self._numbers.get(product, NO_PRODUCT)
+        if number == NO_PRODUCT or not len(self.rows_of(number)):
             known = [self.names[i] for i in np.flatnonzero(self.counts)]
             raise UserError(f"no product {product!r}", "", nearest(product, known) if known else "Store its images first")
         return number
@@ -109,7 +109,7 @@ class Gallery:
     @cached_property
     def alive(self) -> Ints:
         """(m,) the rows that were not removed, ascending."""
-        return np.flatnonzero(self.columns != GONE)
+        return np.flatnonzero(self.columns != NO_PRODUCT)
 
     @cached_property
     def counts(self) -> Ints:
@@ -132,7 +132,7 @@ class Gallery:
         return len(self.alive)
 
     def owners(self, rows: Ints) -> Ints:
-        """(m,) the numbers of some rows' products, GONE for images that were removed."""
+        """(m,) the numbers of some rows' products, NO_PRODUCT for images that were removed."""
         return self.columns[rows]
 
     def rows_of(self, number: int) -> Ints:

@@ -22,7 +22,6 @@ from repr.errors import UserError, nearest
 from repr.images.reader import ImageLike, name_of
 from repr.lookup import answering, building, cache, keeping, lists, own, reindex, uploads
 from repr.lookup.answering import Answering
-from repr.lookup.asked import Asked, Searched
 from repr.lookup.building import Build, Look, Stock
 from repr.lookup.catalogs import check_opened, incoming_of
 from repr.lookup.checking import Checked, Given, check_store
@@ -34,6 +33,7 @@ from repr.lookup.plan import Incoming
 from repr.lookup.products import checked_id
 from repr.lookup.remote import Remote, checked_address
 from repr.lookup.replies import boxes_of, matches_of_answer, matches_of_hits, with_chances
+from repr.lookup.settings import AnswerSettings, SearchSettings
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle_if_outgrown, settle_store
 from repr.lookup.store import Product
@@ -71,9 +71,9 @@ class Index(Opened):
         size: int | None = None,
         crops: Sequence[float] = (),
         root: str | Path | None = None,
-        learner: str = Asked.learner,
-        accept: float = Asked.accept,
-        recall: float = Searched.recall,
+        learner: str = AnswerSettings.learner,
+        accept: float = AnswerSettings.accept,
+        recall: float = SearchSettings.recall,
         store: str | None = None,
         prefix: bool = False,
         device: str = "auto",
@@ -88,7 +88,7 @@ class Index(Opened):
         search. store: where vectors are searched, "milvus://HOST:PORT", if not here. prefix: as for `add_catalog`. Others as for `open`.
         Raises UserError when there is another index at `folder`, for data or weights that cannot be read, and when no image can be.
         """
-        look, wanted = Look(weights, size, tuple(crops)), Asked(learner=learner, accept=accept)
+        look, wanted = Look(weights, size, tuple(crops)), AnswerSettings(learner=learner, accept=accept)
         build = Build(Stock.of(data, parts, subset), look, wanted, prefix, None if root is None else Path(root), recall, store)
         return cls.build(folder, build, device=device, workers=workers, wait=wait)[0]
 

@@ -25,7 +25,7 @@ COLUMNS = ("query", "unknown", "rank", "product", "name", "barcode", "category",
 Write = Callable[[Answer], None]
 
 
-class Asked(Protocol):
+class Lookup(Protocol):
     """An index that can be asked: `repr.lookup.index.Index`, `repr.lookup.cold.Cold`."""
 
     def lookup(self, images: Sequence[ImageLike], k: int = 10, *, per_image: bool = False) -> list[Answer]:
@@ -53,7 +53,7 @@ class Photographs:
         return cls(tuple(files), passed.list())
 
 
-def answers(index: Asked, photographs: Sequence[Path], k: int = 10, *, per_image: bool = False) -> Iterator[Answer]:
+def answers(index: Lookup, photographs: Sequence[Path], k: int = 10, *, per_image: bool = False) -> Iterator[Answer]:
     """The answer to each, in order, found a piece at a time. k, per_image: as for `Index.lookup`."""
     with progress.bar(len(photographs), "Looking up", "photograph") as bar:
         for start in range(0, len(photographs), PIECE):

@@ -8,7 +8,7 @@ import numpy as np
 
 from repr.arrays import Floats, Ints
 from repr.learners.learner import Learner
-from repr.lookup.gallery import GONE, Gallery
+from repr.lookup.gallery import NO_PRODUCT, Gallery
 from repr.lookup.matches import Search, hits
 from repr.search.exact import pieces
 from repr.vectors import normalised
@@ -57,7 +57,7 @@ def nearest_products(gallery: Gallery, x: Floats, s: int, scale: float, search: 
     """
     s = min(s, gallery.n_products)
     scores = np.full((len(x), s), -np.inf, dtype=np.float32)
-    columns = np.full((len(x), s), GONE, dtype=np.int64)
+    columns = np.full((len(x), s), NO_PRODUCT, dtype=np.int64)
     for query, nearest in enumerate(hits(gallery, normalised(x), s, search=search)):
         scores[query, : len(nearest)] = scale * nearest[:, 1]
         columns[query, : len(nearest)] = gallery.columns[nearest[:, 0].astype(np.int64)]

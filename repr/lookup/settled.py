@@ -12,8 +12,8 @@ import numpy as np
 
 from repr.arrays import Doubles, Floats
 from repr.files import content_key
-from repr.lookup.asked import Asked
 from repr.lookup.info import recorded
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.store import Store
 from repr.records import from_json
 
@@ -71,8 +71,8 @@ class Settled:
     """
 
     learner: str = PLAIN
-    asked: str = Asked.learner
-    accept: float = Asked.accept
+    asked: str = AnswerSettings.learner
+    accept: float = AnswerSettings.accept
     temperature: float = 1.0
     gate: Gate | None = None
     images: int = 0

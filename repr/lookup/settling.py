@@ -14,10 +14,10 @@ import numpy as np
 
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
-from repr.lookup.asked import Asked
 from repr.lookup.choose import CANDIDATES, choose
 from repr.lookup.gallery import Gallery, sampled
 from repr.lookup.held_out import HeldOut, held_out_arrays, scattered
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.settled import SETTING, Settled, made_with, settled_of
 from repr.lookup.store import Store
 from repr.lookup.strangers import fit_gate
@@ -26,7 +26,7 @@ from repr.records import to_json
 log = logging.getLogger(__name__)
 
 
-def settle(gallery: Gallery, wanted: Asked, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
+def settle(gallery: Gallery, wanted: AnswerSettings, *, images: int, candidates: tuple[str, ...] = CANDIDATES) -> Settled:
     """Choose the learner, calibrate it and set the gate on a gallery, or a sample of one (`sampled`). images: stored in all.
 
     Raises UserError for an unknown learner, and as learners do for images too few.
@@ -57,11 +57,11 @@ def _temperature(gallery: Gallery, learner: str, held: HeldOut) -> float:
 def settle_store(store: Store, dim: int, learner: str | None = None, accept: float | None = None) -> Settled:
     """Choose who answers on the stored images, of which many are represented by a sample; store that, and log it.
 
-    learner, accept: as `Asked` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for images
-    too few.
+    learner, accept: as `AnswerSettings` has them; None for as last time. Raises UserError for an unknown learner, and as learners do for
+    images too few.
     """
     last = settled_of(store)
-    wanted = Asked(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
+    wanted = AnswerSettings(learner=learner or last.asked, accept=last.accept if accept is None else accept).checked()
     with store.reading():
         ids, products = store.owners()
         rows = sampled(products)

@@ -265,7 +265,7 @@ class Store:
         blob = self._one(
             "SELECT numbers FROM features JOIN images ON images.id = features.image WHERE content = ? AND ifnull(box, '') = ? LIMIT 1",
             content,
-            "" if box is None else json.dumps(list(box)),
+            "" if box is None else json.dumps(list(map(float, box))),
         )
         return np.frombuffer(blob, "<f4").astype(np.float32) if isinstance(blob, bytes) else None
 

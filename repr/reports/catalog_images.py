@@ -55,7 +55,7 @@ def image_figures(catalog: Catalog, level: int, generator: np.random.Generator) 
     return [texts, *compared] if texts else compared
 
 
-def _of_classes(part: Catalog, level: int, of: int) -> list[Shown]:
+def _of_classes(part: Catalog, level: int, drawn: int) -> list[Shown]:
     """The figures that compare images of classes, of the rows drawn from `of`; none of a single class."""
     labels, names = part.labels(level)
     if len(names) < 2:
@@ -64,14 +64,14 @@ def _of_classes(part: Catalog, level: int, of: int) -> list[Shown]:
     known = part.select(labels >= 0)
     features, rows = pixel_features(known)
     labels, compared = labels[labels >= 0][rows], known.select(rows)
-    return [_classes(compared, features, labels, names, of), *_lookalikes(compared, features, labels, names)]
+    return [_classes(compared, features, labels, names, drawn), *_lookalikes(compared, features, labels, names)]
 
 
 def _there(catalog: Catalog, generator: np.random.Generator) -> Ints:
     """(at most LOOKED_AT,) rows drawn by chance whose image files are there, in their order; four times as many are looked for."""
     drawn = generator.permutation(len(catalog))[: 4 * LOOKED_AT]
-    found = [row for row in drawn if catalog.file(int(row)).is_file()][:LOOKED_AT]
-    return np.sort(np.asarray(found, np.int64))
+    rows = [row for row in drawn if catalog.file(int(row)).is_file()][:LOOKED_AT]
+    return np.sort(np.asarray(rows, np.int64))
 
 
 def _image(catalog: Catalog, row: int) -> ImageLike:
@@ -88,16 +88,16 @@ def _image(catalog: Catalog, row: int) -> ImageLike:
 def _read_texts(catalog: Catalog) -> Shown | None:
     """Fig. 4: OCR that says what the title says, above OCR that says nothing of it. The share of its letters that the title has tells."""
     columns = zip(catalog.column("ocr"), catalog.column("title"), strict=True)
-    told = [(_share(ocr, title or ""), row, ocr) for row, (ocr, title) in enumerate(columns) if ocr]
-    if not told:
+    texts = [(_share(ocr, title or ""), row, ocr) for row, (ocr, title) in enumerate(columns) if ocr]
+    if not texts:
         return None
-    told.sort(key=lambda one: (-one[0], one[1]))
-    informative = [one for one in told if one[0] > 0 and len(one[2]) >= LEGIBLE][:EXAMPLES]
+    texts.sort(key=lambda one: (-one[0], one[1]))
+    informative = [one for one in texts if one[0] > 0 and len(one[2]) >= LEGIBLE][:EXAMPLES]
     chosen = {row for _, row, _ in informative}
-    poor = [one for one in reversed(told) if one[1] not in chosen][:EXAMPLES]
+    poor = [one for one in reversed(texts) if one[1] not in chosen][:EXAMPLES]
     kinds = {"informative: its letters stand in the title too": informative, "less informative": poor}
     rows = [(kind, [Cell(_image(catalog, row), ocr) for _, row, ocr in some]) for kind, some in kinds.items() if some]
-    caption = f"OCR text and the image it was read on, of {len(told):,} drawn by chance (as Fig. 4 of the paper)"
+    caption = f"OCR text and the image it was read on, of {len(texts):,} drawn by chance (as Fig. 4 of the paper)"
     return Shown("ocr_examples", gallery(rows, lines=3), caption)
 
 
@@ -107,7 +107,7 @@ def _share(ocr: str, title: str) -> float:
     return len(letters & set(title.casefold())) / len(letters) if letters else 0.0
 
 
-def _classes(catalog: Catalog, features: Floats, labels: Ints, names: Sequence[str], of: int) -> Shown:
+def _classes(catalog: Catalog, features: Floats, labels: Ints, names: Sequence[str], drawn: int) -> Shown:
     """Fig. 11: a row a class, so that it shows how much its images differ; those that look like another class's are framed."""
     largest = np.argsort(-np.bincount(labels), kind="stable")[:CLASSES]
     members = {int(label): np.flatnonzero(labels == label)[:EXAMPLES] for label in largest}
@@ -115,8 +115,8 @@ def _classes(catalog: Catalog, features: Floats, labels: Ints, names: Sequence[s
     alike = dict(zip(shown.tolist(), shared_looks(features[shown], labels[shown]), strict=True))
     rows = [(names[label], [Cell(_image(catalog, int(i)), dotted=bool(alike[int(i)])) for i in some]) for label, some in members.items()]
     caption = (
-        f"The {len(rows)} largest classes among {len(labels):,} of {of:,} images drawn by chance, a row each, which shows how they differ "
-        "within a class. Dotted: by raw pixels nearest, of those shown, to an image of another class (as Fig. 11 of the paper)"
+        f"The {len(rows)} largest classes among {len(labels):,} of {drawn:,} images drawn by chance, a row each, which shows how they "
+        "differ within a class. Dotted: by raw pixels nearest, of those shown, to an image of another class (as Fig. 11 of the paper)"
     )
     return Shown("classes_shown", gallery(rows), caption)
 

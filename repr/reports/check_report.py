@@ -65,8 +65,8 @@ def next_commands(index: Path, report: Report) -> list[str]:
 def _summary(page: Page, checked: Checked) -> None:
     report = checked.report
     page.text("\n".join(f"- {line}" for line in checked.lines()[:1]))
-    asked = "Held out in groups of like photographs" if checked.given is None else "Asked for given photographs"
-    page.text(f"{asked}, {report.asked:,} of them; {report.images:,} images are stored. The learner is `{report.learner}`.")
+    how = "Held out in groups of like photographs" if checked.given is None else "Asked for given photographs"
+    page.text(f"{how}, {report.asked:,} of them; {report.images:,} images are stored. The learner is `{report.learner}`.")
     if checked.strangers is not None and checked.strangers.count:
         count, unknown = checked.strangers.count, checked.strangers.unknown
         page.text(f"{count} photographs are of products that are not stored; {unknown} of them were called unknown.")

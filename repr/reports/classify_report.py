@@ -52,7 +52,7 @@ def table(answer: Answer) -> tuple[list[str], Cells]:
     if not shown:
         return [], []
     presets = {row.config.preset for row, _ in shown}
-    cells = [{**of, "preset": of["preset"] if len(presets) > 1 else ""} for _, of in shown]
+    cells = [{**cell, "preset": cell["preset"] if len(presets) > 1 else ""} for _, cell in shown]
     header = [column for column in cells[0] if any(row[column] for row in cells)]
     body = [[row[column] for column in header] for row in cells]
     ours = [not row.get("paper") for row in cells]
@@ -63,12 +63,12 @@ def table(answer: Answer) -> tuple[list[str], Cells]:
 
 def _paper(answer: Answer, place: int) -> dict[str, str]:
     """What the paper prints of a row, per cent; "" for what it does not."""
-    found = {}
+    printed = {}
     for column, metric in PAPER.items():
         of_rows = answer.document.about.get(f"paper_{metric}")
         value = of_rows[place] if isinstance(of_rows, tuple) else None
-        found[column] = percent(value) if isinstance(value, float) else ""
-    return found
+        printed[column] = percent(value) if isinstance(value, float) else ""
+    return printed
 
 
 def _cells(answer: Answer, row: ClassifyRow, place: int) -> dict[str, str]:
@@ -160,9 +160,9 @@ def _differences(page: Page, answer: Answer) -> None:
         half, p = (test.ci95, test.p) if test.n >= ENOUGH else (None, None)
         a, b = answer.rows[test.a].config, answer.rows[test.b].config
         sides = f"{name(a, answer.weights)} − {name(b, answer.weights)}"
-        told = [sides, *([a.part] if parts else []), str(a.level), "yes" if a.masked else "no"]
-        cells.append([*told, points(test.difference, half), p_value(p), str(test.n)])
-    metric = next(column for column, of in COLUMNS.items() if of == tests[0].metric)
+        words = [sides, *([a.part] if parts else []), str(a.level), "yes" if a.masked else "no"]
+        cells.append([*words, points(test.difference, half), p_value(p), str(test.n)])
+    metric = next(column for column, shown in COLUMNS.items() if shown == tests[0].metric)
     caption = f"Difference of {metric} in points, ± half of its 95 % interval, paired by seed (Student's t); none of fewer than {ENOUGH}."
     page.table(["rows", *(["part"] if parts else []), "level", "masked", "difference", "p", "seeds"], cells, caption)
 
@@ -198,9 +198,9 @@ def _tree(page: Page, rows: Rows, weights: Mapping[str, str]) -> None:
     page.section("Along the tree")
     cells = []
     for row in shown:
-        told = [title(row.config, weights), str(row.config.level), *(rate(row.row.metrics.get(name)) for name in ("top1", "top1_path"))]
+        words = [title(row.config, weights), str(row.config.level), *(rate(row.row.metrics.get(name)) for name in ("top1", "top1_path"))]
         height = row.mean("mistake_height")
-        cells.append([*told, *(percent(row.mean(name)) for name in ("hP", "hR", "hF")), NONE if height is None else f"{height:.2f}"])
+        cells.append([*words, *(percent(row.mean(name)) for name in ("hP", "hR", "hF")), NONE if height is None else f"{height:.2f}"])
     header = ["row", "level", "top-1, own output", "top-1, path", "hP", "hR", "hF", "height of mistakes"]
     page.table(header, cells, "Per cent. Path: the likeliest path that the tree allows. hP, hR, hF: shared classes of both paths (micro).")
 

@@ -144,11 +144,11 @@ def next_commands(compared: Compared, paths: Sequence[Path]) -> list[str]:
     """What to type next: what has not ended goes on, what has too few seeds gets more, and networks are judged side by side."""
     lines = []
     for path, run in zip(paths, compared.runs, strict=True):
-        config, found = Path(path) / "config.json", compared.documents.get(run.run)
+        config, results = Path(path) / "config.json", compared.documents.get(run.run)
         if run.status != "done":
             again = {"resume": True} if run.command == "repr pretrain" else {"config": config}
             lines.append(command_line(run.command, **again, out=path))
-        elif (seeded := run.command) in SEEDED and found is not None and len(found.seeds) < ENOUGH:
+        elif (seeded := run.command) in SEEDED and results is not None and len(results.seeds) < ENOUGH:
             lines.append(command_line(seeded, config=config, seeds=5))
     trained = [path for path, run in zip(paths, compared.runs, strict=True) if run.command == "repr pretrain" and run.status == "done"]
     return [*lines, *([command_line("repr evaluate", weights=trained, data="YOUR_FOLDER")] if trained else [])]
@@ -235,10 +235,10 @@ def _tests(rows: Sequence[ComparedRow], documents: Mapping[str, Document]) -> li
     """A paired test on each metric that is shown; of two rows the later minus the earlier: what it gains over it."""
     comparisons = []
     for (j, b), (i, a) in itertools.combinations(enumerate(rows), 2):
-        of = documents[a.run]
-        if a.command != b.command or any(a.row.config.get(key) != b.row.config.get(key) for key in of.alike):
+        results = documents[a.run]
+        if a.command != b.command or any(a.row.config.get(key) != b.row.config.get(key) for key in results.alike):
             continue
-        for metric in of.shown:
+        for metric in results.shown:
             test = paired_rows(a.row, b.row, metric)
             if test is not None:
                 comparisons.append(Comparison(i, j, "", metric, test.difference, test.ci95, test.p, test.n))

@@ -49,14 +49,16 @@ def save(
     arguments: of the command. others: the rows of somebody's vectors.
     """
     files = _files([row.name for row in evaluation.rows]) if evaluation else {}
-    found = evaluated(evaluation, others, constants, files)
+    document = evaluated(evaluation, others, constants, files)
     typed = {name: _plain(value) for name, value in arguments.items()}
-    run = Run.create(out, COMMAND, typed, data=found.data, synthetic=found.synthetic, resolved=resolved(arguments, evaluation, others))
+    run = Run.create(
+        out, COMMAND, typed, data=document.data, synthetic=document.synthetic, resolved=resolved(arguments, evaluation, others)
+    )
     for name, file in files.items():
         assert evaluation is not None
         vectors = evaluation.vectors[name]
         write_vectors(run.path / file, vectors, evaluation.labels, evaluation.names, evaluation.stored, evaluation.queries)
-    page = Page(f"Evaluation on {found.data}", found.synthetic)
+    page = Page(f"Evaluation on {document.data}", document.synthetic)
     _next(page, arguments)
     _numbers(page, evaluation, [*(evaluation.rows if evaluation else ()), *others], constants)
     if evaluation:
@@ -68,7 +70,7 @@ def save(
     page.section("Settings")
     page.options(run)
     path = page.write(run.path / "report.html")
-    finish(run, found)
+    finish(run, document)
     return path
 
 
@@ -141,14 +143,14 @@ def _numbers(page: Page, evaluation: Evaluation | None, rows: Sequence[Row], con
 
 def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:
     """The same queries by raw pixels and by each embedding, one sheet each."""
-    stored, asked = evaluation.stored, evaluation.queries
-    chosen = np.sort(generator.permutation(asked)[:SHOWN])
+    stored, queries = evaluation.stored, evaluation.queries
+    chosen = np.sort(generator.permutation(queries)[:SHOWN])
     names = list(evaluation.vectors)
     for name in sorted(names, key=lambda n: (evaluation.raw_pixels is None or n != evaluation.raw_pixels.name, names.index(n))):
         vectors = evaluation.vectors[name]
-        _, found = top_k(vectors[chosen], vectors[stored], NEIGHBOURS + 1)
+        _, nearest = top_k(vectors[chosen], vectors[stored], NEIGHBOURS + 1)
         sheet = []
-        for query, positions in zip(chosen, found, strict=True):
+        for query, positions in zip(chosen, nearest, strict=True):
             others = [int(row) for row in stored[positions] if row != query][:NEIGHBOURS]
             label = evaluation.names[evaluation.labels[query]]
             matches = [
@@ -162,7 +164,7 @@ def _neighbours(page: Page, evaluation: Evaluation, generator: np.random.Generat
             sheet.append(SheetRow(_image(evaluation, int(query)), label, matches))
         page.heading(f"By {name}")
         page.neighbours(sheet, "The query on the left, drawn by chance, the same for every sheet; then what is nearest, best first.")
-    page.text(f"Queries and stored images are those of the table: {len(asked):,} and {len(stored):,}.")
+    page.text(f"Queries and stored images are those of the table: {len(queries):,} and {len(stored):,}.")
 
 
 def _map(page: Page, evaluation: Evaluation, generator: np.random.Generator) -> None:

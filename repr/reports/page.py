@@ -26,6 +26,7 @@ from repr.reports.figures import svg
 from repr.reports.sheet import SheetRow, thumbnail
 from repr.runs import Run
 
+THUMB = 96  # pixels a side of a small image
 SYNTHETIC_NOTICE = (
     "<strong>Synthetic.</strong> Made on the synthetic shop: an illustration of what the tool does, "
     "not a measurement. Figures here say nothing about real products."
@@ -108,14 +109,14 @@ class Page:
         drawn = svg(figure, f"f{self._figures}", alt or plain(caption))
         self._parts.append(f'<figure><div class="scroll">{drawn}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
-    def images(self, image: Image.Image, caption: str, *, alt: str = "") -> None:
+    def images(self, image: Image.Image, caption: str) -> None:
         """An image, such as a contact sheet, at its own size; wide ones scroll sideways."""
         source = data_url(image)
-        label = escape(alt or plain(caption), quote=True)
+        label = escape(plain(caption), quote=True)
         tag = f'<img src="{source}" width="{image.width}" height="{image.height}" alt="{label}">'
         self._parts.append(f'<figure><div class="scroll" tabindex="0">{tag}</div><figcaption>{inline(caption)}</figcaption></figure>')
 
-    def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = 96) -> None:
+    def neighbours(self, rows: Sequence[SheetRow], caption: str, *, thumb: int = THUMB) -> None:
         """Queries with their matches, one line each; the text under the images is text, in any script."""
         lines = []
         for row in rows:
@@ -124,9 +125,9 @@ class Page:
             lines.append(f'<div class="neighbours">{"".join(cells)}</div>')
         self._parts.append(f'<p>{inline(caption)}</p><div class="scroll" tabindex="0">{"".join(lines)}</div>')
 
-    def tiles(self, tiles: Sequence[tuple[ImageLike, str]], caption: str, *, thumb: int = 96) -> None:
+    def tiles(self, tiles: Sequence[tuple[ImageLike, str]], caption: str) -> None:
         """Images side by side, as many in a line as fit, each with its text below it."""
-        cells = "".join(_cell("match", image, text, thumb) for image, text in tiles)
+        cells = "".join(_cell("match", image, text, THUMB) for image, text in tiles)
         self._parts.append(f'<p>{inline(caption)}</p><div class="neighbours tiles">{cells}</div>')
 
     def html(self, fragment: str) -> None:

@@ -88,13 +88,13 @@ def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def readable(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """The text with each run of characters that the font lacks shortened to one "…", so that no row of boxes is drawn."""
-    kept = ""
+    drawable = ""
     for character in text:
         if _has(font, character):
-            kept += character
-        elif not kept.endswith("…"):
-            kept += "…"
-    return kept
+            drawable += character
+        elif not drawable.endswith("…"):
+            drawable += "…"
+    return drawable
 
 
 def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, character: str) -> bool:
@@ -106,20 +106,20 @@ def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, character: str) -> 
 
 def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> list[str]:
     """The text in at most `lines` lines of `width` pixels, broken between characters; the last ends in … when cut."""
-    found: list[str] = []
+    wrapped_lines: list[str] = []
     for part in text.splitlines():
-        while part and len(found) < lines:
+        while part and len(wrapped_lines) < lines:
             n = len(part)
             while n > 1 and font.getlength(part[:n]) > width:
                 n -= 1
             if n < len(part) and " " in part[1:n]:
                 n = part.rindex(" ", 1, n) + 1
-            found.append(part[:n].rstrip())
+            wrapped_lines.append(part[:n].rstrip())
             part = part[n:].lstrip()
         if part:
-            found[-1] = found[-1][:-1] + "…"
+            wrapped_lines[-1] = wrapped_lines[-1][:-1] + "…"
             break
-    return found
+    return wrapped_lines
 
 
 def _frame(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], good: bool | None, *, query: bool) -> None:

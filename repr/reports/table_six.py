@@ -32,16 +32,16 @@ def improvements(
             ours.setdefault(title(replace(config, hierarchy=""), weights), {})[config.hierarchy] = 100 * mean
         if paper is not None:
             theirs.setdefault(config.model, {})[config.hierarchy] = 100 * paper
-    found = [(f"Ours, level {level}, top-1 in per cent (change over the flat net, in points).", ours), ("The paper's.", theirs)]
-    return [(caption, *_table(points)) for caption, points in found if points]
+    tables = [(f"Ours, level {level}, top-1 in per cent (change over the flat net, in points).", ours), ("The paper's.", theirs)]
+    return [(caption, *_table(points)) for caption, points in tables if points]
 
 
 def _table(points: Points) -> tuple[list[str], list[list[str]]]:
     """Header and cells."""
-    nets = list(dict.fromkeys(net for of in points.values() for net in of if net != BASELINE))
-    cells = [[name, _number(of.get(BASELINE)), *(_changed(of, net) for net in nets)] for name, of in points.items()]
-    changes = {net: [of[net] - of[BASELINE] for of in points.values() if net in of and BASELINE in of] for net in nets}
-    means = [f"{sum(of) / len(of):+.2f}" if of else NONE for of in changes.values()]
+    nets = list(dict.fromkeys(net for rates in points.values() for net in rates if net != BASELINE))
+    cells = [[name, _number(rates.get(BASELINE)), *(_changed(rates, net) for net in nets)] for name, rates in points.items()]
+    changes = {net: [rates[net] - rates[BASELINE] for rates in points.values() if net in rates and BASELINE in rates] for net in nets}
+    means = [f"{sum(rates) / len(rates):+.2f}" if rates else NONE for rates in changes.values()]
     return ["features", "baseline", *nets], [*cells, ["average improvement", "", *means]]
 
 
@@ -49,6 +49,6 @@ def _number(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f}"
 
 
-def _changed(of: Mapping[str, float], net: str) -> str:
-    change = f" ({of[net] - of[BASELINE]:+.2f})" if net in of and BASELINE in of else ""
-    return _number(of.get(net)) + change
+def _changed(rates: Mapping[str, float], net: str) -> str:
+    change = f" ({rates[net] - rates[BASELINE]:+.2f})" if net in rates and BASELINE in rates else ""
+    return _number(rates.get(net)) + change

@@ -23,8 +23,8 @@ def write(folder: Path | None, command: str) -> Path | None:
     page = Page(f"{command} on {run.config['data']}, not finished", run.config["synthetic"])
     error = (run.config.get("result") or {}).get("error", "")
     why = f"**The run failed**: {error}." if run.config["status"] == "failed" else "**The run was stopped before its end.**"
-    kept = len(list((folder / TRIALS).glob("*.json")))
-    page.text(f"{why} {f'{kept} parts are finished and kept; the' if kept else 'The'} same command goes on from there:")
+    finished = len(list((folder / TRIALS).glob("*.json")))
+    page.text(f"{why} {f'{finished} parts are finished and kept; the' if finished else 'The'} same command goes on from there:")
     page.code(command_line(command, config=folder / "config.json", out=folder))
     page.section("How it was done")
     page.options(run)

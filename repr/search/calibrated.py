@@ -141,21 +141,21 @@ class Probe:
         k = self.nearest.shape[1]
         rescored(cells, self.rows, self.queries[:8], k + 1)  # the first touch of memory is not the search's
         begun = time.process_time()
-        _, found = rescored(cells, self.rows, self.queries, k + 1)
+        _, answers = rescored(cells, self.rows, self.queries, k + 1)
         rate = len(self.queries) / max(time.process_time() - begun, 1e-9)
-        pairs = zip(found, self.own, self.nearest, strict=True)
+        pairs = zip(answers, self.own, self.nearest, strict=True)
         shares = np.array([len(np.intersect1d(some[some != own][:k], best)) / k for some, own, best in pairs])
         error = float(shares.std() / np.sqrt(len(shares)))
         return Tried(cells.kind, cells.engine.nlist, cells.probes, float(shares.mean()), error, rate, cells.bytes_a_vector)
 
     def climb(self, cells: Cells, recall: float, start: int = 1) -> list[Tried]:
         """Measurements with more and more probes, until the recall is reached, or it is not worth missing anything."""
-        found = []
+        measured = []
         for probes in _probes(start, cells.engine.nlist):
-            found.append(self.measure(cells.probing(probes)))
-            if found[-1].reaches(recall) or found[-1].queries_a_second < WORTH * self.exact.queries_a_second:
+            measured.append(self.measure(cells.probing(probes)))
+            if measured[-1].reaches(recall) or measured[-1].queries_a_second < WORTH * self.exact.queries_a_second:
                 break
-        return found
+        return measured
 
 
 def _probes(start: int, nlist: int) -> Sequence[int]:

@@ -99,8 +99,8 @@ class Cells:
     def centres(self) -> Floats:
         """(l, d) the centres of the lists."""
         faiss = load_faiss()
-        found: Floats = faiss.downcast_index(self.engine.quantizer).reconstruct_n(0, self.engine.nlist)  # type: ignore[attr-defined]
-        return found
+        centres: Floats = faiss.downcast_index(self.engine.quantizer).reconstruct_n(0, self.engine.nlist)  # type: ignore[attr-defined]
+        return centres
 
     def write(self, file: Path) -> None:
         """Write them as FAISS does. Raises OSError where that fails."""
@@ -138,15 +138,15 @@ def train_centres(vectors: Floats, nlist: int, generator: np.random.Generator) -
         min_points_per_centroid=1,
     )
     means.train(packed(vectors[chosen]))
-    found: Floats = means.centroids
-    return found
+    centroids: Floats = means.centroids
+    return centroids
 
 
 def assign(centres: Floats, vectors: Floats) -> Ints:
     """(n,) int64, the nearest of the centres (l, d) of each of the vectors (n, d), which may be memory-mapped."""
     quantizer = load_faiss().IndexFlatIP(centres.shape[1])
     quantizer.add(packed(centres))
-    found = np.empty(len(vectors), np.int64)
+    nearest = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), CHUNK):
-        found[start : start + CHUNK] = quantizer.assign(packed(vectors[start : start + CHUNK]), 1).ravel()
-    return found
+        nearest[start : start + CHUNK] = quantizer.assign(packed(vectors[start : start + CHUNK]), 1).ravel()
+    return nearest

@@ -56,8 +56,8 @@ def load_faiss() -> ModuleType:
         remedy = "Uninstall both, then install faiss-cpu or faiss-gpu"
         raise UserError("faiss-cpu and faiss-gpu are both installed and overwrite each other's files", "", remedy)
     if faiss is None:
-        found = f"{wheels[0]} is installed but does not load ({MISSING})" if wheels else "FAISS is not installed"
-        raise UserError(found, "", "Run `pip install faiss-cpu`, which runs on every machine")
+        what = f"{wheels[0]} is installed but does not load ({MISSING})" if wheels else "FAISS is not installed"
+        raise UserError(what, "", "Run `pip install faiss-cpu`, which runs on every machine")
     return faiss
 
 
@@ -86,15 +86,15 @@ def top_k(queries: Floats, gallery: Floats, k: int) -> tuple[Floats, Ints]:
 
 def top_k_of(queries: Floats, parts: Sequence[Floats], k: int) -> tuple[Floats, Ints]:
     """As `top_k`, of a gallery in parts that follow each other, none of which is copied: they may be memory-mapped."""
-    found, start = list[tuple[Floats, Ints]](), 0
+    best_of_parts, start = list[tuple[Floats, Ints]](), 0
     for part in parts:
         scores, positions = top_k(queries, part, k)
-        found.append((scores, positions + start))
+        best_of_parts.append((scores, positions + start))
         start += len(part)
-    if len(found) == 1:
-        return found[0]
-    scores = np.concatenate([np.empty((len(queries), 0), np.float32), *(one for one, _ in found)], axis=1)
-    positions = np.concatenate([np.empty((len(queries), 0), np.int64), *(one for _, one in found)], axis=1)
+    if len(best_of_parts) == 1:
+        return best_of_parts[0]
+    scores = np.concatenate([np.empty((len(queries), 0), np.float32), *(one for one, _ in best_of_parts)], axis=1)
+    positions = np.concatenate([np.empty((len(queries), 0), np.int64), *(one for _, one in best_of_parts)], axis=1)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, best, 1), np.take_along_axis(positions, best, 1)
 

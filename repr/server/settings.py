@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repr.settings import setting
+from repr.settings import check, setting
 
 MB = 2**20
 
@@ -21,6 +21,10 @@ class Limits:
     queue: int = setting(256, "Photographs that wait at a time; more are sent away for a while (429).", low=1, group="machine")
     batch: int = setting(64, "Photographs of several requests that share a forward pass, at most.", low=1, high=1024, group="machine")
     timeout: float = setting(30.0, "Seconds until a request is given up (504).", low=0, above=True, group="machine")
+
+    def __post_init__(self) -> None:
+        """Raises UserError for values beyond their limits."""
+        check(self)
 
     @property
     def photograph_bytes(self) -> int:

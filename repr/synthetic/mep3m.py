@@ -1,4 +1,4 @@
-"""The synthetic in MEP-3M's format: annotation.json, dataset_info.xlsx and Images/<sub-class>/<n>.jpg|png.
+"""The synthetic shop in MEP-3M's format: annotation.json, dataset_info.xlsx and Images/<sub-class>/<n>.jpg|png.
 
 Format as in the real files: one JSON array written with `json.dumps(list, ensure_ascii=False, indent=4)`, ids as strings, "FALSE"
 where there is no third level or no OCR text (and now and then an empty OCR), images of 220 and 75 pixels mixed.

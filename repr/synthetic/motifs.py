@@ -1,4 +1,4 @@
-"""The images on packages: one small drawing a motif, in three colours."""
+"""The drawings on packages: one small drawing a motif, in three colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The synthetic in RPC's format: instances_{train,val,test}2019.json and the three image folders, with RPC's own keys."""
+"""The synthetic shop in RPC's format: instances_{train,val,test}2019.json and the three image folders, with RPC's own keys."""
 
 from __future__ import annotations
 

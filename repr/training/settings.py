@@ -15,8 +15,8 @@ from repr.methods import METHODS, entry, load, read
 from repr.methods.recipe import Recipe
 from repr.methods.settings import MethodSettings
 from repr.records import Json, Scalar
-from repr.settings import check, declared, setting
-from repr.shared import SPLITS, Divided, Labelled, Machine, Seeded
+from repr.settings import again, check, declared, setting
+from repr.shared import SPLITS, Divided, Labelled, Machine, Network, Seeded
 
 # What may differ between a run and its continuation: where it runs, not what it computes.
 MACHINE = frozenset({"device", "devices", "workers", "pixels", "compile"})
@@ -52,13 +52,7 @@ class Settings(Labelled, Seeded, Machine):
         metavar="NAME[:SETTING=VALUE,…]",
         group="what",
     )
-    arch: str | None = setting(
-        None,
-        "The network: resnet18 to resnet152, vgg19, inception_v3, or any of timm's by name.",
-        usual="that of the start, else resnet18",
-        metavar="NAME",
-        group="model",
-    )
+    arch: str | None = again(Network, "arch", usual="that of the start, else resnet18")
     size: int | None = setting(
         None, "Side of the views in pixels.", low=16, usual="that of the start, else 64", metavar="PX", group="model"
     )

@@ -22,11 +22,11 @@ def augmented(pixels: Tensor, boxes: Floats, labels: Ints, rng: np.random.Genera
         view, corners = view.flip(2), _mirrored(corners, side)
     for _ in range(int(rng.integers(4))):
         view, corners = view.transpose(1, 2).flip(2), _mirrored(corners[:, [1, 0, 3, 2]], side)
-    view, corners, kept = _nearer(view, corners, rng)
+    view, corners, stays = _nearer(view, corners, rng)
     gain = torch.from_numpy((rng.uniform(0.7, 1.3) * rng.uniform(0.9, 1.1, 3)).astype(np.float32))
     contrast = float(rng.uniform(0.8, 1.2))
     view = ((view * gain[:, None, None] - 0.5) * contrast + 0.5).clamp(0, 1)
-    return view, corners, torch.from_numpy(labels)[kept]
+    return view, corners, torch.from_numpy(labels)[stays]
 
 
 def _mirrored(boxes: Tensor, side: int) -> Tensor:
@@ -43,5 +43,5 @@ def _nearer(view: Tensor, boxes: Tensor, rng: np.random.Generator) -> tuple[Tens
     cut = interpolate(view[None, :, top : top + part, left : left + part], (side, side), mode="bilinear", align_corners=False)[0]
     moved = (boxes - torch.tensor([left, top, left, top])).clamp(0, part)
     before, after = ((one[:, 2:] - one[:, :2]).prod(1) for one in (boxes, moved))
-    kept = after >= KEPT * before
-    return cut, moved[kept] * (side / part), kept
+    stays = after >= KEPT * before
+    return cut, moved[stays] * (side / part), stays

@@ -81,8 +81,8 @@ def compose(things: Sequence[tuple[int, Pixels]], background: Pixels, look: Look
         solid = turned[..., 3] > 127
         owner[top : top + solid.shape[0], left : left + solid.shape[1]][solid] = number
         sizes.append(int(solid.sum()))
-    found = [_seen(category, owner, number) for number, (category, _) in enumerate(things)]
-    return _finished(image, light, rng), found
+    visible = [_seen(category, owner, number) for number, (category, _) in enumerate(things)]
+    return _finished(image, light, rng), visible
 
 
 def _placed(cut: Pixels, scale: float, owner: Array, sizes: Sequence[int], look: Look, rng: np.random.Generator) -> tuple[Pixels, int, int]:

@@ -121,7 +121,7 @@ class Tape:
         mine = images[self.image[:n]] & (self.product[:n] < self.products)
         product, nearer = self.product[:n][mine], self.nearer[:n][mine]
         true = np.bincount(self.true_product[images[self.true_image]], minlength=self.products)
-        fit, extra = (np.bincount(product[of], minlength=self.products) for of in (nearer, ~nearer))
+        fit, extra = (np.bincount(product[boxes], minlength=self.products) for boxes in (nearer, ~nearer))
         return true, fit, extra
 
     def strict(self, threshold: float) -> Counts:

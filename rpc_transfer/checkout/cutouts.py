@@ -90,11 +90,11 @@ def write_product(folder: Path, exemplars: Sequence[Exemplar], method: Method, s
         except Unreadable as error:
             bad.append((str(exemplar.file), error.reason))
     areas = np.array([(one[..., 3] > 127).sum() for one in made], np.int64)
-    kept = [one for one, area in zip(made, areas, strict=True) if area >= POSES * areas.max()]
+    unpruned = [one for one, area in zip(made, areas, strict=True) if area >= POSES * areas.max()]
     with replacing(folder) as temporary:
         temporary.mkdir()
-        np.save(temporary / PIXELS, np.concatenate([np.zeros(0, np.uint8), *(one.ravel() for one in kept)]))
-        np.save(temporary / SHAPES, np.array([one.shape[:2] for one in kept], np.int64).reshape(-1, 2))
+        np.save(temporary / PIXELS, np.concatenate([np.zeros(0, np.uint8), *(one.ravel() for one in unpruned)]))
+        np.save(temporary / SHAPES, np.array([one.shape[:2] for one in unpruned], np.int64).reshape(-1, 2))
     return bad
 
 

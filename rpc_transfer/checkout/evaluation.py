@@ -22,7 +22,6 @@ from rpc_transfer.checkout.files import LEVELS, Counter, Detected, read_counter,
 from rpc_transfer.checkout.precision import Precision, precisions
 
 Mode = Literal["strict", "rpctool"]
-MODES: tuple[Mode, ...] = ("strict", "rpctool")
 AVERAGED = "averaged"
 ROWS = (*LEVELS, AVERAGED)
 EVERY = 0.0  # the threshold that takes every box
@@ -109,14 +108,14 @@ def chosen(validation: Validation) -> float:
 
 def measure(counter: Counter, detected: Detected, threshold: float, *, with_map: bool = False) -> dict[Mode, dict[str, Level]]:
     """Both modes of results in memory, by level; `threshold` is the strict one's."""
-    parts, kept = _parts(counter), rpctool.last_of_name(counter)
+    parts, last = _parts(counter), rpctool.last_of_name(counter)
     precise, as_tool = precisions(counter, detected, parts) if with_map else (dict.fromkeys(parts, NONE), dict.fromkeys(parts, NONE))
     strict, tool = dict[str, Level](), dict[str, Level]()
     for row, images in parts.items():
         tape = Tape.of(counter, detected, images)
         strict[row] = Level.of(tape.strict(threshold), threshold if images.any() else None, precise[row])
-        if not kept[images].all():
-            tape = Tape.of(counter, detected, images & kept)
+        if not last[images].all():
+            tape = Tape.of(counter, detected, images & last)
         tool[row] = Level.of(*rpctool.measured(tape), as_tool[row])
     return {"strict": strict, "rpctool": tool}
 

@@ -90,12 +90,12 @@ def exemplars_of(catalog: Catalog, most: int, rng: np.random.Generator) -> dict[
 
 def _masks(catalog: Catalog) -> dict[tuple[Path, str], Polygons]:
     """The polygons of the instance files of the catalog's sources, by image file and category; none where they are empty, as RPC's."""
-    found: dict[tuple[Path, str], Polygons] = {}
+    masks: dict[tuple[Path, str], Polygons] = {}
     for source in catalog.sources:
         for split, file in (instances_in(source.root) if source.kind == "rpc" else {}).items():
             content = read_object(file, MaskFile)
             names = {id_text(image.id): source.root / f"{split}2019" / image.file_name for image in content.images}
             for one in content.annotations:
                 if isinstance(one.segmentation, list) and (polygons := [p for p in one.segmentation if len(p) >= 6]):
-                    found[names[id_text(one.image_id)], id_text(one.category_id)] = polygons
-    return found
+                    masks[names[id_text(one.image_id)], id_text(one.category_id)] = polygons
+    return masks

@@ -40,8 +40,8 @@ def finding(scenes: Iterable[tuple[Sequence[Proposal], Doubles]]) -> Finding:
     if not scores or not true:
         return Finding(0.0, 0.5, 0.0, 0.0)
     order = np.argsort(-np.array(scores), kind="stable")
-    ranked, found = np.array(scores)[order], np.cumsum(np.array(hits)[order])
-    recall, precision = found / true, found / np.arange(1, len(found) + 1)
+    ranked, true_so_far = np.array(scores)[order], np.cumsum(np.array(hits)[order])
+    recall, precision = true_so_far / true, true_so_far / np.arange(1, len(true_so_far) + 1)
     f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-12)
     last = int(np.flatnonzero(f1 == f1.max())[-1])
     below = ranked[last + 1] if last + 1 < len(ranked) else ranked[last]

@@ -116,11 +116,11 @@ class Loop:
         for step, _ in pairwise(chain(begun, [[]])):
             yield [view.result() for view in step]
 
-    def step(self, seen: Sequence[View]) -> None:
+    def step(self, batch: Sequence[View]) -> None:
         """Learn from the views of one step, the `done`-th. Raises UserError for a loss that is no number."""
         network, settings = self.network.train(), self.settings
         optim.set_rate(self.optimiser, optim.factor(self.done, self.total, warmup=max(1, round(WARM_UP * self.total))))
-        views, boxes, labels = zip(*seen, strict=True)
+        views, boxes, labels = zip(*batch, strict=True)
         pixels = torch.stack(views).contiguous(memory_format=torch.channels_last).to(self.device)
         with torch.autocast(self.device.type, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
             outputs = network.outputs(pixels)
@@ -150,15 +150,15 @@ class Loop:
         return augmented(square, self.scenes.boxes[scene], self.scenes.labels[scene], rng)
 
     def _end_epoch(self) -> Finding:
-        found = self.look()
+        result = self.look()
         means = {name: value / self.an_epoch for name, value in self.sums.items()}
         epoch = self.done // self.an_epoch
-        told = {"ap": found.ap, "recall": found.recall, "precision": found.precision, "threshold": found.threshold}
-        self.run.log({"epoch": epoch, "step": self.done, **means, **told, "seconds": self.seconds})
-        said = f"loss {means['loss']:.3f}, AP50 {found.ap:.3f}, recall {found.recall:.3f}, precision {found.precision:.3f}"
+        figures = {"ap": result.ap, "recall": result.recall, "precision": result.precision, "threshold": result.threshold}
+        self.run.log({"epoch": epoch, "step": self.done, **means, **figures, "seconds": self.seconds})
+        said = f"loss {means['loss']:.3f}, AP50 {result.ap:.3f}, recall {result.recall:.3f}, precision {result.precision:.3f}"
         log.info(f"Epoch {epoch}/{self.settings.epochs}: {said}, {self.seconds:.0f} s")
         self.sums = {}
-        return found
+        return result
 
     def look(self) -> Finding:
         """How well products of held-out scenes are found now."""

@@ -42,26 +42,26 @@ def product_mask(pixels: Pixels, box: Span, method: Method) -> Bools:
     inside = np.zeros(small.shape[:2], bool)
     left, top, right, bottom = (round(edge * scale) for edge in box)
     inside[top : max(bottom, top + 1), left : max(right, left + 1)] = True
-    found = _solid(METHODS[method](small, inside))
-    kept = np.zeros((height, width), bool)
+    small_mask = _solid(METHODS[method](small, inside))
+    mask = np.zeros((height, width), bool)
     part = slice(box[1], box[3]), slice(box[0], box[2])
-    if found.sum() < LEAST * inside.sum():
-        kept[part] = True
+    if small_mask.sum() < LEAST * inside.sum():
+        mask[part] = True
     else:
-        kept[part] = cv2.resize(_hulled(found).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)[part] > 0.5
-    return kept
+        mask[part] = cv2.resize(_hulled(small_mask).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)[part] > 0.5
+    return mask
 
 
 def _ground(pixels: Pixels, inside: Bools) -> Bools:
     """The highest threshold at which the product still reaches all four sides of its box, which is tight."""
     distance = _distance(pixels, inside)
     width, height = int(inside.any(0).sum()), int(inside.any(1).sum())
-    found = np.zeros_like(inside)
+    mask = np.zeros_like(inside)
     for threshold in THRESHOLDS:
-        found = _solid((distance > threshold) & inside)
-        if found.any(0).sum() >= REACH * width and found.any(1).sum() >= REACH * height:
+        mask = _solid((distance > threshold) & inside)
+        if mask.any(0).sum() >= REACH * width and mask.any(1).sum() >= REACH * height:
             break
-    return found
+    return mask
 
 
 def _grabcut(pixels: Pixels, inside: Bools) -> Bools:
@@ -71,8 +71,8 @@ def _grabcut(pixels: Pixels, inside: Bools) -> Bools:
     labels = np.where(inside, np.where(first, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
     cv2.setRNGSeed(0)
     cv2.grabCut(pixels, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
-    found: Bools = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & inside
-    return found
+    mask: Bools = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & inside
+    return mask
 
 
 METHODS: dict[Method, Callable[[Pixels, Bools], Bools]] = {"ground": _ground, "grabcut": _grabcut}
@@ -85,8 +85,8 @@ def _distance(pixels: Pixels, inside: Bools) -> Floats:
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.5)
     centres = cv2.kmeans(ground, min(COLOURS, len(ground)), None, criteria, 1, cv2.KMEANS_PP_CENTERS)[2]
-    found: Floats = np.sqrt(((lab[:, :, None] - centres) ** 2).sum(-1).min(-1))
-    return found
+    distance: Floats = np.sqrt(((lab[:, :, None] - centres) ** 2).sum(-1).min(-1))
+    return distance
 
 
 def _corners(shape: tuple[int, ...]) -> Bools:

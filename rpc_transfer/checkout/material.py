@@ -104,8 +104,8 @@ def _some(scenes: Scenes, rows: Ints) -> Scenes:
 def _decoded(scenes: Sequence[tuple[Path, list[Box | None]]], side: int, workers: int | None) -> Iterator[tuple[Pixels, Floats] | str]:
     """Of each scene its square and (m, 4) corners, or why it cannot be read."""
     with ThreadPoolExecutor(workers or cores(), thread_name_prefix="decode") as pool:
-        found = pool.map(lambda scene: _scene(scene[0], scene[1], side), scenes)
-        yield from progress.counted(found, len(scenes), "Reading scenes", "scene")
+        decoded = pool.map(lambda scene: _scene(scene[0], scene[1], side), scenes)
+        yield from progress.counted(decoded, len(scenes), "Reading scenes", "scene")
 
 
 def _scene(file: Path, boxes: list[Box | None], side: int) -> tuple[Pixels, Floats] | str:

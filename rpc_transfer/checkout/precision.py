@@ -68,14 +68,14 @@ def _cells(measured: COCOeval) -> Array:
     return cells
 
 
-def _of_one(measured: COCOeval, true: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> dict[str, object]:
+def _of_one(measured: COCOeval, true: Sequence[dict[str, Any]], detected: Sequence[dict[str, Any]]) -> dict[str, object]:
     """What evaluateImg finds where there is at most one true box and at most one found: the usual case, a tenth of the time."""
-    matches = np.zeros((len(measured.params.iouThrs), len(found)))
-    if true and found:
-        iou = mask.iou([found[0]["bbox"]], [true[0]["bbox"]], [0])[0, 0]
+    matches = np.zeros((len(measured.params.iouThrs), len(detected)))
+    if true and detected:
+        iou = mask.iou([detected[0]["bbox"]], [true[0]["bbox"]], [0])[0, 0]
         matches[:, 0] = (iou >= np.minimum(measured.params.iouThrs, 1 - 1e-10)) * true[0]["id"]
     ignored = np.zeros(matches.shape, bool)
-    return {"dtScores": [one["score"] for one in found], "dtMatches": matches, "dtIgnore": ignored, "gtIgnore": np.zeros(len(true))}
+    return {"dtScores": [one["score"] for one in detected], "dtMatches": matches, "dtIgnore": ignored, "gtIgnore": np.zeros(len(true))}
 
 
 def _accumulated(measured: COCOeval, cells: Array, images: Bools) -> Precision:

@@ -21,9 +21,9 @@ LOW, HIGH = 0.01, 0.99
 def last_of_name(counter: Counter) -> Bools:
     """(n,) which images count: of several with one file name the last, since rpctool knows images by these."""
     last = {name: number for number, name in enumerate(counter.names)}
-    kept = np.zeros(len(counter.names), bool)
-    kept[list(last.values())] = True
-    return kept
+    counts = np.zeros(len(counter.names), bool)
+    counts[list(last.values())] = True
+    return counts
 
 
 def measured(tape: Tape) -> tuple[Counts, float | None]:
@@ -32,7 +32,7 @@ def measured(tape: Tape) -> tuple[Counts, float | None]:
     if threshold is None:
         return Counts(None, None, None, None, 0), None
     n = tape.length(threshold)
-    touched, right = (int(of[n]) for of in tape.right_touched)
+    touched, right = (int(images_of[n]) for images_of in tape.right_touched)
     images = np.zeros(len(tape.counts), bool)
     images[tape.image[:n]] = True
     true, fit, extra = (one.astype(np.float32) for one in tape.sums(n, images))
@@ -50,11 +50,11 @@ def _search(tape: Tape) -> float | None:
     for _ in range(ROUNDS):
         thresholds = np.linspace(low, high, STEPS)
         lengths = [tape.length(threshold) for threshold in thresholds]
-        kept = [place for place, n in enumerate(lengths) if touched[n]]
-        if not kept:
+        usable = [place for place, n in enumerate(lengths) if touched[n]]
+        if not usable:
             return None
-        rates = np.array([right[lengths[place]] / touched[lengths[place]] for place in kept])
-        ranked = thresholds[np.array(kept)[np.argsort(-rates, kind="stable")]]
+        rates = np.array([right[lengths[place]] / touched[lengths[place]] for place in usable])
+        ranked = thresholds[np.array(usable)[np.argsort(-rates, kind="stable")]]
         low, high = float(ranked[:BEST].min()), float(ranked[:BEST].max())
     return float(ranked[0])
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from repr.errors import UserError
-from repr.settings import check, setting
-from repr.shared import Machine, Seeded
+from repr.settings import again, check, setting
+from repr.shared import Machine, Network, Seeded
 
 Method = Literal["ground", "grabcut"]
 
@@ -26,6 +26,10 @@ class Scenes(Seeded):
     occlusion: float = setting(0.4, "The most of a product that others may cover.", low=0, high=0.9)
     exemplars: int = setting(24, "Exemplars of a product that are cut out.", low=1, group="data")
 
+    def __post_init__(self) -> None:
+        """Raises UserError for values beyond their limits."""
+        check(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Seeded, Machine):
@@ -39,9 +43,7 @@ class Training(Seeded, Machine):
         metavar="WEIGHTS",
         group="model",
     )
-    arch: str | None = setting(
-        None, "The backbone where it starts from none.", usual="small: resnet18, large: resnet50", metavar="NAME", group="model"
-    )
+    arch: str | None = again(Network, "arch", usual="small: resnet18, large: resnet50")
     side: int | None = setting(
         None, "Side in pixels that images are seen at, a multiple of 32.", low=64, high=2048, usual="small: 320, large: 800", group="model"
     )

@@ -123,15 +123,15 @@ def _begin(out: Path, mark: dict[str, Json]) -> None:
 
 def _backgrounds(given: Sequence[Path]) -> tuple[Path, ...]:
     """The files, each of which can be read."""
-    found = [file for path in given for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    for file in found:
+    images = [file for path in given for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    for file in images:
         try:
             read_image(file)
         except Unreadable as error:
             raise UserError(error.reason, file, "Give images of the empty counter", argument="background") from None
-    if given and not found:
+    if given and not images:
         raise UserError("no images in it", given[0], "Give images of the empty counter", argument="background")
-    return tuple(found)
+    return tuple(images)
 
 
 def _cut(
@@ -139,12 +139,12 @@ def _cut(
 ) -> Stage:
     """Cut out what is not cut out yet."""
     chosen = exemplars_of(catalog, settings.exemplars, np.random.default_rng([settings.seed, 1]))
-    sides = [max(one.box[2:]) for of in chosen.values() for one in of if one.box is not None]
+    sides = [max(one.box[2:]) for exemplars in chosen.values() for one in exemplars if one.box is not None]
     shrink = min(1.0, 2 * PRODUCT * settings.side / float(np.median(sides))) if sides else 1.0
     places = {product: out / "cutouts" / str(n) for n, product in enumerate(chosen)}
     jobs = [
-        partial(cutouts.write_product, places[product], tuple(of), settings.masks, shrink)
-        for product, of in chosen.items()
+        partial(cutouts.write_product, places[product], tuple(exemplars), settings.masks, shrink)
+        for product, exemplars in chosen.items()
         if not places[product].is_dir()
     ]
     for bad in _run(jobs, workers, "Cutting out", "product"):
@@ -195,13 +195,13 @@ def draw_scene(stage: Stage, scene: Scene) -> Json:
         folder = stage.folder / "cutouts" / str(place)
         things.append((place, cutouts.read_cut_out(folder, int(rng.integers(len(cutouts.shapes_of(folder)))))))
     look = Look(settings.side, stage.scale, settings.occlusion)
-    image, found = compose(things, _ground(stage, rng), look, rng)
+    image, objects = compose(things, _ground(stage, rng), look, rng)
     name = f"scene-{scene.number:06d}.jpg"
     done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     assert done
     with files.replacing(stage.folder / f"{settings.split}2019" / name) as temporary:
         temporary.write_bytes(data.tobytes())
-    return {"file_name": name, "level": scene.level, "objects": [_object(thing, stage.ids[thing.category]) for thing in found]}
+    return {"file_name": name, "level": scene.level, "objects": [_object(thing, stage.ids[thing.category]) for thing in objects]}
 
 
 def _write(file: Path, content: Json) -> None:

@@ -94,8 +94,8 @@ def _trained(catalog: Catalog, settings: Training, run: Run) -> Learnt:
     write_detector(run.path / FILE, trained)
     shown = [(watched.pixels[row], watched.boxes[row], loop.found(row)) for row in range(min(SEEN, len(watched)))]
     draw_seen(run.path, shown, last.threshold)
-    told = {"ap": last.ap, "recall": last.recall, "precision": last.precision, "threshold": last.threshold}
-    run.finish("done", {"detector": FILE, **told})
+    figures = {"ap": last.ap, "recall": last.recall, "precision": last.precision, "threshold": last.threshold}
+    run.finish("done", {"detector": FILE, **figures})
     passed = (*scenes.passed_over, *(watched.passed_over if watched.key != scenes.key else ()))
     return Learnt(run.path, run.path / FILE, last, len(scenes), len(watched), loop.seconds, passed)
 
@@ -113,9 +113,9 @@ def _read(catalog: Catalog, settings: Training, place: Path) -> tuple[Scenes, Sc
 
 
 def _provenance(settings: Training, scenes: Scenes, start: Weights) -> Provenance:
-    told: dict[str, Scalar] = {
+    settled: dict[str, Scalar] = {
         name: value for name, value in values(settings).items() if name not in MACHINE and isinstance(value, str | int | float)
     }
     parents = () if settings.init == "none" else (start.as_parent(),)
-    record = Record("detector: FCOS", parents, scenes.learned.data, told, settings.seed, versions())
+    record = Record("detector: FCOS", parents, scenes.learned.data, settled, settings.seed, versions())
     return Provenance.of(record, start.provenance, hashes=scenes.learned.hashes)

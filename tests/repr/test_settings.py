@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pytest
@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repr.errors import UserError
-from repr.settings import check, declared, explained, from_mapping, parse, setting, values
+from repr.settings import again, check, declared, explained, from_mapping, parse, setting, values
+from repr.shared import Network, Source
+from repr.training.settings import Settings as Pretraining
+from rpc_transfer.checkout.settings import Training as Detection
+from rpc_transfer.settings import Settings as Transfer
 
 
 @dataclass(kw_only=True)
@@ -94,3 +98,31 @@ def test_the_help_has_a_line_a_setting() -> None:
     lines = explained(Oven)
     assert lines[0] == "heat (default 180.0; from 0 to 300): degrees"
     assert lines[1] == "minutes (default its own choice; 1 or more): how long" and lines[2] == "fan (default false): blow"
+
+
+def test_what_is_declared_elsewhere_is_taken_over_with_another_default_in_words() -> None:
+    @dataclass(kw_only=True)
+    class Grill:
+        """Declares nothing of its own."""
+
+        heat: float = again(Oven, "heat", usual="as hot as it gets")
+        minutes: int | None = again(Oven, "minutes", usual="until it is brown")
+
+        def __post_init__(self) -> None:
+            check(self)
+
+    mine, theirs = declared(Grill), declared(Oven)
+    for name, words in (("heat", "as hot as it gets"), ("minutes", "until it is brown")):
+        assert replace(mine[name], usual="") == replace(theirs[name], usual="") and mine[name].usually == words
+    assert Grill().heat == 180.0 and Grill(heat=200).heat == 200.0
+    with pytest.raises(UserError, match="heat is 301"):
+        Grill(heat=301)
+    with pytest.raises(ValueError, match="not enough values"):
+        again(Oven, "heet", usual="")
+
+
+def test_the_settings_that_several_commands_have_are_one_declaration() -> None:
+    """Help and limits of the network, and of the seed that divides data, are the same wherever they stand."""
+    for name, owners in {"arch": (Network, Pretraining, Transfer, Detection), "data_seed": (Source, Transfer)}.items():
+        first, *others = (declared(owner)[name] for owner in owners)
+        assert others and all(replace(other, usual="") == replace(first, usual="") for other in others), name

@@ -66,9 +66,9 @@ def masks(drawn: list[tuple[Any, Sprite]]) -> Iterator[Row]:
             left, top = max(0, x - around), max(0, y - around)
             part = slice(top, y + h + around), slice(left, x + w + around)
             begun = time.process_time()
-            found = product_mask(pixels[part], (x - left, y - top, x - left + w, y - top + h), method)
+            mask = product_mask(pixels[part], (x - left, y - top, x - left + w, y - top + h), method)
             seconds += time.process_time() - begun
-            fits.append(float((found & true[part]).sum() / (found | true[part]).sum()))
+            fits.append(float((mask & true[part]).sum() / (mask | true[part]).sum()))
         iou = float(np.mean(fits))
         below = float(np.mean(np.array(fits) < 0.8))
         ms = 1000 * seconds / len(drawn)
@@ -97,13 +97,13 @@ def metrics(folder: Path, share: float) -> Iterator[Row]:
     """Of files, made up, their scores and most of their boxes right."""
     rng = np.random.default_rng(0)
     images, objects, boxes = (max(30, round(share * n)) for n in (IMAGES, OBJECTS, BOXES))
-    of, kinds = rng.integers(0, images, objects), rng.integers(1, CLASSES + 1, objects)
+    image, kinds = rng.integers(0, images, objects), rng.integers(1, CLASSES + 1, objects)
     places = np.column_stack([rng.uniform(0, 1500, (objects, 2)), rng.uniform(80, 300, (objects, 2))]).round(1)
     true = {
         "categories": [{"id": id_, "name": str(id_), "supercategory": ""} for id_ in range(1, CLASSES + 1)],
         "images": [{"id": n, "file_name": f"{n}.jpg", "width": 1800, "height": 1800, "level": LEVELS[n % 3]} for n in range(images)],
         "annotations": [
-            {"id": n + 1, "image_id": int(of[n]), "category_id": int(kinds[n]), "bbox": places[n].tolist(), "area": 1, "iscrowd": 0}
+            {"id": n + 1, "image_id": int(image[n]), "category_id": int(kinds[n]), "bbox": places[n].tolist(), "area": 1, "iscrowd": 0}
             for n in range(objects)
         ],
     }
@@ -112,7 +112,7 @@ def metrics(folder: Path, share: float) -> Iterator[Row]:
     moved = places[rows] + rng.normal(0, 4, (boxes, 4))
     scores = rng.beta(5, 2, boxes)
     results = [
-        {"image_id": int(of[row]), "category_id": int(kind), "bbox": box, "score": score}
+        {"image_id": int(image[row]), "category_id": int(kind), "bbox": box, "score": score}
         for row, kind, box, score in zip(rows, named, moved.tolist(), scores.tolist(), strict=True)
     ]
     for name, content in (("gt.json", true), ("results.json", results)):

@@ -78,33 +78,33 @@ class Work:
             train([scenes], settings, out, resume=(out / "checkpoint").exists())
         return Detector(read_detector(out), device=self.device)
 
-    def trial(self, of: Set, weights: str, seed: int) -> Path:
+    def trial(self, dataset: Set, weights: str, seed: int) -> Path:
         """The file of a seed's figures."""
-        return self.folder / f"trial-{of.name}-{Path(weights).name}-{seed}.json"
+        return self.folder / f"trial-{dataset.name}-{Path(weights).name}-{seed}.json"
 
 
-def grounds(work: Work, of: Set, weights: str, seed: int, scenes: tuple[int, int]) -> Ground:
+def grounds(work: Work, dataset: Set, weights: str, seed: int, scenes: tuple[int, int]) -> Ground:
     """What a seed is measured on. scenes: how many to choose on, and to test on."""
     embedder = Embedder(load_encoder(weights, crops=(1.0,)), device=work.device)  # as an index of boxes looks at them
-    name, number = f"{of.name}-{Path(weights).name}", seed % DETECTORS
+    name, number = f"{dataset.name}-{Path(weights).name}", seed % DETECTORS
     finders: dict[str, Proposer | None] = {TRUE: None, "classical": propose}
-    finders["trained"] = work.detector(of.name, number, of.scenes)
-    if of.base_scenes is not None:
-        finders["base"] = work.detector(f"{of.name}-base", number, of.base_scenes)
-    truths = truth_of(of.val, scenes[0]), truth_of(of.test, scenes[1])
+    finders["trained"] = work.detector(dataset.name, number, dataset.scenes)
+    if dataset.base_scenes is not None:
+        finders["base"] = work.detector(f"{dataset.name}-base", number, dataset.base_scenes)
+    truths = truth_of(dataset.val, scenes[0]), truth_of(dataset.test, scenes[1])
     parts = list[dict[str, Boxes]]()
-    for part, truth, words in ((of.val, truths[0], "val"), (of.test, truths[1], "test")):
+    for part, truth, words in ((dataset.val, truths[0], "val"), (dataset.test, truths[1], "test")):
         parts.append({})
         for kind, finder in finders.items():
             work.check()
             whose = f"{kind}-{number}" if isinstance(finder, Detector) else kind
             parts[-1][kind] = boxes_of(part, truth, finder, embedder, work.folder / f"{name}-{words}-{whose}.npz")
     work.check()
-    stock = {EXEMPLARS: stock_of(of.exemplars(seed), embedder, work.folder / f"{name}-exemplars-{seed}.npz")}
-    for amount in of.amounts:
-        holds = SEEN if amount == of.amounts[-1] else f"{SEEN}, {amount} scenes"
-        stock[holds] = stock_of(of.seen(seed, amount, work.folder), embedder, work.folder / f"{name}-seen{amount}-{seed}.npz")
-    return Ground(of, Path(weights).name, stock, truths, *parts)
+    stock = {EXEMPLARS: stock_of(dataset.exemplars(seed), embedder, work.folder / f"{name}-exemplars-{seed}.npz")}
+    for amount in dataset.amounts:
+        holds = SEEN if amount == dataset.amounts[-1] else f"{SEEN}, {amount} scenes"
+        stock[holds] = stock_of(dataset.seen(seed, amount, work.folder), embedder, work.folder / f"{name}-seen{amount}-{seed}.npz")
+    return Ground(dataset, Path(weights).name, stock, truths, *parts)
 
 
 def agreement(folder: Path, finder: Proposer) -> Figures:
@@ -112,20 +112,20 @@ def agreement(folder: Path, finder: Proposer) -> Figures:
     counts: dict[str, list[int]] = defaultdict(list)
     for file in sorted(folder.iterdir()):
         counts[file.stem.rsplit("-", 1)[-1]].append(len(finder(read_image(file))))
-    pairs = [pair for of in counts.values() for pair in itertools.combinations(of, 2)]
+    pairs = [pair for numbers in counts.values() for pair in itertools.combinations(numbers, 2)]
     differences = [abs(a - b) for a, b in pairs]
     return {
-        "boxes": float(np.mean([n for of in counts.values() for n in of])),
+        "boxes": float(np.mean([n for numbers in counts.values() for n in numbers])),
         "equal": float(np.mean([one == 0 for one in differences])),
         "within one": float(np.mean([one <= 1 for one in differences])),
         "difference": float(np.mean(differences)),
     }
 
 
-def real_scenes(work: Work, folder: Path, of: Set) -> None:
+def real_scenes(work: Work, folder: Path, dataset: Set) -> None:
     """Boxes on the real scenes: how well they agree, and sheets of all."""
     for seed in range(DETECTORS):
-        finders: dict[str, Proposer] = {"classical": propose, "trained": work.detector(of.name, seed, of.scenes)}
+        finders: dict[str, Proposer] = {"classical": propose, "trained": work.detector(dataset.name, seed, dataset.scenes)}
         for kind, finder in finders.items():
             file = work.folder / f"trial-{REAL}-{kind}-{seed}.json"
             if not file.is_file():
@@ -137,27 +137,29 @@ def real_scenes(work: Work, folder: Path, of: Set) -> None:
 
 def measured(work: Work, sets: Sequence[Set], real: Path | None, weights: Sequence[str], seeds: int, scenes: tuple[int, int]) -> None:
     """All trials, a file each. Raises Late."""
-    for name, of in itertools.product(weights, sets):
+    for name, dataset in itertools.product(weights, sets):
         for seed in range(seeds):
-            file = work.trial(of, name, seed)
+            file = work.trial(dataset, name, seed)
             if not file.is_file():
-                ground = grounds(work, of, name, seed, scenes)
+                ground = grounds(work, dataset, name, seed, scenes)
                 write_json(file, to_json(trial(ground)))
-                log.info(f"{of.name}, {name}, seed {seed}")
+                log.info(f"{dataset.name}, {name}, seed {seed}")
                 if not seed:
-                    draw_errors(ground, answering(ground.stock[SEEN]), "trained", work.folder / f"errors-{of.name}-{Path(name).name}.jpg")
-        if real is not None and of.name == "exemplars":
-            real_scenes(work, real, of)
+                    draw_errors(
+                        ground, answering(ground.stock[SEEN]), "trained", work.folder / f"errors-{dataset.name}-{Path(name).name}.jpg"
+                    )
+        if real is not None and dataset.name == "exemplars":
+            real_scenes(work, real, dataset)
 
 
 def gathered(folder: Path, command: str) -> Experiment:
     """What is there: a step a set, and one of the real scenes."""
-    found: dict[str, dict[int, list[Figured]]] = {}
+    rows_of: dict[str, dict[int, list[Figured]]] = {}
     for file in sorted(folder.glob("trial-*.json")):
         words = file.stem.split("-")
         rows = [from_json(Figured, row, file) for row in read_json(file)]
-        found.setdefault(words[1], {}).setdefault(int(words[-1]), []).extend(rows)
-    steps = [Step(name, command, found=_document(name, found[name])) for name in (*SETS, REAL) if name in found]
+        rows_of.setdefault(words[1], {}).setdefault(int(words[-1]), []).extend(rows)
+    steps = [Step(name, command, found=_document(name, rows_of[name])) for name in (*SETS, REAL) if name in rows_of]
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     return Experiment(experiment="checkout", title="Automatic checkout", written=day, environment=environment(), steps=tuple(steps))
 
@@ -171,14 +173,14 @@ def _document(data: str, seeds: Mapping[int, Sequence[Figured]]) -> Document:
             key = shlex.join(f"{name}={value}" for name, value in one.config.items())
             configs[key] = one.config
             values.setdefault(key, {})[seed] = one.metrics
-    made = [_row(configs[key], of) for key, of in values.items()]
+    made = [_row(configs[key], by_seed) for key, by_seed in values.items()]
     return Document("rpc_transfer checkout", data, data == "shop", tuple(made), tuple(_later(made)))
 
 
-def _row(config: Mapping[str, str], of: Mapping[int, Figures]) -> Row:
-    names = dict.fromkeys(name for figures in of.values() for name in figures)
-    metrics = {name: made for name in names if (made := interval([figures.get(name) for figures in of.values()])) is not None}
-    return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in of))
+def _row(config: Mapping[str, str], by_seed: Mapping[int, Figures]) -> Row:
+    names = dict.fromkeys(name for figures in by_seed.values() for name in figures)
+    metrics = {name: made for name in names if (made := interval([figures.get(name) for figures in by_seed.values()])) is not None}
+    return Row(config, metrics, tuple(TrialFile(seed, "", "") for seed in by_seed))
 
 
 def _later(rows: Sequence[Row]) -> list[Comparison]:

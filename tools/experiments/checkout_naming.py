@@ -18,8 +18,8 @@ from repr.embedding.embedder import Embedder
 from repr.files import replacing
 from repr.images.reader import crop_square, read_image
 from repr.lookup.answers import Answerer
-from repr.lookup.asked import AUTO, Asked
 from repr.lookup.gallery import Gallery
+from repr.lookup.settings import AUTO, AnswerSettings
 from repr.lookup.settling import settle
 from rpc_transfer.checkout.counting import Tape
 from rpc_transfer.checkout.evaluation import measure
@@ -97,37 +97,37 @@ def truth_of(part: Part, most: int) -> Truth:
     return Truth(ids, truth.names[:most], truth.levels[:most], truth.categories, *arrays)
 
 
-def boxes_of(part: Part, truth: Truth, proposer: Proposer | None, embedder: Embedder, kept: Path) -> Boxes:
+def boxes_of(part: Part, truth: Truth, proposer: Proposer | None, embedder: Embedder, cache: Path) -> Boxes:
     """Boxes of scenes, true ones for no proposer, with the features of their crops; from the file `kept` where they are there."""
-    if kept.is_file():
-        with np.load(kept) as arrays:
+    if cache.is_file():
+        with np.load(cache) as arrays:
             return Boxes(*(arrays[name] for name in ("image", "boxes", "scores", "features")))
     image, boxes, scores, features = list[int](), list[Doubles](), list[float](), list[Floats]()
     for number, name in enumerate(truth.names):
-        picture = read_image(part.folder / name)
+        scene = read_image(part.folder / name)
         own = truth.boxes[truth.image == number]
-        found = [(tuple(box), 1.0) for box in own.tolist()] if proposer is None else [(one.box, one.score) for one in proposer(picture)]
-        crops = [crop_square(picture, box) for box, _ in found]
+        boxed = [(tuple(box), 1.0) for box in own.tolist()] if proposer is None else [(one.box, one.score) for one in proposer(scene)]
+        crops = [crop_square(scene, box) for box, _ in boxed]
         features += [embedder.images(crops).features] if crops else []
-        image += [number] * len(found)
-        boxes += [np.array(box) for box, _ in found]
-        scores += [score for _, score in found]
+        image += [number] * len(boxed)
+        boxes += [np.array(box) for box, _ in boxed]
+        scores += [score for _, score in boxed]
     none = np.zeros((0, embedder.encoder.dim), np.float32)
     made = Boxes(np.array(image, np.int64), np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.concatenate([none, *features]))
-    _keep(kept, made)
+    _keep(cache, made)
     return made
 
 
-def stock_of(catalogs: Sequence[Catalog], embedder: Embedder, kept: Path) -> Stock:
+def stock_of(catalogs: Sequence[Catalog], embedder: Embedder, cache: Path) -> Stock:
     """Of catalogs of base and of novel products; from the file `kept` where it is there."""
-    if kept.is_file():
-        with np.load(kept) as arrays:
+    if cache.is_file():
+        with np.load(cache) as arrays:
             return Stock(arrays["features"], arrays["keys"], arrays["novel"])
     made = [embedder.catalog(one, keep=False) for one in catalogs]
-    keys = [one.product_keys().astype(str)[found.rows] for one, found in zip(catalogs, made, strict=True)]
-    novel = np.concatenate([np.full(len(found.rows), place == 1) for place, found in enumerate(made)])
-    stock = Stock(np.concatenate([found.features for found in made]), np.concatenate(keys), novel)
-    _keep(kept, stock)
+    keys = [one.product_keys().astype(str)[embedded.rows] for one, embedded in zip(catalogs, made, strict=True)]
+    novel = np.concatenate([np.full(len(embedded.rows), place == 1) for place, embedded in enumerate(made)])
+    stock = Stock(np.concatenate([embedded.features for embedded in made]), np.concatenate(keys), novel)
+    _keep(cache, stock)
     return stock
 
 
@@ -138,38 +138,38 @@ def _keep(file: Path, arrays: Boxes | Stock) -> None:
 
 def named(answerer: Answerer, features: Floats) -> Named:
     """The best product of each box."""
-    found = answerer.answers(features, k=1)
-    first = [one.candidates[0] for one in found]
-    names = np.array([one.product for one in first], np.str_) if first else np.zeros(0, np.str_)
-    return Named(names, np.array([one.probability for one in first]), np.array([one.unknown for one in found], bool))
+    answers = answerer.answers(features, k=1)
+    first = [answer.candidates[0] for answer in answers]
+    names = np.array([answer.product for answer in first], np.str_) if first else np.zeros(0, np.str_)
+    return Named(names, np.array([answer.probability for answer in first]), np.array([answer.unknown for answer in answers], bool))
 
 
 def detected(truth: Truth, boxes: Boxes, names: Named, *, gated: bool = False) -> Detected:
     """As results of a detector: confidence is the box's score times the name's probability. gated: without what the index calls unknown."""
     other = len(truth.categories)
     product = np.array([truth.categories.get(str(name), other) for name in names.product], np.int64)
-    found = Detected(boxes.image, product, boxes.boxes, boxes.scores * names.chance)
+    every = Detected(boxes.image, product, boxes.boxes, boxes.scores * names.chance)
     if not gated:
-        return found
+        return every
     known = ~names.unknown
-    return Detected(found.image[known], found.product[known], found.boxes[known], found.scores[known])
+    return Detected(every.image[known], every.product[known], every.boxes[known], every.scores[known])
 
 
-def errors(truth: Truth, found: Detected, threshold: float, above: Mapping[int, str]) -> dict[str, float]:
+def errors(truth: Truth, results: Detected, threshold: float, above: Mapping[int, str]) -> dict[str, float]:
     """Where true boxes are lost, as shares of them, and boxes too many, as a share of the true ones. above: supercategory of a category."""
     counts: Counter[str] = Counter()
-    other, counted = len(truth.categories), found.scores >= threshold
+    other, counted = len(truth.categories), results.scores >= threshold
     for image in range(len(truth.names)):
-        rows = np.flatnonzero(found.image == image)
+        rows = np.flatnonzero(results.image == image)
         free = np.ones(len(rows), bool)
         for number in np.flatnonzero(truth.image == image):
-            fits = np.where(free, ious(truth.boxes[number], found.boxes[rows]), 0.0) if len(rows) else np.zeros(0)
+            fits = np.where(free, ious(truth.boxes[number], results.boxes[rows]), 0.0) if len(rows) else np.zeros(0)
             best = int(fits.argmax()) if len(fits) else -1
             if best < 0 or fits[best] < FIT:
                 counts["missed"] += 1
                 continue
             free[best] = False
-            got, true = int(found.product[rows[best]]), int(truth.product[number])
+            got, true = int(results.product[rows[best]]), int(truth.product[number])
             if got == other or not counted[rows[best]]:
                 counts["unknown"] += 1
             else:
@@ -182,7 +182,7 @@ def errors(truth: Truth, found: Detected, threshold: float, above: Mapping[int, 
 def answering(stock: Stock, learner: str = AUTO) -> Answerer:
     """Who answers from all of a stock."""
     gallery = stock.gallery(np.arange(len(stock.keys)))
-    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(gallery)))
+    return Answerer(gallery, settle(gallery, AnswerSettings(learner=learner), images=len(gallery)))
 
 
 def trial(ground: Ground) -> list[Figured]:
@@ -203,18 +203,18 @@ def trial(ground: Ground) -> list[Figured]:
 def _measured(ground: Ground, answerer: Answerer, kind: str, above: Mapping[int, str]) -> Figures:
     """All metrics of boxes of a kind, the threshold chosen on the scenes to choose on."""
     truth = ground.truths[1]
-    names, found, threshold = _counted(ground, answerer, kind)
-    both = measure(truth, found, threshold, with_map=True)
-    told: dict[str, float | None] = {f"{name}/{level}": getattr(row, name) for level, row in both["strict"].items() for name in METRICS}
-    told |= {f"rpctool/{level}": row.cAcc for level, row in both["rpctool"].items()}
-    told |= {f"lost/{name}": share for name, share in errors(truth, found, threshold, above).items()}
+    names, results, threshold = _counted(ground, answerer, kind)
+    both = measure(truth, results, threshold, with_map=True)
+    figures: dict[str, float | None] = {f"{name}/{level}": getattr(row, name) for level, row in both["strict"].items() for name in METRICS}
+    figures |= {f"rpctool/{level}": row.cAcc for level, row in both["rpctool"].items()}
+    figures |= {f"lost/{name}": share for name, share in errors(truth, results, threshold, above).items()}
     if kind == TRUE:
         gated = measure(truth, detected(truth, ground.test[kind], names, gated=True), 0.0)["strict"]
         right, chosen = _right(truth, names), _right(ground.truths[0], named(answerer, ground.val[kind].features))
-        told |= {"named": float(right.mean()), "chosen/named": float(chosen.mean()), "gate/unknown": float(names.unknown.mean())}
-        told |= {"gate/right unknown": float(names.unknown[right].mean()) if right.any() else None}
-        told |= {"gate/cAcc": gated["averaged"].cAcc}
-    return told
+        figures |= {"named": float(right.mean()), "chosen/named": float(chosen.mean()), "gate/unknown": float(names.unknown.mean())}
+        figures |= {"gate/right unknown": float(names.unknown[right].mean()) if right.any() else None}
+        figures |= {"gate/cAcc": gated["averaged"].cAcc}
+    return figures
 
 
 def _right(truth: Truth, names: Named) -> Bools:
@@ -231,9 +231,9 @@ def _counted(ground: Ground, answerer: Answerer, kind: str) -> tuple[Named, Dete
     return names, detected(truths[1], ground.test[kind], names), best_threshold(truths[0], chosen)
 
 
-def best_threshold(truth: Truth, found: Detected) -> float:
+def best_threshold(truth: Truth, results: Detected) -> float:
     """The threshold of the best cAcc on validation scenes."""
-    return Tape.of(truth, found, np.ones(len(truth.names), bool)).best_threshold()
+    return Tape.of(truth, results, np.ones(len(truth.names), bool)).best_threshold()
 
 
 def _added(ground: Ground, stock: Stock, at_once: Answerer) -> list[Figured]:
@@ -244,27 +244,29 @@ def _added(ground: Ground, stock: Stock, at_once: Answerer) -> list[Figured]:
     """
     everything = stock.gallery(np.arange(len(stock.keys)))
     base = stock.gallery(np.flatnonzero(~stock.novel))
-    settled = settle(base, Asked(), images=len(base))
+    settled = settle(base, AnswerSettings(), images=len(base))
     ways = {"before": Answerer(base, settled), "later": Answerer(everything, settled), "at once": at_once}
     novel = np.array([number for id_, number in ground.truths[1].categories.items() if id_ in ground.of.novel_products()], np.int64)
     figured = list[Figured]()
     for way, answerer in ways.items():
         for kind in ("trained" if way == "at once" else "base", TRUE):
-            _, found, threshold = _counted(ground, answerer, kind)
-            levels = measure(ground.truths[1], found, threshold)["strict"]
-            shares = recall(ground.truths[1], found, threshold, novel)
+            _, results, threshold = _counted(ground, answerer, kind)
+            levels = measure(ground.truths[1], results, threshold)["strict"]
+            shares = recall(ground.truths[1], results, threshold, novel)
             config = {"weights": ground.weights, "index": SEEN, "novel": way, "boxes": TRUE if kind == TRUE else "trained"}
-            told: Figures = {f"cAcc/{level}": row.cAcc for level, row in levels.items()}
-            figured.append(Figured(config, {**told, "recall/novel": shares[0], "recall/base": shares[1]}))
+            figures: Figures = {f"cAcc/{level}": row.cAcc for level, row in levels.items()}
+            figured.append(Figured(config, {**figures, "recall/novel": shares[0], "recall/base": shares[1]}))
     return figured
 
 
-def recall(truth: Truth, found: Detected, threshold: float, novel: Ints) -> tuple[float, float]:
+def recall(truth: Truth, results: Detected, threshold: float, novel: Ints) -> tuple[float, float]:
     """The share of true boxes of novel and of other products that a counted box fits and names rightly."""
     hits, totals = defaultdict[bool, int](int), defaultdict[bool, int](int)
     for number, box in enumerate(truth.boxes):
-        rows = np.flatnonzero((found.image == truth.image[number]) & (found.scores >= threshold) & (found.product == truth.product[number]))
+        rows = np.flatnonzero(
+            (results.image == truth.image[number]) & (results.scores >= threshold) & (results.product == truth.product[number])
+        )
         mine = bool(np.isin(truth.product[number], novel))
         totals[mine] += 1
-        hits[mine] += bool(len(rows) and ious(box, found.boxes[rows]).max() >= FIT)
+        hits[mine] += bool(len(rows) and ious(box, results.boxes[rows]).max() >= FIT)
     return hits[True] / max(1, totals[True]), hits[False] / max(1, totals[False])

@@ -25,17 +25,17 @@ def draw_errors(ground: Ground, answerer: Answerer, kind: str, file: Path) -> No
     """A sheet of test scenes: boxes blue where a product of that name lies in them, vermillion where none does."""
     truth, boxes = ground.truths[1], ground.test[kind]
     names = named(answerer, boxes.features)
-    found = detected(truth, boxes, names)
+    results = detected(truth, boxes, names)
     scenes = []
     for number in _one_a_level(ground):
         mine = (truth.image == number).nonzero()[0]
         items = []
-        for row in np.flatnonzero(found.image == number):
-            fits = ious(found.boxes[row], truth.boxes[mine])
-            right = bool(((fits >= FIT) & (truth.product[mine] == found.product[row])).any())
+        for row in np.flatnonzero(results.image == number):
+            fits = ious(results.boxes[row], truth.boxes[mine])
+            right = bool(((fits >= FIT) & (truth.product[mine] == results.product[row])).any())
             items.append(_item(names, boxes.boxes[row].tolist(), int(row), right))
-        picture = ground.of.test.folder / truth.names[number]
-        scenes.append(Basket(str(picture), read_image(picture).size, tuple(items)))
+        image = ground.of.test.folder / truth.names[number]
+        scenes.append(Basket(str(image), read_image(image).size, tuple(items)))
     write_sheet(file, scenes, synthetic=ground.of.name == "shop")
 
 

@@ -178,17 +178,17 @@ def kept(folder: Path, out: Path, wanted: Callable[[str, str], bool]) -> Path:
     """Some exemplars of a folder in RPC's layout, by file name and product: a file beside links to its images."""
     content = json.loads((folder / "instances_train2019.json").read_text(encoding="utf-8"))
     names = {image["id"]: image["file_name"] for image in content["images"]}
-    left = [one for one in content["annotations"] if wanted(names[one["image_id"]], str(one["category_id"]))]
-    there, of = {one["image_id"] for one in left}, {one["category_id"] for one in left}
+    kept_boxes = [one for one in content["annotations"] if wanted(names[one["image_id"]], str(one["category_id"]))]
+    there, products = {one["image_id"] for one in kept_boxes}, {one["category_id"] for one in kept_boxes}
     images = [image for image in content["images"] if image["id"] in there]
     (out / "train2019").mkdir(parents=True, exist_ok=True)
     for image in images:
         link = out / "train2019" / image["file_name"]
         if not link.is_symlink():
             link.symlink_to((folder / "train2019" / image["file_name"]).resolve())
-    categories = [one for one in content["categories"] if one["id"] in of]
-    table = [one for one in content["__raw_Chinese_name_df"] if one["category_id"] in of]
-    told = {**content, "categories": categories, "__raw_Chinese_name_df": table, "images": images, "annotations": left}
+    categories = [one for one in content["categories"] if one["id"] in products]
+    table = [one for one in content["__raw_Chinese_name_df"] if one["category_id"] in products]
+    document = {**content, "categories": categories, "__raw_Chinese_name_df": table, "images": images, "annotations": kept_boxes}
     with replacing(out / "instances_train2019.json") as temporary:
-        temporary.write_text(json.dumps(told), encoding="utf-8")
+        temporary.write_text(json.dumps(document), encoding="utf-8")
     return out

@@ -15,7 +15,7 @@ from checkout_naming import LOST, METRICS, SEEN, TRUE
 from repr.evaluation.statistics import Metric
 from repr.evaluation.words import NONE, enough, points, rate
 from repr.experiments.document import Document, Row
-from repr.lookup.asked import AUTO
+from repr.lookup.settings import AUTO
 
 LEVELS = ("easy", "medium", "hard", "averaged")
 COUNTED = ("ACD", "mCCD")  # boxes, no shares
@@ -36,61 +36,63 @@ def count(metric: Metric | None) -> str:
     return f"{metric.mean:.2f}" + (f" ± {metric.ci95:.2f}" if metric.ci95 is not None and enough(metric) else "")
 
 
-def rows_of(found: Documents, names: Sequence[str], **wanted: str) -> Iterator[tuple[list[str], Row]]:
+def rows_of(documents: Documents, names: Sequence[str], **wanted: str) -> Iterator[tuple[list[str], Row]]:
     """Rows with these settings and no others than `names`; the set and the values of `names`."""
-    for data, document in found.items():
+    for data, document in documents.items():
         for row in document.rows:
             config = {name: str(value) for name, value in row.config.items()}
             if config.keys() == {*names, *wanted} and all(config[name] == value for name, value in wanted.items()):
                 yield [data, *(config[name] for name in names)], row
 
 
-def levels(found: Documents) -> str:
+def levels(documents: Documents) -> str:
     """cAcc at each level, and the other metrics over all, strict; rpctool's cAcc beside."""
-    told = []
-    for words, row in rows_of(found, ("weights", "boxes"), index=SEEN, learner=AUTO):
+    lines = []
+    for words, row in rows_of(documents, ("weights", "boxes"), index=SEEN, learner=AUTO):
         metrics = row.metrics
         accuracies = [rate(metrics.get(f"cAcc/{level}")) for level in LEVELS]
         others = [(count if name in COUNTED else rate)(metrics.get(f"{name}/averaged")) for name in METRICS[1:]]
-        told.append([*words, *accuracies, rate(metrics.get("rpctool/averaged")), *others, str(len(row.seeds))])
+        lines.append([*words, *accuracies, rate(metrics.get("rpctool/averaged")), *others, str(len(row.seeds))])
     header = ["set", "weights", "boxes", *(f"cAcc {level}" for level in LEVELS), "as rpctool", *METRICS[1:], "seeds"]
-    return table(header, 3, told)
+    return table(header, 3, lines)
 
 
-def holdings(found: Documents) -> str:
+def holdings(documents: Documents) -> str:
     """What the index holds and who answers, on true boxes."""
-    told = []
-    for words, row in rows_of(found, ("weights", "index", "learner"), boxes=TRUE):
+    lines = []
+    for words, row in rows_of(documents, ("weights", "index", "learner"), boxes=TRUE):
         names = ("chosen/named", "named", "cAcc/averaged", "gate/unknown", "gate/right unknown", "gate/cAcc")
-        told.append([*words, *(rate(row.metrics.get(name)) for name in names)])
+        lines.append([*words, *(rate(row.metrics.get(name)) for name in names)])
     header = ["named rightly, validation", "test", "cAcc", "called unknown", "of what is right", "cAcc, the index's threshold"]
-    return table(["set", "weights", "index holds", "learner", *header], 4, told)
+    return table(["set", "weights", "index holds", "learner", *header], 4, lines)
 
 
-def losses(found: Documents) -> str:
+def losses(documents: Documents) -> str:
     """Where true boxes are lost."""
-    told = []
-    for words, row in rows_of(found, ("weights", "boxes"), index=SEEN, learner=AUTO):
-        told.append([*words, *(rate(row.metrics.get(f"lost/{name}")) for name in LOST)])
-    return table(["set", "weights", "boxes", *LOSSES], 3, told)
+    lines = []
+    for words, row in rows_of(documents, ("weights", "boxes"), index=SEEN, learner=AUTO):
+        lines.append([*words, *(rate(row.metrics.get(f"lost/{name}")) for name in LOST)])
+    return table(["set", "weights", "boxes", *LOSSES], 3, lines)
 
 
-def additions(found: Documents) -> str:
+def additions(documents: Documents) -> str:
     """Products that come later."""
-    told = []
-    for words, row in rows_of(found, ("weights", "boxes", "novel"), index=SEEN):
-        told.append([*words, *(rate(row.metrics.get(name)) for name in ("cAcc/averaged", "recall/novel", "recall/base"))])
-    return table(["set", "weights", "boxes", "novel products", "cAcc", "recall novel", "recall base"], 4, told)
+    lines = []
+    for words, row in rows_of(documents, ("weights", "boxes", "novel"), index=SEEN):
+        lines.append([*words, *(rate(row.metrics.get(name)) for name in ("cAcc/averaged", "recall/novel", "recall/base"))])
+    return table(["set", "weights", "boxes", "novel products", "cAcc", "recall novel", "recall base"], 4, lines)
 
 
-def later(found: Documents) -> str:
+def later(documents: Documents) -> str:
     """The same as differences."""
-    told = []
-    for data, document in found.items():
+    lines = []
+    for data, document in documents.items():
         for test in document.comparisons:
             config = document.rows[test.a].config
-            told.append([data, str(config["weights"]), str(config["boxes"]), test.against, test.metric, points(test.difference, test.ci95)])
-    return table(["set", "weights", "boxes", "later minus", "of", "points"], 5, told)
+            lines.append(
+                [data, str(config["weights"]), str(config["boxes"]), test.against, test.metric, points(test.difference, test.ci95)]
+            )
+    return table(["set", "weights", "boxes", "later minus", "of", "points"], 5, lines)
 
 
 def real(found: Documents) -> str:
@@ -106,8 +108,8 @@ def real(found: Documents) -> str:
 @click.argument("results", type=click.Path(path_type=Path), default=stored.RESULTS / "checkout.json")
 def main(results: Path) -> None:
     """Print the tables."""
-    found = {step.step: step.found for step in stored.read(results).steps if step.found is not None}
-    parts = [part(found) for part in (levels, holdings, losses, additions, later, real)]
+    documents = {step.step: step.found for step in stored.read(results).steps if step.found is not None}
+    parts = [part(documents) for part in (levels, holdings, losses, additions, later, real)]
     click.echo("\n\n".join(part for part in parts if part.count("\n") > 1))
 
 

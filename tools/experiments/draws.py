@@ -80,8 +80,8 @@ def main(out: Path, draws: int, first: int, at_once: int, lookup_only: bool, kee
 def table(rows: Sequence[Mapping[str, float]]) -> str:
     """The figures of draws as Markdown: mean, 95 % interval of the mean where there are enough draws, every draw, what was asked."""
     lines = ["| per cent, and points | mean | 95 % interval | draw by draw | asked |", "| --- | --- | --- | --- | --- |"]
-    for name, told in together([{key: row[key] for key in row if key != "seed"} for row in rows]).items():
-        mean, half, values = told["mean"], told["ci95"], told["values"]
+    for name, figure in together([{key: row[key] for key in row if key != "seed"} for row in rows]).items():
+        mean, half, values = figure["mean"], figure["ci95"], figure["values"]
         assert isinstance(mean, float) and isinstance(values, list)
         between = f"{mean - half:.1f} to {mean + half:.1f}" if isinstance(half, float) and len(rows) >= ENOUGH else ""
         lines.append(f"| {name} | {mean:.1f} | {between} | {', '.join(f'{value:.0f}' for value in values)} | {ASKED.get(name, '')} |")
@@ -153,9 +153,9 @@ def together(of_draws: Sequence[Mapping[str, float]]) -> dict[str, dict[str, obj
     """Mean, half the 95 % interval and values of each figure over the draws."""
     judged = {name: interval([one[name] for one in of_draws]) for name in of_draws[0]}
     return {
-        name: {"mean": of.mean, "ci95": of.ci95, "values": list(of.values), **({"asked": ASKED[name]} if name in ASKED else {})}
-        for name, of in judged.items()
-        if of is not None
+        name: {"mean": metric.mean, "ci95": metric.ci95, "values": list(metric.values), **({"asked": ASKED[name]} if name in ASKED else {})}
+        for name, metric in judged.items()
+        if metric is not None
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 import stored
-from table import _table as table
+from table import table
 
 from repr.classify.challenge import remarks
 from repr.classify.settings import RowConfig
@@ -42,20 +42,20 @@ def fused() -> list[str]:
     return lines
 
 
-def of_document(found: Document) -> list[str]:
+def of_document(document: Document) -> list[str]:
     """A table of the rows that ran."""
     named = FUSED | MISSING
     cells = [
         [row.config["model"], *(rate(row.metrics[name]) if name in row.metrics else "" for name in named)]
-        for row in found.rows
+        for row in document.rows
         if row.metrics
     ]
     return table(["row", *named.values()], cells)
 
 
-def gains(found: Document) -> list[str]:
+def gains(document: Document) -> list[str]:
     """Sentences on decision-level fusion against the better modality and the best feature-level row."""
-    rows = [ClassifyRow(from_json(RowConfig, row.config), row, dict.fromkeys(row.seeds)) for row in found.rows]  # type: ignore[arg-type]
+    rows = [ClassifyRow(from_json(RowConfig, row.config), row, dict.fromkeys(row.seeds)) for row in document.rows]  # type: ignore[arg-type]
     return [f"- {line}" for line in remarks(rows) if " over " in line]
 
 
@@ -68,8 +68,8 @@ def pruned() -> list[str]:
 def _pruned(summary: Mapping[str, Mapping[str, Sequence[float | None]]]) -> Iterator[list[str]]:
     for kind, figures in summary.items():
         for drop, words in DROPPED.items():
-            of = [f"{drop}/{name}" for name in ("share", "precision", "recall", "top1")]
-            yield [SWAPPED[kind], words, *(percent(*figures[name]) if name in figures else "" for name in of)]
+            metrics = [f"{drop}/{name}" for name in ("share", "precision", "recall", "top1")]
+            yield [SWAPPED[kind], words, *(percent(*figures[name]) if name in figures else "" for name in metrics)]
 
 
 def destroyed() -> list[str]:

@@ -26,6 +26,7 @@ import click
 import numpy as np
 import stored
 from stored import Experiment, Step
+from table import table
 
 from repr import runs
 from repr.arrays import Array, Bools, Floats
@@ -38,10 +39,10 @@ from repr.evaluation.statistics import Metric, interval, paired
 from repr.evaluation.words import rate
 from repr.experiments.document import Comparison, Document, Row, TrialFile
 from repr.lookup.answers import Answerer
-from repr.lookup.asked import Asked
 from repr.lookup.catalogs import own_ids
 from repr.lookup.choose import choose
 from repr.lookup.gallery import Gallery
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle
 from repr.lookup.strangers import auroc
@@ -82,8 +83,10 @@ def images(data: Path, name: str, size: int) -> Images:
         rows = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), FEW_FAR)).astype(np.int64))
         catalog, ids = catalog.select(rows), ids[rows]
     elif name == "freiburg":
-        spread = [np.unique(np.linspace(0, len(of) - 1, min(len(of), TAKEN)).round().astype(np.int64)) for of in _by_product(ids)]
-        rows = np.concatenate([of[places] for of, places in zip(_by_product(ids), spread, strict=True)])
+        spread = [
+            np.unique(np.linspace(0, len(rows_of) - 1, min(len(rows_of), TAKEN)).round().astype(np.int64)) for rows_of in _by_product(ids)
+        ]
+        rows = np.concatenate([rows_of[places] for rows_of, places in zip(_by_product(ids), spread, strict=True)])
         catalog, ids = catalog.select(rows), ids[rows]
     embeddings = Embedder(load_encoder("imagenet", size=size, crops=CROPS), device="cpu").catalog(catalog)
     features, ids, files = embeddings.features, ids[embeddings.rows], catalog.files()
@@ -91,8 +94,8 @@ def images(data: Path, name: str, size: int) -> Images:
     if name != "freiburg":
         return Images(features, [files[row] for row in embeddings.rows.tolist()], ids, split == "train", split == "test")
     stored_ = np.zeros(len(ids), dtype=np.bool_)
-    for of in _by_product(ids):
-        stored_[of[: int(0.6 * len(of))]] = True
+    for rows_of in _by_product(ids):
+        stored_[rows_of[: int(0.6 * len(rows_of))]] = True
     return Images(features, [files[row] for row in embeddings.rows.tolist()], ids, stored_, ~stored_)
 
 
@@ -102,7 +105,7 @@ def _by_product(ids: Array) -> list[Array]:
 
 def answerer(gallery: Gallery, learner: str) -> Answerer:
     """What an index of these images answers by, settled on them alone."""
-    return Answerer(gallery, settle(gallery, Asked(learner=learner), images=len(gallery)))
+    return Answerer(gallery, settle(gallery, AnswerSettings(learner=learner), images=len(gallery)))
 
 
 def judged(products: Sequence[Sequence[str]], chances: Sequence[float], unknown: Sequence[bool], truth: Sequence[str]) -> dict[str, float]:
@@ -155,14 +158,14 @@ def split(data: Path, out: Path, *, size: int) -> tuple[str, list[Row], list[Com
 
 
 def _whole(data: Path, size: int, learner: str) -> Row:
-    of = images(data, "grocery", size)
-    figures = _first(Answerer(of.gallery(of.stored), Settled(learner)), of)
-    return row({"set": "grocery", "size": size, "asked": int(of.queries.sum()), "learner": learner}, [figures])
+    dataset = images(data, "grocery", size)
+    figures = _first(Answerer(dataset.gallery(dataset.stored), Settled(learner)), dataset)
+    return row({"set": "grocery", "size": size, "asked": int(dataset.queries.sum()), "learner": learner}, [figures])
 
 
-def _first(by: Answerer, of: Images) -> dict[str, float]:
+def _first(by: Answerer, dataset: Images) -> dict[str, float]:
     """First right and right among five, of what is asked of a set, by an answerer that is neither calibrated nor has a threshold."""
-    figures = shares(by, of.features[of.queries], of.products[of.queries])
+    figures = shares(by, dataset.features[dataset.queries], dataset.products[dataset.queries])
     return {name: figures[name] for name in ("first", "five")}
 
 
@@ -175,16 +178,16 @@ def _json(*words: str) -> dict[str, Any]:
 
 def few(data: Path, out: Path, *, shots: int) -> tuple[str, list[Row], list[Comparison]]:
     """By so many training images a product, drawn five times: what an index chooses, against the nearest neighbour."""
-    of, figures = images(data, "grocery", 160), dict[str, list[dict[str, float]]]({PLAIN: [], CHOSEN: []})
+    dataset, figures = images(data, "grocery", 160), dict[str, list[dict[str, float]]]({PLAIN: [], CHOSEN: []})
     for seed in SEEDS:
-        drawn, generator = np.zeros(len(of.products), dtype=np.bool_), np.random.default_rng(seed)
-        for product in np.unique(of.products):
-            drawn[generator.choice(np.flatnonzero(of.stored & (of.products == product)), shots, replace=False)] = True
-        gallery = of.gallery(drawn)
+        drawn, generator = np.zeros(len(dataset.products), dtype=np.bool_), np.random.default_rng(seed)
+        for product in np.unique(dataset.products):
+            drawn[generator.choice(np.flatnonzero(dataset.stored & (dataset.products == product)), shots, replace=False)] = True
+        gallery = dataset.gallery(drawn)
         for learner, values in figures.items():
             by = Answerer(gallery, Settled(choose(gallery).learner if learner == CHOSEN else learner))
-            values.append(_first(by, of))
-    config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(of.queries.sum()), "shots": shots}
+            values.append(_first(by, dataset))
+    config: dict[str, str | int] = {"set": "grocery", "size": 160, "asked": int(dataset.queries.sum()), "shots": shots}
     rows = [row({**config, "learner": learner}, values) for learner, values in figures.items()]
     test = paired(*([one["first"] for one in figures[learner]] for learner in (CHOSEN, PLAIN)))
     return "", rows, [Comparison(1, 0, "learner", "first", test.difference, test.ci95, test.p, len(SEEDS))]
@@ -192,14 +195,14 @@ def few(data: Path, out: Path, *, shots: int) -> tuple[str, list[Row], list[Comp
 
 def strangers(data: Path, out: Path, *, name: str) -> tuple[str, list[Row], list[Comparison]]:
     """A fifth of the products left out, in turn: how known ones are told from these, and from images of other sets."""
-    far, of, values = {other: images(data, other, 160).features for other in FAR}, images(data, name, 160), list[dict[str, float]]()
-    products, columns = np.unique(of.products, return_inverse=True)
+    far, dataset, values = {other: images(data, other, 160).features for other in FAR}, images(data, name, 160), list[dict[str, float]]()
+    products, columns = np.unique(dataset.products, return_inverse=True)
     fold = (np.random.default_rng(7).permutation(len(products)) % FOLDS)[columns]
     for number in range(FOLDS):
         left_out = fold == number
-        by = answerer(of.gallery(of.stored & ~left_out), BEST)
+        by = answerer(dataset.gallery(dataset.stored & ~left_out), BEST)
         assert by.settled.gate is not None
-        ours = {what: _ours(by, of.features[of.queries & rows]) for what, rows in (("known", ~left_out), ("strangers", left_out))}
+        ours = {what: _ours(by, dataset.features[dataset.queries & rows]) for what, rows in (("known", ~left_out), ("strangers", left_out))}
         ours |= {other: _ours(by, features) for other, features in far.items()}
         threshold, known = by.settled.gate.threshold, ours.pop("known")
         figures = {"known_rejected": float((known < threshold).mean())}
@@ -207,7 +210,7 @@ def strangers(data: Path, out: Path, *, name: str) -> tuple[str, list[Row], list
             figures |= {f"auroc_{what}": auroc(known, scores), f"accepted_{what}": float((scores >= threshold).mean())}
         figures |= {"promised_rejected": by.settled.gate.known_rejected, "promised_accepted": by.settled.gate.strangers_accepted}
         values.append(figures)
-    return "", [row({"set": name, "size": 160, "asked": int(of.queries.sum()), "learner": BEST}, values)], []
+    return "", [row({"set": name, "size": 160, "asked": int(dataset.queries.sum()), "learner": BEST}, values)], []
 
 
 def _ours(by: Answerer, features: Floats) -> Array:
@@ -255,18 +258,14 @@ def tables(experiment: Experiment) -> list[list[str]]:
         shots.setdefault(row.config["shots"], {})[row.config["learner"]] = row.metrics["first"]
     second = [[n, rate(by[PLAIN]), rate(by[CHOSEN])] for n, by in shots.items()]
     names = ["known_rejected", "auroc_strangers", "accepted_strangers", "auroc_fruits", "auroc_fashion"]
-    left = [row for name in SETS for row in rows_of.get(f"strangers-{name}", ())]
-    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in left]
+    unknowns = [row for name in SETS for row in rows_of.get(f"strangers-{name}", ())]
+    third = [[row.config["set"], *(rate(row.metrics[name]) for name in names)] for row in unknowns]
     all_: list[tuple[list[str], Sequence[Sequence[object]]]] = [
         (["who answers", "px", "first right", "among the first five"], first),
         (["images a product", "nearest neighbour", "what the index chooses"], second),
         (["shop", "known called unknown", "left out: AUROC", "called known", "fruits: AUROC", "fashion: AUROC"], third),
     ]
-    return [_table(header, lines) for header, lines in all_ if lines]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    return [f"| {' | '.join(header)} |", "| " + "--- | " * len(header), *(f"| {' | '.join(map(str, row))} |" for row in rows)]
+    return [table(header, lines) for header, lines in all_ if lines]
 
 
 if __name__ == "__main__":

@@ -55,13 +55,13 @@ def of_seed(data: Data, settings: Settings, kind: str) -> Figures:
     np.fill_diagonal(confusion, 0)
     noisy = replace(problem, labels=swapped(problem, kind, confusion, rng))
     wrong = noisy.labels[noisy.train] != problem.labels[noisy.train]
-    seen = out_of_fold(data, settings, noisy, fold)
-    order = flag(noisy.labels[noisy.train], seen.probabilities, seen.taught)
+    predicted = out_of_fold(data, settings, noisy, fold)
+    order = flag(noisy.labels[noisy.train], predicted.probabilities, predicted.taught)
     figures = accuracy(data, settings, problem, problem, "clean")
     for drop in DROPS:
         dropped = order[: to_drop(drop, len(order))] if drop != "none" else order[:0]
-        left = np.setdiff1d(np.arange(len(noisy.train)), dropped)
-        figures |= accuracy(data, settings, replace(noisy, train=noisy.train[left]), problem, drop)
+        remaining = np.setdiff1d(np.arange(len(noisy.train)), dropped)
+        figures |= accuracy(data, settings, replace(noisy, train=noisy.train[remaining]), problem, drop)
         if len(dropped):
             figures |= {f"{drop}/precision": float(wrong[dropped].mean()), f"{drop}/recall": float(wrong[dropped].sum() / wrong.sum())}
             figures |= {f"{drop}/share": len(dropped) / len(noisy.train)}

@@ -66,7 +66,7 @@ def transferred(steps: Sequence[Step], starts: Mapping[str, Step]) -> list[str]:
         config = row.config
         known = [config["learner"], *_start(str(config["weights"]), starts), config["features"], _px(config), config["shots"]]
         lines.append([*known, len(row.seeds), step.step, *(rate(row.metrics.get(name)) for name in RATES)])
-    return _table([*KNOWN, *RATES.values()], lines) if lines else []
+    return table([*KNOWN, *RATES.values()], lines) if lines else []
 
 
 def against(rows: Sequence[Against], starts: Mapping[str, Step]) -> list[str]:
@@ -78,7 +78,7 @@ def against(rows: Sequence[Against], starts: Mapping[str, Step]) -> list[str]:
         key = (row.learner, *_start(row.weights, starts)[:2], row.features, row.step, row.against)
         lines[key] = [leads[name] for name in shown]
     header = ["learner", "start", "method", "encoder", "run", "minus", *(RATES[name] for name in shown)]
-    return ["", *_table(header, [[*key, *leads] for key, leads in lines.items()])] if lines else []
+    return ["", *table(header, [[*key, *leads] for key, leads in lines.items()])] if lines else []
 
 
 def classified(rows: Sequence[Row]) -> list[str]:
@@ -87,14 +87,14 @@ def classified(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         known = [*(row.config[name] for name in OF_CLASSIFIED[:4]), "yes" if row.config["masked"] else "no", len(row.seeds)]
         lines.append([*known, *(rate(row.metrics.get(name)) for name in CLASSIFIED)])
-    return _table([*OF_CLASSIFIED, *CLASSIFIED.values()], lines) if lines else []
+    return table([*OF_CLASSIFIED, *CLASSIFIED.values()], lines) if lines else []
 
 
 def counted(rows: Sequence[tuple[str, Row]]) -> list[str]:
     """A table of the rows of automatic checkout, each with the name of its set; none when there are none."""
     known = [[name, *(row.config.get(setting, "") for setting in OF_CHECKOUT)] for name, row in rows]
-    lines = [[*of, *(rate(row.metrics.get(name)) for name in COUNTED)] for of, (_, row) in zip(known, rows, strict=True)]
-    return _table(["set", *OF_CHECKOUT, *COUNTED.values()], lines) if lines else []
+    lines = [[*words, *(rate(row.metrics.get(name)) for name in COUNTED)] for words, (_, row) in zip(known, rows, strict=True)]
+    return table(["set", *OF_CHECKOUT, *COUNTED.values()], lines) if lines else []
 
 
 def looked_up(rows: Sequence[Row]) -> list[str]:
@@ -103,14 +103,14 @@ def looked_up(rows: Sequence[Row]) -> list[str]:
         [row.config["set"], row.config["learner"], row.config["size"], row.config.get("shots", "all"), row.config.get("views", "none")]
         for row in rows
     ]
-    lines = [[*of, *(rate(row.metrics.get(name)) for name in LOOKED)] for of, row in zip(known, rows, strict=True)]
-    return _table(["set", "learner", "px", "images a product", "views", *LOOKED.values()], lines) if lines else []
+    lines = [[*words, *(rate(row.metrics.get(name)) for name in LOOKED)] for words, row in zip(known, rows, strict=True)]
+    return table(["set", "learner", "px", "images a product", "views", *LOOKED.values()], lines) if lines else []
 
 
 def evaluated(rows: Sequence[Row]) -> list[str]:
     """The lines of a table of evaluations; none without rows."""
     lines = [[row.config["weights"], *(rate(row.metrics.get(name)) for name in EVALUATED)] for row in rows]
-    return _table(["weights", *EVALUATED.values()], lines) if lines else []
+    return table(["weights", *EVALUATED.values()], lines) if lines else []
 
 
 def _rows(step: Step, metric: str) -> list[Row]:
@@ -169,7 +169,8 @@ def _start(weights: str, starts: Mapping[str, Step]) -> list[str]:
     return [start, mixed, *rest]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a table in Markdown."""
     return [f"| {' | '.join(header)} |", "| " + "--- | " * len(header), *(f"| {' | '.join(map(str, row))} |" for row in rows)]
 
 

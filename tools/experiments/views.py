@@ -81,16 +81,16 @@ class Pool:
 
 def pool(data: Path, out: Path, name: str) -> Pool:
     """Of a set, kept under `out`."""
-    of, file = images(data, name, 160), out / f"{name}.npz"
+    dataset, file = images(data, name, 160), out / f"{name}.npz"
     if file.is_file():
         arrays = np.load(file)
         return Pool(arrays["rows"], arrays["views"])
     generator, drawn = np.random.default_rng(0), list[Ints]()
-    for product in np.unique(of.products[of.stored]):
-        own = np.flatnonzero(of.stored & (of.products == product))
+    for product in np.unique(dataset.products[dataset.stored]):
+        own = np.flatnonzero(dataset.stored & (dataset.products == product))
         drawn.append(generator.choice(own, min(POOL, len(own)), replace=False))
     rows = np.sort(np.concatenate(drawn))
-    files = [of.files[row] for row in rows]
+    files = [dataset.files[row] for row in rows]
     embedder = Embedder(load_encoder("imagenet", size=160, crops=CROPS), device="cpu")
     views = np.stack([np.concatenate(list(_embedded(embedder, files, rows, view))) for view in VIEWS[: FEWER.get(name)]])
     out.mkdir(parents=True, exist_ok=True)
@@ -106,9 +106,9 @@ def _embedded(embedder: Embedder, files: list[Path], rows: Ints, view: Callable[
 
 def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparison]]:
     """Rows without and with views, and their differences, of a set."""
-    of, drawn, rows, tests = images(data, name, 160), pool(data, out, name), list[Row](), list[Comparison]()
-    query_rows = np.setdiff1d(np.flatnonzero(of.stored), drawn.rows)
-    names, y = np.unique(of.products, return_inverse=True)
+    dataset, drawn, rows, tests = images(data, name, 160), pool(data, out, name), list[Row](), list[Comparison]()
+    query_rows = np.setdiff1d(np.flatnonzero(dataset.stored), drawn.rows)
+    names, y = np.unique(dataset.products, return_inverse=True)
     for shots in SHOTS:
         for learner in LEARNERS:
             figures: dict[str, list[dict[str, float]]] = {"none": [], "more": []}
@@ -118,8 +118,8 @@ def measured(data: Path, out: Path, name: str) -> tuple[list[Row], list[Comparis
                 chosen = drawn.rows[places]
                 for views, values in figures.items():
                     more = [] if views == "none" else list(drawn.views[:, places])
-                    x, labels = np.concatenate([of.features[chosen], *more]), np.tile(y[chosen], 1 + len(more))
-                    predictions = make(learner).learn(x, labels).predict(of.features[query_rows])
+                    x, labels = np.concatenate([dataset.features[chosen], *more]), np.tile(y[chosen], 1 + len(more))
+                    predictions = make(learner).learn(x, labels).predict(dataset.features[query_rows])
                     values.append({"first": float((predictions == y[query_rows]).mean())})
             config: dict[str, str | int] = {"set": name, "size": 160, "learner": learner, "shots": shots, "asked": len(query_rows)}
             rows += [row({**config, "views": views}, values) for views, values in figures.items()]

@@ -26,12 +26,12 @@ class Recurrent(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """One (b, width) a level."""
-        seen = self.stem(features)
-        state = (torch.zeros_like(seen), torch.zeros_like(seen))
-        label = torch.zeros_like(seen)
+        stem = self.stem(features)
+        state = (torch.zeros_like(stem), torch.zeros_like(stem))
+        label = torch.zeros_like(stem)
         logits: list[Tensor] = []
         for level, head in enumerate(self.heads):
-            state = self.cell(torch.cat([seen, label], dim=1), state)
+            state = self.cell(torch.cat([stem, label], dim=1), state)
             logits.append(head(state[0]))
             if level < len(self.labels):
                 label = self.labels[level](logits[-1].softmax(dim=1))

@@ -39,12 +39,12 @@ def fit_fused_levels(data: Data, settings: Settings, task: Task) -> list[Fitted]
     part = replace(task, whole=replace(task.whole, train=train, validation=held, test=train[:0], held_out=True))
     fold = divide(replace(part.whole, labels=finest_known), data.titles, FOLDS, settings.seed)
     members = [member(settings, modality) for modality in ("image", "text")]
-    bases = [_base(data, one, part, fold) for one in members]
-    seen = np.stack([shown(base.fitted[0], data, train) for base in bases]).all(axis=0)
+    bases = [_base(data, modality_settings, part, fold) for modality_settings in members]
+    complete = np.stack([shown(base.fitted[0], data, train) for base in bases]).all(axis=0)
     models = []
     for place, level in enumerate(task.levels.levels):
         labels = task.known[train, place]
-        chosen = seen & (labels >= 0)
+        chosen = complete & (labels >= 0)
         probabilities = np.stack([base.out_of_fold[place][chosen] for base in bases])
         fuser = fit_fuser(settings, probabilities, labels[chosen], torch.Generator().manual_seed(settings.seed))
         models.append(Late.of(replace(settings, level=level), [base.fitted[place] for base in bases], fuser, len(task.levels.names[place])))

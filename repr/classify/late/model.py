@@ -53,9 +53,9 @@ class Late:
         problem = _problem(data, self.settings, unique, labels[first], classes)
         bases = [_base(data, settings, problem) for settings in self._members]
         self.bases_ = [base.fitted for base in bases]
-        seen = np.stack([shown(base.fitted, data, problem.train) for base in bases]).all(axis=0)
-        probabilities = np.stack([base.out_of_fold[seen] for base in bases])
-        self.fuser_ = fit_fuser(self.settings, probabilities, problem.labels[problem.train[seen]], generator)
+        complete = np.stack([shown(base.fitted, data, problem.train) for base in bases]).all(axis=0)
+        probabilities = np.stack([base.out_of_fold[complete] for base in bases])
+        self.fuser_ = fit_fuser(self.settings, probabilities, problem.labels[problem.train[complete]], generator)
         self.classes_ = classes
         self.note = self._described
         return self

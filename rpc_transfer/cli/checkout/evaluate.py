@@ -66,37 +66,37 @@ def command(
     if (val_gt is None) != (val_results is None):
         raise UserError("the threshold is chosen on two files", "--val-gt" if val_gt else "--val-results", "Give both, or neither")
     validation = Validation(val_gt, val_results) if val_gt and val_results else None
-    found = evaluate(truth, results, threshold=threshold, validation=validation, with_map=with_map, protocol=protocol)
+    evaluation = evaluate(truth, results, threshold=threshold, validation=validation, with_map=with_map, protocol=protocol)
     if as_json:
-        console.emit(_document(found, mode))
+        console.emit(_document(evaluation, mode))
         return
-    click.echo("\n".join(_lines(found, chosen=validation is not None, given=threshold is not None)))
-    for one in found.passed_over:
+    click.echo("\n".join(_lines(evaluation, chosen=validation is not None, given=threshold is not None)))
+    for one in evaluation.passed_over:
         console.say(f"{one.count:,} {one.reason}: {', '.join(one.examples)}{', …' if one.count > len(one.examples) else ''}")
 
 
-def _document(found: Evaluation, mode: str) -> dict[str, object]:
+def _document(evaluation: Evaluation, mode: str) -> dict[str, object]:
     """The mode that was asked for, and the other one beside it."""
-    levels = {str(name): {row: asdict(level) for row, level in rows.items()} for name, rows in found.modes.items()}
+    levels = {str(name): {row: asdict(level) for row, level in rows.items()} for name, rows in evaluation.modes.items()}
     other = next(name for name in levels if name != mode)
     return {
         "mode": mode,
-        "protocol": found.protocol,
+        "protocol": evaluation.protocol,
         "levels": levels[mode],
         "beside": {"mode": other, "levels": levels[other]},
-        "absent_products": dict(found.absent),
-        "passed_over": [one.as_json() for one in found.passed_over],
+        "absent_products": dict(evaluation.absent),
+        "passed_over": [one.as_json() for one in evaluation.passed_over],
     }
 
 
-def _lines(found: Evaluation, *, chosen: bool, given: bool) -> list[str]:
+def _lines(evaluation: Evaluation, *, chosen: bool, given: bool) -> list[str]:
     from rpc_transfer.checkout.evaluation import AVERAGED, PROTOCOLS
 
-    strict = found.modes["strict"]
+    strict = evaluation.modes["strict"]
     how = "chosen on the validation scenes" if chosen else "given" if given else "every box counts"
-    rows = [[f"{row}, {name}", *_cells(level)] for row in strict for name in found.modes for level in [found.modes[name][row]]]
-    absent = found.absent[AVERAGED]
-    meant = f"{found.protocol}: {PROTOCOLS[found.protocol]}" if found.protocol else "not stated; say it with --protocol"
+    rows = [[f"{row}, {name}", *_cells(level)] for row in strict for name in evaluation.modes for level in [evaluation.modes[name][row]]]
+    absent = evaluation.absent[AVERAGED]
+    meant = f"{evaluation.protocol}: {PROTOCOLS[evaluation.protocol]}" if evaluation.protocol else "not stated; say it with --protocol"
     return [
         tables.table(["level", *COLUMNS, "threshold", "images"], rows),
         f"strict: one threshold ({how}); every image counts."

@@ -22,8 +22,7 @@ FILE = click.Path(path_type=Path)
 
 
 @options.command("predict")
-@index_options.index_option
-@click.argument("words", nargs=-1, metavar="[DIR] IMAGE...")
+@index_options.index_option("[DIR] IMAGE...")
 @index_options.k_option(5, "box")
 @index_options.detector_option
 @index_options.threshold_option

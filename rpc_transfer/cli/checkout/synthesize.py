@@ -46,8 +46,8 @@ def command(
     made = synthesize(out, data, Scenes(**arguments), backgrounds=background, workers=workers)
     if as_json:
         passed = [one.as_json() for one in made.passed_over]
-        told = {"out": str(made.folder), "annotations": str(made.annotations), "scenes": dict(made.counts), "objects": made.objects}
-        console.emit({**told, "passed_over": passed})
+        document = {"out": str(made.folder), "annotations": str(made.annotations), "scenes": dict(made.counts), "objects": made.objects}
+        console.emit({**document, "passed_over": passed})
         return
     for one in made.passed_over:
         console.say(one.line())

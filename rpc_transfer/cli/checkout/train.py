@@ -64,9 +64,11 @@ def command(ctx: click.Context, /, data: tuple[str, ...], out: Path | None, resu
     if as_json:
         console.emit(_told(learnt))
         return
-    found = learnt.finding
-    click.echo(f"{learnt.scenes:,} scenes in {learnt.seconds:.0f} s; on {learnt.watched:,} held out: AP50 {found.ap:.3f}, at its threshold")
-    click.echo(f"{found.threshold:.3f} recall {found.recall:.3f} and precision {found.precision:.3f}")
+    finding = learnt.finding
+    click.echo(
+        f"{learnt.scenes:,} scenes in {learnt.seconds:.0f} s; on {learnt.watched:,} held out: AP50 {finding.ap:.3f}, at its threshold"
+    )
+    click.echo(f"{finding.threshold:.3f} recall {finding.recall:.3f} and precision {finding.precision:.3f}")
     click.echo(f"Detector: {learnt.detector}\nReport:   {page}")
 
 

@@ -15,7 +15,7 @@ from repr.catalog.passed import SYSTEM, Tally
 from repr.catalog.tree import images, is_system
 
 
-def picture() -> bytes:
+def jpeg() -> bytes:
     """A small JPEG."""
     out = io.BytesIO()
     Image.new("RGB", (4, 4)).save(out, "JPEG")
@@ -25,7 +25,7 @@ def picture() -> bytes:
 def put(root: Path, *names: str, data: bytes | None = None) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(picture() if data is None else data)
+        (root / name).write_bytes(jpeg() if data is None else data)
 
 
 def found(root: Path) -> tuple[list[str], dict[str, int]]:

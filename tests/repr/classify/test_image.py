@@ -10,7 +10,7 @@ from repr.catalog.table import Catalog
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import run, run_trial
-from repr.classify.image import image_features
+from repr.classify.image import ImageFeatures
 from repr.classify.leaks import leaks_of
 from repr.classify.settings import Settings
 from repr.errors import UserError
@@ -72,7 +72,7 @@ def test_unreadable_images_count_as_missing(shop: Catalog, tmp_path: Path) -> No
         (tmp_path / name).write_bytes(blob)
     broken = replace(shop, sources=(replace(shop.sources[0], root=tmp_path),))
     settings = Settings(model="encoder", weights="none", size=32, epochs=10)
-    features = image_features(Data(broken), settings)
+    features = ImageFeatures(settings)(Data(broken))
     assert np.flatnonzero(~features.present).tolist() == [3, 130] and not features.vectors[130].any()
     trial = run_trial(Data(broken), settings)
     row = trial.metrics

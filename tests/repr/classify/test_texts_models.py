@@ -13,7 +13,7 @@ import torch
 
 from repr.catalog.table import Catalog
 from repr.classify import hashed, ngram
-from repr.classify.bert import bert_features, check_folder, pooled
+from repr.classify.bert import BertFeatures, check_folder, pooled
 from repr.classify.data import Data
 from repr.classify.experiment import run_trial
 from repr.classify.hashed import grams
@@ -126,13 +126,13 @@ def test_bert_with_a_warm_up(shop: Catalog, tiny_bert: Path) -> None:
 
 def test_encodings_are_kept_by_content(shop: Catalog, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(model="bert", bert=str(tiny_bert))
-    first = bert_features(Data(shop), settings)
+    first = BertFeatures(settings, tiny_bert)(Data(shop))
     monkeypatch.setattr("repr.classify.bert.encode", lambda *_: pytest.fail("encoded again"))
-    np.testing.assert_array_equal(bert_features(Data(shop), settings).vectors, first.vectors)
+    np.testing.assert_array_equal(BertFeatures(settings, tiny_bert)(Data(shop)).vectors, first.vectors)
     monkeypatch.undo()
     for file in cache_dir("text").glob("*.npy"):
         file.write_bytes(file.read_bytes()[:200])  # damaged
-    np.testing.assert_array_equal(bert_features(Data(shop), settings).vectors, first.vectors)
+    np.testing.assert_array_equal(BertFeatures(settings, tiny_bert)(Data(shop)).vectors, first.vectors)
 
 
 def file_of(settings: Settings, data: Data) -> str:

@@ -24,6 +24,7 @@ from repr.classify.towers import ImageTower
 from repr.errors import UserError
 from repr.images.views import plain
 
+pytestmark = pytest.mark.usefixtures("thin")
 SMALL = Settings(model="concat", level=2, weights="none", size=32, epochs=1, scale=0.1)
 
 

@@ -12,7 +12,7 @@ from repr.classify import tree_fit, tree_model
 from repr.classify.combinations import combine
 from repr.classify.data import Data
 from repr.classify.experiment import run, run_trial
-from repr.classify.image import image_features
+from repr.classify.image import ImageFeatures
 from repr.classify.levels import finest, level_labels
 from repr.classify.settings import Settings
 from repr.classify.subtree import subtree
@@ -94,7 +94,7 @@ def test_what_is_missing_says_nothing(shop: Catalog) -> None:
     data, settings = Data(shop), Settings(model="concat", hierarchy="flat", weights="none", size=32)
     inputs = FrozenInputs.learn(data, settings, np.arange(120), np.arange(120) % 4)
     whole, blind = inputs(data), inputs(data.without("image"))
-    text = whole.vectors.shape[1] - image_features(data, settings).vectors.shape[1]
+    text = whole.vectors.shape[1] - ImageFeatures(settings)(data).vectors.shape[1]
     np.testing.assert_array_equal(blind.vectors[:, -text:], whole.vectors[:, -text:])
     np.testing.assert_allclose(blind.vectors[:, :-text], np.tile(whole.vectors[:120, :-text].mean(axis=0), (160, 1)), atol=1e-5)
     assert blind.present.all() and not inputs(data.without("image").without("text")).present.any()

@@ -8,8 +8,8 @@ from repr.arrays import Bools, Floats, Ints
 from repr.errors import UserError
 from repr.learners import make
 from repr.lookup.answers import Answerer, Found
-from repr.lookup.asked import Asked
 from repr.lookup.gallery import Gallery
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle
 from repr.vectors import normalised
@@ -110,7 +110,7 @@ def test_without_norms_it_answers_and_cannot_forget() -> None:
 
 def test_how_it_was_settled_decides_what_is_unknown() -> None:
     gallery = shop(20, 10, spread=0.4)
-    settled = settle(gallery, Asked(learner="ncm"), images=200)
+    settled = settle(gallery, AnswerSettings(learner="ncm"), images=200)
     answerer = Answerer(gallery, settled)
     assert settled.gate is not None
     far = np.abs(np.random.default_rng(0).normal(size=(30, 16))).astype(np.float32) * np.linspace(9, 0, 16, dtype=np.float32)

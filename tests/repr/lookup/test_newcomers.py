@@ -15,7 +15,7 @@ from repr.lookup.matches import Match
 from repr.models.weights import fresh
 
 
-def picture(seed: int) -> Image.Image:
+def photograph(seed: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 
 
@@ -28,13 +28,13 @@ def data(image: Image.Image) -> bytes:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     index = Index.create(tmp_path_factory.mktemp("new") / "i", weights=fresh("resnet18", 64, 0), crops=[1], device="cpu")
-    index.add("tea", data(picture(0)))
+    index.add("tea", data(photograph(0)))
     return index
 
 
 def test_what_is_odd(index: Index) -> None:
     blurred, empty = Image.linear_gradient("L").resize((64, 64)).convert("RGB"), Image.new("RGB", (64, 64), "white")
-    given = [data(picture(0)), data(blurred), data(empty), data(picture(2)), data(picture(2)), b"text"]
+    given = [data(photograph(0)), data(blurred), data(empty), data(photograph(2)), data(photograph(2)), b"text"]
     kinds = [[finding.kind for finding in one.findings] for one in newcomers.inspect(index, given, "jam")]
     assert kinds[0] == ["doubled"] and "blurred" in kinds[1] and "empty" in kinds[2] and "doubled" not in kinds[3]
     assert kinds[4] == ["doubled"] and kinds[5] == ["unreadable"]
@@ -56,9 +56,9 @@ def test_like_another_product(
     index: Index, monkeypatch: pytest.MonkeyPatch, best: float, second: float, product: str, kinds: list[str]
 ) -> None:
     monkeypatch.setattr(index, "search", lambda *_: [[Match("tea", best, "a.png"), Match("oil", second, "b.png")]])
-    assert [finding.kind for finding in newcomers.inspect(index, [data(picture(7))], product)[0].findings] == kinds
+    assert [finding.kind for finding in newcomers.inspect(index, [data(photograph(7))], product)[0].findings] == kinds
 
 
 def test_an_empty_index(tmp_path: Path) -> None:
     index = Index.create(tmp_path / "i", weights=fresh("resnet18", 32, 0), crops=[1], device="cpu")
-    assert newcomers.inspect(index, [data(picture(3))])[0].findings == ()
+    assert newcomers.inspect(index, [data(photograph(3))])[0].findings == ()

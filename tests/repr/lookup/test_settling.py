@@ -7,8 +7,8 @@ import pytest
 
 from repr.errors import UserError
 from repr.evaluation.calibration import fit_temperature
-from repr.lookup.asked import Asked
 from repr.lookup.held_out import held_out, held_out_arrays, scattered
+from repr.lookup.settings import AnswerSettings
 from repr.lookup.settled import Settled
 from repr.lookup.settling import settle
 from repr.lookup.strangers import fit_gate
@@ -18,7 +18,7 @@ from tests.repr.lookup.galleries import shop
 
 def test_learner_temperature_and_gate_come_from_held_out_images() -> None:
     gallery = shop(20, 10, spread=0.4)
-    settled = settle(gallery, Asked(accept=0.9), images=200, candidates=("neighbour", "lda"))
+    settled = settle(gallery, AnswerSettings(accept=0.9), images=200, candidates=("neighbour", "lda"))
     assert settled.asked == "auto" and settled.learner in ("neighbour", "lda") and len(settled.trials) == 2
     x, y = gallery.taught()
     one_by_one = held_out_arrays(x, y, settled.learner, scattered(y))
@@ -32,19 +32,19 @@ def test_learner_temperature_and_gate_come_from_held_out_images() -> None:
 
 
 def test_a_learner_that_is_named_is_taken_and_calibrated() -> None:
-    settled = settle(shop(20, 10), Asked(learner="ncm:scale=20"), images=200)
+    settled = settle(shop(20, 10), AnswerSettings(learner="ncm:scale=20"), images=200)
     assert (settled.learner, settled.asked, settled.trials) == ("ncm:scale=20", "ncm:scale=20", ())
     assert settled.measured == 200 and settled.temperature != 1
 
 
 def test_what_was_settled_comes_back_from_json() -> None:
-    settled = settle(shop(20, 10), Asked(), images=200, candidates=("neighbour", "ncm"))
+    settled = settle(shop(20, 10), AnswerSettings(), images=200, candidates=("neighbour", "ncm"))
     assert from_json(Settled, json.loads(json.dumps(to_json(settled)))) == settled
 
 
 @pytest.mark.parametrize(("products", "images"), [(0, 0), (1, 1), (1, 6), (9, 1)])
 def test_of_few_images_the_neighbour_answers_and_nothing_is_unknown(products: int, images: int) -> None:
-    settled = settle(shop(products, images), Asked(), images=products * images)
+    settled = settle(shop(products, images), AnswerSettings(), images=products * images)
     assert (settled.learner, settled.gate) == ("neighbour", None)
     assert "Nothing is called unknown" in settled.lines()[-2]
 
@@ -67,4 +67,4 @@ def test_it_is_outgrown_by_twice_or_half_the_images_or_products() -> None:
 )
 def test_what_cannot_be_asked_for(asked: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        Asked(**asked).checked()  # type: ignore[arg-type]
+        AnswerSettings(**asked).checked()  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ class Browser:
         answer = self.session.post("se/log", json={"type": "browser"})
         return [str(entry["message"]) for entry in answer.json()["value"]]
 
-    def picture(self, file: Path) -> None:
+    def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self.session.get("screenshot").json()["value"]))
 
 

@@ -51,7 +51,7 @@ def shot(window: Browser, name: str) -> None:
         for width, height, dark in ((1280, 900, False), (390, 844, False), (1280, 900, True), (390, 844, True)):
             window.size(width, height, dark=dark)
             window.settled()
-            window.picture(Path(SHOTS) / f"{name}-{width}{'-dark' if dark else ''}.png")
+            window.screenshot(Path(SHOTS) / f"{name}-{width}{'-dark' if dark else ''}.png")
         window.size(1280, 900)
 
 

@@ -1,4 +1,4 @@
-"""From pictures of a counter to lists: the whole chain on scenes of the made-up turntable, and what is written of it."""
+"""From images of a counter to lists: the whole chain on scenes of the made-up turntable, and what is written of it."""
 
 from __future__ import annotations
 
@@ -137,35 +137,35 @@ def test_options_that_would_do_nothing_are_refused(index: Index, scenes: Path, t
 
 
 def test_the_threshold_of_scenes_says_what_is_unknown(index: Index, scenes: Path) -> None:
-    picture, box = scenes / "train2019" / "scene-000000.jpg", (20.0, 30.0, 60.0, 60.0)
+    scene, box = scenes / "train2019" / "scene-000000.jpg", (20.0, 30.0, 60.0, 60.0)
     given = [Proposal(box, 0.5), Proposal(box, 0.9)]
-    (all_known,) = baskets([picture], index, lambda image: given, threshold=0.0)
+    (all_known,) = baskets([scene], index, lambda image: given, threshold=0.0)
     assert all_known.unknown == 0 and sum(line.count for line in all_known.lines) == 2
     low, high = sorted(one.confidence for one in all_known.items)
-    (parted,) = baskets([picture], index, lambda image: given, threshold=(low + high) / 2)
+    (parted,) = baskets([scene], index, lambda image: given, threshold=(low + high) / 2)
     assert [one.unknown for one in parted.items] == [True, False]
 
 
 def test_a_detector_may_name_by_itself(scenes: Path) -> None:
-    picture = scenes / "train2019" / "scene-000000.jpg"
+    scene = scenes / "train2019" / "scene-000000.jpg"
     boxes = [Proposal((1.0, 2.0, 30.0, 40.0), 0.8, "5"), Proposal((50.0, 2.0, 30.0, 40.0), 0.3, "5")]
-    (basket,) = baskets([picture], None, lambda image: boxes, threshold=0.5)
+    (basket,) = baskets([scene], None, lambda image: boxes, threshold=0.5)
     assert [(line.product, line.count) for line in basket.lines] == [("5", 1)] and basket.unknown == 1
     with pytest.raises(UserError, match="no names of its own"):
-        list(baskets([picture], None, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
+        list(baskets([scene], None, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
     with pytest.raises(UserError, match="would do nothing"):
-        run("--by-detector", "--index", scenes, picture)
+        run("--by-detector", "--index", scenes, scene)
 
 
 def test_an_index_without_images_names_nothing(scenes: Path, tmp_path: Path) -> None:
     empty = Index.create(tmp_path / "empty", weights=fresh("resnet18", 32, 0), device="cpu", workers=1)
-    picture = scenes / "train2019" / "scene-000000.jpg"
+    scene = scenes / "train2019" / "scene-000000.jpg"
     with pytest.raises(UserError, match="no image"):
-        list(baskets([picture], empty, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
+        list(baskets([scene], empty, lambda image: [Proposal((1.0, 2.0, 30.0, 40.0), 0.8)]))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20_000, 1)])
-def test_odd_pictures_have_a_list(index: Index, size: tuple[int, int], tmp_path: Path) -> None:
+def test_odd_images_have_a_list(index: Index, size: tuple[int, int], tmp_path: Path) -> None:
     Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "odd.png")
     (basket,) = baskets([tmp_path / "odd.png"], index, propose)
     assert basket.size == size and basket.error == "" and basket.lines == []
@@ -173,12 +173,12 @@ def test_odd_pictures_have_a_list(index: Index, size: tuple[int, int], tmp_path:
 
 def test_onnx_gives_the_same_and_loads_no_torch(index: Index, scenes: Path) -> None:
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
-    picture = str(scenes / "train2019" / "scene-000000.jpg")
-    warm = json.loads(run(index.folder, picture, "--json")[0])["results"][0]
-    run(index.folder, picture, "--onnx", "--json")  # exports
+    scene = str(scenes / "train2019" / "scene-000000.jpg")
+    warm = json.loads(run(index.folder, scene, "--json")[0])["results"][0]
+    run(index.folder, scene, "--onnx", "--json")  # exports
     code = (
         "import sys\nfrom rpc_transfer.cli import group\n"
-        f"group(['checkout', 'predict', {str(index.folder)!r}, {picture!r}, '--onnx', '--json'], standalone_mode=False)\n"
+        f"group(['checkout', 'predict', {str(index.folder)!r}, {scene!r}, '--onnx', '--json'], standalone_mode=False)\n"
         "assert 'torch' not in sys.modules"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])

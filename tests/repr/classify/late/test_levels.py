@@ -21,6 +21,7 @@ from repr.classify.tree_fit import fit_levels
 from repr.classify.tree_task import Task, task_of
 from repr.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("thin")
 BASE = Settings(model="product", hierarchy="coarse-to-fine", weights="none", size=32, epochs=8, lr=0.01)
 
 

@@ -19,6 +19,7 @@ from repr.classify.late import FUSERS, model
 from repr.classify.late.model import Late
 from repr.classify.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("thin")
 CHEAP = {"weights": "none", "size": 32, "epochs": 2}
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repr.errors import UserError
-from repr.learners import FROZEN, learner_class
+from repr.learners import FROZEN, read
 from repr.settings import check, setting
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AnswerSettings:
     """The learner as typed, and the share of known photographs that are to pass as such."""
 
     learner: str = setting(
@@ -33,16 +33,16 @@ class Asked:
         """Raise UserError for values beyond their limits."""
         check(self)
 
-    def checked(self) -> Asked:
-        """Itself. Raises UserError for an unknown learner, and for one that trains an encoder. Imports the learner."""
-        if self.learner != AUTO and learner_class(self.learner).input != "features":
+    def checked(self) -> AnswerSettings:
+        """Itself. Raises UserError for an unknown learner or setting of one, and for one that trains an encoder. Imports the learner."""
+        if self.learner != AUTO and read(self.learner)[0].input != "features":
             remedy = f"Choose from: {', '.join([AUTO, *FROZEN])}"
             raise UserError(f"{self.learner} trains an encoder", "", remedy, argument="learner")
         return self
 
 
 @dataclass(frozen=True, kw_only=True)
-class Searched:
+class SearchSettings:
     """How much of what lies nearest is to be found."""
 
     recall: float = setting(
