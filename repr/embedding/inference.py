@@ -20,7 +20,7 @@ from repr.models.backbones import BACKBONES
 if TYPE_CHECKING:
     from repr.models.encoder import Encoder
 
-PIXELS = 8 * 160 * 160  # a piece on a processor: its widest layers then fit the cache; see above
+PIXELS = 8 * 160 * 160  # that the network sees at a time on a processor: its widest layers then fit the cache; see above
 
 
 def prepared(encoder: Encoder, device: torch.device) -> Encoder:
@@ -49,7 +49,7 @@ def _folds(encoder: Encoder) -> bool:
 
 def piece(encoder: Encoder, device: torch.device) -> int:
     """How many images to put through at a time; 0 for as many as there are."""
-    return max(1, PIXELS // encoder.size**2) if device.type == "cpu" else 0
+    return max(1, PIXELS // (len(encoder.crops) * encoder.size**2)) if device.type == "cpu" else 0
 
 
 def fold(network: nn.Module) -> None:

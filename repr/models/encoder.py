@@ -65,9 +65,11 @@ class Encoder(nn.Module):
         return features
 
     def encode(self, batch: Tensor) -> Tensor:
-        """(b, h, h, 3) uint8 → (b, dim), averaged over the crops."""
-        features = [self.forward(look) for look in self.centre_crops(batch)]
-        return features[0] if len(features) == 1 else torch.stack(features).mean(dim=0)
+        """(b, h, h, 3) uint8 → (b, dim), averaged over the crops, which go through the network together."""
+        looks = self.centre_crops(batch)
+        if len(looks) == 1:
+            return self.forward(looks[0])
+        return self.forward(torch.cat(looks)).unflatten(0, (len(looks), len(batch))).mean(dim=0)
 
     def centre_crops(self, batch: Tensor) -> list[Tensor]:
         """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a crop, through the transform `plain`."""
