@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which has it too, takes a second to load
+from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which has it too, is large
 
 LEVEL = 0.95
 

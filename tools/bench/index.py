@@ -237,9 +237,12 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
     parts = PARTS | {"large": (partial(large, kept=arguments.vectors), PARTS["large"][1])}
-    rows = [row for name in arguments.only.split(",") for row in parts[name][0](int(parts[name][1] * arguments.share))]
-    if arguments.keep is not None:
-        harness.keep(arguments.keep, rows)
+    rows = []
+    for part, n in (parts[name] for name in arguments.only.split(",")):
+        for row in part(int(n * arguments.share)):
+            rows.append(row)
+            if arguments.keep is not None:  # what is measured stays, should it be stopped
+                harness.keep(arguments.keep, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return
