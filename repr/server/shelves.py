@@ -29,34 +29,6 @@ class _Text(PathConvertor):
     regex = "(?s:.*)"
 
 
-register_url_convertor
-
-from repr.catalog.names import normal
-from repr.embedding.embeddings import NoneReadable
-from repr.errors import UserError
-from repr.lookup import products
-from repr.lookup.store import Product
-from repr.server import models
-from repr.server.answers import documented, errors
-from repr.server.keys import reader, writer
-from repr.server.photographs import JSON, Photograph, body, checked_texts, described, photographs, refuse_all_bad
-from repr.server.problems import Problem
-from repr.server.renditions import LARGEST, SMALLEST, rendition, tag_of
-from repr.server.service import Served, Service
-
-
-class _Text(Convertor[str]):
-    """Any text in a path: Starlette's own `path` ends at a line's end, which then is nobody's product, or another's."""
-
-    regex = "(?s:.*)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
 register_url_convertor("text", _Text())
 router = APIRouter()
 READ, WRITE = [Depends(reader)], [Depends(writer)]
