@@ -69,7 +69,7 @@ class Encoder(nn.Module):
         looks = self.centre_crops(batch)
         if len(looks) == 1:
             return self.forward(looks[0])
-        return self.forward(torch.cat(looks)).unflatten(0, (len(looks), len(batch))).mean(dim=0)
+        return self.forward(torch.cat(looks)).reshape(len(looks), len(batch), self.dim).mean(dim=0)
 
     def centre_crops(self, batch: Tensor) -> list[Tensor]:
         """What the network sees of (b, h, h, 3) uint8 when it embeds: (b, 3, size, size) a crop, through the transform `plain`."""
