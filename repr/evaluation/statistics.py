@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which has it too, is large
 
 LEVEL = 0.95
 
@@ -36,7 +36,7 @@ def half_width(values: Sequence[float], level: float = LEVEL, *, redrawn: float 
         return None
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    return float(stats.t.ppf((1 + level) / 2, n - 1)) * deviation * math.sqrt(1 / n + redrawn)
+    return float(stdtrit(n - 1, (1 + level) / 2)) * deviation * math.sqrt(1 / n + redrawn)
 
 
 def interval(values: Sequence[float | None], *, redrawn: float = 0.0) -> Metric | None:
@@ -77,5 +77,5 @@ def paired(a: Sequence[float], b: Sequence[float], *, redrawn: float = 0.0) -> P
         return Paired(mean, None, None, n)
     if width < 1e-12:
         return Paired(mean, 0.0, 1.0 if abs(mean) < 1e-12 else 0.0 if n > 2 else None, n)
-    error = width / float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
-    return Paired(mean, width, float(2 * stats.t.sf(abs(mean) / error, n - 1)), n)
+    error = width / float(stdtrit(n - 1, (1 + LEVEL) / 2))
+    return Paired(mean, width, float(2 * stdtr(n - 1, -abs(mean) / error)), n)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from repr.catalog.names import normal
 from repr.embedding.embeddings import NoneReadable
@@ -21,6 +22,14 @@ from repr.server.problems import Problem
 from repr.server.renditions import LARGEST, SMALLEST, rendition, tag_of
 from repr.server.service import Served, Service
 
+
+class _Text(PathConvertor):
+    """Any text in a path: Starlette's own stops where a line ends, so that such an id was no path at all, and not told to be a bad one."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("text", _Text())
 router = APIRouter()
 READ, WRITE = [Depends(reader)], [Depends(writer)]
 WROTE = (403, 507)
@@ -44,14 +53,14 @@ async def browse(
     return documented({"products": listed, "total": page.total, "next": after if page.products and after < page.total else None})
 
 
-@router.get("/v1/products/{id:path}", response_model=models.Product, responses=errors(404), dependencies=READ, summary="One product")
+@router.get("/v1/products/{id:text}", response_model=models.Product, responses=errors(404), dependencies=READ, summary="One product")
 async def get_product(service: Served, id: Id) -> Response:
     """What is known of a product, and its images."""
     return await _product(service, id)
 
 
 @router.put(
-    "/v1/products/{id:path}",
+    "/v1/products/{id:text}",
     response_model=models.Product,
     responses={201: {"model": models.Product, "description": "It is new"}, **errors(415, *WROTE)},
     dependencies=WRITE,
@@ -67,7 +76,7 @@ async def put_product(request: Request, service: Served, id: Id) -> Response:
     return await _product(service, id, 201 if created else 200)
 
 
-@router.delete("/v1/products/{id:path}", response_model=models.Removed, responses=errors(404, *WROTE), dependencies=WRITE)
+@router.delete("/v1/products/{id:text}", response_model=models.Removed, responses=errors(404, *WROTE), dependencies=WRITE)
 async def delete_product(service: Served, id: Id) -> Response:
     """Take a product out, with its images."""
     entry = await service.read(lambda: products.one(service.index.store, id))
@@ -77,7 +86,7 @@ async def delete_product(service: Served, id: Id) -> Response:
 
 
 @router.post(
-    "/v1/products/{id:path}/images",
+    "/v1/products/{id:text}/images",
     status_code=201,
     response_model=models.Added,
     responses={200: {"model": models.Added, "description": "All of them were there"}, **errors(415, *WROTE)},

@@ -1,6 +1,6 @@
 """What an index of many images costs to search, to open and to add to.
 
-    python tools/bench/index.py [--only search,added,singly,products,large] [--json] [--keep FILE]
+    python tools/bench/index.py [--only search,added,singly,products,large] [--vectors FILE] [--json] [--keep FILE]
 
 Made-up vectors: 20,000 standard normal centres, plus 0.6 x noise (1.5 x beside it), scaled to length 1; queries are others of their kind.
 
@@ -9,7 +9,8 @@ Made-up vectors: 20,000 standard normal centres, plus 0.6 x noise (1.5 x beside 
 - singly: 10,000 images added one by one. Bars: 50 files; open and first answer 1.2 x those of one that was built at once.
 - products: an answer among 100,000 products of two images, 1,280 numbers each, by a learner that is linear in the features, with its
   probability, its nearest images and whether it is unknown. Bar: 50 ms.
-- large: 3,000,000 x 512, from a file. Bar: 6 minutes, 8 GiB. Vectors lie in the file, so that memory counted is what is not of it.
+- large: 3,000,000 x 512, from a file. Bar: 6 minutes, 8 GiB. Vectors lie in the file, so that memory counted is what is not of it. They
+  are 6 GB, and drawn once where --vectors says where they are to stay.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import harness
@@ -29,6 +31,7 @@ import numpy as np
 
 from repr.arrays import Floats
 from repr.embedding.embeddings import Embeddings
+from repr.files import replacing
 from repr.lookup.answers import Answerer
 from repr.lookup.gallery import Gallery
 from repr.lookup.index import Index
@@ -201,13 +204,14 @@ def products(n: int, dim: int = 1280) -> Iterator[harness.Row]:
                "right": float(np.mean(right)), "ratio": BAR_MS / answer_ms}  # fmt: skip
 
 
-def large(n: int, dim: int = 512) -> Iterator[harness.Row]:
-    """From a file, as the matrix beside an index."""
+def large(n: int, dim: int = 512, *, kept: Path | None = None) -> Iterator[harness.Row]:
+    """From a file, as the matrix beside an index. kept: where it is to stay, and is taken from."""
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "vectors.f32"
-        with file.open("wb") as stream:
-            for part in drawn(n, dim, 0.6, 1):
-                stream.write(part.tobytes())
+        file = kept or Path(place) / "vectors.f32"
+        if not file.is_file() or file.stat().st_size != 4 * n * dim:
+            with replacing(file) as temporary, temporary.open("wb") as stream:
+                for part in drawn(n, dim, 0.6, 1):
+                    stream.write(part.tobytes())
         row = answered(f"{n:,} x {dim}, noise 0.6", np.memmap(file, np.float32, "r", shape=(n, dim)), whole(300, dim, 0.6, 2), 0.95)
         memory = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "kB" in line}
         yield row | {"own_memory_mb": memory["RssAnon"] / 1024, "peak_with_file_mb": memory["VmHWM"] / 1024}
@@ -228,13 +232,17 @@ def main() -> None:
     chosen = f"parts, with commas, of {', '.join(PARTS)} (default: all but large)"
     parser.add_argument("--only", default=",".join([*PARTS][:-1]), help=chosen)
     parser.add_argument("--share", type=float, default=1.0, help="of the vectors, to try it (default: all)")
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help="where the vectors of large stay (default: nowhere)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the figures to a JSON file")
     arguments = parser.parse_args()
-    parts = [PARTS[name] for name in arguments.only.split(",")]
-    rows = [row for part, n in parts for row in part(int(n * arguments.share))]
-    if arguments.keep is not None:
-        harness.keep(arguments.keep, rows)
+    parts = PARTS | {"large": (partial(large, kept=arguments.vectors), PARTS["large"][1])}
+    rows = []
+    for part, n in (parts[name] for name in arguments.only.split(",")):
+        for row in part(int(n * arguments.share)):
+            rows.append(row)
+            if arguments.keep is not None:  # what is measured stays, should it be stopped
+                harness.keep(arguments.keep, rows)
     if arguments.json:
         print(json.dumps({"rows": rows}))
         return

@@ -88,8 +88,10 @@ def test_products_come_and_go(opened: Open, tmp_path: Path) -> None:
         problem(client.get(where), 404)
         problem(client.delete(where, headers=AS_WRITER), 404)
     assert client.get("/v1/index").json()["images"] == 5
-    for id in ("x" * 1001, "a\x01b", " ", "\x00"):
-        problem(client.put(path(id), json={}, headers=AS_WRITER), 422)
+    for id in ("x" * 1001, "a\x01b", " ", "\x00", "a\nb", "a\r\nb"):
+        assert str(problem(client.put(path(id), json={}, headers=AS_WRITER), 422)["type"]).endswith("bad-id")
+        problem(client.post(f"{path(id)}/images", files=files(photograph(0)), headers=AS_WRITER), 422)
+        assert str(problem(client.get(path(id)), 404)["type"]).endswith("unknown-product")
 
 
 def test_photographs_of_a_product_that_is_not_there_yet(opened: Open, tmp_path: Path) -> None:
