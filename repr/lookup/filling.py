@@ -71,7 +71,7 @@ def fill(
 
     embedder: makes the encoder ready, which is not needed where nothing is new. stored: what the store has of these products (all of
     it with `whole`). exists, whole: as for `plan`. what: the command, for the store's log. dry_run: only say what would be done. index: its
-    name, which changes with its weights. Raises UserError when that happens meanwhile.
+    name, which changes with its weights. Nothing is taken out where no image can be read. Raises UserError when the name changes meanwhile.
     """
     todo = plan(incoming, stored, exists, whole=whole)
     changes = Changes(moved=len(todo.moved), removed=len(todo.removed), unchanged=todo.unchanged, kept=todo.kept)
@@ -87,7 +87,9 @@ def fill(
             _keep(lost)
             change.move(todo.moved)
     _embed(store, embedder, incoming, products, todo, changes, what, index)
-    if todo.removed:  # last, so that what only changes its product keeps its features
+    if not changes.usable:  # such as broken files alone: the caller tells it, and nothing goes for them
+        changes.removed = 0
+    elif todo.removed:  # last, so that what only changes its product keeps its features
         with store.change(what) as change:
             change.remove_images(todo.removed)
             change.remove_empty_products({image.product for image in stored})  # not those that never had an image

@@ -189,7 +189,7 @@ class Index(Opened):
             dry_run=dry_run,
             index=self.name,
         )
-        if not changes.usable and not whole:
+        if not changes.usable and not dry_run:
             raise NoneReadable(changes.quarantine, where)
         if dry_run:
             return changes

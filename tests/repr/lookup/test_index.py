@@ -125,6 +125,17 @@ def test_a_folder_that_cannot_be_opened_takes_nothing_out(index: Index, shop: Pa
     assert index.store.counts() == (3, 5) and index.add_catalog(Stock.of(shop).catalog()).unchanged == 3
 
 
+def test_a_folder_of_broken_files_takes_nothing_out(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "broken" / "tea").mkdir(parents=True)
+    for name in ("x.png", "y.png"):
+        (tmp_path / "broken" / "tea" / name).write_bytes(f"no image {name}".encode())
+    with pytest.raises(UserError, match="none of the 2 images can be read"):
+        index.sync(tmp_path / "broken")
+    assert len(list(index.store.images())) == 5
+    draw(tmp_path / "broken" / "tea" / "z.png", 9)
+    assert index.sync(tmp_path / "broken").removed == 5, "one that can be read is a folder to be made equal to"
+
+
 def test_a_folder_without_a_readable_image_empties_nothing(index: Index, tmp_path: Path) -> None:
     (tmp_path / "none" / "x").mkdir(parents=True)
     (tmp_path / "none" / "x" / "a.jpg").symlink_to(tmp_path / "nowhere")
