@@ -31,7 +31,7 @@ from repr.files import cache_dir
 from repr.machine import wait_briefly
 from repr.records import SCHEMA
 
-SPACE, PLACE = "Free some space, or choose another folder with --out", "Check the path, or choose another with --out"
+SPACE, PLACE = "Free some space, or choose another folder", "Check the path, or choose another"
 CACHE = "Set REPR_CACHE to a folder that can be written; it holds only what can be made again"
 # What the system may refuse wherever a path is opened, and what helps.
 REFUSALS = {

@@ -48,6 +48,8 @@ def replacing(path: Path) -> Iterator[Path]:
         # Writers in C say in words of their own that the disk is full: NumPy's, PyTorch's, safetensors', FAISS'.
         if not isinstance(error, UserError) and shutil.disk_usage(path.parent).free < FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        if isinstance(error, OSError) and error.errno and error.filename in (None, temporary, str(temporary)):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error  # PyArrow's name no file
         raise
     finally:
         if temporary.is_dir():

@@ -40,6 +40,13 @@ def test_a_full_disk_is_told_whatever_the_writer_says(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_error_names_the_file_that_was_wanted(tmp_path: Path, named: bool) -> None:
+    with pytest.raises(PermissionError) as refused, replacing(tmp_path / "a.csv") as temporary:
+        raise PermissionError(errno.EACCES, "no", str(temporary)) if named else PermissionError(errno.EACCES, "no")
+    assert refused.value.filename == str(tmp_path / "a.csv")
+
+
 def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:
     (tmp_path / "kept" / "inside").mkdir(parents=True)
     with pytest.raises(IsADirectoryError) as raised, replacing(tmp_path / "kept") as temporary:
