@@ -34,6 +34,7 @@ ROOMS = {
         *("vectors", "records", "arrays", "commands", "crops", "errors"),
     ],
     "rpc_transfer": [
+        "__main__",
         *("cli", "report", "report_errors", "report_images", "view", "summary", "experiment", "bench", "paper", "configs", "weights"),
         *("trial", "images", "checkout"),
         *("results", "draw", "protocol", "settings", "metrics"),
