@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import TypeVar
 
 import torch
@@ -20,11 +20,17 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MAKING = Lock()  # one pool for all that ask at once, as the lanes of a service do
+
 
 def abreast(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The function of every item, in their order, as many at a time as PyTorch has threads here; each is to use no other thread."""
     threads = torch.get_num_threads()
-    return list(map(function, items)) if threads == 1 else list(_pool(threads).map(function, items))
+    if threads == 1:
+        return list(map(function, items))
+    with MAKING:
+        pool = _pool(threads)
+    return list(pool.map(function, items))
 
 
 @lru_cache(maxsize=1)
